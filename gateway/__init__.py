@@ -1,0 +1,1 @@
+"""The HTTP edge: submissions in, results and events out."""

@@ -1,0 +1,1 @@
+"""Where Millrace runs: the embedded local stack, images and cluster resources."""

@@ -1,0 +1,1 @@
+"""The embedded local stack: Kafka, schema registry, S3 server and PostgreSQL without Docker or root rights."""

@@ -1,0 +1,1 @@
+"""The contracts: Avro schemas, their codec and registry, and references to objects."""

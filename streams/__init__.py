@@ -1,0 +1,1 @@
+"""Pipelines as pure values, and the runtime that carries them over Kafka."""

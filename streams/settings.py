@@ -1,0 +1,88 @@
+"""Every setting, read once from the environment (and from the running local stack) into one frozen value."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+
+class SettingError(ValueError):
+    """A setting cannot be used; the message names the key and the bad value."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the parts are. Each field is read from `MILLRACE_<FIELD>`; local defaults come from the running stack."""
+
+    home: Path = Path(".millrace")
+    """State of the local stack: `stack.json`, `api-key`, `logs/`, data of the parts."""
+    data: Path = Path(".millrace/data")
+    """Public data and model weights, looked in before anything is downloaded."""
+    kafka: str = "127.0.0.1:9092"
+    """Bootstrap servers, comma separated."""
+    registry: str = "http://127.0.0.1:8081/apis/ccompat/v7"
+    """Confluent-compatible schema registry."""
+    s3: str = "http://127.0.0.1:9090"
+    """S3 endpoint."""
+    s3_access_key: str = "millrace"
+    s3_secret_key: str = ""
+    s3_bucket: str = "millrace"
+    postgres: str = "postgresql://millrace@127.0.0.1:5432/millrace"
+    http_host: str = "127.0.0.1"
+    http_port: int = 8000
+    topic_prefix: str = ""
+    """Stands before every topic and consumer group, so that several installations share a cluster."""
+    partitions: int = 8
+    """Partitions of a new topic. Flow's input topics must all have this same count; `run.events` never changes."""
+    replication: int = 1
+    workers: int = 0
+    """Processes of one worker's pool; 0 means one per core."""
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Settings from the environment, then from `<home>/stack.json` of a running local stack, then defaults.
+
+        Raises SettingError naming the key and value when one cannot be read.
+        """
+        environ = os.environ if environ is None else environ
+        home = Path(environ.get("MILLRACE_HOME", ".millrace"))
+        values: dict[str, object] = {"home": home, "data": home / "data"}
+        values.update(_stack(home))
+        for field in fields(cls):
+            key = f"MILLRACE_{field.name.upper()}"
+            if key in environ:
+                values[field.name] = _parse(key, environ[key], field.type)
+        return cls(**values)  # type: ignore[arg-type]  # each value was parsed to its field's type
+
+    def environ(self) -> dict[str, str]:
+        """The same settings as environment variables, for a child process."""
+        return {f"MILLRACE_{field.name.upper()}": str(getattr(self, field.name)) for field in fields(self)}
+
+
+def _stack(home: Path) -> dict[str, object]:
+    """What a running local stack wrote about itself (`settings` in its state file); empty when none runs."""
+    path = home / "stack.json"
+    try:
+        state = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise SettingError(f"{path}: the local stack's state cannot be read ({error}); remove it or run `make clean`") from error
+    known = {field.name: field.type for field in fields(Settings)}
+    return {
+        name: _parse(f"{path}: {name}", str(value), known[name])
+        for name, value in state.get("settings", {}).items()
+        if name in known
+    }
+
+
+def _parse(key: str, value: str, kind: object) -> object:
+    if kind in (Path, "Path"):
+        return Path(value)
+    if kind in (int, "int"):
+        try:
+            return int(value)
+        except ValueError:
+            raise SettingError(f"{key}: expected a whole number, got {value!r}") from None
+    return value
