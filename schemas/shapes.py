@@ -1,0 +1,200 @@
+"""Avro schemas as frozen values that code can match on: what every reader of a contract works with."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.library import PRIMITIVES, BadSchema, UnknownName, fullname, load, names
+
+REF = "millrace.Ref"
+VALUE = "millrace.Value"
+
+
+@dataclass(frozen=True, slots=True)
+class Primitive:
+    """null, boolean, int, long, float, double, bytes or string."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefShape:
+    """A reference to an object in S3 (`millrace.Ref`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnyShape:
+    """Any JSON-like value (`millrace.Value`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    items: "Shape"
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    values: "Shape"
+
+
+@dataclass(frozen=True, slots=True)
+class Enum:
+    name: str
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    branches: "tuple[Shape, ...]"
+
+    @property
+    def optional(self) -> bool:
+        """Whether null is one of the branches."""
+        return Primitive("null") in self.branches
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a record; `minimum`, `maximum` and `enum` bound the value, or a list's items."""
+
+    name: str
+    shape: "Shape"
+    doc: str = ""
+    required: bool = True
+    """False when the field has a default."""
+    default: Any = None
+    minimum: float | None = None
+    maximum: float | None = None
+    enum: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    name: str
+    """The full name: `millrace.Area`."""
+    doc: str = ""
+    # Not part of the comparison or the representation: a record may hold itself.
+    fields: tuple[Field, ...] = field(default=(), compare=False, repr=False)
+
+    def field(self, name: str) -> Field | None:
+        """The field of this name, or None."""
+        return next((one for one in self.fields if one.name == name), None)
+
+
+Shape = Primitive | RefShape | AnyShape | Array | Map | Enum | Fixed | Union | Record
+
+_MEMO_SIZE = 512
+_memo: OrderedDict[int, tuple[Any, Shape]] = OrderedDict()
+
+
+def shape(schema: Any) -> Shape:
+    """The shape of an Avro schema (JSON form); shared records such as `millrace.Ref` may be named only.
+
+    Remembered by the schema object's identity, so a schema must not be changed once used.
+    Raises UnknownName for a type that nothing defines, BadSchema for what is no Avro schema.
+    """
+    if isinstance(schema, str):
+        return _shape(schema, "", {})
+    known = _memo.get(id(schema))
+    if known is not None and known[0] is schema:
+        return known[1]
+    made = _shape(schema, "", {})
+    _memo[id(schema)] = (schema, made)
+    if len(_memo) > _MEMO_SIZE:
+        _memo.popitem(last=False)
+    return made
+
+
+def record_shape(schema: Any) -> Record:
+    """The shape of a record schema. Raises BadSchema for any other schema."""
+    made = shape(schema)
+    if not isinstance(made, Record):
+        raise BadSchema(f"expected an Avro record, got {schema!r}")
+    return made
+
+
+def branches(of: Shape) -> Iterator[Shape]:
+    """The shapes that a value may have, without null: a union's branches, else the shape itself."""
+    for branch in of.branches if isinstance(of, Union) else (of,):
+        if branch != Primitive("null"):
+            yield branch
+
+
+def _shape(schema: Any, namespace: str, defined: dict[str, Shape]) -> Shape:
+    if isinstance(schema, str):
+        return _named(schema, namespace, defined)
+    if isinstance(schema, list):
+        return Union(tuple(_shape(branch, namespace, defined) for branch in schema))
+    if not isinstance(schema, Mapping) or "type" not in schema:
+        raise BadSchema(f"not an Avro schema: {schema!r}")
+    match schema["type"]:
+        case "array":
+            return Array(_shape(schema["items"], namespace, defined))
+        case "map":
+            return Map(_shape(schema["values"], namespace, defined))
+        case "record" | "error":
+            return _record(schema, namespace, defined)
+        case "enum":
+            full = fullname(schema["name"], schema.get("namespace", namespace))
+            defined[full] = Enum(full, tuple(schema["symbols"]))
+            return defined[full]
+        case "fixed":
+            full = fullname(schema["name"], schema.get("namespace", namespace))
+            defined[full] = Fixed(full, schema["size"])
+            return defined[full]
+        case inner:
+            return _shape(inner, namespace, defined)
+
+
+def _record(schema: Mapping[str, Any], namespace: str, defined: dict[str, Shape]) -> Shape:
+    full = fullname(schema["name"], schema.get("namespace", namespace))
+    special = _SPECIAL.get(full)
+    if special is not None:
+        defined[full] = special
+        return special
+    made = Record(full, schema.get("doc", ""))
+    defined[full] = made
+    inner = full.rpartition(".")[0]
+    fields = tuple(_field(one, inner, defined) for one in schema["fields"])
+    object.__setattr__(made, "fields", fields)  # only now: a field may name the record that holds it
+    return made
+
+
+def _field(schema: Mapping[str, Any], namespace: str, defined: dict[str, Shape]) -> Field:
+    kind = schema["type"]
+    # The bounds may stand on the field or inside the type's own object.
+    extra = {**kind, **schema} if isinstance(kind, Mapping) else schema
+    enum = extra.get("enum")
+    return Field(
+        name=schema["name"],
+        shape=_shape(kind, namespace, defined),
+        doc=schema.get("doc", ""),
+        required="default" not in schema,
+        default=schema.get("default"),
+        minimum=extra.get("minimum"),
+        maximum=extra.get("maximum"),
+        enum=tuple(enum) if enum is not None else None,
+    )
+
+
+def _named(name: str, namespace: str, defined: dict[str, Shape]) -> Shape:
+    if name in PRIMITIVES:
+        return Primitive(name)
+    full = fullname(name, namespace)
+    special = _SPECIAL.get(full) or defined.get(full)
+    if special is not None:
+        return special
+    space, _, short = full.rpartition(".")
+    if space == "millrace" and short in names():
+        return _shape(load(short), "", defined)
+    raise UnknownName(f"the type {name!r} is neither defined in the schema nor one of {', '.join(names())}")
+
+
+_SPECIAL: Mapping[str, Shape] = {REF: RefShape(), VALUE: AnyShape()}
