@@ -1,0 +1,237 @@
+"""What travels: frozen values that `advance` and `flow` make and read. No wire format, no Kafka, no clock here."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+Value = Any
+"""A JSON-like value: None, bool, int, float, str, list, dict with string keys. A ref is a dict with the five fields of `Ref`."""
+
+At = tuple[int, ...]
+"""Positions in the enclosing loops, outermost first; with a vertex id it names one node execution."""
+
+NAMESPACE = uuid.UUID("6d1f5a0e-9f0f-5d52-8a0e-3b6f0c5a7c11")
+
+
+class Status(StrEnum):
+    """How a node execution ended, as a token says it."""
+
+    VALUE = "value"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class Fault(StrEnum):
+    """Whose fault a failure is; it decides whether trying again can help."""
+
+    CALLER = "caller"  # the input cannot be served: a broken image, an area outside; never retried
+    SERVICE = "service"  # the service failed or ran out of time or memory: retried
+    PIPELINE = "pipeline"  # an expression failed or gave a value of the wrong type: never retried
+    DROPPED = "dropped"  # not started, because its run was already ending
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a node failed. `path` is the printed place (`faces[3].thumb`)."""
+
+    reason: str
+    fault: Fault
+    path: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Earlier outputs that something downstream still references, by context key; `skipped` are known to be absent."""
+
+    values: Mapping[str, Value] = field(default_factory=dict)
+    skipped: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What every message of a run carries: its id, its pinned topology and when it must have ended (epoch seconds)."""
+
+    id: str
+    pipeline: str
+    digest: str
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt of a service ended: exactly one of value (status VALUE) and failure (status FAILED)."""
+
+    status: Status
+    value: Value = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One attempt of one service node execution; goes to `task.<service>.v<major>`, keyed by run and path."""
+
+    run: Run
+    vertex: str
+    at: At
+    path: str
+    service: str
+    major: int
+    input: Mapping[str, Value]
+    context: Context
+    attempt: int = 1
+    timeout: float | None = None  # seconds for this attempt; None: the service's own limit
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A task to be tried again after `delay` seconds; goes to the tier of that delay."""
+
+    task: Task
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What one edge hands to a join; exactly one per (run, join, at, edge). Goes to `flow.tokens`."""
+
+    run: Run
+    join: str
+    at: At
+    edge: str
+    status: Status
+    context: Context
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A loop with at least one item begins: what each item is, what the body reads, what is read after the loop."""
+
+    run: Run
+    loop: str
+    at: At
+    items: tuple[Value, ...]
+    body: Context
+    after: Context
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of a loop has ended; exactly one per (run, loop, at, index)."""
+
+    run: Run
+    loop: str
+    at: At
+    index: int
+    status: Status
+    value: Value = None
+    failure: Failure | None = None
+
+
+class Ending(StrEnum):
+    """Why flow is asked to end or to give up waiting: it enters through `flow.tokens`, so that one order decides."""
+
+    CANCEL = "cancel"
+    DEADLINE = "deadline"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Cancel a run or end it at its deadline; with `join`, stop waiting at that join only."""
+
+    run: str
+    ending: Ending
+    join: str | None = None
+    at: At = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A request, checked against the pipeline's input: opens the run (first write wins)."""
+
+    run: Run
+    input: Mapping[str, Value]
+    source: str = ""  # where it came from: the record's topic, partition and offset
+
+
+FlowMessage = Start | Token | Opened | Item | Stop
+
+
+class EventKind(StrEnum):
+    """Names of events as clients see them."""
+
+    ACCEPTED = "run.accepted"
+    STARTED = "node.started"
+    FINISHED = "node.finished"
+    SKIPPED = "node.skipped"
+    PROGRESS = "node.progress"
+    RETRYING = "node.retrying"
+    FAILED = "node.failed"
+    WAITING = "run.waiting"
+    RUN_FINISHED = "run.finished"
+    RUN_FAILED = "run.failed"
+    RUN_CANCELLED = "run.cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing comes after it."""
+        return self in TERMINAL
+
+
+TERMINAL = frozenset({EventKind.RUN_FINISHED, EventKind.RUN_FAILED, EventKind.RUN_CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened in a run; goes to `run.events`, keyed by run. The time is added when it is sent."""
+
+    run: Run
+    kind: EventKind
+    vertex: str = ""  # static id; "" for events of the run
+    at: At = ()
+    path: str = ""
+    attempt: int = 0
+    data: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Deterministic: the same happening has the same id however often it is sent."""
+        kind = "run.ended" if self.kind.terminal else self.kind
+        return message_id(self.run.id, kind, self.vertex, self.at, self.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The end of a run for other systems; goes to `pipeline.<name>.results`."""
+
+    run: Run
+    kind: EventKind
+    output: Mapping[str, Value] | None = None
+    failure: Failure | None = None
+
+
+class Action(StrEnum):
+    """What workers are told about a run."""
+
+    CANCEL = "cancel"  # asked by a client: flow ends the run
+    ABORT = "abort"  # said by flow: drop what has not started, stop what has
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """Goes to `run.control`, keyed by run."""
+
+    run: str
+    action: Action
+
+
+Message = Task | Retry | Token | Opened | Item | Event | Result | Control
+
+
+def message_id(run: str, kind: str, place: str, at: At, attempt: int = 0, edge: str = "") -> str:
+    """A deterministic id (uuid5) of a message by (run, kind, from, edge, path, attempt)."""
+    return str(uuid.uuid5(NAMESPACE, "\0".join((run, kind, place, ".".join(map(str, at)), edge, str(attempt)))))

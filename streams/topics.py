@@ -1,0 +1,42 @@
+"""The names of topics, in one place."""
+
+from dataclasses import dataclass
+
+EVENTS = "run.events"
+TOKENS = "flow.tokens"
+STATE = "flow.state"
+CONTROL = "run.control"
+SERVICES = "catalog.services"
+PIPELINES = "catalog.pipelines"
+DEAD_LETTERS = "dead.letters"
+MODELS = "models.updates"
+
+RETRY_TIERS: tuple[tuple[str, float], ...] = (("1s", 1.0), ("5s", 5.0), ("30s", 30.0), ("5m", 300.0))
+"""Name and delay in seconds of each retry tier, shortest first. One fixed delay a tier: a FIFO with jitter blocks its head."""
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Topic names under an installation's prefix."""
+
+    prefix: str = ""
+
+    def named(self, name: str) -> str:
+        return self.prefix + name
+
+    def requests(self, pipeline: str) -> str:
+        return f"{self.prefix}pipeline.{pipeline}.requests"
+
+    def results(self, pipeline: str) -> str:
+        return f"{self.prefix}pipeline.{pipeline}.results"
+
+    def tasks(self, service: str, major: int) -> str:
+        return f"{self.prefix}task.{service}.v{major}"
+
+    def retry(self, tier: str) -> str:
+        return f"{self.prefix}retry.{tier}"
+
+
+def tier(delay: float) -> str:
+    """The tier that waits at least `delay` seconds; the longest one for more than it offers."""
+    return next((name for name, seconds in RETRY_TIERS if seconds >= delay), RETRY_TIERS[-1][0])
