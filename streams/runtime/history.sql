@@ -1,0 +1,67 @@
+-- The history of runs: what the recorder writes from run.events and the gateway reads. Every statement may be repeated.
+-- An SSE id is events.sequence: the offset of the event's first record in its partition of run.events, monotonic within a run.
+
+create table if not exists runs (
+    run            text primary key,
+    pipeline       text not null,
+    digest         text not null,                  -- the topology the run is pinned to
+    status         text not null default 'accepted'
+                   check (status in ('accepted', 'running', 'waiting', 'finished', 'failed', 'cancelled')),
+    waiting_for    text,                           -- the service that had no live worker, while status is 'waiting'
+    input          jsonb,                          -- data.input of run.accepted, when it carries it
+    output         jsonb,                          -- data.output of run.finished
+    failure        jsonb,                          -- data of run.failed and run.cancelled
+    accepted_at    timestamptz,                    -- null while only later events were seen
+    updated_at     timestamptz not null,
+    ended_at       timestamptz,
+    deadline       timestamptz,
+    partition      integer not null,               -- of run.events
+    ended_sequence bigint                          -- what comes after it in the partition is not part of the run
+);
+
+create index if not exists runs_by_time on runs (accepted_at desc nulls last, run);
+create index if not exists runs_by_pipeline on runs (pipeline, accepted_at desc nulls last);
+create index if not exists runs_by_status on runs (status) where ended_at is null;
+
+create table if not exists events (
+    run       text not null,
+    sequence  bigint not null,                     -- offset in the run's partition of run.events: the SSE id
+    partition integer not null,
+    id        uuid not null,                       -- deterministic: the same happening has the same id
+    kind      text not null,                       -- run.accepted, node.started, ...
+    node      text not null default '',            -- static id of the node; '' for events of the run
+    path      text not null default '',            -- printed place: faces[3].thumb
+    position  integer[] not null default '{}',     -- indices in the enclosing loops, outermost first
+    attempt   integer not null default 0,
+    at        timestamptz not null,
+    data      jsonb not null default '{}',
+    primary key (run, sequence)
+);
+
+create unique index if not exists events_by_id on events (run, id);
+
+create table if not exists node_executions (
+    run         text not null,
+    node        text not null,
+    path        text not null,
+    position    integer[] not null default '{}',
+    status      text not null
+                check (status in ('started', 'retrying', 'finished', 'skipped', 'failed')),
+    service     text,                              -- data.service of its events, when they carry it
+    attempt     integer not null default 1,
+    started_at  timestamptz,                       -- of the last attempt
+    ended_at    timestamptz,
+    output      jsonb,
+    failure     jsonb,                             -- data of node.failed and node.retrying
+    sequence    bigint not null,                   -- of the last event that changed the row
+    primary key (run, node, position)
+);
+
+create index if not exists node_executions_by_service on node_executions (service, status) where service is not null;
+
+-- How far the history reaches: every event before next_sequence of the partition is in it.
+create table if not exists progress (
+    partition     integer primary key,
+    next_sequence bigint not null,
+    updated_at    timestamptz not null default now()
+);
