@@ -1,0 +1,182 @@
+"""An expression: its text as CEL evaluates it, the names it reads, and which of them must be there."""
+
+import functools
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_math, ext_strings
+
+from streams.cel import ast, first
+from streams.cel.descriptors import Descriptors
+from streams.errors import EvaluationError
+from streams.types import Type
+
+MAX_LENGTH = 4096
+"""Characters of one expression."""
+MAX_DEPTH = 3
+"""How deep comprehensions (`map`, `filter`, `exists`, `all`) may nest; CEL itself stops one after 10,000 steps."""
+
+TYPE_NAMES = frozenset({"int", "uint", "double", "string", "bool", "bytes", "list", "map", "null_type", "type", "math"})
+"""Names that CEL itself gives a meaning."""
+
+_EXTENSIONS = (ext_math.ExtMath(), ext_strings.ExtStrings())
+_ENV = cel.NewEnv(extensions=_EXTENSIONS)
+_POSITION = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
+_NO_OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\(([^']*)\)'")
+
+
+class BadExpression(ValueError):
+    """An expression is not right; `offset` counts characters from its start."""
+
+    def __init__(self, message: str, offset: int = 0, hint: str = "") -> None:
+        self.offset = offset
+        self.hint = hint
+        super().__init__(message)
+
+
+class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which names must be there: all of `names`, and for each choice one of its sides."""
+
+    names: frozenset[str] = frozenset()
+    choices: tuple[tuple["Condition", ...], ...] = ()
+
+    def met(self, missing: frozenset[str]) -> bool:
+        """Whether it holds when the names in `missing` are not there."""
+        return not (self.names & missing) and all(any(one.met(missing) for one in sides) for sides in self.choices)
+
+    def read(self) -> frozenset[str]:
+        """Every name it speaks of."""
+        return self.names.union(*(one.read() for sides in self.choices for one in sides))
+
+    def __and__(self, other: "Condition") -> "Condition":
+        return Condition(self.names | other.names, self.choices + other.choices)
+
+
+class Expression(msgspec.Struct, frozen=True, omit_defaults=True, tag="cel"):
+    """A checked expression. `needs` says when it can be evaluated; each marker says which operand of a `first()` is there."""
+
+    text: str
+    needs: Condition
+    markers: tuple[tuple[str, Condition], ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name it may read."""
+        return self.needs.read()
+
+    def evaluate(self, values: Mapping[str, Any]) -> Any:
+        """The value, as plain data, with `values` by name; a name that is not among them is absent.
+
+        Raises EvaluationError.
+        """
+        if self.markers:
+            missing = self.names - values.keys()
+            values = {**values, **{marker: condition.met(missing) for marker, condition in self.markers}}
+        return _evaluate(self.text, values)
+
+
+def parse(text: str) -> Expression:
+    """The expression that a text says, its names read but its types not yet checked. Raises BadExpression."""
+    if len(text) > MAX_LENGTH:
+        raise BadExpression(f"the expression is longer than {MAX_LENGTH} characters", hint="split it over value nodes")
+    expanded = _expand(text)
+    reading = ast.read(_compile(_ENV, expanded, check=False).serialize(), frozenset(expanded.markers))
+    if reading.depth > MAX_DEPTH:
+        raise BadExpression(f"comprehensions nest deeper than {MAX_DEPTH}", hint="compute the inner part in a value node")
+    if reading.types:
+        raise BadExpression(f"{min(reading.types)}{{…}} is not part of the language", hint="write a value node instead")
+    markers: list[tuple[str, Condition]] = []
+    needs = _condition(reading, markers)
+    return Expression(expanded.text, needs, tuple(markers))
+
+
+def check(text: str, names: Mapping[str, Type], descriptors: Descriptors) -> Type:
+    """The type of an expression over names of these types. Raises BadExpression at the first place that is wrong."""
+    expanded = _expand(text)
+    variables = {name: descriptors.cel_type(kind) for name, kind in names.items()}
+    variables.update({marker: cel.Type.BOOL for marker in expanded.markers})
+    env = cel.NewEnv(descriptors.pool, variables=variables, extensions=_EXTENSIONS)
+    return descriptors.our_type(_compile(env, expanded, check=True).return_type().name())
+
+
+def _expand(text: str) -> first.Expanded:
+    try:
+        return first.expand(text)
+    except first.BadFirst as error:
+        raise BadExpression(str(error), error.offset, "first(a, b) gives the first operand that was not skipped") from None
+
+
+def _condition(reading: ast.Reading, markers: list[tuple[str, Condition]]) -> Condition:
+    choices = []
+    for choice in reading.choices:
+        left, right = _condition(choice.left, markers), _condition(choice.right, markers)
+        markers.append((choice.marker, left))
+        choices.append((left, right))
+    return Condition(frozenset(reading.names - TYPE_NAMES), tuple(choices))
+
+
+def _compile(env: cel.Env, expanded: first.Expanded, check: bool) -> cel.Expression:
+    try:
+        return env.compile(expanded.text, disable_check=not check)
+    except RuntimeError as error:
+        found = _POSITION.search(str(error))
+        if not found:
+            raise BadExpression(str(error)) from None
+        row, column, message = int(found[1]), int(found[2]), found[3].removesuffix(" [INVALID_ARGUMENT]")
+        lines = expanded.text.split("\n")
+        offset = sum(len(line) + 1 for line in lines[: row - 1]) + max(column - 1, 0)
+        message, hint = _explain(message)
+        raise BadExpression(message, expanded.original(offset), hint) from None
+
+
+def _explain(message: str) -> tuple[str, str]:
+    """CEL's message in the words of the language, and what its author can do."""
+    overload = _NO_OVERLOAD.search(message)
+    if overload:
+        operator, kinds = overload[1].replace("_", " ").strip(), overload[2]
+        hint = "int and float do not mix: write 2.0, or double(x)" if {"int", "double"} <= set(kinds.split(", ")) else ""
+        if "?" in operator:
+            hint = hint or "both sides of a choice must have one type"
+        return f"{operator!r} cannot be applied to ({kinds.replace('double', 'float').replace('m.', '')})", hint
+    return message.replace(" (in container '')", "").replace("'m.", "'"), ""
+
+
+@functools.lru_cache(maxsize=8192)
+def _program(text: str) -> cel.Expression:
+    return _ENV.compile(text, disable_check=True)
+
+
+def _evaluate(text: str, values: Mapping[str, Any]) -> Any:
+    try:
+        result = _program(text).eval(data=values)
+        if result.type() == cel.Type.ERROR:
+            raise EvaluationError(f"{text}: {_cleaned(str(result.plain_value()))}")
+        return _plain(result.plain_value())
+    except RuntimeError as error:
+        raise EvaluationError(f"{text}: {_cleaned(str(error))}") from None
+
+
+def _cleaned(message: str) -> str:
+    return re.sub(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$", "", message)
+
+
+def _plain(value: Any) -> Any:
+    """Only what a record can carry: CEL's own kinds become numbers and strings."""
+    if value is None or isinstance(value, bool | int | float | str | bytes):
+        return value
+    if isinstance(value, bytearray):
+        return bytes(value)
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise EvaluationError("a map in an expression must have string keys")
+        return {key: _plain(one) for key, one in value.items()}
+    if hasattr(value, "total_seconds"):
+        return float(value.total_seconds())
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    raise EvaluationError(f"an expression gave a {type(value).__name__}, which no record can carry")

@@ -1,0 +1,64 @@
+"""What can go wrong with a pipeline, and whose fault it is.
+
+    MillraceError
+    ├── PipelineErrors       the author's fault: every problem of a file at once
+    ├── UnknownPipeline      the caller's fault: no pipeline of that name or digest
+    └── EvaluationError      the pipeline's fault: an expression failed on real values
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+
+class MillraceError(Exception):
+    """The root of every error of this package."""
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing wrong in a pipeline file. Lines and columns count from 1; 0 means the whole file."""
+
+    file: str
+    line: int
+    column: int
+    where: str
+    """The place in the file's own words: `nodes.blur.with.areas`."""
+    problem: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        subject = f" {self.where}:" if self.where else ""
+        return f"{place}:{subject} {self.problem}" + (f" ({self.hint})" if self.hint else "")
+
+    def to_json(self) -> dict[str, Any]:
+        """The form of a problem in `errors` of problem+json."""
+        return {
+            "where": self.where,
+            "problem": self.problem,
+            "hint": self.hint,
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+        }
+
+
+class PipelineErrors(MillraceError):
+    """The pipeline cannot be compiled; `problems` holds all that is wrong with it, in file order."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class UnknownPipeline(MillraceError):
+    """No pipeline has this name or digest."""
+
+
+class EvaluationError(MillraceError):
+    """An expression failed on the values of a run; `hint` says what its author can do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.hint = hint
+        super().__init__(message)

@@ -1,0 +1,156 @@
+"""From a file's data to its spec; one small function for each rule, every problem reported at once."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from streams.errors import PipelineErrors, Problem
+from streams.spec import source as yaml_source
+from streams.spec.inputs import read_inputs
+from streams.spec.model import GRAMMAR, OPTIONS, BlockSpec, NodeKind, NodeSpec, PipelineSpec
+from streams.spec.source import Place, Source
+
+TOP_KEYS = frozenset({"pipeline", "summary", "input", "nodes", "output", "tests", "timeout", "retain"})
+PIPELINE_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+NODE_NAME = re.compile(r"[a-z][a-z0-9_]*")
+MAX_NAME = 60
+
+RESERVED = frozenset(
+    "first true false null in as break const continue else for function if import let loop package namespace return var "
+    "void while has all exists exists_one map filter int uint double string bool bytes list type dyn size math".split()
+)
+"""Words that CEL or the language keeps for itself."""
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def parse(text: str, file: str = "pipeline") -> PipelineSpec:
+    """The spec of one file. Raises PipelineErrors with everything that is wrong with its form."""
+    source = yaml_source.read(text, file)
+    return _Parser(source).pipeline()
+
+
+def duration(value: Any) -> float | None:
+    """Seconds of `500ms`, `20s`, `5m`, `1h`, `7d` or a number of seconds; None for anything else or nothing at all."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value) if value > 0 else None
+    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    return float(found[1]) * _SECONDS[found[2]] or None if found else None
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """`did you mean 'area'?`, or what there is to choose from."""
+    choices = sorted(known)
+    close = difflib.get_close_matches(word, choices, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"there is {', '.join(choices[:12])}{', …' if len(choices) > 12 else ''}" if choices else ""
+
+
+class _Parser:
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.problems: list[Problem] = []
+
+    def refuse(self, place: Place, problem: str, hint: str = "") -> None:
+        self.problems.append(self.source.problem(place, problem, hint))
+
+    def pipeline(self) -> PipelineSpec:
+        data = self.source.data
+        if not isinstance(data, dict):
+            self.refuse((), "the file is not a mapping", "a pipeline begins with `pipeline: its-name`")
+            raise PipelineErrors(self.problems)
+        self._only((), data, TOP_KEYS)
+        spec = PipelineSpec(
+            source=self.source,
+            name=self._pipeline_name(data.get("pipeline")),
+            summary=self._summary(data.get("summary", "")),
+            inputs=read_inputs(data.get("input", {}), ("input",), self.refuse, suggest),
+            block=self._block((), data),
+            timeout=self._duration(("timeout",), data),
+            retain=self._duration(("retain",), data),
+            tests=data.get("tests"),
+        )
+        if self.problems:
+            raise PipelineErrors(self.problems)
+        return spec
+
+    def _only(self, place: Place, data: Mapping[str, Any], known: Iterable[str]) -> None:
+        allowed = set(known)
+        for key in data:
+            if key not in allowed:
+                self.refuse((*place, key), f"unknown key {key!r}", suggest(key, allowed))
+
+    def _pipeline_name(self, name: Any) -> str:
+        if not isinstance(name, str) or not PIPELINE_NAME.fullmatch(name) or len(name) > MAX_NAME:
+            self.refuse(
+                ("pipeline",),
+                "a pipeline needs a name" if name is None else f"{name!r} is no pipeline name",
+                f"lower-case words joined by dashes, at most {MAX_NAME} characters: `pipeline: blur-women`",
+            )
+            return "unnamed"
+        return name
+
+    def _summary(self, text: Any) -> str:
+        if not isinstance(text, str):
+            self.refuse(("summary",), "a summary is one line of text")
+            return ""
+        return text
+
+    def _duration(self, place: Place, data: Mapping[str, Any]) -> float | None:
+        key = str(place[-1])
+        seconds = duration(data[key]) if key in data else None
+        if key in data and seconds is None:
+            self.refuse(place, f"{data[key]!r} is no length of time", "write 500ms, 20s, 5m, 1h or 7d")
+        return seconds
+
+    def _block(self, place: Place, data: Any) -> BlockSpec:
+        if not isinstance(data, dict):
+            self.refuse(place, "a block is a mapping with `nodes:` and `output:`")
+            return BlockSpec(place, (), None)
+        nodes = data.get("nodes", {})
+        if "output" not in data:
+            self.refuse(place, "the block has no output", 'say what it gives: `output: "${node.field}"`')
+        if not isinstance(nodes, dict):
+            self.refuse((*place, "nodes"), "nodes is a mapping from a node's name to the node")
+            nodes = {}
+        read = (self._node((*place, "nodes", name), name, node) for name, node in nodes.items())
+        return BlockSpec(place, tuple(node for node in read if node), data.get("output"))
+
+    def _node(self, place: Place, name: str, data: Any) -> NodeSpec | None:
+        self._node_name(place, name)
+        if not isinstance(data, dict):
+            self.refuse(place, "a node is a mapping", "such as `{service: image-blur, with: {…}}`")
+            return None
+        kinds = [kind for kind in NodeKind if kind.value in data]
+        if len(kinds) != 1:
+            words = ", ".join(kind.value for kind in (kinds or NodeKind))
+            problem = f"a node has one kind, this has {words}" if kinds else "the node does not say what it is"
+            self.refuse(place, problem, "" if kinds else f"give it one of {words}")
+            return None
+        return NodeSpec(name, kinds[0], place, data, self._blocks(kinds[0], place, data))
+
+    def _blocks(self, kind: NodeKind, place: Place, data: Mapping[str, Any]) -> dict[str, BlockSpec]:
+        grammar = GRAMMAR[kind]
+        own = {"nodes", "output"} if grammar.body else set()
+        self._only(place, data, {kind.value} | OPTIONS | grammar.required | grammar.optional | set(grammar.blocks) | own)
+        for key in sorted(grammar.required - data.keys()):
+            self.refuse(place, f"{kind.value} without {key}", f"say `{key}:`" + (" (a loop needs a bound)" if key == "max" else ""))
+        blocks = {}
+        for key, needed in grammar.blocks.items():
+            if key in data:
+                self._only((*place, key), data[key] if isinstance(data[key], dict) else {}, {"nodes", "output"})
+                blocks[key] = self._block((*place, key), data[key])
+            elif needed:
+                self.refuse(place, f"{kind.value} without {key}")
+        if grammar.body:
+            blocks[""] = self._block(place, data)
+        return blocks
+
+    def _node_name(self, place: Place, name: str) -> None:
+        if name in RESERVED:
+            self.refuse(place, f"{name!r} is a reserved name", "choose another")
+        elif not NODE_NAME.fullmatch(name) or len(name) > MAX_NAME:
+            self.refuse(place, f"{name!r} is no node name", "lower-case letters, digits and _, beginning with a letter")

@@ -1,0 +1,151 @@
+"""YAML (or JSON) text as plain data, with the line and column of every place in it. YAML 1.2 core rules: `yes` is a string."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from streams.errors import PipelineErrors, Problem
+
+Place = tuple[str | int, ...]
+"""The keys and positions that lead from the file's root to a value."""
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 60
+
+
+class _Composer(yaml.CSafeLoader):
+    """Only the core schema of YAML 1.2, so that `no`, `on` and `12:30` stay strings."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}
+
+
+for _tag, _pattern, _first in (
+    ("tag:yaml.org,2002:bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("tag:yaml.org,2002:null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("tag:yaml.org,2002:int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("tag:yaml.org,2002:float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+):
+    _Composer.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), list(_first))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file's text as data, and where each value stands in it."""
+
+    file: str
+    text: str
+    data: Any
+    marks: dict[Place, tuple[int, int]]
+
+    def problem(self, place: Place, problem: str, hint: str = "", column: int = 0) -> Problem:
+        """A problem at a place; an unmarked place takes the mark of what encloses it. `column` counts on from the mark."""
+        at = place
+        while at and at not in self.marks:
+            at = at[:-1]
+        line, start = self.marks.get(at, (0, 0))
+        return Problem(self.file, line, start + column if line else 0, dotted(place), problem, hint)
+
+
+def dotted(place: Place) -> str:
+    """`nodes.blur.with.areas[0]`"""
+    text = ""
+    for part in place:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def read(text: str, file: str) -> Source:
+    """Parse one document. Raises PipelineErrors for text that is no YAML, repeats a key, or is too large or deep."""
+    if len(text.encode()) > MAX_BYTES:
+        raise PipelineErrors([Problem(file, 0, 0, "", f"the file is larger than {MAX_BYTES} bytes", "split the pipeline")])
+    try:
+        loader = _Composer(text)
+        try:
+            root = loader.get_single_node()
+            marks: dict[Place, tuple[int, int]] = {}
+            problems: list[Problem] = []
+            data = None if root is None else _build(root, (), marks, problems, file, set())
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        raise PipelineErrors([Problem(file, line, column, "", f"not YAML: {error.problem or error.context}")]) from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise PipelineErrors([Problem(file, 0, 0, "", f"not YAML: {error}")]) from None
+    if problems:
+        raise PipelineErrors(problems)
+    return Source(file, text, data, marks)
+
+
+def _build(
+    node: yaml.Node, place: Place, marks: dict[Place, tuple[int, int]], problems: list[Problem], file: str, seen: set[int]
+) -> Any:
+    line, column = node.start_mark.line + 1, node.start_mark.column + 1
+    marks[place] = (line, column)
+
+    def refuse(problem: str, hint: str = "") -> None:
+        problems.append(Problem(file, line, column, dotted(place), problem, hint))
+
+    if len(place) > MAX_DEPTH:
+        refuse(f"nested deeper than {MAX_DEPTH} levels")
+        return None
+    if not isinstance(node, yaml.ScalarNode):
+        if id(node) in seen:
+            refuse("YAML aliases are not part of the language", "write the value out, or make it a pipeline of its own")
+            return None
+        seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, place, marks, problems, file, seen)
+    if isinstance(node, yaml.SequenceNode):
+        return [_build(child, (*place, i), marks, problems, file, seen) for i, child in enumerate(node.value)]
+    if isinstance(node, yaml.ScalarNode):
+        return _scalar(node)
+    return None
+
+
+def _mapping(
+    node: yaml.MappingNode,
+    place: Place,
+    marks: dict[Place, tuple[int, int]],
+    problems: list[Problem],
+    file: str,
+    seen: set[int],
+) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else ""
+        line, column = key_node.start_mark.line + 1, key_node.start_mark.column + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            problems.append(Problem(file, line, column, dotted(place), "a key must be a plain word"))
+        elif key in data:
+            problems.append(Problem(file, line, column, dotted((*place, key)), f"the key {key!r} stands here twice"))
+        else:
+            data[key] = _build(value_node, (*place, key), marks, problems, file, seen)
+    return data
+
+
+def _scalar(node: yaml.ScalarNode) -> Any:
+    kind = node.tag.rpartition(":")[2]
+    if kind == "int":
+        return int(node.value)
+    if kind == "float":
+        return float(node.value)
+    if kind == "bool":
+        return node.value.lower() == "true"
+    return None if kind == "null" else node.value
+
+
+def strings(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
+    """Every string inside a value, with its place."""
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            yield from strings(child, (*place, key))
+    elif isinstance(value, list):
+        for i, child in enumerate(value):
+            yield from strings(child, (*place, i))

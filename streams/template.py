@@ -1,0 +1,182 @@
+"""A value with expressions inside: `${…}` alone keeps its type, in a text it becomes text; lists and records hold more."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from streams.cel.expression import BadExpression, Condition, Expression, parse
+from streams.errors import EvaluationError
+from streams.spec.source import Place
+from streams.types import ANY, BOOL, FLOAT, INT, NULL, STRING, Kind, Type, common, list_of, record_of
+
+
+class Const(msgspec.Struct, frozen=True, tag="const"):
+    """A plain value."""
+
+    value: Any
+
+
+class Text(msgspec.Struct, frozen=True, tag="text"):
+    """A text with expressions in it: strings and expressions in turn."""
+
+    parts: tuple[str | Expression, ...]
+
+
+class Items(msgspec.Struct, frozen=True, tag="list"):
+    """A list of templates."""
+
+    items: tuple["Template", ...]
+
+
+class Fields(msgspec.Struct, frozen=True, tag="record"):
+    """A record of templates."""
+
+    fields: dict[str, "Template"]
+
+
+Template = Const | Text | Items | Fields | Expression
+
+
+class BadTemplate(ValueError):
+    """An expression inside a value is not right."""
+
+    def __init__(self, place: Place, error: BadExpression, column: int) -> None:
+        self.place, self.column, self.hint = place, column, error.hint
+        super().__init__(str(error))
+
+
+def read(value: Any, place: Place) -> Template:
+    """The template that a piece of YAML says. Raises BadTemplate with the place inside the file."""
+    if isinstance(value, str):
+        return _text(value, place)
+    if isinstance(value, list):
+        return Items(tuple(read(one, (*place, i)) for i, one in enumerate(value)))
+    if isinstance(value, dict):
+        return Fields({key: read(one, (*place, key)) for key, one in value.items()})
+    return Const(value)
+
+
+def pieces(text: str) -> list[tuple[str, int, bool]]:
+    """A text cut at its `${…}`: (piece, offset, whether it is an expression). `$${` stands for `${` itself."""
+    found: list[tuple[str, int, bool]] = []
+    at = since = 0
+    while (at := text.find("${", at)) >= 0:
+        if at and text[at - 1] == "$":
+            at += 2
+            continue
+        end = _closing(text, at + 2)
+        if at > since:
+            found.append((text[since:at], since, False))
+        found.append((text[at + 2 : end], at + 2, True))
+        at = since = end + 1
+    if since < len(text) or not found:
+        found.append((text[since:], since, False))
+    return [(piece if code else piece.replace("$${", "${"), offset, code) for piece, offset, code in found]
+
+
+_QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""")
+
+
+def _closing(text: str, start: int) -> int:
+    depth, at = 1, start
+    while at < len(text):
+        quoted = _QUOTED.match(text, at)
+        if quoted:
+            at = quoted.end()
+            continue
+        depth += (text[at] == "{") - (text[at] == "}")
+        if depth == 0:
+            return at
+        at += 1
+    raise BadExpression("${ is never closed", start - 2, "write ${expression}, or $${ for the two characters")
+
+
+def _text(text: str, place: Place) -> Template:
+    try:
+        cut = pieces(text)
+    except BadExpression as error:
+        raise BadTemplate(place, error, error.offset) from None
+    parts: list[str | Expression] = []
+    for piece, offset, code in cut:
+        if not code:
+            parts.append(piece)
+            continue
+        try:
+            parts.append(parse(piece))
+        except BadExpression as error:
+            raise BadTemplate(place, error, offset + error.offset) from None
+    if len(parts) == 1:
+        return parts[0] if isinstance(parts[0], Expression) else Const(parts[0])
+    return Text(tuple(parts))
+
+
+def expressions(template: Template) -> Iterator[Expression]:
+    """Every expression inside."""
+    if isinstance(template, Expression):
+        yield template
+    elif isinstance(template, Text):
+        yield from (part for part in template.parts if isinstance(part, Expression))
+    elif isinstance(template, Items):
+        for one in template.items:
+            yield from expressions(one)
+    elif isinstance(template, Fields):
+        for one in template.fields.values():
+            yield from expressions(one)
+
+
+def needs(*templates: Template | None) -> Condition:
+    """What must be there for all of these to be evaluated."""
+    condition = Condition()
+    for template in templates:
+        if template is not None:
+            for expression in expressions(template):
+                condition &= expression.needs
+    return condition
+
+
+def evaluate(template: Template, values: Mapping[str, Any]) -> Any:
+    """The value, with `values` by name. Raises EvaluationError."""
+    if isinstance(template, Const):
+        return template.value
+    if isinstance(template, Expression):
+        return template.evaluate(values)
+    if isinstance(template, Items):
+        return [evaluate(one, values) for one in template.items]
+    if isinstance(template, Fields):
+        return {key: evaluate(one, values) for key, one in template.fields.items()}
+    return "".join(part if isinstance(part, str) else _shown(part.evaluate(values), part) for part in template.parts)
+
+
+def _shown(value: Any, expression: Expression) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise EvaluationError(f"{expression.text}: a {type(value).__name__} cannot stand inside a text", "give one string or number")
+
+
+def type_of(
+    value: Any, place: Place, check: Callable[[str, Place, int], Type]
+) -> Type:
+    """The type of a piece of YAML; `check(expression, place, column)` types one expression (and reports what is wrong)."""
+    if isinstance(value, str):
+        cut = pieces(value)
+        kinds = [check(piece, place, offset) for piece, offset, code in cut if code]
+        return kinds[0] if len(cut) == 1 and kinds else STRING
+    if isinstance(value, list):
+        return list_of(_items([type_of(one, (*place, i), check) for i, one in enumerate(value)]))
+    if isinstance(value, dict):
+        return record_of({key: type_of(one, (*place, key), check) for key, one in value.items()})
+    return next((kind for python, kind in _CONSTANTS if isinstance(value, python)), ANY)
+
+
+_CONSTANTS: tuple[tuple[type, Type], ...] = ((bool, BOOL), (int, INT), (float, FLOAT), (type(None), NULL))
+
+
+def _items(kinds: list[Type]) -> Type:
+    made = kinds[0] if kinds else Type(Kind.ANY)
+    for kind in kinds[1:]:
+        made = common(made, kind) or ANY
+    return made
