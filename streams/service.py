@@ -1,0 +1,195 @@
+"""A service: one typed function with its contract, made by `@service` in a file of its own under `agents/`."""
+
+import hashlib
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any, Generic, TypeVar, get_type_hints
+
+from schemas.contracts import Contract
+from schemas.refs import Ref
+from streams.contract import Encoded, Record
+from streams.contract_avro import avro
+from streams.contract_values import bind, unbind
+
+Q = TypeVar("Q", bound=Record)
+A = TypeVar("A", bound=Record)
+
+
+class BadService(TypeError):
+    """A service is declared wrongly; the message names the service and what to change."""
+
+
+@dataclass(frozen=True)
+class Produced:
+    """An object that an invocation made, to be stored by the worker under its hash."""
+
+    sha256: str
+    """64 lower-case hexadecimal digits."""
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What one call of a service gave.
+
+    The refs in `output` carry hash, size and media type of `objects`; bucket and key are empty until they are stored.
+    """
+
+    output: dict[str, Any]
+    objects: tuple[Produced, ...]
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """What a service says in the catalogue about one of its models."""
+
+    name: str
+    version: str
+    ready: bool
+    """Whether the weights were found."""
+    detail: str = ""
+    """What the service does without them, and how to get them."""
+
+
+@dataclass(frozen=True)
+class Service(Generic[Q, A]):
+    """A named, versioned capability with a typed input and output."""
+
+    name: str
+    version: str
+    function: Callable[[Q], A]
+    request: type[Q]
+    response: type[A]
+    summary: str
+    description: str
+    deterministic: bool = True
+    timeout: float = 30.0
+    """Seconds."""
+    memory: int = 1024
+    """MiB."""
+    example: Mapping[str, Any] | None = None
+    models: Callable[[], tuple[ModelStatus, ...]] = tuple
+    prepare: Callable[[], None] | None = None
+
+    def __call__(self, request: Q) -> A:
+        """The function itself, for tests and for services that build on others."""
+        return self.function(request)
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The contract that other packages read, as Avro records. Raises BadContract and BadRecord."""
+        prefix = "".join(word.capitalize() for word in self.name.split("-"))
+        return Contract(
+            name=self.name,
+            version=self.version,
+            summary=self.summary,
+            description=self.description,
+            input=avro(self.request, f"{prefix}Input", prefix),
+            output=avro(self.response, f"{prefix}Output", prefix),
+            deterministic=self.deterministic,
+            timeout=self.timeout,
+            memory=self.memory,
+            example=None if self.example is None else dict(self.example),
+        )
+
+    def model_status(self) -> tuple[ModelStatus, ...]:
+        """The models of this service and whether their weights are here; cheap, loads none of them."""
+        return self.models()
+
+    def warm(self) -> None:
+        """Loads what the first call would otherwise wait for: libraries and models."""
+        if self.prepare is not None:
+            self.prepare()
+
+    def invoke(self, record: Mapping[str, Any], objects: Mapping[str, bytes]) -> Invocation:
+        """Runs the service on one input record; `objects` holds the bytes of its refs by their SHA-256.
+
+        Raises Refused when the input cannot be served (the caller's fault: trying again cannot help); anything else
+        that is raised is the service's fault.
+        """
+        made: dict[str, Produced] = {}
+
+        def fetch(ref: Ref) -> bytes:
+            return objects[ref.sha256]
+
+        def store(object: Encoded) -> Ref:
+            sha256 = hashlib.sha256(object.data).hexdigest()
+            made.setdefault(sha256, Produced(sha256, object.media_type, object.data))
+            return Ref("", "", len(object.data), sha256, object.media_type)
+
+        output = unbind(self.function(bind(self.request, record, fetch)), store)
+        return Invocation(output, tuple(made.values()))
+
+
+def service(
+    name: str,
+    *,
+    version: str,
+    deterministic: bool = True,
+    timeout: float = 30.0,
+    memory: int = 1024,
+    example: Mapping[str, Any] | None = None,
+    models: Callable[[], tuple[ModelStatus, ...]] = tuple,
+    prepare: Callable[[], None] | None = None,
+) -> Callable[[Callable[[Q], A]], Service[Q, A]]:
+    """Makes a Service of a function from one Record to another.
+
+    The first line of the module's docstring is its summary, the rest its description. `models` says at worker start
+    which weights are here; `prepare` loads them in a pool child. Raises BadService for a function that is not typed.
+    """
+
+    def made(function: Callable[[Q], A]) -> Service[Q, A]:
+        request, response = _records(name, function)
+        summary, _, description = inspect.cleandoc(sys.modules[function.__module__].__doc__ or "").partition("\n")
+        if not summary:
+            raise BadService(f"service {name}: its module needs a docstring; the first line is the catalogue's summary")
+        return Service(
+            name=name,
+            version=version,
+            function=function,
+            request=request,
+            response=response,
+            summary=summary.strip(),
+            description=description.strip(),
+            deterministic=deterministic,
+            timeout=timeout,
+            memory=memory,
+            example=example,
+            models=models,
+            prepare=prepare,
+        )
+
+    return made
+
+
+def call(module: str, name: str, record: Mapping[str, Any], objects: Mapping[str, bytes]) -> Invocation:
+    """`Service.invoke` of the service `name` in `module`: what a pool child runs."""
+    return find(module, name).invoke(record, objects)
+
+
+def warm(module: str, name: str) -> None:
+    """`Service.warm` of the service `name` in `module`: what a pool child runs when it starts."""
+    find(module, name).warm()
+
+
+@cache
+def find(module: str, name: str) -> Service[Any, Any]:
+    """The service `name` that a module defines. Raises ImportError, or BadService when there is none of that name."""
+    for value in vars(importlib.import_module(module)).values():
+        if isinstance(value, Service) and value.name == name:
+            return value
+    raise BadService(f"{module} defines no service {name!r}")
+
+
+def _records(name: str, function: Callable[[Q], A]) -> tuple[type[Q], type[A]]:
+    hints = get_type_hints(function)
+    response = hints.pop("return", None)
+    kinds = [*hints.values(), response]
+    if len(kinds) != 2 or not all(isinstance(kind, type) and issubclass(kind, Record) for kind in kinds):
+        raise BadService(f"service {name}: its function must take one Record and return one, both annotated")
+    return kinds[0], kinds[1]
