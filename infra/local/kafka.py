@@ -1,0 +1,111 @@
+"""Apache Kafka: one KRaft node that is broker and controller."""
+
+import base64
+import os
+import subprocess
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from infra.local import java
+from infra.local.errors import StartError
+from infra.local.part import Part
+from infra.local.ports import LOOPBACK, is_free
+from infra.local.site import Site
+
+_HEAP_MB = 512
+_FIXED = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "auto.create.topics.enable": "false",  # topics come from compiled pipelines only
+    "num.partitions": "1",
+    # One node: internal topics have nobody to replicate to, and many partitions only make the start slower.
+    "offsets.topic.num.partitions": "8",
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.num.partitions": "2",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    # A broker that was killed is fenced for a session before it may come back: 6 s instead of 13 s.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
+    "group.min.session.timeout.ms": "1000",
+    "log.retention.hours": "168",
+    "log.retention.check.interval.ms": "300000",
+    "log.segment.bytes": str(128 << 20),
+    "log.cleaner.dedupe.buffer.size": str(16 << 20),
+    "log.cleaner.backoff.ms": "5000",
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+    "controlled.shutdown.enable": "false",  # no other node could take over
+}
+
+
+def _classpath(site: Site) -> str:
+    return os.pathsep.join(str(jar) for jar in sorted(site.parts.kafka.glob("*.jar")))
+
+
+def _folder(site: Site) -> Path:
+    return site.home / "kafka"
+
+
+def _configuration(site: Site) -> Path:
+    return _folder(site) / "server.properties"
+
+
+def _prepare(site: Site) -> None:
+    folder = _folder(site)
+    folder.mkdir(parents=True, exist_ok=True)
+    broker, controller = site.ports["kafka"], site.ports["kafka-controller"]
+    properties = {
+        **_FIXED,
+        "listeners": f"PLAINTEXT://{LOOPBACK}:{broker},CONTROLLER://{LOOPBACK}:{controller}",
+        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{broker},CONTROLLER://{LOOPBACK}:{controller}",
+        "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{controller}",
+        "log.dirs": str(folder / "data"),
+    }
+    _configuration(site).write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+    if not (folder / "data" / "meta.properties").exists():
+        _format(site)
+
+
+def _format(site: Site) -> None:
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    command = java.command(
+        _HEAP_MB, _classpath(site), "kafka.tools.StorageTool",
+        "format", "--standalone", "--cluster-id", cluster, "--config", str(_configuration(site)),
+    )  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StartError(f"kafka: its log folder {_folder(site) / 'data'} cannot be formatted: {(done.stderr or done.stdout).strip()[-500:]}")
+
+
+def _command(site: Site) -> Sequence[str]:
+    logging = ("-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS")
+    return java.command(
+        _HEAP_MB, _classpath(site), "kafka.Kafka", str(_configuration(site)),
+        cache=site.parts.class_cache("kafka"), options=logging,
+    )  # fmt: skip
+
+
+def _ready(site: Site) -> bool:
+    """Whether the broker answers and is no longer fenced: only then does its metadata list a broker."""
+    port = site.ports["kafka"]
+    if is_free(port):  # nothing listens: do not wait for a client's connection time-out
+        return False
+    client = AdminClient({"bootstrap.servers": f"{LOOPBACK}:{port}", "log_level": 0})
+    try:
+        return bool(client.list_topics(timeout=2).brokers)
+    except KafkaException:
+        return False
+
+
+KAFKA = Part(name="kafka", ports=("kafka", "kafka-controller"), prepare=_prepare, command=_command, ready=_ready)

@@ -1,0 +1,136 @@
+"""PostgreSQL, with one database for Millrace and one for the schema registry."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from infra.local.errors import MissingTool, StartError
+from infra.local.part import Part
+from infra.local.ports import LOOPBACK
+from infra.local.site import Site
+
+_USER_INSTEAD_OF_ROOT = "nobody"
+_DATABASES = {"millrace": "postgres", "registry": "registry"}
+"""Each database and its owner of the same name, with the name of the owner's secret."""
+_ADMIN = "postgres"
+
+
+def _data(site: Site) -> Path:
+    return site.home / "postgres" / "data"
+
+
+def _prepare(site: Site) -> None:
+    data = _data(site)
+    if (data / "PG_VERSION").exists():
+        return
+    shutil.rmtree(data, ignore_errors=True)  # what an interrupted initdb left
+    data.mkdir(parents=True, mode=0o700)
+    password = site.home / "postgres" / "password"
+    password.touch(mode=0o600)
+    password.write_text(site.secrets["postgres-admin"])
+    if os.geteuid() == 0:
+        user = pwd.getpwnam(_USER_INSTEAD_OF_ROOT)
+        os.chown(data, user.pw_uid, user.pw_gid)
+        os.chown(password, user.pw_uid, user.pw_gid)
+    command = [
+        *_as_user(site),
+        str(site.parts.postgres / "bin" / "initdb"),
+        f"--pgdata={data}",
+        f"--username={_ADMIN}",
+        f"--pwfile={password}",
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        "--locale=C",
+        "--no-sync",
+        "--no-instructions",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    password.unlink()
+    if done.returncode:
+        raise StartError(f"postgres: its folder {data} cannot be initialised: {(done.stderr or done.stdout).strip()[-500:]}")
+
+
+def _command(site: Site) -> Sequence[str]:
+    options = {
+        "listen_addresses": LOOPBACK,
+        "port": str(site.ports["postgres"]),
+        "unix_socket_directories": "",
+        "max_connections": "100",
+        "shared_buffers": "64MB",
+        "synchronous_commit": "off",  # history is rewritten from Kafka; a lost second of it after a power cut costs nothing
+        "log_checkpoints": "off",
+        "timezone": "UTC",
+    }
+    settings = [f"--{key}={value}" for key, value in options.items()]
+    return [*_as_user(site), str(site.parts.postgres / "bin" / "postgres"), "-D", str(_data(site)), *settings]
+
+
+def _as_user(site: Site) -> list[str]:
+    """What stands before a PostgreSQL command: it refuses to run as root, so root becomes another user."""
+    if os.geteuid() != 0:
+        return []
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise MissingTool("PostgreSQL refuses to run as root, and `setpriv` (package util-linux) is missing: install it, or run as another user")
+    prefix = [
+        setpriv,
+        f"--reuid={_USER_INSTEAD_OF_ROOT}",
+        f"--regid={pwd.getpwnam(_USER_INSTEAD_OF_ROOT).pw_gid}",
+        "--clear-groups",
+        f"--pdeathsig={signal.SIGINT.name.removeprefix('SIG')}",
+    ]
+    if not (_reachable_by_others(_data(site)) and _reachable_by_others(site.parts.postgres)):
+        # Below /root, say: let it walk through folders that are root's own.
+        prefix += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "--securebits=+no_setuid_fixup"]
+    return [*prefix, "--"]
+
+
+def _reachable_by_others(path: Path) -> bool:
+    return all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents)
+
+
+def _connect(site: Site) -> "psycopg.Connection[tuple[object, ...]]":
+    return psycopg.connect(
+        host=LOOPBACK, port=site.ports["postgres"], dbname="postgres", user=_ADMIN,
+        password=site.secrets["postgres-admin"], connect_timeout=2, autocommit=True,
+    )  # fmt: skip
+
+
+def _ready(site: Site) -> bool:
+    try:
+        with _connect(site) as connection:
+            return connection.execute("select 1").fetchone() == (1,)
+    except psycopg.OperationalError:
+        return False
+
+
+def _settle(site: Site) -> None:
+    """Roles and databases, where they are missing; passwords follow the home's secrets."""
+    with _connect(site) as connection:
+        existing = {row[0] for row in connection.execute("select datname from pg_database")}
+        roles = {row[0] for row in connection.execute("select rolname from pg_roles")}
+        for name, secret in _DATABASES.items():
+            role = sql.Identifier(name)
+            verb = sql.SQL("alter" if name in roles else "create")
+            connection.execute(sql.SQL("{} role {} login password {}").format(verb, role, sql.Literal(site.secrets[secret])))
+            if name not in existing:
+                connection.execute(sql.SQL("create database {} owner {}").format(role, role))
+
+
+POSTGRES = Part(
+    name="postgres",
+    ports=("postgres",),
+    prepare=_prepare,
+    command=_command,
+    ready=_ready,
+    settle=_settle,
+    stop_signal=signal.SIGINT,  # fast shutdown: open sessions are ended
+    death_signal=signal.SIGINT,
+)

@@ -1,0 +1,55 @@
+"""Apicurio's schema registry, with the Confluent interface, stored in PostgreSQL."""
+
+from collections.abc import Mapping, Sequence
+
+import httpx
+
+from infra.local import java
+from infra.local.part import Part
+from infra.local.ports import LOOPBACK
+from infra.local.site import Site
+
+_HEAP_MB = 384
+
+
+def _environ(site: Site) -> Mapping[str, str]:
+    # SQL storage, not Kafka storage: that one waits 10 s at every start for the end of its own journal.
+    return {
+        "APICURIO_STORAGE_KIND": "sql",
+        "APICURIO_STORAGE_SQL_KIND": "postgresql",
+        "APICURIO_DATASOURCE_URL": f"jdbc:postgresql://{LOOPBACK}:{site.ports['postgres']}/registry",
+        "APICURIO_DATASOURCE_USERNAME": "registry",
+        "APICURIO_DATASOURCE_PASSWORD": site.secrets["registry"],
+        "APICURIO_DATASOURCE_JDBC_INITIAL_SIZE": "2",
+        "APICURIO_DATASOURCE_JDBC_MIN_SIZE": "2",
+        "APICURIO_DATASOURCE_JDBC_MAX_SIZE": "8",
+        "QUARKUS_HTTP_HOST": LOOPBACK,
+        "QUARKUS_HTTP_PORT": str(site.ports["registry"]),
+        "QUARKUS_MANAGEMENT_HOST": LOOPBACK,
+        "QUARKUS_MANAGEMENT_PORT": str(site.ports["registry-management"]),
+        "QUARKUS_HTTP_ACCESS_LOG_ENABLED": "false",
+    }
+
+
+def _command(site: Site) -> Sequence[str]:
+    jar = site.parts.registry / "quarkus-run.jar"
+    return java.command(
+        _HEAP_MB, str(jar), "io.quarkus.bootstrap.runner.QuarkusEntryPoint", cache=site.parts.class_cache("registry")
+    )
+
+
+def _ready(site: Site) -> bool:
+    try:
+        return httpx.get(f"{site.settings().registry}/subjects", timeout=2).is_success
+    except httpx.HTTPError:
+        return False
+
+
+REGISTRY = Part(
+    name="registry",
+    needs=("postgres",),
+    ports=("registry", "registry-management"),
+    environ=_environ,
+    command=_command,
+    ready=_ready,
+)

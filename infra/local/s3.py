@@ -1,0 +1,49 @@
+"""S3Proxy: objects as files below the home, behind the S3 protocol."""
+
+from collections.abc import Sequence
+
+import httpx
+
+from infra.local import java
+from infra.local.part import Part
+from infra.local.ports import LOOPBACK
+from infra.local.site import Site
+
+_HEAP_MB = 256
+
+
+def _prepare(site: Site) -> None:
+    settings = site.settings()
+    folder = site.home / "s3"
+    (folder / "objects" / settings.s3_bucket).mkdir(parents=True, exist_ok=True)  # a bucket is a folder
+    properties = {
+        "s3proxy.endpoint": settings.s3,
+        "s3proxy.authorization": "aws-v2-or-v4",
+        "s3proxy.identity": settings.s3_access_key,
+        "s3proxy.credential": settings.s3_secret_key,
+        "jclouds.provider": "filesystem-nio2",
+        "jclouds.identity": "local",
+        "jclouds.credential": "local",
+        "jclouds.filesystem.basedir": str(folder / "objects"),
+    }
+    configuration = folder / "s3proxy.conf"
+    configuration.touch(mode=0o600)
+    configuration.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+
+
+def _command(site: Site) -> Sequence[str]:
+    return java.command(
+        _HEAP_MB, str(site.parts.s3proxy), "org.gaul.s3proxy.Main", "--properties", str(site.home / "s3" / "s3proxy.conf"),
+        cache=site.parts.class_cache("s3"),
+    )  # fmt: skip
+
+
+def _ready(site: Site) -> bool:
+    try:
+        answer = httpx.get(f"http://{LOOPBACK}:{site.ports['s3']}/", timeout=2)
+    except httpx.HTTPError:
+        return False
+    return answer.status_code in (httpx.codes.OK, httpx.codes.FORBIDDEN)  # who asks without a key is refused, by a server that works
+
+
+S3 = Part(name="s3", ports=("s3",), prepare=_prepare, command=_command, ready=_ready)

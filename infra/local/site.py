@@ -1,0 +1,40 @@
+"""What every part is told: where the home is, which ports it has, where the others are."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from infra.local.install import Parts
+from infra.local.ports import LOOPBACK, Ports
+from infra.local.secrets import Secrets
+from streams.settings import Settings
+
+
+@dataclass(frozen=True)
+class Site:
+    """One stack's place on this machine. `home` is absolute."""
+
+    home: Path
+    parts: Parts
+    ports: Ports
+    base: Settings
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The passwords between the parts."""
+        return Secrets(self.home / "secrets")
+
+    def settings(self) -> Settings:
+        """Where everything is, as Millrace's own processes read it; ports are chosen if they were not yet."""
+        return replace(
+            self.base,
+            home=self.home,
+            kafka=f"{LOOPBACK}:{self.ports['kafka']}",
+            registry=f"http://{LOOPBACK}:{self.ports['registry']}/apis/ccompat/v7",
+            s3=f"http://{LOOPBACK}:{self.ports['s3']}",
+            s3_access_key="millrace",
+            s3_secret_key=self.secrets["s3"],
+            postgres=f"postgresql://millrace:{self.secrets['postgres']}@{LOOPBACK}:{self.ports['postgres']}/millrace",
+            http_host=LOOPBACK,
+            http_port=self.ports["gateway"],
+        )

@@ -1,0 +1,138 @@
+"""What a running stack says about itself in its home: the lock, and `stack.json`."""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.local.errors import AlreadyRunning
+from infra.local.part import State
+from streams.settings import Settings
+
+_SETTINGS = (
+    "kafka",
+    "registry",
+    "s3",
+    "s3_access_key",
+    "s3_secret_key",
+    "s3_bucket",
+    "postgres",
+    "http_host",
+    "http_port",
+    "topic_prefix",
+    "partitions",
+)
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class PartState:
+    """One part as `stack.json` shows it."""
+
+    state: State
+    pid: int | None = None
+    port: int | None = None
+    restarts: int = 0
+    """How often it was started again after it had died."""
+    reason: str | None = None
+    """Why it died last."""
+
+
+@dataclass(frozen=True)
+class StackState:
+    """All of `stack.json`."""
+
+    pid: int
+    settings: Mapping[str, Any]
+    parts: Mapping[str, PartState]
+
+    @property
+    def ready(self) -> bool:
+        """Whether every part serves."""
+        return all(part.state in (State.READY, State.DONE) for part in self.parts.values())
+
+    @property
+    def url(self) -> str:
+        """Where the gateway is, or would be."""
+        return f"http://{self.settings['http_host']}:{self.settings['http_port']}"
+
+
+def visible(settings: Settings) -> dict[str, Any]:
+    """The settings that clients of this stack need."""
+    return {name: getattr(settings, name) for name in _SETTINGS}
+
+
+def write(home: Path, state: StackState) -> None:
+    """Replace `stack.json` at once; it holds passwords, so only its owner may read it."""
+    path = home / "stack.json"
+    fresh = path.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    fresh.write_text(json.dumps(asdict(state), indent=2) + "\n")
+    fresh.replace(path)
+
+
+def read(home: Path) -> StackState | None:
+    """What the stack of this home wrote last; None when there is nothing (readable) to read."""
+    try:
+        found = json.loads((home / "stack.json").read_text())
+        parts = {name: PartState(**{**part, "state": State(part["state"])}) for name, part in found["parts"].items()}
+        return StackState(found["pid"], found["settings"], parts)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def remove(home: Path) -> None:
+    """Forget the stack that ran here."""
+    (home / "stack.json").unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(home: Path) -> Iterator[None]:
+    """Own this home. Raises AlreadyRunning when another process does; the lock ends with its process, even under kill -9."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(_where(home)) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def owner(home: Path) -> int | None:
+    """The process id of the launcher that owns this home now; None when no stack runs."""
+    try:
+        with (home / "lock").open("r+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                text = lock.read()
+                return int(text) if text.isdigit() else 0
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def await_free(home: Path, seconds: float) -> bool:
+    """Wait until no launcher owns this home; False when one still does after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while owner(home) is not None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def _where(home: Path) -> str:
+    state = read(home)
+    if state is None:
+        return f"a stack is being started in {home} by another process (pid {owner(home)}): wait for it, or end it with `millrace down`"
+    gateway = f" at {state.url}" if "gateway" in state.parts else ""
+    return f"a stack runs in {home} already{gateway} (pid {state.pid}): use it, or end it with `millrace down`"

@@ -1,0 +1,37 @@
+"""What every tier of tests shares: the real stack, started once per session when a test first asks for it."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local.parts import BACKEND
+from infra.local.stack import RunningStack, Stack
+from streams.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[RunningStack]:
+    """Kafka, schema registry, S3 and PostgreSQL, all real; `stack.restart("kafka", kill=True)` breaks one.
+
+    With MILLRACE_TEST_HOME, the stack that runs in that home is used and left running.
+    """
+    outside = os.environ.get("MILLRACE_TEST_HOME")
+    if outside:
+        yield RunningStack(Path(outside))
+        return
+    home = Path(tempfile.mkdtemp(prefix="millrace-test-"))
+    try:
+        with Stack(home, BACKEND, preferred=False) as started:
+            yield started
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def settings(stack: RunningStack) -> Settings:
+    """Settings that lead to the session's stack."""
+    return stack.settings
