@@ -1,0 +1,99 @@
+"""Making topics and checking them: brokers never create one by themselves."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs do not say that they export these
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+)
+
+from streams.runtime.errors import RuntimeFault
+from streams.topic_specs import TopicSpec
+
+log = logging.getLogger(__name__)
+_TIMEOUT = 30.0
+
+
+class WrongTopic(RuntimeFault):
+    """An existing topic cannot serve; the message says which, why, and what to do."""
+
+
+class Admin:
+    """Administration of topics. Its calls block in the client; each runs in a thread. All raise KafkaException when it is away."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
+
+    async def ensure(self, specs: Iterable[TopicSpec], replication: int = 1) -> list[str]:
+        """Makes the topics that are missing and returns their names. Raises WrongTopic for one with other partitions."""
+        return await asyncio.to_thread(self._ensure, list(specs), replication)
+
+    async def ids(self, names: Sequence[str]) -> dict[str, str]:
+        """The id of each existing topic; a topic that is deleted and made anew gets another."""
+        return await asyncio.to_thread(self._ids, names)
+
+    async def names(self, prefix: str = "") -> list[str]:
+        """The existing topics whose name begins so."""
+        found = await asyncio.to_thread(self._client.list_topics, timeout=_TIMEOUT)
+        return sorted(name for name in found.topics if name.startswith(prefix))
+
+    async def delete(self, names: Iterable[str]) -> None:
+        """Deletes topics; those that do not exist are passed over."""
+        await asyncio.to_thread(self._delete, list(names))
+
+    async def configuration(self, name: str) -> dict[str, str]:
+        """The configuration of a topic as the broker has it."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, name)
+        future = self._client.describe_configs([resource])[resource]
+        entries = await asyncio.to_thread(future.result, _TIMEOUT)
+        return {key: entry.value for key, entry in entries.items()}
+
+    def _ensure(self, specs: list[TopicSpec], replication: int) -> list[str]:
+        existing = self._client.list_topics(timeout=_TIMEOUT).topics
+        wrong = [
+            problem
+            for spec in specs
+            if spec.name in existing and (problem := spec.differs(len(existing[spec.name].partitions)))
+        ]
+        if wrong:
+            raise WrongTopic("; ".join(wrong))
+        missing = [spec for spec in specs if spec.name not in existing]
+        if not missing:
+            return []
+        new = [NewTopic(spec.name, spec.partitions, replication, config=dict(spec.config)) for spec in missing]
+        for name, future in self._client.create_topics(new, operation_timeout=_TIMEOUT).items():
+            try:
+                future.result(_TIMEOUT)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was faster
+                    raise
+            else:
+                log.info("made topic %s", name)
+        return [spec.name for spec in missing]
+
+    def _ids(self, names: Sequence[str]) -> dict[str, str]:
+        if not names:
+            return {}
+        futures = self._client.describe_topics(TopicCollection(list(names)))
+        found = {}
+        for name, future in futures.items():
+            try:
+                found[name] = str(future.result(_TIMEOUT).topic_id)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise
+        return found
+
+    def _delete(self, names: list[str]) -> None:
+        if not names:
+            return
+        for future in self._client.delete_topics(names, operation_timeout=_TIMEOUT).values():
+            try:
+                future.result(_TIMEOUT)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise

@@ -1,0 +1,258 @@
+"""Faust, tamed: one `Member` is one Faust app, which is one member of one consumer group.
+
+The only file that knows Faust. Its consumer, its stream and its commits are used; its producer, tables, web server and
+acknowledgement logic are not. What each setting is for stands beside it.
+"""
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, cast
+
+import faust
+from aiokafka import AIOKafkaConsumer
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from faust.app.base import BootStrategy
+from faust.transport.drivers import aiokafka as driver
+
+from streams.runtime.lanes import Lanes, LostRecords
+from streams.runtime.probe import Probe
+from streams.runtime.records import Handler, Place, Record
+
+log = logging.getLogger(__name__)
+
+REBALANCE_PATIENCE = 3.0
+"""Seconds that a membership change waits for work under way; what takes longer goes on and is not begun anew here."""
+_RESUBSCRIBE = 0.2
+
+
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer with a short long-poll and the range assignor."""
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        conf = self.app.conf
+        return AIOKafkaConsumer(
+            bootstrap_servers=driver.server_list(transport.url, transport.default_port),
+            client_id=conf.broker_client_id,
+            group_id=conf.id,
+            # Topics with the same partition count go to the members in the same way: flow's requests meet its tokens.
+            partition_assignment_strategy=[RangePartitionAssignor],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=conf.broker_max_poll_records,
+            # At the default of 1 MiB some partitions starve for up to 50 s under backlog.
+            max_partition_fetch_bytes=conf.consumer_max_fetch_size,
+            # A partition that was still being read when a poll began waits for that poll's end; Faust would say 1500.
+            fetch_max_wait_ms=200,
+            request_timeout_ms=int(conf.broker_request_timeout * 1000),
+            session_timeout_ms=int(conf.broker_session_timeout * 1000),
+            rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
+            heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
+            max_poll_interval_ms=int((conf.broker_max_poll_interval or 0) * 1000),
+            metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
+        )
+
+
+class _Consumer(driver.Consumer):
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _Transport(driver.Transport):
+    Consumer = _Consumer
+
+
+class _Boot(BootStrategy):
+    enable_kafka_producer = False  # the process has one producer of its own
+    enable_web = False
+
+
+class _App(faust.App):
+    BootStrategy = _Boot
+    member: "Member"
+
+    def _new_transport(self) -> Any:
+        return _Transport(self.conf.broker_consumer, self)
+
+    async def _on_partitions_assigned(self, assigned: Any, generation_id: int = 0) -> None:
+        # Before Faust's own steps: some of them already let records through.
+        self.member.take_over(assigned)
+        await super()._on_partitions_assigned(assigned, generation_id)
+
+    async def _on_partitions_revoked(self, revoked: Any) -> None:
+        await super()._on_partitions_revoked(revoked)
+        await self.member.release()
+
+    async def _consumer_wait_empty(self, *_: Any) -> None:
+        """Called when partitions are taken away and at stop. Faust's own waits without end for every record."""
+        await self.member.release()
+
+    async def crash(self, reason: BaseException) -> None:
+        self.member.broken(f"faust: {type(reason).__name__}: {reason}")
+        await super().crash(reason)
+
+
+class Member:
+    """One member of one consumer group: records of `topics` go to `handle`, and are acknowledged in order after it.
+
+    `on_assigned` is awaited before the first record of a partition in each generation.
+    """
+
+    def __init__(
+        self,
+        group: str,
+        topics: Iterable[str],
+        handle: Handler,
+        *,
+        bootstrap: str,
+        probe: Probe,
+        room: int = 64,
+        on_assigned: Any = None,
+    ) -> None:
+        self.group = group
+        self.failure: str | None = None
+        """Why this member cannot go on; the worker starts again then."""
+        self.failed = asyncio.Event()
+        self._probe = probe
+        self._epoch = 0
+        self._opened = -1
+        self._assigned: frozenset[Place] = frozenset()
+        self._revoked = True
+        self._stopping = False
+        self.lanes = Lanes(handle, starts=self._starts, present=probe.present, room=room, on_assigned=on_assigned)
+        self._app = _faust_app(group, bootstrap)
+        self._app.member = self
+        self._channel = self._app.topic(
+            *topics, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw"
+        )
+        self._app.agent(self._channel, name=f"{group}.records")(self._consume)
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """What this member reads."""
+        return frozenset(self._channel.topics)
+
+    @property
+    def assigned(self) -> frozenset[Place]:
+        """The partitions that it has now; empty while membership changes."""
+        return frozenset() if self._revoked else self._assigned
+
+    async def start(self) -> None:
+        """Joins the group. Raises when no broker answers: the worker is started again then."""
+        await self._app.start()
+
+    async def stop(self, grace: float) -> None:
+        """Stops fetching, gives work under way `grace` seconds, commits what is done and leaves the group."""
+        self._stopping = True
+        self._revoked = True
+        await self.lanes.drain(grace)
+        try:
+            await asyncio.wait_for(self._app.stop(), 15)
+        except TimeoutError:
+            log.warning("%s did not leave its group in time", self.group)
+
+    async def subscribe(self, topics: Iterable[str]) -> None:
+        """Reads these topics too. They must exist. A membership change follows."""
+        fresh = sorted(set(topics) - self.topics)
+        if not fresh:
+            return
+        log.info("%s now also reads %s", self.group, ", ".join(fresh))
+        self._channel.topics = [*self._channel.topics, *fresh]
+        conductor: Any = self._app.topics
+        while not self._stopping and not set(fresh) <= self._subscribed():
+            # Faust forgets a change that comes during a membership change, so it is said until it is done.
+            if conductor._subscription_changed is not None:
+                conductor._subscription_changed.set()
+            await asyncio.sleep(_RESUBSCRIBE)
+
+    def take_over(self, assigned: Iterable[Any]) -> None:
+        """A new generation begins with these partitions."""
+        self._assigned = frozenset(Place(tp.topic, tp.partition) for tp in assigned)
+        self._epoch += 1
+        self._revoked = False
+        log.info("%s has %d partitions", self.group, len(self._assigned))
+
+    async def release(self) -> None:
+        """Lets the partitions go: waits a little for work under way and commits what is done."""
+        if self._revoked and not self._stopping:
+            return
+        self._revoked = True
+        await self.lanes.drain(0 if self._stopping else REBALANCE_PATIENCE)
+        if self._app.consumer is not None:
+            await self._app.consumer.commit()
+        self.lanes.close()
+
+    def broken(self, reason: str) -> None:
+        """Says that this member cannot go on."""
+        if self.failure is None and not self._stopping:
+            self.failure = f"{self.group}: {reason}"
+            log.error("%s", self.failure)
+            self.failed.set()
+
+    def _subscribed(self) -> set[str]:
+        consumer = cast(Any, self._app.consumer)._thread._consumer
+        return set(consumer.subscription()) if consumer is not None else set()
+
+    async def _consume(self, stream: Any) -> None:
+        async for event in stream.noack().events():
+            try:
+                await self._take(event)
+            except LostRecords as error:
+                self.broken(str(error))
+                await asyncio.Event().wait()  # nothing more is taken: the worker starts again
+            except Exception as error:
+                log.exception("%s cannot take a record", self.group)
+                self.broken(f"{type(error).__name__}: {error}")
+                await asyncio.Event().wait()
+
+    async def _take(self, event: Any) -> None:
+        message = event.message
+        if self._revoked or message.generation_id != self._app.consumer_generation_id:
+            return  # of a generation that is over: whoever has the partition now gets it again
+        epoch = self._epoch
+        if self._opened != epoch:
+            await self.lanes.open(epoch, self._assigned)
+            self._opened = epoch
+        record = Record(
+            Place(message.topic, message.partition),
+            message.offset,
+            message.key,
+            message.value,
+            tuple(message.headers or ()),
+            message.timestamp,
+        )
+        await self.lanes.put(record, epoch, event.ack)
+
+    async def _starts(self, places: frozenset[Place]) -> Any:
+        return await self._probe.starts(self.group, places)
+
+
+def _faust_app(group: str, bootstrap: str) -> _App:
+    app = _App(
+        id=group,
+        broker=[f"aiokafka://{server.strip()}" for server in bootstrap.split(",")],
+        datadir=Path(tempfile.gettempdir()) / "millrace-faust",  # Faust makes it, and puts nothing there without tables
+        store="memory://",
+        web_enabled=False,
+        autodiscover=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        broker_session_timeout=6,
+        broker_heartbeat_interval=0.5,
+        broker_request_timeout=20,
+        broker_rebalance_timeout=15,
+        broker_commit_interval=0.25,
+        broker_max_poll_records=100,
+        stream_buffer_maxsize=256,
+        stream_wait_empty=True,
+        consumer_max_fetch_size=32768,
+        consumer_auto_offset_reset="earliest",
+        table_standby_replicas=0,
+        logging_config={"version": 1, "incremental": True, "disable_existing_loggers": False},
+    )
+    cast(
+        Any, app.topics
+    )._resubscribe_sleep_lock_seconds = _RESUBSCRIBE  # Faust would wait 45 s before it reads a new topic
+    return app

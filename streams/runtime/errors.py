@@ -1,0 +1,38 @@
+"""What can go wrong in the runtime.
+
+RuntimeFault
+├── Undeliverable     ours: Kafka will never take this record (too large, a bad topic name)
+├── ProducerStopped   nobody's: the worker is stopping; the record was not sent
+├── Away              nobody's: a part does not answer; waiting costs no attempt
+│   └── StoreAway     … S3
+├── Missing           the caller's: an object that a reference names does not exist
+└── Stuck             ours: a worker makes no progress although there is work
+"""
+
+
+class RuntimeFault(Exception):  # noqa: N818  # names a fault, as its kinds do
+    """The root of the runtime's errors."""
+
+
+class Undeliverable(RuntimeFault):
+    """Kafka refuses this record for good."""
+
+
+class ProducerStopped(RuntimeFault):
+    """The producer was stopped before the record was delivered."""
+
+
+class Away(RuntimeFault):
+    """A part of the system does not answer; trying later can help."""
+
+
+class StoreAway(Away):
+    """The object store does not answer."""
+
+
+class Missing(RuntimeFault):
+    """There is no object at this reference."""
+
+
+class Stuck(RuntimeFault):
+    """No progress although there is work; starting again is the remedy."""

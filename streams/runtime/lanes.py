@@ -1,0 +1,188 @@
+"""Acknowledgement in order: work of one partition runs concurrently, but offset n is acknowledged only after all before it.
+
+No Kafka and no Faust here: records are fed in, acknowledgements are called.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from streams.runtime.records import Handler, Place, Record
+
+log = logging.getLogger(__name__)
+
+Ack = Callable[[], object]
+Starts = Callable[[frozenset[Place]], Awaitable[Mapping[Place, int]]]
+"""The offset at which each of these partitions is expected to begin in a new generation: committed, else the log's start."""
+Present = Callable[[Place, int, int], Awaitable[list[int]]]
+"""The offsets in [start, stop) that really exist in the log."""
+
+
+class LostRecords(RuntimeError):
+    """The client passed over records that exist: going on would acknowledge them unprocessed."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    offset: int
+    acks: list[Ack]
+    done: bool = False
+
+
+@dataclass(slots=True)
+class _Lane:
+    expected: int
+    queue: deque[_Entry] = field(default_factory=deque)
+    waiting: dict[int, _Entry] = field(default_factory=dict)
+
+
+class Lanes:
+    """The lanes of one consumer group member, one per partition and generation.
+
+    `room` bounds the records in work; `depth` bounds the records of one partition that wait for an older one.
+    """
+
+    def __init__(
+        self,
+        handle: Handler,
+        *,
+        starts: Starts,
+        present: Present,
+        room: int = 64,
+        depth: int = 2000,
+        on_assigned: Callable[[Place], Awaitable[None]] | None = None,
+    ) -> None:
+        self._handle = handle
+        self._starts = starts
+        self._present = present
+        self._on_assigned = on_assigned
+        self._depth = depth
+        self._room = asyncio.Semaphore(room)
+        self._settled = asyncio.Event()
+        self._generation: object = None
+        self._lanes: dict[Place, _Lane] = {}
+        self._begin: dict[Place, int] = {}
+        self._working: dict[tuple[Place, int], asyncio.Task[None]] = {}
+        self.settled = 0
+        """Records acknowledged so far: what liveness watches."""
+        self.fed = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Records whose work has begun and not ended."""
+        return len(self._working)
+
+    async def open(self, generation: object, places: frozenset[Place]) -> None:
+        """Begins a generation with these partitions; lanes of the former one are closed."""
+        self.close()
+        self._begin = dict(await self._starts(places))
+        self._generation = generation
+
+    def close(self) -> None:
+        """Ends the generation: nothing is acknowledged any more. Work under way goes on, and is not begun anew if redelivered."""
+        self._generation = None
+        self._lanes.clear()
+        self._begin.clear()
+        self._settled.set()
+
+    async def put(self, record: Record, generation: object, ack: Ack) -> None:
+        """Takes a record; waits while too much is in work. Raises LostRecords when the client skipped existing records.
+
+        A record of a generation that is over is dropped: its partition's new owner gets it.
+        """
+        if generation != self._generation:
+            return
+        lane = await self._lane(record)
+        if record.offset < lane.expected and self._again(lane, record, ack):
+            return
+        if record.offset > lane.expected:
+            await self._verify_gap(lane, record)
+        await self._room.acquire()
+        while len(lane.queue) >= self._depth and generation == self._generation:
+            self._settled.clear()
+            await self._settled.wait()
+        if generation != self._generation:
+            self._room.release()
+            return
+        self.fed += 1
+        lane.expected = record.offset + 1
+        entry = _Entry(record.offset, [ack])
+        lane.queue.append(entry)
+        lane.waiting[record.offset] = entry
+        self._begin_work(lane, entry, record, generation)
+
+    async def drain(self, patience: float) -> bool:
+        """Waits at most `patience` seconds until no work is under way; whether that came."""
+        if self._working:
+            await asyncio.wait(list(self._working.values()), timeout=patience)
+        return not self._working
+
+    async def quiet(self, topics: frozenset[str], partition: int) -> None:
+        """Waits until no work of an earlier generation on this partition of these topics is under way."""
+        while busy := [
+            t for (place, _), t in self._working.items() if place.partition == partition and place.topic in topics
+        ]:
+            await asyncio.wait(busy)
+
+    async def _lane(self, record: Record) -> _Lane:
+        lane = self._lanes.get(record.place)
+        if lane is None:
+            lane = _Lane(self._begin.get(record.place, record.offset))
+            if record.offset < lane.expected:  # the topic was made anew, or an operator moved the group back
+                log.warning("%s lies before the group's offset %s: starting there", record.where, lane.expected)
+                lane.expected = record.offset
+            self._lanes[record.place] = lane
+            if self._on_assigned is not None:
+                await self._on_assigned(record.place)
+        return lane
+
+    @staticmethod
+    def _again(lane: _Lane, record: Record, ack: Ack) -> bool:
+        """A record that this lane has had: acknowledged with the first delivery, or at once when that is settled."""
+        entry = lane.waiting.get(record.offset)
+        if entry is None:
+            ack()
+        else:
+            entry.acks.append(ack)
+        return True
+
+    async def _verify_gap(self, lane: _Lane, record: Record) -> None:
+        skipped = await self._present(record.place, lane.expected, record.offset)
+        if skipped:
+            raise LostRecords(
+                f"{record.where} came where {lane.expected} was expected, and {len(skipped)} records between exist "
+                f"(first {skipped[0]}): the worker must start again from the committed offset"
+            )
+
+    def _begin_work(self, lane: _Lane, entry: _Entry, record: Record, generation: object) -> None:
+        place = (record.place, record.offset)
+        task = self._working.get(place)
+        if task is None:
+            task = asyncio.ensure_future(self._work(record))
+            self._working[place] = task
+            task.add_done_callback(lambda _: self._working.pop(place, None))
+        task.add_done_callback(lambda done: self._finish(lane, entry, generation, done))
+
+    async def _work(self, record: Record) -> None:
+        await self._handle(record)
+
+    def _finish(self, lane: _Lane, entry: _Entry, generation: object, task: asyncio.Task[None]) -> None:
+        self._room.release()
+        if task.cancelled() or task.exception() is not None:
+            # Not acknowledged: this partition stands still here until the worker starts again.
+            log.error(
+                "record %s was not handled", entry.offset, exc_info=None if task.cancelled() else task.exception()
+            )
+            return
+        entry.done = True
+        if generation != self._generation:
+            return
+        while lane.queue and lane.queue[0].done:
+            settled = lane.queue.popleft()
+            del lane.waiting[settled.offset]
+            for ack in settled.acks:
+                ack()
+            self.settled += 1
+        self._settled.set()

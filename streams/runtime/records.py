@@ -1,0 +1,50 @@
+"""A Kafka record as plain values, in and out: what the runtime's modules hand to each other instead of a client's own types."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Place(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record that was read; `timestamp` in epoch seconds."""
+
+    place: Place
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    timestamp: float = 0.0
+
+    @property
+    def where(self) -> str:
+        """For messages to people: `task.image-blur.v1/3@1042`."""
+        return f"{self.place.topic}/{self.place.partition}@{self.offset}"
+
+    def header(self, name: str) -> bytes | None:
+        """The last header of this name, or None."""
+        return next((value for key, value in reversed(self.headers) if key == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be sent. Without `partition` the key decides (murmur2, as every Kafka client does)."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = field(default=())
+    partition: int | None = None
+
+
+Handler = Callable[[Record], Awaitable[None]]
+"""Does all the work of one record, publishing included, before it returns; a record is acknowledged after it."""
