@@ -78,7 +78,9 @@ def cache_folder() -> Path:
 
 def _platform() -> str:
     kernel = {"linux": "linux", "darwin": "darwin"}.get(sys.platform)
-    machine = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64v8", "arm64": "arm64v8"}.get(platform.machine().lower())
+    machine = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64v8", "arm64": "arm64v8"}.get(
+        platform.machine().lower()
+    )
     if kernel is None or machine is None:
         raise MissingTool(
             f"the embedded stack runs on Linux and macOS, on x86-64 and arm64, not on {sys.platform} {platform.machine()}: "

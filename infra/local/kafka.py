@@ -85,11 +85,16 @@ def _format(site: Site) -> None:
     )  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise StartError(f"kafka: its log folder {_folder(site) / 'data'} cannot be formatted: {(done.stderr or done.stdout).strip()[-500:]}")
+        raise StartError(
+            f"kafka: its log folder {_folder(site) / 'data'} cannot be formatted: {(done.stderr or done.stdout).strip()[-500:]}"
+        )
 
 
 def _command(site: Site) -> Sequence[str]:
-    logging = ("-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS")
+    logging = (
+        "-Dorg.slf4j.simpleLogger.showDateTime=true",
+        "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS",
+    )
     return java.command(
         _HEAP_MB, _classpath(site), "kafka.Kafka", str(_configuration(site)),
         cache=site.parts.class_cache("kafka"), options=logging,

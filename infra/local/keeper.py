@@ -47,7 +47,7 @@ class Keeper(threading.Thread):
                 self._live()
         except LocalError as error:
             self._give_up(error)
-        except Exception as error:  # a defect here must reach the user, not die with the thread
+        except Exception as error:  # noqa: BLE001  # a defect here must reach the user, not die with the thread
             self._give_up(StartError(f"{self.part.name}: {type(error).__name__}: {error}"))
         finally:
             self.settled.set()
@@ -126,7 +126,9 @@ class Keeper(threading.Thread):
         if self.part.ready is None:
             return self._task(child, started)
         late = threading.Event()
-        watcher = threading.Thread(target=self._watch, args=(child, started, late), name=f"watch-{self.part.name}", daemon=True)
+        watcher = threading.Thread(
+            target=self._watch, args=(child, started, late), name=f"watch-{self.part.name}", daemon=True
+        )
         watcher.start()
         status = process.wait(child)
         watcher.join()
@@ -160,7 +162,8 @@ class Keeper(threading.Thread):
         """Leave ports that somebody else took before the part was ever reached there; whether one was left."""
         if self.settled.is_set():
             return False
-        return any([self.site.ports.renew(name) for name in self.part.ports])
+        moved = [self.site.ports.renew(name) for name in self.part.ports]
+        return any(moved)
 
     def _give_up(self, error: LocalError) -> None:
         self.error = error

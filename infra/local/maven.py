@@ -30,14 +30,27 @@ def fetch(pom: Path, into: Path, platform: str, log: Path) -> None:
     if shutil.which("java") is None:
         environ.setdefault("JAVA_HOME", str(java.home()))
     say("fetching Kafka, the schema registry, S3Proxy and PostgreSQL (about 300 MB, once per machine)")
-    command = [maven, "-B", "-f", str(pom), "process-resources", f"-Dparts.dir={into}", f"-Dpostgres.platform={platform}"]
-    with log.open("w") as record, subprocess.Popen(
-        command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
+    command = [
+        maven,
+        "-B",
+        "-f",
+        str(pom),
+        "process-resources",
+        f"-Dparts.dir={into}",
+        f"-Dpostgres.platform={platform}",
+    ]
+    with (
+        log.open("w") as record,
+        subprocess.Popen(
+            command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process,
+    ):
         assert process.stdout is not None
         _follow(process.stdout, record)
     if process.returncode:
-        raise InstallError(f"Maven could not fetch the parts (status {process.returncode}): {_reason(log)}; all of it is in {log}")
+        raise InstallError(
+            f"Maven could not fetch the parts (status {process.returncode}): {_reason(log)}; all of it is in {log}"
+        )
 
 
 def _follow(lines: Iterable[str], record: TextIO) -> None:

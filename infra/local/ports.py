@@ -19,7 +19,10 @@ PREFERRED = {
     "kafka-controller": 9093,
     "postgres": 5432,
 }
-_FIRST, _LAST = 20_000, 32_000  # below the ports the kernel hands to outgoing connections: a restart finds its port free
+_FIRST, _LAST = (
+    20_000,
+    32_000,
+)  # below the ports the kernel hands to outgoing connections: a restart finds its port free
 _TRIES = 200
 
 
@@ -70,7 +73,9 @@ class Ports:
                 self._taken[name] = port
                 self._path.write_text(json.dumps({**self._last, **self._taken}))
                 return
-        raise StartError(f"{name}: no free port on {LOOPBACK} between {_FIRST} and {_LAST}; end the programs that hold them")
+        raise StartError(
+            f"{name}: no free port on {LOOPBACK} between {_FIRST} and {_LAST}; end the programs that hold them"
+        )
 
 
 def _remembered(path: Path) -> dict[str, int]:

@@ -54,7 +54,9 @@ def _prepare(site: Site) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     password.unlink()
     if done.returncode:
-        raise StartError(f"postgres: its folder {data} cannot be initialised: {(done.stderr or done.stdout).strip()[-500:]}")
+        raise StartError(
+            f"postgres: its folder {data} cannot be initialised: {(done.stderr or done.stdout).strip()[-500:]}"
+        )
 
 
 def _command(site: Site) -> Sequence[str]:
@@ -78,7 +80,9 @@ def _as_user(site: Site) -> list[str]:
         return []
     setpriv = shutil.which("setpriv")
     if setpriv is None:
-        raise MissingTool("PostgreSQL refuses to run as root, and `setpriv` (package util-linux) is missing: install it, or run as another user")
+        raise MissingTool(
+            "PostgreSQL refuses to run as root, and `setpriv` (package util-linux) is missing: install it, or run as another user"
+        )
     prefix = [
         setpriv,
         f"--reuid={_USER_INSTEAD_OF_ROOT}",
@@ -119,7 +123,9 @@ def _settle(site: Site) -> None:
         for name, secret in _DATABASES.items():
             role = sql.Identifier(name)
             verb = sql.SQL("alter" if name in roles else "create")
-            connection.execute(sql.SQL("{} role {} login password {}").format(verb, role, sql.Literal(site.secrets[secret])))
+            connection.execute(
+                sql.SQL("{} role {} login password {}").format(verb, role, sql.Literal(site.secrets[secret]))
+            )
             if name not in existing:
                 connection.execute(sql.SQL("create database {} owner {}").format(role, role))
 

@@ -43,7 +43,10 @@ def _ready(site: Site) -> bool:
         answer = httpx.get(f"http://{LOOPBACK}:{site.ports['s3']}/", timeout=2)
     except httpx.HTTPError:
         return False
-    return answer.status_code in (httpx.codes.OK, httpx.codes.FORBIDDEN)  # who asks without a key is refused, by a server that works
+    return answer.status_code in (
+        httpx.codes.OK,
+        httpx.codes.FORBIDDEN,
+    )  # who asks without a key is refused, by a server that works
 
 
 S3 = Part(name="s3", ports=("s3",), prepare=_prepare, command=_command, ready=_ready)

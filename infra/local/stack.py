@@ -50,7 +50,9 @@ class RunningStack:
         try:
             return self.state.parts[name]
         except KeyError:
-            raise NotRunning(f"the stack in {self.home} has no part {name!r}; it has {', '.join(self.state.parts)}") from None
+            raise NotRunning(
+                f"the stack in {self.home} has no part {name!r}; it has {', '.join(self.state.parts)}"
+            ) from None
 
     def restart(self, name: str, *, kill: bool = False, seconds: float = 60.0) -> None:
         """End a part (with `kill`, by SIGKILL) and wait until the supervisor has it ready again.
@@ -130,7 +132,9 @@ class Stack(RunningStack):
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def _start(self) -> None:
