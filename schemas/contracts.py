@@ -9,6 +9,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Self
 
+from schemas.errors import BadContract
 from schemas.library import inline
 from schemas.shapes import record_shape
 
@@ -17,10 +18,6 @@ META = "millrace"
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
-
-
-class BadContract(ValueError):
-    """A contract contradicts itself or cannot be read; the message names the service and the fault."""
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,10 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from schemas.errors import BadSchema, UnknownName
+
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 NAMESPACE = "millrace"
-
-
-class BadSchema(ValueError):
-    """What stands in the place of an Avro schema is none."""
-
-
-class UnknownName(BadSchema):
-    """A schema names a type that nothing defines."""
 
 
 @cache

@@ -77,7 +77,7 @@ def replace(schema: Any, record: Any, fn: Callable[[Ref], Any]) -> Any:
     A Ref that `fn` returns is put in its mapping form. `schema` as in `walk`.
     """
 
-    def change(path: str, ref: Ref) -> Any:
+    def change(_: str, ref: Ref) -> Any:
         made = fn(ref)
         return made.to_dict() if isinstance(made, Ref) else made
 

@@ -1,11 +1,13 @@
 """Avro schemas as frozen values that code can match on: what every reader of a contract works with."""
 
-from collections import OrderedDict
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.library import PRIMITIVES, BadSchema, UnknownName, fullname, load, names
+from schemas.errors import BadSchema, UnknownName
+from schemas.library import NAMESPACE, PRIMITIVES, fullname, load, names
+from schemas.memo import Memo
 
 REF = "millrace.Ref"
 VALUE = "millrace.Value"
@@ -30,28 +32,38 @@ class AnyShape:
 
 @dataclass(frozen=True, slots=True)
 class Array:
+    """A list of items of one shape."""
+
     items: "Shape"
 
 
 @dataclass(frozen=True, slots=True)
 class Map:
+    """An object with any keys and values of one shape."""
+
     values: "Shape"
 
 
 @dataclass(frozen=True, slots=True)
 class Enum:
+    """One of some words."""
+
     name: str
     symbols: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
+    """Bytes of one length."""
+
     name: str
     size: int
 
 
 @dataclass(frozen=True, slots=True)
 class Union:
+    """A value of any of the branches' shapes."""
+
     branches: "tuple[Shape, ...]"
 
     @property
@@ -77,6 +89,8 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Record:
+    """An object with named fields."""
+
     name: str
     """The full name: `millrace.Area`."""
     doc: str = ""
@@ -90,9 +104,6 @@ class Record:
 
 Shape = Primitive | RefShape | AnyShape | Array | Map | Enum | Fixed | Union | Record
 
-_MEMO_SIZE = 512
-_memo: OrderedDict[int, tuple[Any, Shape]] = OrderedDict()
-
 
 def shape(schema: Any) -> Shape:
     """The shape of an Avro schema (JSON form); shared records such as `millrace.Ref` may be named only.
@@ -102,14 +113,7 @@ def shape(schema: Any) -> Shape:
     """
     if isinstance(schema, str):
         return _shape(schema, "", {})
-    known = _memo.get(id(schema))
-    if known is not None and known[0] is schema:
-        return known[1]
-    made = _shape(schema, "", {})
-    _memo[id(schema)] = (schema, made)
-    if len(_memo) > _MEMO_SIZE:
-        _memo.popitem(last=False)
-    return made
+    return _shapes(schema)
 
 
 def record_shape(schema: Any) -> Record:
@@ -172,16 +176,25 @@ def _field(schema: Mapping[str, Any], namespace: str, defined: dict[str, Shape])
     # The bounds may stand on the field or inside the type's own object.
     extra = {**kind, **schema} if isinstance(kind, Mapping) else schema
     enum = extra.get("enum")
+    made = _shape(kind, namespace, defined)
     return Field(
         name=schema["name"],
-        shape=_shape(kind, namespace, defined),
+        shape=made,
         doc=schema.get("doc", ""),
         required="default" not in schema,
-        default=schema.get("default"),
+        default=_default(made, schema.get("default")),
         minimum=extra.get("minimum"),
         maximum=extra.get("maximum"),
         enum=tuple(enum) if enum is not None else None,
     )
+
+
+def _default(of: Shape, default: Any) -> Any:
+    """A field's default as a plain value; a schema writes that of a `millrace.Value` as the record `{"json": "1"}`."""
+    first = of.branches[0] if isinstance(of, Union) else of
+    if isinstance(first, AnyShape) and isinstance(default, Mapping) and default.keys() == {"json"}:
+        return json.loads(default["json"])
+    return default
 
 
 def _named(name: str, namespace: str, defined: dict[str, Shape]) -> Shape:
@@ -192,9 +205,10 @@ def _named(name: str, namespace: str, defined: dict[str, Shape]) -> Shape:
     if special is not None:
         return special
     space, _, short = full.rpartition(".")
-    if space == "millrace" and short in names():
+    if space == NAMESPACE and short in names():
         return _shape(load(short), "", defined)
     raise UnknownName(f"the type {name!r} is neither defined in the schema nor one of {', '.join(names())}")
 
 
 _SPECIAL: Mapping[str, Shape] = {REF: RefShape(), VALUE: AnyShape()}
+_shapes: Memo[Shape] = Memo(lambda schema: _shape(schema, "", {}))

@@ -1,0 +1,60 @@
+"""Checking a JSON-like value against an Avro schema: every problem at once, defaults filled in, whole numbers made floats."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from schemas.checks import compile_check
+from schemas.errors import BadSchema, Nonconforming, Problem
+from schemas.memo import Memo
+from schemas.scalars import Check, Look
+from schemas.shapes import shape
+
+ImageHook = Callable[[str, Any], Mapping[str, Any]]
+"""Turns what stands in an image's place and is no object (a data URL) into a ref; gets its path; ValueError says why not."""
+
+
+def conform(schema: Any, value: Any, *, image: ImageHook | None = None) -> Any:
+    """A copy of `value` that is exactly of the schema: defaults filled in, numbers of the right kind, bounds kept.
+
+    In the place of a ref, `{"ref": {…}}` (as outputs show an image) is taken too. Raises Nonconforming with every problem.
+    """
+    look = Look(image)
+    made = _checks(schema)(value, None, look)
+    if look.problems:
+        raise Nonconforming(look.problems)
+    return made
+
+
+def conform_json(schema: Any, data: bytes | str, *, image: ImageHook | None = None) -> Any:
+    """The same for a value in JSON text. Raises Nonconforming, also for text that is not JSON."""
+    return conform(schema, parse_json(data), image=image)
+
+
+def parse_json(data: bytes | str) -> Any:
+    """The value of JSON text. Raises Nonconforming that says where the text breaks off."""
+    try:
+        return json.loads(data, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        problem = Problem("", f"the text is not UTF-8 (byte {error.start})", "send JSON in UTF-8")
+    except json.JSONDecodeError as error:
+        problem = Problem("", f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}")
+    except RecursionError:
+        problem = Problem("", "the JSON is nested too deeply")
+    except ValueError as error:
+        problem = Problem("", f"not JSON: {error}")
+    raise Nonconforming([problem])
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _compile(schema: Any) -> Check:
+    try:
+        return compile_check(shape(schema))
+    except RecursionError as error:
+        raise BadSchema("a record that holds itself cannot be checked") from error
+
+
+_checks: Memo[Check] = Memo(_compile)

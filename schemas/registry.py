@@ -1,0 +1,167 @@
+"""The schema registry over HTTP (Confluent's API, which Apicurio serves too), with everything seen once remembered."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from schemas import binary, compat
+from schemas.errors import BadSchema, Incompatible, RegistryAway, UnknownSchema
+from schemas.library import inline
+from schemas.memo import Memo
+
+_MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
+_UNKNOWN_FOR = 10.0
+"""Seconds for which an id that the registry does not have is not asked for again: garbage may come in floods."""
+_MAX_UNKNOWN = 10_000
+_ABSENT = (40401, 40402, 40403)
+"""Error codes for a subject, a version, a schema that is not there. A 404 without one is no answer of a registry."""
+
+
+class SchemaRegistry:
+    """A client for one event loop. Every call may raise RegistryAway, and then succeed later."""
+
+    def __init__(self, url: str, *, timeout: float = 10.0) -> None:
+        self._url = url.rstrip("/")
+        self._http = httpx.AsyncClient(timeout=timeout, headers={"accept": _MEDIA_TYPE, "content-type": _MEDIA_TYPE})
+        self._whole: Memo[Any] = Memo(inline)
+        self._ids: dict[tuple[str, str], int] = {}
+        self._known_ids: dict[tuple[str, int], tuple[Any, int]] = {}
+        self._schemas: dict[int, Any] = {}
+        self._unknown: dict[int, float] = {}
+        self._flights: dict[Any, asyncio.Future[Any]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    async def id_of(self, subject: str, schema: Any) -> int:
+        """The schema's id, registered under the subject if need be; later calls with the same object cost a look-up.
+
+        Raises Incompatible when the subject's rule refuses the schema, BadSchema when it is none, RegistryAway.
+        """
+        known = self._known_ids.get((subject, id(schema)))
+        if known is not None and known[0] is schema:
+            return known[1]
+        whole = self._whole(schema)
+        binary.check(whole)
+        text = json.dumps(whole)
+        if (subject, text) not in self._ids:
+            self._ids[subject, text] = await self._once((subject, text), lambda: self._register(subject, text))
+        found = self._ids[subject, text]
+        self._known_ids[subject, id(schema)] = (schema, found)
+        return found
+
+    async def schema_of(self, schema_id: int) -> Any:
+        """The schema of an id, always the same object. Raises UnknownSchema, BadSchema (not one we read with), RegistryAway."""
+        if schema_id in self._schemas:
+            return self._schemas[schema_id]
+        if self._unknown.get(schema_id, 0.0) > time.monotonic():
+            raise UnknownSchema(f"the registry has no schema with the id {schema_id}")
+        return await self._once(schema_id, lambda: self._fetch(schema_id))
+
+    async def set_compatibility(self, subject: str, level: str = "BACKWARD") -> None:
+        """Sets what the registry demands of a subject's next schema. Raises RegistryAway."""
+        await self._call("PUT", f"/config/{_part(subject)}", {"compatibility": level})
+
+    async def is_compatible(self, subject: str, schema: Any) -> bool:
+        """Whether the registry would take the schema as the subject's next one; True for a new subject.
+
+        Raises BadSchema, RegistryAway.
+        """
+        path = f"/compatibility/subjects/{_part(subject)}/versions/latest"
+        try:
+            answer = await self._call("POST", path, {"schema": json.dumps(self._whole(schema))})
+        except UnknownSchema:
+            return True
+        return bool(answer["is_compatible"])
+
+    async def latest(self, subject: str) -> Any | None:
+        """The subject's newest schema; None when it has none. Raises RegistryAway."""
+        try:
+            answer = await self._call("GET", f"/subjects/{_part(subject)}/versions/latest")
+        except UnknownSchema:
+            return None
+        return json.loads(answer["schema"])
+
+    async def subjects(self) -> list[str]:
+        """Every subject the registry knows. Raises RegistryAway."""
+        return list(await self._call("GET", "/subjects"))
+
+    async def _register(self, subject: str, text: str) -> int:
+        try:
+            answer = await self._call("POST", f"/subjects/{_part(subject)}/versions", {"schema": text})
+        except _Conflict as error:
+            newest = await self.latest(subject)
+            reasons = compat.problems(reader=json.loads(text), writer=newest) if newest is not None else []
+            raise Incompatible(subject, reasons or [str(error)]) from error
+        return int(answer["id"])
+
+    async def _fetch(self, schema_id: int) -> Any:
+        try:
+            answer = await self._call("GET", f"/schemas/ids/{schema_id}")
+        except UnknownSchema:
+            if len(self._unknown) >= _MAX_UNKNOWN:
+                self._unknown.clear()
+            self._unknown[schema_id] = time.monotonic() + _UNKNOWN_FOR
+            raise
+        if answer.get("schemaType", "AVRO") != "AVRO":
+            raise UnknownSchema(f"the schema {schema_id} is {answer['schemaType']}, not Avro")
+        schema = json.loads(answer["schema"])
+        binary.check(schema)
+        return self._schemas.setdefault(schema_id, schema)
+
+    async def _once(self, key: Any, fetch: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """What `fetch` gives, asked for once however many wait for it; a waiter that is cancelled takes nobody along."""
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = asyncio.ensure_future(fetch())
+            flight.add_done_callback(lambda _: self._flights.pop(key, None))
+        return await asyncio.shield(flight)
+
+    async def _call(self, method: str, path: str, body: Any = None) -> Any:
+        content = None if body is None else json.dumps(body)
+        try:
+            answer = await self._http.request(method, self._url + path, content=content)
+        except httpx.HTTPError as error:
+            raise RegistryAway(
+                f"the schema registry at {self._url} does not answer: {type(error).__name__} {error}"
+            ) from error
+        try:
+            values = answer.json()
+        except ValueError as error:
+            raise RegistryAway(
+                f"the schema registry at {self._url} answered {answer.status_code} without JSON"
+            ) from error
+        if answer.is_success:
+            return values
+        raise self._error(answer.status_code, values if isinstance(values, dict) else {})
+
+    def _error(self, status: int, values: dict[str, Any]) -> Exception:
+        message = str(values.get("message", "no message"))
+        match status:
+            case 404 if values.get("error_code") in _ABSENT:
+                return UnknownSchema(f"the registry does not know it: {message}")
+            case 409:
+                return _Conflict(message)
+            case 400 | 422:
+                return BadSchema(f"the registry refuses the schema: {message}")
+        return RegistryAway(f"the schema registry at {self._url} answered {status}: {message}")
+
+
+class _Conflict(Exception):
+    """The registry says that the schema is not compatible."""
+
+
+def _part(subject: str) -> str:
+    return quote(subject, safe="")
