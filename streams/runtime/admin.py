@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterable, Sequence
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs do not say that they export these
+from confluent_kafka.admin import (
     AdminClient,
     ConfigResource,
     NewTopic,

@@ -10,7 +10,7 @@ RuntimeFault
 """
 
 
-class RuntimeFault(Exception):  # noqa: N818  # names a fault, as its kinds do
+class RuntimeFault(Exception):
     """The root of the runtime's errors."""
 
 

@@ -1,0 +1,120 @@
+"""What runs inside a pool child: one call at a time, with a memory limit. Nothing of Kafka, S3 or Faust is imported here."""
+
+import ctypes
+import os
+import pickle
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from streams.refusal import Refused
+
+_PR_SET_PDEATHSIG = 1
+_MIB = 1024 * 1024
+
+
+class Ending(StrEnum):
+    """How a call in a child ended."""
+
+    VALUE = "value"
+    REFUSED = "refused"
+    RAISED = "raised"
+    MEMORY = "memory"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A module-level function, its arguments, and the MiB it may take beyond what the child has already."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a call gave. Exceptions travel as text: unpickling a stranger's exception may fail, or run its code."""
+
+    ending: Ending
+    value: Any = None
+    reason: str = ""
+    hint: str = ""
+    stack: str = ""
+
+
+def die_with_parent(parent: int) -> None:
+    """Asks the kernel to kill this process when its parent ends, however that happens. Linux only; elsewhere a no-op."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the call
+        os._exit(0)
+
+
+def _let_fork_server_go() -> None:
+    """Closes this child's end of the pipe by which the fork server sees its worker live.
+
+    Every child inherits one; with it open, the fork server and its children would outlive a worker that was killed.
+    """
+    alive = getattr(forkserver._forkserver, "_forkserver_alive_fd", None)
+    if alive is not None:
+        os.close(alive)
+        forkserver._forkserver._forkserver_alive_fd = None  # type: ignore[attr-defined]
+
+
+def serve(connection: Connection) -> None:
+    """Answers calls until the connection closes."""
+    _let_fork_server_go()
+    die_with_parent(os.getppid())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the worker decides when to stop
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    while True:
+        try:
+            request = connection.recv_bytes()
+        except (EOFError, OSError):
+            return
+        reply = _answer(request)
+        try:
+            connection.send_bytes(pickle.dumps(reply, protocol=5))
+        except (BrokenPipeError, OSError):
+            return
+        if reply.ending is Ending.MEMORY:
+            return  # a child that ran out of memory once is fragmented: a new one takes its place
+
+
+def _answer(request: bytes) -> Reply:
+    try:
+        call: Call = pickle.loads(request)  # noqa: S301  # from our own parent process
+        with _limited(call.memory):
+            return Reply(Ending.VALUE, call.function(*call.arguments))
+    except Refused as refused:
+        reason = f"{refused.where}: {refused.reason}" if refused.where else refused.reason
+        return Reply(Ending.REFUSED, reason=reason, hint=refused.hint)
+    except MemoryError:
+        return Reply(Ending.MEMORY, reason="ran out of memory")
+    except Exception as error:  # noqa: BLE001  # whatever a service raises is its failure, and must be told
+        return Reply(Ending.RAISED, reason=f"{type(error).__name__}: {error}", stack=traceback.format_exc())
+
+
+@contextmanager
+def _limited(memory: int) -> Iterator[None]:
+    """Limits this process's address space to what it has now and `memory` MiB more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    pages = int(Path("/proc/self/statm").read_bytes().split()[0]) if sys.platform == "linux" else 0
+    if not pages:
+        yield
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + memory * _MIB, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

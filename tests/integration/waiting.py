@@ -1,0 +1,19 @@
+"""Waiting for a condition with a deadline: tests never sleep for a fixed time."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+
+async def until(condition: Callable[[], Any | Awaitable[Any]], seconds: float = 30, what: str = "") -> Any:
+    """The first true value of `condition` (which may be async). Fails after `seconds`, naming what did not come."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if isinstance(value, Awaitable):
+            value = await value
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what or condition}"
+        await asyncio.sleep(0.02)
