@@ -9,6 +9,7 @@
 | conform | a JSON-like value checked against a schema, with every problem |
 | text, render, json_schema | values from forms, values and schemas for clients |
 | binary, codec | Avro's bytes, and records as they cross Kafka |
+| results | the record of a pipeline's results |
 | registry, memory | the schema registry over HTTP, and one inside the process |
 | compat, history | what a new schema breaks, and the released schemas it is held against |
 | errors | everything that can be raised |

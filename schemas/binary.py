@@ -11,9 +11,8 @@ from fastavro.types import Schema
 
 from schemas import dangers, values
 from schemas.errors import BadSchema, Undecodable, Unwritable
-from schemas.library import PRIMITIVES, fullname, inline
+from schemas.library import PRIMITIVES, VALUE, fullname, inline
 from schemas.memo import Memo
-from schemas.shapes import VALUE
 
 # A `millrace.Value` is a record of one string: in bytes, the string alone. So it is parsed here as that string with a logical
 # type of ours, and fastavro gives and takes the plain value. A union of Avro types would be truer to the type, but choosing
@@ -126,6 +125,9 @@ def _field_as_text(field: dict[str, Any], namespace: str) -> dict[str, Any]:
 
 
 def _is_value(schema: Any) -> bool:
+    """Whether a field of this type has a Value as its default: a union's default is of its first branch."""
+    if isinstance(schema, list):
+        return bool(schema) and _is_value(schema[0])
     return isinstance(schema, dict) and schema.get("logicalType") == _JSON
 
 

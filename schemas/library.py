@@ -6,10 +6,13 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from schemas import values
 from schemas.errors import BadSchema, UnknownName
 
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 NAMESPACE = "millrace"
+REF = "millrace.Ref"
+VALUE = "millrace.Value"
 
 
 @cache
@@ -24,10 +27,11 @@ def _source(name: str) -> str:
     return resources.files("schemas").joinpath("avro", f"{name}.avsc").read_text(encoding="utf-8")
 
 
+@cache
 def load(name: str) -> dict[str, Any]:
     """The checked-in record of this short name, self-contained: the other records it names stand inside it.
 
-    Raises UnknownName when there is no such file.
+    The same object each time, since what is compiled from a schema is remembered by its identity; do not change it. Raises UnknownName when there is no such file.
     """
     if name not in names():
         raise UnknownName(f"no record {name!r} in schemas/avro; there are {', '.join(names())}")
@@ -66,9 +70,30 @@ def _inline(schema: Any, namespace: str, defined: set[str]) -> Any:
         defined.add(full)
         if "fields" not in schema:
             return dict(schema)
-        fields = [{**field, "type": _inline(field["type"], inner, defined)} for field in schema["fields"]]
-        return {**schema, "fields": fields}
+        return {**schema, "fields": [_field(field, inner, defined) for field in schema["fields"]]}
     return {**schema, "type": _inline(kind, namespace, defined)}
+
+
+def _field(field: Mapping[str, Any], namespace: str, defined: set[str]) -> dict[str, Any]:
+    made = {**field, "type": _inline(field["type"], namespace, defined)}
+    first = made["type"][0] if isinstance(made["type"], list) else made["type"]
+    if "default" in made and _name(first, namespace) == VALUE:
+        made["default"] = {"json": values.dumps(plain_default(made["default"]))}
+    return made
+
+
+def _name(schema: Any, namespace: str) -> Any:
+    """The full name of a named type, defined or named."""
+    if isinstance(schema, Mapping) and "name" in schema:
+        return fullname(schema["name"], schema.get("namespace", namespace))
+    return schema
+
+
+def plain_default(default: Any) -> Any:
+    """The default of a `millrace.Value` field as a plain value; a schema may also give it as the record `{"json": "1"}`."""
+    if isinstance(default, Mapping) and default.keys() == {"json"} and isinstance(default["json"], str):
+        return values.loads(default["json"])
+    return default
 
 
 def _named(name: str, namespace: str, defined: set[str]) -> Any:

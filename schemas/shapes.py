@@ -1,16 +1,12 @@
 """Avro schemas as frozen values that code can match on: what every reader of a contract works with."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.errors import BadSchema, UnknownName
-from schemas.library import NAMESPACE, PRIMITIVES, fullname, load, names
+from schemas.library import NAMESPACE, PRIMITIVES, REF, VALUE, fullname, load, names, plain_default
 from schemas.memo import Memo
-
-REF = "millrace.Ref"
-VALUE = "millrace.Value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +186,9 @@ def _field(schema: Mapping[str, Any], namespace: str, defined: dict[str, Shape])
 
 
 def _default(of: Shape, default: Any) -> Any:
-    """A field's default as a plain value; a schema writes that of a `millrace.Value` as the record `{"json": "1"}`."""
+    """A field's default as the value it stands for."""
     first = of.branches[0] if isinstance(of, Union) else of
-    if isinstance(first, AnyShape) and isinstance(default, Mapping) and default.keys() == {"json"}:
-        return json.loads(default["json"])
-    return default
+    return plain_default(default) if isinstance(first, AnyShape) else default
 
 
 def _named(name: str, namespace: str, defined: dict[str, Shape]) -> Shape:
