@@ -53,7 +53,7 @@ class MediaInfo:
     media_type: str
     format: Format
     width: int
-    """Pixels as stored, before an EXIF orientation is applied."""
+    """Pixels, before an EXIF orientation is applied (but after a TIFF's own)."""
     height: int
     frames: int
     """1 for a still; frames of an animation or pages of a TIFF, counted up to `frames.MOST`."""

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Generic, TypeVar, get_type_hints
 
+from schemas.conform import conform
 from schemas.contracts import Contract
+from schemas.errors import Nonconforming
 from schemas.refs import Ref
 from streams.contract import Encoded, Record
 from streams.contract_avro import avro
-from streams.contract_values import bind, unbind
+from streams.contract_values import BadOutput, bind, unbind
+from streams.refusal import Refused
 
 Q = TypeVar("Q", bound=Record)
 A = TypeVar("A", bound=Record)
@@ -122,8 +125,20 @@ class Service(Generic[Q, A]):
             made.setdefault(sha256, Produced(sha256, object.media_type, object.data))
             return Ref("", "", len(object.data), sha256, object.media_type)
 
-        output = unbind(self.function(bind(self.request, record, fetch)), store)
-        return Invocation(output, tuple(made.values()))
+        output = unbind(self.function(self._bound(record, fetch)), store)
+        try:
+            return Invocation(conform(self.contract.output, output), tuple(made.values()))
+        except Nonconforming as error:
+            raise BadOutput(f"service {self.name}: {error}") from error
+
+    def _bound(self, record: Mapping[str, Any], fetch: Callable[[Ref], bytes]) -> Q:
+        try:
+            return bind(self.request, conform(self.contract.input, record), fetch)
+        except Nonconforming as error:
+            if len(error.problems) > 1:
+                raise Refused(str(error)) from error
+            only = error.problems[0]
+            raise Refused(only.problem, only.hint, only.where) from error
 
 
 def service(

@@ -1,0 +1,1 @@
+"""What the image services share: pictures, areas, metadata and faces."""

@@ -1,0 +1,122 @@
+"""Bringing decoded pixels to the one form that services work on: 8 bits, sRGB, and L, LA, RGB or RGBA."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from io import BytesIO
+
+from PIL import Image, ImageCms
+
+from streams.refusal import Refused
+
+WORKING_MODES = frozenset({"L", "LA", "RGB", "RGBA"})
+
+
+def working(image: Image.Image) -> Image.Image:
+    """A copy in the working form, without any metadata. Raises Refused for pixels that have no right form in it.
+
+    16-bit grey is scaled by its full range; a palette is resolved; a colour key becomes alpha; CMYK and other colour
+    spaces go to sRGB by their ICC profile. A profile that is broken or does not fit the pixels is passed over.
+    """
+    convert = _MODES.get(image.mode)
+    if convert is None:
+        raise Refused(
+            f"pixels of the kind {image.mode!r} cannot be shown in 8 bits without knowing their range",
+            "save the picture with 8 or 16 bits a channel in grey, RGB or CMYK",
+        )
+    made = convert(image)
+    profile = image.info.get("icc_profile")
+    if profile and not is_srgb(profile):
+        made = _to_srgb(made, profile) or made
+    if made.mode not in WORKING_MODES:
+        made = made.convert("RGB")
+    elif made is image:
+        made = image.copy()  # never the file's own object: its metadata would be written again
+    made.info = {}
+    return made
+
+
+def flat(image: Image.Image) -> Image.Image:
+    """The same without alpha, on white."""
+    if image.mode not in ("LA", "RGBA"):
+        return image
+    mode = image.mode[:-1]
+    ground = Image.new(mode, image.size, "white")
+    ground.paste(image.convert(mode), mask=image.getchannel("A"))
+    return ground
+
+
+@lru_cache(maxsize=16)
+def is_srgb(profile: bytes) -> bool:
+    """Whether an ICC profile says that it is plain sRGB, so that nothing needs converting."""
+    try:
+        name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(profile)))
+    except ImageCms.PyCMSError:
+        return False
+    return ("srgb" in name.lower() and "scrgb" not in name.lower()) or name.strip() == "c2"
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
+    """The pixels in sRGB, alpha kept; None when the profile is broken or is not for such pixels."""
+    grey = image.mode in ("L", "LA")
+    alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
+    pixels = image.convert(image.mode[:-1]) if alpha else image
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        made = ImageCms.profileToProfile(pixels, source, _srgb(), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None
+    if made is None:
+        return None
+    if grey:
+        made = made.convert("L")
+    if alpha:
+        made.putalpha(alpha)
+    return made
+
+
+@lru_cache(maxsize=1)
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def _same(image: Image.Image) -> Image.Image:
+    return image
+
+
+def _keyed(opaque: str, keyed: str) -> Callable[[Image.Image], Image.Image]:
+    """To `keyed` when the file names a transparent colour, else to `opaque`."""
+
+    def convert(image: Image.Image) -> Image.Image:
+        mode = keyed if "transparency" in image.info else opaque
+        return image if image.mode == mode else image.convert(mode)
+
+    return convert
+
+
+def _to(mode: str) -> Callable[[Image.Image], Image.Image]:
+    return lambda image: image.convert(mode)
+
+
+def _sixteen(image: Image.Image) -> Image.Image:
+    return image.convert("I").point(lambda value: value * (255 / 65535) + 0.5).convert("L")
+
+
+_MODES: Mapping[str, Callable[[Image.Image], Image.Image]] = {
+    "1": _keyed("L", "LA"),
+    "L": _keyed("L", "LA"),
+    "LA": _same,
+    "La": _to("LA"),
+    "P": _keyed("RGB", "RGBA"),
+    "PA": _to("RGBA"),
+    "RGB": _keyed("RGB", "RGBA"),
+    "RGBA": _same,
+    "RGBa": _to("RGBA"),
+    "RGBX": _to("RGB"),
+    "CMYK": _same,
+    "YCbCr": _to("RGB"),
+    "I;16": _sixteen,
+    "I;16L": _sixteen,
+    "I;16B": _sixteen,
+    "I;16N": _sixteen,
+}
+"""From what files hold. 32-bit integers and floats are missing: nothing says which range is black to white."""

@@ -1,0 +1,90 @@
+"""Writing pixels as a file: what each format can hold, and nothing but the pixels."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from agents.imaging.colour import flat
+from agents.imaging.source import Source
+from streams.media import Format
+from streams.refusal import Refused
+
+QUALITY = 90
+"""Of JPEG and WebP when nobody asks for another, 1 to 100."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one format is written."""
+
+    modes: Mapping[str, str]
+    """What the working modes become, where the format cannot hold them."""
+    most: int
+    """Pixels that a side may have."""
+    options: Mapping[str, Any]
+    alpha: bool = True
+
+
+_COLOUR = {"L": "RGB", "LA": "RGBA"}
+
+RULES: Mapping[Format, Rule] = {
+    Format.JPEG: Rule({}, 65_500, {}, alpha=False),
+    Format.PNG: Rule({}, 2**31 - 1, {}),
+    Format.WEBP: Rule(_COLOUR, 16_383, {}),
+    Format.GIF: Rule({"LA": "RGBA"}, 65_535, {}),
+    Format.BMP: Rule({}, 2**31 - 1, {}, alpha=False),
+    Format.TIFF: Rule({}, 2**31 - 1, {"compression": "tiff_lzw"}),
+}
+
+_PLUGINS = (BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin)
+"""Imported so that Pillow finds the writers without loading those of every other format."""
+
+
+def encode(image: Image.Image, format: Format, options: Mapping[str, Any]) -> bytes:
+    """The file of a picture in the working form; alpha goes onto white where the format has none.
+
+    Raises Refused for a picture that is too large for the format.
+    """
+    rule = RULES[format]
+    if max(image.size) > rule.most:
+        raise Refused(
+            f"a {format} picture has at most {rule.most} pixels a side, this one is {image.width} x {image.height}",
+            "take another format or a smaller picture",
+        )
+    if not rule.alpha:
+        image = flat(image)
+    if image.mode in rule.modes:
+        image = image.convert(rule.modes[image.mode])
+    out = BytesIO()
+    image.save(out, format.value.upper(), **rule.options, **options)
+    return out.getvalue()
+
+
+def lossy(format: Format, quality: int) -> dict[str, Any]:
+    """The options of a chosen quality; none for formats without one."""
+    return {"quality": quality} if format in (Format.JPEG, Format.WEBP) else {}
+
+
+def like(source: Source, mode: str) -> dict[str, Any]:
+    """The options that write pixels of `mode` as the source was written: a JPEG's own tables, a WebP without loss."""
+    match source.info.format:
+        case Format.JPEG:
+            tables = source.jpeg_tables()
+            if tables is None:
+                return lossy(Format.JPEG, QUALITY)
+            sampling = {"subsampling": source.jpeg_sampling()} if mode == "RGB" and source.mode == "RGB" else {}
+            return {"qtables": tables, **sampling}
+        case Format.WEBP:
+            return {"lossless": True} if source.lossless else lossy(Format.WEBP, QUALITY)
+    return {}

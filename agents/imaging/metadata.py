@@ -1,0 +1,87 @@
+"""What a picture file says about itself: EXIF as readable text, and where it was taken."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from PIL import ExifTags
+
+from agents.imaging.source import Source
+
+LONGEST = 200
+"""Characters of one EXIF value; what is longer is cut."""
+
+_GROUPS: tuple[tuple[int | None, Mapping[int, str]], ...] = (
+    (None, ExifTags.TAGS),
+    (ExifTags.IFD.Exif, ExifTags.TAGS),
+)
+
+_POINTERS = frozenset({ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop, ExifTags.IFD.MakerNote})
+
+
+def exif(source: Source) -> dict[str, str]:
+    """EXIF values by tag name, printable, without thumbnails, maker notes and offsets; empty when there is none."""
+    if "exif" not in source.header.info and not hasattr(source.header, "tag_v2"):
+        return {}
+    found: dict[str, str] = {}
+    for group, names in _GROUPS:
+        for tag, value in _entries(source, group).items():
+            text = _text(value)
+            if tag not in _POINTERS and tag in names and text:
+                found[names[tag]] = text
+    return dict(sorted(found.items()))
+
+
+def position(source: Source) -> tuple[float, float, float | None] | None:
+    """Latitude and longitude in decimal degrees (north, east positive) and altitude in metres; None if unknown."""
+    entries = _entries(source, ExifTags.IFD.GPSInfo)
+    latitude = _degrees(entries.get(ExifTags.GPS.GPSLatitude), entries.get(ExifTags.GPS.GPSLatitudeRef), "S", 90)
+    longitude = _degrees(entries.get(ExifTags.GPS.GPSLongitude), entries.get(ExifTags.GPS.GPSLongitudeRef), "W", 180)
+    if latitude is None or longitude is None:
+        return None
+    altitude = _number(entries.get(ExifTags.GPS.GPSAltitude))
+    if altitude is not None and entries.get(ExifTags.GPS.GPSAltitudeRef) in (1, b"\x01"):
+        altitude = -altitude
+    return latitude, longitude, altitude
+
+
+def _entries(source: Source, group: int | None) -> Mapping[int, Any]:
+    """The entries of one directory; empty when it cannot be read."""
+    try:
+        found = source.header.getexif()
+        return dict(found) if group is None else dict(found.get_ifd(group))
+    except Exception:  # noqa: BLE001  # metadata is not the picture: what cannot be read is left out
+        return {}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        value = value.decode("ascii", "ignore")
+    if isinstance(value, tuple):
+        value = " ".join(_text(item) for item in value)
+    text = "".join(char for char in str(value) if char.isprintable()).strip()
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _degrees(parts: Any, ref: Any, negative: str, most: float) -> float | None:
+    """Decimal degrees of (degrees, minutes, seconds)."""
+    if not isinstance(parts, tuple) or not 1 <= len(parts) <= 3:
+        return None
+    numbers = [_number(part) for part in parts]
+    value = 0.0
+    for number, share in zip(numbers, (1, 60, 3600), strict=False):
+        if number is None:
+            return None
+        value += number / share
+    if not 0 <= value <= most:
+        return None
+    name = ref.decode("ascii", "ignore") if isinstance(ref, bytes) else str(ref or "")
+    return round(-value if name.strip("\0 ").upper().startswith(negative) else value, 7)
+
+
+def _number(value: Any) -> float | None:
+    """A finite number; None for what is none, such as a fraction with the denominator 0."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return number if abs(number) < float("inf") else None
