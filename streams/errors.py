@@ -1,9 +1,9 @@
 """What can go wrong with a pipeline, and whose fault it is.
 
-    MillraceError
-    ├── PipelineErrors       the author's fault: every problem of a file at once
-    ├── UnknownPipeline      the caller's fault: no pipeline of that name or digest
-    └── EvaluationError      the pipeline's fault: an expression failed on real values
+MillraceError
+├── PipelineErrors       the author's fault: every problem of a file at once
+├── UnknownPipeline      the caller's fault: no pipeline of that name or digest
+└── EvaluationError      the pipeline's fault: an expression failed on real values
 """
 
 from collections.abc import Iterable

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-
 Value = Any
 """A JSON-like value: None, bool, int, float, str, list, dict with string keys. A ref is a dict with the five fields of `Ref`."""
 

@@ -154,12 +154,12 @@ def _shown(value: Any, expression: Expression) -> str:
         return "true" if value else "false"
     if isinstance(value, str | int | float):
         return str(value)
-    raise EvaluationError(f"{expression.text}: a {type(value).__name__} cannot stand inside a text", "give one string or number")
+    raise EvaluationError(
+        f"{expression.text}: a {type(value).__name__} cannot stand inside a text", "give one string or number"
+    )
 
 
-def type_of(
-    value: Any, place: Place, check: Callable[[str, Place, int], Type]
-) -> Type:
+def type_of(value: Any, place: Place, check: Callable[[str, Place, int], Type]) -> Type:
     """The type of a piece of YAML; `check(expression, place, column)` types one expression (and reports what is wrong)."""
     if isinstance(value, str):
         cut = pieces(value)

@@ -22,18 +22,23 @@ class Topics:
     prefix: str = ""
 
     def named(self, name: str) -> str:
+        """A topic with a fixed name."""
         return self.prefix + name
 
     def requests(self, pipeline: str) -> str:
+        """Where runs of a pipeline are asked for."""
         return f"{self.prefix}pipeline.{pipeline}.requests"
 
     def results(self, pipeline: str) -> str:
+        """Where a pipeline's typed results appear."""
         return f"{self.prefix}pipeline.{pipeline}.results"
 
     def tasks(self, service: str, major: int) -> str:
+        """The tasks of one major version of a service."""
         return f"{self.prefix}task.{service}.v{major}"
 
     def retry(self, tier: str) -> str:
+        """Where tasks wait for another attempt."""
         return f"{self.prefix}retry.{tier}"
 
 

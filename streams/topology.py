@@ -69,7 +69,7 @@ class BranchWork(msgspec.Struct, frozen=True, tag="if", omit_defaults=True):
     otherwise: str | None = None
 
 
-class EachWork(msgspec.Struct, frozen=True, tag="each"):
+class EachWork(msgspec.Struct, frozen=True, tag="each", omit_defaults=True):
     """Run a block for every item of a list; `variable` and `index` are the context keys that the body reads."""
 
     items: Template
@@ -77,10 +77,8 @@ class EachWork(msgspec.Struct, frozen=True, tag="each"):
     variable: str
     index: str
     concurrency: int
-    reads: frozenset[str]
+    reads: frozenset[str] = frozenset()
     """Keys that the body reads from outside; they travel in its item tasks."""
-    after: frozenset[str]
-    """Keys that are read after the loop; they travel once."""
 
 
 class RepeatWork(msgspec.Struct, frozen=True, tag="repeat"):
@@ -129,6 +127,8 @@ class Vertex(msgspec.Struct, frozen=True, omit_defaults=True):
     wait: Wait = Wait.ALL
     deadline: float | None = None
     on_error: OnError = OnError()
+    rides: frozenset[str] = frozenset()
+    """Context keys that are read after its work, so that they travel with it."""
     fatal: bool = False
     """Whether a failure here always fails the run, so that the rest of it need not begin."""
     type: str = ""

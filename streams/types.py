@@ -190,8 +190,7 @@ def camel(name: str) -> str:
 def mismatch(actual: Type, expected: Type, where: str = "") -> str | None:
     """Why `actual` cannot be given where `expected` is wanted; None when it can.
 
-    An int serves as a float, a record with more fields than wanted serves (the others are dropped), and `any` is checked
-    when the value is there.
+    An int serves as a float, a record has the wanted fields and no others, and `any` is checked when the value is there.
     """
     if Kind.ANY in (actual.kind, expected.kind):
         return None
@@ -219,6 +218,9 @@ def _record_mismatch(actual: Type, expected: Type, where: str) -> str | None:
         found = mismatch(given.type, wanted.type, place) if given else None
         if found:
             return found
+    for one in actual.fields:
+        if expected.field(one.name) is None:
+            return f"{f'{where}.{one.name}'.lstrip('.')} is too much: {actual} is given, {expected} is expected"
     return None
 
 

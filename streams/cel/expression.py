@@ -85,7 +85,9 @@ def parse(text: str) -> Expression:
     expanded = _expand(text)
     reading = ast.read(_compile(_ENV, expanded, check=False).serialize(), frozenset(expanded.markers))
     if reading.depth > MAX_DEPTH:
-        raise BadExpression(f"comprehensions nest deeper than {MAX_DEPTH}", hint="compute the inner part in a value node")
+        raise BadExpression(
+            f"comprehensions nest deeper than {MAX_DEPTH}", hint="compute the inner part in a value node"
+        )
     if reading.types:
         raise BadExpression(f"{min(reading.types)}{{…}} is not part of the language", hint="write a value node instead")
     markers: list[tuple[str, Condition]] = []
@@ -97,7 +99,7 @@ def check(text: str, names: Mapping[str, Type], descriptors: Descriptors) -> Typ
     """The type of an expression over names of these types. Raises BadExpression at the first place that is wrong."""
     expanded = _expand(text)
     variables = {name: descriptors.cel_type(kind) for name, kind in names.items()}
-    variables.update({marker: cel.Type.BOOL for marker in expanded.markers})
+    variables.update(dict.fromkeys(expanded.markers, cel.Type.BOOL))
     env = cel.NewEnv(descriptors.pool, variables=variables, extensions=_EXTENSIONS)
     return descriptors.our_type(_compile(env, expanded, check=True).return_type().name())
 
@@ -106,7 +108,9 @@ def _expand(text: str) -> first.Expanded:
     try:
         return first.expand(text)
     except first.BadFirst as error:
-        raise BadExpression(str(error), error.offset, "first(a, b) gives the first operand that was not skipped") from None
+        raise BadExpression(
+            str(error), error.offset, "first(a, b) gives the first operand that was not skipped"
+        ) from None
 
 
 def _condition(reading: ast.Reading, markers: list[tuple[str, Condition]]) -> Condition:
@@ -137,7 +141,9 @@ def _explain(message: str) -> tuple[str, str]:
     overload = _NO_OVERLOAD.search(message)
     if overload:
         operator, kinds = overload[1].replace("_", " ").strip(), overload[2]
-        hint = "int and float do not mix: write 2.0, or double(x)" if {"int", "double"} <= set(kinds.split(", ")) else ""
+        hint = (
+            "int and float do not mix: write 2.0, or double(x)" if {"int", "double"} <= set(kinds.split(", ")) else ""
+        )
         if "?" in operator:
             hint = hint or "both sides of a choice must have one type"
         return f"{operator!r} cannot be applied to ({kinds.replace('double', 'float').replace('m.', '')})", hint

@@ -56,7 +56,9 @@ def read_type(value: Any, place: Place, refuse: Refuse, suggest: Suggest) -> Typ
         return list_of(read_type(value[0], (*place, 0), refuse, suggest))
     if isinstance(value, dict) and value:
         return record_of({key: read_type(one, (*place, key), refuse, suggest) for key, one in value.items()})
-    hint = suggest(value, WORDS) if isinstance(value, str) else "string, int, float, bool, image, any, [T] or {field: T}"
+    hint = (
+        suggest(value, WORDS) if isinstance(value, str) else "string, int, float, bool, image, any, [T] or {field: T}"
+    )
     refuse(place, f"{value!r} is no type", hint)
     return WORDS["any"]
 
@@ -88,7 +90,7 @@ def _fits(one: Field) -> str | None:
         return "an image has no default"
     if expected and (not isinstance(value, expected) or (isinstance(value, bool) and one.type.kind is not Kind.BOOL)):
         return f"the default {value!r} is not of type {one.type}"
-    if one.minimum is not None and value < one.minimum or one.maximum is not None and value > one.maximum:
+    if (one.minimum is not None and value < one.minimum) or (one.maximum is not None and value > one.maximum):
         return f"the default {value!r} is outside of what is allowed"
     if one.enum and value not in one.enum:
         return f"the default {value!r} is none of {list(one.enum)}"

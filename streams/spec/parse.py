@@ -17,8 +17,47 @@ NODE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 MAX_NAME = 60
 
 RESERVED = frozenset(
-    "first true false null in as break const continue else for function if import let loop package namespace return var "
-    "void while has all exists exists_one map filter int uint double string bool bytes list type dyn size math".split()
+    [
+        "first",
+        "true",
+        "false",
+        "null",
+        "in",
+        "as",
+        "break",
+        "const",
+        "continue",
+        "else",
+        "for",
+        "function",
+        "if",
+        "import",
+        "let",
+        "loop",
+        "package",
+        "namespace",
+        "return",
+        "var",
+        "void",
+        "while",
+        "has",
+        "all",
+        "exists",
+        "exists_one",
+        "map",
+        "filter",
+        "int",
+        "uint",
+        "double",
+        "string",
+        "bool",
+        "bytes",
+        "list",
+        "type",
+        "dyn",
+        "size",
+        "math",
+    ]
 )
 """Words that CEL or the language keeps for itself."""
 
@@ -135,9 +174,15 @@ class _Parser:
     def _blocks(self, kind: NodeKind, place: Place, data: Mapping[str, Any]) -> dict[str, BlockSpec]:
         grammar = GRAMMAR[kind]
         own = {"nodes", "output"} if grammar.body else set()
-        self._only(place, data, {kind.value} | OPTIONS | grammar.required | grammar.optional | set(grammar.blocks) | own)
+        self._only(
+            place, data, {kind.value} | OPTIONS | grammar.required | grammar.optional | set(grammar.blocks) | own
+        )
         for key in sorted(grammar.required - data.keys()):
-            self.refuse(place, f"{kind.value} without {key}", f"say `{key}:`" + (" (a loop needs a bound)" if key == "max" else ""))
+            self.refuse(
+                place,
+                f"{kind.value} without {key}",
+                f"say `{key}:`" + (" (a loop needs a bound)" if key == "max" else ""),
+            )
         blocks = {}
         for key, needed in grammar.blocks.items():
             if key in data:

@@ -60,7 +60,9 @@ def dotted(place: Place) -> str:
 def read(text: str, file: str) -> Source:
     """Parse one document. Raises PipelineErrors for text that is no YAML, repeats a key, or is too large or deep."""
     if len(text.encode()) > MAX_BYTES:
-        raise PipelineErrors([Problem(file, 0, 0, "", f"the file is larger than {MAX_BYTES} bytes", "split the pipeline")])
+        raise PipelineErrors(
+            [Problem(file, 0, 0, "", f"the file is larger than {MAX_BYTES} bytes", "split the pipeline")]
+        )
     try:
         loader = _Composer(text)
         try:
@@ -82,7 +84,12 @@ def read(text: str, file: str) -> Source:
 
 
 def _build(
-    node: yaml.Node, place: Place, marks: dict[Place, tuple[int, int]], problems: list[Problem], file: str, seen: set[int]
+    node: yaml.Node,
+    place: Place,
+    marks: dict[Place, tuple[int, int]],
+    problems: list[Problem],
+    file: str,
+    seen: set[int],
 ) -> Any:
     line, column = node.start_mark.line + 1, node.start_mark.column + 1
     marks[place] = (line, column)

@@ -1,0 +1,23 @@
+"""Every service is also a pipeline of one node with the service's name."""
+
+import json
+
+from schemas.contracts import Contract
+from streams.spec.model import BlockSpec, NodeKind, NodeSpec, PipelineSpec
+from streams.spec.source import Source
+from streams.types import from_avro
+
+NODE = "call"
+"""The name of the one node."""
+
+
+def automatic(contract: Contract) -> PipelineSpec:
+    """The pipeline of one service: its inputs are the service's, its outputs too."""
+    inputs, outputs = from_avro(contract.input).fields, from_avro(contract.output).fields
+    call = {"service": contract.name, "with": {one.name: f"${{{one.name}}}" for one in inputs}}
+    output = {one.name: f"${{{NODE}.{one.name}}}" for one in outputs}
+    data = {"pipeline": contract.name, "summary": contract.summary, "nodes": {NODE: call}, "output": output}
+    source = Source(f"{contract.name} (automatic)", json.dumps(data, indent=2), data, {})
+    node = NodeSpec(NODE, NodeKind.SERVICE, ("nodes", NODE), call, {})
+    block = BlockSpec((), (node,), output)
+    return PipelineSpec(source, contract.name, contract.summary, inputs, block, timeout=None, retain=None, tests=None)

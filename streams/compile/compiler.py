@@ -1,0 +1,403 @@
+"""Compiling blocks: each node's kind builds its own work, this joins them into vertices and scopes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.contracts import Contract
+from streams import template
+from streams.cel import expression as cel
+from streams.cel.descriptors import Descriptors
+from streams.cel.expression import BadExpression, Condition, Expression
+from streams.compile import reads
+from streams.compile.graph import Cycle, Graph, graph
+from streams.compile.scope import Name, Scope
+from streams.errors import Problem
+from streams.spec.model import BlockSpec, NodeKind, NodeSpec, PipelineSpec
+from streams.spec.parse import duration, suggest
+from streams.spec.source import Place, Source
+from streams.template import BadTemplate, Template
+from streams.topology import OUT, Block, OnError, OutWork, Retry, ServiceUse, Vertex, Wait, Work, vertex_id
+from streams.types import ANY, BOOL, Kind, Type, common, mismatch
+
+MAX_ATTEMPTS = 20
+MAX_INLINED = 20
+"""How deep pipelines may stand in pipelines."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a kind makes of a node: its work, the type of its value, the names it reads itself, whether it may skip itself."""
+
+    work: Work
+    type: Type
+    templates: tuple[Template, ...] = ()
+    skippable: bool = False
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What the owner of a block evaluates at its end beside the output: the `next` and `until` of a `repeat`."""
+
+    places: tuple[tuple[Place, Any, bool], ...]
+    build: Callable[["NodeBuilder"], tuple[Template, ...]]
+
+
+@dataclass
+class Compiler:
+    """What is shared by all blocks of one compilation."""
+
+    contracts: Mapping[str, Contract]
+    pipelines: Callable[[str], PipelineSpec | None]
+    known_pipelines: Callable[[], list[str]]
+    builders: Mapping[NodeKind, Callable[["NodeBuilder"], Built | None]]
+    problems: list[Problem] = field(default_factory=list)
+    vertices: dict[str, Vertex] = field(default_factory=dict)
+    blocks: dict[str, Block] = field(default_factory=dict)
+    services: dict[str, ServiceUse] = field(default_factory=dict)
+    descriptors: Descriptors = field(default_factory=Descriptors)
+    graphs: dict[str, Graph] = field(default_factory=dict)
+
+    def block(
+        self,
+        spec: BlockSpec,
+        scope: Scope,
+        owner: str,
+        source: Source,
+        chain: tuple[str, ...],
+        closing: "Closing | None" = None,
+    ) -> Type:
+        """Compile one block into vertices; its type is its output's. `closing` is what else is evaluated at its end."""
+        nodes = {node.name: node for node in spec.nodes}
+        for name, node in nodes.items():
+            if name in scope.names:
+                self.refuse(
+                    source, node.place, f"{name!r} is already a name here", "inner names may not hide outer ones"
+                )
+        needs = {name: reads.node_reads(node) & nodes.keys() for name, node in nodes.items()}
+        waits_any = frozenset(name for name, node in nodes.items() if node.keys.get("wait") == Wait.ANY)
+        try:
+            edges = graph(needs, waits_any)
+        except Cycle as cycle:
+            node = nodes[cycle.chain[0]]
+            self.refuse(source, node.place, str(cycle), "a node cannot wait for its own result; use repeat for a loop")
+            return ANY
+        at_end = [((*spec.place, "output"), spec.output, False), *(closing.places if closing else ())]
+        end_reads = reads.names(iter(at_end)) & nodes.keys()
+        for name in edges.order:
+            builder = NodeBuilder(self, nodes[name], scope, source, chain)
+            made = builder.vertex(tuple(vertex_id(scope.block, one) for one in edges.sources[name]))
+            scope = scope.with_name(name, made)
+        end = NodeSpec(OUT, NodeKind.VALUE, spec.place, {"output": spec.output}, {})
+        builder = NodeBuilder(self, end, scope, source, chain)
+        return self._out(builder, owner, edges, end_reads, closing)
+
+    def _out(
+        self, builder: "NodeBuilder", owner: str, edges: Graph, end_reads: frozenset[str], closing: "Closing | None"
+    ) -> Type:
+        """The vertex that ends a block: it waits for what the output reads and for every node that nobody else waits for."""
+        spec, scope = builder.spec, builder.scope
+        used = {one for sources in edges.sources.values() for one in sources}
+        leaves = frozenset(name for name in edges.order if name not in used)
+        before = {name: frozenset(edges.sources[name]) for name in edges.order}
+        final = graph({**before, OUT: end_reads | leaves}, self._any(edges, scope))
+        made, kind = builder.template(builder.place("output"), spec.keys["output"])
+        builder.require(builder.place("output"), made, "the output")
+        extra = closing.build(builder) if closing else ()
+        identity = vertex_id(scope.block, OUT)
+        self.vertices[identity] = Vertex(
+            id=identity,
+            block=scope.block,
+            work=OutWork(made),
+            refs=builder.refs(made, *extra),
+            sources=tuple(vertex_id(scope.block, one) for one in final.sources[OUT]),
+            loops=scope.loops,
+            type=str(kind),
+        )
+        self.blocks[scope.block] = Block(scope.block, owner)
+        self.graphs[scope.block] = final
+        return kind
+
+    def _any(self, edges: Graph, scope: Scope) -> frozenset[str]:
+        return frozenset(
+            name
+            for name in edges.order
+            if (vertex := self.vertices.get(vertex_id(scope.block, name))) and vertex.wait is Wait.ANY
+        )
+
+    def refuse(self, source: Source, place: Place, problem: str, hint: str = "", column: int = 0) -> None:
+        self.problems.append(source.problem(place, problem, hint, column))
+
+
+@dataclass
+class NodeBuilder:
+    """One node being compiled: what its kind's builder may ask for."""
+
+    compiler: Compiler
+    spec: NodeSpec
+    scope: Scope
+    source: Source
+    chain: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """The id of its vertex."""
+        return vertex_id(self.scope.block, self.spec.name)
+
+    def place(self, *keys: str | int) -> Place:
+        """A place inside the node."""
+        return (*self.spec.place, *keys)
+
+    def refuse(self, place: Place, problem: str, hint: str = "", column: int = 0) -> None:
+        """Report a problem and go on."""
+        self.compiler.refuse(self.source, place, problem, hint, column)
+
+    def template(
+        self, place: Place, value: Any, expected: Type | None = None, scope: Scope | None = None
+    ) -> tuple[Template, Type]:
+        """A piece of YAML as a template, its names and types checked, also against what is expected there."""
+        scope = scope or self.scope
+        try:
+            made = template.read(value, place)
+        except BadTemplate as error:
+            self.refuse(error.place, str(error), error.hint, self._quoted(error.place) + error.column)
+            return template.Const(None), ANY
+        kind = template.type_of(value, place, lambda text, at, offset: self._check(text, at, offset, scope))
+        found = mismatch(kind, expected) if expected else None
+        if found:
+            self.refuse(place, found, _conversion(kind, expected))
+        return made, kind
+
+    def expression(self, place: Place, text: Any, expected: Type, scope: Scope | None = None) -> Expression:
+        """Bare CEL of an expected type."""
+        scope = scope or self.scope
+        if isinstance(text, bool):
+            text = "true" if text else "false"
+        if not isinstance(text, str):
+            self.refuse(place, f"{text!r} is no expression", "write CEL, without ${…}")
+            return Expression("false", Condition())
+        if text.strip().startswith("${"):
+            self.refuse(place, "this place holds bare CEL", "leave the ${…} away")
+            return Expression("false", Condition())
+        try:
+            made = cel.parse(text)
+        except BadExpression as error:
+            self.refuse(place, str(error), error.hint, self._quoted(place) + error.offset)
+            return Expression("false", Condition())
+        kind = self._check(text, place, 0, scope)
+        found = mismatch(kind, expected)
+        if found:
+            self.refuse(place, found)
+        elif not made.names and text.strip() == "false":
+            self.refuse(
+                place, "this is never true, so what depends on it is never reached", "remove the node or the condition"
+            )
+        return made
+
+    def _check(self, text: str, place: Place, offset: int, scope: Scope) -> Type:
+        column = self._quoted(place) + offset
+        try:
+            parsed = cel.parse(text)
+        except BadExpression:
+            return ANY  # reported by whoever parsed it first
+        unknown = sorted(parsed.names - scope.names.keys())
+        for name in unknown:
+            at = max(text.find(name), 0)
+            self.refuse(place, f"unknown name {name!r}", suggest(name, scope.names), column + at)
+        if unknown:
+            return ANY
+        try:
+            kind = cel.check(text, scope.types, self.compiler.descriptors)
+        except BadExpression as error:
+            self.refuse(place, str(error), error.hint or _field_hint(str(error), scope), column + error.offset)
+            return ANY
+        return _selected(text, scope) or kind
+
+    def _quoted(self, place: Place) -> int:
+        """1 where the text at a place is quoted: its first character stands one column further right."""
+        line, column = self.source.marks.get(place, (0, 0))
+        lines = self.source.text.split("\n")
+        return int(0 < line <= len(lines) and lines[line - 1][column - 1 : column] in ("'", '"'))
+
+    def refs(self, *templates: Template | None) -> dict[str, str]:
+        """Name → context key, for what these read."""
+        names = template.needs(*templates).read()
+        return {name: self.scope.names[name].key for name in sorted(names) if name in self.scope.names}
+
+    def require(self, place: Place, made: Template, what: str) -> None:
+        """Report a template that may find something skipped where nothing may be missing."""
+        needs, missing = template.needs(made), self.scope.skippable
+        if not needs.met(missing):
+            names = ", ".join(sorted(needs.read() & missing))
+            self.refuse(place, f"{what} reads {names}, which may be skipped", "give a second choice: first(a, b)")
+
+    def block(
+        self,
+        key: str,
+        block: str,
+        variables: Mapping[str, Type],
+        loop: bool = False,
+        body: BlockSpec | None = None,
+        isolated: PipelineSpec | None = None,
+        closing: "Closing | None" = None,
+    ) -> Type:
+        """Compile one of the node's blocks; its type is its output's."""
+        spec = body or self.spec.blocks[key]
+        inner = self.scope.inner(block, variables, self.id if loop else None, isolated is not None)
+        source = isolated.source if isolated else self.source
+        chain = (*self.chain, isolated.name) if isolated else self.chain
+        return self.compiler.block(spec, inner, self.id, source, chain, closing)
+
+    def vertex(self, sources: tuple[str, ...]) -> Name:
+        """Build the node and add its vertex; what comes back is the name that others see."""
+        keys = self.spec.keys
+        when = self.expression(self.place("when"), keys["when"], BOOL) if "when" in keys else None
+        built = self.compiler.builders[self.spec.kind](self)
+        if built is None:
+            return Name(self.id, ANY)
+        wait, deadline = self._wait(sources)
+        on_error, kind = self._on_error(built.type)
+        needs = template.needs(*built.templates, when)
+        if wait is Wait.ANY:
+            self._any_reads(sources, needs)
+        self.compiler.vertices[self.id] = Vertex(
+            id=self.id,
+            block=self.scope.block,
+            work=built.work,
+            refs=self.refs(*built.templates, when, on_error.value),
+            needs=needs,
+            when=when,
+            sources=sources,
+            loops=self.scope.loops,
+            wait=wait,
+            deadline=deadline,
+            on_error=on_error,
+            type=str(kind),
+        )
+        skippable = (
+            built.skippable or when is not None or on_error.action == "skip" or not needs.met(self.scope.skippable)
+        )
+        return Name(self.id, kind, skippable)
+
+    def _wait(self, sources: tuple[str, ...]) -> tuple[Wait, float | None]:
+        keys = self.spec.keys
+        wait = keys.get("wait", Wait.ALL.value)
+        if wait not in (Wait.ALL, Wait.ANY):
+            self.refuse(self.place("wait"), f"wait is all or any, not {wait!r}")
+            wait = Wait.ALL
+        deadline = self.seconds("deadline")
+        for key in ("wait", "deadline"):
+            if key in keys and len(sources) < 2 and (key == "deadline" or wait == Wait.ANY):
+                self.refuse(
+                    self.place(key), f"{key} needs two or more nodes to wait for", "this node waits for one at most"
+                )
+        return Wait(wait), deadline
+
+    def _any_reads(self, sources: tuple[str, ...], needs: Condition) -> None:
+        names = {name for name in needs.names if name in self.scope.names and self.scope.names[name].key in sources}
+        for name in sorted(names):
+            self.refuse(self.spec.place, f"with wait: any, {name} may not be there yet", f"read it as first({name}, …)")
+
+    def _on_error(self, kind: Type) -> tuple[OnError, Type]:
+        value = self.spec.keys.get("on_error", "fail")
+        if value in ("fail", "skip"):
+            return OnError(value), kind
+        if isinstance(value, dict) and set(value) == {"use"}:
+            made, other = self.template(self.place("on_error", "use"), value["use"])
+            both = kind if mismatch(other, kind) is None else common(kind, other)
+            if both is None:
+                self.refuse(self.place("on_error", "use"), f"{other} is given, the node's value is {kind}")
+            return OnError("use", made), both or kind
+        self.refuse(self.place("on_error"), f"on_error is fail, skip or {{use: value}}, not {value!r}")
+        return OnError(), kind
+
+    def seconds(self, key: str) -> float | None:
+        """A length of time among the node's keys."""
+        if key not in self.spec.keys:
+            return None
+        made = duration(self.spec.keys[key])
+        if made is None:
+            self.refuse(
+                self.place(key), f"{self.spec.keys[key]!r} is no length of time", "write 500ms, 20s, 5m, 1h or 7d"
+            )
+        return made
+
+    def retry(self) -> Retry:
+        """The node's `retry:`."""
+        data = self.spec.keys.get("retry")
+        if data is None:
+            return Retry()
+        if not isinstance(data, dict) or not set(data) <= {"attempts", "backoff"}:
+            self.refuse(
+                self.place("retry"), "retry is {attempts: N, backoff: time}", "such as {attempts: 5, backoff: 1s}"
+            )
+            return Retry()
+        attempts, backoff = data.get("attempts", 3), duration(data.get("backoff", "1s"))
+        if not isinstance(attempts, int) or isinstance(attempts, bool) or not 1 <= attempts <= MAX_ATTEMPTS:
+            self.refuse(self.place("retry", "attempts"), f"attempts is a whole number from 1 to {MAX_ATTEMPTS}")
+            attempts = 1
+        if backoff is None:
+            self.refuse(self.place("retry", "backoff"), "backoff is a length of time", "such as 1s")
+        return Retry(attempts, backoff or 1.0)
+
+    def contract(self, name: Any, place: Place) -> Contract | None:
+        """The contract of a service, reported when there is none."""
+        found = self.compiler.contracts.get(name) if isinstance(name, str) else None
+        if found is None:
+            self.refuse(place, f"unknown service {name!r}", suggest(str(name), self.compiler.contracts))
+        return found
+
+    def inputs(self, given: Any, expected: Type, what: str) -> dict[str, Template]:
+        """The templates of a `with:`, checked against the record that is expected."""
+        if given is None:
+            given = {}
+        if not isinstance(given, dict):
+            self.refuse(self.place("with"), "with is a mapping from an input's name to its value")
+            return {}
+        made = {}
+        for key, value in given.items():
+            wanted = expected.field(key)
+            if wanted is None:
+                hint = suggest(key, [one.name for one in expected.fields])
+                self.refuse(self.place("with", key), f"{what} has no input {key!r}", hint)
+                continue
+            made[key], _ = self.template(self.place("with", key), value, wanted.type)
+        for one in expected.fields:
+            if one.required and one.name not in given:
+                self.refuse(self.spec.place, f"{what} needs {one.name} ({one.type})", f"add {one.name} to `with:`")
+        return made
+
+
+def _selected(text: str, scope: Scope) -> Type | None:
+    """The type of a plain path such as `info.gps`, which keeps that it may be null; CEL forgets it."""
+    first, *rest = text.strip().split(".")
+    made = scope.names[first].type if first in scope.names else None
+    optional = bool(made and made.optional)
+    for part in rest:
+        found = made.field(part) if made and made.kind is Kind.RECORD else None
+        if found is None:
+            return None
+        made, optional = found.type, optional or found.type.optional
+    return Type(made.kind, made.item, made.fields, made.name, optional) if made else None
+
+
+def _field_hint(message: str, scope: Scope) -> str:
+    """A suggestion for an undefined field, from the fields of every visible record."""
+    if not message.startswith("undefined field"):
+        return ""
+    wrong = message.split("'")[1]
+    fields = {one.name for kind in scope.types.values() for one in _all_fields(kind)}
+    return suggest(wrong, fields)
+
+
+def _all_fields(kind: Type) -> list[Any]:
+    inner = [found for one in kind.fields for found in _all_fields(one.type)]
+    return [*kind.fields, *inner, *(_all_fields(kind.item) if kind.item else [])]
+
+
+def _conversion(actual: Type, expected: Type | None) -> str:
+    if expected and actual.kind is Kind.FLOAT and expected.kind is Kind.INT:
+        return "write int(x) to cut it to a whole number"
+    if expected and expected.kind is Kind.STRING and actual.kind in (Kind.INT, Kind.FLOAT, Kind.BOOL):
+        return "write string(x)"
+    return "a list is expected: [x] makes one" if expected and expected.kind is Kind.LIST else ""

@@ -1,0 +1,66 @@
+"""Compiling one pipeline: every problem at once, or a topology."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from schemas.contracts import Contract
+from streams.compile.carry import Carry
+from streams.compile.compiler import Built, Compiler, NodeBuilder
+from streams.compile.scope import Scope
+from streams.errors import PipelineErrors
+from streams.nodes import branch, each, http, pipeline, repeat, service, value
+from streams.spec.model import NodeKind, PipelineSpec
+from streams.spec.parse import parse
+from streams.topology import DEFAULT_TIMEOUT, Topology
+from streams.types import Kind, camel, record_schema
+
+BUILDERS: Mapping[NodeKind, Callable[[NodeBuilder], Built | None]] = {
+    NodeKind.SERVICE: service.build,
+    NodeKind.HTTP: http.build,
+    NodeKind.VALUE: value.build,
+    NodeKind.IF: branch.build,
+    NodeKind.EACH: each.build,
+    NodeKind.REPEAT: repeat.build,
+    NodeKind.PIPELINE: pipeline.build,
+}
+
+Library = Mapping[str, PipelineSpec]
+"""Other pipelines by name, for `pipeline:` nodes."""
+
+EMPTY: Library = MappingProxyType({})
+
+
+def compile_pipeline(
+    text: str, contracts: Mapping[str, Contract], library: Library = EMPTY, file: str = "pipeline.yaml"
+) -> Topology:
+    """The topology of a pipeline's YAML (or JSON), typed against the services' contracts.
+
+    Raises PipelineErrors with every problem of the file.
+    """
+    return compile_spec(parse(text, file), contracts, library)
+
+
+def compile_spec(spec: PipelineSpec, contracts: Mapping[str, Contract], library: Library = EMPTY) -> Topology:
+    """The topology of a spec. Raises PipelineErrors with every problem."""
+    compiler = Compiler(contracts, library.get, lambda: sorted(library), BUILDERS)
+    scope = Scope("").inner("", {one.name: one.type for one in spec.inputs})
+    made = compiler.block(spec.block, scope, "", spec.source, (spec.name,))
+    if made.kind is not Kind.RECORD and not compiler.problems:
+        problem = spec.source.problem(
+            ("output",), f"the output of a pipeline is a record, not {made}", "output: {name: value}"
+        )
+        compiler.problems.append(problem)
+    if compiler.problems:
+        raise PipelineErrors(compiler.problems)
+    vertices, blocks = Carry(compiler.vertices, compiler.blocks, compiler.graphs, scope.keys()).apply()
+    return Topology(
+        name=spec.name,
+        summary=spec.summary,
+        input=record_schema(f"{camel(spec.name)}Input", spec.inputs, spec.summary),
+        output=record_schema(f"{camel(spec.name)}Output", made.fields),
+        vertices=vertices,
+        blocks=blocks,
+        services=compiler.services,
+        timeout=spec.timeout or DEFAULT_TIMEOUT,
+        retain=spec.retain,
+    )

@@ -1,0 +1,365 @@
+"""The state of one run between its tasks: joins, loops and its end. Pure: what to send and what to keep, nothing is done here.
+
+A run's messages are taken one after another in the order of `flow.tokens`; that order alone decides which end comes first.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from streams.messages import (
+    Action,
+    At,
+    Context,
+    Control,
+    Ending,
+    Event,
+    EventKind,
+    Failure,
+    Fault,
+    FlowMessage,
+    Item,
+    Message,
+    Opened,
+    Outcome,
+    Result,
+    Run,
+    Start,
+    Status,
+    Stop,
+    Token,
+)
+from streams.nodes.each import enter_item
+from streams.rows import DONE as DONE_ROW
+from streams.rows import Row, item_row, join_row, loop_row, open_row, token_row
+from streams.topology import EachWork, Topology, Vertex, Wait
+from streams.walk import Visit, Walk, first_failure
+
+Place = tuple[str, At]
+"""A vertex and a position: one join or one loop of a run."""
+
+
+@dataclass
+class Loop:
+    """An open `each`: what was opened, which items ended, how many were dispatched."""
+
+    opened: Opened | None = None
+    items: dict[int, Item] = field(default_factory=dict)
+    dispatched: int = 0
+
+
+@dataclass
+class RunState:
+    """What flow knows of one run. Only `step` changes it; `streams.rows` rebuilds it from the log."""
+
+    run: Run
+    joins: dict[Place, dict[str, Token]] = field(default_factory=dict)
+    since: dict[Place, float] = field(default_factory=dict)
+    loops: dict[Place, Loop] = field(default_factory=dict)
+    closed: set[Place] = field(default_factory=set)
+    rows: set[str] = field(default_factory=set)
+    """Rows of this run that stand in the log."""
+    opened: bool = False
+    aborted: bool = False
+    done: EventKind | None = None
+
+
+@dataclass(frozen=True)
+class Timer:
+    """When (epoch seconds) this message is to enter `flow.tokens`."""
+
+    at: float
+    stop: Stop
+
+
+@dataclass
+class Step:
+    """What one message leads to. In this order: write `before`, send `messages`, write `after`, acknowledge."""
+
+    state: RunState | None
+    before: list[Row] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    after: list[Row] = field(default_factory=list)
+    timers: list[Timer] = field(default_factory=list)
+
+
+def step(topology: Topology | None, state: RunState | None, message: FlowMessage, now: float) -> Step:
+    """Take one message of a run. `topology` is the one of the run's digest: `state.run` where there is a state.
+
+    A message of a run that is over, or was never opened, changes nothing: it came late. A repeated message sends the same
+    messages again (their ids are the same) or nothing.
+    """
+    if isinstance(message, Stop) and (state is None or not state.opened):
+        return _stop_unopened(state, message)
+    if isinstance(message, Start):
+        assert topology is not None
+        return _start(topology, state, message, now)
+    if state is None or state.done or topology is None:
+        return Step(state)
+    taken = _Taken(topology, state, now)
+    taken.take(message)
+    return taken.step
+
+
+def timers(topology: Topology, state: RunState) -> list[Timer]:
+    """The timers of a run whose state was rebuilt."""
+    if state.done or not state.opened:
+        return []
+    waiting = [
+        _join_timer(topology.vertices[place[0]], state, place) for place in state.joins if place not in state.closed
+    ]
+    return [_deadline(state.run), *(timer for timer in waiting if timer)]
+
+
+def _deadline(run: Run) -> Timer:
+    return Timer(run.deadline, Stop(run.id, Ending.DEADLINE))
+
+
+def _join_timer(vertex: Vertex, state: RunState, place: Place) -> Timer | None:
+    if vertex.deadline is None:
+        return None
+    return Timer(state.since[place] + vertex.deadline, Stop(state.run.id, Ending.DEADLINE, *place))
+
+
+def _stop_unopened(state: RunState | None, stop: Stop) -> Step:
+    """A cancellation that overtook its run: kept until the run comes. A deadline of a run nobody knows is late."""
+    if stop.ending is not Ending.CANCEL or (state and state.done):
+        return Step(state)
+    made = RunState(Run(stop.run, "", "", 0.0), done=EventKind.RUN_CANCELLED, rows={DONE_ROW})
+    return Step(made, after=[Row(stop.run, DONE_ROW, {"kind": EventKind.RUN_CANCELLED.value, "opened": False})])
+
+
+def _start(topology: Topology, state: RunState | None, start: Start, now: float) -> Step:
+    if state and state.done and state.opened:
+        return Step(state)
+    cancelled = bool(state and state.done)
+    made = state if state and state.opened else RunState(start.run, opened=True)
+    row = open_row(made.run)
+    made.rows.add(row.row)
+    taken = _Taken(topology, made, now)
+    taken.step.before.append(row)
+    accepted = {
+        "pipeline": made.run.pipeline,
+        "digest": made.run.digest,
+        "input": dict(start.input),
+        "source": start.source,
+    }
+    event = Event(made.run, EventKind.ACCEPTED, data=accepted)
+    if cancelled:
+        taken.step.messages.append(event)
+        taken.end(EventKind.RUN_CANCELLED, Failure("cancelled before it began", Fault.CALLER))
+        return taken.step
+    taken.step.timers.append(_deadline(made.run))
+    walk = taken.walk()
+    walk.enter("", (), Context({f":{name}": value for name, value in start.input.items()}))
+    taken.step.messages.append(event)
+    taken.send(walk)
+    return taken.step
+
+
+class _Taken:
+    """One message being taken."""
+
+    def __init__(self, topology: Topology, state: RunState, now: float) -> None:
+        self.topology, self.state, self.now = topology, state, now
+        self.step = Step(state)
+
+    def walk(self) -> Walk:
+        return Walk(self.topology, self.state.run)
+
+    def take(self, message: FlowMessage) -> None:
+        if isinstance(message, Token):
+            self._token(message)
+        elif isinstance(message, Opened):
+            self._opened(message)
+        elif isinstance(message, Item):
+            self._item(message)
+        elif isinstance(message, Stop):
+            self._stop(message)
+
+    # Joins -----------------------------------------------------------------------------------------------------
+
+    def _token(self, token: Token) -> None:
+        place = (token.join, token.at)
+        tokens = self.state.joins.setdefault(place, {})
+        if place in self.state.closed or token.edge in tokens:
+            return
+        vertex = self.topology.vertices[token.join]
+        tokens[token.edge] = token
+        if token.failure and vertex.fatal and vertex.wait is Wait.ALL:
+            self._abort()
+        expected = len(vertex.sources) or 1
+        if len(tokens) == expected or (vertex.wait is Wait.ANY and token.status is Status.VALUE):
+            self._close_join(vertex, place, tokens)
+            return
+        if place not in self.state.since:
+            self.state.since[place] = self.now
+            timer = _join_timer(vertex, self.state, place)
+            self.step.timers.extend([timer] if timer else [])
+        self._keep(token_row(token, self.state.since[place]))
+
+    def _close_join(self, vertex: Vertex, place: Place, tokens: Mapping[str, Token]) -> None:
+        delivered = [one for one in tokens.values() if one.status is Status.VALUE]
+        failures = [one.failure for one in tokens.values() if one.failure]
+        walk = self.walk()
+        if vertex.wait is Wait.ANY and delivered:
+            walk.arrive(vertex.id, place[1], self._union(vertex, {delivered[0].edge: delivered[0]}))
+        elif failures:
+            walk.arrive(vertex.id, place[1], Context(), first_failure(failures))
+        else:
+            walk.arrive(vertex.id, place[1], self._union(vertex, tokens))
+        self._close(place, [token_row(one, 0.0).row for one in tokens.values()])
+        self.send(walk)
+
+    def _union(self, vertex: Vertex, tokens: Mapping[str, Token]) -> Context:
+        """What the tokens bring together; what only a missing one would have brought counts as skipped."""
+        values: dict[str, Any] = {}
+        skipped: set[str] = set()
+        for token in tokens.values():
+            values.update(token.context.values)
+            skipped |= token.context.skipped
+        absent = [
+            edge.carry for source in vertex.sources for edge in self._edges(source, vertex.id) if source not in tokens
+        ]
+        return Context(values, frozenset(skipped.union(*absent) - values.keys()))
+
+    def _edges(self, source: str, target: str) -> list[Any]:
+        return [edge for edge in self.topology.vertices[source].targets if edge.target == target]
+
+    # Loops -----------------------------------------------------------------------------------------------------
+
+    def _loop(self, place: Place) -> Loop:
+        return self.state.loops.setdefault(place, Loop())
+
+    def _opened(self, opened: Opened) -> None:
+        place = (opened.loop, opened.at)
+        if place in self.state.closed:
+            return
+        loop = self._loop(place)
+        if loop.opened is None:
+            loop.opened = opened
+            self._keep(loop_row(opened))
+        # A repeated delivery dispatches again what has not ended: whether it was sent before is not known.
+        self._dispatch(loop, 0, max(loop.dispatched, self._work(opened.loop).concurrency))
+
+    def _item(self, item: Item) -> None:
+        place = (item.loop, item.at)
+        loop = self._loop(place)
+        if place in self.state.closed or item.index in loop.items:
+            return
+        loop.items[item.index] = item
+        if loop.opened is None:
+            return  # its `opened` is on the way again: only a repeated delivery can bring this about
+        vertex = self.topology.vertices[item.loop]
+        if item.failure and vertex.fatal and vertex.on_error.action == "fail":
+            self._abort()
+        if any(one.failure for one in loop.items.values()):
+            window = loop.dispatched  # what has not begun is not begun any more
+        else:
+            window = len(loop.items) + self._work(item.loop).concurrency
+        if len(loop.items) == len(loop.opened.items) or (window == loop.dispatched == len(loop.items)):
+            self._close_loop(place, loop, loop.opened)
+        else:
+            self._dispatch(loop, loop.dispatched, window)
+            self._keep(item_row(item, loop.dispatched))
+
+    def _dispatch(self, loop: Loop, begin: int, end: int) -> None:
+        """Begin the items from `begin` to before `end` that have not ended."""
+        assert loop.opened is not None
+        end = min(len(loop.opened.items), end)
+        walk = self.walk()
+        for index in range(begin, end):
+            if index not in loop.items:
+                enter_item(walk, loop.opened, index)
+        loop.dispatched = max(loop.dispatched, end)
+        self.send(walk)
+
+    def _close_loop(self, place: Place, loop: Loop, opened: Opened) -> None:
+        failures = [one.failure for one in loop.items.values() if one.failure]
+        if failures:
+            outcome = Outcome(Status.FAILED, failure=first_failure(failures))
+        else:
+            outcome = Outcome(Status.VALUE, [loop.items[index].value for index in range(len(opened.items))])
+        walk = self.walk()
+        walk.finish(Visit(self.topology.vertices[opened.loop], opened.at, opened.after), outcome)
+        self._close(place, [loop_row(opened).row, *(item_row(one, 0).row for one in loop.items.values())])
+        self.send(walk)
+
+    def _work(self, loop: str) -> EachWork:
+        work = self.topology.vertices[loop].work
+        assert isinstance(work, EachWork)
+        return work
+
+    # Ends ------------------------------------------------------------------------------------------------------
+
+    def _stop(self, stop: Stop) -> None:
+        if stop.join is not None:
+            self._give_up(stop.join, stop.at)
+        elif stop.ending is Ending.CANCEL:
+            self._abort()
+            self.end(EventKind.RUN_CANCELLED, Failure("cancelled", Fault.CALLER))
+        else:
+            self._abort()
+            hint = "raise the pipeline's `timeout:`, or see which service it waited for"
+            self.end(EventKind.RUN_FAILED, Failure("the run's deadline passed", Fault.SERVICE, "", hint))
+
+    def _give_up(self, join: str, at: At) -> None:
+        """A join's deadline: the node fails, and its `on_error` says what comes of it."""
+        place = (join, at)
+        tokens = self.state.joins.get(place, {})
+        if place in self.state.closed or not tokens:
+            return
+        vertex = self.topology.vertices[join]
+        missing = ", ".join(source for source in vertex.sources if source not in tokens)
+        walk = self.walk()
+        visit = Visit(vertex, at, self._union(vertex, {edge: one for edge, one in tokens.items() if not one.failure}))
+        walk.fail(visit, f"waited {vertex.deadline:g} s in vain for {missing}", Fault.SERVICE)
+        self._close(place, [token_row(one, 0.0).row for one in tokens.values()])
+        self.send(walk)
+
+    def _abort(self) -> None:
+        """Tell the workers once that what has not begun need not begin."""
+        if not self.state.aborted:
+            self.state.aborted = True
+            self.step.messages.append(Control(self.state.run.id, Action.ABORT))
+
+    def end(self, kind: EventKind, failure: Failure | None = None, output: Any = None) -> None:
+        """The run is over: its last event, its result, and one row instead of all."""
+        state = self.state
+        data: dict[str, Any] = (
+            {"output": output} if failure is None else {"reason": failure.reason, "hint": failure.hint}
+        )
+        if failure and failure.path:
+            data["at"] = failure.path
+        self.step.messages.append(Event(state.run, kind, data=data))
+        self.step.messages.append(Result(state.run, kind, output, failure))
+        done = Row(state.run.id, DONE_ROW, {"kind": kind.value, "opened": True})
+        # The marker first: a crash between two rows must not make the run one that nobody knows.
+        self.step.after = [done, *(Row(state.run.id, row, None) for row in sorted(state.rows - {DONE_ROW}))]
+        state.done, state.rows = kind, {DONE_ROW}
+        state.joins, state.loops, state.since, state.closed = {}, {}, {}, set()
+
+    # Effects ---------------------------------------------------------------------------------------------------
+
+    def send(self, walk: Walk) -> None:
+        """Send what a walk gathered; tokens that it hands to the run's own joins go through the log like all others."""
+        self.step.messages.extend(walk.messages())
+        if walk.ended and not self.state.done:
+            kind = EventKind.RUN_FINISHED if walk.ended.failure is None else EventKind.RUN_FAILED
+            self.end(kind, walk.ended.failure, walk.ended.value)
+
+    def _keep(self, row: Row) -> None:
+        self.state.rows.add(row.row)
+        self.step.after.append(row)
+
+    def _close(self, place: Place, rows: list[str]) -> None:
+        """Forget what a join or loop held; a marker stays for late tokens."""
+        state = self.state
+        state.closed.add(place)
+        state.joins.pop(place, None)
+        state.loops.pop(place, None)
+        state.since.pop(place, None)
+        gone = [row for row in rows if row in state.rows]
+        state.rows.difference_update(gone)
+        self._keep(join_row(state.run.id, *place))
+        self.step.after.extend(Row(state.run.id, row, None) for row in gone)

@@ -1,0 +1,33 @@
+"""`if:` goes into one of two blocks; its value is the output of the side taken."""
+
+from streams.compile.compiler import Built, NodeBuilder
+from streams.topology import BranchWork
+from streams.types import ANY, BOOL, common
+from streams.walk import Visit, Walk
+
+
+def build(node: NodeBuilder) -> Built:
+    """Both sides must give one type; without an `else` the node may be skipped."""
+    condition = node.expression(node.place("if"), node.spec.subject, BOOL)
+    then = f"{node.id}.then"
+    kind = node.block("then", then, {}) if "then" in node.spec.blocks else ANY
+    if "else" not in node.spec.blocks:
+        return Built(BranchWork(condition, then), kind, (condition,), skippable=True)
+    otherwise = f"{node.id}.else"
+    other = node.block("else", otherwise, {})
+    both = common(kind, other)
+    if both is None:
+        node.refuse(
+            node.place("else", "output"), f"then gives {kind}, else gives {other}", "both sides must give one type"
+        )
+    return Built(BranchWork(condition, then, otherwise), both or ANY, (condition,))
+
+
+def start(walk: Walk, visit: Visit, work: BranchWork) -> None:
+    """Enter a side, or skip."""
+    holds = work.condition.evaluate(walk.values(visit))
+    side = work.then if walk.boolean(holds, work.condition) else work.otherwise
+    if side is None:
+        walk.skip(visit, f"if: {work.condition.text} is false and there is no else")
+    else:
+        walk.enter(side, visit.at, visit.context)

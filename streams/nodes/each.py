@@ -1,0 +1,65 @@
+"""`each:` runs a block for every item of a list, in parallel; its value is the list of the outputs, in item order."""
+
+from streams import template
+from streams.compile.compiler import Built, NodeBuilder
+from streams.compile.scope import variable_key
+from streams.messages import Context, Fault, Opened, Outcome, Status
+from streams.topology import EachWork
+from streams.types import ANY, INT, Kind, list_of
+from streams.walk import Visit, Walk
+
+CONCURRENCY = 64
+"""Items at once when the node does not say."""
+MAX_CONCURRENCY = 1024
+
+
+def build(node: NodeBuilder) -> Built | None:
+    """One variable over one list."""
+    subject = node.spec.subject
+    if not isinstance(subject, dict) or len(subject) != 1:
+        node.refuse(
+            node.place("each"),
+            "each names one variable and the list it goes through",
+            'each: {face: "${detect.faces}"}',
+        )
+        return None
+    ((variable, value),) = subject.items()
+    if variable == "index" or variable in node.scope.names:
+        node.refuse(node.place("each", variable), f"{variable!r} is already a name here", "choose another")
+    made, kind = node.template(node.place("each", variable), value)
+    if kind.kind not in (Kind.LIST, Kind.ANY):
+        node.refuse(node.place("each", variable), f"each goes through a list, {kind} is given")
+    concurrency = node.spec.keys.get("concurrency", CONCURRENCY)
+    if not isinstance(concurrency, int) or isinstance(concurrency, bool) or not 1 <= concurrency <= MAX_CONCURRENCY:
+        node.refuse(node.place("concurrency"), f"concurrency is a whole number from 1 to {MAX_CONCURRENCY}")
+        concurrency = CONCURRENCY
+    item = kind.item or ANY if kind.kind is Kind.LIST else ANY
+    output = node.block("", node.id, {variable: item, "index": INT}, loop=True)
+    work = EachWork(
+        items=made,
+        body=node.id,
+        variable=variable_key(node.id, variable),
+        index=variable_key(node.id, "index"),
+        concurrency=concurrency,
+    )
+    return Built(work, list_of(output), (made,))
+
+
+def start(walk: Walk, visit: Visit, work: EachWork) -> None:
+    """An empty list ends at once; any other is opened in flow, which dispatches the items in a window."""
+    items = template.evaluate(work.items, walk.values(visit))
+    if not isinstance(items, list):
+        walk.fail(visit, f"each goes through a list, not a {type(items).__name__}", Fault.PIPELINE)
+    elif not items:
+        walk.finish(visit, Outcome(Status.VALUE, []))
+    else:
+        body, after = walk.restrict(visit.context, work.reads), walk.kept(visit)
+        walk.send(Opened(walk.run, visit.vertex.id, visit.at, tuple(items), body, after))
+
+
+def enter_item(walk: Walk, opened: Opened, index: int) -> None:
+    """Begin the body for one item."""
+    work = walk.topology.vertices[opened.loop].work
+    assert isinstance(work, EachWork)
+    values = {**opened.body.values, work.variable: opened.items[index], work.index: index}
+    walk.enter(work.body, (*opened.at, index), Context(values, opened.body.skipped))

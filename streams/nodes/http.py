@@ -1,0 +1,26 @@
+"""`http:` calls another system; it is a task for the service `http-call`."""
+
+from dataclasses import replace
+
+from streams.compile.compiler import Built, NodeBuilder
+from streams.nodes import service
+
+SERVICE = "http-call"
+KEYS = frozenset({"method", "url", "headers", "body"})
+
+
+def build(node: NodeBuilder) -> Built | None:
+    """The same as `service: http-call` with the request as its input."""
+    request = node.spec.subject
+    if not isinstance(request, dict) or "url" not in request:
+        node.refuse(node.place("http"), "http is a mapping with a url", "http: {url: https://…}")
+        return None
+    if SERVICE not in node.compiler.contracts:
+        node.refuse(
+            node.place("http"),
+            f"no service {SERVICE!r} is known, so http nodes cannot run",
+            "start the http-call service",
+        )
+        return None
+    keys = {**node.spec.keys, "service": SERVICE, "with": request}
+    return service.build(replace(node, spec=replace(node.spec, keys=keys, kind=type(node.spec.kind).SERVICE)))

@@ -1,0 +1,48 @@
+"""`pipeline:` stands for another pipeline, inlined when compiled: it sees its own inputs and nothing else."""
+
+from schemas.codec import Nonconforming, conform
+from streams.compile.compiler import MAX_INLINED, Built, NodeBuilder
+from streams.compile.scope import variable_key
+from streams.messages import Context, Fault
+from streams.spec.parse import suggest
+from streams.topology import PipelineWork
+from streams.types import Kind, Type, camel, record_schema
+from streams.walk import Visit, Walk
+
+
+def build(node: NodeBuilder) -> Built | None:
+    """Compile the other pipeline in place."""
+    name, place = node.spec.subject, node.place("pipeline")
+    spec = node.compiler.pipelines(name) if isinstance(name, str) else None
+    if spec is None:
+        node.refuse(place, f"unknown pipeline {name!r}", suggest(str(name), node.compiler.known_pipelines()))
+        return None
+    if name in node.chain:
+        chain = " → ".join((*node.chain[node.chain.index(name) :], name))
+        node.refuse(place, f"cycle: {chain}", "a pipeline cannot contain itself")
+        return None
+    if len(node.chain) > MAX_INLINED:
+        node.refuse(place, f"pipelines stand in pipelines deeper than {MAX_INLINED} levels")
+        return None
+    given = node.inputs(node.spec.keys.get("with"), Type(Kind.RECORD, fields=spec.inputs), f"pipeline {name}")
+    body = node.id
+    output = node.block("", body, {one.name: one.type for one in spec.inputs}, body=spec.block, isolated=spec)
+    work = PipelineWork(
+        pipeline=name,
+        body=body,
+        input=given,
+        inputs={one.name: variable_key(body, one.name) for one in spec.inputs},
+        schema=record_schema(f"{camel(name)}Input", spec.inputs),
+    )
+    return Built(work, output, tuple(given.values()))
+
+
+def start(walk: Walk, visit: Visit, work: PipelineWork) -> None:
+    """Enter it with its inputs, which are checked as a request's would be."""
+    try:
+        record = conform(work.schema, walk.record(visit, work.input))
+    except Nonconforming as error:
+        walk.fail(visit, f"the input of {work.pipeline} is wrong: {error}", Fault.PIPELINE)
+        return
+    inputs = {key: record[name] for name, key in work.inputs.items()}
+    walk.enter(work.body, visit.at, Context({**visit.context.values, **inputs}, visit.context.skipped))

@@ -1,0 +1,96 @@
+"""`repeat:` runs a block again and again with carried state, until a condition holds or a bound is reached."""
+
+from streams import template
+from streams.cel.expression import Expression
+from streams.compile.compiler import Built, Closing, NodeBuilder
+from streams.compile.reads import body_places
+from streams.compile.scope import variable_key
+from streams.messages import Context, Outcome, Status
+from streams.template import Template
+from streams.topology import RepeatWork
+from streams.types import BOOL, Type
+from streams.walk import Visit, Walk
+
+MAX_ROUNDS = 10_000
+
+
+def build(node: NodeBuilder) -> Built | None:
+    """State with its first values, what the next round gets, and when it is enough."""
+    subject = node.spec.subject
+    if not isinstance(subject, dict):
+        node.refuse(
+            node.place("repeat"), "repeat is a mapping from the names of the carried state to their first values"
+        )
+        return None
+    first: dict[str, Template] = {}
+    kinds: dict[str, Type] = {}
+    for name, value in subject.items():
+        if name in node.scope.names:
+            node.refuse(node.place("repeat", name), f"{name!r} is already a name here", "choose another")
+        first[name], kinds[name] = node.template(node.place("repeat", name), value)
+    following: dict[str, Template] = {}
+    until: list[Expression] = []
+
+    def closing(end: NodeBuilder) -> tuple[Template, ...]:
+        following.update(_next(node, end, kinds))
+        if "until" in node.spec.keys:
+            until.append(end.expression(node.place("until"), node.spec.keys["until"], BOOL))
+            end.require(node.place("until"), until[0], "until")
+        return (*following.values(), *until)
+
+    output = node.block("", node.id, kinds, loop=True, closing=Closing(tuple(body_places(node.spec)), closing))
+    work = RepeatWork(
+        body=node.id,
+        state={name: (variable_key(node.id, name), made) for name, made in first.items()},
+        next=following,
+        until=until[0] if until else None,
+        max=_bound(node),
+    )
+    return Built(work, output, tuple(first.values()))
+
+
+def _next(node: NodeBuilder, end: NodeBuilder, kinds: dict[str, Type]) -> dict[str, Template]:
+    data = node.spec.keys.get("next", {})
+    if not isinstance(data, dict):
+        node.refuse(node.place("next"), "next is a mapping from the names of the carried state to their next values")
+        return {}
+    made = {}
+    for name, value in data.items():
+        if name not in kinds:
+            node.refuse(
+                node.place("next", name),
+                f"{name!r} is no carried state",
+                f"repeat carries {', '.join(kinds) or 'nothing'}",
+            )
+            continue
+        made[name], _ = end.template(node.place("next", name), value, kinds[name])
+        end.require(node.place("next", name), made[name], "next")
+    return made
+
+
+def _bound(node: NodeBuilder) -> int:
+    bound = node.spec.keys.get("max")
+    if not isinstance(bound, int) or isinstance(bound, bool) or not 1 <= bound <= MAX_ROUNDS:
+        node.refuse(node.place("max"), f"max is a whole number from 1 to {MAX_ROUNDS}", "a loop needs a bound")
+        return 1
+    return bound
+
+
+def start(walk: Walk, visit: Visit, work: RepeatWork) -> None:
+    """Enter the first round."""
+    values = walk.values(visit)
+    state = {key: template.evaluate(made, values) for key, made in work.state.values()}
+    walk.enter(work.body, (*visit.at, 0), Context({**visit.context.values, **state}, visit.context.skipped))
+
+
+def end_round(walk: Walk, visit: Visit, work: RepeatWork, output: Template) -> Outcome | None:
+    """At the end of a round: the loop's outcome when it is over, else None and the next round has begun."""
+    values = walk.values(visit)
+    *around, index = visit.at
+    enough = work.until is not None and walk.boolean(work.until.evaluate(values), work.until)
+    if enough or index + 1 >= work.max:
+        return Outcome(Status.VALUE, template.evaluate(output, values))
+    state = {key: visit.context.values[key] for key, _ in work.state.values() if key in visit.context.values}
+    state |= {work.state[name][0]: template.evaluate(made, values) for name, made in work.next.items()}
+    walk.enter(work.body, (*around, index + 1), Context({**visit.context.values, **state}, visit.context.skipped))
+    return None

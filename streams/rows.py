@@ -1,0 +1,117 @@
+"""The rows of `flow.state`: one for a run, each token, each loop, each item and each closed place; and the way back from them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from streams.messages import At, Context, EventKind, Failure, Fault, Item, Opened, Run, Status, Token
+
+if TYPE_CHECKING:
+    from streams.flow import RunState
+
+OPEN, DONE = "open", "done"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of one run; `value` None removes it."""
+
+    run: str
+    row: str
+    value: Mapping[str, Any] | None
+
+
+def open_row(run: Run) -> Row:
+    """The run is open, with its pinned digest."""
+    return Row(run.id, OPEN, asdict(run))
+
+
+def token_row(token: Token, since: float) -> Row:
+    """A token that waits for others; `since` is when the first of them came (epoch seconds)."""
+    value = {
+        "since": since,
+        "status": token.status.value,
+        "context": _context(token.context),
+        "failure": asdict(token.failure) if token.failure else None,
+    }
+    return Row(token.run.id, _name("token", token.join, token.at, token.edge), value)
+
+
+def loop_row(opened: Opened) -> Row:
+    """An open loop."""
+    value = {"items": list(opened.items), "body": _context(opened.body), "after": _context(opened.after)}
+    return Row(opened.run.id, _name("loop", opened.loop, opened.at), value)
+
+
+def item_row(item: Item, dispatched: int) -> Row:
+    """An ended item, and how many items had been dispatched by then."""
+    value = {
+        "status": item.status.value,
+        "value": item.value,
+        "failure": asdict(item.failure) if item.failure else None,
+        "dispatched": dispatched,
+    }
+    return Row(item.run.id, _name("item", item.loop, item.at, str(item.index)), value)
+
+
+def join_row(run: str, vertex: str, at: At) -> Row:
+    """A closed join or loop."""
+    return Row(run, _name("closed", vertex, at), {})
+
+
+def rebuild(run_id: str, rows: Mapping[str, Mapping[str, Any]], default_window: Mapping[str, int]) -> "RunState":
+    """The state of a run from its rows, whatever order they were read in. `default_window` is each loop's concurrency."""
+    from streams.flow import Loop, RunState
+
+    run = Run(**rows[OPEN]) if OPEN in rows else Run(run_id, "", "", 0.0)
+    state = RunState(run, opened=OPEN in rows, rows=set(rows))
+    if DONE in rows:
+        state.done = EventKind(rows[DONE]["kind"])
+        state.opened = bool(rows[DONE].get("opened", True))
+        return state
+    for name, value in rows.items():
+        kind, _, rest = name.partition("|")
+        if kind in (OPEN, DONE):
+            continue
+        vertex, at_text, *more = rest.split("|")
+        place = (vertex, _at(at_text))
+        if kind == "closed":
+            state.closed.add(place)
+        elif kind == "token":
+            failure = _failure(value["failure"])
+            token = Token(run, *place, more[0], Status(value["status"]), _read(value["context"]), failure)
+            state.joins.setdefault(place, {})[more[0]] = token
+            state.since[place] = min(value["since"], state.since.get(place, value["since"]))
+        elif kind == "loop":
+            loop = state.loops.setdefault(place, Loop())
+            loop.opened = Opened(run, *place, tuple(value["items"]), _read(value["body"]), _read(value["after"]))
+            loop.dispatched = max(loop.dispatched, min(len(loop.opened.items), default_window.get(vertex, 0)))
+        elif kind == "item":
+            loop = state.loops.setdefault(place, Loop())
+            index, status = int(more[0]), Status(value["status"])
+            loop.items[index] = Item(run, *place, index, status, value["value"], _failure(value["failure"]))
+            loop.dispatched = max(loop.dispatched, value["dispatched"])
+    for place in state.closed:
+        state.joins.pop(place, None)
+        state.loops.pop(place, None)
+    return state
+
+
+def _name(kind: str, vertex: str, at: At, *more: str) -> str:
+    return "|".join((kind, vertex, ".".join(map(str, at)), *more))
+
+
+def _at(text: str) -> At:
+    return tuple(int(part) for part in text.split(".")) if text else ()
+
+
+def _context(context: Context) -> dict[str, Any]:
+    return {"values": dict(context.values), "skipped": sorted(context.skipped)}
+
+
+def _read(data: Mapping[str, Any]) -> Context:
+    return Context(data["values"], frozenset(data["skipped"]))
+
+
+def _failure(data: Mapping[str, Any] | None) -> Failure | None:
+    return Failure(data["reason"], Fault(data["fault"]), data["path"], data["hint"]) if data else None

@@ -1,0 +1,260 @@
+"""Walking a topology from where something ended: inline through all that costs no hop, until only messages are left."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.codec import Nonconforming, conform
+from streams import template
+from streams.cel.expression import Expression
+from streams.errors import EvaluationError, MillraceError
+from streams.messages import (
+    At,
+    Context,
+    Event,
+    EventKind,
+    Failure,
+    Fault,
+    Item,
+    Message,
+    Outcome,
+    Run,
+    Status,
+    Token,
+    Value,
+)
+from streams.template import Template
+from streams.topology import EachWork, OutWork, RepeatWork, Topology, Vertex
+
+
+class ContextLost(MillraceError):
+    """A context key that something reads has neither a value nor a skip: a fault of the compiler, never of a user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A vertex at a position, with what is known there."""
+
+    vertex: Vertex
+    at: At
+    context: Context
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    vertex: str
+    at: At
+    context: Context
+    failure: Failure | None
+
+
+class Walk:
+    """One walk. What it gathers is sent by the caller: events first, then the rest."""
+
+    def __init__(self, topology: Topology, run: Run) -> None:
+        self.topology = topology
+        self.run = run
+        self.ended: Outcome | None = None
+        """The outcome of the run, once its last vertex was reached."""
+        self._events: list[Event] = []
+        self._others: list[Message] = []
+        self._pending: deque[_Arrival] = deque()
+
+    def messages(self) -> list[Message]:
+        """Everything to send, after walking as far as it goes."""
+        while self._pending:
+            self._arrive(self._pending.popleft())
+        return [*self._events, *self._others]
+
+    # What a node's kind may do ---------------------------------------------------------------------------------
+
+    def values(self, visit: Visit) -> dict[str, Value]:
+        """Name → value of what is there, for the vertex's expressions."""
+        known = visit.context.values
+        return {name: known[key] for name, key in visit.vertex.refs.items() if key in known}
+
+    def record(self, visit: Visit, templates: Mapping[str, Template]) -> dict[str, Value]:
+        """Each template evaluated."""
+        values = self.values(visit)
+        return {name: template.evaluate(made, values) for name, made in templates.items()}
+
+    def boolean(self, value: Any, expression: Expression) -> bool:
+        """A condition's value. Raises EvaluationError when it is no bool."""
+        if not isinstance(value, bool):
+            raise EvaluationError(f"{expression.text}: a condition gave {value!r}, not true or false")
+        return value
+
+    def restrict(self, context: Context, keys: frozenset[str]) -> Context:
+        """Only these keys. Raises ContextLost when one is neither known nor skipped."""
+        values = {key: context.values[key] for key in keys if key in context.values}
+        skipped = context.skipped & keys
+        if len(values) + len(skipped) < len(keys):
+            raise ContextLost(f"run {self.run.id}: nothing is known of {sorted(keys - values.keys() - skipped)}")
+        return Context(values, skipped)
+
+    def kept(self, visit: Visit) -> Context:
+        """What must survive the vertex's work."""
+        return self.restrict(visit.context, visit.vertex.rides)
+
+    def path(self, visit: Visit) -> str:
+        """The printed place."""
+        return self.topology.path(visit.vertex.id, visit.at)
+
+    def send(self, message: Message) -> None:
+        """Send something other than an event."""
+        self._others.append(message)
+
+    def tell(self, visit: Visit, kind: EventKind, data: Mapping[str, Value], attempt: int = 0) -> None:
+        """Say what happened at a vertex."""
+        self._events.append(Event(self.run, kind, visit.vertex.id, visit.at, self.path(visit), attempt, data))
+
+    def enter(self, block: str, at: At, context: Context) -> None:
+        """Begin a block: everything in it that waits for nothing."""
+        for edge in self.topology.blocks[block].entry:
+            self._hand(edge.target, at, "", self.restrict(context, edge.carry), None, Status.VALUE)
+
+    def arrive(self, vertex: str, at: At, context: Context, failure: Failure | None = None) -> None:
+        """Reach a vertex whose edges have all delivered."""
+        self._pending.append(_Arrival(vertex, at, context, failure))
+
+    def skip(self, visit: Visit, reason: str) -> None:
+        """The node is skipped, and what strictly needs it will be."""
+        self.tell(visit, EventKind.SKIPPED, {"reason": reason})
+        self._leave(visit, Status.SKIPPED)
+
+    def fail(self, visit: Visit, reason: str, fault: Fault, hint: str = "") -> None:
+        """The node failed where it stands."""
+        self.finish(visit, Outcome(Status.FAILED, failure=Failure(reason, fault, self.path(visit), hint)))
+
+    def finish(self, visit: Visit, outcome: Outcome, attempt: int = 0) -> None:
+        """The node's work ended: say so, apply its `on_error`, and go on along its edges."""
+        if outcome.failure is None:
+            self.tell(visit, EventKind.FINISHED, {"output": outcome.value}, attempt)
+            self._leave(visit, Status.VALUE, outcome.value)
+            return
+        failure = outcome.failure
+        if failure.fault is Fault.DROPPED:
+            self.tell(visit, EventKind.SKIPPED, {"reason": failure.reason}, attempt)
+            self._leave(visit, Status.FAILED, failure=failure)
+            return
+        handled, value = self._handled(visit)
+        data = {"reason": failure.reason, "fault": failure.fault.value, "at": failure.path, "hint": failure.hint}
+        self.tell(visit, EventKind.FAILED, {**data, "on_error": handled or "fail"}, attempt)
+        if handled == "skip":
+            self._leave(visit, Status.SKIPPED)
+        elif handled == "use":
+            self._leave(visit, Status.VALUE, value)
+        else:
+            self._leave(visit, Status.FAILED, failure=failure)
+
+    # How it goes on --------------------------------------------------------------------------------------------
+
+    def _handled(self, visit: Visit) -> tuple[str | None, Value]:
+        """What `on_error` makes of a failure; a value that cannot be computed leaves the failure as it is."""
+        on_error = visit.vertex.on_error
+        if on_error.action == "skip":
+            return "skip", None
+        if on_error.value is None:
+            return None, None
+        values = self.values(visit)
+        if not template.needs(on_error.value).met(frozenset(visit.vertex.refs) - values.keys()):
+            return None, None
+        try:
+            return "use", template.evaluate(on_error.value, values)
+        except EvaluationError:
+            return None, None
+
+    def _leave(self, visit: Visit, status: Status, value: Value = None, failure: Failure | None = None) -> None:
+        vertex, context = visit.vertex, visit.context
+        if status is Status.VALUE:
+            context = Context({**context.values, vertex.id: value}, context.skipped)
+        elif status is Status.SKIPPED:
+            context = Context(context.values, context.skipped | {vertex.id})
+        for edge in vertex.targets:
+            carried = Context() if failure else self.restrict(context, edge.carry)
+            self._hand(edge.target, visit.at, vertex.id, carried, failure, status)
+
+    def _hand(self, target: str, at: At, edge: str, context: Context, failure: Failure | None, status: Status) -> None:
+        if self.topology.vertices[target].joins:
+            self.send(Token(self.run, target, at, edge, status, context, failure))
+        else:
+            self._pending.append(_Arrival(target, at, context, failure))
+
+    def _arrive(self, arrival: _Arrival) -> None:
+        from streams.nodes.starts import start  # the kinds need this module's names
+
+        visit = Visit(self.topology.vertices[arrival.vertex], arrival.at, arrival.context)
+        if isinstance(visit.vertex.work, OutWork):
+            self._end_block(visit, visit.vertex.work, arrival.failure)
+        elif arrival.failure:
+            self._leave(visit, Status.FAILED, failure=arrival.failure)
+        else:
+            try:
+                reason = self._reason_to_skip(visit)
+                if reason:
+                    self.skip(visit, reason)
+                else:
+                    start(self, visit)
+            except EvaluationError as error:
+                self.fail(visit, str(error), Fault.PIPELINE, error.hint)
+
+    def _reason_to_skip(self, visit: Visit) -> str:
+        vertex = visit.vertex
+        values = self.values(visit)
+        missing = frozenset(vertex.refs) - values.keys()
+        if not vertex.needs.met(missing):
+            return f"{', '.join(sorted(missing & vertex.needs.read()))} was skipped"
+        if vertex.when and not self.boolean(vertex.when.evaluate(values), vertex.when):
+            return f"when: {vertex.when.text} is false"
+        return ""
+
+    def _end_block(self, visit: Visit, work: OutWork, failure: Failure | None) -> None:
+        block = self.topology.blocks[visit.vertex.block]
+        if not block.owner:
+            self.ended = self._result(visit, work, failure)
+            return
+        owner = self.topology.vertices[block.owner]
+        try:
+            outcome = self._output(visit, work, owner, failure)
+        except EvaluationError as error:
+            failed = Failure(str(error), Fault.PIPELINE, self.path(visit), error.hint)
+            outcome = Outcome(Status.FAILED, failure=failed)
+        if outcome is None:
+            return
+        if isinstance(owner.work, EachWork):
+            *around, index = visit.at
+            self.send(Item(self.run, owner.id, tuple(around), index, outcome.status, outcome.value, outcome.failure))
+        else:
+            at = visit.at[:-1] if isinstance(owner.work, RepeatWork) else visit.at
+            self.finish(Visit(owner, at, visit.context), outcome)
+
+    def _output(self, visit: Visit, work: OutWork, owner: Vertex, failure: Failure | None) -> Outcome | None:
+        if failure:
+            return Outcome(Status.FAILED, failure=failure)
+        if isinstance(owner.work, RepeatWork):
+            from streams.nodes.repeat import end_round
+
+            return end_round(self, visit, owner.work, work.output)
+        return Outcome(Status.VALUE, template.evaluate(work.output, self.values(visit)))
+
+    def _result(self, visit: Visit, work: OutWork, failure: Failure | None) -> Outcome:
+        if failure:
+            return Outcome(Status.FAILED, failure=failure)
+        try:
+            output = template.evaluate(work.output, self.values(visit))
+            return Outcome(Status.VALUE, conform(self.topology.output, output))
+        except EvaluationError as error:
+            return Outcome(Status.FAILED, failure=Failure(str(error), Fault.PIPELINE, "", error.hint))
+        except Nonconforming as error:
+            return Outcome(Status.FAILED, failure=Failure(f"the output is wrong: {error}", Fault.PIPELINE))
+
+
+def first_failure(failures: list[Failure]) -> Failure:
+    """The failure to report when several nodes failed: the same one in whatever order they came."""
+    return min(failures, key=lambda one: (one.fault is Fault.DROPPED, one.path, one.reason))
+
+
+def dropped(reason: str) -> Outcome:
+    """The outcome of a task that was not started, since its run is ending."""
+    return Outcome(Status.FAILED, failure=Failure(reason, Fault.DROPPED))
