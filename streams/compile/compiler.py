@@ -126,6 +126,7 @@ class Compiler:
         )
 
     def refuse(self, source: Source, place: Place, problem: str, hint: str = "", column: int = 0) -> None:
+        """Report a problem and go on."""
         self.problems.append(source.problem(place, problem, hint, column))
 
 
