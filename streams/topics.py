@@ -37,6 +37,20 @@ class Topics:
         """The tasks of one major version of a service."""
         return f"{self.prefix}task.{service}.v{major}"
 
+    def service_of(self, topic: str) -> tuple[str, int]:
+        """The service and major version of a task topic. Raises ValueError for any other topic."""
+        name, dot, major = topic.removeprefix(f"{self.prefix}task.").rpartition(".v")
+        if not topic.startswith(f"{self.prefix}task.") or not dot or not major.isdecimal():
+            raise ValueError(f"{topic} is not a topic of tasks")
+        return name, int(major)
+
+    def pipeline_of(self, topic: str) -> str:
+        """The pipeline of a requests topic. Raises ValueError for any other topic."""
+        head, tail = f"{self.prefix}pipeline.", ".requests"
+        if not (topic.startswith(head) and topic.endswith(tail)):
+            raise ValueError(f"{topic} is not a topic of requests")
+        return topic.removeprefix(head).removesuffix(tail)
+
     def retry(self, tier: str) -> str:
         """Where tasks wait for another attempt."""
         return f"{self.prefix}retry.{tier}"

@@ -17,9 +17,9 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faust.app.base import BootStrategy
 from faust.transport.drivers import aiokafka as driver
 
+from streams.records import Handler, Place, Record
 from streams.runtime.lanes import Lanes, LostRecords
 from streams.runtime.probe import Probe
-from streams.runtime.records import Handler, Place, Record
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from streams.runtime.records import Handler, Place, Record
+from streams.records import Handler, Place, Record
 
 log = logging.getLogger(__name__)
 

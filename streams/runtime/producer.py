@@ -14,9 +14,9 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import RecordMetadata
 
+from streams.records import Outgoing
 from streams.runtime.backoff import Outages, delays
 from streams.runtime.errors import ProducerStopped, Undeliverable
-from streams.runtime.records import Outgoing
 
 log = logging.getLogger(__name__)
 

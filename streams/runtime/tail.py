@@ -9,9 +9,9 @@ from collections.abc import Callable
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams.records import Record
 from streams.runtime.backoff import delays
 from streams.runtime.probe import record_of
-from streams.runtime.records import Record
 
 log = logging.getLogger(__name__)
 
