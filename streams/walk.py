@@ -24,6 +24,8 @@ from streams.messages import (
     Token,
     Value,
 )
+from streams.nodes.repeat import end_round
+from streams.nodes.starts import start
 from streams.template import Template
 from streams.topology import EachWork, OutWork, RepeatWork, Topology, Vertex
 
@@ -182,8 +184,6 @@ class Walk:
             self._pending.append(_Arrival(target, at, context, failure))
 
     def _arrive(self, arrival: _Arrival) -> None:
-        from streams.nodes.starts import start  # the kinds need this module's names
-
         visit = Visit(self.topology.vertices[arrival.vertex], arrival.at, arrival.context)
         if isinstance(visit.vertex.work, OutWork):
             self._end_block(visit, visit.vertex.work, arrival.failure)
@@ -233,8 +233,6 @@ class Walk:
         if failure:
             return Outcome(Status.FAILED, failure=failure)
         if isinstance(owner.work, RepeatWork):
-            from streams.nodes.repeat import end_round
-
             return end_round(self, visit, owner.work, work.output)
         return Outcome(Status.VALUE, template.evaluate(work.output, self.values(visit)))
 

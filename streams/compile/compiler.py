@@ -9,38 +9,19 @@ from streams import template
 from streams.cel import expression as cel
 from streams.cel.descriptors import Descriptors
 from streams.cel.expression import BadExpression, Condition, Expression
-from streams.compile import reads
 from streams.compile.graph import Cycle, Graph, graph
 from streams.compile.scope import Name, Scope
 from streams.errors import Problem
+from streams.nodes.built import Built, Closing
+from streams.spec import reads
 from streams.spec.model import BlockSpec, NodeKind, NodeSpec, PipelineSpec
 from streams.spec.parse import duration, suggest
 from streams.spec.source import Place, Source
 from streams.template import BadTemplate, Template
-from streams.topology import OUT, Block, OnError, OutWork, Retry, ServiceUse, Vertex, Wait, Work, vertex_id
+from streams.topology import OUT, Block, OnError, OutWork, Retry, ServiceUse, Vertex, Wait, vertex_id
 from streams.types import ANY, BOOL, Kind, Type, common, mismatch
 
 MAX_ATTEMPTS = 20
-MAX_INLINED = 20
-"""How deep pipelines may stand in pipelines."""
-
-
-@dataclass(frozen=True)
-class Built:
-    """What a kind makes of a node: its work, the type of its value, the names it reads itself, whether it may skip itself."""
-
-    work: Work
-    type: Type
-    templates: tuple[Template, ...] = ()
-    skippable: bool = False
-
-
-@dataclass(frozen=True)
-class Closing:
-    """What the owner of a block evaluates at its end beside the output: the `next` and `until` of a `repeat`."""
-
-    places: tuple[tuple[Place, Any, bool], ...]
-    build: Callable[["NodeBuilder"], tuple[Template, ...]]
 
 
 @dataclass

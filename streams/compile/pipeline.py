@@ -5,10 +5,11 @@ from types import MappingProxyType
 
 from schemas.contracts import Contract
 from streams.compile.carry import Carry
-from streams.compile.compiler import Built, Compiler, NodeBuilder
+from streams.compile.compiler import Compiler, NodeBuilder
 from streams.compile.scope import Scope
 from streams.errors import PipelineErrors
 from streams.nodes import branch, each, http, pipeline, repeat, service, value
+from streams.nodes.built import Built
 from streams.spec.model import NodeKind, PipelineSpec
 from streams.spec.parse import parse
 from streams.topology import DEFAULT_TIMEOUT, Topology

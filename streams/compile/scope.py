@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from streams.nodes.built import variable_key
 from streams.types import Type
 
 
@@ -48,8 +49,3 @@ class Scope:
     def with_name(self, name: str, made: Name) -> "Scope":
         """This scope with one name more."""
         return Scope(self.block, {**self.names, name: made}, self.loops)
-
-
-def variable_key(block: str, name: str) -> str:
-    """The context key of an input, a loop variable or carried state: `faces:face`."""
-    return f"{block}:{name}"

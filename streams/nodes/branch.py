@@ -1,12 +1,17 @@
 """`if:` goes into one of two blocks; its value is the output of the side taken."""
 
-from streams.compile.compiler import Built, NodeBuilder
+from typing import TYPE_CHECKING
+
+from streams.nodes.built import Built
 from streams.topology import BranchWork
 from streams.types import ANY, BOOL, common
-from streams.walk import Visit, Walk
+
+if TYPE_CHECKING:
+    from streams.compile.compiler import NodeBuilder
+    from streams.walk import Visit, Walk
 
 
-def build(node: NodeBuilder) -> Built:
+def build(node: "NodeBuilder") -> Built:
     """Both sides must give one type; without an `else` the node may be skipped."""
     condition = node.expression(node.place("if"), node.spec.subject, BOOL)
     then = f"{node.id}.then"
@@ -23,7 +28,7 @@ def build(node: NodeBuilder) -> Built:
     return Built(BranchWork(condition, then, otherwise), both or ANY, (condition,))
 
 
-def start(walk: Walk, visit: Visit, work: BranchWork) -> None:
+def start(walk: "Walk", visit: "Visit", work: BranchWork) -> None:
     """Enter a side, or skip."""
     holds = work.condition.evaluate(walk.values(visit))
     side = work.then if walk.boolean(holds, work.condition) else work.otherwise

@@ -1,19 +1,23 @@
 """`each:` runs a block for every item of a list, in parallel; its value is the list of the outputs, in item order."""
 
+from typing import TYPE_CHECKING
+
 from streams import template
-from streams.compile.compiler import Built, NodeBuilder
-from streams.compile.scope import variable_key
 from streams.messages import Context, Fault, Opened, Outcome, Status
+from streams.nodes.built import Built, variable_key
 from streams.topology import EachWork
 from streams.types import ANY, INT, Kind, list_of
-from streams.walk import Visit, Walk
+
+if TYPE_CHECKING:
+    from streams.compile.compiler import NodeBuilder
+    from streams.walk import Visit, Walk
 
 CONCURRENCY = 64
 """Items at once when the node does not say."""
 MAX_CONCURRENCY = 1024
 
 
-def build(node: NodeBuilder) -> Built | None:
+def build(node: "NodeBuilder") -> Built | None:
     """One variable over one list."""
     subject = node.spec.subject
     if not isinstance(subject, dict) or len(subject) != 1:
@@ -45,7 +49,7 @@ def build(node: NodeBuilder) -> Built | None:
     return Built(work, list_of(output), (made,))
 
 
-def start(walk: Walk, visit: Visit, work: EachWork) -> None:
+def start(walk: "Walk", visit: "Visit", work: EachWork) -> None:
     """An empty list ends at once; any other is opened in flow, which dispatches the items in a window."""
     items = template.evaluate(work.items, walk.values(visit))
     if not isinstance(items, list):
@@ -57,7 +61,7 @@ def start(walk: Walk, visit: Visit, work: EachWork) -> None:
         walk.send(Opened(walk.run, visit.vertex.id, visit.at, tuple(items), body, after))
 
 
-def enter_item(walk: Walk, opened: Opened, index: int) -> None:
+def enter_item(walk: "Walk", opened: Opened, index: int) -> None:
     """Begin the body for one item."""
     work = walk.topology.vertices[opened.loop].work
     assert isinstance(work, EachWork)

@@ -1,15 +1,19 @@
 """`http:` calls another system; it is a task for the service `http-call`."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from streams.compile.compiler import Built, NodeBuilder
 from streams.nodes import service
+from streams.nodes.built import Built
+
+if TYPE_CHECKING:
+    from streams.compile.compiler import NodeBuilder
 
 SERVICE = "http-call"
 KEYS = frozenset({"method", "url", "headers", "body"})
 
 
-def build(node: NodeBuilder) -> Built | None:
+def build(node: "NodeBuilder") -> Built | None:
     """The same as `service: http-call` with the request as its input."""
     request = node.spec.subject
     if not isinstance(request, dict) or "url" not in request:

@@ -1,16 +1,24 @@
 """`pipeline:` stands for another pipeline, inlined when compiled: it sees its own inputs and nothing else."""
 
+from typing import TYPE_CHECKING
+
 from schemas.codec import Nonconforming, conform
-from streams.compile.compiler import MAX_INLINED, Built, NodeBuilder
-from streams.compile.scope import variable_key
 from streams.messages import Context, Fault
+from streams.nodes.built import Built, variable_key
 from streams.spec.parse import suggest
 from streams.topology import PipelineWork
 from streams.types import Kind, Type, camel, record_schema
-from streams.walk import Visit, Walk
+
+if TYPE_CHECKING:
+    from streams.compile.compiler import NodeBuilder
+    from streams.walk import Visit, Walk
 
 
-def build(node: NodeBuilder) -> Built | None:
+MAX_INLINED = 20
+"""How deep pipelines may stand in pipelines."""
+
+
+def build(node: "NodeBuilder") -> Built | None:
     """Compile the other pipeline in place."""
     name, place = node.spec.subject, node.place("pipeline")
     spec = node.compiler.pipelines(name) if isinstance(name, str) else None
@@ -37,7 +45,7 @@ def build(node: NodeBuilder) -> Built | None:
     return Built(work, output, tuple(given.values()))
 
 
-def start(walk: Walk, visit: Visit, work: PipelineWork) -> None:
+def start(walk: "Walk", visit: "Visit", work: PipelineWork) -> None:
     """Enter it with its inputs, which are checked as a request's would be."""
     try:
         record = conform(work.schema, walk.record(visit, work.input))

@@ -1,20 +1,24 @@
 """`repeat:` runs a block again and again with carried state, until a condition holds or a bound is reached."""
 
+from typing import TYPE_CHECKING
+
 from streams import template
 from streams.cel.expression import Expression
-from streams.compile.compiler import Built, Closing, NodeBuilder
-from streams.compile.reads import body_places
-from streams.compile.scope import variable_key
 from streams.messages import Context, Outcome, Status
+from streams.nodes.built import Built, Closing, variable_key
+from streams.spec.reads import body_places
 from streams.template import Template
 from streams.topology import RepeatWork
 from streams.types import BOOL, Type
-from streams.walk import Visit, Walk
+
+if TYPE_CHECKING:
+    from streams.compile.compiler import NodeBuilder
+    from streams.walk import Visit, Walk
 
 MAX_ROUNDS = 10_000
 
 
-def build(node: NodeBuilder) -> Built | None:
+def build(node: "NodeBuilder") -> Built | None:
     """State with its first values, what the next round gets, and when it is enough."""
     subject = node.spec.subject
     if not isinstance(subject, dict):
@@ -31,7 +35,7 @@ def build(node: NodeBuilder) -> Built | None:
     following: dict[str, Template] = {}
     until: list[Expression] = []
 
-    def closing(end: NodeBuilder) -> tuple[Template, ...]:
+    def closing(end: "NodeBuilder") -> tuple[Template, ...]:
         following.update(_next(node, end, kinds))
         if "until" in node.spec.keys:
             until.append(end.expression(node.place("until"), node.spec.keys["until"], BOOL))
@@ -49,7 +53,7 @@ def build(node: NodeBuilder) -> Built | None:
     return Built(work, output, tuple(first.values()))
 
 
-def _next(node: NodeBuilder, end: NodeBuilder, kinds: dict[str, Type]) -> dict[str, Template]:
+def _next(node: "NodeBuilder", end: "NodeBuilder", kinds: dict[str, Type]) -> dict[str, Template]:
     data = node.spec.keys.get("next", {})
     if not isinstance(data, dict):
         node.refuse(node.place("next"), "next is a mapping from the names of the carried state to their next values")
@@ -68,7 +72,7 @@ def _next(node: NodeBuilder, end: NodeBuilder, kinds: dict[str, Type]) -> dict[s
     return made
 
 
-def _bound(node: NodeBuilder) -> int:
+def _bound(node: "NodeBuilder") -> int:
     bound = node.spec.keys.get("max")
     if not isinstance(bound, int) or isinstance(bound, bool) or not 1 <= bound <= MAX_ROUNDS:
         node.refuse(node.place("max"), f"max is a whole number from 1 to {MAX_ROUNDS}", "a loop needs a bound")
@@ -76,14 +80,14 @@ def _bound(node: NodeBuilder) -> int:
     return bound
 
 
-def start(walk: Walk, visit: Visit, work: RepeatWork) -> None:
+def start(walk: "Walk", visit: "Visit", work: RepeatWork) -> None:
     """Enter the first round."""
     values = walk.values(visit)
     state = {key: template.evaluate(made, values) for key, made in work.state.values()}
     walk.enter(work.body, (*visit.at, 0), Context({**visit.context.values, **state}, visit.context.skipped))
 
 
-def end_round(walk: Walk, visit: Visit, work: RepeatWork, output: Template) -> Outcome | None:
+def end_round(walk: "Walk", visit: "Visit", work: RepeatWork, output: Template) -> Outcome | None:
     """At the end of a round: the loop's outcome when it is over, else None and the next round has begun."""
     values = walk.values(visit)
     *around, index = visit.at

@@ -1,14 +1,19 @@
 """`service:` sends one task to a service; the run goes on where the service's agent finishes it."""
 
+from typing import TYPE_CHECKING
+
 from schemas.codec import Nonconforming, conform
-from streams.compile.compiler import Built, NodeBuilder
 from streams.messages import Event, EventKind, Fault, Task
+from streams.nodes.built import Built
 from streams.topology import ServiceUse, ServiceWork
 from streams.types import from_avro
-from streams.walk import Visit, Walk
+
+if TYPE_CHECKING:
+    from streams.compile.compiler import NodeBuilder
+    from streams.walk import Visit, Walk
 
 
-def build(node: NodeBuilder) -> Built | None:
+def build(node: "NodeBuilder") -> Built | None:
     """Check the service's inputs against its contract; the value is the service's output record."""
     contract = node.contract(node.spec.subject, node.place("service"))
     if contract is None:
@@ -20,7 +25,7 @@ def build(node: NodeBuilder) -> Built | None:
     return Built(work, from_avro(contract.output), tuple(given.values()))
 
 
-def start(walk: Walk, visit: Visit, work: ServiceWork) -> None:
+def start(walk: "Walk", visit: "Visit", work: ServiceWork) -> None:
     """Evaluate the inputs and send the task."""
     use = walk.topology.services[work.service]
     try:

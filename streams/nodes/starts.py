@@ -1,13 +1,15 @@
 """Which function begins which kind of work, as a literal table."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streams.nodes import branch, each, pipeline, repeat, service, value
 from streams.topology import BranchWork, EachWork, PipelineWork, RepeatWork, ServiceWork, ValueWork
-from streams.walk import Visit, Walk
 
-STARTS: Mapping[type, Callable[[Walk, Visit, Any], None]] = {
+if TYPE_CHECKING:
+    from streams.walk import Visit, Walk
+
+STARTS: Mapping[type, Callable[["Walk", "Visit", Any], None]] = {
     ServiceWork: service.start,
     ValueWork: value.start,
     BranchWork: branch.start,
@@ -17,6 +19,6 @@ STARTS: Mapping[type, Callable[[Walk, Visit, Any], None]] = {
 }
 
 
-def start(walk: Walk, visit: Visit) -> None:
+def start(walk: "Walk", visit: "Visit") -> None:
     """Begin a vertex's work."""
     STARTS[type(visit.vertex.work)](walk, visit, visit.vertex.work)

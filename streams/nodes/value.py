@@ -1,18 +1,23 @@
 """`value:` computes something where the run already is."""
 
-from streams.compile.compiler import Built, NodeBuilder
+from typing import TYPE_CHECKING
+
 from streams.messages import Outcome, Status
+from streams.nodes.built import Built
 from streams.template import evaluate
 from streams.topology import ValueWork
-from streams.walk import Visit, Walk
+
+if TYPE_CHECKING:
+    from streams.compile.compiler import NodeBuilder
+    from streams.walk import Visit, Walk
 
 
-def build(node: NodeBuilder) -> Built:
+def build(node: "NodeBuilder") -> Built:
     """Type the template."""
     made, kind = node.template(node.place("value"), node.spec.subject)
     return Built(ValueWork(made), kind, (made,))
 
 
-def start(walk: Walk, visit: Visit, work: ValueWork) -> None:
+def start(walk: "Walk", visit: "Visit", work: ValueWork) -> None:
     """Evaluate and go on."""
     walk.finish(visit, Outcome(Status.VALUE, evaluate(work.value, walk.values(visit))))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -19,8 +19,8 @@ MAX_DEPTH = 60
 class _Composer(yaml.CSafeLoader):
     """Only the core schema of YAML 1.2, so that `no`, `on` and `12:30` stay strings."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
+_Composer.yaml_implicit_resolvers = {}
 
 for _tag, _pattern, _first in (
     ("tag:yaml.org,2002:bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
