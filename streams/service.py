@@ -16,6 +16,7 @@ from schemas.refs import Ref
 from streams.contract import Encoded, Record
 from streams.contract_avro import avro
 from streams.contract_values import BadOutput, bind, unbind
+from streams.model_status import ModelStatus, ModelSummary, summarise
 from streams.refusal import Refused
 
 Q = TypeVar("Q", bound=Record)
@@ -48,18 +49,6 @@ class Invocation:
 
 
 @dataclass(frozen=True)
-class ModelStatus:
-    """What a service says in the catalogue about one of its models."""
-
-    name: str
-    version: str
-    ready: bool
-    """Whether the weights were found."""
-    detail: str = ""
-    """What the service does without them, and how to get them."""
-
-
-@dataclass(frozen=True)
 class Service(Generic[Q, A]):
     """A named, versioned capability with a typed input and output."""
 
@@ -77,6 +66,8 @@ class Service(Generic[Q, A]):
     """MiB."""
     example: Mapping[str, Any] | None = None
     models: Callable[[], tuple[ModelStatus, ...]] = tuple
+    preload: tuple[str, ...] = ()
+    """Modules that its function imports when called: what a pool imports once, before it forks its children."""
     prepare: Callable[[], None] | None = None
 
     def __call__(self, request: Q) -> A:
@@ -103,6 +94,10 @@ class Service(Generic[Q, A]):
     def model_status(self) -> tuple[ModelStatus, ...]:
         """The models of this service and whether their weights are here; cheap, loads none of them."""
         return self.models()
+
+    def model_summary(self) -> ModelSummary:
+        """The same as an announcement carries it: `model`, `model_version` and `problem`."""
+        return summarise(self.models())
 
     def warm(self) -> None:
         """Loads what the first call would otherwise wait for: libraries and models."""
@@ -150,12 +145,13 @@ def service(
     memory: int = 1024,
     example: Mapping[str, Any] | None = None,
     models: Callable[[], tuple[ModelStatus, ...]] = tuple,
+    preload: tuple[str, ...] = (),
     prepare: Callable[[], None] | None = None,
 ) -> Callable[[Callable[[Q], A]], Service[Q, A]]:
     """Makes a Service of a function from one Record to another.
 
     The first line of the module's docstring is its summary, the rest its description. `models` says at worker start
-    which weights are here; `prepare` loads them in a pool child. Raises BadService for a function that is not typed.
+    which weights are here; `prepare` loads them in a pool child, and `preload` names the modules that it needs for it. Raises BadService for a function that is not typed.
     """
 
     def made(function: Callable[[Q], A]) -> Service[Q, A]:
@@ -170,12 +166,13 @@ def service(
             request=request,
             response=response,
             summary=summary.strip(),
-            description=description.strip(),
+            description=_paragraphs(description),
             deterministic=deterministic,
             timeout=timeout,
             memory=memory,
             example=example,
             models=models,
+            preload=preload,
             prepare=prepare,
         )
 
@@ -199,6 +196,11 @@ def find(module: str, name: str) -> Service[Any, Any]:
         if isinstance(value, Service) and value.name == name:
             return value
     raise BadService(f"{module} defines no service {name!r}")
+
+
+def _paragraphs(text: str) -> str:
+    """The text with one line a paragraph: where the file breaks its lines is nobody else's business."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n") if part.strip())
 
 
 def _records(name: str, function: Callable[[Q], A]) -> tuple[type[Q], type[A]]:

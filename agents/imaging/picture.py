@@ -68,9 +68,9 @@ class Picture(Media):
         """
         return self.source.pixels(at_least=at_least) if self._made is None else self._made
 
-    def grey(self) -> Image.Image:
-        """The upright pixels in L or LA: the luminance of ITU-R BT.601. Raises Refused."""
-        image = self.source.pixels(grey=True) if self._made is None else self._made
+    def grey(self, at_least: Size | None = None) -> Image.Image:
+        """The upright pixels in L or LA: the luminance of ITU-R BT.601; `at_least` as in `reduced`. Raises Refused."""
+        image = self.source.pixels(at_least, grey=True) if self._made is None else self._made
         return image.convert("LA" if image.mode in ("LA", "RGBA") else "L")
 
     def replaced(self, pixels: Image.Image) -> "Picture":

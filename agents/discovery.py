@@ -1,0 +1,66 @@
+"""Which services there are: found by their files, imported only when one is asked for."""
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Any
+
+from streams.errors import MillraceError
+from streams.service import BadService, Service, find
+
+_PACKAGE = "agents"
+
+
+class UnknownService(MillraceError, KeyError):
+    """No file under `agents/` defines a service of this name."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@cache
+def registry() -> Mapping[str, str]:
+    """Module by service name, sorted: `image-blur` is in `agents.image_blur`.
+
+    Files are read, not run. Raises BadService for a file that is not named like its service.
+    """
+    found: dict[str, str] = {}
+    for file in sorted(resources.files(_PACKAGE).iterdir(), key=lambda one: one.name):
+        stem, dot, ending = file.name.partition(".")
+        if (dot, ending) != (".", "py"):
+            continue
+        for name in _declared(file.read_text(encoding="utf-8")):
+            if name.replace("-", "_") != stem:
+                raise BadService(f"agents/{file.name} defines the service {name!r}: name the file after its service")
+            found[name] = f"{_PACKAGE}.{stem}"
+    return MappingProxyType(found)
+
+
+def load(name: str) -> Service[Any, Any]:
+    """The service of this name; imports its module. Raises UnknownService, with what comes near."""
+    module = registry().get(name)
+    if module is None:
+        near = get_close_matches(name, registry(), 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(registry())}"
+        raise UnknownService(f"no service {name!r}: {hint}")
+    return find(module, name)
+
+
+def preload(names: Iterable[str]) -> list[str]:
+    """The modules that a pool for these services imports once, before it forks its children. Raises UnknownService."""
+    services = [load(name) for name in names]
+    wanted = [module for one in services for module in (one.function.__module__, *one.preload)]
+    return list(dict.fromkeys(wanted))
+
+
+def _declared(text: str) -> Iterator[str]:
+    """The names in `@service("…")` above the functions of a file."""
+    for statement in ast.parse(text).body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            for decorator in statement.decorator_list:
+                match decorator:
+                    case ast.Call(func=ast.Name(id="service"), args=[ast.Constant(value=str(name)), *_]):
+                        yield name

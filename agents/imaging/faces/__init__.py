@@ -1,0 +1,1 @@
+"""Finding faces and saying how they look. Only `models` may be imported without loading OpenCV."""
