@@ -1,1 +1,1 @@
-"""The HTTP edge: submissions in, results and events out."""
+"""The HTTP edge: submits runs, streams their events, serves the catalogue, the pipelines and the objects."""

@@ -1,0 +1,120 @@
+"""Reading a request body without trusting its size, its depth or its text."""
+
+import asyncio
+import json
+from typing import Any
+
+from starlette.requests import Request
+
+from gateway.limits import Limits
+from gateway.problems import Fault, Kind, Problem
+
+_LARGE = 256 * 1024
+"""Bytes past which parsing leaves the event loop."""
+
+
+def media_type(request: Request) -> str:
+    """The body's media type without parameters, in lower case; "" when not said."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def announced(request: Request, ceiling: int) -> None:
+    """Refuses a body whose announced length is too large, before a byte of it is read."""
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > ceiling:
+        raise too_large(ceiling)
+
+
+def too_large(ceiling: int) -> Problem:
+    """The problem of a body over its ceiling (bytes)."""
+    return Problem(Kind.TOO_LARGE, f"The body is larger than {ceiling} bytes.", headers={"Connection": "close"})
+
+
+async def read(request: Request, ceiling: int) -> bytes:
+    """The whole body. Raises Problem (413) when it is larger than `ceiling` bytes."""
+    announced(request, ceiling)
+    chunks = bytearray()
+    async for chunk in request.stream():
+        if len(chunks) + len(chunk) > ceiling:
+            raise too_large(ceiling)
+        chunks += chunk
+    return bytes(chunks)
+
+
+async def parse(data: bytes | str, limits: Limits, where: str = "") -> Any:
+    """The value of JSON text; large text is parsed beside the event loop. Raises Problem (400)."""
+    if len(data) > _LARGE:
+        return await asyncio.to_thread(parse_now, data, limits.depth, where)
+    return parse_now(data, limits.depth, where)
+
+
+def parse_now(data: bytes | str, depth: int, where: str = "") -> Any:
+    """The value of JSON text of at most `depth` levels. Raises Problem (400)."""
+    try:
+        text = data if isinstance(data, str) else data.decode("utf-8-sig")
+        value = json.loads(text, parse_constant=_constant, object_pairs_hook=_members)
+    except UnicodeDecodeError as error:
+        raise _bad(where, f"not UTF-8 text: {error.reason} at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise _bad(where, f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise _bad(where, f"more than {depth} levels of lists and objects inside each other") from None
+    except ValueError as error:
+        raise _bad(where, f"not JSON: {error}") from None
+    _check(value, depth, where)
+    return value
+
+
+def _bad(where: str, problem: str) -> Problem:
+    return Problem(Kind.BAD_REQUEST, f"The JSON of the body cannot be read: {problem}.", [Fault(where, problem)])
+
+
+def _constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the name {twice!r} stands twice in one object")
+    return made
+
+
+def _check(value: Any, depth: int, where: str) -> None:
+    """Refuses what is too deep, and text that cannot be stored (lone surrogates, NUL)."""
+    level = [value]
+    for _ in range(depth + 1):
+        inner: list[Any] = []
+        for one in level:
+            if isinstance(one, dict):
+                for name in one:
+                    _check_text(name, where)
+                inner.extend(one.values())
+            elif isinstance(one, list):
+                inner.extend(one)
+            elif isinstance(one, str):
+                _check_text(one, where)
+        if not inner:
+            return
+        level = inner
+    raise _bad(where, f"more than {depth} levels of lists and objects inside each other")
+
+
+def _check_text(text: str, where: str) -> None:
+    if text.isascii():
+        if "\0" in text:
+            raise _bad(where, "text with a NUL character in it")
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _bad(where, "text with half of a surrogate pair in it") from None
+    if "\0" in text:
+        raise _bad(where, "text with a NUL character in it")
+
+
+def canonical(value: Any) -> bytes:
+    """JSON text that is the same for equal values."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str).encode()

@@ -1,0 +1,134 @@
+"""From a request's body to a checked input record, and to the objects that it brings."""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from starlette.requests import Request
+
+from gateway import body, multipart
+from gateway.limits import Limits
+from gateway.objects import Objects
+from gateway.problems import Fault, Kind, Problem
+from schemas.conform import conform
+from schemas.errors import Nonconforming
+from schemas.refs import Ref, walk
+from schemas.shapes import record_shape
+from streams import media
+from streams.refusal import Refused
+
+TAKEN = "application/json, multipart/form-data"
+
+
+@dataclass
+class Deposit:
+    """The images that one request brings, by SHA-256, each with the ref that the record carries."""
+
+    bucket: str
+    run: str
+    faults: list[Fault] = field(default_factory=list)
+    objects: dict[str, tuple[Ref, bytes]] = field(default_factory=dict)
+
+    def __call__(self, where: str, value: Any) -> Mapping[str, Any]:
+        """The ref of an image that came as bytes or as a data URL; what is wrong with it is noted."""
+        try:
+            data = value if isinstance(value, bytes) else _from_url(value)
+            ref = self._take(data)
+        except Refused as refusal:
+            fault = Fault(where, refusal.reason, refusal.hint)
+            if fault not in self.faults:  # a field with several types is looked at more than once
+                self.faults.append(fault)
+            return Ref(self.bucket, "", 0, "", "").to_dict()
+        return ref.to_dict()
+
+    def _take(self, data: bytes) -> Ref:
+        info = media.inspect(data)
+        digest = hashlib.sha256(data).hexdigest()
+        ref = Ref(self.bucket, f"runs/{self.run}/{digest}", len(data), digest, info.media_type)
+        self.objects[digest] = ref, data
+        return ref
+
+
+@dataclass(frozen=True)
+class Input:
+    """A checked input record, and the objects to be stored before it is sent."""
+
+    record: dict[str, Any]
+    objects: list[tuple[Ref, bytes]]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of what was sent: equal for equal inputs, whatever run they are for."""
+        mine = {ref.key for ref, _ in self.objects}
+        return hashlib.sha256(body.canonical(_without(self.record, mine))).hexdigest()
+
+
+async def read(request: Request, schema: Mapping[str, Any], run: str, limits: Limits, objects: Objects) -> Input:
+    """The input that a request carries for a pipeline whose input has this Avro schema.
+
+    Raises Problem: 400, 413, 415, and 422 with everything that does not fit.
+    """
+    deposit = Deposit(objects.bucket, run)
+    faults = deposit.faults
+    try:
+        raw = await _raw(request, schema, limits)
+        made = await asyncio.to_thread(conform, schema, raw, image=deposit)
+    except Nonconforming as error:
+        faults += [Fault(problem.where, problem.problem, problem.hint) for problem in error.problems]
+        made = None
+    if made is not None:
+        mine = {ref.key for ref, _ in deposit.objects.values()} | {""}
+        others = [(where, ref) for where, ref in walk(schema, made) if ref.key not in mine]
+        faults += [fault for fault in await asyncio.gather(*(objects.may_read(*one) for one in others)) if fault]
+    if faults or made is None:
+        raise Problem(Kind.INVALID, "The input does not fit; every problem is listed.", faults)
+    return Input(made, list(deposit.objects.values()))
+
+
+async def _raw(request: Request, schema: Mapping[str, Any], limits: Limits) -> Any:
+    kind = body.media_type(request)
+    if kind == "multipart/form-data":
+        async with multipart.form(request, limits) as parts:
+            return await multipart.record(parts, record_shape(schema), limits)
+    data = await body.read(request, limits.json)
+    if not data.strip():
+        return {}
+    if kind not in ("application/json", "") and not kind.endswith("+json"):
+        raise Problem(
+            Kind.MEDIA, f"{kind} is not taken; send one of {TAKEN}.", headers={"Accept-Post": TAKEN}
+        )
+    return await body.parse(data, limits)
+
+
+def _from_url(value: Any) -> bytes:
+    """The bytes of a data URL. Raises Refused."""
+    hint = "send a file part, a data URL (data:image/jpeg;base64,…) or the ref of a stored object"
+    if not isinstance(value, str) or not value[:5].lower() == "data:":
+        raise Refused("expected an image", hint)
+    head, comma, text = value[5:].partition(",")
+    if not comma:
+        raise Refused("the data URL has no comma", hint)
+    if not head.lower().endswith(";base64"):
+        return unquote_to_bytes(text)
+    if len(text) * 3 // 4 > media.LIMITS.size + 3:
+        raise Refused(f"the image is larger than {media.LIMITS.size} bytes", "send a smaller or more compressed one")
+    try:
+        return base64.b64decode(unquote_to_bytes(text), validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused("the data URL is not base64 after its comma", hint) from None
+
+
+def _without(value: Any, keys: set[str]) -> Any:
+    """A value in which refs to these objects stand without their place, which depends on the run."""
+    if isinstance(value, Mapping):
+        if value.get("key") in keys and "sha256" in value:
+            return {"sha256": value["sha256"], "media_type": value["media_type"]}
+        return {name: _without(item, keys) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without(item, keys) for item in value]
+    return value

@@ -1,0 +1,136 @@
+"""The events of a run, whole: from the index, else from the history and from what of run.events lies between the two."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiokafka.errors import KafkaError
+
+from gateway.index import Entry, Index, Line, run_of, to_line
+from gateway.problems import Kind, Problem
+from gateway.store import HistoryAway, Store
+from gateway.tail import EventTail
+from streams.runtime.probe import Probe
+from streams.records import Place, Record
+
+Decode = Callable[[Record], Awaitable[bytes]]
+"""The JSON of an event's record."""
+PartitionOf = Callable[[str], int]
+"""The partition of run.events that a run's events are in."""
+
+_MOST = 200_000
+"""Records of one partition that are read to restore one run, at most."""
+_STEP = 5_000
+
+
+class Journal:
+    """Opens runs for reading."""
+
+    def __init__(
+        self,
+        index: Index,
+        tail: EventTail,
+        store: Store,
+        bootstrap: str,
+        topic: str,
+        partition_of: PartitionOf,
+        decode: Decode,
+    ) -> None:
+        self._index = index
+        self._tail = tail
+        self._store = store
+        self._bootstrap = bootstrap
+        self._topic = topic
+        self._partition_of = partition_of
+        self._decode = decode
+
+    @asynccontextmanager
+    async def open(self, run: str) -> AsyncIterator[Entry]:
+        """The run, whole and growing while it is open here. Raises Problem: 404 for no such run, 503 when nobody knows."""
+        partition = self._partition_of(run)
+        with self._index.hold(run, partition) as entry:
+            if not entry.whole:
+                await self._tail.catch_up(partition)
+            if not entry.whole:
+                async with entry.restoring:
+                    if not entry.whole:
+                        await self._restore(entry)
+            if not entry.lines:
+                raise unknown(run)
+            yield entry
+
+    async def find(self, run: str) -> bool:
+        """Whether there is such a run already. Raises Problem (503)."""
+        try:
+            async with self.open(run):
+                return True
+        except Problem as problem:
+            if problem.kind is Kind.NOT_FOUND:
+                return False
+            raise
+
+    async def body(self, entry: Entry, position: int) -> bytes:
+        """The JSON of one of the entry's events. Raises Problem (503) when it has to be fetched and cannot be."""
+        line = entry.lines[position]
+        if line.body is None:
+            await self._refetch(entry, position)
+        if isinstance(line.body, Record):
+            self._index.decoded(entry, line, await self._decode(line.body))
+        assert isinstance(line.body, bytes)
+        return line.body
+
+    async def _restore(self, entry: Entry) -> None:
+        """Completes an entry with what came before the tail saw the run."""
+        accepted = bool(entry.lines) and entry.lines[0].kind.value == "run.accepted"
+        try:
+            reach = await self._store.reach(entry.partition)
+            earlier = await self._store.events(entry.run)
+        except HistoryAway as error:
+            if accepted:  # all but certainly whole: nothing of a run comes before it
+                self._index.complete(entry, [])
+                return
+            raise Problem(Kind.AWAY, f"{error}; whether there is a run {entry.run} cannot be said now.") from error
+        if not (earlier and earlier[-1].kind.terminal):
+            earlier += await self._between(entry, max(reach, 0), entry.since)
+        self._index.complete(entry, earlier)
+
+    async def _between(self, entry: Entry, start: int, stop: int) -> list[Line]:
+        """The run's events with start ≤ offset < stop, read from the log itself."""
+        if start >= stop:
+            return []
+        found: list[Line] = []
+        probe = Probe(self._bootstrap)
+        place = Place(self._topic, entry.partition)
+        try:
+            await probe.start()
+            start = max(start, (await probe.beginnings([place]))[place], stop - _MOST)
+            for low in range(start, stop, _STEP):
+                for record in await probe.read(place, low, min(stop, low + _STEP)):
+                    line = to_line(record) if run_of(record) == entry.run else None
+                    if line is not None:
+                        found.append(line)
+        except (KafkaError, OSError) as error:
+            raise self._tail.away() from error
+        finally:
+            await probe.stop()
+        return found
+
+    async def _refetch(self, entry: Entry, position: int) -> None:
+        """Gives the bodies of this and the next events back, from the history or from the log."""
+        wanted = {line.sequence: line for line in entry.lines[position : position + 200] if line.body is None}
+        first, last = min(wanted), max(wanted)
+        try:
+            found = await self._store.events(entry.run, first - 1, 400)
+        except HistoryAway:
+            found = []
+        if not found or found[-1].sequence < last:
+            found += await self._between(entry, max(first, found[-1].sequence + 1 if found else 0), last + 1)
+        for line in found:
+            if line.sequence in wanted:
+                wanted[line.sequence].body = line.body
+        if entry.lines[position].body is None:
+            raise Problem(Kind.AWAY, "An older event of this run is no longer in the log and not in the history.")
+
+
+def unknown(run: str) -> Problem:
+    """The problem of a run that does not exist."""
+    return Problem(Kind.NOT_FOUND, f"There is no run {run:.60}.")

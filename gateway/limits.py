@@ -1,0 +1,64 @@
+"""What one gateway process takes before it says no; read once from the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Self
+
+from streams.settings import SettingError
+
+PREFIX = "MILLRACE_GATEWAY_"
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Each field is read from `MILLRACE_GATEWAY_<FIELD>`; every one is a positive number."""
+
+    body: int = 64 * MIB
+    """Bytes of one request body."""
+    json: int = 16 * MIB
+    """Bytes of a JSON body, data URLs included, and of one part that is not an image."""
+    definition: int = 1 * MIB
+    """Bytes of a pipeline's definition."""
+    parts: int = 256
+    """Parts of one multipart body."""
+    depth: int = 64
+    """Levels of lists and objects inside each other in JSON."""
+    uploads: int = 8
+    """Bodies with images that are held in memory at once; further ones wait."""
+    clients: int = 1000
+    """Event streams open at once; further ones are told to come again."""
+    ping: float = 15.0
+    """Seconds of silence after which an event stream says that it lives."""
+    stall: float = 30.0
+    """Seconds that a client may leave an event stream unread before it is dropped."""
+    wait: float = 120.0
+    """Seconds that `Prefer: wait` may ask for; more is cut to this."""
+    lookback: float = 900.0
+    """Seconds of run.events that are read at start."""
+    lookback_records: int = 20_000
+    """Records of each partition of run.events that are read at start, at most."""
+    index: int = 128 * MIB
+    """Bytes of events kept in memory; older runs are read again from the history when asked for."""
+    callback_tries: int = 8
+    """Tries of one callback, with growing pauses in between, before it is given up."""
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Limits from the environment, else defaults. Raises SettingError naming the key and the bad value."""
+        environ = os.environ if environ is None else environ
+        known = {f"{PREFIX}{field.name.upper()}": field for field in fields(cls)}
+        values: dict[str, float] = {}
+        for key, field in known.items():
+            if key not in environ:
+                continue
+            kind = int if field.type in (int, "int") else float
+            try:
+                number = kind(environ[key])
+            except ValueError:
+                number = kind(0)
+            if not 0 < number < float("inf"):
+                raise SettingError(f"{key}: expected a positive number, got {environ[key]!r}")
+            values[field.name] = number
+        return cls(**values)  # type: ignore[arg-type]  # each number was made of its field's type

@@ -1,0 +1,149 @@
+"""Multipart bodies: parts become the fields of an input record, as the input's schema says."""
+
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from gateway.body import announced, parse_now, too_large
+from gateway.limits import Limits
+from gateway.problems import Fault, Kind, Problem
+from schemas.shapes import AnyShape, Array, Enum, Field, Primitive, Record, RefShape, Shape, branches
+
+DATA = "data"
+"""The part that holds all other inputs together, as one JSON object."""
+
+
+@asynccontextmanager
+async def form(request: Request, limits: Limits) -> AsyncIterator[FormData]:
+    """The parts of a body; files lie on disk while large, and are gone afterwards. Raises Problem (400, 413)."""
+    announced(request, limits.body)
+    parser = MultiPartParser(
+        request.headers,
+        _bounded(request, limits.body),
+        max_files=limits.parts,
+        max_fields=limits.parts,
+        max_part_size=limits.json,
+    )
+    try:
+        parts = await parser.parse()
+    except MultiPartException as error:
+        raise Problem(Kind.BAD_REQUEST, f"The multipart body cannot be read: {error.message}") from None
+    try:
+        yield parts
+    finally:
+        await parts.close()
+
+
+async def _bounded(request: Request, ceiling: int) -> AsyncGenerator[bytes, None]:
+    size = 0
+    async with contextlib.aclosing(request.stream()) as stream:
+        async for chunk in stream:
+            size += len(chunk)
+            if size > ceiling:
+                raise too_large(ceiling)
+            yield chunk
+
+
+async def record(parts: FormData, of: Record, limits: Limits) -> dict[str, Any]:
+    """The input record that the parts make; the content of a file stands as bytes where an image is expected.
+
+    Raises Problem (422) with every part that fits no input.
+    """
+    faults: list[Fault] = []
+    made: dict[str, Any] = {}
+    for name in dict.fromkeys(parts):
+        field, values = of.field(name), parts.getlist(name)
+        if field is None and name == DATA:
+            made.update(await _together(values, limits, faults))
+        elif field is None:
+            names = ", ".join(one.name for one in of.fields) or "none"
+            faults.append(Fault(name, "this is no input", f"the inputs are: {names}; or one JSON part `{DATA}`"))
+        elif len(values) > 1 and not _is_list(field):
+            faults.append(Fault(name, f"given {len(values)} times, taken once", "only a list may be repeated"))
+        else:
+            made[name] = await _value(name, field, values, limits, faults)
+    if faults:
+        raise Problem(Kind.INVALID, "Some parts do not fit the input.", faults)
+    return made
+
+
+async def _together(values: list[UploadFile | str], limits: Limits, faults: list[Fault]) -> dict[str, Any]:
+    if len(values) > 1:
+        faults.append(Fault(DATA, f"given {len(values)} times, taken once"))
+        return {}
+    value = await _json(DATA, values[0], limits, faults)
+    if isinstance(value, dict):
+        return value
+    faults.append(Fault(DATA, "expected one JSON object with the inputs"))
+    return {}
+
+
+async def _value(name: str, field: Field, values: list[UploadFile | str], limits: Limits, faults: list[Fault]) -> Any:
+    if _is_image(field.shape):
+        return await _image(name, values[0], limits, faults)
+    items = next((of.items for of in branches(field.shape) if isinstance(of, Array)), None)
+    if items is None:
+        return await _plain(name, field.shape, values[0], limits, faults)
+    if _is_image(items):
+        if len(values) == 1 and isinstance(values[0], str) and values[0].lstrip().startswith("["):
+            return await _json(name, values[0], limits, faults)
+        return [await _image(f"{name}[{index}]", value, limits, faults) for index, value in enumerate(values)]
+    if len(values) == 1:
+        return await _json(name, values[0], limits, faults)
+    return [await _plain(f"{name}[{index}]", items, value, limits, faults) for index, value in enumerate(values)]
+
+
+async def _image(where: str, value: UploadFile | str, limits: Limits, faults: list[Fault]) -> Any:
+    if isinstance(value, UploadFile):
+        return await value.read()
+    if value.lstrip().startswith("{"):
+        return await _json(where, value, limits, faults)
+    return value
+
+
+async def _plain(where: str, of: Shape, value: UploadFile | str, limits: Limits, faults: list[Fault]) -> Any:
+    kinds = list(branches(of))
+    if any(kind == Primitive("string") or isinstance(kind, Enum) for kind in kinds):
+        return value if isinstance(value, str) else await _text(where, value, limits, faults)
+    if any(isinstance(kind, AnyShape) for kind in kinds) and isinstance(value, str):
+        try:
+            return parse_now(value, limits.depth)
+        except Problem:
+            return value
+    return await _json(where, value, limits, faults)
+
+
+async def _json(where: str, value: UploadFile | str, limits: Limits, faults: list[Fault]) -> Any:
+    text = value if isinstance(value, str) else await _text(where, value, limits, faults)
+    if text is None:
+        return None
+    try:
+        return parse_now(text, limits.depth, where)
+    except Problem as problem:
+        hint = "every part but images and text is JSON: 0.8, true, [1, 2], {\"x\": 1}"
+        faults += [Fault(where, fault.problem, hint) for fault in problem.errors]
+        return None
+
+
+async def _text(where: str, value: UploadFile, limits: Limits, faults: list[Fault]) -> str | None:
+    if (value.size or 0) > limits.json:
+        faults.append(Fault(where, f"larger than {limits.json} bytes"))
+        return None
+    try:
+        return (await value.read()).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        faults.append(Fault(where, "a file where text is expected", "only images are sent as files"))
+        return None
+
+
+def _is_image(of: Shape) -> bool:
+    return any(isinstance(branch, RefShape) for branch in branches(of))
+
+
+def _is_list(field: Field) -> bool:
+    return any(isinstance(branch, Array) for branch in branches(field.shape))

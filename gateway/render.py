@@ -1,0 +1,50 @@
+"""Values as clients see them: a reference becomes the reference and the address of its bytes."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from schemas.refs import Ref
+from schemas.render import any_to_json
+
+
+def rendered(value: Any) -> Any:
+    """A value as plain JSON values, in which every ref stands as `{"ref": …, "href": …}`."""
+    return any_to_json(value, ref=with_address)
+
+
+def with_address(ref: Ref) -> dict[str, Any]:
+    """A ref and where its bytes are."""
+    return {"ref": ref.to_dict(), "href": f"/objects/{quote(ref.bucket, safe='')}/{quote(ref.key)}"}
+
+
+def to_json(value: Any) -> bytes:
+    """JSON text without line breaks of what `rendered` gave."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def event_json(
+    run: str, kind: str, node: str, path: str, at: float, attempt: int, data: Mapping[str, Any], **more: Any
+) -> bytes:
+    """The data of one event: `{run, event, node, path, at, …}`; `at` in epoch seconds. What it carries stands beside.
+
+    The place that a failure names (its `at` or `path`) stands as `where`, since those names are the event's own.
+    """
+    carried = rendered(data)
+    place = carried.pop("at", None) or carried.pop("path", None)
+    if place:
+        carried["where"] = place
+    head: dict[str, Any] = {"run": run, "event": kind, "node": node or None, "path": path or None, "at": moment(at)}
+    if attempt:
+        head["attempt"] = attempt
+    return to_json({**carried, **more, **head})
+
+
+def moment(at: float | datetime | None) -> str | None:
+    """A time (epoch seconds, or aware) as RFC 3339 text in UTC with milliseconds."""
+    if at is None:
+        return None
+    when = at.astimezone(UTC) if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC)
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,23 @@
+"""Whether this gateway lives, and whether it can serve."""
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from gateway.parts import Parts, Shared
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/health/live", summary="Whether the process lives", openapi_extra={"security": []})
+async def live() -> Response:
+    """Answers as long as the event loop does."""
+    return JSONResponse({"status": "live"})
+
+
+@router.get("/health/ready", summary="Whether calls can be served", openapi_extra={"security": []})
+async def ready(parts: Parts = Shared) -> Response:
+    """200, or 503 with what is missing."""
+    missing = await parts.missing()
+    if missing:
+        return JSONResponse({"status": "not ready", "missing": missing}, 503, {"Retry-After": "2"})
+    return JSONResponse({"status": "ready"})

@@ -1,0 +1,151 @@
+"""Runs: what there is, what each did, its events as they come, its result, and stopping it."""
+
+import asyncio
+import base64
+import binascii
+import json
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import JSONResponse, Response
+
+from gateway import prefer, sse, stream
+from gateway.index import Entry
+from gateway.parts import Parts, Shared
+from gateway.problems import Fault, Kind, Problem
+from gateway.render import moment, rendered, to_json
+from gateway.store import Filter
+from gateway.view import View, links, result
+
+router = APIRouter(tags=["runs"])
+
+STATUSES = ("accepted", "running", "waiting", "finished", "failed", "cancelled")
+_YIELD = 200
+
+
+def answer(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON answer."""
+    return Response(to_json(document), status, headers, "application/json")
+
+
+@router.get("/runs", summary="Runs, newest first")
+async def listing(
+    parts: Parts = Shared,
+    pipeline: Annotated[str | None, Query(max_length=200, description="Only runs of this pipeline or service.")] = None,
+    status: Annotated[list[str] | None, Query(description="Only runs in one of these states.")] = None,
+    since: Annotated[datetime | None, Query(description="Only runs accepted at or after this time.")] = None,
+    until: Annotated[datetime | None, Query(description="Only runs accepted before this time.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    cursor: Annotated[str | None, Query(max_length=300, description="`next` of the page before.")] = None,
+) -> Response:
+    """From the history, which follows the events by a moment."""
+    wanted = [one for text in status or () for one in text.split(",") if one]
+    faults = [Fault("status", f"no run is ever {one!r}", f"one of {', '.join(STATUSES)}") for one in wanted if one not in STATUSES]
+    if faults:
+        raise Problem(Kind.INVALID, "Some parameters are not what this call takes.", faults)
+    rows = await parts.store.runs(
+        Filter(pipeline, wanted, _aware(since), _aware(until), _position(cursor), limit + 1)
+    )
+    page, more = rows[:limit], len(rows) > limit
+    document = {"runs": [_summary(row) for row in page], "next": _cursor(page[-1]) if more else None}
+    return answer(document)
+
+
+@router.get("/runs/{run}", summary="The state of a run and of every node execution")
+async def detail(run: str, parts: Parts = Shared) -> Response:
+    """Its input, output or failure, and each step with its input and output."""
+    async with parts.journal.open(run) as entry:
+        return answer((await view(parts, entry)).to_json())
+
+
+@router.get("/runs/{run}/result", summary="The result of a run that has ended")
+async def outcome(run: str, request: Request, parts: Parts = Shared) -> Response:
+    """The output; a problem when the run failed or was cancelled, and 409 while it goes on. `Prefer: wait=N` waits."""
+    seconds = prefer.wait(request.headers, parts.limits.wait) or 0.0
+    async with parts.journal.open(run) as entry:
+        last = await stream.ended(entry, parts.journal, seconds)
+        if last is None:
+            status = (await view(parts, entry)).status
+            raise Problem(
+                Kind.RUN_NOT_OVER,
+                f"The run is {status}; follow its events, or ask with `Prefer: wait=N`.",
+                headers={"Retry-After": "1"},
+                extra={"id": run, "run_status": status, "links": links(run)},
+            )
+        return answer(result(run, last))
+
+
+@router.get(
+    "/runs/{run}/events",
+    summary="The events of a run as they come (SSE)",
+    response_class=Response,
+    responses={200: {"content": {"text/event-stream": {}}}, 204: {"description": "There is nothing after Last-Event-ID."}},
+)
+async def events(run: str, request: Request, parts: Parts = Shared) -> Response:
+    """Server-sent events; `Last-Event-ID` resumes after that one, on any gateway. The stream ends after the last event."""
+    after = sse.last_event_id(request.headers)
+    async with parts.journal.open(run) as entry:
+        if entry.ended and entry.lines[-1].sequence <= after:
+            return Response(status_code=204)  # tells a browser's EventSource not to come back
+        return await parts.streams.response(run, after)
+
+
+@router.delete("/runs/{run}", status_code=202, summary="Cancel a run")
+async def cancel(run: str, parts: Parts = Shared) -> Response:
+    """202: asked for, and the run's last event says what came of it; 409 when the run has ended."""
+    async with parts.journal.open(run) as entry:
+        if entry.ended:
+            status = (await view(parts, entry)).status
+            raise Problem(
+                Kind.RUN_OVER, f"The run is {status} already.", extra={"id": run, "run_status": status, "links": links(run)}
+            )
+        await parts.sender.cancel(run)
+        return answer({"id": run, "status": "cancelling", "links": links(run)}, 202)
+
+
+async def view(parts: Parts, entry: Entry) -> View:
+    """The state that a run's events so far make."""
+    made = View(entry.run)
+    for position in range(len(entry.lines)):
+        made.fold((json.loads(await parts.journal.body(entry, position)),))
+        if position % _YIELD == _YIELD - 1:
+            await asyncio.sleep(0)  # a run of many events must not hold up everybody else
+    return made
+
+
+def _summary(row: Any) -> dict[str, Any]:
+    accepted, ended = row["accepted_at"], row["ended_at"]
+    return {
+        "id": row["run"],
+        "pipeline": row["pipeline"],
+        "digest": row["digest"],
+        "status": row["status"],
+        "waiting_for": row["waiting_for"],
+        "accepted_at": moment(accepted),
+        "ended_at": moment(ended),
+        "seconds": round((ended - accepted).total_seconds(), 3) if accepted and ended else None,
+        "failure": rendered(row["failure"]),
+        "links": links(row["run"]),
+    }
+
+
+def _aware(when: datetime | None) -> datetime | None:
+    return when.astimezone() if when is not None and when.tzinfo is None else when
+
+
+def _cursor(row: Any) -> str | None:
+    if row["accepted_at"] is None:
+        return None
+    return base64.urlsafe_b64encode(f"{row['accepted_at'].isoformat()} {row['run']}".encode()).decode()
+
+
+def _position(cursor: str | None) -> tuple[datetime, str] | None:
+    if not cursor:
+        return None
+    try:
+        when, _, run = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
+        return datetime.fromisoformat(when), run
+    except (binascii.Error, ValueError):
+        fault = Fault("cursor", "not a cursor of this list", "pass `next` of the page before as it came")
+        raise Problem(Kind.INVALID, "Some parameters are not what this call takes.", [fault]) from None

@@ -1,0 +1,30 @@
+"""A browser's session: signing in with the key, and out."""
+
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from gateway import auth, body
+from gateway.parts import Parts, Shared
+from gateway.problems import Kind, Problem
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.post(auth.LOGIN)
+async def sign_in(request: Request, parts: Parts = Shared) -> Response:
+    """Takes the form of the sign-in page."""
+    text = (await body.read(request, 4096)).decode("latin-1")
+    keys = parse_qs(text).get("key", [])
+    if len(keys) != 1 or not parts.keeper.knows(keys[0].strip()):
+        raise Problem(Kind.NO_KEY, "This is not the key.", headers={"WWW-Authenticate": 'Bearer realm="millrace"'})
+    return auth.signed_in(parts.keeper, "/", secure=request.url.scheme == "https")
+
+
+@router.delete(auth.LOGIN)
+async def sign_out() -> Response:
+    """Forgets the session in this browser."""
+    answer = Response(status_code=204)
+    answer.delete_cookie(auth.COOKIE, path="/", httponly=True, samesite="strict")
+    return answer

@@ -1,0 +1,150 @@
+"""History: what the recorder wrote to PostgreSQL, read for clients. Only reads."""
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Self
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from gateway.index import Line
+from gateway.render import event_json
+from streams.messages import EventKind
+from streams.runtime import history
+
+
+class HistoryAway(Exception):
+    """PostgreSQL does not answer; the same call may succeed later."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which runs to list. `before` is the place of the last one of the page before: its time and id."""
+
+    pipeline: str | None = None
+    statuses: Sequence[str] = ()
+    after: datetime | None = None
+    until: datetime | None = None
+    before: tuple[datetime, str] | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many runs by (pipeline, status), and node executions by (service, status)."""
+
+    runs: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    executions: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+
+class Store:
+    """Reads the tables of `streams.runtime.history`; every call may raise HistoryAway."""
+
+    def __init__(self, url: str, *, size: int = 4, timeout: float = 5.0) -> None:
+        """`timeout`: seconds to wait for a connection."""
+        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[DictRow]] = AsyncConnectionPool(
+            url,
+            min_size=0,
+            max_size=size,
+            timeout=timeout,
+            open=False,
+            reconnect_timeout=timeout,
+            kwargs={"autocommit": True, "row_factory": dict_row, "connect_timeout": max(2, int(timeout))},
+        )
+        self._ready = False
+
+    async def __aenter__(self) -> Self:
+        await self._pool.open()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[DictRow]]:
+        """A connection to a database that has the tables. Raises HistoryAway."""
+        try:
+            async with self._pool.connection() as connection:
+                if not self._ready:
+                    await history.ensure(connection)
+                    self._ready = True
+                yield connection
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            raise HistoryAway(f"the run history (PostgreSQL) does not answer: {error}") from error
+
+    async def _all(self, query: str, values: Mapping[str, Any]) -> list[DictRow]:
+        async with self.connection() as connection:
+            cursor = await connection.execute(query.encode(), values)
+            return await cursor.fetchall()
+
+    async def ping(self) -> None:
+        """Returns when the database answers."""
+        await self._all("select 1", {})
+
+    async def reach(self, partition: int) -> int:
+        """Every event of the partition of run.events before this offset is in the history."""
+        rows = await self._all("select next_sequence from progress where partition = %(partition)s", {"partition": partition})
+        return int(rows[0]["next_sequence"]) if rows else 0
+
+    async def run(self, run: str) -> DictRow | None:
+        """The run's row, if the history has it."""
+        rows = await self._all("select * from runs where run = %(run)s", {"run": run})
+        return rows[0] if rows else None
+
+    async def events(self, run: str, after: int = -1, limit: int | None = None) -> list[Line]:
+        """The run's events past the offset `after`, in order."""
+        rows = await self._all(
+            """select e.sequence, e.id, e.kind, e.node, e.path, e.attempt, e.at, e.data, r.pipeline, r.digest
+               from events e left join runs r using (run)
+               where e.run = %(run)s and e.sequence > %(after)s order by e.sequence limit %(limit)s""",
+            {"run": run, "after": after, "limit": limit},
+        )
+        return [_line(run, row) for row in rows]
+
+    async def runs(self, wanted: Filter) -> list[DictRow]:
+        """A page of runs, newest first."""
+        before_at, before_run = wanted.before or (None, None)
+        return await self._all(
+            """select run, pipeline, digest, status, waiting_for, failure, accepted_at, ended_at, deadline from runs
+               where (%(pipeline)s::text is null or pipeline = %(pipeline)s)
+                 and (cardinality(%(statuses)s::text[]) = 0 or status = any(%(statuses)s))
+                 and (%(after)s::timestamptz is null or accepted_at >= %(after)s)
+                 and (%(until)s::timestamptz is null or accepted_at < %(until)s)
+                 and (%(before_at)s::timestamptz is null or (accepted_at, run) < (%(before_at)s, %(before_run)s))
+               order by accepted_at desc nulls last, run desc limit %(limit)s""",
+            {
+                "pipeline": wanted.pipeline,
+                "statuses": list(wanted.statuses),
+                "after": wanted.after,
+                "until": wanted.until,
+                "before_at": before_at,
+                "before_run": before_run,
+                "limit": wanted.limit,
+            },
+        )
+
+    async def counts(self) -> Counts:
+        """Statistics over everything the history holds."""
+        runs = await self._all("select pipeline, status, count(*) as n from runs group by 1, 2", {})
+        executions = await self._all(
+            """select coalesce(service, '') as service, status, count(*) as n
+               from node_executions where service is not null group by 1, 2""",
+            {},
+        )
+        return Counts(
+            {(row["pipeline"], row["status"]): row["n"] for row in runs},
+            {(row["service"], row["status"]): row["n"] for row in executions},
+        )
+
+
+def _line(run: str, row: DictRow) -> Line:
+    kind = EventKind(row["kind"])
+    data = row["data"] if isinstance(row["data"], dict) else json.loads(row["data"])
+    more = {"pipeline": row["pipeline"], "digest": row["digest"]} if not row["node"] and row["pipeline"] else {}
+    at = row["at"].timestamp()
+    body = event_json(run, kind.value, row["node"], row["path"], at, row["attempt"], data, **more)
+    return Line(row["sequence"], row["id"].bytes, kind, body)

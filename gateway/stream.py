@@ -1,0 +1,84 @@
+"""Following one run: its events as SSE frames, from where a client has stopped, to the last one."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from gateway import sse
+from gateway.body import parse_now
+from gateway.index import Entry
+from gateway.journal import Journal
+from gateway.limits import Limits
+from gateway.metrics import Metrics
+from gateway.problems import Kind, Problem
+
+_BATCH = 64 * 1024
+"""Bytes of frames that are handed over together, about."""
+
+
+class Streams:
+    """Makes event streams, as many at once as the limits allow."""
+
+    def __init__(self, journal: Journal, metrics: Metrics, limits: Limits) -> None:
+        self._journal = journal
+        self._metrics = metrics
+        self._limits = limits
+        self.open = 0
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if self.open >= self._limits.clients:
+            raise Problem(
+                Kind.BUSY,
+                f"{self.open} event streams are open here, and that is the limit; come back, or use another gateway.",
+                headers={"Retry-After": "5"},
+            )
+        self.open += 1
+        self._metrics.clients.set(self.open)
+        try:
+            yield
+        finally:
+            self.open -= 1
+            self._metrics.clients.set(self.open)
+
+    async def response(self, run: str, after: int = -1, *, status: int = 200, headers: Any = None) -> sse.EventStream:
+        """The stream of a run's events past the id `after`. Raises Problem before it begins: 404, 503."""
+        frames = self._frames(run, after)
+        await anext(frames)  # whether there is such a run is known before the status is sent
+        return sse.EventStream(frames, status=status, stall=self._limits.stall, headers=headers)
+
+    async def _frames(self, run: str, after: int) -> AsyncIterator[bytes]:
+        with self._place():
+            async with self._journal.open(run) as entry:
+                yield b""
+                async for frames in self._follow(entry, after):
+                    yield frames
+
+    async def _follow(self, entry: Entry, after: int) -> AsyncIterator[bytes]:
+        position = entry.after(after)
+        while True:
+            batch = bytearray()
+            while position < len(entry.lines) and len(batch) < _BATCH:
+                line = entry.lines[position]
+                body = await self._journal.body(entry, position)
+                batch += sse.frame(line.kind.value, body, line.sequence)
+                position += 1
+            if batch:
+                yield bytes(batch)
+            elif entry.ended:
+                return
+            elif not await entry.changed(self._limits.ping):
+                yield sse.PING
+
+
+async def ended(entry: Entry, journal: Journal, seconds: float) -> dict[str, Any] | None:
+    """The last event of a run, waiting for it up to so many seconds; None when the run has not ended by then."""
+    deadline = time.monotonic() + seconds
+    while not entry.ended:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return None
+        await entry.changed(left)
+    event: dict[str, Any] = parse_now(await journal.body(entry, len(entry.lines) - 1), 10_000)
+    return event

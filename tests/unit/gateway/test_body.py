@@ -1,0 +1,41 @@
+"""Reading JSON that strangers send."""
+
+import pytest
+
+from gateway.body import canonical, parse_now
+from gateway.problems import Kind, Problem
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"{", "line 1, column 2"),
+        (b"", "not JSON"),
+        (b"\xff\xfe", "UTF-8"),
+        (b'{"a": NaN}', "NaN is not a JSON number"),
+        (b'{"a": -Infinity}', "Infinity is not a JSON number"),
+        (b'{"a": 1, "a": 2}', "'a' stands twice"),
+        (b'["\\u0000"]', "NUL"),
+        (b'["\\ud800"]', "surrogate"),
+        (b'{"\\ud800": 1}', "surrogate"),
+        (b"[" * 20 + b"]" * 20, "more than 8 levels"),
+        (b"[" * 100_000, "more than 8 levels"),
+        (b"1" * 5000, "not JSON"),
+    ],
+)
+def test_what_cannot_be_taken_is_a_400_that_says_why(text: bytes, says: str) -> None:
+    """Every kind of bad JSON is the caller's fault, said in words."""
+    with pytest.raises(Problem, match=says) as caught:
+        parse_now(text, 8)
+    assert caught.value.kind is Kind.BAD_REQUEST
+
+
+def test_json_is_taken_up_to_the_depth() -> None:
+    """A value of exactly the allowed depth is taken, with any text that is text."""
+    assert parse_now(b'\xef\xbb\xbf{"a": [[["\xc3\xa9 \\ud83d\\ude00"]]]}', 8) == {"a": [[["é 😀"]]]}
+    assert parse_now(b"[" * 8 + b"]" * 8, 8) is not None
+
+
+def test_canonical_json_is_equal_for_equal_values() -> None:
+    """The order of members does not matter."""
+    assert canonical({"a": 1, "b": [1.5, None]}) == canonical({"b": [1.5, None], "a": 1})
