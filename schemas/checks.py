@@ -175,7 +175,7 @@ def _default(field: Field) -> Any:
     if field.required:
         return None
     of = field.shape.branches[0] if isinstance(field.shape, Union) else field.shape
-    if isinstance(of, (Fixed, Primitive)) and isinstance(field.default, str) and of != Primitive("string"):
+    if isinstance(field.default, str) and (isinstance(of, Fixed) or of == Primitive("bytes")):
         return field.default.encode("latin-1")
     look = Look()
     made = compile_check(of)(field.default, (None, field.name), look)
