@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -24,7 +24,7 @@ class Tail:
     """
 
     def __init__(
-        self, bootstrap: str, topic: str, take: Callable[[Record], None], *, since: float | None = None
+        self, bootstrap: str, topic: str, take: Callable[[Record], Awaitable[None]], *, since: float | None = None
     ) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
@@ -73,7 +73,7 @@ class Tail:
                 batches = await consumer.getmany(timeout_ms=500)
                 for tp, records in batches.items():
                     for record in records:
-                        self._take(record_of(record))
+                        await self._take(record_of(record))
                     self._next[tp] = records[-1].offset + 1
                 if batches:
                     async with self.advanced:

@@ -1,0 +1,225 @@
+"""The catalogue of pipelines: topologies by digest, the active one of each name, and publishing a version.
+
+Several processes may publish. The version number of a name is taken in S3 with put-if-absent, so that of two writers one
+wins; the log in Kafka is what everybody reads. A writer that died between the two is completed by the next one.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from schemas.codec import value_subject
+from schemas.errors import RegistryAway, SchemasError
+from schemas.library import load
+from streams import topic_specs, topics
+from streams.records import Outgoing, Record
+from streams.runtime.backoff import outlast
+from streams.runtime.errors import RuntimeFault
+from streams.runtime.parts import Parts
+from streams.runtime.tail import Tail
+from streams.topology import Topology
+
+log = logging.getLogger(__name__)
+
+
+class Owner(StrEnum):
+    """Who may change a pipeline."""
+
+    GIT = "git"
+    HTTP = "http"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a pipeline as the catalogue has it."""
+
+    name: str
+    digest: str
+    active: bool
+    source: str
+    topology: str
+    etag: str
+    """`<number>-<digest>`: what a writer must name to change the pipeline."""
+    owner: Owner
+    at: float
+    """Epoch seconds."""
+
+    @property
+    def number(self) -> int:
+        """Counts the changes of this name, from 1."""
+        return int(self.etag.partition("-")[0])
+
+    @property
+    def key(self) -> bytes:
+        """The record's key."""
+        return f"{self.name}@{self.digest}".encode()
+
+
+class Conflict(RuntimeFault):
+    """Somebody else has changed the pipeline; `current` is what stands now, or None."""
+
+    def __init__(self, name: str, current: Version | None) -> None:
+        self.current = current
+        now = f"it is at {current.etag} now" if current else "it does not exist now"
+        super().__init__(f"pipeline {name} was changed by somebody else: {now}; read it again, then repeat the change")
+
+
+class Pipelines:
+    """Every version, kept up to date; `changed` is called with a pipeline's name when another version becomes active."""
+
+    def __init__(self, parts: Parts, changed: Callable[[str], None] | None = None) -> None:
+        self._parts = parts
+        self._schema = load("PipelineRecord")
+        self._changed = changed
+        self._latest: dict[str, Version] = {}
+        self._by_digest: dict[str, Version] = {}
+        self._topologies: dict[str, Topology] = {}
+        self._tail = Tail(parts.settings.kafka, parts.topic(topics.PIPELINES), self._take)
+
+    async def start(self) -> None:
+        """Reads the catalogue to its end, and on."""
+        await self._tail.start()
+
+    async def stop(self) -> None:
+        """Ends the reading."""
+        await self._tail.stop()
+
+    def active(self) -> dict[str, Version]:
+        """The active version of every pipeline by name, sorted."""
+        return {name: one for name, one in sorted(self._latest.items()) if one.active}
+
+    def version(self, name: str) -> Version | None:
+        """The active version of a pipeline."""
+        found = self._latest.get(name)
+        return found if found and found.active else None
+
+    def names(self) -> frozenset[str]:
+        """Every name that was ever used: runs of a removed pipeline may still be under way."""
+        return frozenset(self._latest)
+
+    def topology(self, digest: str) -> Topology | None:
+        """The topology of a digest, or None when the catalogue has not (yet) shown it."""
+        known = self._topologies.get(digest)
+        if known is None and digest in self._by_digest:
+            known = self._topologies[digest] = Topology.from_json(self._by_digest[digest].topology)
+        return known
+
+    async def wait_topology(self, digest: str) -> Topology:
+        """The topology of a digest; waits for one that this process has not seen yet."""
+        found = self.topology(digest)
+        if found is None:
+            log.warning("waiting for the topology %s", digest[:12])
+            with self._parts.outages.waiting("catalog.pipelines"):
+                await self._until(lambda: digest in self._by_digest)
+            found = self.topology(digest)
+        assert found is not None
+        return found
+
+    async def publish(self, topology: Topology, source: str, owner: Owner, expected: str | None = None) -> Version:
+        """Makes a topology the active version of its name, its topics first; publishing what is active changes nothing.
+
+        `expected` is the etag that the caller has seen ("" for: none yet); with None, whatever stands is
+        replaced. Raises Conflict.
+        """
+        current = self._latest.get(topology.name)
+        standing = current if current and current.active else None
+        if expected is not None and expected != (standing.etag if standing else ""):
+            raise Conflict(topology.name, standing)
+        if standing and (standing.digest, standing.source, standing.owner) == (topology.digest, source, owner):
+            return standing
+        await self.make_topics([topology])
+        text = topology.to_json().decode()
+        return await self._change(
+            current,
+            Version(topology.name, topology.digest, True, source, text, "", owner, time.time()),
+            expected is None,
+        )
+
+    async def remove(self, name: str, expected: str | None = None) -> None:
+        """Takes a pipeline out of use; runs under way go on. Raises Conflict, KeyError when there is none."""
+        current = self.version(name)
+        if current is None:
+            raise KeyError(name)
+        if expected is not None and expected != current.etag:
+            raise Conflict(name, current)
+        await self._change(current, dataclasses.replace(current, active=False, at=time.time()), expected is None)
+
+    async def make_topics(self, topologies: list[Topology]) -> None:
+        """Makes the topics of these pipelines and of the services that they use."""
+        names, count = self._parts.names, self._parts.settings.partitions
+        specs = [spec for one in topologies for spec in topic_specs.pipeline(names, one.name, count)]
+        used = {(name, use.major) for one in topologies for name, use in one.services.items()}
+        specs += [topic_specs.service(names, name, major, count) for name, major in sorted(used)]
+        await self._parts.admin.ensure(specs, self._parts.settings.replication)
+
+    async def _change(self, current: Version | None, wanted: Version, again: bool) -> Version:
+        number = current.number + 1 if current else 1
+        made = dataclasses.replace(wanted, etag=f"{number}-{wanted.digest[:16]}")
+        place = f"catalog/{self._parts.names.prefix}pipelines/{made.name}/{number:08d}"
+        if await self._parts.store.create(place, msgspec.json.encode(made)):
+            await self._send(made)
+            return made
+        other = msgspec.json.decode(await self._parts.store.read(place), type=Version)
+        await self._send(other)  # its writer may have died before it came to this
+        if (other.digest, other.active, other.source) == (made.digest, made.active, made.source):
+            return other
+        if again:
+            return await self._change(other, wanted, again)
+        raise Conflict(made.name, other if other.active else None)
+
+    async def _send(self, version: Version) -> None:
+        topic = self._parts.topic(topics.PIPELINES)
+        value = await outlast(
+            self._parts.outages,
+            "registry",
+            lambda: self._parts.codec.encode(value_subject(topic), self._schema, _record(version)),
+            RegistryAway,
+        )
+        await self._parts.producer.send(Outgoing(topic, version.key, value))
+        await self._until(lambda: self._number(version.name) >= version.number)
+
+    def _number(self, name: str) -> int:
+        known = self._latest.get(name)
+        return known.number if known else 0
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        async with self._tail.advanced:
+            await self._tail.advanced.wait_for(condition)
+
+    async def wait(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Waits until the condition holds after some record, at most so long; whether it does."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._until(condition)
+        return condition()
+
+    async def _take(self, record: Record) -> None:
+        value = record.value
+        if value is None:
+            return
+        try:
+            decoded = await outlast(
+                self._parts.outages, "registry", lambda: self._parts.codec.decode(value, self._schema), RegistryAway
+            )
+            version = Version(**{**decoded, "owner": Owner(decoded["owner"])})
+        except (SchemasError, TypeError, ValueError) as error:
+            log.warning("%s is no version of a pipeline: %s", record.where, error)
+            return
+        self._by_digest[version.digest] = version
+        if version.number < self._number(version.name):
+            return  # an older change, sent again by a writer that found it unfinished
+        self._latest[version.name] = version
+        if self._changed is not None:
+            self._changed(version.name)
+
+
+def _record(version: Version) -> dict[str, Any]:
+    return {**dataclasses.asdict(version), "owner": version.owner.value}

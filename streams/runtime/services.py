@@ -1,0 +1,195 @@
+"""The live catalogue of services: who announces itself, seen by everyone, and the announcing."""
+
+import asyncio
+import contextlib
+import functools
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.codec import value_subject
+from schemas.contracts import Contract
+from schemas.errors import RegistryAway, SchemasError
+from schemas.library import load
+from streams import topics
+from streams.records import Outgoing, Record
+from streams.runtime.backoff import outlast
+from streams.runtime.parts import Parts
+from streams.runtime.tail import Tail
+
+log = logging.getLogger(__name__)
+
+PERIOD = 30.0
+"""Seconds between two announcements of a worker."""
+MISSED = 3
+"""Announcements that may fail to come before the worker counts as gone."""
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """A worker says that it serves a service."""
+
+    service: str
+    worker: str
+    contract: Contract
+    at: float
+    """Epoch seconds."""
+    period: float = PERIOD
+    running: int = 0
+    capacity: int = 1
+    memory: int = 0
+    """Bytes."""
+    model: str | None = None
+    model_version: str | None = None
+    problem: str | None = None
+    """Why it cannot work as it should, such as a model that is missing."""
+
+    @property
+    def expires(self) -> float:
+        """Epoch seconds from which the worker counts as gone unless it says so again."""
+        return self.at + MISSED * self.period
+
+    @property
+    def key(self) -> bytes:
+        """The record's key: `image-blur/<worker>`."""
+        return f"{self.service}/{self.worker}".encode()
+
+    def to_record(self) -> dict[str, Any]:
+        """millrace.Announcement."""
+        return {**self.__dict__, "contract": self.contract.to_json()}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "Announcement":
+        """The announcement of a millrace.Announcement. Raises BadContract."""
+        return cls(**{**record, "contract": Contract.from_json(record["contract"])})
+
+
+class Services:
+    """Every announcement that stands, kept up to date; `changed` is called with a service's name when it comes or goes."""
+
+    def __init__(self, parts: Parts, changed: Callable[[str], None] | None = None) -> None:
+        self._codec = parts.codec
+        self._outages = parts.outages
+        self._schema = load("Announcement")
+        self._changed = changed
+        self._workers: dict[bytes, Announcement] = {}
+        self._contracts: dict[tuple[str, int], Contract] = {}
+        self._tail = Tail(parts.settings.kafka, parts.topic(topics.SERVICES), self._take)
+
+    async def start(self) -> None:
+        """Reads the catalogue to its end, and on."""
+        await self._tail.start()
+
+    async def stop(self) -> None:
+        """Ends the reading."""
+        await self._tail.stop()
+
+    def standing(self) -> list[Announcement]:
+        """Every announcement that has not expired, by service and worker."""
+        now = time.time()
+        return sorted(
+            (one for one in self._workers.values() if one.expires > now), key=lambda one: (one.service, one.worker)
+        )
+
+    def workers(self, service: str, major: int | None = None) -> list[Announcement]:
+        """The live workers of a service (of one major version)."""
+        return [one for one in self.standing() if one.service == service and major in (None, one.contract.major)]
+
+    def live(self, service: str, major: int) -> bool:
+        """Whether any worker serves this major version now."""
+        now = time.time()
+        return any(
+            one.service == service and one.contract.major == major and one.expires > now
+            for one in self._workers.values()
+        )
+
+    def contracts(self) -> dict[str, Contract]:
+        """The newest contract of every live service by name."""
+        newest: dict[str, Contract] = {}
+        for one in self.standing():
+            known = newest.get(one.service)
+            if known is None or _version(one.contract) > _version(known):
+                newest[one.service] = one.contract
+        return newest
+
+    async def wait(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Waits until the condition holds after some record, at most so long; whether it does."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds), self._tail.advanced:
+                await self._tail.advanced.wait_for(condition)
+        return condition()
+
+    async def _take(self, record: Record) -> None:
+        key = record.key or b""
+        if record.value is None:
+            gone = self._workers.pop(key, None)
+            self._tell(gone)
+            return
+        value = record.value
+        try:
+            decoded = await outlast(
+                self._outages, "registry", lambda: self._codec.decode(value, self._schema), RegistryAway
+            )
+            announced = Announcement.from_record(decoded)
+        except (SchemasError, TypeError) as error:
+            log.warning("%s is no announcement: %s", record.where, error)
+            return
+        known = self._workers.get(key)
+        self._workers[key] = announced
+        if known is None or known.contract != announced.contract:
+            self._tell(announced)
+
+    def _tell(self, announced: Announcement | None) -> None:
+        if announced is not None and self._changed is not None:
+            self._changed(announced.service)
+
+
+class Announcer:
+    """Announces a worker's services at start and every period, and withdraws them at stop."""
+
+    def __init__(self, parts: Parts, make: Callable[[], Iterable[Announcement]], period: float = PERIOD) -> None:
+        self._parts = parts
+        self._make = make
+        self._period = period
+        self._schema = load("Announcement")
+        self._said: set[bytes] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Announces once, and then in the background."""
+        await self.announce()
+        self._task = asyncio.create_task(self._run(), name="announcements")
+
+    async def announce(self) -> None:
+        """Says now what there is."""
+        topic = self._parts.topic(topics.SERVICES)
+        records = []
+        for one in self._make():
+            encode = functools.partial(self._encoded, topic, one)
+            value = await outlast(self._parts.outages, "registry", encode, RegistryAway)
+            records.append(Outgoing(topic, one.key, value))
+            self._said.add(one.key)
+        await self._parts.producer.send_all(records)
+
+    async def stop(self) -> None:
+        """Withdraws every announcement: a tombstone each."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        topic = self._parts.topic(topics.SERVICES)
+        await self._parts.producer.send_all([Outgoing(topic, key, None) for key in sorted(self._said)])
+
+    async def _encoded(self, topic: str, one: Announcement) -> bytes:
+        return await self._parts.codec.encode(value_subject(topic), self._schema, one.to_record())
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._period)
+            await self.announce()
+
+
+def _version(contract: Contract) -> tuple[int, ...]:
+    return tuple(int(part) for part in contract.version.split("."))
