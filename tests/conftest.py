@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from infra.local.parts import BACKEND
-from infra.local.stack import RunningStack, Stack
+from infra.local.running import RunningStack
+from infra.local.stack import Stack
 from streams.settings import Settings
 
 

@@ -1,43 +1,128 @@
 """The commands of the embedded stack and their exit statuses."""
 
 import argparse
+import os
 import signal
 import sys
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 
-from infra.local.errors import LocalError
+from infra.local import classes, state
+from infra.local.errors import LocalError, NotRunning
+from infra.local.guard import die_with_parent
+from infra.local.install import install
 from infra.local.progress import say
-from infra.local.stack import Stack
+from infra.local.running import RunningStack
+from infra.local.up import up
+from infra.local.view import as_json, as_table
+
+_STOP_SECONDS = 90.0
+NOT_READY = 8
+_STATUSES = """exit status:
+  0    done as asked (up: stopped by Ctrl-C or `down`)
+  1    an unexpected error
+  2    wrong arguments
+  3    a tool is missing; the message says what to install
+  4    the parts could not be fetched
+  5    a stack runs in this home already
+  6    no stack runs in this home
+  7    a part did not come up; the message ends with its log
+  8    status: the stack runs, and some part is not ready
+  130  interrupted before everything was up
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status is documented in `--help`."""
-    parser = argparse.ArgumentParser(prog="python -m infra.local")
-    commands = parser.add_subparsers(required=True)
-    up = commands.add_parser("up")
-    up.add_argument("--home", type=Path, default=Path(".millrace"))
-    up.add_argument("--parts")
-    chosen = parser.parse_args(arguments)
+    """Run one command; the exit status is one of those that `--help` lists."""
+    chosen = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = chosen.run
     try:
-        return _up(chosen.home, chosen.parts.split(",") if chosen.parts else None)
+        return run(chosen)
     except LocalError as error:
-        print(f"millrace: {error}", file=sys.stderr)
+        say(str(error))
         return error.exit_status
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 128 + signal.SIGINT
 
 
-def _up(home: Path, names: Sequence[str] | None) -> int:
-    over = threading.Event()
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.local",
+        description="The whole of Millrace on this machine: Kafka, schema registry, S3, PostgreSQL and its own processes.",
+        epilog=_STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def finish(_number: int, _frame: FrameType | None) -> None:
-        over.set()
+    def command(name: str, run: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:
+        found = commands.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            epilog=_STATUSES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        found.set_defaults(run=run)
+        return found
 
-    signal.signal(signal.SIGINT, finish)
-    signal.signal(signal.SIGTERM, finish)
-    with Stack(home, names):
-        say("all parts are up; Ctrl-C stops them")
-        over.wait()
-        say("stopping")
+    starting = command("up", _up, "start everything and serve until Ctrl-C")
+    starting.add_argument("--parts", metavar="A,B", help="only these parts, and what they need")
+    starting.add_argument("--workers", type=_positive, default=1, metavar="N", help="worker processes (default 1)")
+    starting.add_argument("--demo", action="store_true", help="send a photo through face-blur once everything is up")
+    starting.add_argument("--with-parent", action="store_true", help="stop when the process that started this one ends")
+    stopping = command("down", _down, "stop the stack of this home, and wait until it is gone")
+    showing = command("status", _status, "show the parts of the running stack")
+    showing.add_argument(
+        "--output", choices=("table", "json"), default="table", help="json: one object a line, per part"
+    )
+    for each in (starting, stopping, showing):
+        home = Path(os.environ.get("MILLRACE_HOME", ".millrace"))
+        each.add_argument("--home", type=Path, default=home, help=f"folder of the stack's state (default {home})")
+    command("install", _install, "fetch the parts into the cache of this machine, start nothing")
+    command("train", _train, "write the class caches that shorten the start of the parts (`up` does it by itself)")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {number}")
+    return number
+
+
+def _up(chosen: argparse.Namespace) -> int:
+    names = [name for name in chosen.parts.split(",") if name] if chosen.parts else None
+    if chosen.with_parent:
+        die_with_parent(os.getppid(), signal.SIGTERM)
+    return up(chosen.home, names, workers=chosen.workers, demonstrate=chosen.demo)
+
+
+def _down(chosen: argparse.Namespace) -> int:
+    pid = state.owner(chosen.home)
+    if not pid:
+        raise NotRunning(f"no stack runs in {chosen.home.resolve()}")
+    os.kill(pid, signal.SIGTERM)
+    if not state.await_free(chosen.home, _STOP_SECONDS):
+        say(
+            f"the stack (pid {pid}) has not stopped after {_STOP_SECONDS:.0f} s; its logs are in {chosen.home / 'logs'}"
+        )
+        return 1
+    say("stopped")
+    return 0
+
+
+def _status(chosen: argparse.Namespace) -> int:
+    found = RunningStack(chosen.home).state
+    sys.stdout.write(as_json(found) if chosen.output == "json" else as_table(found))
+    return 0 if found.ready else NOT_READY
+
+
+def _install(_: argparse.Namespace) -> int:
+    say(f"the parts are in {install().root}")
+    return 0
+
+
+def _train(_: argparse.Namespace) -> int:
+    say("the class caches are written" if classes.train() else "another process writes the class caches already")
     return 0

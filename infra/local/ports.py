@@ -4,6 +4,7 @@ import json
 import random
 import socket
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from infra.local.errors import StartError
@@ -40,7 +41,7 @@ def is_free(port: int) -> bool:
 class Ports:
     """The port of each name. The last one used comes first, then the preferred one, then any free one."""
 
-    def __init__(self, path: Path, preferred: dict[str, int]) -> None:
+    def __init__(self, path: Path, preferred: Mapping[str, int]) -> None:
         self._path = path
         self._preferred = preferred
         self._taken: dict[str, int] = {}
@@ -53,6 +54,11 @@ class Ports:
             if name not in self._taken:
                 self._choose(name, [self._last.get(name, 0), self._preferred.get(name, 0)])
             return self._taken[name]
+
+    def ask(self, name: str, port: int) -> None:
+        """Wish for a port before any that was used last."""
+        self._last.pop(name, None)
+        self._preferred = {**self._preferred, name: port}
 
     def renew(self, name: str) -> bool:
         """Choose another port for a name whose port somebody else took; False when the port is still free."""

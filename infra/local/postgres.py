@@ -4,13 +4,13 @@ import os
 import pwd
 import shutil
 import signal
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
+from infra.local import process
 from infra.local.errors import MissingTool, StartError
 from infra.local.part import Part
 from infra.local.ports import LOOPBACK
@@ -28,21 +28,25 @@ def _data(site: Site) -> Path:
 
 def _prepare(site: Site) -> None:
     data = _data(site)
-    if (data / "PG_VERSION").exists():
+    if data.exists():
+        # No PostgreSQL of this home runs now: its file of a killed one may name a process that is somebody else's today.
+        (data / "postmaster.pid").unlink(missing_ok=True)
         return
-    shutil.rmtree(data, ignore_errors=True)  # what an interrupted initdb left
-    data.mkdir(parents=True, mode=0o700)
+    fresh = data.with_suffix(".new")  # renamed when whole: a start that is killed here leaves nothing half made
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True, mode=0o700)
     password = site.home / "postgres" / "password"
+    password.unlink(missing_ok=True)
     password.touch(mode=0o600)
     password.write_text(site.secrets["postgres-admin"])
     if os.geteuid() == 0:
         user = pwd.getpwnam(_USER_INSTEAD_OF_ROOT)
-        os.chown(data, user.pw_uid, user.pw_gid)
+        os.chown(fresh, user.pw_uid, user.pw_gid)
         os.chown(password, user.pw_uid, user.pw_gid)
     command = [
         *_as_user(site),
         str(site.parts.postgres / "bin" / "initdb"),
-        f"--pgdata={data}",
+        f"--pgdata={fresh}",
         f"--username={_ADMIN}",
         f"--pwfile={password}",
         "--auth=scram-sha-256",
@@ -51,12 +55,11 @@ def _prepare(site: Site) -> None:
         "--no-sync",
         "--no-instructions",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    complaint = process.complete(command, home=site.home)
     password.unlink()
-    if done.returncode:
-        raise StartError(
-            f"postgres: its folder {data} cannot be initialised: {(done.stderr or done.stdout).strip()[-500:]}"
-        )
+    if complaint is not None:
+        raise StartError(f"its folder {data} cannot be initialised: {complaint}")
+    fresh.rename(data)
 
 
 def _command(site: Site) -> Sequence[str]:

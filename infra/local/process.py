@@ -17,17 +17,22 @@ _POLL_SECONDS = 0.02
 
 
 def spawn(
-    command: Sequence[str], home: Path, folder: Path, environ: Mapping[str, str], log: Path, death: signal.Signals
+    command: Sequence[str],
+    *,
+    home: Path,
+    folder: Path,
+    environ: Mapping[str, str],
+    log: Path,
+    death: signal.Signals,
 ) -> subprocess.Popen[bytes]:
     """Start a command in `folder` with its output appended to `log`.
 
     The thread that calls must live as long as the process: the kernel sends the death signal when that thread ends.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    guarded = [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid()), str(int(death)), *command]
     with log.open("ab") as output:
         return subprocess.Popen(
-            guarded,
+            _guarded(command, death),
             cwd=folder,
             env={**os.environ, **environ, MARKER: str(home)},
             stdin=subprocess.DEVNULL,
@@ -39,9 +44,41 @@ def spawn(
 
 def wait(process: subprocess.Popen[bytes]) -> int:
     """Wait for the end of a process, then end what it left in its group; the status is negative for a signal."""
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # not reaped yet, so its group id is still its own
+    if hasattr(os, "waitid"):  # macOS has it from Python 3.13 on
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # not reaped yet, so its group id is still its own
+        kill_group(process.pid)
+        return process.wait()
+    status = process.wait()
     kill_group(process.pid)
-    return process.wait()
+    return status
+
+
+def complete(command: Sequence[str], *, home: Path) -> str | None:
+    """Run a short command of a stack to its end; what it complained of when it failed, None when it did not."""
+    done = subprocess.run(
+        _guarded(command, signal.SIGKILL),
+        env={**os.environ, MARKER: str(home)},
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return (done.stderr or done.stdout).strip()[-500:] if done.returncode else None
+
+
+def send(process: subprocess.Popen[bytes], number: signal.Signals) -> bool:
+    """Send a signal to a process that another thread reaps; False when it is gone already.
+
+    `Popen.send_signal` is not for this: it would reap the process under that thread's hands.
+    """
+    if process.returncode is not None:
+        return False
+    try:
+        os.kill(process.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def kill_group(pid: int) -> None:
@@ -76,6 +113,10 @@ def sweep(home: Path, patience: float = 3.0) -> list[str]:
         _signal(process, signal.SIGKILL)
     psutil.wait_procs(alive, timeout=patience)
     return names
+
+
+def _guarded(command: Sequence[str], death: signal.Signals) -> list[str]:
+    return [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid()), str(int(death)), *command]
 
 
 def _belongs(process: psutil.Process, home: Path) -> bool:

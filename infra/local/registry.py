@@ -32,10 +32,9 @@ def _environ(site: Site) -> Mapping[str, str]:
 
 
 def _command(site: Site) -> Sequence[str]:
+    # With -jar, not -cp: the manifest opens the packages of Java that the server needs.
     jar = site.parts.registry / "quarkus-run.jar"
-    return java.command(
-        _HEAP_MB, str(jar), "io.quarkus.bootstrap.runner.QuarkusEntryPoint", cache=site.parts.class_cache("registry")
-    )
+    return java.command(_HEAP_MB, *site.classes("registry"), "-jar", str(jar))
 
 
 def _ready(site: Site) -> bool:

@@ -32,10 +32,9 @@ def _prepare(site: Site) -> None:
 
 
 def _command(site: Site) -> Sequence[str]:
-    return java.command(
-        _HEAP_MB, str(site.parts.s3proxy), "org.gaul.s3proxy.Main", "--properties", str(site.home / "s3" / "s3proxy.conf"),
-        cache=site.parts.class_cache("s3"),
-    )  # fmt: skip
+    configuration = site.home / "s3" / "s3proxy.conf"
+    main = ("-jar", str(site.parts.s3proxy), "--properties", str(configuration))
+    return java.command(_HEAP_MB, *site.classes("s3"), *main)
 
 
 def _ready(site: Site) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from infra.local import java
 from infra.local.install import Parts
 from infra.local.ports import LOOPBACK, Ports
 from infra.local.secrets import Secrets
@@ -18,17 +19,26 @@ class Site:
     parts: Parts
     ports: Ports
     base: Settings
+    training: Path | None = None
+    """Folder into which the JVMs write class caches when they end, instead of using those there are."""
 
     @cached_property
     def secrets(self) -> Secrets:
         """The passwords between the parts."""
         return Secrets(self.home / "secrets")
 
+    def classes(self, part: str) -> tuple[str, ...]:
+        """Flags that make a JVM use its class cache, or write it."""
+        if self.training is not None:
+            return java.write_cache(self.training / f"{part}.aot")
+        return java.use_cache(self.parts.class_cache(part))
+
     def settings(self) -> Settings:
         """Where everything is, as Millrace's own processes read it; ports are chosen if they were not yet."""
         return replace(
             self.base,
             home=self.home,
+            data=self.base.data.resolve(),
             kafka=f"{LOOPBACK}:{self.ports['kafka']}",
             registry=f"http://{LOOPBACK}:{self.ports['registry']}/apis/ccompat/v7",
             s3=f"http://{LOOPBACK}:{self.ports['s3']}",

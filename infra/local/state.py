@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from infra.local.errors import AlreadyRunning
 from infra.local.part import State
 from streams.settings import Settings
 
-_SETTINGS = (
+_WHERE = (
     "kafka",
     "registry",
     "s3",
@@ -24,10 +24,13 @@ _SETTINGS = (
     "postgres",
     "http_host",
     "http_port",
-    "topic_prefix",
-    "partitions",
 )
+_HOW = ("topic_prefix", "partitions")
+ADDRESSES = frozenset(f"MILLRACE_{name.upper()}" for name in _WHERE)
+"""Variables that would lead a client of this stack somewhere else."""
 _POLL_SECONDS = 0.05
+_STOPPING_SECONDS = 30.0
+_LOOKING_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class StackState:
     pid: int
     settings: Mapping[str, Any]
     parts: Mapping[str, PartState]
+    stopping: bool = False
 
     @property
     def ready(self) -> bool:
@@ -64,7 +68,7 @@ class StackState:
 
 def visible(settings: Settings) -> dict[str, Any]:
     """The settings that clients of this stack need."""
-    return {name: getattr(settings, name) for name in _SETTINGS}
+    return {name: getattr(settings, name) for name in (*_WHERE, *_HOW)}
 
 
 def write(home: Path, state: StackState) -> None:
@@ -81,7 +85,7 @@ def read(home: Path) -> StackState | None:
     try:
         found = json.loads((home / "stack.json").read_text())
         parts = {name: PartState(**{**part, "state": State(part["state"])}) for name, part in found["parts"].items()}
-        return StackState(found["pid"], found["settings"], parts)
+        return StackState(found["pid"], found["settings"], parts, found["stopping"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -93,31 +97,44 @@ def remove(home: Path) -> None:
 
 @contextmanager
 def locked(home: Path) -> Iterator[None]:
-    """Own this home. Raises AlreadyRunning when another process does; the lock ends with its process, even under kill -9."""
+    """Own this home; waits for an owner that is stopping. The lock ends with its process, even under kill -9.
+
+    Raises AlreadyRunning when another process owns the home.
+    """
     home.mkdir(parents=True, exist_ok=True)
     with (home / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunning(_where(home)) from None
+        begin = time.monotonic()
+        while not _taken(lock, fcntl.LOCK_EX):
+            found = read(home)
+            # Who only looks whether a stack runs holds the lock for a moment too.
+            patience = _STOPPING_SECONDS if found is not None and found.stopping else _LOOKING_SECONDS
+            if time.monotonic() - begin > patience:
+                raise AlreadyRunning(_where(home, found))
+            time.sleep(_POLL_SECONDS)
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
         yield
 
 
+def _taken(lock: TextIO, kind: int) -> bool:
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def owner(home: Path) -> int | None:
     """The process id of the launcher that owns this home now; None when no stack runs."""
     try:
         with (home / "lock").open("r+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                text = lock.read()
-                return int(text) if text.isdigit() else 0
+            if _taken(lock, fcntl.LOCK_SH):
+                return None
+            text = lock.read()
+            return int(text) if text.isdigit() else 0
     except FileNotFoundError:
-        pass
-    return None
+        return None
 
 
 def await_free(home: Path, seconds: float) -> bool:
@@ -130,9 +147,9 @@ def await_free(home: Path, seconds: float) -> bool:
     return True
 
 
-def _where(home: Path) -> str:
-    state = read(home)
-    if state is None:
-        return f"a stack is being started in {home} by another process (pid {owner(home)}): wait for it, or end it with `millrace down`"
-    gateway = f" at {state.url}" if "gateway" in state.parts else ""
-    return f"a stack runs in {home} already{gateway} (pid {state.pid}): use it, or end it with `millrace down`"
+def _where(home: Path, found: StackState | None) -> str:
+    if found is None:
+        return f"another process (pid {owner(home)}) is starting a stack in {home}: wait for it, or `millrace down` ends it"
+    gateway = f" at {found.url}" if "gateway" in found.parts else ""
+    doing = "is still stopping" if found.stopping else "runs already"
+    return f"a stack {doing} in {home}{gateway} (pid {found.pid}); `millrace status` shows it, `millrace down` ends it"

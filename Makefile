@@ -1,0 +1,52 @@
+# One command each. `make run` and `make test` prepare everything they need.
+
+PYTHON := .venv/bin/python
+MILLRACE_HOME ?= .millrace
+export MILLRACE_HOME
+
+.DEFAULT_GOAL := help
+.PHONY: help run test sync lint format types imports schemas bench clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:[^#]*## /: /' | awk -F': ' '{printf "%-10s %s\n", $$1, $$2}'
+
+run: sync ## start the whole system, send a photo through face-blur, serve until Ctrl-C
+	@exec $(PYTHON) -m infra.local up --demo --with-parent
+
+test: sync ## every check and test, with the real parts
+	@status=0; \
+	$(MAKE) --no-print-directory lint || status=1; \
+	$(MAKE) --no-print-directory types || status=1; \
+	$(MAKE) --no-print-directory imports || status=1; \
+	$(PYTHON) -m pytest || status=1; \
+	exit $$status
+
+sync: .venv/synced ## the virtual environment, from the lock file
+
+.venv/synced: pyproject.toml uv.lock
+	@infra/local/bootstrap
+	@touch $@
+
+lint: sync ## style
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+format: sync ## put the style right
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+types: sync ## types, strictly
+	@.venv/bin/mypy
+
+imports: sync ## who may import whom
+	@.venv/bin/lint-imports --no-cache
+
+schemas: sync ## write the Avro contracts of the services from their agents
+	@$(PYTHON) -m streams.cli schemas
+
+bench: sync ## the benchmarks, against bare loops in the same run
+	@$(PYTHON) -m streams.cli bench
+
+clean: ## stop the local stack and remove its state, and what tools left
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m infra.local down 2>/dev/null || true; fi
+	@rm -rf .millrace .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist

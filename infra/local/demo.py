@@ -1,0 +1,83 @@
+"""The demonstration of `make run`: a real photo through `face-blur`, told as it goes."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from infra.local.progress import say
+from streams.settings import Settings
+
+PIPELINE = "face-blur"
+
+
+def photo() -> Path | None:
+    """NASA's portrait of an astronaut, in the public domain, as scikit-image's wheel brings it; None without it."""
+    spec = find_spec("skimage")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    found = Path(spec.submodule_search_locations[0]) / "data" / "astronaut.png"
+    return found if found.exists() else None
+
+
+def run(settings: Settings, key: str) -> None:
+    """Send the photo, print each event as it comes, then the link to the result. A failure is told, never raised."""
+    picture = photo()
+    if picture is None:
+        say("no demonstration: scikit-image, which brings its photo, is not installed (`uv sync` installs it)")
+        return
+    command = [
+        sys.executable,
+        "-m",
+        "streams.cli",
+        "run",
+        PIPELINE,
+        "-i",
+        f"photo=@{picture}",
+        "--follow",
+        "--output",
+        "json",
+    ]
+    say(f"millrace run {PIPELINE} -i photo=@{picture} --follow")
+    begin = time.monotonic()
+    with subprocess.Popen(
+        command, env={**os.environ, **settings.environ()}, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        links = [link for line in child.stdout for link in _tell(line, begin)]
+    if child.returncode or not links:
+        say(
+            f"the demonstration failed (status {child.returncode}); everything still serves, see the logs in {settings.home / 'logs'}"
+        )
+        return
+    for link in dict.fromkeys(links):
+        say(f"result: http://{settings.http_host}:{settings.http_port}{link}?key={key}")
+
+
+def _tell(line: str, begin: float) -> list[str]:
+    """Print one event; the links of the run's output when it was the last one."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        say(line.rstrip())
+        return []
+    name = event.get("event") or event.get("type") or "event"
+    where = " ".join(str(event[field]) for field in ("node", "path") if event.get(field))
+    say(f"{time.monotonic() - begin:6.2f} s  {name} {where}".rstrip())
+    return list(_links(event.get("output"))) if name == "run.finished" else []
+
+
+def _links(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("href"), str):
+            yield value["href"]
+        for inner in value.values():
+            yield from _links(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _links(inner)

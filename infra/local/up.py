@@ -1,0 +1,62 @@
+"""`up`: a stack in the foreground, from its start to Ctrl-C."""
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from infra.local import classes, demo, parts
+from infra.local.install import install
+from infra.local.progress import say
+from infra.local.secrets import api_key
+from infra.local.stack import Stack
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def up(home: Path, names: Sequence[str] | None, *, workers: int, demonstrate: bool) -> int:
+    """Start the parts, serve until asked to stop, stop them; the exit status.
+
+    Raises LocalError when they cannot be started, KeyboardInterrupt when stopped before they were up.
+    """
+    stack = Stack(home, names, table=parts.table(workers))
+    with _interruptible():
+        stack.start()
+        try:
+            _serve(stack, demonstrate=demonstrate)
+        except KeyboardInterrupt:
+            say("stopping")
+        finally:
+            stack.stop()
+    say("stopped")
+    return 0
+
+
+def _serve(stack: Stack, *, demonstrate: bool) -> None:
+    running = stack.state
+    if "gateway" in running.parts:
+        if demonstrate:
+            demo.run(stack.settings, api_key(stack.home))
+        say(f"serving at {running.url}; in a browser: {running.url}/?key={api_key(stack.home)}")
+        say(f"the API key is in {stack.home / 'api-key'}, logs are in {stack.home / 'logs'}; Ctrl-C stops everything")
+    else:
+        say("all parts are up; Ctrl-C stops them")
+    if classes.wanted(install()):
+        stack.add(classes.TRAINING)
+    threading.Event().wait()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Turns the first request to stop into a KeyboardInterrupt, and lets no second one disturb the stopping."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for each in _STOPPING:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for each in _STOPPING:
+        signal.signal(each, interrupt)
+    yield
