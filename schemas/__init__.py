@@ -7,7 +7,7 @@
 | contracts | contracts of services |
 | refs | references to objects, and finding them inside records |
 | conform | a JSON-like value checked against a schema, with every problem |
-| text, render, json_schema | values from forms, values and schemas for clients |
+| render, json_schema | values and schemas as clients see them |
 | binary, codec | Avro's bytes, and records as they cross Kafka |
 | results | the record of a pipeline's results |
 | registry, memory | the schema registry over HTTP, and one inside the process |

@@ -40,11 +40,14 @@ def read(data: bytes, writer: Any, reader: Any | None = None, *, tagged: bool = 
     exactly one record, or that the reader's schema cannot take.
     """
     source = BytesIO(data)
+    if reader is None or reader is writer or _layout(reader) == _layout(writer):
+        # Resolving a schema against its equal costs as much again as reading.
+        writer, reader = writer if reader is None else reader, None
     try:
         value = fastavro.schemaless_reader(
             source,
             _parsed(writer),
-            None if reader is None or reader is writer else _parsed(reader),
+            None if reader is None else _parsed(reader),
             return_record_name=tagged,
             return_record_name_override=tagged,
         )
@@ -145,7 +148,14 @@ def _plain_defaults(parsed: Any) -> None:
             _plain_defaults(field["type"])
 
 
+def _canonical(schema: Any) -> str:
+    _parsed(schema)  # what cannot be used is refused here, with its reason
+    return str(fastavro.schema.to_parsing_canonical_form(inline(schema)))
+
+
 _parsed: Memo[Schema] = Memo(_parse)
+_layout: Memo[str] = Memo(_canonical)
+"""Schemas of equal layout read each other's bytes alike."""
 
 
 @cache

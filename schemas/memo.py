@@ -14,7 +14,7 @@ class Memo(Generic[T]):
     The object is kept alive beside its result, so that an identity is never reused while it is known.
     """
 
-    def __init__(self, make: Callable[[Any], T], size: int = 1024) -> None:
+    def __init__(self, make: Callable[[Any], T], size: int = 4096) -> None:
         self._make = make
         self._size = size
         self._known: OrderedDict[int, tuple[Any, T]] = OrderedDict()

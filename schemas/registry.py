@@ -18,6 +18,7 @@ _MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 _UNKNOWN_FOR = 10.0
 """Seconds for which an id that the registry does not have is not asked for again: garbage may come in floods."""
 _MAX_UNKNOWN = 10_000
+_MAX_KNOWN = 10_000
 _ABSENT = (40401, 40402, 40403)
 """Error codes for a subject, a version, a schema that is not there. A 404 without one is no answer of a registry."""
 
@@ -59,6 +60,8 @@ class SchemaRegistry:
         if (subject, text) not in self._ids:
             self._ids[subject, text] = await self._once((subject, text), lambda: self._register(subject, text))
         found = self._ids[subject, text]
+        if len(self._known_ids) >= _MAX_KNOWN:
+            self._known_ids.clear()  # schemas that were read from somewhere are new objects each time
         self._known_ids[subject, id(schema)] = (schema, found)
         return found
 

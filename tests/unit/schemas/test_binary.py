@@ -134,6 +134,19 @@ def test_resolution() -> None:
     assert binary.read(binary.write(new, {"a": 1.5}), new) == {"a": 1.5, "v": {"x": 1}, "w": "text", "list": []}
 
 
+def test_equal_schemas_read_alike() -> None:
+    """Schemas that differ only in what no byte shows (docs, bounds, how a name is written) read each other's records."""
+    old = {"type": "record", "name": "n.R", "fields": [{"name": "v", "type": "millrace.Value"}]}
+    new = {
+        "type": "record",
+        "name": "R",
+        "namespace": "n",
+        "doc": "x",
+        "fields": [{"name": "v", "type": "millrace.Value", "doc": "y"}],
+    }
+    assert binary.read(binary.write(old, {"v": [1]}), old, new) == {"v": [1]}
+
+
 def test_resolution_impossible() -> None:
     """A reader whose schema cannot take the writer's is told so as the bytes' fault."""
     old = {"type": "record", "name": "n.R", "fields": [{"name": "a", "type": "string"}]}

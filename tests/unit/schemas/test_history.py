@@ -20,7 +20,10 @@ def test_the_current_contracts_read_the_last_release() -> None:
     """No checked-in schema may break what the last release wrote; a service that must breaks with a new major version."""
     kept = history.releases()
     assert kept, "no release is kept under schemas/avro/released"
-    assert history.broken(history.current(), history.released(kept[-1])) == []
+    reasons = history.broken(history.current(), history.released(kept[-1]))
+    assert reasons == [], (
+        f"release {kept[-1]} is broken; if it is not out yet: python -m schemas.history --freeze {kept[-1]}"
+    )
 
 
 def test_each_release_reads_the_one_before() -> None:
