@@ -1,5 +1,6 @@
 """Avro's binary form: one record to bytes and back, with fastavro."""
 
+import json
 from functools import cache
 from io import BytesIO
 from typing import Any
@@ -150,7 +151,11 @@ def _plain_defaults(parsed: Any) -> None:
 
 def _canonical(schema: Any) -> str:
     _parsed(schema)  # what cannot be used is refused here, with its reason
-    return str(fastavro.schema.to_parsing_canonical_form(inline(schema)))
+    whole = inline(schema)
+    try:
+        return str(fastavro.schema.to_parsing_canonical_form(whole))
+    except (ValueError, KeyError, TypeError, AttributeError):  # it knows fewer ways to write a schema than the reader
+        return json.dumps(whole)
 
 
 _parsed: Memo[Schema] = Memo(_parse)

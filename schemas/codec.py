@@ -20,7 +20,7 @@ class Registry(Protocol):
         """The schema's id, registered under the subject if need be. Raises RegistryAway, Incompatible, BadSchema."""
 
     async def schema_of(self, schema_id: int) -> Any:
-        """The schema of an id, always the same object. Raises RegistryAway, UnknownSchema, BadSchema."""
+        """The schema of an id, always the same object. Raises RegistryAway, UnknownSchema."""
 
 
 def value_subject(topic: str) -> str:

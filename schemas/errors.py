@@ -6,7 +6,7 @@ SchemasError
 ├── BadContract          a service's: its contract contradicts itself
 ├── Nonconforming        the caller's: a record has problems, each with place and hint
 ├── Undecodable          the sender's: bytes that are no record of the schema they name
-│   └── UnknownSchema    … they name a schema id that the registry does not have
+│   └── UnknownSchema    … they name a schema that the registry does not have, or that may not be read with
 ├── Unwritable           ours or a service's: a value cannot be written with its schema
 ├── Incompatible         ours or a service's: a new schema cannot read what the old one wrote
 └── RegistryAway         nobody's: the registry does not answer; try again later, it costs no attempt
@@ -61,7 +61,7 @@ class Undecodable(SchemasError, ValueError):
 
 
 class UnknownSchema(Undecodable):
-    """Bytes name a schema id that the registry does not have."""
+    """Bytes name a schema that the registry does not have, or that may not be read with (see `schemas.dangers`)."""
 
 
 class Unwritable(SchemasError, ValueError):

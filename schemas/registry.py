@@ -17,7 +17,6 @@ from schemas.memo import Memo
 _MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 _UNKNOWN_FOR = 10.0
 """Seconds for which an id that the registry does not have is not asked for again: garbage may come in floods."""
-_MAX_UNKNOWN = 10_000
 _MAX_KNOWN = 10_000
 _ABSENT = (40401, 40402, 40403)
 """Error codes for a subject, a version, a schema that is not there. A 404 without one is no answer of a registry."""
@@ -33,7 +32,7 @@ class SchemaRegistry:
         self._ids: dict[tuple[str, str], int] = {}
         self._known_ids: dict[tuple[str, int], tuple[Any, int]] = {}
         self._schemas: dict[int, Any] = {}
-        self._unknown: dict[int, float] = {}
+        self._unknown: dict[int, tuple[float, str]] = {}
         self._flights: dict[Any, asyncio.Future[Any]] = {}
 
     async def __aenter__(self) -> Self:
@@ -66,11 +65,15 @@ class SchemaRegistry:
         return found
 
     async def schema_of(self, schema_id: int) -> Any:
-        """The schema of an id, always the same object. Raises UnknownSchema, BadSchema (not one we read with), RegistryAway."""
+        """The schema of an id, always the same object.
+
+        Raises UnknownSchema (the registry has none, or none that may be read with) and RegistryAway.
+        """
         if schema_id in self._schemas:
             return self._schemas[schema_id]
-        if self._unknown.get(schema_id, 0.0) > time.monotonic():
-            raise UnknownSchema(f"the registry has no schema with the id {schema_id}")
+        until, reason = self._unknown.get(schema_id, (0.0, ""))
+        if until > time.monotonic():
+            raise UnknownSchema(reason)
         return await self._once(schema_id, lambda: self._fetch(schema_id))
 
     async def set_compatibility(self, subject: str, level: str = "BACKWARD") -> None:
@@ -113,15 +116,16 @@ class SchemaRegistry:
     async def _fetch(self, schema_id: int) -> Any:
         try:
             answer = await self._call("GET", f"/schemas/ids/{schema_id}")
-        except UnknownSchema:
-            if len(self._unknown) >= _MAX_UNKNOWN:
+            if answer.get("schemaType", "AVRO") != "AVRO":
+                raise BadSchema(f"it is {answer['schemaType']}, not Avro")
+            schema = json.loads(answer["schema"])
+            binary.check(schema)
+        except (UnknownSchema, BadSchema) as error:
+            reason = f"the schema {schema_id} cannot be used: {error}"
+            if len(self._unknown) >= _MAX_KNOWN:
                 self._unknown.clear()
-            self._unknown[schema_id] = time.monotonic() + _UNKNOWN_FOR
-            raise
-        if answer.get("schemaType", "AVRO") != "AVRO":
-            raise UnknownSchema(f"the schema {schema_id} is {answer['schemaType']}, not Avro")
-        schema = json.loads(answer["schema"])
-        binary.check(schema)
+            self._unknown[schema_id] = time.monotonic() + _UNKNOWN_FOR, reason
+            raise UnknownSchema(reason) from error
         return self._schemas.setdefault(schema_id, schema)
 
     async def _once(self, key: Any, fetch: Callable[[], Coroutine[Any, Any, Any]]) -> Any:

@@ -12,11 +12,10 @@ import httpx
 import pytest
 from fastavro.schema import to_parsing_canonical_form
 
-from infra.local.stack import RunningStack
 from schemas import library
 from schemas.codec import Codec, frame, value_subject
 from schemas.contracts import load_contracts
-from schemas.errors import BadSchema, Incompatible, RegistryAway, UnknownSchema
+from schemas.errors import Incompatible, RegistryAway, Undecodable, UnknownSchema
 from schemas.registry import SchemaRegistry
 from streams.settings import Settings
 
@@ -157,8 +156,12 @@ def test_dangerous_schemas_of_strangers_are_refused(settings: Settings) -> None:
     number = register(settings, subject(), node)
 
     async def scenario(registry: SchemaRegistry) -> None:
-        with pytest.raises(BadSchema, match="holds itself"):
-            await Codec(registry).decode(frame(number, b"\x02" * 100_000))
+        codec = Codec(registry)
+        with pytest.raises(Undecodable, match="holds itself"):
+            await codec.decode(frame(number, b"\x02" * 100_000))
+        await registry.close()
+        with pytest.raises(Undecodable, match="holds itself"):
+            await codec.decode(frame(number, b"\x02" * 100_000))
 
     run(settings, scenario)
 
@@ -190,7 +193,7 @@ def test_no_registry_is_no_fault_of_the_record(unused_port: int) -> None:
     run(Settings(registry=f"http://127.0.0.1:{unused_port}"), scenario)
 
 
-def test_something_else_in_its_place(stack: RunningStack, settings: Settings) -> None:
+def test_something_else_in_its_place(settings: Settings) -> None:
     """A server that is no registry is no registry: its 404 does not make a record's schema unknown for good."""
     assert httpx.get(settings.s3).status_code >= 400
 

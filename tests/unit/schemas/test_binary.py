@@ -147,6 +147,14 @@ def test_equal_schemas_read_alike() -> None:
     assert binary.read(binary.write(old, {"v": [1]}), old, new) == {"v": [1]}
 
 
+def test_layouts_of_unusual_schemas() -> None:
+    """A schema that is written in an unusual way is read with all the same."""
+    for kind in ({"type": {"type": "string"}}, {"type": ["null", "string"]}, ["null", {"type": "string", "x": [1]}]):
+        old = {"type": "record", "name": "n.R", "fields": [{"name": "a", "type": kind}]}
+        new = {"type": "record", "name": "n.R", "fields": [{"name": "a", "type": ["null", "string"]}]}
+        assert binary.read(binary.write(old, {"a": "x"}), old, new) == {"a": "x"}
+
+
 def test_resolution_impossible() -> None:
     """A reader whose schema cannot take the writer's is told so as the bytes' fault."""
     old = {"type": "record", "name": "n.R", "fields": [{"name": "a", "type": "string"}]}
