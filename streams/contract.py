@@ -1,5 +1,6 @@
 """Contracts as Python classes: a record is a class, a field is an annotation, and the rest is derived from them."""
 
+import dataclasses
 import types
 import typing
 from abc import ABC, abstractmethod
@@ -57,7 +58,8 @@ class Record:
     """The base of every record of a contract; a subclass is a frozen dataclass with keyword-only fields.
 
     Allowed annotations: bool, int, float, str, bytes, StrEnum, Media, Record, `tuple[T, ...]`, `Mapping[str, T]`,
-    `T | None` and Any, each perhaps inside `Annotated[T, Doc(…)]`.
+    `T | None` and Any, each perhaps inside `Annotated[T, Doc(…)]`. A mapping's default is a
+    `dataclasses.field(default_factory=…)`.
     """
 
     __shared__: ClassVar[bool] = False
@@ -150,7 +152,11 @@ def fields_of(record: type[Record]) -> tuple[Field, ...]:
 @cache
 def _fields(record: type[Any]) -> tuple[Field, ...]:
     hints = typing.get_type_hints(record, include_extras=True)
-    return tuple(_field(record, one.name, hints[one.name], one.default) for one in fields(record))
+    return tuple(_field(record, one.name, hints[one.name], _default(one)) for one in fields(record))
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 def _field(record: type[Record], name: str, hint: Any, default: Any) -> Field:

@@ -50,7 +50,7 @@ def is_srgb(profile: bytes) -> bool:
     """Whether an ICC profile says that it is plain sRGB, so that nothing needs converting."""
     try:
         name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(profile)))
-    except ImageCms.PyCMSError:
+    except (ImageCms.PyCMSError, OSError):
         return False
     return ("srgb" in name.lower() and "scrgb" not in name.lower()) or name.strip() == "c2"
 
