@@ -31,7 +31,7 @@ from streams.messages import (
 )
 from streams.nodes.each import enter_item
 from streams.rows import DONE as DONE_ROW
-from streams.rows import Row, item_row, join_row, loop_row, open_row, token_row
+from streams.rows import Row, closed_row, ended_row, item_row, loop_row, open_row, token_row
 from streams.topology import EachWork, Topology, Vertex, Wait
 from streams.walk import Visit, Walk, first_failure
 
@@ -45,7 +45,14 @@ class Loop:
 
     opened: Opened | None = None
     items: dict[int, Item] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
     dispatched: int = 0
+
+    def take(self, item: Item) -> None:
+        """An item has ended."""
+        self.items[item.index] = item
+        if item.failure:
+            self.failures.append(item.failure)
 
 
 @dataclass
@@ -57,6 +64,9 @@ class RunState:
     since: dict[Place, float] = field(default_factory=dict)
     loops: dict[Place, Loop] = field(default_factory=dict)
     closed: set[Place] = field(default_factory=set)
+    """Joins that have closed, for late tokens."""
+    ended: set[Place] = field(default_factory=set)
+    """Loops that have ended, for late items: a loop that waits for several nodes is a join of its own before it opens."""
     rows: set[str] = field(default_factory=set)
     """Rows of this run that stand in the log."""
     opened: bool = False
@@ -105,9 +115,7 @@ def timers(topology: Topology, state: RunState) -> list[Timer]:
     """The timers of a run whose state was rebuilt."""
     if state.done or not state.opened:
         return []
-    waiting = [
-        _join_timer(topology.vertices[place[0]], state, place) for place in state.joins if place not in state.closed
-    ]
+    waiting = [_join_timer(topology.vertices[place[0]], state, place) for place in state.joins]
     return [_deadline(state.run), *(timer for timer in waiting if timer)]
 
 
@@ -181,8 +189,10 @@ class _Taken:
 
     def _token(self, token: Token) -> None:
         place = (token.join, token.at)
+        if place in self.state.closed:
+            return
         tokens = self.state.joins.setdefault(place, {})
-        if place in self.state.closed or token.edge in tokens:
+        if token.edge in tokens:
             return
         vertex = self.topology.vertices[token.join]
         tokens[token.edge] = token
@@ -205,10 +215,10 @@ class _Taken:
         if vertex.wait is Wait.ANY and delivered:
             walk.arrive(vertex.id, place[1], self._union(vertex, {delivered[0].edge: delivered[0]}))
         elif failures:
-            walk.arrive(vertex.id, place[1], Context(), first_failure(failures))
+            walk.arrive(vertex.id, place[1], self._union(vertex, tokens), first_failure(failures))
         else:
             walk.arrive(vertex.id, place[1], self._union(vertex, tokens))
-        self._close(place, [token_row(one, 0.0).row for one in tokens.values()])
+        self._close(place, tokens)
         self.send(walk)
 
     def _union(self, vertex: Vertex, tokens: Mapping[str, Token]) -> Context:
@@ -233,7 +243,7 @@ class _Taken:
 
     def _opened(self, opened: Opened) -> None:
         place = (opened.loop, opened.at)
-        if place in self.state.closed:
+        if place in self.state.ended:
             return
         loop = self._loop(place)
         if loop.opened is None:
@@ -244,16 +254,18 @@ class _Taken:
 
     def _item(self, item: Item) -> None:
         place = (item.loop, item.at)
-        loop = self._loop(place)
-        if place in self.state.closed or item.index in loop.items:
+        if place in self.state.ended:
             return
-        loop.items[item.index] = item
+        loop = self._loop(place)
+        if item.index in loop.items:
+            return
+        loop.take(item)
         if loop.opened is None:
             return  # its `opened` is on the way again: only a repeated delivery can bring this about
         vertex = self.topology.vertices[item.loop]
         if item.failure and vertex.fatal and vertex.on_error.action == "fail":
             self._abort()
-        if any(one.failure for one in loop.items.values()):
+        if loop.failures:
             window = loop.dispatched  # what has not begun is not begun any more
         else:
             window = len(loop.items) + self._work(item.loop).concurrency
@@ -275,14 +287,16 @@ class _Taken:
         self.send(walk)
 
     def _close_loop(self, place: Place, loop: Loop, opened: Opened) -> None:
-        failures = [one.failure for one in loop.items.values() if one.failure]
-        if failures:
-            outcome = Outcome(Status.FAILED, failure=first_failure(failures))
+        if loop.failures:
+            outcome = Outcome(Status.FAILED, failure=first_failure(loop.failures))
         else:
             outcome = Outcome(Status.VALUE, [loop.items[index].value for index in range(len(opened.items))])
         walk = self.walk()
         walk.finish(Visit(self.topology.vertices[opened.loop], opened.at, opened.after), outcome)
-        self._close(place, [loop_row(opened).row, *(item_row(one, 0).row for one in loop.items.values())])
+        self.state.ended.add(place)
+        del self.state.loops[place]
+        gone = [loop_row(opened).row, *(item_row(one, 0).row for one in loop.items.values())]
+        self._replace(gone, ended_row(self.state.run.id, *place))
         self.send(walk)
 
     def _work(self, loop: str) -> EachWork:
@@ -310,11 +324,15 @@ class _Taken:
         if place in self.state.closed or not tokens:
             return
         vertex = self.topology.vertices[join]
+        failures = [one.failure for one in tokens.values() if one.failure]
         missing = ", ".join(source for source in vertex.sources if source not in tokens)
         walk = self.walk()
-        visit = Visit(vertex, at, self._union(vertex, {edge: one for edge, one in tokens.items() if not one.failure}))
-        walk.fail(visit, f"waited {vertex.deadline:g} s in vain for {missing}", Fault.SERVICE)
-        self._close(place, [token_row(one, 0.0).row for one in tokens.values()])
+        if failures:  # what it waited for can only have failed the same way: this is no failure of its own
+            walk.arrive(vertex.id, at, self._union(vertex, tokens), first_failure(failures))
+        else:
+            reason = f"waited {vertex.deadline:g} s in vain for {missing}"
+            walk.fail(Visit(vertex, at, self._union(vertex, tokens)), reason, Fault.SERVICE)
+        self._close(place, tokens)
         self.send(walk)
 
     def _abort(self) -> None:
@@ -337,7 +355,7 @@ class _Taken:
         # The marker first: a crash between two rows must not make the run one that nobody knows.
         self.step.after = [done, *(Row(state.run.id, row, None) for row in sorted(state.rows - {DONE_ROW}))]
         state.done, state.rows = kind, {DONE_ROW}
-        state.joins, state.loops, state.since, state.closed = {}, {}, {}, set()
+        state.joins, state.loops, state.since, state.closed, state.ended = {}, {}, {}, set(), set()
 
     # Effects ---------------------------------------------------------------------------------------------------
 
@@ -352,14 +370,17 @@ class _Taken:
         self.state.rows.add(row.row)
         self.step.after.append(row)
 
-    def _close(self, place: Place, rows: list[str]) -> None:
-        """Forget what a join or loop held; a marker stays for late tokens."""
-        state = self.state
-        state.closed.add(place)
-        state.joins.pop(place, None)
-        state.loops.pop(place, None)
-        state.since.pop(place, None)
-        gone = [row for row in rows if row in state.rows]
-        state.rows.difference_update(gone)
-        self._keep(join_row(state.run.id, *place))
-        self.step.after.extend(Row(state.run.id, row, None) for row in gone)
+    def _close(self, place: Place, tokens: Mapping[str, Token]) -> None:
+        """Forget what a join held; a marker stays for late tokens."""
+        self.state.closed.add(place)
+        self.state.joins.pop(place, None)
+        self.state.since.pop(place, None)
+        gone = [token_row(one, 0.0).row for one in tokens.values()]
+        self._replace(gone, closed_row(self.state.run.id, *place))
+
+    def _replace(self, gone: list[str], marker: Row) -> None:
+        """Write a marker, then remove the rows that it stands for."""
+        present = [row for row in gone if row in self.state.rows]
+        self.state.rows.difference_update(present)
+        self._keep(marker)
+        self.step.after.extend(Row(self.state.run.id, row, None) for row in present)

@@ -54,9 +54,14 @@ def item_row(item: Item, dispatched: int) -> Row:
     return Row(item.run.id, _name("item", item.loop, item.at, str(item.index)), value)
 
 
-def join_row(run: str, vertex: str, at: At) -> Row:
-    """A closed join or loop."""
+def closed_row(run: str, vertex: str, at: At) -> Row:
+    """A closed join."""
     return Row(run, _name("closed", vertex, at), {})
+
+
+def ended_row(run: str, vertex: str, at: At) -> Row:
+    """An ended loop."""
+    return Row(run, _name("ended", vertex, at), {})
 
 
 def rebuild(run_id: str, rows: Mapping[str, Mapping[str, Any]], default_window: Mapping[str, int]) -> "RunState":
@@ -77,6 +82,8 @@ def rebuild(run_id: str, rows: Mapping[str, Mapping[str, Any]], default_window: 
         place = (vertex, _at(at_text))
         if kind == "closed":
             state.closed.add(place)
+        elif kind == "ended":
+            state.ended.add(place)
         elif kind == "token":
             failure = _failure(value["failure"])
             token = Token(run, *place, more[0], Status(value["status"]), _read(value["context"]), failure)
@@ -89,10 +96,12 @@ def rebuild(run_id: str, rows: Mapping[str, Mapping[str, Any]], default_window: 
         elif kind == "item":
             loop = state.loops.setdefault(place, Loop())
             index, status = int(more[0]), Status(value["status"])
-            loop.items[index] = Item(run, *place, index, status, value["value"], _failure(value["failure"]))
+            loop.take(Item(run, *place, index, status, value["value"], _failure(value["failure"])))
             loop.dispatched = max(loop.dispatched, value["dispatched"])
     for place in state.closed:
         state.joins.pop(place, None)
+        state.since.pop(place, None)
+    for place in state.ended:
         state.loops.pop(place, None)
     return state
 

@@ -171,11 +171,10 @@ class Walk:
         vertex, context = visit.vertex, visit.context
         if status is Status.VALUE:
             context = Context({**context.values, vertex.id: value}, context.skipped)
-        elif status is Status.SKIPPED:
+        else:  # a failure carries its context too: an `on_error` further out may turn it into something that goes on
             context = Context(context.values, context.skipped | {vertex.id})
         for edge in vertex.targets:
-            carried = Context() if failure else self.restrict(context, edge.carry)
-            self._hand(edge.target, visit.at, vertex.id, carried, failure, status)
+            self._hand(edge.target, visit.at, vertex.id, self.restrict(context, edge.carry), failure, status)
 
     def _hand(self, target: str, at: At, edge: str, context: Context, failure: Failure | None, status: Status) -> None:
         if self.topology.vertices[target].joins:
