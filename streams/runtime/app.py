@@ -7,7 +7,7 @@ acknowledgement logic are not. What each setting is for stands beside it.
 import asyncio
 import logging
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -97,7 +97,8 @@ class _App(faust.App):
 class Member:
     """One member of one consumer group: records of `topics` go to `handle`, and are acknowledged in order after it.
 
-    `on_assigned` is awaited before the first record of a partition in each generation.
+    `on_generation` is called when the partitions of a new generation are known, before the first of its records.
+    `patience`: seconds that a membership change waits for work under way.
     """
 
     def __init__(
@@ -109,19 +110,22 @@ class Member:
         bootstrap: str,
         probe: Probe,
         room: int = 64,
-        on_assigned: Any = None,
+        patience: float = REBALANCE_PATIENCE,
+        on_generation: Callable[[], None] | None = None,
     ) -> None:
         self.group = group
         self.failure: str | None = None
         """Why this member cannot go on; the worker starts again then."""
         self.failed = asyncio.Event()
         self._probe = probe
+        self._patience = patience
+        self._on_generation = on_generation
         self._epoch = 0
         self._opened = -1
         self._assigned: frozenset[Place] = frozenset()
         self._revoked = True
         self._stopping = False
-        self.lanes = Lanes(handle, starts=self._starts, present=probe.present, room=room, on_assigned=on_assigned)
+        self.lanes = Lanes(handle, starts=self._starts, present=probe.present, room=room)
         self._app = _faust_app(group, bootstrap)
         self._app.member = self
         self._channel = self._app.topic(
@@ -138,6 +142,11 @@ class Member:
     def assigned(self) -> frozenset[Place]:
         """The partitions that it has now; empty while membership changes."""
         return frozenset() if self._revoked else self._assigned
+
+    @property
+    def generation(self) -> int:
+        """Counts the times that partitions were given to this member."""
+        return self._epoch
 
     async def start(self) -> None:
         """Joins the group. Raises when no broker answers: the worker is started again then."""
@@ -173,13 +182,15 @@ class Member:
         self._epoch += 1
         self._revoked = False
         log.info("%s has %d partitions", self.group, len(self._assigned))
+        if self._on_generation is not None:
+            self._on_generation()
 
     async def release(self) -> None:
         """Lets the partitions go: waits a little for work under way and commits what is done."""
         if self._revoked and not self._stopping:
             return
         self._revoked = True
-        await self.lanes.drain(0 if self._stopping else REBALANCE_PATIENCE)
+        await self.lanes.drain(0 if self._stopping else self._patience)
         if self._app.consumer is not None:
             await self._app.consumer.commit()
         self.lanes.close()

@@ -3,6 +3,7 @@
 RuntimeFault
 ├── Undeliverable     ours: Kafka will never take this record (too large, a bad topic name)
 ├── ProducerStopped   nobody's: the worker is stopping; the record was not sent
+├── Revoked           nobody's: the partition belongs to somebody else now, who gets the record again
 ├── Away              nobody's: a part does not answer; waiting costs no attempt
 │   └── StoreAway     … S3
 ├── Missing           the caller's: an object that a reference names does not exist
@@ -20,6 +21,10 @@ class Undeliverable(RuntimeFault):
 
 class ProducerStopped(RuntimeFault):
     """The producer was stopped before the record was delivered."""
+
+
+class Revoked(RuntimeFault):
+    """The partition of a record was taken away before its work was done."""
 
 
 class Away(RuntimeFault):

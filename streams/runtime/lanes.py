@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 Ack = Callable[[], object]
 Starts = Callable[[frozenset[Place]], Awaitable[Mapping[Place, int]]]
 """The offset at which each of these partitions is expected to begin in a new generation: committed, else the log's start."""
+_AGAIN = 0.5
+"""Seconds until work that was broken off is begun again."""
 Present = Callable[[Place, int, int], Awaitable[list[int]]]
 """The offsets in [start, stop) that really exist in the log."""
 
@@ -26,7 +28,7 @@ class LostRecords(RuntimeError):
 
 @dataclass(slots=True)
 class _Entry:
-    offset: int
+    record: Record
     acks: list[Ack]
     done: bool = False
 
@@ -52,12 +54,10 @@ class Lanes:
         present: Present,
         room: int = 64,
         depth: int = 2000,
-        on_assigned: Callable[[Place], Awaitable[None]] | None = None,
     ) -> None:
         self._handle = handle
         self._starts = starts
         self._present = present
-        self._on_assigned = on_assigned
         self._depth = depth
         self._room = asyncio.Semaphore(room)
         self._settled = asyncio.Event()
@@ -94,7 +94,7 @@ class Lanes:
         """
         if generation != self._generation:
             return
-        lane = await self._lane(record)
+        lane = self._lane(record)
         if record.offset < lane.expected and self._again(lane, record, ack):
             return
         if record.offset > lane.expected:
@@ -108,10 +108,10 @@ class Lanes:
             return
         self.fed += 1
         lane.expected = record.offset + 1
-        entry = _Entry(record.offset, [ack])
+        entry = _Entry(record, [ack])
         lane.queue.append(entry)
         lane.waiting[record.offset] = entry
-        self._begin_work(lane, entry, record, generation)
+        self._begin_work(lane, entry, generation)
 
     async def drain(self, patience: float) -> bool:
         """Waits at most `patience` seconds until no work is under way; whether that came."""
@@ -119,14 +119,11 @@ class Lanes:
             await asyncio.wait(list(self._working.values()), timeout=patience)
         return not self._working
 
-    async def quiet(self, topics: frozenset[str], partition: int) -> None:
-        """Waits until no work of an earlier generation on this partition of these topics is under way."""
-        while busy := [
-            t for (place, _), t in self._working.items() if place.partition == partition and place.topic in topics
-        ]:
-            await asyncio.wait(busy)
+    def working(self, partition: int) -> list[asyncio.Task[None]]:
+        """The work under way on this partition of any topic."""
+        return [task for (place, _), task in self._working.items() if place.partition == partition]
 
-    async def _lane(self, record: Record) -> _Lane:
+    def _lane(self, record: Record) -> _Lane:
         lane = self._lanes.get(record.place)
         if lane is None:
             lane = _Lane(self._begin.get(record.place, record.offset))
@@ -134,8 +131,6 @@ class Lanes:
                 log.warning("%s lies before the group's offset %s: starting there", record.where, lane.expected)
                 lane.expected = record.offset
             self._lanes[record.place] = lane
-            if self._on_assigned is not None:
-                await self._on_assigned(record.place)
         return lane
 
     @staticmethod
@@ -156,11 +151,11 @@ class Lanes:
                 f"(first {skipped[0]}): the worker must start again from the committed offset"
             )
 
-    def _begin_work(self, lane: _Lane, entry: _Entry, record: Record, generation: object) -> None:
-        place = (record.place, record.offset)
+    def _begin_work(self, lane: _Lane, entry: _Entry, generation: object) -> None:
+        place = (entry.record.place, entry.record.offset)
         task = self._working.get(place)
         if task is None:
-            task = asyncio.ensure_future(self._work(record))
+            task = asyncio.ensure_future(self._work(entry.record))
             self._working[place] = task
             task.add_done_callback(lambda _: self._working.pop(place, None))
         task.add_done_callback(lambda done: self._finish(lane, entry, generation, done))
@@ -169,20 +164,33 @@ class Lanes:
         await self._handle(record)
 
     def _finish(self, lane: _Lane, entry: _Entry, generation: object, task: asyncio.Task[None]) -> None:
-        self._room.release()
         if task.cancelled() or task.exception() is not None:
-            # Not acknowledged: this partition stands still here until the worker starts again.
-            log.error(
-                "record %s was not handled", entry.offset, exc_info=None if task.cancelled() else task.exception()
-            )
+            self._unfinished(lane, entry, generation, task)
             return
+        self._room.release()
         entry.done = True
         if generation != self._generation:
             return
         while lane.queue and lane.queue[0].done:
             settled = lane.queue.popleft()
-            del lane.waiting[settled.offset]
+            del lane.waiting[settled.record.offset]
             for ack in settled.acks:
                 ack()
             self.settled += 1
         self._settled.set()
+
+    def _unfinished(self, lane: _Lane, entry: _Entry, generation: object, task: asyncio.Task[None]) -> None:
+        """Work that ended without an end: it was of a former generation, or the worker stops, or something is broken."""
+        if generation != self._generation:
+            self._room.release()
+            return
+        if not task.cancelled():
+            log.warning("%s was not handled and is tried again: %r", entry.record.where, task.exception())
+        loop = asyncio.get_running_loop()
+        loop.call_later(_AGAIN, self._try_again, lane, entry, generation)
+
+    def _try_again(self, lane: _Lane, entry: _Entry, generation: object) -> None:
+        if generation == self._generation:
+            self._begin_work(lane, entry, generation)
+        else:
+            self._room.release()

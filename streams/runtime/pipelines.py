@@ -19,6 +19,7 @@ import msgspec
 from schemas.codec import value_subject
 from schemas.errors import RegistryAway, SchemasError
 from schemas.library import load
+from schemas.results import result_schema
 from streams import topic_specs, topics
 from streams.records import Outgoing, Record
 from streams.runtime.backoff import outlast
@@ -153,12 +154,26 @@ class Pipelines:
         await self._change(current, dataclasses.replace(current, active=False, at=time.time()), expected is None)
 
     async def make_topics(self, topologies: list[Topology]) -> None:
-        """Makes the topics of these pipelines and of the services that they use."""
+        """Makes the topics of these pipelines and of the services that they use, and registers their schemas.
+
+        Raises Incompatible when an older reader or writer could not understand the pipeline's new input or output.
+        """
         names, count = self._parts.names, self._parts.settings.partitions
         specs = [spec for one in topologies for spec in topic_specs.pipeline(names, one.name, count)]
+        for one in topologies:  # strangers find the schemas in the registry; an incompatible one is refused here
+            await self._registered(names.requests(one.name), one.input)
+            await self._registered(names.results(one.name), result_schema(one.name, one.output))
         used = {(name, use.major) for one in topologies for name, use in one.services.items()}
         specs += [topic_specs.service(names, name, major, count) for name, major in sorted(used)]
         await self._parts.admin.ensure(specs, self._parts.settings.replication)
+
+    async def _registered(self, topic: str, schema: Any) -> None:
+        await outlast(
+            self._parts.outages,
+            "registry",
+            lambda: self._parts.registry.id_of(value_subject(topic), schema),
+            RegistryAway,
+        )
 
     async def _change(self, current: Version | None, wanted: Version, again: bool) -> Version:
         number = current.number + 1 if current else 1

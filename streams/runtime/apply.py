@@ -1,0 +1,214 @@
+"""Bringing an installation in step with its pipelines: topics, schemas and the catalogue; what is in step already stays."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from aiokafka.errors import KafkaError
+from confluent_kafka import KafkaException
+
+from schemas import compat
+from schemas.codec import value_subject
+from schemas.library import load
+from schemas.results import result_schema
+from streams import topic_specs, topics
+from streams.runtime.errors import Away, RuntimeFault
+from streams.runtime.parts import Parts
+from streams.runtime.pipelines import Owner, Pipelines, Version
+from streams.settings import Settings
+from streams.topics import Topics
+from streams.topology import Topology
+
+_AT_ONCE = 8
+"""Calls to the registry under way at a time."""
+
+CORE: Mapping[str, str] = {
+    topics.EVENTS: "Event",
+    topics.TOKENS: "FlowMessage",
+    topics.STATE: "FlowRow",
+    topics.CONTROL: "Control",
+    topics.SERVICES: "Announcement",
+    topics.PIPELINES: "PipelineRecord",
+    topics.DEAD_LETTERS: "DeadLetter",
+}
+"""The record of `schemas/avro` that each shared topic carries."""
+
+
+class Breaking(RuntimeFault):
+    """A pipeline's new input or output does not fit what others already send or read; `problems` holds every reason."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class What(StrEnum):
+    """What kind of thing changes."""
+
+    TOPIC = "topic"
+    SCHEMA = "schema"
+    PIPELINE = "pipeline"
+
+
+class How(StrEnum):
+    """What happens to it."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    TAKEN = "taken over"  # it was put over HTTP, and files own it from now on
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that was not in step."""
+
+    what: What
+    name: str
+    how: How
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One pipeline as it should be: its topology, and the text that it was compiled from."""
+
+    topology: Topology
+    source: str
+
+
+@asynccontextmanager
+async def connected(settings: Settings, source: str = "millrace") -> AsyncIterator[Parts]:
+    """The parts of these settings, connected. Raises Away for a Kafka that does not answer, then or later."""
+    try:
+        async with Parts.of(settings, source) as parts:
+            yield parts
+    except (KafkaError, KafkaException) as error:
+        raise Away(f"Kafka at {settings.kafka} does not answer: {error}") from error
+
+
+async def apply(
+    parts: Parts,
+    wanted: Iterable[Wanted],
+    services: Iterable[tuple[str, int]] = (),
+    *,
+    dry: bool = False,
+    prune: bool = False,
+    breaking: bool = False,
+) -> list[Change]:
+    """Makes topics, registers schemas, publishes pipelines; what was changed, or with `dry` what would be.
+
+    `services` are (name, major) of services whose topics are needed although no pipeline may use them. `prune` removes
+    pipelines that files own and that are not wanted any more. Raises Breaking, unless `breaking`, before anything is
+    published; Conflict when somebody else publishes meanwhile; Away.
+    """
+    pipelines = {one.topology.name: one for one in wanted}
+    subjects = _subjects(parts.names, pipelines.values())
+    changes = await _topics(parts, pipelines.values(), services, dry)
+    if dry and any(one.name == parts.topic(topics.PIPELINES) for one in changes):
+        return [
+            *changes,
+            *(Change(What.SCHEMA, name, How.NEW) for name in subjects),
+            *(Change(What.PIPELINE, name, How.NEW, one.topology.digest[:12]) for name, one in pipelines.items()),
+        ]
+    catalogue = Pipelines(parts)
+    await catalogue.start()
+    try:
+        standing = catalogue.active()
+        plan = [change for one in pipelines.values() if (change := _planned(one, standing.get(one.topology.name)))]
+        if not breaking:
+            await _check(parts, [pipelines[one.name] for one in plan if one.how is not How.NEW])
+        changes += await _schemas(parts, subjects, dry)
+        if prune:
+            plan += [
+                Change(What.PIPELINE, name, How.REMOVED, version.digest[:12])
+                for name, version in standing.items()
+                if version.owner is Owner.GIT and name not in pipelines
+            ]
+        if not dry:
+            await asyncio.gather(*(_publish(catalogue, pipelines.get(one.name), one) for one in plan))
+        return changes + plan
+    finally:
+        await catalogue.stop()
+
+
+async def _topics(
+    parts: Parts, pipelines: Iterable[Wanted], services: Iterable[tuple[str, int]], dry: bool
+) -> list[Change]:
+    used = {(name, use.major) for one in pipelines for name, use in one.topology.services.items()}
+    specs = topic_specs.every(
+        parts.names,
+        parts.settings.partitions,
+        services={*used, *services},
+        pipelines=[one.topology.name for one in pipelines],
+    )
+    if dry:
+        existing = set(await parts.admin.names(parts.names.prefix))
+        return [Change(What.TOPIC, spec.name, How.NEW) for spec in specs if spec.name not in existing]
+    made, _ = await asyncio.gather(parts.admin.ensure(specs, parts.settings.replication), parts.store.ensure_bucket())
+    return [Change(What.TOPIC, name, How.NEW) for name in made]
+
+
+def _planned(wanted: Wanted, standing: Version | None) -> Change | None:
+    topology = wanted.topology
+    if standing is None:
+        return Change(What.PIPELINE, topology.name, How.NEW, topology.digest[:12])
+    if (standing.digest, standing.source, standing.owner) == (topology.digest, wanted.source, Owner.GIT):
+        return None
+    how = How.CHANGED if standing.owner is Owner.GIT else How.TAKEN
+    same = standing.digest == topology.digest
+    detail = "only its text" if same else f"{standing.digest[:12]} → {topology.digest[:12]}"
+    return Change(What.PIPELINE, topology.name, how, detail)
+
+
+async def _publish(catalogue: Pipelines, wanted: Wanted | None, change: Change) -> None:
+    if wanted is None:
+        await catalogue.remove(change.name)
+    else:
+        await catalogue.publish(wanted.topology, wanted.source, Owner.GIT)
+
+
+def _subjects(names: Topics, pipelines: Iterable[Wanted]) -> dict[str, Any]:
+    """The schema of every subject."""
+    found: dict[str, Any] = {value_subject(names.named(topic)): load(record) for topic, record in CORE.items()}
+    for one in pipelines:
+        topology = one.topology
+        found[value_subject(names.requests(topology.name))] = topology.input
+        found[value_subject(names.results(topology.name))] = result_schema(topology.name, topology.output)
+        for service, use in topology.services.items():
+            found[value_subject(names.tasks(service, use.major))] = use.input
+    return found
+
+
+async def _check(parts: Parts, pipelines: Iterable[Wanted]) -> None:
+    """Whether old requests can be read by the new pipeline, and new results by who reads the old ones. Raises Breaking."""
+    found: list[str] = []
+    for one in pipelines:
+        name = one.topology.name
+        asked = await parts.registry.latest(value_subject(parts.names.requests(name)))
+        if asked is not None:
+            reasons = compat.problems(reader=one.topology.input, writer=asked)
+            found += [f"pipeline {name}: the new input does not take what callers send now: {why}" for why in reasons]
+        answered = await parts.registry.latest(value_subject(parts.names.results(name)))
+        if answered is not None:
+            reasons = compat.problems(reader=answered, writer=result_schema(name, one.topology.output))
+            found += [f"pipeline {name}: who reads its results now cannot read the new ones: {why}" for why in reasons]
+    if found:
+        raise Breaking(found)
+
+
+async def _schemas(parts: Parts, subjects: Mapping[str, Any], dry: bool) -> list[Change]:
+    """Registers what is not registered yet."""
+    known = set(await parts.registry.subjects())
+    room = asyncio.Semaphore(_AT_ONCE)
+
+    async def register(subject: str, schema: Any) -> None:
+        async with room:
+            await parts.registry.id_of(subject, schema)
+
+    if not dry:
+        await asyncio.gather(*(register(subject, schema) for subject, schema in subjects.items()))
+    return [Change(What.SCHEMA, subject, How.NEW) for subject in subjects if subject not in known]

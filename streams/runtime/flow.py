@@ -1,0 +1,151 @@
+"""Flow on Kafka: takes what concerns runs in the order of the log, and does what the pure `streams.flow` says is to be done."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from dataclasses import dataclass
+
+from aiokafka.partitioner import murmur2
+
+from streams import topics
+from streams.flow import Step, step
+from streams.messages import Action, Ending, FlowMessage, Start, Stop
+from streams.records import Record
+from streams.runtime.app import Member
+from streams.runtime.deadletters import DeadLetters
+from streams.runtime.errors import Revoked
+from streams.runtime.parts import Parts
+from streams.runtime.pipelines import Pipelines
+from streams.runtime.publish import Publisher
+from streams.runtime.requests import Requests
+from streams.runtime.shard import Shard
+from streams.runtime.statelog import StateLog
+from streams.runtime.timers import Timers
+from streams.runtime.turns import Turns
+
+log = logging.getLogger(__name__)
+
+_PRUNE_EVERY = 30.0
+
+
+@dataclass
+class _Owned:
+    generation: int
+    shard: Shard
+
+
+class Flow:
+    """Handles the records of flow's topics; `member` is its group membership, set before the first record."""
+
+    member: Member
+
+    def __init__(self, parts: Parts, pipelines: Pipelines, publisher: Publisher, letters: DeadLetters) -> None:
+        self._parts = parts
+        self._pipelines = pipelines
+        self._publisher = publisher
+        self.requests = Requests(parts, pipelines, publisher, letters)
+        self._log = StateLog(parts)
+        self._turns = Turns()
+        self._timers = Timers(publisher.to_flow)
+        self._owned: dict[int, _Owned] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._tokens = parts.topic(topics.TOKENS)
+        self._control = parts.topic(topics.CONTROL)
+        self._count = 0
+
+    async def start(self) -> None:
+        """Begins what goes on beside the records: timers, and forgetting."""
+        self._count = await self._parts.producer.partitions(self._tokens)
+        self._tasks = [
+            asyncio.create_task(self._timers.run(), name="timers of flow"),
+            asyncio.create_task(self._prune(), name="pruning of flow"),
+        ]
+
+    async def stop(self) -> None:
+        """Ends that."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        for owned in self._owned.values():
+            owned.shard.discard()
+
+    def topics(self) -> frozenset[str]:
+        """What flow reads now: its own topics, and the requests of every pipeline there is."""
+        names = self._parts.names
+        return frozenset([self._tokens, self._control, *(names.requests(name) for name in self._pipelines.names())])
+
+    @property
+    def open_runs(self) -> int:
+        """Runs that are open here."""
+        return sum(owned.shard.open for owned in self._owned.values())
+
+    def assigned(self) -> None:
+        """A generation begins: the state of each partition is read anew, also where no record comes: timers wait in it."""
+        for owned in self._owned.values():
+            owned.shard.discard()
+        self._owned.clear()
+        for place in self.member.assigned:
+            if place.topic == self._tokens:
+                shard = Shard(place.partition, self._log, self._pipelines, self._timers, self._parts.outages)
+                shard.load(self.member.lanes.working(place.partition))
+                self._owned[place.partition] = _Owned(self.member.generation, shard)
+
+    async def handle(self, record: Record) -> None:
+        """Does the work of one record. Raises Undecodable, and ProducerStopped at the worker's end."""
+        topic = record.place.topic
+        if topic == self._tokens:
+            message = await self._publisher.patiently(lambda: self._parts.wire.read_flow(record))
+            await self._take(message, record.place.partition)
+        elif topic == self._control:
+            control = await self._publisher.patiently(lambda: self._parts.wire.read_control(record))
+            if control.action is Action.CANCEL:
+                await self._publisher.to_flow(Stop(control.run, Ending.CANCEL))
+        else:
+            start = await self.requests.start(record)
+            if start is not None:
+                await self._begin(start, record)
+
+    async def _begin(self, start: Start, record: Record) -> None:
+        """Takes a Start here when the run's partition is this record's and its state is here; else sends it there."""
+        partition = int((murmur2(start.run.id.encode()) & 0x7FFFFFFF) % self._count)
+        owned = self._owned.get(partition)
+        if partition == record.place.partition and owned and owned.generation == self.member.generation:
+            await self._take(start, partition)
+        else:
+            await self._publisher.to_flow(start)
+
+    async def _take(self, message: FlowMessage, partition: int) -> None:
+        owned = self._owned.get(partition)
+        if owned is None:
+            raise Revoked(f"partition {partition}")
+        shard = await owned.shard.ready()
+        run = message.run if isinstance(message, Stop) else message.run.id
+        async with self._turns.of(run):
+            state = await shard.state(run)
+            digest = state.run.digest if state and state.opened and not state.done else ""
+            if isinstance(message, Start) and not digest:
+                digest = message.run.digest
+            topology = await self._pipelines.wait_topology(digest) if digest else None
+            made = step(topology, state, message, time.time())
+            if made.messages:
+                assert topology is not None
+                await self._log.write(made.before, partition)
+                await self._publisher.publish(made.messages, topology)
+            await self._log.write(made.after, partition)
+            self._keep(shard, run, made)
+
+    def _keep(self, shard: Shard, run: str, made: Step) -> None:
+        shard.keep(run, made.state)
+        if made.state is not None and not made.state.done:
+            for timer in made.timers:
+                self._timers.set(run, timer.at, timer.stop)
+
+    async def _prune(self) -> None:
+        while True:
+            await asyncio.sleep(_PRUNE_EVERY)
+            for owned in list(self._owned.values()):
+                if owned.generation == self.member.generation:
+                    await owned.shard.prune()

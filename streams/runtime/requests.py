@@ -1,0 +1,113 @@
+"""Requests from strangers: a record on `pipeline.<name>.requests` becomes a Start, or an error result and a dead letter."""
+
+import time
+import uuid
+from collections.abc import Iterable
+
+from schemas.codec import JSON, value_subject
+from schemas.errors import Nonconforming, Problem, Undecodable
+from schemas.refs import walk
+from schemas.results import result_schema
+from streams.messages import NAMESPACE, Failure, Fault, Run, Start
+from streams.plain import failure as plain_failure
+from streams.records import Outgoing, Record
+from streams.runtime.deadletters import DeadLetters
+from streams.runtime.parts import Parts
+from streams.runtime.pipelines import Pipelines
+from streams.runtime.publish import Publisher
+from streams.topology import Topology
+from streams.wire import content_type, traceparent
+
+RUN = "millrace-run"
+"""The header by which a gateway says which run a request is to be; it must be the record's key too."""
+
+
+class Requests:
+    """Reads requests."""
+
+    def __init__(self, parts: Parts, pipelines: Pipelines, publisher: Publisher, letters: DeadLetters) -> None:
+        self._parts = parts
+        self._pipelines = pipelines
+        self._publisher = publisher
+        self._letters = letters
+        self._topics: dict[str, str] = {}
+
+    async def know(self, topics: Iterable[str]) -> None:
+        """Learns the ids of topics, from which the run ids of strangers derive."""
+        self._topics.update(await self._parts.admin.ids(sorted(set(topics) - self._topics.keys())))
+
+    async def start(self, record: Record) -> Start | None:
+        """The Start of a request; None for one that was refused, and answered as refused."""
+        name = self._parts.names.pipeline_of(record.place.topic)
+        run = await self._run(record)
+        version = self._pipelines.version(name)
+        if version is None:
+            await self._letters.write(record, "flow", f"pipeline {name} has been removed", run=run)
+            return None
+        topology = await self._pipelines.wait_topology(version.digest)
+        try:
+            given = await self._publisher.patiently(lambda: self._given(record, topology))
+        except Nonconforming as error:
+            await self._refuse(record, topology, run, error.problems)
+            return None
+        except Undecodable as error:
+            hint = f"send an Avro record of the topic's schema, or JSON with the header content-type: {JSON}"
+            await self._refuse(record, topology, run, [Problem("", str(error), hint)])
+            return None
+        deadline = time.time() + topology.timeout
+        return Start(Run(run, topology.name, topology.digest, deadline), given, record.where)
+
+    async def _given(self, record: Record, topology: Topology) -> dict[str, object]:
+        if record.value is None:
+            raise Undecodable("the record has no value")
+        media_type = content_type(record.headers)
+        # A shell that pipes a line of JSON into a producer sets no header; Avro never begins like JSON.
+        if not media_type and record.value.lstrip()[:1] == b"{":
+            media_type = JSON
+        given: dict[str, object] = await self._parts.codec.accept(record.value, topology.input, media_type)
+        elsewhere = [
+            Problem(path, f"objects are taken from the bucket {self._parts.store.bucket} only, not from {ref.bucket}")
+            for path, ref in walk(topology.input, given)
+            if ref.bucket != self._parts.store.bucket
+        ]
+        if elsewhere:
+            raise Nonconforming(elsewhere)
+        return given
+
+    async def _run(self, record: Record) -> str:
+        named = record.header(RUN)
+        if named is not None and named == record.key:
+            try:
+                return str(uuid.UUID(named.decode()))
+            except ValueError:
+                pass  # a stranger's header: it is ignored
+        topic = record.place.topic
+        if topic not in self._topics:
+            await self.know([topic])
+        return str(uuid.uuid5(NAMESPACE, f"{self._topics[topic]}/{record.place.partition}/{record.offset}"))
+
+    async def _refuse(self, record: Record, topology: Topology, run: str, problems: list[Problem]) -> None:
+        """A dead letter, and an error result of the same run id that the request would have had."""
+        reason = "the request is no record of the pipeline's input: " + "; ".join(map(str, problems))
+        await self._letters.write(record, "flow", reason, run=run)
+        topic = self._parts.names.results(topology.name)
+        answer = {
+            "run": run,
+            "pipeline": topology.name,
+            "digest": topology.digest,
+            "status": "failed",
+            "output": None,
+            "failure": plain_failure(Failure(reason, Fault.CALLER)),
+            "problems": [problem.to_json() for problem in problems],
+        }
+        schema = result_schema(topology.name, topology.output)
+        value = await self._publisher.patiently(lambda: self._parts.codec.encode(value_subject(topic), schema, answer))
+        headers = (
+            ("ce_specversion", b"1.0"),
+            ("ce_id", run.encode()),
+            ("ce_type", b"run.failed"),
+            ("ce_source", b"flow"),
+            ("content-type", b"application/avro"),
+            ("traceparent", traceparent(run, run).encode()),
+        )
+        await self._parts.producer.send(Outgoing(topic, run.encode(), value, headers))

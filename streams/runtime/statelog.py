@@ -1,0 +1,85 @@
+"""`flow.state`: the rows of open runs, one partition read whole when it is taken over, written with awaited delivery."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.errors import RegistryAway, Undecodable
+from streams import topics
+from streams.records import Record
+from streams.rows import DONE, Row
+from streams.runtime.backoff import outlast
+from streams.runtime.errors import Missing
+from streams.runtime.parts import Parts
+from streams.runtime.probe import record_of
+from streams.wire import Row as WireRow
+
+log = logging.getLogger(__name__)
+
+Rows = dict[str, dict[str, Mapping[str, Any]]]
+"""Run → row → value."""
+
+
+class StateLog:
+    """Reading and writing of rows. Rows are merged as sets: a late or repeated one is harmless."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._topic = parts.topic(topics.STATE)
+
+    async def write(self, rows: Iterable[Row], partition: int) -> None:
+        """Writes rows of runs of this partition, in order, and returns when the broker has them."""
+        out = [await self._parts.wire.row(WireRow(one.run, one.row, one.value), partition) for one in rows]
+        await self._parts.producer.send_all(out)
+
+    async def read(self, partition: int) -> tuple[Rows, dict[str, float]]:
+        """Every row that stands in the partition, and when each run that is over was marked so (epoch seconds)."""
+        rows: Rows = defaultdict(dict)
+        ended: dict[str, float] = {}
+
+        async def take(record: Record) -> None:
+            try:
+                row = await outlast(
+                    self._parts.outages, "registry", lambda: self._parts.wire.read_row(record), RegistryAway
+                )
+            except (Undecodable, Missing) as error:
+                log.error("a row of flow's state cannot be read and is passed over: %s: %s", record.where, error)
+                return
+            if row.value is None:
+                rows[row.run].pop(row.row, None)
+                if row.row == DONE:
+                    ended.pop(row.run, None)
+            else:
+                rows[row.run][row.row] = row.value
+                if row.row == DONE:
+                    ended[row.run] = row.at
+
+        count = await self._each(partition, take)
+        standing = {run: values for run, values in rows.items() if values}
+        log.info("state of partition %d: %d rows, %d runs", partition, count, len(standing))
+        return standing, ended
+
+    async def _each(self, partition: int, take: Callable[[Record], Awaitable[None]]) -> int:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._parts.settings.kafka, enable_auto_commit=False, fetch_max_wait_ms=100
+        )
+        place = TopicPartition(self._topic, partition)
+        count = 0
+        await consumer.start()
+        try:
+            consumer.assign([place])
+            begin, end = (
+                (await consumer.beginning_offsets([place]))[place],
+                (await consumer.end_offsets([place]))[place],
+            )
+            consumer.seek(place, begin)
+            while await consumer.position(place) < end:
+                for record in (await consumer.getmany(place, timeout_ms=500)).get(place, []):
+                    await take(record_of(record))
+                    count += 1
+        finally:
+            await consumer.stop()
+        return count

@@ -1,0 +1,165 @@
+"""One task of a service, from its record to everything that follows from its outcome."""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.conform import conform
+from schemas.contracts import Contract
+from schemas.errors import Nonconforming, Undecodable
+from schemas.refs import Ref, replace, walk
+from streams.advance import advance
+from streams.messages import Failure, Fault, Outcome, Status, Task
+from streams.nodes.service import started
+from streams.records import Record
+from streams.runtime.aborts import Aborts
+from streams.runtime.deadletters import DeadLetters
+from streams.runtime.errors import Missing
+from streams.runtime.outcomes import Outcomes
+from streams.runtime.parts import Parts
+from streams.runtime.pipelines import Pipelines
+from streams.runtime.pool import Pool
+from streams.runtime.publish import Publisher
+from streams.service import Invocation, call
+from streams.topology import ServiceWork, Topology
+from streams.walk import dropped
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """A service that this process serves: where its code is, and its contract."""
+
+    module: str
+    contract: Contract
+
+
+class TaskHandler:
+    """Handles the records of one service's topic."""
+
+    def __init__(
+        self,
+        hosted: Hosted,
+        parts: Parts,
+        pool: Pool,
+        pipelines: Pipelines,
+        publisher: Publisher,
+        aborts: Aborts,
+        letters: DeadLetters,
+    ) -> None:
+        self._hosted = hosted
+        self._contract = hosted.contract
+        self._parts = parts
+        self._pool = pool
+        self._pipelines = pipelines
+        self._publisher = publisher
+        self._aborts = aborts
+        self._letters = letters
+        self._outcomes = Outcomes(parts.store, hosted.contract)
+        self.running = 0
+
+    async def __call__(self, record: Record) -> None:
+        """Does the task. Raises Undecodable for a record that is none, and ProducerStopped at the worker's end."""
+        task = await self._publisher.patiently(lambda: self._parts.wire.read_task(record, self._contract.input))
+        topology = await self._pipelines.wait_topology(task.run.digest)
+        if task.vertex not in topology.vertices:
+            raise Undecodable(f"{record.where}: pipeline {task.run.pipeline} has no node {task.vertex!r}")
+        stack = ""
+        if task.run.id in self._aborts:
+            outcome = dropped("the run is ending")
+        elif task.run.deadline <= time.time():
+            outcome = dropped("the run's deadline passed")
+        else:
+            # The body need not wait for its event to be acknowledged; what comes after the body does.
+            telling = asyncio.create_task(self._publisher.tell([started(task)]))
+            outcome, stack = await self._attempt(task)
+            await telling
+        messages = advance(topology, task, outcome)
+        failure = outcome.failure
+        if failure is not None and failure.fault is Fault.SERVICE and _last(topology, task):
+            await self._letters.write(
+                record,
+                self._contract.name,
+                failure.reason,
+                stack=stack,
+                attempt=task.attempt,
+                run=task.run.id,
+                path=task.path,
+            )
+        await self._publisher.publish(messages, topology)
+
+    async def _attempt(self, task: Task) -> tuple[Outcome, str]:
+        """The outcome of one attempt, and the stack of a failure. An abort of the run ends it early."""
+        work: asyncio.Task[tuple[Outcome, str]] = asyncio.create_task(self._work(task))
+        self.running += 1
+        try:
+            with self._aborts.watching(task.run.id, work):
+                await asyncio.wait([work])
+        except asyncio.CancelledError:
+            work.cancel()
+            await asyncio.wait([work])
+            raise
+        finally:
+            self.running -= 1
+        if work.cancelled():
+            return dropped("the run is ending"), ""
+        return work.result()
+
+    async def _work(self, task: Task) -> tuple[Outcome, str]:
+        if not self._contract.deterministic:
+            known = await self._outcomes.known(task)
+            if known is not None:
+                return Outcome(Status.VALUE, known), ""
+        refs = [ref for _, ref in walk(self._contract.input, task.input)]
+        try:
+            objects = await self._fetch(refs)
+        except Missing as error:
+            return _failed(str(error), Fault.CALLER, "send the object again"), ""
+        ended = await self._pool.run(
+            call,
+            self._hosted.module,
+            self._contract.name,
+            dict(task.input),
+            objects,
+            seconds=task.timeout or self._contract.timeout,
+            memory=self._contract.memory,
+        )
+        if ended.failure is not None:
+            return Outcome(Status.FAILED, failure=ended.failure), ended.stack
+        return await self._kept(task, ended.value), ""
+
+    async def _fetch(self, refs: list[Ref]) -> dict[str, bytes]:
+        for ref in refs:
+            if ref.bucket != self._parts.store.bucket:
+                raise Missing(
+                    f"objects are taken from the bucket {self._parts.store.bucket} only, not from {ref.bucket}"
+                )
+        return await self._parts.store.get_all(refs)
+
+    async def _kept(self, task: Task, made: Invocation) -> Outcome:
+        """The output with its objects stored, as its contract says it is."""
+        stored = await asyncio.gather(
+            *(self._parts.store.put(task.run.id, one.data, one.media_type) for one in made.objects)
+        )
+        places = {ref.sha256: ref for ref in stored}
+        given = replace(self._contract.output, made.output, lambda ref: places.get(ref.sha256, ref))
+        try:
+            output: dict[str, Any] = conform(self._contract.output, given)
+        except Nonconforming as error:
+            return _failed(f"the output of {self._contract.name} is not what its contract says: {error}", Fault.SERVICE)
+        if not self._contract.deterministic:
+            output = await self._outcomes.keep(task, output)
+        return Outcome(Status.VALUE, output)
+
+
+def _last(topology: Topology, task: Task) -> bool:
+    """Whether no attempt is left after this one."""
+    work = topology.vertices[task.vertex].work
+    return not isinstance(work, ServiceWork) or task.attempt >= work.retry.attempts
+
+
+def _failed(reason: str, fault: Fault, hint: str = "") -> Outcome:
+    return Outcome(Status.FAILED, failure=Failure(reason, fault, hint=hint))
