@@ -62,7 +62,9 @@ class Tail:
                 await asyncio.sleep(next(waits))
 
     async def _read(self) -> None:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False, fetch_max_wait_ms=500)
+        consumer = AIOKafkaConsumer(
+            self._topic, bootstrap_servers=self._bootstrap, enable_auto_commit=False, fetch_max_wait_ms=500
+        )
         try:
             await consumer.start()
             places = await self._assign(consumer)
@@ -82,13 +84,9 @@ class Tail:
             await consumer.stop()
 
     async def _assign(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-        numbers = consumer.partitions_for_topic(self._topic)
-        if not numbers:
-            await consumer.topics()
-            numbers = consumer.partitions_for_topic(self._topic)
-        if not numbers:
-            raise KafkaError(f"there is no topic {self._topic}")
-        places = [TopicPartition(self._topic, number) for number in sorted(numbers)]
+        # Subscribed only to learn the partitions, which a client knows of its own topics alone.
+        places = sorted(consumer.assignment())
+        consumer.unsubscribe()
         consumer.assign(places)
         begin = await consumer.beginning_offsets(places)
         if self._since is not None and not self._next:
