@@ -51,14 +51,17 @@ def image_resize(request: Request) -> Response:
         raise Refused(
             f"the result would have {size[0]} x {size[1]} pixels, more than {LIMITS.pixels:,}", "ask for less", "width"
         )
-    # Decoded no larger than twice of what is shown: more would not be seen.
     seen = box[2] - box[0], box[3] - box[1]
-    needed = min(full[0], 2 * size[0] * full[0] // seen[0]), min(full[1], 2 * size[1] * full[1] // seen[1])
+    needed = min(full[0], _SPARE * size[0] * full[0] // seen[0]), min(full[1], _SPARE * size[1] * full[1] // seen[1])
     pixels = request.image.reduced(needed)
     scale = pixels.width / full[0], pixels.height / full[1]
     part = (box[0] * scale[0], box[1] * scale[1], box[2] * scale[0], box[3] * scale[1])
     resized = pixels.resize(size, Image.Resampling.LANCZOS, part, reducing_gap=3.0)
     return Response(image=request.image.replaced(resized))
+
+
+_SPARE = 3
+"""How much larger than shown a photo is decoded at least: with less, fine detail differs by several grey levels."""
 
 
 def plan(full: Size, width: int | None, height: int | None, fit: Fit) -> tuple[Size, Box]:

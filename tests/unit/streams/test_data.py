@@ -46,7 +46,7 @@ def publisher() -> Iterator[str]:
     """The base URL of a real server on the loopback."""
     Publisher.asked.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Publisher)
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

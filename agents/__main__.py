@@ -1,0 +1,38 @@
+"""A worker: hosts services and agents until it is told to stop.
+
+    python -m agents                      everything there is
+    python -m agents image-blur flow      these
+
+Names are those of services (`millrace services` shows them), `flow`, `recorder`, `retry`, or a module of services by its
+dotted path. Ends with 0 after SIGTERM or SIGINT, 2 when a name is unknown, 3 when it is stuck, 1 for any other error;
+with 1 and 3 whoever started it should start it again.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+AGENTS = ("flow", "recorder", "retry")
+STUCK = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a worker; its exit status."""
+    text = (__doc__ or "").splitlines()
+    parser = argparse.ArgumentParser(
+        prog="python -m agents",
+        description=text[0],
+        epilog="\n".join(text[1:]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a service, an agent, or a module of services")
+    parser.add_argument("--quiet", action="store_true", help="log warnings and errors only")
+    options = parser.parse_args(arguments)
+    # Imported here: a pool child imports this module again, and needs none of it.
+    from agents.hosting import serve
+
+    return serve(options.names, quiet=options.quiet)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

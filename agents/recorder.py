@@ -1,0 +1,113 @@
+"""The recorder: every event of every run goes from `run.events` into PostgreSQL, where history, statistics and lists are read."""
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+
+import psycopg
+
+from schemas.errors import RegistryAway
+from streams.records import Record
+from streams.runtime import history
+from streams.runtime.backoff import outlast
+from streams.runtime.parts import Parts
+from streams.runtime.recording import Recorded, record
+
+log = logging.getLogger(__name__)
+
+NAME = "recorder"
+BATCH = 500
+"""Events of one transaction at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    recorded: Recorded
+    written: asyncio.Future[None]
+
+
+class Recorder:
+    """Handles the records of `run.events`. While PostgreSQL is away it pauses; it loses nothing."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begins to write what is handed over."""
+        self._task = asyncio.create_task(self._run(), name="recorder")
+
+    async def stop(self) -> None:
+        """Ends the writing. What was not written was not acknowledged."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self._disconnect()
+
+    async def __call__(self, record: Record) -> None:
+        """Returns when the event is written. Raises Undecodable, and psycopg.Error for an event that no table takes."""
+        wire = self._parts.wire
+        told = await outlast(self._parts.outages, "registry", lambda: wire.read_event(record), RegistryAway)
+        waiting = _Waiting(Recorded(told, record.place, record.offset), asyncio.get_running_loop().create_future())
+        self._queue.put_nowait(waiting)
+        await waiting.written
+
+    async def _run(self) -> None:
+        while True:
+            batch = [await self._queue.get()]
+            while len(batch) < BATCH and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            await self._write(batch)
+
+    async def _write(self, batch: list[_Waiting]) -> None:
+        try:
+            await self._record([one.recorded for one in batch])
+        except psycopg.Error as error:
+            if len(batch) > 1:  # one of them is to blame: the others must not suffer for it
+                for one in batch:
+                    await self._write([one])
+                return
+            log.error("an event cannot be recorded: %s", error)
+            _settle(batch[0], error)
+            return
+        for one in batch:
+            _settle(one)
+
+    async def _record(self, batch: list[Recorded]) -> None:
+        async def attempt() -> None:
+            connection = await self._connected()
+            try:
+                await record(connection, batch)
+            except (psycopg.OperationalError, psycopg.InterfaceError):
+                await self._disconnect()
+                raise
+
+        await outlast(self._parts.outages, "postgres", attempt, psycopg.OperationalError, psycopg.InterfaceError)
+
+    async def _connected(self) -> "psycopg.AsyncConnection[tuple[object, ...]]":
+        if self._connection is None or self._connection.closed:
+            connection = await psycopg.AsyncConnection.connect(
+                self._parts.settings.postgres, autocommit=True, connect_timeout=5
+            )
+            await history.ensure(connection)
+            self._connection = connection
+        return self._connection
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                await connection.close()
+
+
+def _settle(waiting: _Waiting, error: Exception | None = None) -> None:
+    if waiting.written.done():
+        return  # its handler was cancelled
+    if error is None:
+        waiting.written.set_result(None)
+    else:
+        waiting.written.set_exception(error)
