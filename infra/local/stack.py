@@ -134,7 +134,11 @@ class Stack(RunningStack):
             if self._site is None:
                 return
             shown = {name: keeper.shown for name, keeper in self._keepers.items()}
-            state.write(self.home, StackState(os.getpid(), visible(self._site.settings()), shown, self._over.is_set()))
+            found = StackState(os.getpid(), visible(self._site.settings()), shown, self._over.is_set())
+            try:
+                state.write(self.home, found)
+            except OSError as error:  # a full disk, say: the parts are kept all the same
+                say(f"the state cannot be written: {error}")
 
     def _keep_house(self) -> None:
         while not self._over.wait(_HOUSEKEEPING_SECONDS):
