@@ -144,6 +144,11 @@ class Member:
         return frozenset() if self._revoked else self._assigned
 
     @property
+    def partitions(self) -> frozenset[Place]:
+        """The partitions that were given to it last."""
+        return self._assigned
+
+    @property
     def generation(self) -> int:
         """Counts the times that partitions were given to this member."""
         return self._epoch

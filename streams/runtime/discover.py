@@ -1,27 +1,95 @@
-"""What services a module defines, asked in a pool child: a worker itself never imports OpenCV or a model's library."""
+"""What services modules define, asked in a process of its own: a worker itself never imports OpenCV or a model's library.
 
+python -m streams.runtime.discover agents.image_blur agents.image_crop   (prints JSON)
+"""
+
+import asyncio
 import importlib
-from dataclasses import dataclass
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from streams.runtime.errors import RuntimeFault
 from streams.service import Service
+
+
+class BadModule(RuntimeFault):
+    """A module of services cannot be imported, or defines none; the message says why."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a service says of one of its models."""
+
+    name: str
+    version: str
+    ready: bool
+    detail: str
 
 
 @dataclass(frozen=True)
 class Found:
-    """A service that a module defines. `models` are (name, version, ready, detail)."""
+    """A service that a module defines; `preload` are the modules that it needs beside its own."""
 
     module: str
     contract: dict[str, Any]
-    models: tuple[tuple[str, str, bool, str], ...]
+    models: tuple[Model, ...]
+    preload: tuple[str, ...]
+
+    @property
+    def problem(self) -> str | None:
+        """Why it cannot work as it should."""
+        missing = [f"{one.name}: {one.detail or 'its weights are missing'}" for one in self.models if not one.ready]
+        return "; ".join(missing) or None
 
 
-def discover(modules: tuple[str, ...]) -> list[Found]:
-    """The services of these modules, by name. Raises ImportError."""
-    found = {}
-    for module in modules:
-        for value in vars(importlib.import_module(module)).values():
-            if isinstance(value, Service) and value.function.__module__ == module:
-                models = tuple((one.name, one.version, one.ready, one.detail) for one in value.model_status())
-                found[value.name] = Found(module, value.contract.to_json(), models)
-    return [found[name] for name in sorted(found)]
+async def discover(modules: Sequence[str]) -> list[Found]:
+    """The services of these modules, by name. Raises BadModule."""
+    if not modules:
+        return []
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        __name__,
+        *modules,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    try:
+        output, errors = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    if process.returncode:
+        raise BadModule(errors.decode(errors="replace").strip()[-2000:])
+    return [
+        Found(one["module"], one["contract"], tuple(Model(**model) for model in one["models"]), tuple(one["preload"]))
+        for one in json.loads(output)
+    ]
+
+
+def services(module: str) -> list[Found]:
+    """The services that one module defines itself. Raises BadModule when there are none, ImportError."""
+    found = []
+    for value in vars(importlib.import_module(module)).values():
+        if isinstance(value, Service) and value.function.__module__ == module:
+            models = tuple(Model(one.name, one.version, one.ready, one.detail) for one in value.model_status())
+            found.append(Found(module, value.contract.to_json(), models, value.preload))
+    if not found:
+        raise BadModule(f"the module {module} defines no service: decorate a function with @service")
+    return found
+
+
+def main(modules: Sequence[str]) -> int:
+    """Prints the services of modules as JSON."""
+    found = [asdict(one) for module in modules for one in services(module)]
+    sys.stdout.write(json.dumps(sorted(found, key=lambda one: one["contract"]["name"])))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

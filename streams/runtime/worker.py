@@ -1,0 +1,311 @@
+"""One worker process: hosts services and agents as members of their groups, announces them, watches them, and ends cleanly."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import psutil
+
+from schemas.contracts import Contract
+from streams import topic_specs
+from streams.compile import automatic, compile_spec
+from streams.records import Handler
+from streams.runtime.aborts import Aborts
+from streams.runtime.app import REBALANCE_PATIENCE, Member
+from streams.runtime.deadletters import DeadLetters
+from streams.runtime.discover import Found, discover
+from streams.runtime.errors import Stuck
+from streams.runtime.flow import Flow
+from streams.runtime.guard import guarded
+from streams.runtime.liveness import Liveness
+from streams.runtime.parts import Parts
+from streams.runtime.pipelines import Owner, Pipelines
+from streams.runtime.pool import Pool
+from streams.runtime.publish import Publisher
+from streams.runtime.retry import ROOM as RETRY_ROOM
+from streams.runtime.retry import Retry
+from streams.runtime.services import Announcement, Announcer, Services
+from streams.runtime.task import Hosted, TaskHandler
+from streams.settings import Settings
+from streams.topics import EVENTS, RETRY_TIERS
+
+log = logging.getLogger(__name__)
+
+GRACE = 20.0
+"""Seconds that work under way gets at a stop."""
+_CHECK_EVERY = 5.0
+
+
+class Recorder(Protocol):
+    """What records events: `agents.recorder`, which knows PostgreSQL."""
+
+    async def start(self) -> None:
+        """Begins."""
+
+    async def stop(self) -> None:
+        """Ends."""
+
+    async def __call__(self, record: Any) -> None:
+        """Records one event."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a worker hosts: modules of services, and agents by name."""
+
+    modules: tuple[str, ...] = ()
+    flow: bool = False
+    retry: bool = False
+    recorder: Callable[[Parts], Recorder] | None = None
+    period: float = 30.0
+    """Seconds between announcements."""
+
+
+class Worker:
+    """A worker. `run` returns when it was asked to stop; it raises Stuck when it cannot go on, to be started again."""
+
+    def __init__(self, settings: Settings, plan: Plan) -> None:
+        self.id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self._settings = settings
+        self._plan = plan
+        self._parts = Parts.of(settings, source=f"worker/{self.id}")
+        self._stop = asyncio.Event()
+        self._members: list[Member] = []
+        self._handlers: dict[str, TaskHandler] = {}
+        self._found: list[Found] = []
+        self._changed = asyncio.Event()
+        self._pipelines = Pipelines(self._parts, changed=lambda _: self._changed.set())
+        self._services = Services(self._parts)
+        self._letters = DeadLetters(self._parts)
+        self._publisher = Publisher(self._parts, self._services.live)
+        self._aborts = Aborts(self._parts)
+        self._flow = Flow(self._parts, self._pipelines, self._publisher, self._letters)
+        self._pool: Pool | None = None
+        self._cleanup = contextlib.AsyncExitStack()
+
+    def stop(self) -> None:
+        """Asks it to stop."""
+        self._stop.set()
+
+    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Connects, serves until `stop`, and leaves nothing behind. `ready` is called when it serves.
+
+        Raises KafkaError or KafkaException when there is no broker at the start, BadModule, WrongTopic, Stuck.
+        """
+        async with self._cleanup:
+            await self._connect()
+            await self._join()
+            ready()
+            log.info("worker %s serves %s", self.id, ", ".join(member.group for member in self._members))
+            await self._watch()
+            log.info("worker %s stops", self.id)
+
+    # Starting --------------------------------------------------------------------------------------------------
+
+    async def _connect(self) -> None:
+        discovering = asyncio.create_task(discover(self._plan.modules))
+        self._cleanup.callback(discovering.cancel)
+        await self._cleanup.enter_async_context(self._parts)
+        await self._parts.store.ensure_bucket()
+        names, count = self._parts.names, self._settings.partitions
+        await self._parts.admin.ensure(topic_specs.core(names, count), self._settings.replication)
+        self._found = await discovering
+        if self._found:
+            await self._start_pool()
+        for part in (self._services, self._pipelines, self._aborts):
+            self._cleanup.push_async_callback(part.stop)
+        await asyncio.gather(self._services.start(), self._pipelines.start(), self._aborts.start())
+        await self._publish_automatic()
+
+    async def _start_pool(self) -> None:
+        modules = [module for one in self._found for module in (one.module, *one.preload)]
+        self._pool = Pool(self._settings.workers, dict.fromkeys(modules))
+        self._cleanup.push_async_callback(self._pool.stop)
+        await self._pool.start()
+
+    async def _publish_automatic(self) -> None:
+        """Every service is also a pipeline of one node with its name."""
+        topologies = []
+        for one in self._found:
+            contract = Contract.from_json(one.contract)
+            spec = automatic(contract)
+            topologies.append((compile_spec(spec, {contract.name: contract}), spec.source.text))
+        await self._pipelines.make_topics([topology for topology, _ in topologies])
+        for topology, text in topologies:
+            await self._pipelines.publish(topology, text, Owner.GIT)
+
+    async def _join(self) -> None:
+        for one in self._found:
+            self._host_service(one)
+        if self._plan.retry:
+            for tier, _ in RETRY_TIERS:
+                self._host_retry(tier)
+        if self._plan.recorder is not None:
+            recorder = self._plan.recorder(self._parts)
+            self._host("recorder", [self._parts.topic(EVENTS)], recorder, room=2000)
+            await self._begin(recorder.start, recorder.stop)
+        if self._plan.flow:
+            await self._host_flow()
+        announcer = Announcer(self._parts, self._announcements, self._plan.period)
+        self._cleanup.push_async_callback(announcer.stop)
+        self._cleanup.push_async_callback(self._leave)
+        await asyncio.gather(*(member.start() for member in self._members))
+        await announcer.start()
+
+    async def _begin(self, start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]) -> None:
+        self._cleanup.push_async_callback(stop)
+        await start()
+
+    def _host(
+        self,
+        name: str,
+        topics: Sequence[str],
+        handle: Handler,
+        *,
+        room: int,
+        patience: float = REBALANCE_PATIENCE,
+        on_generation: Callable[[], None] | None = None,
+    ) -> Member:
+        member = Member(
+            self._parts.group(name),
+            topics,
+            guarded(handle, self._letters, name),
+            bootstrap=self._settings.kafka,
+            probe=self._parts.probe,
+            room=room,
+            patience=patience,
+            on_generation=on_generation,
+        )
+        self._members.append(member)
+        return member
+
+    def _host_service(self, one: Found) -> None:
+        assert self._pool is not None
+        hosted = Hosted(one.module, Contract.from_json(one.contract))
+        handler = TaskHandler(
+            hosted, self._parts, self._pool, self._pipelines, self._publisher, self._aborts, self._letters
+        )
+        contract = hosted.contract
+        self._handlers[contract.name] = handler
+        topic = self._parts.names.tasks(contract.name, contract.major)
+        # Enough to fetch and store objects while the pool computes, not so much that memory fills with objects.
+        self._host(contract.name, [topic], handler, room=4 * self._pool.size + 4)
+
+    def _host_retry(self, tier: str) -> None:
+        # What waits here need not be waited for: whoever has the partition next waits for it.
+        handler = Retry(self._parts.producer, self._settings.topic_prefix, lambda: member.generation)
+        member = self._host(f"retry.{tier}", [self._parts.names.retry(tier)], handler, room=RETRY_ROOM, patience=0)
+
+    async def _host_flow(self) -> None:
+        flow = self._flow
+        topics = flow.topics()
+        flow.member = self._host("flow", sorted(topics), flow.handle, room=512, on_generation=flow.assigned)
+        await flow.requests.know(topics)
+        await self._begin(flow.start, flow.stop)
+        following = asyncio.create_task(self._follow(), name="new pipelines")
+        self._cleanup.callback(following.cancel)
+
+    async def _follow(self) -> None:
+        """Reads the requests of pipelines that appear while flow runs."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            topics = self._flow.topics()
+            if topics - self._flow.member.topics:
+                await self._flow.requests.know(topics)
+                await self._flow.member.subscribe(topics)
+
+    # Serving ---------------------------------------------------------------------------------------------------
+
+    def _announcements(self) -> list[Announcement]:
+        memory = _resident()
+        made = []
+        for one in self._found:
+            contract = Contract.from_json(one.contract)
+            ready = next((model for model in one.models if model.ready), None)
+            made.append(
+                Announcement(
+                    service=contract.name,
+                    worker=self.id,
+                    contract=contract,
+                    at=time.time(),
+                    period=self._plan.period,
+                    running=self._handlers[contract.name].running,
+                    capacity=self._pool.size if self._pool else 1,
+                    memory=memory,
+                    model=ready.name if ready else None,
+                    model_version=ready.version if ready else None,
+                    problem=one.problem,
+                )
+            )
+        return made
+
+    async def _watch(self) -> None:
+        liveness = Liveness(self._members, self._parts.probe, self._parts.outages)
+        stopped = asyncio.create_task(self._stop.wait())
+        failures = [asyncio.create_task(member.failed.wait()) for member in self._members]
+        path = self._settings.home / "workers" / f"{self.id}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            while True:
+                done, _ = await asyncio.wait(
+                    [stopped, *failures], timeout=_CHECK_EVERY, return_when=asyncio.FIRST_COMPLETED
+                )
+                if stopped in done:
+                    return
+                for member in self._members:
+                    if member.failure is not None:
+                        raise Stuck(member.failure)
+                _write(path, await self._health(liveness))
+        finally:
+            for task in (stopped, *failures):
+                task.cancel()
+            path.unlink(missing_ok=True)
+
+    async def _health(self, liveness: Liveness) -> dict[str, Any]:
+        lags = await liveness.check()
+        return {
+            "worker": self.id,
+            "pid": os.getpid(),
+            "at": time.time(),
+            "waiting_for": self._parts.outages.now(),
+            "groups": {
+                member.group: {
+                    "lag": lags[member.group],
+                    "partitions": len(member.assigned),
+                    "in_flight": member.lanes.in_flight,
+                    "finished": member.lanes.settled,
+                }
+                for member in self._members
+            },
+        }
+
+    # Stopping --------------------------------------------------------------------------------------------------
+
+    async def _leave(self) -> None:
+        """Fetches nothing more, lets work under way end, acknowledges it and leaves the groups; then it is withdrawn."""
+        await asyncio.gather(*(member.stop(GRACE) for member in self._members), return_exceptions=True)
+
+
+def _resident() -> int:
+    """Bytes of memory that this process and its children hold."""
+    process = psutil.Process()
+    total = 0
+    for one in [process, *process.children(recursive=True)]:
+        with contextlib.suppress(psutil.Error):
+            total += one.memory_info().rss
+    return total
+
+
+def _write(path: Any, health: dict[str, Any]) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(health))
+    fresh.replace(path)
