@@ -149,7 +149,7 @@ class Producer:
     @staticmethod
     async def _attempt(client: AIOKafkaProducer, record: Outgoing) -> RecordMetadata:
         delivery = await client.send(
-            record.topic, value=record.value, key=record.key, partition=record.partition, headers=record.headers
+            record.topic, value=record.value, key=record.key, partition=record.partition, headers=list(record.headers)
         )
         return await delivery
 
