@@ -128,7 +128,7 @@ class Guard:
             if exchanged is not None:
                 return exchanged
         if not self.keeper.holds(_cookie(headers)):
-            return _no_key(headers, path)
+            return _no_key(headers)
         if method in _SAFE or _same_origin(headers, scope["scheme"]):
             return None
         return Problem(
@@ -169,7 +169,7 @@ def _same_origin(headers: Headers, scheme: str) -> bool:
     return headers.get("sec-fetch-site") == "same-origin"
 
 
-def _no_key(headers: Headers, path: str) -> Response:
+def _no_key(headers: Headers) -> Response:
     if "text/html" in headers.get("accept", ""):
         return HTMLResponse(_PAGE, 401, {"WWW-Authenticate": 'Bearer realm="millrace"'})
     given = "The key that was sent is not valid." if "authorization" in headers else "No key was sent."

@@ -63,12 +63,12 @@ class Entry:
         """Position in `lines` of the first event past this one."""
         return bisect_right(self.lines, sequence, key=lambda line: line.sequence)
 
-    async def changed(self, timeout: float) -> bool:
-        """Waits for the next event; False when there was none for `timeout` seconds."""
+    async def changed(self, seconds: float) -> bool:
+        """Waits for the next event; False when there was none for so many seconds."""
         if self._change is None:
             self._change = asyncio.get_running_loop().create_future()
         try:
-            await asyncio.wait_for(asyncio.shield(self._change), timeout)
+            await asyncio.wait_for(asyncio.shield(self._change), seconds)
         except TimeoutError:
             return False
         return True

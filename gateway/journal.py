@@ -9,8 +9,8 @@ from gateway.index import Entry, Index, Line, run_of, to_line
 from gateway.problems import Kind, Problem
 from gateway.store import HistoryAway, Store
 from gateway.tail import EventTail
-from streams.runtime.probe import Probe
 from streams.records import Place, Record
+from streams.runtime.probe import Probe
 
 Decode = Callable[[Record], Awaitable[bytes]]
 """The JSON of an event's record."""
@@ -44,11 +44,14 @@ class Journal:
         self._decode = decode
 
     @asynccontextmanager
-    async def open(self, run: str) -> AsyncIterator[Entry]:
-        """The run, whole and growing while it is open here. Raises Problem: 404 for no such run, 503 when nobody knows."""
+    async def open(self, run: str, *, current: bool = True) -> AsyncIterator[Entry]:
+        """The run, whole and growing while it is open here; if `current`, with all that has happened until now.
+
+        Raises Problem: 404 for no such run, 503 when nobody can know.
+        """
         partition = self._partition_of(run)
         with self._index.hold(run, partition) as entry:
-            if not entry.whole:
+            if not entry.whole or (current and not entry.ended):
                 await self._tail.catch_up(partition)
             if not entry.whole:
                 async with entry.restoring:

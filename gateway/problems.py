@@ -51,11 +51,6 @@ class Kind(Enum):
         self.status = status
         self.title = title
 
-    def __new__(cls, status: int, title: str) -> "Kind":
-        made = object.__new__(cls)
-        made._value_ = (status, title)
-        return made
-
     @property
     def type(self) -> str:
         """The URI that names this kind for programs."""
@@ -71,6 +66,7 @@ class Fault:
     hint: str = ""
 
     def to_json(self) -> dict[str, Any]:
+        """A member of `errors`."""
         return {"where": self.where, "problem": self.problem, "hint": self.hint}
 
 
@@ -156,7 +152,7 @@ def install(app: FastAPI, table: Iterable[tuple[type[Exception], Kind, str]]) ->
         assert isinstance(error, RequestValidationError)
         return of_validation(error).response()
 
-    async def ours(_: Request, error: Exception) -> Response:
+    async def ours(_: Request, __: Exception) -> Response:
         return Problem(Kind.INTERNAL, "Something went wrong here; the gateway's log says what.").response()
 
     app.add_exception_handler(Problem, refused)

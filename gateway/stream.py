@@ -1,5 +1,6 @@
 """Following one run: its events as SSE frames, from where a client has stopped, to the last one."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -24,7 +25,12 @@ class Streams:
         self._journal = journal
         self._metrics = metrics
         self._limits = limits
+        self._stopping = asyncio.Event()
         self.open = 0
+
+    def stop(self) -> None:
+        """Ends every stream; clients come back with the last id that they have seen."""
+        self._stopping.set()
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -50,7 +56,7 @@ class Streams:
 
     async def _frames(self, run: str, after: int) -> AsyncIterator[bytes]:
         with self._place():
-            async with self._journal.open(run) as entry:
+            async with self._journal.open(run, current=False) as entry:
                 yield b""
                 async for frames in self._follow(entry, after):
                     yield frames
@@ -66,10 +72,20 @@ class Streams:
                 position += 1
             if batch:
                 yield bytes(batch)
-            elif entry.ended:
+            elif entry.ended or self._stopping.is_set():
                 return
-            elif not await entry.changed(self._limits.ping):
+            elif not await self._changed(entry):
                 yield sse.PING
+
+    async def _changed(self, entry: Entry) -> bool:
+        """Waits for an event, the time of a ping, or the end; False when it is time for a ping."""
+        tasks = {asyncio.ensure_future(entry.changed(self._limits.ping)), asyncio.ensure_future(self._stopping.wait())}
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+        return any(task.result() for task in done)
 
 
 async def ended(entry: Entry, journal: Journal, seconds: float) -> dict[str, Any] | None:

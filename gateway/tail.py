@@ -12,9 +12,9 @@ from aiokafka.errors import KafkaError
 from gateway.index import Index
 from gateway.problems import Kind, Problem
 from streams.messages import EventKind
+from streams.records import Record
 from streams.runtime.backoff import delays
 from streams.runtime.probe import record_of
-from streams.records import Record
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +100,7 @@ class EventTail:
 
     async def _read(self) -> None:
         consumer = AIOKafkaConsumer(
+            self._topic,
             bootstrap_servers=self._bootstrap,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -136,11 +137,9 @@ class EventTail:
 
     async def _assign(self, consumer: AIOKafkaConsumer) -> dict[int, int]:
         """Seeks in every partition; the offset at which each ends now."""
-        await consumer.topics()
-        numbers = consumer.partitions_for_topic(self._topic)
-        if not numbers:
-            raise KafkaError(f"there is no topic {self._topic} yet")
-        places = [TopicPartition(self._topic, number) for number in sorted(numbers)]
+        places = sorted(consumer.assignment())
+        # Subscribed only to learn the partitions: an assignment of one's own is never changed behind one's back.
+        consumer.unsubscribe()
         consumer.assign(places)
         ends, firsts = await consumer.end_offsets(places), await consumer.beginning_offsets(places)
         since = time.time() - self._lookback

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from gateway import prefer, sse, stream
 from gateway.index import Entry
@@ -85,7 +85,7 @@ async def outcome(run: str, request: Request, parts: Parts = Shared) -> Response
 async def events(run: str, request: Request, parts: Parts = Shared) -> Response:
     """Server-sent events; `Last-Event-ID` resumes after that one, on any gateway. The stream ends after the last event."""
     after = sse.last_event_id(request.headers)
-    async with parts.journal.open(run) as entry:
+    async with parts.journal.open(run, current=False) as entry:
         if entry.ended and entry.lines[-1].sequence <= after:
             return Response(status_code=204)  # tells a browser's EventSource not to come back
         return await parts.streams.response(run, after)

@@ -1,0 +1,80 @@
+"""The application: routes, errors, and what stands around them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiokafka.errors import KafkaError
+from confluent_kafka import KafkaException
+from fastapi import FastAPI
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from gateway import problems
+from gateway.auth import Guard, Keeper, read_key
+from gateway.headers import SecurityHeaders
+from gateway.limits import Limits
+from gateway.metrics import Timing
+from gateway.parts import Parts
+from gateway.problems import Kind
+from gateway.routes import docs, health, metrics, objects, pages, pipelines, runs, services, session
+from gateway.store import HistoryAway
+from schemas.errors import RegistryAway
+from streams.runtime.admin import WrongTopic
+from streams.runtime.errors import Away, ProducerStopped, Undeliverable
+from streams.settings import Settings
+
+ERRORS: tuple[tuple[type[Exception], Kind, str], ...] = (
+    (RegistryAway, Kind.AWAY, "{error}; try again."),
+    (Away, Kind.AWAY, "A part of the system does not answer: {error}; try again."),
+    (HistoryAway, Kind.AWAY, "{error}; try again."),
+    (KafkaError, Kind.AWAY, "Kafka does not answer: {error}; try again."),
+    (KafkaException, Kind.AWAY, "Kafka does not answer: {error}; try again."),
+    (ProducerStopped, Kind.AWAY, "The gateway is stopping, or not connected to Kafka yet; try again."),
+    (Undeliverable, Kind.TOO_LARGE, "Kafka does not take this: {error}."),
+    (WrongTopic, Kind.CONFLICT, "{error}."),
+    (ClientDisconnect, Kind.BAD_REQUEST, "The body broke off."),
+)
+"""Errors of the other packages: what they are to a client."""
+
+ROUTERS = (health, session, services, pipelines, runs, objects, docs, metrics, pages)
+
+
+def create_app(settings: Settings, limits: Limits | None = None) -> "Surrounded":
+    """The whole application. Connects when its lifespan starts. Raises SettingError when there is no usable key."""
+    limits = limits or Limits()
+    keeper = Keeper(read_key(settings.home))
+    parts = Parts.of(settings, limits, keeper)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with parts:
+            yield
+
+    app = FastAPI(
+        title="Millrace",
+        summary="An AI marketplace: services, pipelines of them, and runs with live results.",
+        version="0.1.0",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    app.state.parts = parts
+    for module in ROUTERS:
+        app.include_router(module.router)
+    problems.install(app, ERRORS)
+    return Surrounded(app, parts)
+
+
+class Surrounded:
+    """The application inside what every answer passes; outside even of the handler of our own faults."""
+
+    def __init__(self, app: FastAPI, parts: Parts) -> None:
+        self.app = app
+        self.parts = parts
+        self._stack = SecurityHeaders(Timing(Guard(app, parts.keeper), parts.metrics))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        await self._stack(scope, receive, send)

@@ -1,0 +1,129 @@
+"""What there is to run: the live services, and the pipelines, of which every service is one."""
+
+import asyncio
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from gateway.parts import Parts
+from gateway.problems import Kind, Problem
+from schemas.contracts import Contract, load_contracts
+from schemas.json_schema import json_schema
+from streams.compile import automatic, compile_spec
+from streams.errors import PipelineErrors
+from streams.runtime.pipelines import Conflict, Owner, Version
+from streams.spec.model import PipelineSpec
+from streams.spec.parse import parse
+from streams.topology import Topology
+
+_PATIENCE = 5.0
+"""Seconds to wait for another process that makes the same pipeline."""
+
+
+def contracts(parts: Parts) -> dict[str, Contract]:
+    """Every service that pipelines may use: those of this installation's files, and over them the live ones."""
+    return {**load_contracts(), **parts.services.contracts()}
+
+
+def service(parts: Parts, name: str) -> Contract:
+    """The contract of a live service. Raises Problem (404)."""
+    live = parts.services.contracts()
+    if name not in live:
+        raise _absent("service", name, live, " serves now: its workers may be stopped")
+    return live[name]
+
+
+def pipeline(parts: Parts, name: str) -> tuple[Version, Topology]:
+    """The active version of a pipeline. Raises Problem (404)."""
+    version = parts.pipelines.version(name)
+    topology = parts.pipelines.topology(version.digest) if version else None
+    if version is None or topology is None:
+        raise _absent("pipeline", name, parts.pipelines.active(), " exists")
+    return version, topology
+
+
+async def service_pipeline(parts: Parts, name: str) -> Topology:
+    """The pipeline of one node that a service has; made now when nobody has made it. Raises Problem (404)."""
+    found = parts.pipelines.version(name)
+    topology = parts.pipelines.topology(found.digest) if found else None
+    if topology is not None:
+        return topology
+    contract = service(parts, name)
+    spec = automatic(contract)
+    made = compile_spec(spec, {name: contract})
+    try:
+        await parts.pipelines.publish(made, spec.source.text, Owner.GIT, "")
+    except Conflict:  # somebody else was faster
+        await parts.pipelines.wait(lambda: parts.pipelines.version(name) is not None, _PATIENCE)
+        return pipeline(parts, name)[1]
+    return made
+
+
+def describe_service(parts: Parts, contract: Contract) -> dict[str, Any]:
+    """What the catalogue says of a service."""
+    workers = parts.services.workers(contract.name)
+    newest = max(workers, key=lambda one: one.at, default=None)
+    return {
+        "name": contract.name,
+        "version": contract.version,
+        "summary": contract.summary,
+        "description": contract.description,
+        "deterministic": contract.deterministic,
+        "timeout": contract.timeout,
+        "input": json_schema(contract.input),
+        "output": json_schema(contract.output, output=True),
+        "example": contract.example,
+        "model": newest.model if newest else None,
+        "model_version": newest.model_version if newest else None,
+        "problem": next((one.problem for one in workers if one.problem), None),
+        "workers": [
+            {
+                "worker": one.worker,
+                "version": one.contract.version,
+                "running": one.running,
+                "capacity": one.capacity,
+                "memory": one.memory,
+                "model": one.model,
+                "model_version": one.model_version,
+                "problem": one.problem,
+            }
+            for one in workers
+        ],
+        "links": {"self": f"/services/{contract.name}", "runs": f"/services/{contract.name}/runs"},
+    }
+
+
+class Specs(Mapping[str, PipelineSpec]):
+    """The active pipelines as their authors wrote them, for those that use them; parsed when they are asked for."""
+
+    def __init__(self, versions: Mapping[str, Version]) -> None:
+        self._versions = versions
+
+    def __getitem__(self, name: str) -> PipelineSpec:
+        try:
+            return parse(self._versions[name].source, f"{name}.yaml")
+        except PipelineErrors as error:  # it was compiled once, by an older release
+            raise KeyError(name) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._versions)
+
+    def __len__(self) -> int:
+        return len(self._versions)
+
+
+async def within(seconds: float, work: Any) -> Any:
+    """The result of work that waits for parts that are away. Raises Problem (503) when it takes too long."""
+    try:
+        return await asyncio.wait_for(work, seconds)
+    except TimeoutError:
+        raise Problem(
+            Kind.AWAY, f"It was not done within {seconds:g} s: Kafka or the registry does not answer.",
+            headers={"Retry-After": "5"},
+        ) from None  # fmt: skip
+
+
+def _absent(kind: str, name: str, names: Iterable[str], why: str) -> Problem:
+    near = difflib.get_close_matches(name, list(names), 1)
+    hint = f"; did you mean {near[0]}?" if near else f"; GET /{kind}s lists them."
+    return Problem(Kind.NOT_FOUND, f"No {kind} {name:.80}{why}{hint}")

@@ -1,0 +1,210 @@
+"""What the routes of one gateway share: made once, connected in the background, closed at the end."""
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from aiokafka.errors import KafkaError
+from fastapi import Depends, Request
+
+from gateway.auth import Keeper
+from gateway.index import Index
+from gateway.journal import Journal
+from gateway.limits import Limits
+from gateway.metrics import Metrics
+from gateway.objects import Objects
+from gateway.render import event_json
+from gateway.sender import Sender, partition_of
+from gateway.store import Counts, HistoryAway, Store
+from gateway.stream import Streams
+from gateway.submit import Submissions
+from gateway.tail import EventTail
+from streams import topics
+from streams.messages import EventKind
+from streams.records import Record
+from streams.runtime.backoff import delays
+from streams.runtime.parts import Parts as Connections
+from streams.runtime.pipelines import Pipelines
+from streams.runtime.services import Services
+from streams.settings import Settings
+from streams.wire import Wire
+
+log = logging.getLogger(__name__)
+
+_CHECK = 2.0
+"""Seconds that a part may take to answer before it counts as missing."""
+_COUNTS = 5.0
+"""Seconds for which statistics are not asked for again."""
+
+
+@dataclass
+class Parts:
+    """An async context manager: entering starts to connect, and calls are served as far as the parts are there."""
+
+    settings: Settings
+    limits: Limits
+    keeper: Keeper
+    metrics: Metrics
+    connections: Connections
+    objects: Objects
+    store: Store
+    index: Index
+    tail: EventTail
+    journal: Journal
+    streams: Streams
+    sender: Sender
+    submissions: Submissions
+    services: Services
+    pipelines: Pipelines
+    uploads: asyncio.Semaphore
+    connected: bool = False
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _counts: tuple[float, Counts | None] = (-_COUNTS, None)
+
+    @classmethod
+    def of(cls, settings: Settings, limits: Limits, keeper: Keeper) -> Self:
+        """The parts that these settings lead to, not connected yet."""
+        objects = Objects(settings)
+        plain = Connections.of(settings, "gateway")
+        # With a store that answers an outage with an error, where the worker's own waits: a client is waiting here.
+        wire = Wire(plain.codec, plain.names, objects, "gateway")
+        plain.store.close()
+        connections = dataclasses.replace(plain, store=objects, wire=wire)
+        metrics, index, store = Metrics(), Index(limits.index), Store(settings.postgres)
+
+        def seen(_: Record, kind: EventKind) -> None:
+            metrics.events.labels(kind.value).inc()
+
+        topic = connections.topic(topics.EVENTS)
+        tail = EventTail(
+            settings.kafka, topic, index, lookback=limits.lookback, most=limits.lookback_records, seen=seen
+        )
+
+        def partition(run: str) -> int:
+            if not tail.partitions:
+                raise tail.away()
+            return partition_of(run, tail.partitions)
+
+        journal = Journal(index, tail, store, settings.kafka, topic, partition, decoder(wire))
+        sender = Sender(connections.producer, wire, connections.codec, connections.names)
+        return cls(
+            settings=settings,
+            limits=limits,
+            keeper=keeper,
+            metrics=metrics,
+            connections=connections,
+            objects=objects,
+            store=store,
+            index=index,
+            tail=tail,
+            journal=journal,
+            streams=Streams(journal, metrics, limits),
+            sender=sender,
+            submissions=Submissions(objects, sender, journal, tail),
+            services=Services(connections),
+            pipelines=Pipelines(connections),
+            uploads=asyncio.Semaphore(limits.uploads),
+        )
+
+    async def __aenter__(self) -> Self:
+        await self.store.__aenter__()
+        self.tail.start()
+        self._tasks.append(asyncio.create_task(self._connect(), name="connect"))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for stop in (self.tail.stop, self.services.stop, self.pipelines.stop, self.connections.close):
+            with contextlib.suppress(KafkaError, OSError):
+                await stop()
+        await self.store.__aexit__()
+
+    async def _connect(self) -> None:
+        """Connects what refuses to begin without a broker, as often as it takes."""
+        for start in (self.connections.producer.start, self.connections.probe.start):
+            await _insist(start)
+        await asyncio.gather(self.services.start(), self.pipelines.start())
+        self.connected = True
+
+    async def missing(self) -> dict[str, str]:
+        """What keeps this gateway from serving, by part; empty when nothing does."""
+        checks = {
+            "kafka": self._kafka(),
+            "registry": self.connections.registry.latest("millrace.Envelope"),
+            "s3": self._s3(),
+            "postgres": self.store.ping(),
+        }
+        answers = await asyncio.gather(*(_checked(check) for check in checks.values()))
+        return {name: why for name, why in zip(checks, answers, strict=True) if why}
+
+    async def counts(self) -> Counts | None:
+        """Statistics over all runs, at most a few seconds old; None while the history is away."""
+        now = time.monotonic()
+        if now - self._counts[0] > _COUNTS:
+            self._counts = now, self._counts[1]
+            try:
+                self._counts = now, await self.store.counts()
+            except HistoryAway:
+                self._counts = now, None
+        return self._counts[1]
+
+    async def _kafka(self) -> None:
+        if not self.tail.ready.is_set():
+            raise OSError("the log of events has not been read to its end yet, or its topic is missing")
+        if not self.connected:
+            raise OSError("the catalogues of services and pipelines have not been read yet, or their topics are missing")
+
+    async def _s3(self) -> None:
+        if not await self.objects.healthy():
+            raise OSError(f"the bucket {self.objects.bucket} does not answer")
+
+
+async def _checked(check: Awaitable[Any]) -> str:
+    try:
+        await asyncio.wait_for(check, _CHECK)
+    except TimeoutError:
+        return f"no answer within {_CHECK:g} s"
+    except Exception as error:  # noqa: BLE001  # whatever is wrong with a part, it is what is missing
+        return str(error) or type(error).__name__
+    return ""
+
+
+async def _insist(start: Callable[[], Awaitable[None]]) -> None:
+    for delay in delays():
+        try:
+            await start()
+            return
+        except (KafkaError, OSError) as error:
+            log.warning("Kafka does not answer (%s): trying again", error)
+        await asyncio.sleep(delay)
+
+
+def decoder(wire: Wire) -> Callable[[Record], Awaitable[bytes]]:
+    """Makes clients' JSON of an event's record."""
+
+    async def decode(record: Record) -> bytes:
+        told = await wire.read_event(record)
+        event = told.event
+        more = {} if event.vertex else {"pipeline": event.run.pipeline, "digest": event.run.digest}
+        return event_json(
+            event.run.id, event.kind.value, event.vertex, event.path, told.at, event.attempt, event.data, **more
+        )
+
+    return decode
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts of the gateway that serves this request."""
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+Shared = Depends(parts_of)
+"""The default of a route's parameter that takes the parts."""

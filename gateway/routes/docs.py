@@ -1,0 +1,48 @@
+"""The API described: OpenAPI with every pipeline and service of the moment, its page, and AsyncAPI for the topics."""
+
+from importlib import resources
+
+from fastapi import APIRouter, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from gateway import asyncapi, openapi
+from gateway.headers import PAGE_POLICY
+from gateway.parts import Parts, Shared
+
+router = APIRouter(tags=["docs"])
+
+_ASSETS = {
+    "swagger-ui-bundle.js": ("fastapi_offline", "static", "text/javascript"),
+    "swagger-ui.css": ("fastapi_offline", "static", "text/css"),
+    "start.js": ("gateway", "web", "text/javascript"),
+}
+
+
+@router.get("/openapi.json", summary="This API, with every pipeline and service of the moment")
+async def openapi_document(request: Request, parts: Parts = Shared) -> Response:
+    """OpenAPI 3.1."""
+    return JSONResponse(openapi.document(request.app, parts))
+
+
+@router.get("/asyncapi.json", summary="The topics, for Kafka producers and consumers")
+async def asyncapi_document(parts: Parts = Shared) -> Response:
+    """AsyncAPI 3.0."""
+    return JSONResponse(asyncapi.document(parts))
+
+
+@router.get("/docs", include_in_schema=False)
+async def page() -> Response:
+    """The page of the API."""
+    text = resources.files("gateway").joinpath("web", "docs.html").read_text(encoding="utf-8")
+    return HTMLResponse(text, headers={"Content-Security-Policy": PAGE_POLICY})
+
+
+@router.get("/docs/{name}", include_in_schema=False)
+async def asset(name: str) -> Response:
+    """What the page needs, from packages of ours: nothing comes from another host."""
+    if name not in _ASSETS:
+        raise HTTPException(404)
+    package, folder, kind = _ASSETS[name]
+    data = resources.files(package).joinpath(folder, name).read_bytes()
+    return Response(data, media_type=kind, headers={"Cache-Control": "private, max-age=3600"})

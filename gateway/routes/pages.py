@@ -1,0 +1,39 @@
+"""The page at the root: what there is, for a person."""
+
+from html import escape
+from importlib import resources
+
+from fastapi import APIRouter
+from starlette.responses import HTMLResponse, Response
+
+from gateway.graph import is_automatic
+from gateway.headers import PAGE_POLICY
+from gateway.parts import Parts, Shared
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def home(parts: Parts = Shared) -> Response:
+    """Links, and the lists of services and pipelines."""
+    services = [
+        _row(f"/services/{one.name}", one.name, one.summary, f"{len(parts.services.workers(one.name))} live")
+        for one in parts.services.contracts().values()
+    ]
+    pipelines = []
+    for version in parts.pipelines.active().values():
+        topology = parts.pipelines.topology(version.digest)
+        if topology is not None and not is_automatic(topology):
+            place = f"/pipelines/{version.name}"
+            pipelines.append(_row(place, version.name, topology.summary, f"{version.owner.value}, {version.digest[:12]}"))
+    page = resources.files("gateway").joinpath("web", "home.html").read_text(encoding="utf-8")
+    page = page.replace("<!-- services -->", "".join(services) or _EMPTY.format("service is live"))
+    page = page.replace("<!-- pipelines -->", "".join(pipelines) or _EMPTY.format("pipeline is defined"))
+    return HTMLResponse(page, headers={"Content-Security-Policy": PAGE_POLICY})
+
+
+_EMPTY = "<tr><td colspan=3>No {} yet.</td></tr>"
+
+
+def _row(place: str, name: str, summary: str, more: str) -> str:
+    return f'<tr><td><a href="{escape(place)}">{escape(name)}</a></td><td>{escape(summary)}</td><td>{escape(more)}</td></tr>'

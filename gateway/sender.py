@@ -1,0 +1,81 @@
+"""What the gateway publishes: requests of runs, the event that a run was accepted, and cancellations."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Mapping
+from typing import Any, TypeVar
+
+from aiokafka.partitioner import murmur2
+from aiokafka.structs import RecordMetadata
+
+from gateway.problems import Kind, Problem
+from schemas.codec import Codec, value_subject
+from streams.messages import Action, Control, Event, EventKind, Run
+from streams.records import Outgoing
+from streams.runtime.producer import Producer
+from streams.topics import Topics
+from streams.wire import Wire, traceparent
+
+RUN = "millrace-run"
+"""The header of a request that says which run it is to be, in place of an id made of the record's offset."""
+_PATIENCE = 15.0
+"""Seconds that a client waits for a publish before it is told to come back; the publish itself goes on."""
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The partition that a record with this key goes to: what every Kafka client does unless told otherwise."""
+    return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+
+
+class Sender:
+    """Publishes and returns when Kafka has it. Every method may raise RegistryAway, and Problem (503)."""
+
+    def __init__(self, producer: Producer, wire: Wire, codec: Codec, topics: Topics) -> None:
+        self._producer = producer
+        self._wire = wire
+        self._codec = codec
+        self._topics = topics
+
+    async def request(self, run: Run, schema: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+        """Asks for a run of a pipeline. A repeated request of the same run changes nothing."""
+        topic = self._topics.requests(run.pipeline)
+        value = await self._codec.encode(value_subject(topic), schema, record)
+        headers = (
+            ("ce_specversion", b"1.0"),
+            ("ce_id", run.id.encode()),
+            ("ce_type", b"millrace.request"),
+            ("ce_source", b"gateway"),
+            ("content-type", b"application/avro"),
+            ("traceparent", traceparent(run.id, run.id).encode()),
+            (RUN, run.id.encode()),
+        )
+        await self._send(Outgoing(topic, run.id.encode(), value, headers))
+
+    async def accepted(self, run: Run, data: Mapping[str, Any]) -> RecordMetadata:
+        """Says that a run was accepted; flow says the same, and who comes first is heard. Where it stands in the log."""
+        return await self._send(await self._wire.event(Event(run, EventKind.ACCEPTED, data=data)))
+
+    async def cancel(self, run: str) -> None:
+        """Asks for a run to be cancelled."""
+        await self._send(await self._wire.control(Control(run, Action.CANCEL)))
+
+    async def _send(self, record: Outgoing) -> RecordMetadata:
+        return await patiently(self._producer.send(record))
+
+
+async def patiently(work: Awaitable[T]) -> T:
+    """The result of a publish; Problem (503) when it takes too long. It is not given up then, only no longer waited for."""
+    task = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait((task,), timeout=_PATIENCE)
+    if not done:
+        task.add_done_callback(_log)
+        raise Problem(Kind.AWAY, "Kafka does not answer; try again.", headers={"Retry-After": "5"})
+    return task.result()
+
+
+def _log(task: asyncio.Future[Any]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("a late publish failed: %s", task.exception())

@@ -1,0 +1,41 @@
+"""Answering a submission: accepted, its events, or its result, as the client prefers."""
+
+import uuid
+
+from fastapi import Request
+from starlette.responses import Response
+
+from gateway import body, inputs, prefer, stream
+from gateway.parts import Parts
+from gateway.problems import Kind, Problem
+from gateway.render import to_json
+from gateway.submit import Order, keyed_run
+from gateway.view import links, result
+from streams.topology import Topology
+
+
+async def start(parts: Parts, request: Request, topology: Topology, callback: str | None = None) -> Response:
+    """Reads the input, submits the run, and answers. Raises Problem."""
+    seconds = prefer.wait(request.headers, parts.limits.wait)
+    key = prefer.idempotency_key(request.headers)
+    if callback is not None:
+        raise Problem(Kind.INVALID, "Callbacks are not offered here.")
+    run = keyed_run(parts.keeper.owner, key) if key else str(uuid.uuid4())
+    body.announced(request, parts.limits.body)
+    async with parts.uploads:
+        given = await inputs.read(request, topology.input, run, parts.limits, parts.objects)
+        fresh = await parts.submissions.submit(Order(run, topology, given, keyed=key is not None, callback=callback))
+        del given  # what was uploaded need not stay in memory while the client waits
+    place = {"Location": f"/runs/{run}"}
+    if prefer.events(request.headers):
+        return await parts.streams.response(run, headers=place)
+    if not fresh:
+        seconds = 0.0
+    if seconds is not None:
+        async with parts.journal.open(run, current=False) as entry:
+            last = await stream.ended(entry, parts.journal, seconds)
+        if last is not None:
+            applied = {"Preference-Applied": f"wait={seconds:g}"} if fresh else {}
+            return Response(to_json(result(run, last)), 200, {**place, **applied}, "application/json")
+    document = {"id": run, "status": "accepted", "links": links(run)}
+    return Response(to_json(document), 202, place, "application/json")

@@ -1,0 +1,117 @@
+"""Submitting runs: once, or once for each idempotency key, however often and wherever it is tried."""
+
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway import view
+from gateway.index import Entry
+from gateway.inputs import Input
+from gateway.journal import Journal
+from gateway.objects import Objects
+from gateway.problems import Kind, Problem
+from gateway.sender import Sender
+from gateway.tail import EventTail
+from streams.messages import EventKind, Run
+from streams.topology import Topology
+
+NAMESPACE = uuid.UUID("0b0dd2a4-3d5c-5f53-9f5b-0b8a7c1d6e42")
+_SHOWN = 64 * 1024
+"""Bytes of JSON up to which the accepted event says the input."""
+
+
+def keyed_run(owner: str, key: str) -> str:
+    """The run that an owner's idempotency key stands for."""
+    return str(uuid.uuid5(NAMESPACE, f"{owner}\0{key}"))
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to run: a checked input for a topology, as which run, and what else the caller wants."""
+
+    run: str
+    topology: Topology
+    input: Input
+    keyed: bool = False
+    callback: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for orders of the same pipeline with the same input."""
+        return f"{self.topology.name}:{self.input.fingerprint}:{self.callback or ''}"
+
+
+class Submissions:
+    """Makes runs."""
+
+    def __init__(self, objects: Objects, sender: Sender, journal: Journal, tail: EventTail) -> None:
+        self._objects = objects
+        self._sender = sender
+        self._journal = journal
+        self._tail = tail
+
+    async def submit(self, order: Order) -> bool:
+        """Starts the run; False when a run with the same key and input has ended before.
+
+        Raises Problem: 409 while a run with this key goes on, 422 when the key stands for another request, 503.
+        """
+        if order.keyed and await self._journal.find(order.run):
+            return await self._again(order)
+        await self._objects.store(order.input.objects)
+        run = Run(order.run, order.topology.name, order.topology.digest, time.time() + order.topology.timeout)
+        if not order.keyed:
+            # The request first: whatever happens then, flow says the rest.
+            await self._sender.request(run, order.topology.input, order.input.record)
+            await self._sender.accepted(run, self._said(order))
+            return True
+        # With a key the event first: of several gateways with the same key, the one whose event is first has won.
+        place = await self._sender.accepted(run, self._said(order))
+        await self._tail.reach(place.partition, place.offset + 1)
+        async with self._journal.open(order.run) as entry:
+            if entry.lines[0].sequence != place.offset:
+                return await self._again(order)
+        await self._sender.request(run, order.topology.input, order.input.record)
+        return True
+
+    async def _again(self, order: Order) -> bool:
+        """A key that is known: the same request again, or another one."""
+        async with self._journal.open(order.run) as entry:
+            first = json.loads(await self._journal.body(entry, 0))
+            if first.get("fingerprint", order.fingerprint) != order.fingerprint:
+                raise Problem(
+                    Kind.KEY_REUSED,
+                    "This idempotency key was used for another pipeline, input or callback; use a new key.",
+                    extra={"id": order.run, "links": view.links(order.run)},
+                )
+            if entry.ended:
+                return False
+            await self._mend(order, entry)
+        raise Problem(
+            Kind.DUPLICATE,
+            "The run goes on; follow it, or send the same request again when it has ended.",
+            headers={"Location": f"/runs/{order.run}", "Retry-After": "1"},
+            extra={"id": order.run, "links": view.links(order.run)},
+        )
+
+    async def _mend(self, order: Order, entry: Entry) -> None:
+        """Asks again for a run of which nothing but its acceptance is known: who accepted it may have died just then."""
+        if [line.kind for line in entry.lines] == [EventKind.ACCEPTED]:
+            await self._objects.store(order.input.objects)
+            run = Run(order.run, order.topology.name, order.topology.digest, time.time() + order.topology.timeout)
+            await self._sender.request(run, order.topology.input, order.input.record)
+
+    @staticmethod
+    def _said(order: Order) -> Mapping[str, Any]:
+        """What the accepted event carries."""
+        data: dict[str, Any] = {
+            "pipeline": order.topology.name,
+            "digest": order.topology.digest,
+            "source": "http",
+            "fingerprint": order.fingerprint,
+        }
+        if len(json.dumps(order.input.record, default=str)) <= _SHOWN:
+            data["input"] = order.input.record
+        return data

@@ -1,0 +1,259 @@
+"""What the gateway's tests share: two gateways on the real parts, and a hand that plays flow, agents and recorder."""
+
+import asyncio
+import json
+import secrets
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import httpx
+import psycopg
+import uvicorn
+from psycopg import sql
+
+from gateway.app import create_app
+from gateway.limits import Limits
+from gateway.sender import partition_of
+from schemas.contracts import Contract
+from streams import topic_specs
+from streams.messages import Event, EventKind, Run
+from streams.runtime import history
+from streams.runtime.parts import Parts
+from streams.runtime.services import Announcement, Announcer
+from streams.settings import Settings
+
+T = TypeVar("T")
+
+GREET = """
+pipeline: greet
+summary: Says hello
+input:
+  name: {type: string, summary: Whom to greet}
+  times: {type: int, default: 1, minimum: 1, maximum: 9}
+nodes:
+  hello: {value: "${'hello ' + name}"}
+output: {text: "${hello}"}
+"""
+PASS = """
+pipeline: pass-photo
+summary: Gives a photo back
+input:
+  photo: image
+  others: {type: [image], default: []}
+  areas: {type: [{x: int, y: int}], default: []}
+  strength: {type: float, default: 0.8, minimum: 0, maximum: 1}
+  mode: {type: string, default: soft, enum: [soft, hard]}
+nodes: {}
+output: {photo: "${photo}"}
+"""
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000002000000020806000000"
+    "72b60d24000000124944415478da63fcffff3f030830811100430003ff3d4e1f0f0000000049454e44ae426082"
+)
+
+
+def png(width: int, height: int, shade: int = 0) -> bytes:
+    """A picture of one grey."""
+    import io
+
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.new("L", (width, height), shade).save(out, "PNG")
+    return out.getvalue()
+
+
+class Loop:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def __call__(self, work: Coroutine[Any, Any, T], seconds: float = 30) -> T:
+        """The result of a coroutine."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+
+class Gateway:
+    """One gateway in a thread of its own, on a free port."""
+
+    def __init__(self, settings: Settings, limits: Limits | None = None) -> None:
+        self.app = create_app(settings, limits)
+        config = uvicorn.Config(
+            self.app, host="127.0.0.1", port=0, access_log=False, log_config=None, timeout_graceful_shutdown=3
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        self.key = (settings.home / "api-key").read_text().strip()
+        wait(lambda: self._server.started or not self._thread.is_alive(), "the server starts")
+        assert self._server.started
+        self.url = "http://127.0.0.1:%d" % self._server.servers[0].sockets[0].getsockname()[1]
+        self.http = self.client()
+
+    def client(self, **headers: str) -> httpx.Client:
+        """A client that sends the key."""
+        return httpx.Client(
+            base_url=self.url, timeout=20, headers={"authorization": f"Bearer {self.key}", **headers}
+        )
+
+    def ready(self) -> "Gateway":
+        """Waits until it can serve."""
+        wait(lambda: self.http.get("/health/ready").status_code == 200, lambda: self.http.get("/health/ready").text)
+        return self
+
+    def stop(self) -> None:
+        """Ends it."""
+        self.app.parts.streams.stop()
+        self.http.close()
+        self._server.should_exit = True
+        self._thread.join(15)
+
+
+def wait(condition: Any, what: Any = "", seconds: float = 30) -> Any:
+    """The first true value of a condition; fails after so many seconds."""
+    import time
+
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what() if callable(what) else what}"
+        time.sleep(0.02)
+    return value
+
+
+@dataclass
+class World:
+    """The parts, and what the tests do with them."""
+
+    settings: Settings
+    loop: Loop
+    parts: Parts
+    one: Gateway
+    two: Gateway
+
+    def run(self, id: str | None = None, pipeline: str = "greet") -> Run:
+        """A run that nobody knows yet."""
+        return Run(id or f"run-{secrets.token_hex(8)}", pipeline, "d" * 64, 2e9)
+
+    def tell(self, *events: Event) -> int:
+        """Publishes events, one after another; the offset of the last."""
+
+        async def send() -> int:
+            last = -1
+            for event in events:
+                last = (await self.parts.producer.send(await self.parts.wire.event(event))).offset
+            return last
+
+        return self.loop(send())
+
+    def record(self, run: Run, events: list[tuple[int, Event]]) -> None:
+        """Writes history as the recorder does."""
+        partition = partition_of(run.id, self.settings.partitions)
+        ended = next((offset for offset, event in events if event.kind.terminal), None)
+        with psycopg.connect(self.settings.postgres, autocommit=True) as connection:
+            connection.execute(
+                """insert into runs (run, pipeline, digest, status, accepted_at, updated_at, ended_at, partition,
+                                     ended_sequence, output)
+                   values (%s, %s, %s, %s, now(), now(), %s, %s, %s, %s)""",
+                (
+                    run.id, run.pipeline, run.digest, "finished" if ended is not None else "running",
+                    None if ended is None else "now", partition, ended, None,
+                ),
+            )  # fmt: skip
+            for offset, event in events:
+                connection.execute(
+                    """insert into events (run, sequence, partition, id, kind, node, path, attempt, at, data)
+                       values (%s, %s, %s, %s, %s, %s, %s, %s, now(), %s)""",
+                    (
+                        run.id, offset, partition, event.id, event.kind.value, event.vertex, event.path,
+                        event.attempt, json.dumps(dict(event.data)),
+                    ),
+                )  # fmt: skip
+
+    def reached(self, partition: int, offset: int) -> None:
+        """Says how far the history reaches, as the recorder does."""
+        with psycopg.connect(self.settings.postgres, autocommit=True) as connection:
+            connection.execute(
+                """insert into progress (partition, next_sequence) values (%s, %s)
+                   on conflict (partition) do update set next_sequence = excluded.next_sequence""",
+                (partition, offset),
+            )
+
+    def announce(self, *contracts: Contract, worker: str = "w1", period: float = 30.0, **more: Any) -> Announcer:
+        """A worker says that it serves these."""
+        import time
+
+        announcer = Announcer(
+            self.parts,
+            lambda: [Announcement(one.name, worker, one, time.time(), period, **more) for one in contracts],
+        )
+        self.loop(announcer.announce())
+        return announcer
+
+
+def database(url: str) -> tuple[str, str]:
+    """A schema of its own in the database of this address: the address that leads to it, and its name."""
+    name = f"gateway_{secrets.token_hex(6)}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("create schema {}").format(sql.Identifier(name)))
+    return f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{name}", name
+
+
+def drop(url: str, name: str) -> None:
+    """Removes a schema and all in it."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(name)))
+
+
+@contextmanager
+def world(settings: Settings, home: Any) -> Iterator[World]:
+    """Two gateways on topics and a database of their own."""
+    address, schema = database(settings.postgres)
+    mine = replace(settings, topic_prefix=f"gw{secrets.token_hex(4)}-", postgres=address, home=home, partitions=3)
+    loop = Loop()
+    parts = Parts.of(mine, "test")
+    loop(parts.admin.ensure(topic_specs.core(parts.names, mine.partitions)))
+    loop(parts.store.ensure_bucket())
+    loop(parts.__aenter__())
+    gateways = [Gateway(mine) for _ in range(2)]
+    try:
+        for gateway in gateways:
+            gateway.ready()
+        yield World(mine, loop, parts, *gateways)
+    finally:
+        for gateway in gateways:
+            gateway.stop()
+        names = loop(parts.admin.names(mine.topic_prefix))
+        loop(parts.admin.delete(names))
+        loop(parts.close())
+        loop.close()
+        drop(settings.postgres, schema)
+
+
+def events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+    """The events of an SSE stream: `{id, event, data}`; comments count as event "ping"."""
+    event: dict[str, Any] = {}
+    for line in lines:
+        if line.startswith(":"):
+            yield {"event": "ping"}
+        elif line:
+            name, _, value = line.partition(": ")
+            event[name] = int(value) if name == "id" else json.loads(value) if name == "data" else value
+        elif "event" in event:
+            yield event
+            event = {}
+        else:
+            event = {}
+
+
+FINISHED, FAILED, ACCEPTED = EventKind.RUN_FINISHED, EventKind.RUN_FAILED, EventKind.ACCEPTED
