@@ -144,6 +144,11 @@ class Vertex(msgspec.Struct, frozen=True, omit_defaults=True):
         return len(self.sources) > 1 or self.id == OUT
 
     @property
+    def partial(self) -> bool:
+        """Whether it may go on before all of its edges have delivered."""
+        return self.wait is Wait.ANY or self.deadline is not None
+
+    @property
     def reads(self) -> frozenset[str]:
         """Context keys that its own expressions read."""
         return frozenset(self.refs.values())

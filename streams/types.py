@@ -187,35 +187,50 @@ def camel(name: str) -> str:
     return "".join(part[:1].upper() + part[1:] for part in name.replace("-", "_").split("_"))
 
 
-def mismatch(actual: Type, expected: Type, where: str = "") -> str | None:
+def mismatch(actual: Type, expected: Type, where: str = "", exact: bool = False) -> str | None:
     """Why `actual` cannot be given where `expected` is wanted; None when it can.
 
-    An int serves as a float, a record has the wanted fields and no others, and `any` is checked when the value is there.
+    An int serves as a float unless `exact`: where nothing converts the value, an expression would meet an int after all. A
+    record has the wanted fields and no others, and `any` is checked when the value is there.
     """
     if Kind.ANY in (actual.kind, expected.kind):
         return None
     if actual.kind is Kind.NULL:
         return None if expected.optional or expected.kind is Kind.NULL else _differ(actual, expected, where)
-    if actual.kind is Kind.INT and expected.kind is Kind.FLOAT:
+    if actual.kind is Kind.INT and expected.kind is Kind.FLOAT and not exact:
         return None
     if actual.kind is Kind.MAP and expected.kind in (Kind.RECORD, Kind.IMAGE):
         return None  # CEL's `{'x': 1}` is a map; its keys are checked when the value is there
+    if actual.kind is Kind.RECORD and expected.kind is Kind.MAP:
+        found = (mismatch(f.type, expected.item or ANY, f"{where}.{f.name}".lstrip("."), exact) for f in actual.fields)
+        return next((one for one in found if one), None)
     if actual.kind is not expected.kind:
         return _differ(actual, expected, where)
     if actual.kind in (Kind.LIST, Kind.MAP):
-        return mismatch(actual.item or ANY, expected.item or ANY, f"{where}[]")
+        return mismatch(actual.item or ANY, expected.item or ANY, f"{where}[]", exact)
     if actual.kind is Kind.RECORD:
-        return _record_mismatch(actual, expected, where)
+        return _record_mismatch(actual, expected, where, exact)
     return None
 
 
-def _record_mismatch(actual: Type, expected: Type, where: str) -> str | None:
+def conversion(actual: Type, expected: Type) -> str:
+    """What an author can write where `actual` is given and `expected` is wanted; empty when there is no such thing."""
+    if actual.kind is Kind.FLOAT and expected.kind is Kind.INT:
+        return "write int(x) to cut it to a whole number"
+    if actual.kind is Kind.INT and expected.kind is Kind.FLOAT:
+        return "write 2.0, or double(x)"
+    if expected.kind is Kind.STRING and actual.kind in (Kind.INT, Kind.FLOAT, Kind.BOOL):
+        return "write string(x)"
+    return "a list is expected: [x] makes one" if expected.kind is Kind.LIST else ""
+
+
+def _record_mismatch(actual: Type, expected: Type, where: str, exact: bool) -> str | None:
     for wanted in expected.fields:
         given = actual.field(wanted.name)
         place = f"{where}.{wanted.name}".lstrip(".")
         if given is None and wanted.required:
             return f"{place} is missing: {actual} is given, {expected} is expected"
-        found = mismatch(given.type, wanted.type, place) if given else None
+        found = mismatch(given.type, wanted.type, place, exact) if given else None
         if found:
             return found
     for one in actual.fields:
@@ -230,15 +245,13 @@ def _differ(actual: Type, expected: Type, where: str) -> str:
 
 
 def common(left: Type, right: Type) -> Type | None:
-    """The type that both sides of a choice have, or None."""
+    """The type that both sides of a choice have, or None. An int and a float have none: nothing would convert the int."""
     if left == right:
         return replace(left, optional=left.optional or right.optional)
     if left.kind is Kind.NULL:
         return replace(right, optional=True)
     if right.kind is Kind.NULL:
         return replace(left, optional=True)
-    if {left.kind, right.kind} == {Kind.INT, Kind.FLOAT}:
-        return FLOAT
     if Kind.ANY in (left.kind, right.kind):
         return ANY
     if left.kind is right.kind and left.kind in (Kind.LIST, Kind.MAP):

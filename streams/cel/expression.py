@@ -10,9 +10,7 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_math, ext_strings
 
 from streams.cel import ast, first
-from streams.cel.descriptors import Descriptors
 from streams.errors import EvaluationError
-from streams.types import Type
 
 MAX_LENGTH = 4096
 """Characters of one expression."""
@@ -22,8 +20,8 @@ MAX_DEPTH = 3
 TYPE_NAMES = frozenset({"int", "uint", "double", "string", "bool", "bytes", "list", "map", "null_type", "type", "math"})
 """Names that CEL itself gives a meaning."""
 
-_EXTENSIONS = (ext_math.ExtMath(), ext_strings.ExtStrings())
-_ENV = cel.NewEnv(extensions=_EXTENSIONS)
+EXTENSIONS = (ext_math.ExtMath(), ext_strings.ExtStrings())
+_ENV = cel.NewEnv(extensions=EXTENSIONS)
 _POSITION = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _NO_OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\(([^']*)\)'")
 
@@ -78,12 +76,13 @@ class Expression(msgspec.Struct, frozen=True, omit_defaults=True, tag="cel"):
         return _evaluate(self.text, values)
 
 
+@functools.lru_cache(maxsize=8192)
 def parse(text: str) -> Expression:
     """The expression that a text says, its names read but its types not yet checked. Raises BadExpression."""
     if len(text) > MAX_LENGTH:
         raise BadExpression(f"the expression is longer than {MAX_LENGTH} characters", hint="split it over value nodes")
-    expanded = _expand(text)
-    reading = ast.read(_compile(_ENV, expanded, check=False).serialize(), frozenset(expanded.markers))
+    expanded = expand(text)
+    reading = ast.read(compile_text(_ENV, expanded, check=False).serialize(), frozenset(expanded.markers))
     if reading.depth > MAX_DEPTH:
         raise BadExpression(
             f"comprehensions nest deeper than {MAX_DEPTH}", hint="compute the inner part in a value node"
@@ -95,16 +94,8 @@ def parse(text: str) -> Expression:
     return Expression(expanded.text, needs, tuple(markers))
 
 
-def check(text: str, names: Mapping[str, Type], descriptors: Descriptors) -> Type:
-    """The type of an expression over names of these types. Raises BadExpression at the first place that is wrong."""
-    expanded = _expand(text)
-    variables = {name: descriptors.cel_type(kind) for name, kind in names.items()}
-    variables.update(dict.fromkeys(expanded.markers, cel.Type.BOOL))
-    env = cel.NewEnv(descriptors.pool, variables=variables, extensions=_EXTENSIONS)
-    return descriptors.our_type(_compile(env, expanded, check=True).return_type().name())
-
-
-def _expand(text: str) -> first.Expanded:
+def expand(text: str) -> first.Expanded:
+    """The expression without its `first()`. Raises BadExpression."""
     try:
         return first.expand(text)
     except first.BadFirst as error:
@@ -122,7 +113,8 @@ def _condition(reading: ast.Reading, markers: list[tuple[str, Condition]]) -> Co
     return Condition(frozenset(reading.names - TYPE_NAMES), tuple(choices))
 
 
-def _compile(env: cel.Env, expanded: first.Expanded, check: bool) -> cel.Expression:
+def compile_text(env: cel.Env, expanded: first.Expanded, check: bool) -> cel.Expression:
+    """What CEL makes of an expression. Raises BadExpression with the place in what the author wrote."""
     try:
         return env.compile(expanded.text, disable_check=not check)
     except RuntimeError as error:

@@ -3,8 +3,10 @@
 import re
 from dataclasses import dataclass
 
+from streams.cel import words
+
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_STRING = re.compile(r"""[rRbB]{0,2}('''.*?'''|\"\"\".*?\"\"\"|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")""", re.DOTALL)
+_STRING = re.compile(words.STRING, re.DOTALL)
 _OPEN, _CLOSE = "([{", ")]}"
 
 

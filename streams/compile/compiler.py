@@ -1,13 +1,14 @@
 """Compiling blocks: each node's kind builds its own work, this joins them into vertices and scopes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from schemas.contracts import Contract
 from streams import template
 from streams.cel import expression as cel
-from streams.cel.descriptors import Descriptors
+from streams.cel import words
+from streams.cel.checker import Checker
 from streams.cel.expression import BadExpression, Condition, Expression
 from streams.compile.graph import Cycle, Graph, graph
 from streams.compile.scope import Name, Scope
@@ -19,7 +20,7 @@ from streams.spec.parse import duration, suggest
 from streams.spec.source import Place, Source
 from streams.template import BadTemplate, Template
 from streams.topology import OUT, Block, OnError, OutWork, Retry, ServiceUse, Vertex, Wait, vertex_id
-from streams.types import ANY, BOOL, Kind, Type, common, mismatch
+from streams.types import ANY, BOOL, Kind, Type, common, conversion, mismatch
 
 MAX_ATTEMPTS = 20
 
@@ -36,7 +37,7 @@ class Compiler:
     vertices: dict[str, Vertex] = field(default_factory=dict)
     blocks: dict[str, Block] = field(default_factory=dict)
     services: dict[str, ServiceUse] = field(default_factory=dict)
-    descriptors: Descriptors = field(default_factory=Descriptors)
+    checker: Checker = field(default_factory=Checker)
     graphs: dict[str, Graph] = field(default_factory=dict)
 
     def block(
@@ -56,19 +57,13 @@ class Compiler:
                     source, node.place, f"{name!r} is already a name here", "inner names may not hide outer ones"
                 )
         needs = {name: reads.node_reads(node) & nodes.keys() for name, node in nodes.items()}
-        waits_any = frozenset(name for name, node in nodes.items() if node.keys.get("wait") == Wait.ANY)
-        try:
-            edges = graph(needs, waits_any)
-        except Cycle as cycle:
-            node = nodes[cycle.chain[0]]
-            self.refuse(source, node.place, str(cycle), "a node cannot wait for its own result; use repeat for a loop")
-            return ANY
+        edges, tangled = self._graph(needs, nodes, source)
+        scope, names = scope.growing()
+        names.update({name: Name(vertex_id(scope.block, name), ANY) for name in tangled})
         at_end = [((*spec.place, "output"), spec.output, False), *(closing.places if closing else ())]
         end_reads = reads.names(iter(at_end)) & nodes.keys()
         for name in edges.order:
-            builder = NodeBuilder(self, nodes[name], scope, source, chain)
-            made = builder.vertex(tuple(vertex_id(scope.block, one) for one in edges.sources[name]))
-            scope = scope.with_name(name, made)
+            names[name] = NodeBuilder(self, nodes[name], scope, source, chain).vertex(edges)
         end = NodeSpec(OUT, NodeKind.VALUE, spec.place, {"output": spec.output}, {})
         builder = NodeBuilder(self, end, scope, source, chain)
         return self._out(builder, owner, edges, end_reads, closing)
@@ -81,7 +76,7 @@ class Compiler:
         used = {one for sources in edges.sources.values() for one in sources}
         leaves = frozenset(name for name in edges.order if name not in used)
         before = {name: frozenset(edges.sources[name]) for name in edges.order}
-        final = graph({**before, OUT: end_reads | leaves}, self._any(edges, scope))
+        final = graph({**before, OUT: end_reads | leaves}, edges.partial)
         made, kind = builder.template(builder.place("output"), spec.keys["output"])
         builder.require(builder.place("output"), made, "the output")
         extra = closing.build(builder) if closing else ()
@@ -99,12 +94,23 @@ class Compiler:
         self.graphs[scope.block] = final
         return kind
 
-    def _any(self, edges: Graph, scope: Scope) -> frozenset[str]:
-        return frozenset(
-            name
-            for name in edges.order
-            if (vertex := self.vertices.get(vertex_id(scope.block, name))) and vertex.wait is Wait.ANY
+    def _graph(
+        self, needs: dict[str, frozenset[str]], nodes: Mapping[str, NodeSpec], source: Source
+    ) -> tuple[Graph, frozenset[str]]:
+        """The edges between nodes, and the nodes of cycles: each cycle is reported and cut, so that all else is checked."""
+        partial = frozenset(
+            name for name, node in nodes.items() if node.keys.get("wait") == Wait.ANY or "deadline" in node.keys
         )
+        tangled: frozenset[str] = frozenset()
+        while True:
+            try:
+                return graph(needs, partial), tangled
+            except Cycle as cycle:
+                hint = "a node cannot wait for its own result; use repeat for a loop"
+                self.refuse(source, nodes[cycle.chain[0]].place, str(cycle), hint)
+                cut = frozenset(cycle.chain)
+                tangled |= cut
+                needs = {name: read - cut if name in cut else read for name, read in needs.items()}
 
     def refuse(self, source: Source, place: Place, problem: str, hint: str = "", column: int = 0) -> None:
         """Report a problem and go on."""
@@ -135,24 +141,22 @@ class NodeBuilder:
         self.compiler.refuse(self.source, place, problem, hint, column)
 
     def template(
-        self, place: Place, value: Any, expected: Type | None = None, scope: Scope | None = None
+        self, place: Place, value: Any, expected: Type | None = None, exact: bool = False
     ) -> tuple[Template, Type]:
         """A piece of YAML as a template, its names and types checked, also against what is expected there."""
-        scope = scope or self.scope
         try:
             made = template.read(value, place)
         except BadTemplate as error:
             self.refuse(error.place, str(error), error.hint, self._quoted(error.place) + error.column)
             return template.Const(None), ANY
-        kind = template.type_of(value, place, lambda text, at, offset: self._check(text, at, offset, scope))
-        found = mismatch(kind, expected) if expected else None
-        if found:
-            self.refuse(place, found, _conversion(kind, expected))
+        kind = template.type_of(value, place, self._check)
+        found = mismatch(kind, expected, exact=exact) if expected else None
+        if found and expected:
+            self.refuse(place, found, conversion(kind, expected))
         return made, kind
 
-    def expression(self, place: Place, text: Any, expected: Type, scope: Scope | None = None) -> Expression:
+    def expression(self, place: Place, text: Any, expected: Type) -> Expression:
         """Bare CEL of an expected type."""
-        scope = scope or self.scope
         if isinstance(text, bool):
             text = "true" if text else "false"
         if not isinstance(text, str):
@@ -166,7 +170,7 @@ class NodeBuilder:
         except BadExpression as error:
             self.refuse(place, str(error), error.hint, self._quoted(place) + error.offset)
             return Expression("false", Condition())
-        kind = self._check(text, place, 0, scope)
+        kind = self._check(text, place, 0)
         found = mismatch(kind, expected)
         if found:
             self.refuse(place, found)
@@ -176,7 +180,8 @@ class NodeBuilder:
             )
         return made
 
-    def _check(self, text: str, place: Place, offset: int, scope: Scope) -> Type:
+    def _check(self, text: str, place: Place, offset: int) -> Type:
+        scope = self.scope
         column = self._quoted(place) + offset
         try:
             parsed = cel.parse(text)
@@ -184,12 +189,12 @@ class NodeBuilder:
             return ANY  # reported by whoever parsed it first
         unknown = sorted(parsed.names - scope.names.keys())
         for name in unknown:
-            at = max(text.find(name), 0)
+            at = words.position(text, name)
             self.refuse(place, f"unknown name {name!r}", suggest(name, scope.names), column + at)
         if unknown:
             return ANY
         try:
-            kind = cel.check(text, scope.types, self.compiler.descriptors)
+            kind = self.compiler.checker.check(text, scope.types(parsed.names))
         except BadExpression as error:
             self.refuse(place, str(error), error.hint or _field_hint(str(error), scope), column + error.offset)
             return ANY
@@ -198,7 +203,7 @@ class NodeBuilder:
     def _quoted(self, place: Place) -> int:
         """1 where the text at a place is quoted: its first character stands one column further right."""
         line, column = self.source.marks.get(place, (0, 0))
-        lines = self.source.text.split("\n")
+        lines = self.source.lines
         return int(0 < line <= len(lines) and lines[line - 1][column - 1 : column] in ("'", '"'))
 
     def refs(self, *templates: Template | None) -> dict[str, str]:
@@ -208,9 +213,10 @@ class NodeBuilder:
 
     def require(self, place: Place, made: Template, what: str) -> None:
         """Report a template that may find something skipped where nothing may be missing."""
-        needs, missing = template.needs(made), self.scope.skippable
+        needs = template.needs(made)
+        missing = self.scope.skippable(needs.read())
         if not needs.met(missing):
-            names = ", ".join(sorted(needs.read() & missing))
+            names = ", ".join(sorted(missing))
             self.refuse(place, f"{what} reads {names}, which may be skipped", "give a second choice: first(a, b)")
 
     def block(
@@ -230,18 +236,21 @@ class NodeBuilder:
         chain = (*self.chain, isolated.name) if isolated else self.chain
         return self.compiler.block(spec, inner, self.id, source, chain, closing)
 
-    def vertex(self, sources: tuple[str, ...]) -> Name:
+    def vertex(self, edges: Graph) -> Name:
         """Build the node and add its vertex; what comes back is the name that others see."""
         keys = self.spec.keys
+        sources = tuple(vertex_id(self.scope.block, one) for one in edges.sources[self.spec.name])
+        wait, deadline = self._wait(sources)
+        ways = self._ways(edges) if wait is Wait.ANY else {}
+        builder = replace(self, scope=self.scope.uncertain(frozenset().union(*ways.values()))) if ways else self
         when = self.expression(self.place("when"), keys["when"], BOOL) if "when" in keys else None
-        built = self.compiler.builders[self.spec.kind](self)
+        built = self.compiler.builders[self.spec.kind](builder)
         if built is None:
             return Name(self.id, ANY)
-        wait, deadline = self._wait(sources)
         on_error, kind = self._on_error(built.type)
         needs = template.needs(*built.templates, when)
-        if wait is Wait.ANY:
-            self._any_reads(sources, needs)
+        if self._any_reads(ways, needs):
+            ways = {}
         self.compiler.vertices[self.id] = Vertex(
             id=self.id,
             block=self.scope.block,
@@ -256,10 +265,8 @@ class NodeBuilder:
             on_error=on_error,
             type=str(kind),
         )
-        skippable = (
-            built.skippable or when is not None or on_error.action == "skip" or not needs.met(self.scope.skippable)
-        )
-        return Name(self.id, kind, skippable)
+        skips = built.skippable or when is not None or on_error.action == "skip"
+        return Name(self.id, kind, skips or self._may_miss(needs, ways))
 
     def _wait(self, sources: tuple[str, ...]) -> tuple[Wait, float | None]:
         keys = self.spec.keys
@@ -275,10 +282,29 @@ class NodeBuilder:
                 )
         return Wait(wait), deadline
 
-    def _any_reads(self, sources: tuple[str, ...], needs: Condition) -> None:
-        names = {name for name in needs.names if name in self.scope.names and self.scope.names[name].key in sources}
-        for name in sorted(names):
+    def _ways(self, edges: Graph) -> dict[str, frozenset[str]]:
+        """For a node that waits for any: each node that may deliver first, and what it reads that is not there then."""
+        read = reads.node_reads(self.spec) & edges.known.keys()
+        return {one: read - edges.implied(one) for one in edges.sources[self.spec.name]}
+
+    def _any_reads(self, ways: Mapping[str, frozenset[str]], needs: Condition) -> bool:
+        """Report what a node that waits for any must have, and may not have when it goes on. Whether there is such."""
+        unmet = {source: needs.read() & missing for source, missing in ways.items() if not needs.met(missing)}
+        strict = needs.names & frozenset().union(*unmet.values())
+        for name in sorted(strict):
             self.refuse(self.spec.place, f"with wait: any, {name} may not be there yet", f"read it as first({name}, …)")
+        if unmet and not strict:
+            source, missing = min(unmet.items())
+            problem = f"with wait: any and only {source} there, this reads {' and '.join(sorted(missing))} in vain"
+            self.refuse(self.spec.place, problem, "give each first() an operand that is always there")
+        return bool(unmet)
+
+    def _may_miss(self, needs: Condition, ways: Mapping[str, frozenset[str]]) -> bool:
+        """Whether the node may find something missing that it needs, and so be skipped."""
+        absent = self.scope.skippable(needs.read())
+        if self.scope.skippable(ways) == ways.keys() and not needs.met(absent):
+            return True  # whoever it waits for may be skipped, all of them at once
+        return any(not needs.met(missing | (absent - {source})) for source, missing in ways.items())
 
     def _on_error(self, kind: Type) -> tuple[OnError, Type]:
         value = self.spec.keys.get("on_error", "fail")
@@ -286,9 +312,10 @@ class NodeBuilder:
             return OnError(value), kind
         if isinstance(value, dict) and set(value) == {"use"}:
             made, other = self.template(self.place("on_error", "use"), value["use"])
-            both = kind if mismatch(other, kind) is None else common(kind, other)
+            both = kind if mismatch(other, kind, exact=True) is None else common(kind, other)
             if both is None:
-                self.refuse(self.place("on_error", "use"), f"{other} is given, the node's value is {kind}")
+                problem = f"{other} is given, the node's value is {kind}"
+                self.refuse(self.place("on_error", "use"), problem, conversion(other, kind))
             return OnError("use", made), both or kind
         self.refuse(self.place("on_error"), f"on_error is fail, skip or {{use: value}}, not {value!r}")
         return OnError(), kind
@@ -368,18 +395,10 @@ def _field_hint(message: str, scope: Scope) -> str:
     if not message.startswith("undefined field"):
         return ""
     wrong = message.split("'")[1]
-    fields = {one.name for kind in scope.types.values() for one in _all_fields(kind)}
+    fields = {one.name for name in scope.names.values() for one in _all_fields(name.type)}
     return suggest(wrong, fields)
 
 
 def _all_fields(kind: Type) -> list[Any]:
     inner = [found for one in kind.fields for found in _all_fields(one.type)]
     return [*kind.fields, *inner, *(_all_fields(kind.item) if kind.item else [])]
-
-
-def _conversion(actual: Type, expected: Type | None) -> str:
-    if expected and actual.kind is Kind.FLOAT and expected.kind is Kind.INT:
-        return "write int(x) to cut it to a whole number"
-    if expected and expected.kind is Kind.STRING and actual.kind in (Kind.INT, Kind.FLOAT, Kind.BOOL):
-        return "write string(x)"
-    return "a list is expected: [x] makes one" if expected and expected.kind is Kind.LIST else ""

@@ -1,5 +1,7 @@
 """Edges between the nodes of one block: an order, a cycle if there is one, and the transitive reduction."""
 
+import functools
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -20,36 +22,40 @@ class Graph:
     order: tuple[str, ...]
     sources: Mapping[str, tuple[str, ...]]
     """Edges into each node after the reduction."""
-    guaranteed: Mapping[str, frozenset[str]]
-    """Nodes whose end is known for certain when a node is reached."""
+    known: Mapping[str, int]
+    """Nodes that have ended for certain when a node has ended, itself included: bit n stands for the nth of `order`."""
+    partial: frozenset[str]
+    """Nodes that may go on before all of their edges have delivered."""
+
+    def implied(self, node: str) -> frozenset[str]:
+        """Nodes that have ended for certain when this one has, itself included."""
+        bits = self.known[node]
+        return frozenset(name for position, name in enumerate(self.order) if bits >> position & 1)
 
 
-def graph(needs: Mapping[str, frozenset[str]], any_of: frozenset[str]) -> Graph:
-    """The graph of nodes that need other nodes of the same block. Nodes in `any_of` go on with the first of their edges.
+def graph(needs: Mapping[str, frozenset[str]], partial: frozenset[str]) -> Graph:
+    """The graph of nodes that need other nodes of the same block. Nodes in `partial` go on with a part of their edges.
 
-    An edge is left out where another one implies it: the value rides in the context. A node that waits for any of its edges
-    implies only what all of them imply. Raises Cycle.
+    An edge is left out where another one implies it: the value rides in the context. A partial node implies only what each
+    of its edges implies. Raises Cycle.
     """
     try:
         sorter = TopologicalSorter({node: sorted(before) for node, before in needs.items()})
-        ready = _stable(sorter, list(needs))
+        order = _stable(sorter, list(needs))
     except CycleError as error:
         raise Cycle(list(reversed(error.args[1]))) from None
-    guaranteed: dict[str, frozenset[str]] = {}
+    rank = {name: position for position, name in enumerate(order)}
+    known: dict[str, int] = {}
     sources: dict[str, tuple[str, ...]] = {}
-    for node in ready:
-        edges = [
-            one
-            for one in sorted(needs[node], key=ready.index)
-            if not any(one in guaranteed[other] for other in needs[node] if other != one)
-        ]
-        sources[node] = tuple(edges)
-        known = [guaranteed[one] | {one} for one in edges]
-        if node in any_of:
-            guaranteed[node] = frozenset.intersection(*known) if known else frozenset()
-        else:
-            guaranteed[node] = frozenset().union(*known)
-    return Graph(tuple(ready), sources, guaranteed)
+    for node in order:
+        before = sorted(needs[node], key=rank.__getitem__)
+        implied = functools.reduce(operator.or_, (known[one] & ~(1 << rank[one]) for one in before), 0)
+        edges = tuple(one for one in before if not implied >> rank[one] & 1)
+        sources[node] = edges
+        join = operator.and_ if node in partial else operator.or_
+        certain = functools.reduce(join, (known[one] for one in edges)) if edges else 0
+        known[node] = certain | 1 << rank[node]
+    return Graph(tuple(order), sources, known, partial)
 
 
 def _stable(sorter: "TopologicalSorter[str]", names: list[str]) -> list[str]:

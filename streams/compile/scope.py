@@ -1,7 +1,7 @@
 """Which names an expression may read, and what stands behind each."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from streams.nodes.built import variable_key
 from streams.types import Type
@@ -24,15 +24,13 @@ class Scope:
     names: Mapping[str, Name] = field(default_factory=dict)
     loops: tuple[str, ...] = ()
 
-    @property
-    def types(self) -> dict[str, Type]:
-        """Name → type."""
-        return {name: one.type for name, one in self.names.items()}
+    def types(self, names: Iterable[str]) -> dict[str, Type]:
+        """Name → type, for these of its names."""
+        return {name: self.names[name].type for name in sorted(names)}
 
-    @property
-    def skippable(self) -> frozenset[str]:
-        """Names that may be absent."""
-        return frozenset(name for name, one in self.names.items() if one.skippable)
+    def skippable(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of these names that may be absent."""
+        return frozenset(name for name in names if name in self.names and self.names[name].skippable)
 
     def keys(self) -> frozenset[str]:
         """The context keys of all visible names."""
@@ -46,6 +44,13 @@ class Scope:
         own = {name: Name(variable_key(block, name), kind) for name, kind in variables.items()}
         return Scope(block, {**outer, **own}, (*self.loops, loop) if loop else self.loops)
 
-    def with_name(self, name: str, made: Name) -> "Scope":
-        """This scope with one name more."""
-        return Scope(self.block, {**self.names, name: made}, self.loops)
+    def growing(self) -> tuple["Scope", dict[str, Name]]:
+        """This scope over names that can be added to, and those names: a block knows its nodes one after another."""
+        names = dict(self.names)
+        return replace(self, names=names), names
+
+    def uncertain(self, names: Iterable[str]) -> "Scope":
+        """This scope, where these names may be absent."""
+        return replace(
+            self, names={**self.names, **{name: replace(self.names[name], skippable=True) for name in names}}
+        )

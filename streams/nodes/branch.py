@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from streams.nodes.built import Built
 from streams.topology import BranchWork
-from streams.types import ANY, BOOL, common
+from streams.types import ANY, BOOL, common, conversion
 
 if TYPE_CHECKING:
     from streams.compile.compiler import NodeBuilder
@@ -22,9 +22,8 @@ def build(node: "NodeBuilder") -> Built:
     other = node.block("else", otherwise, {})
     both = common(kind, other)
     if both is None:
-        node.refuse(
-            node.place("else", "output"), f"then gives {kind}, else gives {other}", "both sides must give one type"
-        )
+        hint = conversion(kind, other) or "both sides must give one type"
+        node.refuse(node.place("else", "output"), f"then gives {kind}, else gives {other}", hint)
     return Built(BranchWork(condition, then, otherwise), both or ANY, (condition,))
 
 

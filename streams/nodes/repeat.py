@@ -67,7 +67,7 @@ def _next(node: "NodeBuilder", end: "NodeBuilder", kinds: dict[str, Type]) -> di
                 f"repeat carries {', '.join(kinds) or 'nothing'}",
             )
             continue
-        made[name], _ = end.template(node.place("next", name), value, kinds[name])
+        made[name], _ = end.template(node.place("next", name), value, kinds[name], exact=True)
         end.require(node.place("next", name), made[name], "next")
     return made
 

@@ -1,5 +1,6 @@
 """YAML (or JSON) text as plain data, with the line and column of every place in it. YAML 1.2 core rules: `yes` is a string."""
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,6 +40,11 @@ class Source:
     text: str
     data: Any
     marks: dict[Place, tuple[int, int]]
+
+    @functools.cached_property
+    def lines(self) -> list[str]:
+        """The text line by line."""
+        return self.text.split("\n")
 
     def problem(self, place: Place, problem: str, hint: str = "", column: int = 0) -> Problem:
         """A problem at a place; an unmarked place takes the mark of what encloses it. `column` counts on from the mark."""
