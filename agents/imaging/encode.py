@@ -40,7 +40,7 @@ _COLOUR = {"L": "RGB", "LA": "RGBA"}
 
 RULES: Mapping[Format, Rule] = {
     Format.JPEG: Rule({}, 65_500, {}, alpha=False),
-    Format.PNG: Rule({}, 2**31 - 1, {}),
+    Format.PNG: Rule({}, 2**31 - 1, {"compress_level": 4}),  # a third of the time of level 6, and a hundredth larger
     Format.WEBP: Rule(_COLOUR, 16_383, {}),
     Format.GIF: Rule({"LA": "RGBA"}, 65_535, {}),
     Format.BMP: Rule({}, 2**31 - 1, {}, alpha=False),

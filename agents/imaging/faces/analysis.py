@@ -47,7 +47,7 @@ def analyse(picture: Picture, faces: Sequence[Area]) -> Iterator[tuple[Area, Est
 def warm() -> None:
     """Loads every model that is here."""
     detector()
-    for name in ("haarcascade_eye_tree_eyeglasses", "haarcascade_smile"):
+    for name in ("haarcascade_eye", "haarcascade_smile"):
         cascade(name)
     for model in (models.GENDER, models.EMOTION):
         path = model.path()

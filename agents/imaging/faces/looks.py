@@ -16,7 +16,10 @@ SIDE = 160
 _EYES, _MOUTH = slice(20, 96), slice(88, SIDE)
 """Rows in which eyes and mouths are looked for."""
 
-_EYE_EVEN = 1.0
+_HALVES = slice(0, 84), slice(76, SIDE)
+"""Columns in which each eye is looked for: two in one half would be none."""
+
+_EYE_EVEN = 0.5
 _SMILE_EVEN, _SMILE_STEP = 2.8, 0.7
 """Weights of the cascades at which a hit is as often wrong as right, seen on photos; smiles are told less sharply."""
 
@@ -56,11 +59,13 @@ def looks(grey: NDArray[np.uint8], face: Area) -> Looks:
 
 
 def _eyes(rows: NDArray[np.uint8]) -> tuple[int, float]:
-    """How many open eyes are seen, at most two, and how sure that is; not seeing one proves little."""
-    found = hits(
-        cascade("haarcascade_eye_tree_eyeglasses"), rows, scale=1.05, neighbours=3, smallest=(20, 20), largest=(70, 70)
-    )
-    weights = [weight for _, weight in found[:2] if weight > 0]
+    """How many open eyes are seen, one in each half, and how sure that is; not seeing one proves little."""
+    halves = [rows[:, columns] for columns in _HALVES]
+    found = [
+        hits(cascade("haarcascade_eye"), half, scale=1.05, neighbours=2, smallest=(20, 20), largest=(70, 70))
+        for half in halves
+    ]
+    weights = [best[0][1] for best in found if best and best[0][1] > 0]
     if not weights:
         return 0, 0.5
     return len(weights), sum(_even(weight - _EYE_EVEN) for weight in weights) / len(weights)
