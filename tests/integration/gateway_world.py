@@ -1,9 +1,12 @@
 """What the gateway's tests share: two gateways on the real parts, and a hand that plays flow, agents and recorder."""
 
 import asyncio
+import io
 import json
 import secrets
 import threading
+import time
+import uuid
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,7 +14,9 @@ from typing import Any, TypeVar
 
 import httpx
 import psycopg
+import pytest
 import uvicorn
+from PIL import Image
 from psycopg import sql
 
 from gateway.app import create_app
@@ -49,18 +54,8 @@ input:
 nodes: {}
 output: {photo: "${photo}"}
 """
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000002000000020806000000"
-    "72b60d24000000124944415478da63fcffff3f030830811100430003ff3d4e1f0f0000000049454e44ae426082"
-)
-
-
 def png(width: int, height: int, shade: int = 0) -> bytes:
     """A picture of one grey."""
-    import io
-
-    from PIL import Image
-
     out = io.BytesIO()
     Image.new("L", (width, height), shade).save(out, "PNG")
     return out.getvalue()
@@ -122,8 +117,6 @@ class Gateway:
 
 def wait(condition: Any, what: Any = "", seconds: float = 30) -> Any:
     """The first true value of a condition; fails after so many seconds."""
-    import time
-
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, f"not within {seconds} s: {what() if callable(what) else what}"
@@ -141,9 +134,20 @@ class World:
     one: Gateway
     two: Gateway
 
+    def submit(self, name: str = "greet", **more: Any) -> Run:
+        """A run that the first gateway has accepted."""
+        more.setdefault("json", {"name": "Ada"})
+        answer = self.one.http.post(f"/pipelines/{name}/runs", **more)
+        assert answer.status_code == 202, answer.text
+        return self.run(answer.json()["id"], name)
+
+    def finish(self, run: Run, output: Any = None) -> int:
+        """The run ends well; the offset of its last event."""
+        return self.tell(Event(run, FINISHED, data={"output": output or {"text": "hello"}}))
+
     def run(self, id: str | None = None, pipeline: str = "greet") -> Run:
         """A run that nobody knows yet."""
-        return Run(id or f"run-{secrets.token_hex(8)}", pipeline, "d" * 64, 2e9)
+        return Run(id or str(uuid.uuid4()), pipeline, "d" * 64, 2e9)
 
     def tell(self, *events: Event) -> int:
         """Publishes events, one after another; the offset of the last."""
@@ -191,8 +195,6 @@ class World:
 
     def announce(self, *contracts: Contract, worker: str = "w1", period: float = 30.0, **more: Any) -> Announcer:
         """A worker says that it serves these."""
-        import time
-
         announcer = Announcer(
             self.parts,
             lambda: [Announcement(one.name, worker, one, time.time(), period, **more) for one in contracts],
@@ -238,6 +240,17 @@ def world(settings: Settings, home: Any) -> Iterator[World]:
         loop(parts.close())
         loop.close()
         drop(settings.postgres, schema)
+
+
+@pytest.fixture(scope="session")
+def gateways(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Two gateways with the pipelines `greet` and `pass-photo`."""
+    with world(settings, tmp_path_factory.mktemp("home")) as made:
+        for name, text in (("greet", GREET), ("pass-photo", PASS)):
+            answer = made.one.http.put(f"/pipelines/{name}", content=text, headers={"content-type": "application/yaml"})
+            assert answer.status_code == 201, answer.text
+            wait(lambda name=name: made.two.http.get(f"/pipelines/{name}").status_code == 200, "the other one sees it")
+        yield made
 
 
 def events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
