@@ -1,0 +1,56 @@
+"""The exit statuses of every command, as a literal table that `--help` shows."""
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """How a command ended."""
+
+    DONE = 0
+    REFUSED = 1
+    USAGE = 2
+    STACK_TOOL = 3
+    STACK_INSTALL = 4
+    STACK_RUNNING = 5
+    STACK_DOWN = 6
+    STACK_START = 7
+    RUN_FAILED = 10
+    RUN_CANCELLED = 11
+    RUN_NOT_OVER = 12
+    AWAY = 13
+    UNKNOWN = 14
+    FAULT = 70
+    INTERRUPTED = 130
+
+
+MEANINGS: Mapping[Exit, str] = {
+    Exit.DONE: "done",
+    Exit.REFUSED: "what was asked for is wrong; every problem is on stderr",
+    Exit.USAGE: "the command line or a setting is wrong",
+    Exit.STACK_TOOL: "up: something must be installed first",
+    Exit.STACK_INSTALL: "up: the parts could not be fetched",
+    Exit.STACK_RUNNING: "up: a stack runs already",
+    Exit.STACK_DOWN: "down, status: no stack runs",
+    Exit.STACK_START: "up: a part did not start",
+    Exit.RUN_FAILED: "the run failed",
+    Exit.RUN_CANCELLED: "the run was cancelled",
+    Exit.RUN_NOT_OVER: "the run goes on",
+    Exit.AWAY: "the server, Kafka, the registry or S3 does not answer",
+    Exit.UNKNOWN: "there is nothing of that name",
+    Exit.FAULT: "a fault of ours",
+    Exit.INTERRUPTED: "interrupted with Ctrl-C",
+}
+
+
+def table() -> str:
+    """The table as text for people."""
+    return "\n".join(f"{status.value:>5}  {meaning}" for status, meaning in MEANINGS.items())
+
+
+class Failed(Exception):
+    """A command cannot do what was asked: its exit status, and what to tell on stderr."""
+
+    def __init__(self, exit: Exit, message: str) -> None:
+        self.exit = exit
+        super().__init__(message)

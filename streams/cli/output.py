@@ -1,0 +1,50 @@
+"""Results go to stdout, as text or as one JSON object a line; everything else goes to stderr."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+
+class Output(StrEnum):
+    """The form of results."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+OutputOption = Annotated[Output, typer.Option("--output", help="How results are printed; json: one object a line.")]
+
+
+def say(text: str) -> None:
+    """Tell a person how it goes."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def emit(output: Output, value: Mapping[str, Any], text: str | Callable[[], str]) -> None:
+    """Print one result, in the form that was asked for."""
+    if output is Output.JSON:
+        print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
+    else:
+        print(text if isinstance(text, str) else text(), flush=True)
+
+
+def columns(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
+    """Rows as text in columns; the last one is as long as it likes."""
+    lines = [list(head), *map(list, rows)] if head else [list(row) for row in rows]
+    if not lines:
+        return ""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    widths[-1] = 0
+    return "\n".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def problems(found: Iterable[Any]) -> None:
+    """Print problems on stderr, one a line: file:line:column: where: problem (hint)."""
+    for one in found:
+        say(str(one))
