@@ -173,8 +173,9 @@ class Member:
         if not fresh:
             return
         log.info("%s now also reads %s", self.group, ", ".join(fresh))
-        self._channel.topics = [*self._channel.topics, *fresh]
         conductor: Any = self._app.topics
+        for channel in {self._channel, *conductor}:  # the agent reads from a clone, which may share this list or not
+            channel.topics = sorted({*channel.topics, *fresh})
         while not self._stopping and not set(fresh) <= self._subscribed():
             # Faust forgets a change that comes during a membership change, so it is said until it is done.
             if conductor._subscription_changed is not None:

@@ -1,0 +1,75 @@
+"""Services for tests, one of each kind of behaviour, hosted by real workers as `tests.integration.chores`."""
+
+import os
+import signal
+import time
+from typing import Annotated
+
+from streams.contract import Doc, Record
+from streams.refusal import Refused
+from streams.service import service
+
+
+class Number(Record):
+    n: Annotated[int, Doc("A number.")]
+
+
+class Seconds(Record):
+    seconds: Annotated[float, Doc("How long.")]
+
+
+class Marked(Record):
+    n: Annotated[int, Doc("A number.")]
+    mark: Annotated[str, Doc("A file that remembers how often this ran.")]
+
+
+class Text(Record):
+    text: Annotated[str, Doc("A text.")]
+
+
+@service("add-one", version="1.0.0")
+def add_one(request: Number) -> Number:
+    """N + 1."""
+    return Number(n=request.n + 1)
+
+
+@service("naps", version="1.0.0", timeout=30)
+def naps(request: Seconds) -> Seconds:
+    """Takes its time."""
+    time.sleep(request.seconds)
+    return Seconds(seconds=request.seconds)
+
+
+@service("poison", version="1.0.0", timeout=1)
+def poison(request: Text) -> Text:
+    """Kills its process, hoards memory, sleeps too long, refuses or fails, as the text says."""
+    match request.text:
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "hoard":
+            bytearray(4 * 1024**3)
+        case "sleep":
+            time.sleep(60)
+        case "refuse":
+            raise Refused("not this", hint="something else", where="text")
+        case "fail":
+            raise RuntimeError("it broke")
+    return request
+
+
+@service("flaky", version="1.0.0")
+def flaky(request: Marked) -> Number:
+    """Fails until the n-th time."""
+    with open(request.mark, "a+") as file:  # noqa: PTH123
+        file.write("x")
+        file.seek(0)
+        times = len(file.read())
+    if times < request.n:
+        raise RuntimeError(f"time {times} of {request.n}")
+    return Number(n=times)
+
+
+@service("dice", version="1.0.0", deterministic=False)
+def dice(request: Number) -> Number:
+    """Another number each time it runs."""
+    return Number(n=time.time_ns() + request.n)
