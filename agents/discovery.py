@@ -1,7 +1,7 @@
 """Which services there are: found by their files, imported only when one is asked for."""
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
@@ -47,13 +47,6 @@ def load(name: str) -> Service[Any, Any]:
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(registry())}"
         raise UnknownService(f"no service {name!r}: {hint}")
     return find(module, name)
-
-
-def preload(names: Iterable[str]) -> list[str]:
-    """The modules that a pool for these services imports once, before it forks its children. Raises UnknownService."""
-    services = [load(name) for name in names]
-    wanted = [module for one in services for module in (one.function.__module__, *one.preload)]
-    return list(dict.fromkeys(wanted))
 
 
 def _declared(text: str) -> Iterator[str]:

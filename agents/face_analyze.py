@@ -49,12 +49,6 @@ def _models() -> tuple[ModelStatus, ...]:
     return (*detector_status(), *traits_status())
 
 
-def _warm() -> None:
-    from agents.imaging.faces.analysis import warm
-
-    warm()
-
-
 @service(
     "face-analyze",
     version="1.0.0",
@@ -63,7 +57,6 @@ def _warm() -> None:
     example={"image": PICTURE, "areas": [{"x": 4, "y": 0, "width": 24, "height": 24}]},
     models=_models,
     preload=("agents.imaging.faces.analysis",),
-    prepare=_warm,
 )
 def face_analyze(request: Request) -> Response:
     from agents.imaging.faces.analysis import analyse, detected  # OpenCV is for pool children, not for the worker

@@ -51,12 +51,6 @@ class Response(Record):
     model_version: str
 
 
-def _warm() -> None:
-    from agents.imaging.faces.detector import detector
-
-    detector()
-
-
 @service(
     "face-detect",
     version="1.0.0",
@@ -65,7 +59,6 @@ def _warm() -> None:
     example={"image": PICTURE, "min_score": 0.7},
     models=detector_status,
     preload=("agents.imaging.faces.detector",),
-    prepare=_warm,
 )
 def face_detect(request: Request) -> Response:
     from agents.imaging.faces.detector import detector  # OpenCV is for pool children, not for the worker itself

@@ -16,7 +16,7 @@ from schemas.refs import Ref
 from streams.contract import Encoded, Record
 from streams.contract_avro import avro
 from streams.contract_values import BadOutput, bind, unbind
-from streams.model_status import ModelStatus, ModelSummary, summarise
+from streams.model_status import ModelStatus
 from streams.refusal import Refused
 
 Q = TypeVar("Q", bound=Record)
@@ -68,7 +68,6 @@ class Service(Generic[Q, A]):
     models: Callable[[], tuple[ModelStatus, ...]] = tuple
     preload: tuple[str, ...] = ()
     """Modules that its function imports when called: what a pool imports once, before it forks its children."""
-    prepare: Callable[[], None] | None = None
 
     def __call__(self, request: Q) -> A:
         """The function itself, for tests and for services that build on others."""
@@ -94,15 +93,6 @@ class Service(Generic[Q, A]):
     def model_status(self) -> tuple[ModelStatus, ...]:
         """The models of this service and whether their weights are here; cheap, loads none of them."""
         return self.models()
-
-    def model_summary(self) -> ModelSummary:
-        """The same as an announcement carries it: `model`, `model_version` and `problem`."""
-        return summarise(self.models())
-
-    def warm(self) -> None:
-        """Loads what the first call would otherwise wait for: libraries and models."""
-        if self.prepare is not None:
-            self.prepare()
 
     def invoke(self, record: Mapping[str, Any], objects: Mapping[str, bytes]) -> Invocation:
         """Runs the service on one input record; `objects` holds the bytes of its refs by their SHA-256.
@@ -146,12 +136,11 @@ def service(
     example: Mapping[str, Any] | None = None,
     models: Callable[[], tuple[ModelStatus, ...]] = tuple,
     preload: tuple[str, ...] = (),
-    prepare: Callable[[], None] | None = None,
 ) -> Callable[[Callable[[Q], A]], Service[Q, A]]:
     """Makes a Service of a function from one Record to another.
 
     The first line of the module's docstring is its summary, the rest its description. `models` says at worker start
-    which weights are here; `prepare` loads them in a pool child, and `preload` names the modules that it needs for it. Raises BadService for a function that is not typed.
+    which weights are here. Raises BadService for a function that is not typed.
     """
 
     def made(function: Callable[[Q], A]) -> Service[Q, A]:
@@ -173,7 +162,6 @@ def service(
             example=example,
             models=models,
             preload=preload,
-            prepare=prepare,
         )
 
     return made
@@ -182,11 +170,6 @@ def service(
 def call(module: str, name: str, record: Mapping[str, Any], objects: Mapping[str, bytes]) -> Invocation:
     """`Service.invoke` of the service `name` in `module`: what a pool child runs."""
     return find(module, name).invoke(record, objects)
-
-
-def warm(module: str, name: str) -> None:
-    """`Service.warm` of the service `name` in `module`: what a pool child runs when it starts."""
-    find(module, name).warm()
 
 
 @cache

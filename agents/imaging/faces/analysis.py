@@ -6,8 +6,6 @@ import numpy as np
 
 from agents.imaging.area import Area
 from agents.imaging.colour import flat
-from agents.imaging.faces import models, traits
-from agents.imaging.faces.cascades import cascade
 from agents.imaging.faces.detector import detector
 from agents.imaging.faces.looks import SIDE, Looks, looks
 from agents.imaging.faces.traits import Estimate, emotion, gender
@@ -42,14 +40,3 @@ def analyse(picture: Picture, faces: Sequence[Area]) -> Iterator[tuple[Area, Est
             height=max(1, round(face.height * down)),
         )
         yield face, gender(pixels, scaled), emotion(pixels, scaled), looks(pixels, scaled)
-
-
-def warm() -> None:
-    """Loads every model that is here."""
-    detector()
-    for name in ("haarcascade_eye", "haarcascade_smile"):
-        cascade(name)
-    for model in (models.GENDER, models.EMOTION):
-        path = model.path()
-        if path is not None:
-            traits.load(path)

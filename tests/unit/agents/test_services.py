@@ -43,7 +43,7 @@ def test_finding_imports_nothing() -> None:
         "import sys, agents\n"
         "names = list(agents.registry())\n"
         "assert not any(name.replace('-', '_') in m for m in sys.modules for name in names)\n"
-        "for name in names: agents.load(name).contract, agents.load(name).model_summary()\n"
+        "for name in names: agents.load(name).contract, agents.load(name).model_status()\n"
         "assert not {'cv2', 'numpy'} & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
@@ -55,12 +55,6 @@ def test_an_unknown_service() -> None:
         agents.load("image-blurr")
     with pytest.raises(UnknownService, match="there are face-analyze, "):
         agents.load("xyz")
-
-
-def test_what_a_pool_loads_first() -> None:
-    """A pool imports the files of its services and the libraries that they need when called, each once."""
-    wanted = agents.preload(["face-detect", "image-blur", "face-detect"])
-    assert wanted == ["agents.face_detect", "agents.imaging.faces.detector", "agents.image_blur"]
 
 
 @pytest.mark.parametrize("name", agents.registry())

@@ -14,9 +14,9 @@ from schemas.contracts import Contract
 from schemas.refs import Ref
 from streams.contract import BadRecord, Doc, Encoded, Media, Record
 from streams.contract_values import BadOutput
-from streams.model_status import ModelStatus, ModelSummary
+from streams.model_status import ModelStatus, ModelSummary, summarise
 from streams.refusal import Refused
-from streams.service import BadService, Service, call, find, service, warm
+from streams.service import BadService, Service, call, find, service
 
 
 class Note(Media):
@@ -74,9 +74,6 @@ class Response(Record):
     total: float
 
 
-PREPARED: list[str] = []
-
-
 @service(
     "change-case",
     version="2.1.0",
@@ -84,8 +81,7 @@ PREPARED: list[str] = []
     memory=64,
     deterministic=False,
     example={"note": "data:text/plain,hello"},
-    models=lambda: (ModelStatus("big", "7", False, "big is missing"), ModelStatus("small", "1", True)),
-    prepare=lambda: PREPARED.append("done"),
+    models=lambda: (ModelStatus("big", "7", False, "no weights"), ModelStatus("small", "1", True)),
 )
 def change_case(request: Request) -> Response:
     """The service under test."""
@@ -304,22 +300,19 @@ def test_two_records_of_one_name() -> None:
 
 def test_models_in_an_announcement() -> None:
     """The models in use, and what is missing, are said in the words of an announcement."""
-    assert change_case.model_summary() == ModelSummary("small", "1", "big is missing")
+    assert summarise(change_case.model_status()) == ModelSummary("small", "1", "big: no weights")
 
     def plain(request: Nothing) -> Nothing:
         return request
 
-    assert _service(plain).model_summary() == ModelSummary(None, None, None)
+    assert summarise(_service(plain).model_status()) == ModelSummary(None, None, None)
 
 
 def test_what_a_pool_child_runs() -> None:
-    """By module and name a service is found, warmed and called; a wrong name says which module lacks it."""
+    """By module and name a service is found and called; a wrong name says which module lacks it."""
     data = b"one"
     made = call("agents.image_greyscale", "image-greyscale", {"image": _ref(_png())}, {_ref(_png())["sha256"]: _png()})
     assert made.objects[0].media_type == "image/png"
-    warm("agents.image_greyscale", "image-greyscale")
-    change_case.warm()
-    assert PREPARED == ["done"]
     with pytest.raises(BadService, match=r"agents\.image_greyscale defines no service 'image-blur'"):
         find("agents.image_greyscale", "image-blur")
     assert change_case(Request(note=Note(data.decode()))).note.text == "ONE"
