@@ -17,7 +17,7 @@ from infra.local.ports import LOOPBACK, is_free
 from infra.local.site import Site
 
 _HEAP_MB = 512
-_FIXED = {
+FIXED = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
@@ -81,7 +81,7 @@ def _prepare(site: Site) -> None:
 def _configure(site: Site, data: Path) -> None:
     listeners = f"PLAINTEXT://{LOOPBACK}:{site.ports['kafka']},CONTROLLER://{LOOPBACK}:{site.ports['kafka-controller']}"
     properties = {
-        **_FIXED,
+        **FIXED,
         "listeners": listeners,
         "advertised.listeners": listeners,
         "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{site.ports['kafka-controller']}",

@@ -46,6 +46,7 @@ class Life:
         begin = time.monotonic()
         self.part.prepare(self.site)
         logs.trim(self.log)
+        logs.mark(self.log)
         with self._guard:
             if self._ending.is_set():
                 return End("was not started")

@@ -1,8 +1,10 @@
 """The parts' logs: one file each, cut when it grows."""
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
+_MARK = "--- started"
 LIMIT_BYTES = 16 << 20
 
 
@@ -26,11 +28,24 @@ def trim(log: Path, limit: int = LIMIT_BYTES) -> bool:
     return True
 
 
-def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a log."""
+def mark(log: Path) -> None:
+    """Write a line that says that a new life of the part begins."""
+    with log.open("a") as file:
+        file.write(f"{_MARK} {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n")
+
+
+def of_this_life(log: Path) -> list[str]:
+    """The lines since the part was last started, as far as the last 64 KiB reach."""
+    lines = tail(log, lines=1_000_000, reach=64 << 10).splitlines()
+    starts = [number for number, line in enumerate(lines) if line.startswith(_MARK)]
+    return lines[starts[-1] + 1 :] if starts else lines
+
+
+def tail(log: Path, lines: int = 15, reach: int = 16 << 10) -> str:
+    """The last lines of a log, from its last `reach` bytes."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, 2) - 16_384))
+            file.seek(max(0, file.seek(0, 2) - reach))
             return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
     except FileNotFoundError:
         return ""

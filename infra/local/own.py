@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 
 import httpx
-from confluent_kafka import ConsumerGroupState, KafkaException
-from confluent_kafka.admin import AdminClient
 
+from infra.local import logs
 from infra.local.part import Part
 from infra.local.site import Site
 
-FLOW = ("flow", "recorder")
+FLOW = ("flow", "recorder", "retry")
 """The agents that every pipeline needs."""
+_READY = "INFO agents: ready"
 _CONTRACT = ".input.avsc"
 
 
@@ -25,29 +25,18 @@ def services() -> tuple[str, ...]:
 
 
 def worker(name: str, agents: Sequence[str]) -> Part:
-    """A worker process that hosts these agents; ready when each of them takes part in its consumer group."""
+    """A worker process that hosts these agents; ready when it says so, having joined every consumer group."""
     return Part(
         name=name,
         needs=("apply",),
         environ=_environ,
         command=lambda _: [sys.executable, "-m", "agents", *agents],
-        ready=lambda site: _consume(site, agents),
+        ready=lambda site: any(line.endswith(_READY) for line in logs.of_this_life(logs.path(site.home, name))),
     )
 
 
 def _environ(site: Site) -> Mapping[str, str]:
     return {**site.settings().environ(), "PYTHONUNBUFFERED": "1"}
-
-
-def _consume(site: Site, agents: Sequence[str]) -> bool:
-    settings = site.settings()
-    client = AdminClient({"bootstrap.servers": settings.kafka, "log_level": 0})
-    groups = [f"{settings.topic_prefix}{agent}" for agent in agents]
-    try:
-        described = [answer.result() for answer in client.describe_consumer_groups(groups, request_timeout=2).values()]
-    except KafkaException:
-        return False
-    return all(group.state is ConsumerGroupState.STABLE and group.members for group in described)
 
 
 def _gateway_ready(site: Site) -> bool:

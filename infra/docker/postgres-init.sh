@@ -1,0 +1,7 @@
+#!/bin/sh
+# Run once by the PostgreSQL image, on an empty data folder: the schema registry's own role and database.
+set -eu
+psql --set ON_ERROR_STOP=1 --set password="$REGISTRY_PASSWORD" --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" <<'SQL'
+create role registry login password :'password';
+create database registry owner registry;
+SQL
