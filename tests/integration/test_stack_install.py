@@ -1,0 +1,56 @@
+"""Fetching the parts, with the real Maven, into a cache of the test's own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.local import install as installing
+from infra.local.errors import InstallError, MissingTool
+
+
+def command(cache: Path, **environ: str) -> subprocess.Popen[str]:
+    """`python -m infra.local install` as a process, with a cache folder."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "infra.local", "install"],
+        env={**os.environ, "XDG_CACHE_HOME": str(cache), **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_two_installs_at_once_make_one(tmp_path: Path) -> None:
+    """Of two installs into one cache one does the work, whole; what a killed one left before does not disturb them."""
+    (tmp_path / "millrace" / "parts-0.unfinished" / "kafka").mkdir(parents=True)
+    both = [command(tmp_path), command(tmp_path)]
+    said = [process.communicate(timeout=170)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert sorted("fetching Kafka" in text for text in said) == [False, True]
+    parts = [path for path in (tmp_path / "millrace").iterdir() if path.is_dir()]
+    assert len(parts) == 1
+    assert sorted(path.name for path in parts[0].iterdir()) == ["kafka", "postgres", "registry", "s3proxy.jar"]
+    assert (parts[0] / "postgres" / "bin" / "postgres").stat().st_mode & 0o111
+    assert (parts[0] / "registry" / "quarkus-run.jar").is_file()
+
+
+def test_a_machine_without_maven_is_told_what_to_install(tmp_path: Path) -> None:
+    """One line says what is missing and how it is installed."""
+    process = command(tmp_path, PATH=str(tmp_path))
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == MissingTool.exit_status
+    assert len(said.splitlines()) == 1
+    assert "apt-get install maven" in said
+
+
+def test_a_failing_fetch_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Maven's own reason is shown, the log is named, and nothing half fetched counts as installed."""
+    pom = tmp_path / "pom.xml"
+    pom.write_text(installing.POM.read_text().replace("<kafka.version>", "<kafka.version>0.0.0-no-such-"))
+    monkeypatch.setattr(installing, "POM", pom)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(InstallError, match=r"no-such-.*all of it is in .*install\.log"):
+        installing.install()
+    assert not [path for path in (tmp_path / "millrace").glob("parts-*") if not path.name.endswith(".unfinished")]
