@@ -8,6 +8,7 @@ import msgspec
 
 from streams.cel.expression import BadExpression, Condition, Expression, parse
 from streams.errors import EvaluationError
+from streams.spec.names import FIELD_NAME
 from streams.spec.source import Place
 from streams.types import ANY, BOOL, FLOAT, INT, NULL, STRING, Kind, Type, common, list_of, record_of
 
@@ -168,7 +169,10 @@ def type_of(value: Any, place: Place, check: Callable[[str, Place, int], Type]) 
     if isinstance(value, list):
         return list_of(_items([type_of(one, (*place, i), check) for i, one in enumerate(value)]))
     if isinstance(value, dict):
-        return record_of({key: type_of(one, (*place, key), check) for key, one in value.items()})
+        fields = {key: type_of(one, (*place, key), check) for key, one in value.items()}
+        if all(map(FIELD_NAME.fullmatch, fields)):
+            return record_of(fields)
+        return Type(Kind.MAP, item=_items(list(fields.values())))  # such as the headers of a request
     return next((kind for python, kind in _CONSTANTS if isinstance(value, python)), ANY)
 
 

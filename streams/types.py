@@ -148,27 +148,32 @@ def _field(schema: Mapping[str, Any], named: dict[str, Type]) -> Field:
     )
 
 
-def to_avro(kind: Type, name: str) -> Any:
-    """The Avro schema of a type; records inside are named after the place they stand at."""
+def record_schema(name: str, fields: tuple[Field, ...], doc: str = "") -> dict[str, Any]:
+    """An Avro record of these fields, with the ranges and docs as extra attributes; inner records are named by their places."""
+    return _record_schema(name, fields, doc, set())
+
+
+def _to_avro(kind: Type, name: str, taken: set[str]) -> Any:
     if kind.kind is Kind.LIST:
-        made: Any = {"type": "array", "items": to_avro(kind.item or ANY, name + "Item")}
+        made: Any = {"type": "array", "items": _to_avro(kind.item or ANY, name + "Item", taken)}
     elif kind.kind is Kind.MAP:
-        made = {"type": "map", "values": to_avro(kind.item or ANY, name + "Value")}
+        made = {"type": "map", "values": _to_avro(kind.item or ANY, name + "Value", taken)}
     elif kind.kind is Kind.RECORD:
-        made = record_schema(name, kind.fields)
+        made = _record_schema(name, kind.fields, "", taken)
     else:
         made = _TO_AVRO[kind.kind]
     return ["null", made] if kind.optional and kind.kind is not Kind.NULL else made
 
 
-def record_schema(name: str, fields: tuple[Field, ...], doc: str = "") -> dict[str, Any]:
-    """An Avro record of these fields, with the ranges and docs as extra attributes."""
+def _record_schema(name: str, fields: tuple[Field, ...], doc: str, taken: set[str]) -> dict[str, Any]:
+    while name in taken:
+        name += "_"  # `faces: [{…}]` and `faces_item: {…}` stand for the same words
+    taken.add(name)
     schema: dict[str, Any] = {"type": "record", "namespace": "millrace", "name": name, "fields": []}
     if doc:
         schema["doc"] = doc
     for one in fields:
-        made = to_avro(one.type, name + camel(one.name))
-        entry: dict[str, Any] = {"name": one.name, "type": made}
+        entry: dict[str, Any] = {"name": one.name, "type": _to_avro(one.type, name + camel(one.name), taken)}
         if one.doc:
             entry["doc"] = one.doc
         if not one.required:

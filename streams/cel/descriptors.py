@@ -89,9 +89,11 @@ class Descriptors:
         file = descriptor_pb2.FileDescriptorProto(name=f"{name}.proto", package=_PACKAGE, syntax="proto3")
         file.dependency.extend(["google/protobuf/wrappers.proto", "google/protobuf/struct.proto"])
         message = file.message_type.add(name=name)
+        # Nothing is written as JSON here: `a_b` and `aB` may stand side by side.
+        message.options.deprecated_legacy_json_field_conflicts = True
         needs: set[str] = set()
         for number, one in enumerate(fields, 1):
-            proto = message.field.add(name=one.name, number=number, label=_Proto.LABEL_OPTIONAL)
+            proto = message.field.add(name=one.name, json_name=one.name, number=number, label=_Proto.LABEL_OPTIONAL)
             self._fill(proto, one.type, message, needs, name)
         file.dependency.extend(sorted(needs))
         self.pool.AddSerializedFile(file.SerializeToString())

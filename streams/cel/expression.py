@@ -11,14 +11,12 @@ from cel_expr_python.ext import ext_math, ext_strings
 
 from streams.cel import ast, first
 from streams.errors import EvaluationError
+from streams.spec.names import CEL_TYPES
 
 MAX_LENGTH = 4096
 """Characters of one expression."""
 MAX_DEPTH = 3
 """How deep comprehensions (`map`, `filter`, `exists`, `all`) may nest; CEL itself stops one after 10,000 steps."""
-
-TYPE_NAMES = frozenset({"int", "uint", "double", "string", "bool", "bytes", "list", "map", "null_type", "type", "math"})
-"""Names that CEL itself gives a meaning."""
 
 EXTENSIONS = (ext_math.ExtMath(), ext_strings.ExtStrings())
 _ENV = cel.NewEnv(extensions=EXTENSIONS)
@@ -110,7 +108,7 @@ def _condition(reading: ast.Reading, markers: list[tuple[str, Condition]]) -> Co
         left, right = _condition(choice.left, markers), _condition(choice.right, markers)
         markers.append((choice.marker, left))
         choices.append((left, right))
-    return Condition(frozenset(reading.names - TYPE_NAMES), tuple(choices))
+    return Condition(frozenset(reading.names - CEL_TYPES), tuple(choices))
 
 
 def compile_text(env: cel.Env, expanded: first.Expanded, check: bool) -> cel.Expression:

@@ -12,17 +12,26 @@ from streams.cel.checker import Checker
 from streams.cel.expression import BadExpression, Condition, Expression
 from streams.compile.graph import Cycle, Graph, graph
 from streams.compile.scope import Name, Scope
-from streams.errors import Problem
+from streams.errors import EvaluationError, Problem
 from streams.nodes.built import Built, Closing
 from streams.spec import reads
 from streams.spec.model import BlockSpec, NodeKind, NodeSpec, PipelineSpec
+from streams.spec.names import wrong_name
 from streams.spec.parse import duration, suggest
 from streams.spec.source import Place, Source
 from streams.template import BadTemplate, Template
 from streams.topology import OUT, Block, OnError, OutWork, Retry, ServiceUse, Vertex, Wait, vertex_id
-from streams.types import ANY, BOOL, Kind, Type, common, conversion, mismatch
+from streams.types import ANY, BOOL, Kind, Type, common, conversion, from_avro, mismatch
 
 MAX_ATTEMPTS = 20
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The types of a service's input and output records."""
+
+    input: Type
+    output: Type
 
 
 @dataclass
@@ -37,6 +46,7 @@ class Compiler:
     vertices: dict[str, Vertex] = field(default_factory=dict)
     blocks: dict[str, Block] = field(default_factory=dict)
     services: dict[str, ServiceUse] = field(default_factory=dict)
+    signatures: dict[str, Signature] = field(default_factory=dict)
     checker: Checker = field(default_factory=Checker)
     graphs: dict[str, Graph] = field(default_factory=dict)
 
@@ -112,6 +122,15 @@ class Compiler:
                 tangled |= cut
                 needs = {name: read - cut if name in cut else read for name, read in needs.items()}
 
+    def signature(self, contract: Contract) -> Signature:
+        """A contract's types; its schemas become part of the topology."""
+        name = contract.name
+        if name not in self.services:
+            schemas = contract.input_schema, contract.output_schema
+            self.services[name] = ServiceUse(contract.major, contract.version, *schemas)
+            self.signatures[name] = Signature(from_avro(contract.input), from_avro(contract.output))
+        return self.signatures[name]
+
     def refuse(self, source: Source, place: Place, problem: str, hint: str = "", column: int = 0) -> None:
         """Report a problem and go on."""
         self.problems.append(source.problem(place, problem, hint, column))
@@ -139,6 +158,14 @@ class NodeBuilder:
     def refuse(self, place: Place, problem: str, hint: str = "", column: int = 0) -> None:
         """Report a problem and go on."""
         self.compiler.refuse(self.source, place, problem, hint, column)
+
+    def new_name(self, place: Place, name: str) -> None:
+        """Report a name that the node gives to its body and that cannot be given there."""
+        wrong = wrong_name(name)
+        if wrong:
+            self.refuse(place, *wrong)
+        elif name in self.scope.names:
+            self.refuse(place, f"{name!r} is already a name here", "choose another")
 
     def template(
         self, place: Place, value: Any, expected: Type | None = None, exact: bool = False
@@ -174,7 +201,7 @@ class NodeBuilder:
         found = mismatch(kind, expected)
         if found:
             self.refuse(place, found)
-        elif not made.names and text.strip() == "false":
+        elif _never(made):
             self.refuse(
                 place, "this is never true, so what depends on it is never reached", "remove the node or the condition"
             )
@@ -349,32 +376,42 @@ class NodeBuilder:
             self.refuse(self.place("retry", "backoff"), "backoff is a length of time", "such as 1s")
         return Retry(attempts, backoff or 1.0)
 
-    def contract(self, name: Any, place: Place) -> Contract | None:
-        """The contract of a service, reported when there is none."""
-        found = self.compiler.contracts.get(name) if isinstance(name, str) else None
-        if found is None:
+    def signature(self, name: Any, place: Place) -> Signature | None:
+        """What a service takes and gives, reported when there is no such service; the pipeline uses it from here on."""
+        contract = self.compiler.contracts.get(name) if isinstance(name, str) else None
+        if contract is None:
             self.refuse(place, f"unknown service {name!r}", suggest(str(name), self.compiler.contracts))
-        return found
+            return None
+        return self.compiler.signature(contract)
 
-    def inputs(self, given: Any, expected: Type, what: str) -> dict[str, Template]:
-        """The templates of a `with:`, checked against the record that is expected."""
+    def inputs(self, expected: Type, what: str, key: str = "with") -> dict[str, Template]:
+        """The templates of a `with:`, or of another key, checked against the record that is expected."""
+        given = self.spec.keys.get(key)
         if given is None:
             given = {}
         if not isinstance(given, dict):
-            self.refuse(self.place("with"), "with is a mapping from an input's name to its value")
+            self.refuse(self.place(key), f"{key} is a mapping from an input's name to its value")
             return {}
         made = {}
-        for key, value in given.items():
-            wanted = expected.field(key)
+        for name, value in given.items():
+            wanted = expected.field(name)
             if wanted is None:
-                hint = suggest(key, [one.name for one in expected.fields])
-                self.refuse(self.place("with", key), f"{what} has no input {key!r}", hint)
+                hint = suggest(name, [one.name for one in expected.fields])
+                self.refuse(self.place(key, name), f"{what} has no input {name!r}", hint)
                 continue
-            made[key], _ = self.template(self.place("with", key), value, wanted.type)
+            made[name], _ = self.template(self.place(key, name), value, wanted.type)
         for one in expected.fields:
             if one.required and one.name not in given:
-                self.refuse(self.spec.place, f"{what} needs {one.name} ({one.type})", f"add {one.name} to `with:`")
+                self.refuse(self.spec.place, f"{what} needs {one.name} ({one.type})", f"add {one.name} to `{key}:`")
         return made
+
+
+def _never(condition: Expression) -> bool:
+    """Whether a condition that reads nothing is false."""
+    try:
+        return not condition.names and condition.evaluate({}) is False
+    except EvaluationError:
+        return False
 
 
 def _selected(text: str, scope: Scope) -> Type | None:

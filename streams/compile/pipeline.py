@@ -7,13 +7,14 @@ from schemas.contracts import Contract
 from streams.compile.carry import Carry
 from streams.compile.compiler import Compiler, NodeBuilder
 from streams.compile.scope import Scope
-from streams.errors import PipelineErrors
+from streams.errors import PipelineErrors, Problem
 from streams.nodes import branch, each, http, pipeline, repeat, service, value
 from streams.nodes.built import Built
 from streams.spec.model import NodeKind, PipelineSpec
+from streams.spec.names import FIELD_NAME
 from streams.spec.parse import parse
 from streams.topology import DEFAULT_TIMEOUT, Topology
-from streams.types import Kind, camel, record_schema
+from streams.types import Kind, Type, camel, record_schema
 
 BUILDERS: Mapping[NodeKind, Callable[[NodeBuilder], Built | None]] = {
     NodeKind.SERVICE: service.build,
@@ -47,10 +48,7 @@ def compile_spec(spec: PipelineSpec, contracts: Mapping[str, Contract], library:
     scope = Scope("").inner("", {one.name: one.type for one in spec.inputs})
     made = compiler.block(spec.block, scope, "", spec.source, (spec.name,))
     if made.kind is not Kind.RECORD and not compiler.problems:
-        problem = spec.source.problem(
-            ("output",), f"the output of a pipeline is a record, not {made}", "output: {name: value}"
-        )
-        compiler.problems.append(problem)
+        compiler.problems.append(_no_record(spec, made))
     if compiler.problems:
         raise PipelineErrors(compiler.problems)
     vertices, blocks = Carry(compiler.vertices, compiler.blocks, compiler.graphs, scope.keys()).apply()
@@ -64,4 +62,18 @@ def compile_spec(spec: PipelineSpec, contracts: Mapping[str, Contract], library:
         services=compiler.services,
         timeout=spec.timeout or DEFAULT_TIMEOUT,
         retain=spec.retain,
+    )
+
+
+def _no_record(spec: PipelineSpec, made: Type) -> Problem:
+    wrong = (
+        [key for key in spec.block.output if not FIELD_NAME.fullmatch(key)]
+        if isinstance(spec.block.output, dict)
+        else []
+    )
+    if wrong:
+        hint = "letters, digits and _, beginning with a letter"
+        return spec.source.problem(("output", wrong[0]), f"{wrong[0]!r} is no field name", hint)
+    return spec.source.problem(
+        ("output",), f"the output of a pipeline is a record, not {made}", "output: {name: value}"
     )

@@ -28,8 +28,7 @@ def build(node: "NodeBuilder") -> Built | None:
         )
         return None
     ((variable, value),) = subject.items()
-    if variable == "index" or variable in node.scope.names:
-        node.refuse(node.place("each", variable), f"{variable!r} is already a name here", "choose another")
+    node.new_name(node.place("each", variable), variable)
     made, kind = node.template(node.place("each", variable), value)
     if kind.kind not in (Kind.LIST, Kind.ANY):
         node.refuse(node.place("each", variable), f"each goes through a list, {kind} is given")

@@ -1,6 +1,5 @@
 """`http:` calls another system; it is a task for the service `http-call`."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from streams.nodes import service
@@ -10,7 +9,6 @@ if TYPE_CHECKING:
     from streams.compile.compiler import NodeBuilder
 
 SERVICE = "http-call"
-KEYS = frozenset({"method", "url", "headers", "body"})
 
 
 def build(node: "NodeBuilder") -> Built | None:
@@ -26,5 +24,4 @@ def build(node: "NodeBuilder") -> Built | None:
             "start the http-call service",
         )
         return None
-    keys = {**node.spec.keys, "service": SERVICE, "with": request}
-    return service.build(replace(node, spec=replace(node.spec, keys=keys, kind=type(node.spec.kind).SERVICE)))
+    return service.call(node, SERVICE, node.place("http"), "http")

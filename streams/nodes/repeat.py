@@ -29,8 +29,7 @@ def build(node: "NodeBuilder") -> Built | None:
     first: dict[str, Template] = {}
     kinds: dict[str, Type] = {}
     for name, value in subject.items():
-        if name in node.scope.names:
-            node.refuse(node.place("repeat", name), f"{name!r} is already a name here", "choose another")
+        node.new_name(node.place("repeat", name), name)
         first[name], kinds[name] = node.template(node.place("repeat", name), value)
     following: dict[str, Template] = {}
     until: list[Expression] = []

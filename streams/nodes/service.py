@@ -1,12 +1,12 @@
 """`service:` sends one task to a service; the run goes on where the service's agent finishes it."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from schemas.codec import Nonconforming, conform
 from streams.messages import Event, EventKind, Fault, Task
 from streams.nodes.built import Built
-from streams.topology import ServiceUse, ServiceWork
-from streams.types import from_avro
+from streams.spec.source import Place
+from streams.topology import ServiceWork
 
 if TYPE_CHECKING:
     from streams.compile.compiler import NodeBuilder
@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
 def build(node: "NodeBuilder") -> Built | None:
     """Check the service's inputs against its contract; the value is the service's output record."""
-    contract = node.contract(node.spec.subject, node.place("service"))
-    if contract is None:
+    return call(node, node.spec.subject, node.place("service"), "with")
+
+
+def call(node: "NodeBuilder", name: Any, place: Place, key: str) -> Built | None:
+    """A call of a service whose inputs stand under `key`."""
+    signature = node.signature(name, place)
+    if signature is None:
         return None
-    given = node.inputs(node.spec.keys.get("with"), from_avro(contract.input), f"service {contract.name}")
-    use = ServiceUse(contract.major, contract.version, contract.input_schema, contract.output_schema)
-    node.compiler.services[contract.name] = use
-    work = ServiceWork(contract.name, given, node.retry(), node.seconds("timeout"))
-    return Built(work, from_avro(contract.output), tuple(given.values()))
+    given = node.inputs(signature.input, f"service {name}", key)
+    work = ServiceWork(name, given, node.retry(), node.seconds("timeout"))
+    return Built(work, signature.output, tuple(given.values()))
 
 
 def start(walk: "Walk", visit: "Visit", work: ServiceWork) -> None:

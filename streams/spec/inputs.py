@@ -1,15 +1,15 @@
 """The `input:` of a pipeline: names, types, defaults and ranges."""
 
-import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
+from schemas.codec import Nonconforming, conform
+from streams.spec.names import FIELD_NAME, wrong_name
 from streams.spec.source import Place
-from streams.types import WORDS, Field, Kind, Type, list_of, record_of
+from streams.types import WORDS, Field, Kind, Type, list_of, record_of, record_schema
 
 LONG_FORM = frozenset({"type", "default", "minimum", "maximum", "enum", "summary"})
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-
 Refuse = Callable[[Place, str, str], None]
 Suggest = Callable[[str, Iterable[str]], str]
 
@@ -23,29 +23,28 @@ def read_inputs(data: Any, place: Place, refuse: Refuse, suggest: Suggest) -> tu
 
 
 def _input(name: str, value: Any, place: Place, refuse: Refuse, suggest: Suggest) -> Field:
-    if not _NAME.fullmatch(name):
-        refuse(place, f"{name!r} is no input name", "lower-case letters, digits and _, beginning with a letter")
+    wrong = wrong_name(name)
+    if wrong:
+        refuse(place, *wrong)
     if not (isinstance(value, dict) and "type" in value and set(value) <= LONG_FORM):
         return Field(name, read_type(value, place, refuse, suggest))
     kind = read_type(value["type"], (*place, "type"), refuse, suggest)
-    enum = value.get("enum", ())
-    if not isinstance(enum, list | tuple):
-        refuse((*place, "enum"), "enum is a list of the values that are allowed", "")
-        enum = ()
-    made = Field(
+    single = kind.item if kind.kind is Kind.LIST and kind.item else kind  # of a list, the items are bounded
+    bare = Field(
         name,
         kind,
-        default=_number(kind, value.get("default")),
-        required="default" not in value,
         doc=str(value.get("summary", "")),
-        minimum=_bound("minimum", value, kind, place, refuse),
-        maximum=_bound("maximum", value, kind, place, refuse),
-        enum=tuple(enum),
+        minimum=_bound("minimum", value, single, place, refuse),
+        maximum=_bound("maximum", value, single, place, refuse),
     )
-    problem = _fits(made) if "default" in value else None
-    if problem:
-        refuse((*place, "default"), problem, "")
-    return made
+    made = replace(bare, enum=_enum(value.get("enum", []), single, (*place, "enum"), refuse))
+    if "default" not in value:
+        return made
+    if kind.kind is Kind.IMAGE:
+        refuse((*place, "default"), "an image has no default", "leave it away, and the caller gives one")
+        return made
+    default = _fitting(made, value["default"], (*place, "default"), refuse)
+    return replace(made, default=default, required=False)
 
 
 def read_type(value: Any, place: Place, refuse: Refuse, suggest: Suggest) -> Type:
@@ -55,6 +54,9 @@ def read_type(value: Any, place: Place, refuse: Refuse, suggest: Suggest) -> Typ
     if isinstance(value, list) and len(value) == 1:
         return list_of(read_type(value[0], (*place, 0), refuse, suggest))
     if isinstance(value, dict) and value:
+        for key in value:
+            if not FIELD_NAME.fullmatch(key):
+                refuse((*place, key), f"{key!r} is no field name", "letters, digits and _, beginning with a letter")
         return record_of({key: read_type(one, (*place, key), refuse, suggest) for key, one in value.items()})
     hint = (
         suggest(value, WORDS) if isinstance(value, str) else "string, int, float, bool, image, any, [T] or {field: T}"
@@ -68,36 +70,24 @@ def _bound(key: str, value: dict[str, Any], kind: Type, place: Place, refuse: Re
     if bound is None:
         return None
     if isinstance(bound, bool) or not isinstance(bound, int | float) or kind.kind not in (Kind.INT, Kind.FLOAT):
-        refuse((*place, key), f"{key} is a number, for an int or a float", "")
+        refuse((*place, key), f"{key} is a number, for an int or a float, or a list of them", "")
         return None
     return bound
 
 
-_PYTHON: dict[Kind, tuple[type, ...]] = {
-    Kind.STRING: (str,),
-    Kind.INT: (int,),
-    Kind.FLOAT: (int, float),
-    Kind.BOOL: (bool,),
-    Kind.LIST: (list,),
-    Kind.RECORD: (dict,),
-}
+def _enum(values: Any, kind: Type, place: Place, refuse: Refuse) -> tuple[Any, ...]:
+    if not isinstance(values, list):
+        refuse(place, "enum is a list of the values that are allowed", "")
+        return ()
+    return tuple(_fitting(Field("value", kind), one, (*place, i), refuse) for i, one in enumerate(values))
 
 
-def _fits(one: Field) -> str | None:
-    expected = _PYTHON.get(one.type.kind)
-    value = one.default
-    if one.type.kind is Kind.IMAGE:
-        return "an image has no default"
-    if expected and (not isinstance(value, expected) or (isinstance(value, bool) and one.type.kind is not Kind.BOOL)):
-        return f"the default {value!r} is not of type {one.type}"
-    if (one.minimum is not None and value < one.minimum) or (one.maximum is not None and value > one.maximum):
-        return f"the default {value!r} is outside of what is allowed"
-    if one.enum and value not in one.enum:
-        return f"the default {value!r} is none of {list(one.enum)}"
-    return None
-
-
-def _number(kind: Type, value: Any) -> Any:
-    """A whole number for a float is a float: Avro defaults must have the schema's own type."""
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return float(value) if kind.kind is Kind.FLOAT and whole else value
+def _fitting(one: Field, value: Any, place: Place, refuse: Refuse) -> Any:
+    """The value as one of the field's own type (Avro wants a float's default to be a float), reported when it is none."""
+    try:
+        return conform(record_schema("Input", (one,)), {one.name: value})[one.name]
+    except Nonconforming as error:
+        for problem in error.problems:
+            at = problem.where.removeprefix(one.name).lstrip(".")
+            refuse(place, f"{at}: {problem.problem}" if at else problem.problem, problem.hint)
+        return value

@@ -9,58 +9,10 @@ from streams.errors import PipelineErrors, Problem
 from streams.spec import source as yaml_source
 from streams.spec.inputs import read_inputs
 from streams.spec.model import GRAMMAR, OPTIONS, BlockSpec, NodeKind, NodeSpec, PipelineSpec
+from streams.spec.names import MAX_NAME, PIPELINE_NAME, wrong_name
 from streams.spec.source import Place, Source
 
 TOP_KEYS = frozenset({"pipeline", "summary", "input", "nodes", "output", "tests", "timeout", "retain"})
-PIPELINE_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-NODE_NAME = re.compile(r"[a-z][a-z0-9_]*")
-MAX_NAME = 60
-
-RESERVED = frozenset(
-    [
-        "first",
-        "true",
-        "false",
-        "null",
-        "in",
-        "as",
-        "break",
-        "const",
-        "continue",
-        "else",
-        "for",
-        "function",
-        "if",
-        "import",
-        "let",
-        "loop",
-        "package",
-        "namespace",
-        "return",
-        "var",
-        "void",
-        "while",
-        "has",
-        "all",
-        "exists",
-        "exists_one",
-        "map",
-        "filter",
-        "int",
-        "uint",
-        "double",
-        "string",
-        "bool",
-        "bytes",
-        "list",
-        "type",
-        "dyn",
-        "size",
-        "math",
-    ]
-)
-"""Words that CEL or the language keeps for itself."""
-
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -159,7 +111,9 @@ class _Parser:
         return BlockSpec(place, tuple(node for node in read if node), data.get("output"))
 
     def _node(self, place: Place, name: str, data: Any) -> NodeSpec | None:
-        self._node_name(place, name)
+        wrong = wrong_name(name)
+        if wrong:
+            self.refuse(place, *wrong)
         if not isinstance(data, dict):
             self.refuse(place, "a node is a mapping", "such as `{service: image-blur, with: {…}}`")
             return None
@@ -193,9 +147,3 @@ class _Parser:
         if grammar.body:
             blocks[""] = self._block(place, data)
         return blocks
-
-    def _node_name(self, place: Place, name: str) -> None:
-        if name in RESERVED:
-            self.refuse(place, f"{name!r} is a reserved name", "choose another")
-        elif not NODE_NAME.fullmatch(name) or len(name) > MAX_NAME:
-            self.refuse(place, f"{name!r} is no node name", "lower-case letters, digits and _, beginning with a letter")
