@@ -1,5 +1,6 @@
 """The events of a run, whole: from the index, else from the history and from what of run.events lies between the two."""
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -9,6 +10,7 @@ from gateway.index import Entry, Index, Line, run_of, to_line
 from gateway.problems import Kind, Problem
 from gateway.store import HistoryAway, Store
 from gateway.tail import EventTail
+from schemas.errors import Undecodable
 from streams.records import Place, Record
 from streams.runtime.probe import Probe
 
@@ -16,6 +18,8 @@ Decode = Callable[[Record], Awaitable[bytes]]
 """The JSON of an event's record."""
 PartitionOf = Callable[[str], int]
 """The partition of run.events that a run's events are in."""
+
+log = logging.getLogger(__name__)
 
 _MOST = 200_000
 """Records of one partition that are read to restore one run, at most."""
@@ -72,12 +76,20 @@ class Journal:
             raise
 
     async def body(self, entry: Entry, position: int) -> bytes:
-        """The JSON of one of the entry's events. Raises Problem (503) when it has to be fetched and cannot be."""
+        """The JSON of one of the entry's events; nothing for a record that only looked like one.
+
+        Raises Problem (503) when it has to be fetched and cannot be.
+        """
         line = entry.lines[position]
         if line.body is None:
             await self._refetch(entry, position)
         if isinstance(line.body, Record):
-            self._index.decoded(entry, line, await self._decode(line.body))
+            try:
+                made = await self._decode(line.body)
+            except Undecodable as error:
+                log.warning("%s is no event: %s", line.body.where, error)
+                made = b""
+            self._index.decoded(entry, line, made)
         assert isinstance(line.body, bytes)
         return line.body
 

@@ -82,7 +82,13 @@ class Parts:
 
         topic = connections.topic(topics.EVENTS)
         tail = EventTail(
-            settings.kafka, topic, index, lookback=limits.lookback, most=limits.lookback_records, seen=seen
+            settings.kafka,
+            topic,
+            index,
+            connections.probe,
+            lookback=limits.lookback,
+            most=limits.lookback_records,
+            seen=seen,
         )
 
         def partition(run: str) -> int:
@@ -113,7 +119,6 @@ class Parts:
 
     async def __aenter__(self) -> Self:
         await self.store.__aenter__()
-        self.tail.start()
         self._tasks.append(asyncio.create_task(self._connect(), name="connect"))
         return self
 
@@ -130,6 +135,7 @@ class Parts:
         """Connects what refuses to begin without a broker, as often as it takes."""
         for start in (self.connections.producer.start, self.connections.probe.start):
             await _insist(start)
+        self.tail.start()
         await asyncio.gather(self.services.start(), self.pipelines.start())
         self.connected = True
 

@@ -1,13 +1,13 @@
 """Following one run: its events as SSE frames, from where a client has stopped, to the last one."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from gateway import sse
-from gateway.body import parse_now
 from gateway.index import Entry
 from gateway.journal import Journal
 from gateway.limits import Limits
@@ -68,7 +68,8 @@ class Streams:
             while position < len(entry.lines) and len(batch) < _BATCH:
                 line = entry.lines[position]
                 body = await self._journal.body(entry, position)
-                batch += sse.frame(line.kind.value, body, line.sequence)
+                if body:
+                    batch += sse.frame(line.kind.value, body, line.sequence)
                 position += 1
             if batch:
                 yield bytes(batch)
@@ -96,5 +97,5 @@ async def ended(entry: Entry, journal: Journal, seconds: float) -> dict[str, Any
         if left <= 0:
             return None
         await entry.changed(left)
-    event: dict[str, Any] = parse_now(await journal.body(entry, len(entry.lines) - 1), 10_000)
-    return event
+    event: dict[str, Any] = json.loads(await journal.body(entry, len(entry.lines) - 1) or b"{}")
+    return {"event": entry.lines[-1].kind.value, **event}

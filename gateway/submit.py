@@ -79,7 +79,7 @@ class Submissions:
     async def _again(self, order: Order) -> bool:
         """A key that is known: the same request again, or another one."""
         async with self._journal.open(order.run) as entry:
-            first = json.loads(await self._journal.body(entry, 0))
+            first = json.loads(await self._journal.body(entry, 0) or b"{}")
             if first.get("fingerprint", order.fingerprint) != order.fingerprint:
                 raise Problem(
                     Kind.KEY_REUSED,

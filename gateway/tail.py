@@ -6,15 +6,15 @@ import logging
 import time
 from collections.abc import Callable
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from gateway.index import Index
 from gateway.problems import Kind, Problem
 from streams.messages import EventKind
-from streams.records import Record
+from streams.records import Place, Record
 from streams.runtime.backoff import delays
-from streams.runtime.probe import record_of
+from streams.runtime.probe import Probe, record_of
 
 log = logging.getLogger(__name__)
 
@@ -29,16 +29,28 @@ class EventTail:
     """Feeds the index with every record of run.events; survives a broker that is away, from where it was."""
 
     def __init__(
-        self, bootstrap: str, topic: str, index: Index, *, lookback: float, most: int, seen: Seen | None = None
+        self,
+        bootstrap: str,
+        topic: str,
+        index: Index,
+        probe: Probe,
+        *,
+        lookback: float,
+        most: int,
+        seen: Seen | None = None,
     ) -> None:
-        """`lookback`: seconds; `most`: records of each partition, at most."""
+        """`lookback`: seconds; `most`: records of each partition, at most.
+
+        The `probe` must not be one that fetches: a broker answers a connection's requests one after another, so that a
+        question would wait behind a fetch that waits for records.
+        """
         self._bootstrap = bootstrap
         self._topic = topic
         self._index = index
+        self._probe = probe
         self._lookback = lookback
         self._most = most
         self._seen = seen
-        self._consumer: AIOKafkaConsumer | None = None
         self._task: asyncio.Task[None] | None = None
         self._next: dict[int, int] = {}
         self._live: dict[int, int] = {}
@@ -72,12 +84,11 @@ class EventTail:
 
     async def catch_up(self, partition: int) -> None:
         """Returns when everything that is in the partition at this moment has been taken in. Raises Problem (503)."""
-        place = TopicPartition(self._topic, partition)
+        place = Place(self._topic, partition)
         try:
             async with asyncio.timeout(_PATIENCE):
                 await self.ready.wait()
-                assert self._consumer is not None
-                end = (await self._consumer.end_offsets([place]))[place]
+                end = (await self._probe.ends([place]))[place]
         except (TimeoutError, KafkaError):
             raise self.away() from None
         await self.reach(partition, end)
@@ -110,7 +121,6 @@ class EventTail:
         try:
             await consumer.start()
             ends = await self._assign(consumer)
-            self._consumer = consumer
             await self._follow(consumer, ends)
         finally:
             await consumer.stop()

@@ -108,7 +108,9 @@ async def view(parts: Parts, entry: Entry) -> View:
     """The state that a run's events so far make."""
     made = View(entry.run)
     for position in range(len(entry.lines)):
-        made.fold((json.loads(await parts.journal.body(entry, position)),))
+        body = await parts.journal.body(entry, position)
+        if body:
+            made.fold((json.loads(body),))
         if position % _YIELD == _YIELD - 1:
             await asyncio.sleep(0)  # a run of many events must not hold up everybody else
     return made

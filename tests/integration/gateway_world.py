@@ -25,7 +25,6 @@ from gateway.sender import partition_of
 from schemas.contracts import Contract
 from streams import topic_specs
 from streams.messages import Event, EventKind, Run
-from streams.runtime import history
 from streams.runtime.parts import Parts
 from streams.runtime.services import Announcement, Announcer
 from streams.settings import Settings
@@ -93,7 +92,7 @@ class Gateway:
         self.key = (settings.home / "api-key").read_text().strip()
         wait(lambda: self._server.started or not self._thread.is_alive(), "the server starts")
         assert self._server.started
-        self.url = "http://127.0.0.1:%d" % self._server.servers[0].sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
         self.http = self.client()
 
     def client(self, **headers: str) -> httpx.Client:
