@@ -353,7 +353,8 @@ class _Taken:
         self.step.messages.append(Result(state.run, kind, output, failure))
         done = Row(state.run.id, DONE_ROW, {"kind": kind.value, "opened": True})
         # The marker first: a crash between two rows must not make the run one that nobody knows.
-        self.step.after = [done, *(Row(state.run.id, row, None) for row in sorted(state.rows - {DONE_ROW}))]
+        gone = {row.row for row in self.step.after if row.value is None}  # of places that this very message closed
+        self.step.after = [done, *(Row(state.run.id, row, None) for row in sorted((state.rows | gone) - {DONE_ROW}))]
         state.done, state.rows = kind, {DONE_ROW}
         state.joins, state.loops, state.since, state.closed, state.ended = {}, {}, {}, set(), set()
 
