@@ -94,7 +94,7 @@ class Life:
     def _watch(self, child: subprocess.Popen[bytes], begin: float, ready: Callable[[int, float], None]) -> None:
         """Wait until the part serves; kill it when that takes longer than its patience."""
         while child.returncode is None and not self._ending.is_set():
-            if self.part.ready is not None and self._serves():
+            if self.part.ready is not None and self._serves(child.pid):
                 self._ready_at = time.monotonic()
                 ready(child.pid, self._ready_at - begin)
                 return
@@ -104,10 +104,13 @@ class Life:
                 return
             time.sleep(_POLL_SECONDS)
 
-    def _serves(self) -> bool:
+    def _serves(self, pid: int) -> bool:
         assert self.part.ready is not None
         try:
             if not self.part.ready(self.site):
+                return False
+            if not process.listens(pid, [self.site.ports[name] for name in self.part.ports]):
+                self._doubt = "somebody else answers at its port"
                 return False
             self.part.settle(self.site)
         except Exception as error:  # noqa: BLE001  # not ready for what it must do; asked again until the patience ends

@@ -81,6 +81,16 @@ def send(process: subprocess.Popen[bytes], number: signal.Signals) -> bool:
     return True
 
 
+def listens(pid: int, ports: Sequence[int]) -> bool:
+    """Whether this process itself (or a child of it) listens on all these ports, and not somebody who took one of them."""
+    try:
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        sockets = [found for member in family for found in member.net_connections(kind="tcp")]
+    except psutil.NoSuchProcess:
+        return False
+    return set(ports) <= {found.laddr.port for found in sockets if found.status == psutil.CONN_LISTEN}
+
+
 def kill_group(pid: int) -> None:
     """Kill a process and its group at once."""
     try:

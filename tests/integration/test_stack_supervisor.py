@@ -268,3 +268,10 @@ def test_an_added_part_is_kept_and_stopped_too(stack: Callable[..., Stack]) -> N
     eventually(lambda: running.part("late").state is State.READY, 10)
     running.stop()
     assert leftovers(running.home) == []
+
+
+def test_an_answer_from_somebody_else_is_not_readiness(stack: Callable[..., Stack]) -> None:
+    """A part is ready when it listens on its port itself: who answers there may be another program."""
+    impostor = replace(part("impostor"), ports=("server",), patience=0.5)
+    with pytest.raises(StartError, match="somebody else answers at its port"):
+        stack(impostor).start()
