@@ -4,12 +4,12 @@ It runs a compiled pipeline with Python functions in the place of services. Noth
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from streams.advance import advance
-from streams.flow import RunState, Timer, step
+from streams.flow import RunState, Timer, step, timers
 from streams.messages import (
     Action,
     Control,
@@ -61,10 +61,14 @@ class Weather:
     """Deliver a message a second time, at any later moment."""
     crash: float = 0.0
     """Stop a worker between two of its sends; its message is delivered again, its state is read from the log."""
+    deaf: float = 0.0
+    """Start a task of a run that is being aborted: its worker has not heard of it."""
+    hurry: float = 0.0
+    """Let time pass to the next timer before the next delivery: everything is slow."""
 
 
 FAIR = Weather()
-STORM = Weather(shuffle=True, repeat=0.15, crash=0.15)
+STORM = Weather(shuffle=True, repeat=0.15, crash=0.15, deaf=0.3)
 
 
 @dataclass
@@ -101,127 +105,157 @@ class Seen:
 
 @dataclass
 class Driver:
-    """One pipeline and its services. `run` sends one request and delivers until nothing is left to deliver."""
+    """One pipeline and its services. `run` sends one request and delivers until nothing is left to deliver.
+
+    A task for a service that is not among `services` waits, as it does without a live worker.
+    """
 
     topology: Topology
     services: Mapping[str, Service]
     weather: Weather = FAIR
     seed: int = 0
-    through: Callable[[Message], Message] = lambda message: message
+    through: Callable[[Message | FlowMessage], Any] = lambda message: message
     """What every message passes on its way; the real codec, to prove that nothing is lost in it."""
     now: float = 0.0
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.seen = Seen()
-        self._tasks: list[Task] = []
+        self.state: RunState | None = None
+        """What flow holds in memory."""
+        self.rows: dict[str, Mapping[str, Any]] = {}
+        """What the log holds."""
+        self.tasks: list[Task] = []
+        """Tasks that nobody has taken yet."""
         self._flow: list[FlowMessage] = []
         self._first: FlowMessage | None = None  # what a crashed flow takes again before anything else
         self._timers: list[Timer] = []
-        self._rows: dict[str, Mapping[str, Any]] = {}
-        self._state: RunState | None = None
         self._aborted = False
 
     def run(self, input: Mapping[str, Any], cancel_after: int | None = None) -> Seen:
-        """Run one request to its end. `cancel_after` cancels it after so many deliveries."""
+        """Run one request to its end. `cancel_after` cancels it after so many deliveries; 0 before it begins."""
         run = Run("run-1", self.topology.name, self.topology.digest, self.now + self.topology.timeout)
-        self._flow.append(Start(run, input, "memory"))
+        cancel = Stop(run.id, Ending.CANCEL)
+        if cancel_after == 0:
+            self.send(cancel)
+        self.send(Start(run, input, "memory"))
         deliveries = 0
-        while self._deliver():
+        while self.deliver():
             deliveries += 1
             if deliveries == cancel_after:
-                self._flow.append(Stop(run.id, Ending.CANCEL))
+                self.send(cancel)
         return self.seen
 
-    def _deliver(self) -> bool:
-        """Deliver one thing; when only time can help, let it pass to the next timer."""
+    def deliver(self) -> bool:
+        """Deliver one thing; when only time can help, let it pass to the next timer. False when nothing is left."""
+        ready = self._ready()
         if self._first is not None:
             message, self._first = self._first, None
-            self._take(message)
-        elif self._tasks and (not self._flow or self.random.random() < 0.5):
-            self._work(self._draw(self._tasks))
-        elif self._flow:
-            self._take(self._draw(self._flow))
-        elif self._timers and not (self._state and self._state.done):
+            self.take(message)
+        elif self._timers and self._running and self._passes(bool(ready or self._flow)):
             timer = min(self._timers, key=lambda one: one.at)
             self._timers.remove(timer)
             self.now = max(self.now, timer.at)
-            self._flow.append(timer.stop)
+            self.send(timer.stop)
+        elif ready and (not self._flow or self.random.random() < 0.5):
+            self._work(self._draw(self.tasks, ready))
+        elif self._flow:
+            self.take(self._draw(self._flow, range(len(self._flow))))
         else:
             return False
         return True
 
-    def _draw(self, waiting: list[T]) -> T:
-        message = waiting.pop(self.random.randrange(len(waiting)) if self.weather.shuffle else 0)
+    @property
+    def _running(self) -> bool:
+        return self.state is not None and not self.state.done
+
+    def _passes(self, busy: bool) -> bool:
+        """Whether time passes to the next timer before anything is delivered."""
+        return not busy or (self.weather.hurry > 0 and self.random.random() < self.weather.hurry)
+
+    def _drops(self, task: Task) -> bool:
+        return self._aborted or self.now >= task.run.deadline
+
+    def _ready(self) -> Sequence[int]:
+        """Positions of the tasks that somebody takes."""
+        if self._aborted or self.topology.services.keys() <= self.services.keys():
+            return range(len(self.tasks))
+        return [at for at, task in enumerate(self.tasks) if task.service in self.services or self._drops(task)]
+
+    def _draw(self, waiting: list[T], ready: Sequence[int]) -> T:
+        message = waiting.pop(ready[self.random.randrange(len(ready)) if self.weather.shuffle else 0])
         if self.random.random() < self.weather.repeat:
             waiting.append(message)
         return message
 
     def _work(self, task: Task) -> None:
-        if self._aborted:
-            outcome = dropped("the run is ending")
-            sends: list[Message] = []
+        deaf = self.random.random() < self.weather.deaf and task.service in self.services
+        if self._drops(task) and not deaf:
+            sends = advance(self.topology, task, dropped("the run is ending"))
         else:
-            outcome = self._serve(task)
-            sends = [started(task)]
-        sends += advance(self.topology, task, outcome)
+            sends = [started(task), *advance(self.topology, task, self.serve(task))]
         survived = self._survives(len(sends))
         for message in sends[:survived]:
-            self._send(message)
+            self.send(message)
         if survived < len(sends):
-            self._tasks.append(task)
+            self.tasks.append(task)
 
-    def _serve(self, task: Task) -> Outcome:
+    def serve(self, task: Task) -> Outcome:
+        """One attempt of a service."""
         try:
             return Outcome(Status.VALUE, dict(self.services[task.service](task.input)))
         except ServiceFailed as error:
             return Outcome(Status.FAILED, failure=Failure(str(error), error.fault))
 
-    def _take(self, message: FlowMessage) -> None:
-        made = step(self.topology, self._state, message, self.now)
+    def take(self, message: FlowMessage) -> None:
+        """Let flow take one message, and lose it half-way when the weather is bad."""
+        made = step(self.topology, self.state, message, self.now)
         effects: list[Message | Row] = [*made.before, *made.messages, *made.after]
         survived = self._survives(len(effects))
         for effect in effects[:survived]:
             if isinstance(effect, Row):
                 self._write(effect)
             else:
-                self._send(effect)
+                self.send(effect)
         if survived < len(effects):
             self._first = message
-            self._state = self._rebuilt()
+            self.state = self.rebuilt()
+            self._timers = timers(self.topology, self.state) if self.state else []
             return
-        self._state = made.state
+        self.state = made.state
         self._timers.extend(made.timers)
 
-    def _rebuilt(self) -> RunState | None:
+    def rebuilt(self) -> RunState | None:
+        """The state of the run as the log tells it."""
         windows = {
             one.id: one.work.concurrency for one in self.topology.vertices.values() if isinstance(one.work, EachWork)
         }
-        return rebuild("run-1", self._rows, windows) if self._rows else None
+        return rebuild("run-1", self.rows, windows) if self.rows else None
 
     def _write(self, row: Row) -> None:
         if row.value is None:
-            self._rows.pop(row.row, None)
+            self.rows.pop(row.row, None)
         else:
-            self._rows[row.row] = row.value
+            self.rows[row.row] = row.value
 
     def _survives(self, effects: int) -> int:
         """How many effects a worker has before it is lost; all of them when it is not."""
         return self.random.randrange(effects) if effects and self.random.random() < self.weather.crash else effects
 
-    def _send(self, message: Message) -> None:
+    def send(self, message: Message | FlowMessage) -> None:
+        """Bring a message to where it is read."""
         message = self.through(message)
         match message:
             case Task():
                 self.seen.tasks.append(message)
-                self._tasks.append(message)
+                self.tasks.append(message)
             case Retry():
                 self.seen.tasks.append(message.task)
-                self._tasks.append(message.task)
+                self.tasks.append(message.task)
             case Token() | Item():
                 self.seen.tokens.append(message)
                 self._flow.append(message)
-            case Opened():
+            case Opened() | Start() | Stop():
                 self._flow.append(message)
             case Event():
                 self.seen.events.append(message)
