@@ -1,0 +1,79 @@
+"""The README's own examples work as they stand."""
+
+import hashlib
+import importlib.util
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from schemas.contracts import load_contracts
+from streams.cli.app import app
+from streams.compile import compile_pipeline
+from streams.service import Service, find
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def _block(language: str, containing: str) -> str:
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return next(block for block in blocks if containing in block)
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    file = tmp_path / "image_turn.py"
+    file.write_text(_block("python", "image-turn"), encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("image_turn", file)
+    assert spec and spec.loader
+    made = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "image_turn", made)
+    spec.loader.exec_module(made)
+    return made
+
+
+def test_the_service_of_the_readme_is_whole_in_one_file(module: ModuleType) -> None:
+    """The example service has a contract and does what its doc says."""
+    service = find(module.__name__, "image-turn")
+    assert isinstance(service, Service)
+    picture = Image.new("RGB", (4, 2), "white")
+    picture.putpixel((0, 0), (255, 0, 0))
+    data = io.BytesIO()
+    picture.save(data, "PNG")
+    sha = hashlib.sha256(data.getvalue()).hexdigest()
+    ref = {"bucket": "b", "key": "k", "size": len(data.getvalue()), "sha256": sha, "media_type": "image/png"}
+    made = service.invoke({"image": ref}, {sha: data.getvalue()})
+    with Image.open(io.BytesIO(made.objects[0].data)) as turned:
+        assert turned.convert("RGB").getpixel((3, 1)) == (255, 0, 0)
+
+
+def test_the_pipeline_of_the_readme_compiles() -> None:
+    """The example pipeline fits the services that are shipped."""
+    topology = compile_pipeline(_block("yaml", "pipeline:"), load_contracts())
+    assert topology.name == "face-thumbnail"
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    """Each `millrace` command and `make` target that the README shows is there."""
+    shown = set(re.findall(r"^millrace ([a-z-]+)", README, re.MULTILINE))
+    assert shown
+    known = CliRunner().invoke(app, ["--help"]).output
+    assert all(f" {command} " in known for command in shown), shown
+    targets = set(re.findall(r"^make ([a-z]+)|`make ([a-z]+)`", README, re.MULTILINE))
+    for target in {one or other for one, other in targets}:
+        plan = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert plan.returncode == 0, plan.stderr
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    """Relative links point at files of the project."""
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", README)
+    assert links
+    assert all((ROOT / link).exists() for link in links), links
