@@ -4,6 +4,12 @@ PYTHON := .venv/bin/python
 MILLRACE_HOME ?= .millrace
 export MILLRACE_HOME
 
+ifdef PYTHONDONTWRITEBYTECODE
+# Nothing is to be written beside the sources; compiling every module anew in each of many processes would be slow.
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.millrace/pycache
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help run test sync lint format types imports schemas bench clean
 

@@ -1,5 +1,6 @@
 """Millrace's own processes: preparation, flow and recorder, workers, gateway."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -36,7 +37,11 @@ def worker(name: str, agents: Sequence[str]) -> Part:
 
 
 def _environ(site: Site) -> Mapping[str, str]:
-    return {**site.settings().environ(), "PYTHONUNBUFFERED": "1"}
+    environ = {**site.settings().environ(), "PYTHONUNBUFFERED": "1"}
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        # Nothing is to be written beside the sources; compiling every module at every start would treble the start.
+        environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(site.home / "pycache")}
+    return environ
 
 
 def _gateway_ready(site: Site) -> bool:
