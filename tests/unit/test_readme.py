@@ -4,7 +4,6 @@ import hashlib
 import importlib.util
 import io
 import re
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from schemas.contracts import load_contracts
-from streams.cli.app import app
+from streams.cli.app import build
 from streams.compile import compile_pipeline
 from streams.service import Service, find
 
@@ -23,16 +22,18 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def _block(language: str, containing: str) -> str:
-    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
     return next(block for block in blocks if containing in block)
 
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The service of the README, imported from a file of its own."""
     file = tmp_path / "image_turn.py"
     file.write_text(_block("python", "image-turn"), encoding="utf-8")
     spec = importlib.util.spec_from_file_location("image_turn", file)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     made = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "image_turn", made)
     spec.loader.exec_module(made)
@@ -64,12 +65,12 @@ def test_every_command_of_the_readme_exists() -> None:
     """Each `millrace` command and `make` target that the README shows is there."""
     shown = set(re.findall(r"^millrace ([a-z-]+)", README, re.MULTILINE))
     assert shown
-    known = CliRunner().invoke(app, ["--help"]).output
+    known = CliRunner().invoke(build(), ["--help"]).output
     assert all(f" {command} " in known for command in shown), shown
     targets = set(re.findall(r"^make ([a-z]+)|`make ([a-z]+)`", README, re.MULTILINE))
-    for target in {one or other for one, other in targets}:
-        plan = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
-        assert plan.returncode == 0, plan.stderr
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    known_targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    assert {one or other for one, other in targets} <= known_targets
 
 
 def test_every_link_of_the_readme_leads_somewhere() -> None:
