@@ -15,6 +15,7 @@ import faust
 from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faust.app.base import BootStrategy
+from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 
 from streams.records import Handler, Place, Record
@@ -67,6 +68,14 @@ class _Transport(driver.Transport):
 class _Boot(BootStrategy):
     enable_kafka_producer = False  # the process has one producer of its own
     enable_web = False
+
+
+class _NoTables(TableManager):
+    """Faust's tables are not used; what stands here is that it does not wait a second for them to be registered."""
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class _App(faust.App):
@@ -267,6 +276,7 @@ def _faust_app(group: str, bootstrap: str) -> _App:
         consumer_max_fetch_size=32768,
         consumer_auto_offset_reset="earliest",
         table_standby_replicas=0,
+        TableManager=_NoTables,
         logging_config={"version": 1, "incremental": True, "disable_existing_loggers": False},
     )
     cast(

@@ -35,7 +35,9 @@ ROOT = Path(__file__).parents[2]
 
 def alone(settings: Settings, partitions: int = 4) -> Settings:
     """The same brokers with a prefix that nobody else has."""
-    return dataclasses.replace(settings, topic_prefix=f"t{uuid.uuid4().hex[:10]}-", partitions=partitions, workers=1)
+    prefix = f"t{uuid.uuid4().hex[:10]}-"
+    home = settings.home / prefix.strip("-")  # where its workers say how they are
+    return dataclasses.replace(settings, home=home, topic_prefix=prefix, partitions=partitions, workers=1)
 
 
 @dataclass
@@ -44,6 +46,8 @@ class WorkerProcess:
 
     process: subprocess.Popen[bytes]
     log: Path
+    home: Path
+    """Where it says how it is."""
 
     def kill(self) -> None:
         """Kill -9."""
@@ -109,7 +113,7 @@ class Rig:
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
-        worker = WorkerProcess(process, log)
+        worker = WorkerProcess(process, log, self.settings.home)
         self.workers.append(worker)
         return worker
 
@@ -151,6 +155,10 @@ class Rig:
             if told.event.kind.terminal:
                 break
         return list(shown.values())
+
+    def told(self, run: str, kind: EventKind) -> list[Told]:
+        """Every delivery of this kind of event of a run."""
+        return [told for told in self.events.get(run, ()) if told.event.kind is kind]
 
     def end(self, run: str) -> Told | None:
         """The last event of a run, once it is there."""

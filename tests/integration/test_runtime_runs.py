@@ -1,8 +1,9 @@
 """Runs over real brokers, on one worker that nothing happens to: values, services, requests of strangers, failures."""
 
+import dataclasses
 import json
+import time
 import uuid
-from dataclasses import replace
 from pathlib import Path
 
 from schemas.library import load
@@ -10,6 +11,7 @@ from schemas.results import result_schema
 from streams.messages import Action, Control, EventKind
 from streams.records import Outgoing, Place, Record
 from streams.runtime.deadletters import RESENT, DeadLetter, DeadLetters
+from streams.runtime.services import Announcement, Announcer
 from tests.integration.rig import Rig
 from tests.integration.town import Town
 from tests.integration.waiting import until
@@ -438,7 +440,7 @@ def test_an_order_that_is_none_is_a_dead_letter(town: Town) -> None:
     async def main(rig: Rig) -> None:
         sent = Outgoing(rig.parts.topic("run.control"), b"x", b"garbage")
         await rig.parts.producer.send(sent)
-        await rig.parts.producer.send(replace(sent, value=json.dumps({"run": "x"}).encode()))
+        await rig.parts.producer.send(dataclasses.replace(sent, value=json.dumps({"run": "x"}).encode()))
 
         async def both() -> bool:
             topics = [one.topic async for one in DeadLetters(rig.parts).read()]
@@ -447,5 +449,27 @@ def test_an_order_that_is_none_is_a_dead_letter(town: Town) -> None:
         await until(both)
         await rig.publish(PLAIN)
         assert await rig.output(await rig.submit("plain", {"n": 1})) == {"total": 2}
+
+    town.run(main(town.rig))
+
+
+def test_a_worker_that_says_nothing_more_expires(town: Town) -> None:
+    """An announcement stands for three periods; then the worker counts as gone, without a word of its own."""
+
+    async def main(rig: Rig) -> None:
+        contract = dataclasses.replace(rig.services.contracts()["add-one"], name="ghost")
+
+        def say() -> list[Announcement]:
+            return [Announcement("ghost", "w", contract, time.time(), 0.2)]
+
+        announcer = Announcer(rig.parts, say, 0.2)
+        await announcer.start()
+        first = (await until(lambda: rig.services.workers("ghost")))[0]
+        assert first.contract == contract
+        await until(lambda: any(one.at > first.at for one in rig.services.workers("ghost")), 5, "the next period")
+        assert announcer._task is not None
+        announcer._task.cancel()  # as kill -9 ends it: without a withdrawal
+        await until(lambda: not rig.services.live("ghost", 1), 5, "expiry")
+        assert rig.services.workers("ghost") == []
 
     town.run(main(town.rig))
