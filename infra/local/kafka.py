@@ -91,12 +91,19 @@ def _configure(site: Site, data: Path) -> None:
 
 
 def _format(site: Site) -> None:
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    arguments = ("format", "--standalone", "--cluster-id", cluster, "--config", str(_configuration(site)))
+    arguments = ("format", "--standalone", "--cluster-id", cluster_id(), "--config", str(_configuration(site)))
     command = java.command(_HEAP_MB, "-cp", _classpath(site), "kafka.tools.StorageTool", *arguments)
     complaint = process.complete(command, home=site.home)
     if complaint is not None:
         raise StartError(f"its log folder in {_folder(site)} cannot be formatted: {complaint}")
+
+
+def cluster_id() -> str:
+    """A fresh id. Kafka's tools take one that begins with a dash, as one in 64 would, for an option."""
+    while True:
+        made = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not made.startswith("-"):
+            return made
 
 
 def _command(site: Site) -> Sequence[str]:
