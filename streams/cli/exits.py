@@ -15,6 +15,7 @@ class Exit(IntEnum):
     STACK_RUNNING = 5
     STACK_DOWN = 6
     STACK_START = 7
+    STACK_PARTLY = 8
     RUN_FAILED = 10
     RUN_CANCELLED = 11
     RUN_NOT_OVER = 12
@@ -33,6 +34,7 @@ MEANINGS: Mapping[Exit, str] = {
     Exit.STACK_RUNNING: "up: a stack runs already",
     Exit.STACK_DOWN: "down, status: no stack runs",
     Exit.STACK_START: "up: a part did not start",
+    Exit.STACK_PARTLY: "status: the stack runs, and some part of it is not ready",
     Exit.RUN_FAILED: "the run failed",
     Exit.RUN_CANCELLED: "the run was cancelled",
     Exit.RUN_NOT_OVER: "the run goes on",

@@ -1,0 +1,69 @@
+"""`services` and `pipelines`: what there is, as the gateway knows it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from streams.cli.client import Gateway, part
+from streams.cli.output import Output, OutputOption, columns, emit, say
+
+Name = Annotated[str | None, typer.Argument(help="Only this one, in full.")]
+
+
+def services(name: Name = None, output: OutputOption = Output.TEXT) -> None:
+    """List the services that have a live worker; with a name, show all about one."""
+    with Gateway() as gateway:
+        if name:
+            one = gateway.call("GET", f"/services/{part(name)}").json()
+            emit(output, one, lambda: _whole(one))
+            return
+        found = gateway.call("GET", "/services").json()["services"]
+    if output is Output.JSON:
+        for one in found:
+            emit(output, one, "")
+    elif found:
+        rows = [(one["name"], one["version"], str(len(one["workers"])), _summary(one)) for one in found]
+        print(columns(rows, ("SERVICE", "VERSION", "WORKERS", "SUMMARY")))
+    else:
+        say("millrace: no service has a live worker now")
+
+
+def pipelines(name: Name = None, output: OutputOption = Output.TEXT) -> None:
+    """List the pipelines; with a name, show one with its definition."""
+    with Gateway() as gateway:
+        if name:
+            one = gateway.call("GET", f"/pipelines/{part(name)}").json()
+            emit(output, one, lambda: one["definition"].rstrip())
+            return
+        found = gateway.call("GET", "/pipelines").json()["pipelines"]
+    if output is Output.JSON:
+        for one in found:
+            emit(output, one, "")
+    elif found:
+        rows = [(one["name"], one["digest"][:12], one["owner"], _inputs(one), one["summary"]) for one in found]
+        print(columns(rows, ("PIPELINE", "DIGEST", "OWNER", "INPUT", "SUMMARY")))
+    else:
+        say("millrace: there are no pipelines; `millrace apply` publishes them")
+
+
+def _inputs(one: Mapping[str, Any]) -> str:
+    """`photo strength?`: what may be left away has a question mark."""
+    schema = one["input"]
+    needed = schema.get("required", ())
+    return " ".join(field if field in needed else f"{field}?" for field in schema.get("properties", {}))
+
+
+def _summary(one: Mapping[str, Any]) -> str:
+    return f"{one['summary']} [{one['problem']}]" if one.get("problem") else str(one["summary"])
+
+
+def _whole(one: Mapping[str, Any]) -> str:
+    rows = [(key, str(one[key])) for key in ("name", "version", "summary", "model", "problem") if one.get(key)]
+    rows.append(("workers", ", ".join(worker["worker"] for worker in one["workers"])))
+    for side in ("input", "output"):
+        needed = one[side].get("required", ())
+        for field, schema in one[side].get("properties", {}).items():
+            optional = "" if field in needed or side == "output" else " (may be left away)"
+            rows.append((side, f"{field}{optional}: {schema.get('description', '')}".rstrip(": ")))
+    return columns(rows) + (f"\n\n{one['description']}" if one.get("description") else "")

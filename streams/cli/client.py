@@ -1,0 +1,130 @@
+"""Speaking to the gateway over HTTP: the address and the key from the settings, and what its answers mean for a command."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from streams.cli.exits import Exit, Failed
+from streams.cli.settings import settings
+
+if TYPE_CHECKING:
+    import httpx
+
+    from streams.settings import Settings
+
+CONNECT = 5.0
+"""Seconds to wait for a connection."""
+QUIET = 60.0
+"""Seconds without a byte after which an answer is given up; the gateway pings its event streams more often."""
+
+_EXITS: Mapping[str, Exit] = {
+    "urn:millrace:run-not-over": Exit.RUN_NOT_OVER,
+    "urn:millrace:run-cancelled": Exit.RUN_CANCELLED,
+    "urn:millrace:run-failed": Exit.RUN_FAILED,
+    "urn:millrace:run-refused": Exit.RUN_FAILED,
+    "urn:millrace:run-broken": Exit.RUN_FAILED,
+    "urn:millrace:run-late": Exit.RUN_FAILED,
+    "urn:millrace:not-found": Exit.UNKNOWN,
+    "urn:millrace:away": Exit.AWAY,
+    "urn:millrace:busy": Exit.AWAY,
+}
+"""The exit status of each kind of problem; any other is a request that was refused."""
+
+
+class Gateway:
+    """The gateway of an installation; use as a context manager. Every call ends the command when it is refused."""
+
+    def __init__(self, where: "Settings | None" = None) -> None:
+        import httpx
+
+        self.settings = where or settings()
+        self.url = f"http://{self.settings.http_host}:{self.settings.http_port}"
+        self._http = httpx.Client(
+            base_url=self.url,
+            headers={"authorization": f"Bearer {self._key()}"},
+            timeout=httpx.Timeout(QUIET, connect=CONNECT),
+            trust_env=False,  # a proxy of the environment must not see the key
+        )
+
+    def __enter__(self) -> "Gateway":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def call(self, method: str, path: str, **options: Any) -> "httpx.Response":
+        """One answer. Ends the command when the gateway is away or refuses."""
+        with self.reached():
+            answer = self._http.request(method, path, **options)
+        return accepted(answer)
+
+    @contextmanager
+    def stream(self, path: str, headers: Mapping[str, str] | None = None) -> "Iterator[httpx.Response]":
+        """An answer that is read as it comes. Raises httpx.TransportError while it does, for the caller to come back."""
+        with self._http.stream("GET", path, headers=dict(headers or {})) as answer:
+            if answer.is_error:
+                answer.read()
+            yield accepted(answer)
+
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """Ends the command when the gateway does not answer."""
+        import httpx
+
+        try:
+            yield
+        except httpx.ConnectError:
+            raise self.away("nothing listens there") from None
+        except httpx.TransportError as error:
+            raise self.away(str(error) or type(error).__name__) from None
+
+    def away(self, why: str) -> Failed:
+        """The end of a command whose gateway is away."""
+        return Failed(Exit.AWAY, f"no gateway answers at {self.url} ({why}); start it with `make run` or `millrace up`")
+
+    def link(self, href: str) -> str:
+        """The whole address of something the gateway named."""
+        return self.url + href
+
+    def _key(self) -> str:
+        path = self.settings.home / "api-key"
+        try:
+            return path.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            raise Failed(
+                Exit.AWAY,
+                f"there is no API key at {path}: start the system with `make run`, or set MILLRACE_HOME to where it runs",
+            ) from None
+        except (OSError, ValueError) as error:
+            raise Failed(Exit.USAGE, f"the API key at {path} cannot be read: {error}") from error
+
+
+def accepted(answer: "httpx.Response") -> "httpx.Response":
+    """The answer, when it is no error. Ends the command with everything that the gateway says is wrong."""
+    if not answer.is_error:
+        return answer
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = {}
+    if not isinstance(problem, dict) or "title" not in problem:
+        text = answer.text.strip().split("\n")[0][:200]
+        raise Failed(Exit.FAULT, f"the gateway answered {answer.status_code} {answer.reason_phrase}: {text}")
+    lines = [f"{problem['title']}: {problem['detail']}" if problem.get("detail") else str(problem["title"])]
+    lines += [_error(one) for one in problem.get("errors", ())]
+    status = Exit.FAULT if answer.status_code == 500 else Exit.REFUSED
+    raise Failed(_EXITS.get(str(problem.get("type")), status), "\n  ".join(lines))
+
+
+def _error(one: Mapping[str, Any]) -> str:
+    line, column = one.get("line"), one.get("column")
+    place = f"{one.get('file', '')}:{line}:{column}: " if line else ""
+    where = f"{one['where']}: " if one.get("where") else ""
+    hint = f" ({one['hint']})" if one.get("hint") else ""
+    return f"{place}{where}{one.get('problem', '')}{hint}"
+
+
+def part(text: str) -> str:
+    """A name as a part of a path."""
+    return quote(text, safe="")

@@ -1,0 +1,105 @@
+"""Following a run: its events as they come, however often the connection is lost, to the last one."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from streams.cli.client import Gateway, part
+from streams.cli.exits import Exit, Failed
+from streams.cli.output import Output, emit, say
+from streams.cli.sse import Frame, frames
+
+PATIENCE = 60.0
+"""Seconds without any success after which coming back is given up."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+
+ENDS: Mapping[str, Exit] = {
+    "run.finished": Exit.DONE,
+    "run.failed": Exit.RUN_FAILED,
+    "run.cancelled": Exit.RUN_CANCELLED,
+}
+"""The last event of a run, and the exit status that it means."""
+
+
+def events(gateway: Gateway, run: str, after: str = "", pause: Callable[[float], None] = time.sleep) -> Iterator[Frame]:
+    """The run's events past the id `after`, each once, to its last one."""
+    import httpx
+
+    last, delay, since = after, _FIRST_PAUSE, time.monotonic()
+    while True:
+        lost = "the stream ended early"
+        try:
+            with gateway.stream(f"/runs/{part(run)}/events", {"last-event-id": last} if last else {}) as answer:
+                if answer.status_code == 204:
+                    return
+                for frame in frames(answer.iter_lines()):
+                    delay, since = _FIRST_PAUSE, time.monotonic()
+                    if frame.name == "error":
+                        lost = str(json.loads(frame.data).get("detail", "the gateway has a fault"))
+                        break
+                    last = frame.id or last
+                    yield frame
+                    if frame.name in ENDS:
+                        return
+        except httpx.TransportError as error:
+            lost = str(error) or type(error).__name__
+        except Failed as failed:
+            if failed.exit is not Exit.AWAY:
+                raise
+            lost = str(failed)
+        if time.monotonic() - since > PATIENCE:
+            raise Failed(Exit.AWAY, f"the events do not come back ({lost}); go on with `millrace events {run}`")
+        say(f"millrace: the events stopped ({lost}); coming back")
+        pause(delay)
+        delay = min(delay * 2, _LONGEST_PAUSE)
+
+
+def show(gateway: Gateway, run: str, output: Output, after: str = "") -> Exit:
+    """Print the events as they come, and the result; the exit status that the run's end means."""
+    begin: datetime | None = None
+    for frame in events(gateway, run, after):
+        event = json.loads(frame.data)
+        when = datetime.fromisoformat(event["at"]) if event.get("at") else None
+        begin = begin or when
+        seconds = (when - begin).total_seconds() if when and begin else 0.0
+        emit(output, event, lambda event=event, seconds=seconds: line(event, seconds))  # type: ignore[misc]
+        if frame.name in ENDS:
+            if output is Output.TEXT and frame.name == "run.finished":
+                emit(output, event, result(gateway, event.get("output")))
+            return ENDS[frame.name]
+    return Exit.DONE
+
+
+def line(event: Mapping[str, Any], seconds: float) -> str:
+    """One event for a person: `  0.31 s  node.finished  blur`."""
+    words = [f"{seconds:7.2f} s  {event.get('event', ''):<13}"]
+    words += [str(event[key]) for key in ("path",) if event.get(key)]
+    if event.get("service") and event["service"] != event.get("path"):
+        words.append(f"({event['service']})")
+    reason = event.get("reason") or (event.get("failure") or {}).get("reason")
+    if reason:
+        words.append(f"{reason}")
+    return "  ".join(words).rstrip()
+
+
+def result(gateway: Gateway, output: Any) -> str:
+    """An output for a person: one line a field, images as their addresses."""
+    if not isinstance(output, Mapping):
+        return json.dumps(output, ensure_ascii=False)
+    return "\n".join(f"{name}: {_value(gateway, value)}" for name, value in output.items())
+
+
+def _value(gateway: Gateway, value: Any) -> str:
+    if is_object(value):
+        ref = value["ref"]
+        return f"{gateway.link(value['href'])}  ({ref['media_type']}, {ref['size']:,} bytes)"
+    if isinstance(value, list) and value and all(map(is_object, value)):
+        return "".join(f"\n  {_value(gateway, one)}" for one in value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def is_object(value: Any) -> bool:
+    """Whether a value of an output stands for stored bytes."""
+    return isinstance(value, Mapping) and isinstance(value.get("ref"), Mapping) and isinstance(value.get("href"), str)

@@ -1,0 +1,138 @@
+"""`run`, `events`, `result`, `cancel`: runs, over HTTP."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import typer
+
+from streams.cli.client import Gateway, part
+from streams.cli.exits import Exit, Failed
+from streams.cli.output import Output, OutputOption, emit, say
+
+Name = Annotated[str, typer.Argument(help="A pipeline, or a service.")]
+Run = Annotated[str, typer.Argument(help="The run's id.", metavar="RUN")]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-i",
+        "--input",
+        metavar="NAME=VALUE",
+        help="One input: text, a number or JSON; NAME=@FILE sends a file (@- stdin). Said again, it makes a list."
+        " data=@FILE gives several inputs in one JSON object.",
+    ),
+]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Print the events as they come, then the result.")]
+Wait = Annotated[int | None, typer.Option("--wait", min=1, help="Wait this many seconds for the result.")]
+Key = Annotated[str | None, typer.Option("--key", help="Idempotency key: the same key never makes a second run.")]
+After = Annotated[str, typer.Option("--after", help="Only events past the one with this id.")]
+Target = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--to", metavar="FILE", help="Download the image to a file (- for stdout); several: to a folder."
+    ),
+]
+
+
+def run(
+    name: Name,
+    inputs: Inputs = None,
+    follow: Follow = False,
+    wait: Wait = None,
+    key: Key = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Run a pipeline or a service; print the run's id, or its events, or its result."""
+    from streams.cli import follow as following
+
+    if follow and wait:
+        raise Failed(Exit.USAGE, "--follow and --wait: one of the two")
+    headers = {"prefer": f"wait={wait}"} if wait else {}
+    if key:
+        headers["idempotency-key"] = key
+    with ExitStack() as files, Gateway() as gateway:
+        parts = [(one, files.enter_context(opened)) for one, opened in _parts(inputs or [])]
+        body: dict[str, Any] = {"files": [(one, _part(opened)) for one, opened in parts]} if parts else {"json": {}}
+        # The gateway keeps the answer back while it waits.
+        answer = gateway.call(
+            "POST", f"/pipelines/{part(name)}/runs", headers=headers, timeout=(wait or 0) + 60.0, **body
+        )
+        document = answer.json()
+        if follow:
+            say(f"millrace: run {document['id']}")
+            raise typer.Exit(following.show(gateway, document["id"], output))
+        if answer.status_code == 200:
+            emit(output, document, lambda: following.result(gateway, document.get("output")))
+            return
+        emit(output, document, document["id"])
+        if wait:
+            say(f"millrace: the run goes on after {wait} s; `millrace events {document['id']}` follows it")
+            raise typer.Exit(Exit.RUN_NOT_OVER)
+
+
+def events(identity: Run, after: After = "", output: OutputOption = Output.TEXT) -> None:
+    """Print the events of a run from its beginning, and as they come, to its last one; then the result."""
+    from streams.cli import follow as following
+
+    with Gateway() as gateway:
+        raise typer.Exit(following.show(gateway, identity, output, after))
+
+
+def result(identity: Run, wait: Wait = None, to: Target = None, output: OutputOption = Output.TEXT) -> None:
+    """Print the result of a run that has ended, or download the images in it."""
+    from streams.cli import download
+    from streams.cli import follow as following
+
+    with Gateway() as gateway:
+        headers = {"prefer": f"wait={wait}"} if wait else {}
+        answer = gateway.call("GET", f"/runs/{part(identity)}/result", headers=headers, timeout=(wait or 0) + 60.0)
+        document = answer.json()
+        if to is None:
+            emit(output, document, lambda: following.result(gateway, document.get("output")))
+            return
+        for path in download.save(gateway, document.get("output"), to):
+            emit(output, {"file": str(path)}, str(path))
+
+
+def cancel(identity: Run, output: OutputOption = Output.TEXT) -> None:
+    """Cancel a run; its last event says what came of it."""
+    with Gateway() as gateway:
+        document = gateway.call("DELETE", f"/runs/{part(identity)}").json()
+        emit(output, document, f"{document['id']} {document['status']}")
+
+
+def _parts(inputs: list[str]) -> "Iterator[tuple[str, Any]]":
+    for text in inputs:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise Failed(Exit.USAGE, f"-i {text}: say NAME=VALUE, or NAME=@FILE")
+        yield name, _Opened(name, value)
+
+
+class _Opened:
+    """The value of one input: text, or an open file."""
+
+    def __init__(self, name: str, value: str) -> None:
+        self.name, self.value = name, value
+        self.file: IO[bytes] | None = None
+
+    def __enter__(self) -> "_Opened":
+        if self.value.startswith("@"):
+            path = self.value[1:]
+            try:
+                self.file = open(0, "rb", closefd=False) if path == "-" else Path(path).open("rb")
+            except OSError as error:
+                raise Failed(Exit.USAGE, f"-i {self.name}=@{path}: {error.strerror or error}") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.file is not None:
+            self.file.close()
+
+
+def _part(opened: _Opened) -> tuple[str | None, Any]:
+    """The form of a part that httpx takes: (file name, content); without a file name it is a plain field."""
+    if opened.file is None:
+        return None, opened.value.encode()
+    return Path(opened.value[1:]).name or "stdin", opened.file

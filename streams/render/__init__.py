@@ -1,0 +1,1 @@
+"""Compiled pipelines as other documents: diagrams, cluster resources, descriptions of topics. Pure functions of topologies."""

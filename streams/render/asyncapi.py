@@ -1,0 +1,164 @@
+"""The AsyncAPI 3 document of an installation: every topic with its records, for Kafka producers and consumers of other systems."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.json_schema import json_schema
+from schemas.library import inline, load
+from schemas.results import result_schema
+from streams import topics
+from streams.topics import RETRY_TIERS, Topics
+from streams.topology import Topology
+
+AVRO = "application/vnd.apache.avro+json;version=1.9.0"
+BINARY = "application/avro"
+JSON = "application/json"
+
+_DESCRIPTION = """\
+Values are Avro in Confluent's wire format (a zero byte, the schema's id in four bytes, the record); the subject of a
+topic is its name with `-value`. A request may also be JSON with the header `content-type: application/json`.
+Channels that are tagged `internal` belong to Millrace's own agents: read them, but do not write to them."""
+
+
+@dataclass(frozen=True)
+class _Channel:
+    """One topic: what it is for, its record, its key, and which side others are on."""
+
+    topic: str
+    about: str
+    schema: Mapping[str, Any]
+    action: str
+    """From the installation's side: `receive` what others send, `send` what others read."""
+    key: str = "The run's id."
+    internal: bool = False
+    accepts_json: bool = False
+
+
+def asyncapi(
+    topologies: Iterable[Topology],
+    names: Topics = Topics(),  # noqa: B008  # frozen
+    *,
+    kafka: str = "127.0.0.1:9092",
+    registry: str = "",
+    version: str = "0.1.0",
+) -> dict[str, Any]:
+    """The document. `kafka` are bootstrap servers, comma separated; `registry` the address of the schema registry."""
+    pipelines = sorted(topologies, key=lambda one: one.name)
+    channels = [*_public(pipelines, names), *_shared(names), *_tasks(pipelines, names)]
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Millrace topics", "version": version, "description": _DESCRIPTION},
+        "defaultContentType": BINARY,
+        "servers": {
+            f"kafka{number or ''}": _server(host.strip(), registry) for number, host in enumerate(kafka.split(","))
+        },
+        "channels": {_key(one.topic): _channel(one) for one in channels},
+        "operations": {f"{one.action}-{_key(one.topic)}": _operation(one) for one in channels},
+        "components": {"messageTraits": {"cloudEvents": {"headers": _HEADERS}}},
+    }
+
+
+def _public(pipelines: Iterable[Topology], names: Topics) -> Iterable[_Channel]:
+    for one in pipelines:
+        about = f"{one.name}: {one.summary}" if one.summary else one.name
+        key = "Any; the run's id is made of the record's place, unless the gateway sent it."
+        yield _Channel(
+            names.requests(one.name), f"Starts a run of {about}", one.input, "receive", key, accepts_json=True
+        )
+        yield _Channel(
+            names.results(one.name), f"How runs of {one.name} ended.", result_schema(one.name, one.output), "send"
+        )
+
+
+def _shared(names: Topics) -> Iterable[_Channel]:
+    for topic, record, key, about in (
+        (topics.EVENTS, "Event", "The run's id.", "Every event of every run, in order within a run."),
+        (topics.SERVICES, "Announcement", "Service and worker.", "Which worker serves which service; compacted."),
+        (topics.PIPELINES, "PipelineRecord", "Name and digest.", "Every version of every pipeline; compacted."),
+        (topics.DEAD_LETTERS, "DeadLetter", "The run's id.", "What could not be processed, byte for byte, and why."),
+    ):
+        yield _Channel(names.named(topic), about, load(record), "send", key)
+    for topic, record, about in (
+        (topics.TOKENS, "FlowMessage", "What flow is told: starts, tokens of joins, items of loops, deadlines."),
+        (topics.STATE, "FlowRow", "The state of open runs, a row a record; compacted."),
+        (topics.CONTROL, "Control", "Cancellations, and runs whose tasks are to be dropped."),
+    ):
+        key = "Run and row." if topic == topics.STATE else "The run's id."
+        yield _Channel(names.named(topic), about, load(record), "receive", key, internal=True)
+
+
+def _tasks(pipelines: Iterable[Topology], names: Topics) -> Iterable[_Channel]:
+    """The topics of tasks, each service's schema once, and the retry tiers, whose records are any of them."""
+    uses = {(name, use.major): use.input for one in pipelines for name, use in one.services.items()}
+    for (service, major), schema in sorted(uses.items()):
+        about = f"Tasks of {service}; each has an envelope in the header millrace-envelope."
+        yield _Channel(names.tasks(service, major), about, schema, "receive", "Run and path.", internal=True)
+    for tier, seconds in RETRY_TIERS:
+        about = f"Tasks that are tried again after {seconds:g} s; the header millrace-target says where they go then."
+        yield _Channel(names.retry(tier), about, {"type": "bytes"}, "receive", "Run and path.", internal=True)
+
+
+def _server(host: str, registry: str) -> dict[str, Any]:
+    made: dict[str, Any] = {"host": host, "protocol": "kafka"}
+    if registry:
+        made["bindings"] = {"kafka": {"schemaRegistryUrl": registry, "schemaRegistryVendor": "confluent"}}
+    return made
+
+
+def _channel(one: _Channel) -> dict[str, Any]:
+    bindings = {"kafka": {"key": {"type": "string", "description": one.key}}}
+    traits = [{"$ref": "#/components/messageTraits/cloudEvents"}]
+    payload = {"schemaFormat": AVRO, "schema": _spaced(inline(one.schema))}
+    messages = {"record": {"contentType": BINARY, "payload": payload, "bindings": bindings, "traits": traits}}
+    if one.accepts_json:
+        messages["json"] = {"contentType": JSON, "payload": json_schema(one.schema), "bindings": bindings}
+    made: dict[str, Any] = {"address": one.topic, "description": one.about, "messages": messages}
+    return {**made, "tags": [{"name": "internal"}]} if one.internal else made
+
+
+def _operation(one: _Channel) -> dict[str, Any]:
+    channel = f"#/channels/{_key(one.topic)}"
+    kinds = ["record", "json"] if one.accepts_json else ["record"]
+    return {
+        "action": one.action,
+        "channel": {"$ref": channel},
+        "summary": one.about,
+        "messages": [{"$ref": f"{channel}/messages/{kind}"} for kind in kinds],
+    }
+
+
+def _key(topic: str) -> str:
+    """A topic's name where only letters, digits, dashes and underscores may stand; dots and dashes stay apart."""
+    return topic.replace(".", "_")
+
+
+def _spaced(schema: Any) -> Any:
+    """The schema with every full name as name and namespace: AsyncAPI's own rules take no other form of it."""
+    if isinstance(schema, list):
+        return [_spaced(one) for one in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    made = {key: _spaced(value) if key in _TYPES else value for key, value in schema.items()}
+    if "fields" in made:
+        made["fields"] = [_spaced(field) for field in made["fields"]]
+    space, dot, name = str(made.get("name", "")).rpartition(".")
+    return {**made, "namespace": space, "name": name} if dot else made
+
+
+_TYPES = frozenset({"type", "items", "values"})
+
+_HEADERS = {
+    "type": "object",
+    "properties": {
+        name: {"type": "string", "description": text}
+        for name, text in (
+            ("ce_id", "CloudEvents: the message's id; the same message always has the same one."),
+            ("ce_type", "CloudEvents: what it is, such as run.finished."),
+            ("ce_source", "CloudEvents: who sent it."),
+            ("ce_time", "CloudEvents: when."),
+            ("content-type", "application/avro, or application/json for a request."),
+            ("traceparent", "W3C trace context: the run is the trace."),
+        )
+    },
+}
