@@ -66,9 +66,9 @@ def _tell(line: str, begin: float) -> list[str]:
     except ValueError:
         say(line.rstrip())
         return []
-    name = event.get("event") or event.get("type") or "event"
-    where = " ".join(str(event[field]) for field in ("node", "path") if event.get(field))
-    say(f"{time.monotonic() - begin:6.2f} s  {name} {where}".rstrip())
+    name, path, service = (event.get(field) or "" for field in ("event", "path", "service"))
+    where = path if service in ("", path) else f"{path} ({service})"
+    say(f"{time.monotonic() - begin:6.2f} s  {name:<13} {where}".rstrip())
     return list(_links(event.get("output"))) if name == "run.finished" else []
 
 
