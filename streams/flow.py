@@ -38,6 +38,13 @@ from streams.walk import Visit, Walk, first_failure
 Place = tuple[str, At]
 """A vertex and a position: one join or one loop of a run."""
 
+OVERDUE = Failure(
+    "the run's deadline passed",
+    Fault.SERVICE,
+    hint="raise the pipeline's `timeout:`, or see which service it waited for",
+)
+"""Why a run fails that is not over in time."""
+
 
 @dataclass
 class Loop:
@@ -314,8 +321,7 @@ class _Taken:
             self.end(EventKind.RUN_CANCELLED, Failure("cancelled", Fault.CALLER))
         else:
             self._abort()
-            hint = "raise the pipeline's `timeout:`, or see which service it waited for"
-            self.end(EventKind.RUN_FAILED, Failure("the run's deadline passed", Fault.SERVICE, "", hint))
+            self.end(EventKind.RUN_FAILED, OVERDUE)
 
     def _give_up(self, join: str, at: At) -> None:
         """A join's deadline: the node fails, and its `on_error` says what comes of it."""
@@ -344,11 +350,11 @@ class _Taken:
     def end(self, kind: EventKind, failure: Failure | None = None, output: Any = None) -> None:
         """The run is over: its last event, its result, and one row instead of all."""
         state = self.state
-        data: dict[str, Any] = (
-            {"output": output} if failure is None else {"reason": failure.reason, "hint": failure.hint}
-        )
-        if failure and failure.path:
-            data["at"] = failure.path
+        data: dict[str, Any] = {"output": output}
+        if failure is not None:
+            data = {"reason": failure.reason, "fault": failure.fault.value, "hint": failure.hint}
+            if failure.path:
+                data["at"] = failure.path
         self.step.messages.append(Event(state.run, kind, data=data))
         self.step.messages.append(Result(state.run, kind, output, failure))
         done = Row(state.run.id, DONE_ROW, {"kind": kind.value, "opened": True})
@@ -363,9 +369,15 @@ class _Taken:
     def send(self, walk: Walk) -> None:
         """Send what a walk gathered; tokens that it hands to the run's own joins go through the log like all others."""
         self.step.messages.extend(walk.messages())
-        if walk.ended and not self.state.done:
-            kind = EventKind.RUN_FINISHED if walk.ended.failure is None else EventKind.RUN_FAILED
-            self.end(kind, walk.ended.failure, walk.ended.value)
+        if walk.ended is None or self.state.done:
+            return
+        failure = walk.ended.failure
+        if failure is None:
+            self.end(EventKind.RUN_FINISHED, output=walk.ended.value)
+        elif failure.fault is Fault.DROPPED:  # nothing failed: a worker saw before flow that time was up
+            self.end(EventKind.RUN_FAILED, OVERDUE)
+        else:
+            self.end(EventKind.RUN_FAILED, failure)
 
     def _keep(self, row: Row) -> None:
         self.state.rows.add(row.row)
