@@ -1,6 +1,6 @@
 """The rows of `flow.state`: one for a run, each token, each loop, each item and each closed place; and the way back from them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,15 @@ def ended_row(run: str, vertex: str, at: At) -> Row:
     return Row(run, _name("ended", vertex, at), {})
 
 
+def left_behind(run: str, rows: Iterable[str]) -> list[Row]:
+    """What removes the rows of an ended run that its end did not: a worker was lost between its marker and them.
+
+    Were they left, the run would look open again once its marker is gone.
+    """
+    present = set(rows)
+    return [Row(run, row, None) for row in sorted(present - {DONE})] if DONE in present else []
+
+
 def rebuild(run_id: str, rows: Mapping[str, Mapping[str, Any]], default_window: Mapping[str, int]) -> "RunState":
     """The state of a run from its rows, whatever order they were read in. `default_window` is each loop's concurrency."""
     from streams.flow import Loop, RunState
@@ -71,6 +80,7 @@ def rebuild(run_id: str, rows: Mapping[str, Mapping[str, Any]], default_window: 
     run = Run(**rows[OPEN]) if OPEN in rows else Run(run_id, "", "", 0.0)
     state = RunState(run, opened=OPEN in rows, rows=set(rows))
     if DONE in rows:
+        state.rows = {DONE}
         state.done = EventKind(rows[DONE]["kind"])
         state.opened = bool(rows[DONE].get("opened", True))
         return state

@@ -33,11 +33,14 @@ from streams.messages import (
     Token,
 )
 from streams.nodes.service import started
-from streams.rows import Row, rebuild
+from streams.rows import Row, left_behind, rebuild
 from streams.topology import EachWork, Topology
 from streams.walk import dropped
 
 T = TypeVar("T")
+
+RUN = "run-1"
+"""The id of the one run of a driver."""
 
 Service = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """A service's function: the input record to the output record. It raises ServiceFailed to fail."""
@@ -134,17 +137,24 @@ class Driver:
 
     def run(self, input: Mapping[str, Any], cancel_after: int | None = None) -> Seen:
         """Run one request to its end. `cancel_after` cancels it after so many deliveries; 0 before it begins."""
-        run = Run("run-1", self.topology.name, self.topology.digest, self.now + self.topology.timeout)
-        cancel = Stop(run.id, Ending.CANCEL)
         if cancel_after == 0:
-            self.send(cancel)
-        self.send(Start(run, input, "memory"))
+            self.cancel()
+        self.begin(input)
         deliveries = 0
         while self.deliver():
             deliveries += 1
             if deliveries == cancel_after:
-                self.send(cancel)
+                self.cancel()
         return self.seen
+
+    def begin(self, input: Mapping[str, Any]) -> None:
+        """Send the request."""
+        run = Run(RUN, self.topology.name, self.topology.digest, self.now + self.topology.timeout)
+        self.send(Start(run, input, "memory"))
+
+    def cancel(self) -> None:
+        """Ask for the end of the run."""
+        self.send(Stop(RUN, Ending.CANCEL))
 
     def deliver(self) -> bool:
         """Deliver one thing; when only time can help, let it pass to the next timer. False when nothing is left."""
@@ -219,6 +229,8 @@ class Driver:
                 self.send(effect)
         if survived < len(effects):
             self._first = message
+            for row in left_behind(RUN, self.rows):
+                self._write(row)
             self.state = self.rebuilt()
             self._timers = timers(self.topology, self.state) if self.state else []
             return
@@ -230,7 +242,7 @@ class Driver:
         windows = {
             one.id: one.work.concurrency for one in self.topology.vertices.values() if isinstance(one.work, EachWork)
         }
-        return rebuild("run-1", self.rows, windows) if self.rows else None
+        return rebuild(RUN, self.rows, windows) if self.rows else None
 
     def _write(self, row: Row) -> None:
         if row.value is None:

@@ -129,9 +129,8 @@ class Carry:
         if isinstance(work, EachWork):
             return 0  # travels in `opened`
         if isinstance(work, RepeatWork):
-            state = {name: key for name, (key, _) in work.state.items()}
-            kept = self.keys.bits(key for name, key in state.items() if name not in work.next)
-            return self.rides[owner] | (self.reads[block] & ~self.keys.bits(state.values())) | kept
+            made_anew = self.keys.bits(work.state[name][0] for name in work.next)
+            return self.rides[owner] | (self.reads[block] & ~made_anew)
         return self.rides[owner]
 
     def _is_fatal(self, vertex: Vertex) -> bool:

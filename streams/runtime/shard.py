@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 
 from streams.flow import RunState, timers
 from streams.messages import EventKind, Run
-from streams.rows import DONE, Row, rebuild
+from streams.rows import DONE, Row, left_behind, rebuild
 from streams.runtime.backoff import Outages, outlast
 from streams.runtime.pipelines import Pipelines
 from streams.runtime.statelog import StateLog
@@ -104,6 +104,7 @@ class Shard:
             if DONE in values:
                 self._done[run] = (EventKind(values[DONE]["kind"]), bool(values[DONE].get("opened", True)))
                 self._ended.append((ended.get(run, time.time()), run))
+                await self._log.write(left_behind(run, values), self.partition)
                 continue
             digest = values["open"]["digest"] if "open" in values else ""
             topology = await self._pipelines.wait_topology(digest) if digest else None
