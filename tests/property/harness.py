@@ -1,0 +1,174 @@
+"""A driver that watches itself: whatever the weather, what must hold of every step and every message is checked as it goes."""
+
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from streams.compile import compile_spec
+from streams.flow import RunState
+from streams.messages import (
+    EventKind,
+    Failure,
+    Fault,
+    FlowMessage,
+    Item,
+    Message,
+    Opened,
+    Outcome,
+    Status,
+    Task,
+    Token,
+)
+from streams.spec.model import PipelineSpec
+from streams.spec.parse import parse
+from streams.testing import Driver, Seen, ServiceFailed
+from streams.topology import Topology
+from tests.property.oracle import Failed, Given, Meaning, outcomes
+from tests.property.pipelines import Case
+from tests.property.services import CONTRACTS, SERVICES
+
+MOST_MEANINGS = 3000
+"""Meanings of one run that are looked through; few have more than ten."""
+
+NODE_ENDS = {EventKind.FINISHED: "finished", EventKind.SKIPPED: "skipped", EventKind.FAILED: "failed"}
+
+
+def specs(case: Case) -> tuple[PipelineSpec, dict[str, PipelineSpec]]:
+    """The case's files, read."""
+    return parse(case.text, "outer.yaml"), {name: parse(text, f"{name}.yaml") for name, text in case.library.items()}
+
+
+def compiled(case: Case) -> Topology:
+    """The case's pipeline, compiled, and through its JSON."""
+    spec, library = specs(case)
+    made = compile_spec(spec, CONTRACTS, library)
+    again = Topology.from_json(made.to_json())
+    assert again == made
+    assert again.digest == made.digest
+    return again
+
+
+@dataclass
+class Watched(Driver):
+    """Services that see the attempt; every message sent twice must be the same, and the log must tell the whole state."""
+
+    services: Mapping[str, Any] = field(default_factory=lambda: SERVICES)
+    compare_rows: bool = False
+    sent: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+
+    def serve(self, task: Task) -> Outcome:
+        """One attempt, which always ends the same way."""
+        try:
+            return Outcome(Status.VALUE, SERVICES[task.service](task.input, task.attempt))
+        except ServiceFailed as error:
+            return Outcome(Status.FAILED, failure=Failure(str(error), error.fault))
+
+    def send(self, message: Message | FlowMessage) -> None:
+        """Check that nothing is said twice in two ways."""
+        key: tuple[Any, ...] | None = None
+        match message:
+            case Task():
+                key = (Task, message.vertex, message.at, message.attempt)
+            case Token():
+                key = (Token, message.join, message.at, message.edge)
+            case Item():
+                key = (Item, message.loop, message.at, message.index)
+            case Opened():
+                key = (Opened, message.loop, message.at)
+        if key is not None:
+            self.agree(key, message)
+        super().send(message)
+
+    def agree(self, key: tuple[Any, ...], message: Any) -> None:
+        """The same message as before, if there was one. A task dropped as its run ends may have delivered already."""
+        before = self.sent.setdefault(key, message)
+        if before != message:
+            dropped = any(one.failure and one.failure.fault is Fault.DROPPED for one in (before, message))
+            assert dropped, f"{key} was sent as\n{before}\nand as\n{message}"
+
+    def count(self, input: Mapping[str, Any]) -> int:
+        """How many deliveries a run takes."""
+        deliveries = 0
+        self.begin(input)
+        while self.deliver():
+            deliveries += 1
+        return deliveries
+
+    def take(self, message: FlowMessage) -> None:
+        """Check that a worker that reads the log knows what this one knows."""
+        super().take(message)
+        if self.compare_rows:
+            assert comparable(self.rebuilt()) == comparable(self.state)
+
+
+def comparable(state: RunState | None) -> RunState | None:
+    """A state without what the log need not tell: whether workers were told to stop, and when they were."""
+    if state is None:
+        return None
+    if state.done:
+        return replace(state, run=replace(state.run, id="", pipeline="", digest="", deadline=0.0), aborted=False)
+    return replace(state, aborted=False)
+
+
+def agrees(seen: Seen, meaning: Meaning) -> bool:
+    """Whether a run ended as the oracle says it may."""
+    end = seen.end
+    assert end is not None, "the run did not end"
+    if isinstance(meaning.end, Given):
+        return end.kind is EventKind.RUN_FINISHED and end.data["output"] == meaning.end.value
+    assert isinstance(meaning.end, Failed)
+    reported = end.data.get("at", "")
+    return end.kind is EventKind.RUN_FAILED and reported in {path for _, path in meaning.end.reasons}
+
+
+def shown(seen: Seen) -> Mapping[str, Any]:
+    """How a run ended, for a message."""
+    return {"kind": seen.end.kind.value, **seen.end.data} if seen.end else {}
+
+
+def meanings(case: Case, impatient: bool = False) -> list[Meaning]:
+    """What the oracle says of a case: one meaning for each way to decide, within reason."""
+    spec, library = specs(case)
+    found = outcomes(spec, case.input, CONTRACTS, SERVICES, library, impatient)
+    return list(itertools.islice(found, MOST_MEANINGS))
+
+
+def told_to_client(seen: Seen) -> list[tuple[str, str, str]]:
+    """What a client is told of how nodes ended, in no order."""
+    return sorted(
+        (event.path, NODE_ENDS[event.kind], json.dumps(event.data.get("output"), sort_keys=True))
+        for event in seen.client_events()
+        if event.kind in NODE_ENDS
+    )
+
+
+def told_by_oracle(meaning: Meaning) -> list[tuple[str, str, str]]:
+    """The same from the interpreter."""
+    return sorted((one.path, one.kind, json.dumps(one.value, sort_keys=True)) for one in meaning.told)
+
+
+def check_ending(driver: Driver, races: bool = False) -> None:
+    """What holds of every run that is over. With `races`, nodes may still be at work when it ends."""
+    seen, state = driver.seen, driver.state
+    ends = [event for event in seen.events if event.kind.terminal]
+    assert ends, "the run did not end"
+    assert all(event == ends[0] for event in ends), "the run ended in two ways"
+    shown = seen.client_events()
+    assert shown[-1] == ends[0]
+    assert sum(event.kind.terminal for event in shown) == 1
+    assert shown[0].kind is EventKind.ACCEPTED
+    assert len({event.id for event in shown}) == len(shown)
+    assert seen.results
+    assert all(result == seen.results[0] for result in seen.results), "two results"
+    assert seen.results[0].kind is ends[0].kind
+    assert state is not None
+    assert state.done is ends[0].kind
+    assert driver.rows.keys() == {"done"}, "an ended run leaves one row"
+    assert not (state.joins or state.loops or state.since or state.closed or state.ended)
+    if not races and ends[0].kind is EventKind.RUN_FINISHED:
+        known = {event.id for event in shown}
+        after = seen.events[seen.events.index(ends[0]) :]
+        assert all(event.id in known for event in after), "something new was told after the end"
+        assert not state.aborted, "workers were told to drop tasks of a run that finished"
