@@ -99,9 +99,7 @@ async def _raw(request: Request, schema: Mapping[str, Any], limits: Limits) -> A
     if not data.strip():
         return {}
     if kind not in ("application/json", "") and not kind.endswith("+json"):
-        raise Problem(
-            Kind.MEDIA, f"{kind} is not taken; send one of {TAKEN}.", headers={"Accept-Post": TAKEN}
-        )
+        raise Problem(Kind.MEDIA, f"{kind} is not taken; send one of {TAKEN}.", headers={"Accept-Post": TAKEN})
     return await body.parse(data, limits)
 
 

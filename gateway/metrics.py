@@ -53,7 +53,9 @@ class _Statistics(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The families."""
         counts = self.counts
-        yield GaugeMetricFamily("millrace_history_up", "Whether the run history answers.", value=int(counts is not None))
+        yield GaugeMetricFamily(
+            "millrace_history_up", "Whether the run history answers.", value=int(counts is not None)
+        )
         if counts is None:
             return
         total = GaugeMetricFamily("millrace_runs_total", "Runs of all pipelines.", value=sum(counts.runs.values()))

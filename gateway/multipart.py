@@ -125,7 +125,7 @@ async def _json(where: str, value: UploadFile | str, limits: Limits, faults: lis
     try:
         return parse_now(text, limits.depth, where)
     except Problem as problem:
-        hint = "every part but images and text is JSON: 0.8, true, [1, 2], {\"x\": 1}"
+        hint = 'every part but images and text is JSON: 0.8, true, [1, 2], {"x": 1}'
         faults += [Fault(where, fault.problem, hint) for fault in problem.errors]
         return None
 

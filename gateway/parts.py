@@ -165,7 +165,9 @@ class Parts:
         if not self.tail.ready.is_set():
             raise OSError("the log of events has not been read to its end yet, or its topic is missing")
         if not self.connected:
-            raise OSError("the catalogues of services and pipelines have not been read yet, or their topics are missing")
+            raise OSError(
+                "the catalogues of services and pipelines have not been read yet, or their topics are missing"
+            )
 
     async def _s3(self) -> None:
         if not await self.objects.healthy():

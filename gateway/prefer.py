@@ -17,7 +17,9 @@ def wait(headers: Headers, most: float) -> float | None:
         return None
     text = found.group(1)
     if not (text.isascii() and text.isdigit()) or len(text) > 9:
-        raise Problem(Kind.BAD_REQUEST, f"Prefer: wait takes a whole number of seconds, such as wait=10; got {text!r:.40}.")
+        raise Problem(
+            Kind.BAD_REQUEST, f"Prefer: wait takes a whole number of seconds, such as wait=10; got {text!r:.40}."
+        )
     return min(float(text), most)
 
 

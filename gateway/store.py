@@ -44,7 +44,7 @@ class Counts:
 class Store:
     """Reads the tables of `streams.runtime.history`; every call may raise HistoryAway."""
 
-    def __init__(self, url: str, *, size: int = 4, timeout: float = 5.0) -> None:
+    def __init__(self, url: str, *, size: int = 4, timeout: float = 3.0) -> None:
         """`timeout`: seconds to wait for a connection."""
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[DictRow]] = AsyncConnectionPool(
             url,
@@ -87,7 +87,9 @@ class Store:
 
     async def reach(self, partition: int) -> int:
         """Every event of the partition of run.events before this offset is in the history."""
-        rows = await self._all("select next_sequence from progress where partition = %(partition)s", {"partition": partition})
+        rows = await self._all(
+            "select next_sequence from progress where partition = %(partition)s", {"partition": partition}
+        )
         return int(rows[0]["next_sequence"]) if rows else 0
 
     async def run(self, run: str) -> DictRow | None:

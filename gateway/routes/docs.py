@@ -6,9 +6,10 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from gateway import asyncapi, openapi
+from gateway import openapi
 from gateway.headers import PAGE_POLICY
 from gateway.parts import Parts, Shared
+from streams.render.asyncapi import asyncapi
 
 router = APIRouter(tags=["docs"])
 
@@ -28,7 +29,10 @@ async def openapi_document(request: Request, parts: Parts = Shared) -> Response:
 @router.get("/asyncapi.json", summary="The topics, for Kafka producers and consumers")
 async def asyncapi_document(parts: Parts = Shared) -> Response:
     """AsyncAPI 3.0."""
-    return JSONResponse(asyncapi.document(parts))
+    versions = parts.pipelines.active().values()
+    topologies = [found for one in versions if (found := parts.pipelines.topology(one.digest)) is not None]
+    where = parts.settings
+    return JSONResponse(asyncapi(topologies, parts.connections.names, kafka=where.kafka, registry=where.registry))
 
 
 @router.get("/docs", include_in_schema=False)

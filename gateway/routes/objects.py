@@ -20,9 +20,9 @@ _SUFFIXES = {"image/jpeg": "jpg", "image/tiff": "tif", "text/plain": "txt", "app
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 
 
-@router.api_route(
+@router.head("/objects/{bucket}/{key:path}", include_in_schema=False)
+@router.get(
     "/objects/{bucket}/{key:path}",
-    methods=["GET", "HEAD"],
     summary="The bytes of a ref",
     response_class=Response,
     responses={206: {"description": "The range that was asked for."}, 304: {"description": "You have it already."}},

@@ -25,7 +25,9 @@ async def home(parts: Parts = Shared) -> Response:
         topology = parts.pipelines.topology(version.digest)
         if topology is not None and not is_automatic(topology):
             place = f"/pipelines/{version.name}"
-            pipelines.append(_row(place, version.name, topology.summary, f"{version.owner.value}, {version.digest[:12]}"))
+            pipelines.append(
+                _row(place, version.name, topology.summary, f"{version.owner.value}, {version.digest[:12]}")
+            )
     page = resources.files("gateway").joinpath("web", "home.html").read_text(encoding="utf-8")
     page = page.replace("<!-- services -->", "".join(services) or _EMPTY.format("service is live"))
     page = page.replace("<!-- pipelines -->", "".join(pipelines) or _EMPTY.format("pipeline is defined"))

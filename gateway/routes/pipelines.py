@@ -14,12 +14,14 @@ from gateway.problems import Fault, Kind, Problem
 from gateway.render import moment
 from gateway.routes.runs import answer
 from gateway.start import start
+from schemas import compat
 from schemas.codec import value_subject
 from schemas.errors import Incompatible
 from schemas.json_schema import json_schema
 from schemas.results import result_schema
 from streams.compile import compile_pipeline
 from streams.errors import PipelineErrors
+from streams.render.mermaid import mermaid
 from streams.runtime.pipelines import Conflict, Owner, Version
 from streams.topology import Topology
 
@@ -56,7 +58,7 @@ async def detail(name: str, parts: Parts = Shared, format: Annotated[Form, Query
     headers = {"ETag": f'"{version.etag}"'}
     match format:
         case Form.MERMAID:
-            return Response(topology.mermaid(), 200, headers, "text/vnd.mermaid; charset=utf-8")
+            return Response(mermaid(topology), 200, headers, "text/vnd.mermaid; charset=utf-8")
         case Form.YAML:
             return Response(version.source, 200, headers, "application/yaml")
     return answer(_document(version, topology), 200, headers)
@@ -84,8 +86,10 @@ async def define(name: str, request: Request, parts: Parts = Shared) -> Response
     current = _writable(parts, name)
     expected = _expected(request, current)
     topology = await _compiled(parts, name, text)
-    version = await catalogue.within(_PATIENCE, _publish(parts, topology, text, expected, request))
     made = current is None
+    if not made:
+        await catalogue.within(_PATIENCE, _compatible(parts, topology))
+    version = await catalogue.within(_PATIENCE, _publish(parts, topology, text, expected, request))
     headers = {"ETag": f'"{version.etag}"', **({"Location": f"/pipelines/{name}"} if made else {})}
     return answer(_document(version, topology), 201 if made else 200, headers)
 
@@ -126,23 +130,43 @@ async def _compiled(parts: Parts, name: str, text: str) -> Topology:
             Kind.INVALID_PIPELINE, f"The pipeline has {count} problem{'s' if count > 1 else ''}.", error.problems
         ) from None
     if topology.name != name:
-        fault = Fault("pipeline", f"the definition is of {topology.name!r}, the address of {name!r}", "make them the same")
+        fault = Fault(
+            "pipeline", f"the definition is of {topology.name!r}, the address of {name!r}", "make them the same"
+        )
         raise Problem(Kind.INVALID_PIPELINE, "The name does not fit the address.", [fault])
     return topology
+
+
+async def _compatible(parts: Parts, topology: Topology) -> None:
+    """Raises Problem (422) when waiting requests, or who reads the results, could not go on with a new version."""
+    names, registry = parts.connections.names, parts.connections.registry
+    asked = await registry.latest(value_subject(names.requests(topology.name)))
+    answered = await registry.latest(value_subject(names.results(topology.name)))
+    new = result_schema(topology.name, topology.output)
+    faults = [
+        Fault(
+            "input", f"what callers send now would not be taken: {why}", "give new inputs a default; keep the old ones"
+        )
+        for why in (compat.problems(reader=topology.input, writer=asked) if asked is not None else ())
+    ] + [
+        Fault("output", f"who reads the results now could not read them: {why}", "keep every output, and its type")
+        for why in (compat.problems(reader=answered, writer=new) if answered is not None else ())
+    ]
+    if faults:
+        raise Problem(
+            Kind.INVALID_PIPELINE, "It does not fit what others send and read now; use another name for it.", faults
+        )
 
 
 async def _publish(parts: Parts, topology: Topology, text: str, expected: str | None, request: Request) -> Version:
     names, registry = parts.connections.names, parts.connections.registry
     try:
         await registry.id_of(value_subject(names.requests(topology.name)), topology.input)
-        results = result_schema(topology.name, topology.output)
-        await registry.id_of(value_subject(names.results(topology.name)), results)
+        await registry.id_of(value_subject(names.results(topology.name)), result_schema(topology.name, topology.output))
         return await parts.pipelines.publish(topology, text, Owner.HTTP, expected)
     except Incompatible as error:
-        faults = [Fault(error.subject, one, "keep what was there, with defaults; or use another name") for one in error.problems]
-        raise Problem(
-            Kind.INVALID_PIPELINE, "Who uses this pipeline now could not read the new version's records.", faults
-        ) from None
+        faults = [Fault(error.subject, one, "use another name") for one in error.problems]
+        raise Problem(Kind.INVALID_PIPELINE, "The registry does not take its records.", faults) from None
     except Conflict as conflict:
         raise _conflict(conflict, request) from None
 
@@ -153,7 +177,9 @@ def _writable(parts: Parts, name: str) -> Version | None:
     if current is not None and current.owner is Owner.GIT:
         raise Problem(Kind.READ_ONLY, f"{name} is kept in git: change its file there, or use another name.")
     if current is None and name in catalogue.contracts(parts):
-        raise Problem(Kind.READ_ONLY, f"{name} is a service, and every service is a pipeline of its own: use another name.")
+        raise Problem(
+            Kind.READ_ONLY, f"{name} is a service, and every service is a pipeline of its own: use another name."
+        )
     return current
 
 
@@ -208,4 +234,9 @@ def _summary(version: Version, topology: Topology) -> dict[str, Any]:
 
 
 def _document(version: Version, topology: Topology) -> dict[str, Any]:
-    return {**_summary(version, topology), "timeout": topology.timeout, "definition": version.source, "graph": graph(topology)}
+    return {
+        **_summary(version, topology),
+        "timeout": topology.timeout,
+        "definition": version.source,
+        "graph": graph(topology),
+    }

@@ -41,12 +41,14 @@ async def listing(
 ) -> Response:
     """From the history, which follows the events by a moment."""
     wanted = [one for text in status or () for one in text.split(",") if one]
-    faults = [Fault("status", f"no run is ever {one!r}", f"one of {', '.join(STATUSES)}") for one in wanted if one not in STATUSES]
+    faults = [
+        Fault("status", f"no run is ever {one!r}", f"one of {', '.join(STATUSES)}")
+        for one in wanted
+        if one not in STATUSES
+    ]
     if faults:
         raise Problem(Kind.INVALID, "Some parameters are not what this call takes.", faults)
-    rows = await parts.store.runs(
-        Filter(pipeline, wanted, _aware(since), _aware(until), _position(cursor), limit + 1)
-    )
+    rows = await parts.store.runs(Filter(pipeline, wanted, _aware(since), _aware(until), _position(cursor), limit + 1))
     page, more = rows[:limit], len(rows) > limit
     document = {"runs": [_summary(row) for row in page], "next": _cursor(page[-1]) if more else None}
     return answer(document)
@@ -80,7 +82,10 @@ async def outcome(run: str, request: Request, parts: Parts = Shared) -> Response
     "/runs/{run}/events",
     summary="The events of a run as they come (SSE)",
     response_class=Response,
-    responses={200: {"content": {"text/event-stream": {}}}, 204: {"description": "There is nothing after Last-Event-ID."}},
+    responses={
+        200: {"content": {"text/event-stream": {}}},
+        204: {"description": "There is nothing after Last-Event-ID."},
+    },
 )
 async def events(run: str, request: Request, parts: Parts = Shared) -> Response:
     """Server-sent events; `Last-Event-ID` resumes after that one, on any gateway. The stream ends after the last event."""
@@ -98,7 +103,9 @@ async def cancel(run: str, parts: Parts = Shared) -> Response:
         if entry.ended:
             status = (await view(parts, entry)).status
             raise Problem(
-                Kind.RUN_OVER, f"The run is {status} already.", extra={"id": run, "run_status": status, "links": links(run)}
+                Kind.RUN_OVER,
+                f"The run is {status} already.",
+                extra={"id": run, "run_status": status, "links": links(run)},
             )
         await parts.sender.cancel(run)
         return answer({"id": run, "status": "cancelling", "links": links(run)}, 202)

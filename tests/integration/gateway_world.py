@@ -15,13 +15,13 @@ from typing import Any, TypeVar
 import httpx
 import psycopg
 import pytest
-import uvicorn
 from PIL import Image
 from psycopg import sql
 
 from gateway.app import create_app
 from gateway.limits import Limits
 from gateway.sender import partition_of
+from gateway.server import Server
 from schemas.contracts import Contract
 from streams import topic_specs
 from streams.messages import Event, EventKind, Run
@@ -53,6 +53,8 @@ input:
 nodes: {}
 output: {photo: "${photo}"}
 """
+
+
 def png(width: int, height: int, shade: int = 0) -> bytes:
     """A picture of one grey."""
     out = io.BytesIO()
@@ -83,23 +85,18 @@ class Gateway:
 
     def __init__(self, settings: Settings, limits: Limits | None = None) -> None:
         self.app = create_app(settings, limits)
-        config = uvicorn.Config(
-            self.app, host="127.0.0.1", port=0, access_log=False, log_config=None, timeout_graceful_shutdown=3
-        )
-        self._server = uvicorn.Server(config)
+        self._server = Server(self.app, "127.0.0.1", 0)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
         self.key = (settings.home / "api-key").read_text().strip()
         wait(lambda: self._server.started or not self._thread.is_alive(), "the server starts")
         assert self._server.started
-        self.url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+        self.url = f"http://127.0.0.1:{self._server.port}"
         self.http = self.client()
 
     def client(self, **headers: str) -> httpx.Client:
         """A client that sends the key."""
-        return httpx.Client(
-            base_url=self.url, timeout=20, headers={"authorization": f"Bearer {self.key}", **headers}
-        )
+        return httpx.Client(base_url=self.url, timeout=20, headers={"authorization": f"Bearer {self.key}", **headers})
 
     def ready(self) -> "Gateway":
         """Waits until it can serve."""
@@ -108,9 +105,8 @@ class Gateway:
 
     def stop(self) -> None:
         """Ends it."""
-        self.app.parts.streams.stop()
         self.http.close()
-        self._server.should_exit = True
+        self._server.stop()
         self._thread.join(15)
 
 

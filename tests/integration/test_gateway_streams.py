@@ -68,7 +68,9 @@ def test_repeated_and_late_events_are_not_seen(gateways: World) -> None:
     a, b = steps(run, "a", "b")
     accepted = Event(run, K.ACCEPTED, data={"pipeline": "greet"})
     ended = Event(run, FINISHED, data={"output": {}})
-    w.tell(accepted, a, accepted, a, b, a, ended, b, Event(run, K.RUN_FAILED, data={"reason": "late"}), *steps(run, "c"))
+    w.tell(
+        accepted, a, accepted, a, b, a, ended, b, Event(run, K.RUN_FAILED, data={"reason": "late"}), *steps(run, "c")
+    )
     for gateway in (w.one, w.two):
         assert places(read(gateway, run)) == ["run.accepted", "a", "b", "run.finished"]
     assert w.one.http.get(f"/runs/{run.id}").json()["status"] == "finished"
@@ -131,7 +133,10 @@ def test_a_run_of_long_ago_comes_from_the_history(gateways: World) -> None:
     """A run that is in no log any more is shown from the history, ended, with the ids that it had."""
     w = gateways
     run = w.run()
-    told = [(5, Event(run, K.ACCEPTED, data={"input": {"name": "old"}})), *zip((7, 9), steps(run, "a", "b"), strict=True)]
+    told = [
+        (5, Event(run, K.ACCEPTED, data={"input": {"name": "old"}})),
+        *zip((7, 9), steps(run, "a", "b"), strict=True),
+    ]
     w.record(run, [*told, (11, Event(run, FINISHED, data={"output": {"text": "old"}}))])
     for gateway in (w.one, w.two):
         whole = read(gateway, run)

@@ -16,7 +16,10 @@ def record(
     offset: int, run: str, kind: EventKind, name: str, *, at: float = 10_000.0, size: int = 10, partition: int = 0
 ) -> Record:
     """A record of run.events; `name` stands for its event id."""
-    headers = (("ce_type", kind.value.encode()), ("ce_id", ID.get(name, str(uuid.uuid5(uuid.NAMESPACE_OID, name))).encode()))
+    headers = (
+        ("ce_type", kind.value.encode()),
+        ("ce_id", ID.get(name, str(uuid.uuid5(uuid.NAMESPACE_OID, name))).encode()),
+    )
     return Record(Place("run.events", partition), offset, run.encode(), b"x" * size, headers, at)
 
 

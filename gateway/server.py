@@ -1,0 +1,53 @@
+"""The HTTP server around the application: what it says of itself, and how it stops."""
+
+import asyncio
+import signal
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from gateway.app import Surrounded
+
+_GRACE = 5
+"""Seconds that calls under way have at a stop."""
+
+
+class Server(uvicorn.Server):
+    """Ends the event streams as soon as it is told to stop: their clients come back to another gateway, or later."""
+
+    def __init__(self, app: Surrounded, host: str, port: int) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                access_log=False,  # it would write the key of a browser's link; /metrics has the figures
+                server_header=False,
+                log_config=None,
+                timeout_graceful_shutdown=_GRACE,
+            )
+        )
+        self._app = app
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def serve(self, sockets: Any = None) -> None:
+        """Runs until told to stop."""
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on, once started."""
+        return int(self.servers[0].sockets[0].getsockname()[1])
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """At a signal; a second Ctrl-C does not wait for calls under way. Not kept, so that the process ends with 0."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.stop()
+
+    def stop(self) -> None:
+        """Stops serving; may be called from anywhere."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._app.parts.streams.stop)
+        self.should_exit = True

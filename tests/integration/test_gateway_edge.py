@@ -1,0 +1,199 @@
+"""Keys, headers, pages, health and metrics of a running gateway; and what the framework itself refuses."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from streams.messages import Event, EventKind
+from streams.settings import Settings
+from tests.integration.gateway_world import FINISHED, Gateway, World, wait
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/runs",
+        "/services",
+        "/pipelines",
+        "/openapi.json",
+        "/asyncapi.json",
+        "/docs",
+        "/metrics",
+        "/objects/a/b",
+        "/x",
+    ],
+)
+def test_every_call_needs_the_key(gateways: World, path: str) -> None:
+    """Nothing but health can be seen without the key, not even what exists."""
+    answer = httpx.get(gateways.one.url + path)
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_browser_signs_in(gateways: World) -> None:
+    """A link with the key, or the form, gives a session that sees pages and images and can run from its own page."""
+    w = gateways
+    with httpx.Client(base_url=w.one.url) as browser:
+        page = browser.get("/", headers={"accept": "text/html"})
+        assert (page.status_code, "<form" in page.text) == (401, True)
+        assert browser.post("/session", data={"key": "wrong"}).status_code == 401
+        assert browser.post("/session", data={"key": w.one.key}).status_code == 303
+        assert browser.get("/").status_code == 200
+        assert browser.post("/pipelines/greet/runs", json={"name": "x"}).status_code == 403
+        own = {"origin": w.one.url}
+        assert browser.post("/pipelines/greet/runs", json={"name": "x"}, headers=own).status_code == 202
+        assert browser.delete("/session", headers=own).status_code == 204
+        assert browser.get("/").status_code == 401
+    with httpx.Client(base_url=w.one.url, follow_redirects=True) as browser:
+        page = browser.get(f"/?key={w.one.key}")
+        assert (page.status_code, str(page.url)) == (200, w.one.url + "/")
+        assert httpx.get(w.two.url + "/", cookies=dict(browser.cookies)).status_code == 200  # it holds on every gateway
+
+
+def test_the_page(gateways: World) -> None:
+    """The root page lists what there is, with every text escaped, and loads nothing from elsewhere."""
+    w = gateways
+    text = 'pipeline: evil\nsummary: "<script>alert(1)</script>"\ninput: {}\nnodes: {}\noutput: {n: 1}\n'
+    assert w.one.http.put("/pipelines/evil", content=text, headers={"content-type": "text/yaml"}).status_code == 201
+    page = w.one.http.get("/")
+    assert 'href="/pipelines/greet"' in page.text
+    assert "<script>" not in page.text
+    assert "&lt;script&gt;" in page.text
+    assert w.one.http.delete("/pipelines/evil").status_code == 204
+
+
+def test_the_page_of_the_api_is_complete(gateways: World) -> None:
+    """Everything that the API page loads is served here, and its policy allows nothing else."""
+    page = gateways.one.http.get("/docs")
+    assert "script-src" not in page.headers["content-security-policy"]
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(loaded) == 3
+    for path in loaded:
+        assert path.startswith("/docs/")
+        assert gateways.one.http.get(path).status_code == 200, path
+    assert gateways.one.http.get("/docs/../auth.py").status_code == 404
+    assert gateways.one.http.get("/docs/__init__.py").status_code == 404
+
+
+def test_headers_of_every_answer(gateways: World) -> None:
+    """Every answer, errors included, tells browsers to trust nothing, and none allows another origin."""
+    for answer in (
+        gateways.one.http.get("/runs", headers={"origin": "http://evil.example"}),
+        gateways.one.http.get("/nothing"),
+        httpx.get(gateways.one.url + "/runs"),
+        gateways.one.http.options("/runs", headers={"origin": "http://x", "access-control-request-method": "POST"}),
+    ):
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert answer.headers["cache-control"] == "no-store"
+        assert "access-control-allow-origin" not in answer.headers
+        assert "server" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("POST", "/runs", 405),
+        ("PATCH", "/pipelines/greet", 405),
+        ("GET", "/pipelines/greet/runs", 405),
+        ("GET", "/runs/", 404),
+        ("GET", "/runs/%2e%2e/x", 404),
+        ("TRACE", "/", 405),
+    ],
+)
+def test_what_the_framework_refuses(gateways: World, method: str, path: str, status: int) -> None:
+    """Unknown paths and methods are problems like all others, and a 405 says what is offered."""
+    answer = gateways.one.http.request(method, path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+    assert (status != 405) or answer.headers["allow"]
+
+
+def test_a_fault_of_ours_is_a_problem_without_details(gateways: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that nobody expected is a 500 that gives nothing away."""
+    monkeypatch.setattr("gateway.catalogue.describe_service", lambda *_: 1 / 0)
+    monkeypatch.setattr(type(gateways.one.app.parts.services), "contracts", lambda _: {"x": None})
+    answer = gateways.one.http.get("/services")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert "division" not in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_health(gateways: World) -> None:
+    """A gateway that has all its parts is live and ready, for anybody who asks."""
+    for path, status in (("/health/live", "live"), ("/health/ready", "ready")):
+        answer = httpx.get(gateways.one.url + path)
+        assert (answer.status_code, answer.json()) == (200, {"status": status})
+
+
+def test_health_says_what_is_missing(tmp_path: Path, settings: Settings) -> None:
+    """Without its parts a gateway lives, says what is missing, and answers calls with 503 and not with faults."""
+    nowhere = "127.0.0.1:9"
+    lost = replace(
+        settings, home=tmp_path, kafka=nowhere, registry=f"http://{nowhere}", s3=f"http://{nowhere}",
+        postgres=f"postgresql://millrace@{nowhere}/millrace",
+    )  # fmt: skip
+    gateway = Gateway(lost)
+    try:
+        assert gateway.http.get("/health/live").status_code == 200
+        answer = gateway.http.get("/health/ready")
+        assert answer.status_code == 503
+        assert answer.json()["missing"].keys() == {"kafka", "registry", "s3", "postgres"}
+        for path in ("/runs", "/runs/abc", "/runs/abc/events", f"/objects/{lost.s3_bucket}/runs/a/b"):
+            away = gateway.http.get(path)
+            assert away.status_code == 503, (path, away.text)
+            assert away.headers["content-type"] == "application/problem+json"
+        assert gateway.http.get("/services").json() == {"services": []}
+        assert "millrace_history_up 0.0" in gateway.http.get("/metrics").text
+    finally:
+        gateway.stop()
+
+
+def figures(gateway: Gateway) -> dict[str, float]:
+    """What /metrics says, by name and labels."""
+    lines = gateway.http.get("/metrics").text.splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+
+def test_metrics(gateways: World) -> None:
+    """Runs and node executions are counted from the history, overall and by pipeline and service; requests by route."""
+    w = gateways
+    run, other = w.run(pipeline="counted"), w.run(pipeline="counted")
+    w.record(run, [(1, Event(run, EventKind.ACCEPTED)), (2, Event(run, FINISHED))])
+    w.record(other, [(3, Event(other, EventKind.ACCEPTED))])
+    with psycopg.connect(w.settings.postgres, autocommit=True) as connection:
+        connection.execute(
+            "insert into node_executions (run, node, path, status, service, sequence) values (%s, 'a', 'a', 'finished', 'echo', 2)",
+            (run.id,),
+        )
+    w.two.app.parts._counts = (-10.0, None)
+    found = figures(w.two)
+    assert found['millrace_runs{pipeline="counted",status="finished"}'] == 1
+    assert found['millrace_runs{pipeline="counted",status="running"}'] == 1
+    assert found['millrace_node_executions{service="echo",status="finished"}'] == 1
+    assert found["millrace_runs_total"] >= 2
+    assert found['millrace_runs_by_state{state="finished"}'] >= 1
+    assert found["millrace_history_up"] == 1
+    w.two.http.get("/runs/none-such")
+    assert figures(w.two)['millrace_http_request_seconds_count{method="GET",route="/runs/{run}",status="404"}'] >= 1
+    open_run = w.submit()
+    with w.two.http.stream("GET", f"/runs/{open_run.id}/events"):
+        assert figures(w.two)["millrace_sse_clients"] == 1
+    wait(lambda: figures(w.two)["millrace_sse_clients"] == 0, "the stream is closed")
+
+
+def test_a_key_in_a_query_is_not_a_label(gateways: World) -> None:
+    """What clients choose never becomes a label: paths that do not exist share one."""
+    for number in range(5):
+        gateways.one.http.get(f"/made-up-{number}?key=secret")
+    text = gateways.one.http.get("/metrics").text
+    assert "made-up" not in text
+    assert "secret" not in text
