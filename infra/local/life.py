@@ -12,7 +12,7 @@ from infra.local.part import Part
 from infra.local.progress import say
 from infra.local.site import Site
 
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,10 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from importlib import resources
 
-import httpx
-
-from infra.local import logs
+from infra.local import logs, web
 from infra.local.part import Part
 from infra.local.site import Site
 
@@ -45,11 +44,7 @@ def _environ(site: Site) -> Mapping[str, str]:
 
 
 def _gateway_ready(site: Site) -> bool:
-    settings = site.settings()
-    try:
-        return httpx.get(f"http://{settings.http_host}:{settings.http_port}/health/ready", timeout=2).is_success
-    except httpx.HTTPError:
-        return False
+    return web.status(site.ports["gateway"], "/health/ready") == HTTPStatus.OK
 
 
 APPLY = Part(

@@ -1,10 +1,9 @@
 """Apicurio's schema registry, with the Confluent interface, stored in PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 
-import httpx
-
-from infra.local import java
+from infra.local import java, web
 from infra.local.part import Part
 from infra.local.ports import LOOPBACK
 from infra.local.site import Site
@@ -38,10 +37,7 @@ def _command(site: Site) -> Sequence[str]:
 
 
 def _ready(site: Site) -> bool:
-    try:
-        return httpx.get(f"{site.settings().registry}/subjects", timeout=2).is_success
-    except httpx.HTTPError:
-        return False
+    return web.status(site.ports["registry"], "/apis/ccompat/v7/subjects") == HTTPStatus.OK
 
 
 REGISTRY = Part(

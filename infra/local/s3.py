@@ -1,12 +1,10 @@
 """S3Proxy: objects as files below the home, behind the S3 protocol."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
-import httpx
-
-from infra.local import java
+from infra.local import java, web
 from infra.local.part import Part
-from infra.local.ports import LOOPBACK
 from infra.local.site import Site
 
 _HEAP_MB = 256
@@ -38,14 +36,8 @@ def _command(site: Site) -> Sequence[str]:
 
 
 def _ready(site: Site) -> bool:
-    try:
-        answer = httpx.get(f"http://{LOOPBACK}:{site.ports['s3']}/", timeout=2)
-    except httpx.HTTPError:
-        return False
-    return answer.status_code in (
-        httpx.codes.OK,
-        httpx.codes.FORBIDDEN,
-    )  # who asks without a key is refused, by a server that works
+    # Who asks without a key is refused, by a server that works.
+    return web.status(site.ports["s3"], "/") in (HTTPStatus.OK, HTTPStatus.FORBIDDEN)
 
 
 S3 = Part(name="s3", ports=("s3",), prepare=_prepare, command=_command, ready=_ready)
