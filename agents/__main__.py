@@ -5,7 +5,7 @@
 
 Names are those of services (`millrace services` shows them), `flow`, `recorder`, `retry`, or a module of services by its
 dotted path. Ends with 0 after SIGTERM or SIGINT, 2 when a name is unknown, 3 when it is stuck, 1 for any other error;
-with 1 and 3 whoever started it should start it again.
+with 1 and 3 whoever started it should start it again. SIGUSR1 makes it log where it stands.
 """
 
 import argparse

@@ -1,9 +1,12 @@
 """From names on a command line to a running worker process."""
 
 import asyncio
+import faulthandler
 import logging
+import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -13,13 +16,15 @@ from confluent_kafka import KafkaException
 
 from agents.__main__ import AGENTS, STUCK
 from agents.discovery import registry
-from agents.recorder import Recorder
 from streams.runtime.discover import BadModule
 from streams.runtime.errors import RuntimeFault, Stuck
-from streams.runtime.worker import Plan, Worker
+from streams.runtime.parts import Parts
+from streams.runtime.worker import Plan, Recorder, Worker
 from streams.settings import SettingError, Settings
 
 log = logging.getLogger("agents")
+
+_EXIT_WITHIN = 5.0
 
 
 class UnknownName(ValueError):
@@ -45,8 +50,14 @@ def plan(names: Sequence[str]) -> Plan:
         modules=tuple(dict.fromkeys(hosted)),
         flow="flow" in wanted,
         retry="retry" in wanted,
-        recorder=Recorder if "recorder" in wanted else None,
+        recorder=_recorder if "recorder" in wanted else None,
     )
+
+
+def _recorder(parts: Parts) -> Recorder:
+    from agents.recorder import Recorder as Real  # here: PostgreSQL's client is for who needs it
+
+    return Real(parts)
 
 
 def serve(names: Sequence[str], *, quiet: bool = False) -> int:
@@ -63,10 +74,20 @@ def serve(names: Sequence[str], *, quiet: bool = False) -> int:
     except (UnknownName, SettingError) as error:
         log.error("%s", error)
         return 2
+    status = _served(settings, wanted)
+    # Whatever a thread of a library still does: the end of the process is not held up by it.
+    guard = threading.Timer(_EXIT_WITHIN, os._exit, (status,))
+    guard.daemon = True
+    guard.start()
+    return status
+
+
+def _served(settings: Settings, wanted: Plan) -> int:
     # Faust makes loops of its own in its threads: they are to be of this kind too.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     try:
-        asyncio.run(_run(settings, wanted))
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(_run(settings, wanted))
     except Stuck as error:
         log.error("stuck, to be started again: %s", error)
         return STUCK
@@ -77,6 +98,13 @@ def serve(names: Sequence[str], *, quiet: bool = False) -> int:
         log.error("cannot serve: %s: %s", type(error).__name__, error)
         return 1
     return 0
+
+
+def _show_stacks() -> None:
+    """Writes where every task and thread stands: for people who wonder why a worker does nothing."""
+    for task in asyncio.all_tasks():
+        task.print_stack(limit=12, file=sys.stderr)
+    faulthandler.dump_traceback(sys.stderr)
 
 
 async def _run(settings: Settings, wanted: Plan) -> None:
@@ -92,6 +120,7 @@ async def _run(settings: Settings, wanted: Plan) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGUSR1, _show_stacks)
     try:
         await running
     except asyncio.CancelledError:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import faust
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faust.app.base import BootStrategy
 from faust.tables.manager import TableManager
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 REBALANCE_PATIENCE = 3.0
 """Seconds that a membership change waits for work under way; what takes longer goes on and is not begun anew here."""
 _RESUBSCRIBE = 0.2
+_LEAVE = 10.0
 
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -56,7 +57,49 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         )
 
 
+class _Unread(dict[Any, None]):
+    """Faust's memory of how far it has read, without any: it drops and skips records by it. The lanes know better."""
+
+    def __getitem__(self, _: Any) -> None:
+        return None
+
+    def __setitem__(self, *_: Any) -> None:
+        pass
+
+    def update(self, *_: Any, **__: Any) -> None:
+        """Remembers nothing."""
+
+
 class _Consumer(driver.Consumer):
+    """Faust's consumer, which commits what the lanes acknowledge: they do it in order, and know which gaps are real."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._read_offset: Any = _Unread()
+
+    def _new_offset(self, tp: Any) -> int | None:
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        offset = max(acked) + 1
+        acked.clear()
+        self._acked_index[tp].clear()
+        return int(offset)
+
+    def _should_commit(self, *_: Any) -> bool:
+        return True
+
+    async def _commit(self, offsets: Any) -> bool:
+        generation = self.app.consumer_generation_id
+        done: bool = await super()._commit(offsets)
+        if not done and generation == self.app.consumer_generation_id:
+            for tp, offset in offsets.items():  # Faust would forget them until another record comes
+                self._acked[tp].append(offset - 1)
+        return done
+
+    async def _add_gap(self, *_: Any) -> None:
+        pass
+
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
@@ -134,7 +177,7 @@ class Member:
         self._assigned: frozenset[Place] = frozenset()
         self._revoked = True
         self._stopping = False
-        self.lanes = Lanes(handle, starts=self._starts, present=probe.present, room=room)
+        self.lanes = Lanes(handle, starts=self._starts, present=probe.present, rewind=self._go_back, room=room)
         self._app = _faust_app(group, bootstrap)
         self._app.member = self
         self._channel = self._app.topic(
@@ -171,10 +214,11 @@ class Member:
         self._stopping = True
         self._revoked = True
         await self.lanes.drain(grace)
-        try:
-            await asyncio.wait_for(self._app.stop(), 15)
-        except TimeoutError:
-            log.warning("%s did not leave its group in time", self.group)
+        leaving = asyncio.ensure_future(self._app.stop())
+        # Not wait_for: Faust may swallow a cancellation, and then it would wait all the same.
+        _, late = await asyncio.wait([leaving], timeout=_LEAVE)
+        if late:
+            log.warning("%s did not leave its group in %g s; the broker will notice", self.group, _LEAVE)
 
     async def subscribe(self, topics: Iterable[str]) -> None:
         """Reads these topics too. They must exist. A membership change follows."""
@@ -250,6 +294,10 @@ class Member:
             message.timestamp,
         )
         await self.lanes.put(record, epoch, event.ack)
+
+    async def _go_back(self, place: Place, offset: int) -> None:
+        consumer: Any = self._app.consumer
+        await consumer.seek_wait({TopicPartition(*place): offset})
 
     async def _starts(self, places: frozenset[Place]) -> Any:
         return await self._probe.starts(self.group, places)

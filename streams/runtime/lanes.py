@@ -5,6 +5,7 @@ No Kafka and no Faust here: records are fed in, acknowledgements are called.
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,11 @@ log = logging.getLogger(__name__)
 Ack = Callable[[], object]
 Starts = Callable[[frozenset[Place]], Awaitable[Mapping[Place, int]]]
 """The offset at which each of these partitions is expected to begin in a new generation: committed, else the log's start."""
+Rewind = Callable[[Place, int], Awaitable[None]]
+"""Sends the client back, to read this partition from this offset."""
+_TRIES = 5
+_WAY_BACK = 3.0
+"""Seconds that a client gets to go back."""
 _AGAIN = 0.5
 """Seconds until work that was broken off is begun again."""
 Present = Callable[[Place, int, int], Awaitable[list[int]]]
@@ -23,7 +29,7 @@ Present = Callable[[Place, int, int], Awaitable[list[int]]]
 
 
 class LostRecords(RuntimeError):
-    """The client passed over records that exist: going on would acknowledge them unprocessed."""
+    """The client passes over records that exist, and going back for them did not help."""
 
 
 @dataclass(slots=True)
@@ -36,6 +42,10 @@ class _Entry:
 @dataclass(slots=True)
 class _Lane:
     expected: int
+    rewound: int = 0
+    """How often the client was sent back to `expected` since that record came last."""
+    until: float = 0.0
+    """Until then records behind the hole are passed over: the client is on its way back."""
     queue: deque[_Entry] = field(default_factory=deque)
     waiting: dict[int, _Entry] = field(default_factory=dict)
 
@@ -52,12 +62,14 @@ class Lanes:
         *,
         starts: Starts,
         present: Present,
+        rewind: Rewind,
         room: int = 64,
         depth: int = 2000,
     ) -> None:
         self._handle = handle
         self._starts = starts
         self._present = present
+        self._rewind = rewind
         self._depth = depth
         self._room = asyncio.Semaphore(room)
         self._settled = asyncio.Event()
@@ -88,17 +100,19 @@ class Lanes:
         self._settled.set()
 
     async def put(self, record: Record, generation: object, ack: Ack) -> None:
-        """Takes a record; waits while too much is in work. Raises LostRecords when the client skipped existing records.
+        """Takes a record; waits while too much is in work.
 
-        A record of a generation that is over is dropped: its partition's new owner gets it.
+        A record of a generation that is over is dropped: its partition's new owner gets it. One that came before others
+        that exist is dropped too, and the client is sent back for those. Raises LostRecords when that does not help.
         """
         if generation != self._generation:
             return
         lane = self._lane(record)
         if record.offset < lane.expected and self._again(lane, record, ack):
             return
-        if record.offset > lane.expected:
-            await self._verify_gap(lane, record)
+        if record.offset > lane.expected and not await self._real_gap(lane, record):
+            return
+        lane.rewound = 0
         await self._room.acquire()
         while len(lane.queue) >= self._depth and generation == self._generation:
             self._settled.clear()
@@ -143,13 +157,24 @@ class Lanes:
             entry.acks.append(ack)
         return True
 
-    async def _verify_gap(self, lane: _Lane, record: Record) -> None:
+    async def _real_gap(self, lane: _Lane, record: Record) -> bool:
+        """Whether nothing is missing before this record: what is not there was never, or is there no more."""
+        now = time.monotonic()
+        if now < lane.until:
+            return False
         skipped = await self._present(record.place, lane.expected, record.offset)
-        if skipped:
+        if not skipped:
+            return True
+        if lane.rewound >= _TRIES:
             raise LostRecords(
-                f"{record.where} came where {lane.expected} was expected, and {len(skipped)} records between exist "
-                f"(first {skipped[0]}): the worker must start again from the committed offset"
+                f"{record.where} came where {lane.expected} was expected; {len(skipped)} records between exist (first "
+                f"{skipped[0]}) and did not come in {_TRIES} tries"
             )
+        lane.rewound += 1
+        lane.until = now + _WAY_BACK
+        log.warning("%s came where %s was expected: going back for what is between", record.where, lane.expected)
+        await self._rewind(record.place, lane.expected)
+        return False
 
     def _begin_work(self, lane: _Lane, entry: _Entry, generation: object) -> None:
         place = (entry.record.place, entry.record.offset)

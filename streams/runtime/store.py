@@ -12,10 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import boto3
 import obstore
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import S3Store
 
@@ -122,9 +119,14 @@ class Store:
 
     async def ensure_bucket(self) -> None:
         """Makes the bucket when it is missing."""
-        await self._waited(lambda: self._in_thread(self._make_bucket))
+        try:
+            await self._do(lambda: next(iter(obstore.list(self._client, "health/")), None))
+        except (NotFoundError, FileNotFoundError):
+            await self._waited(lambda: self._in_thread(self._make_bucket))
 
     def _make_bucket(self) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
         client = s3_admin(self._settings)
         try:
             client.create_bucket(Bucket=self.bucket)
@@ -155,6 +157,9 @@ class Store:
 @functools.lru_cache(maxsize=8)
 def _admin(endpoint: str, access_key: str, secret_key: str) -> Any:
     """A boto3 client. The checksum settings are those that servers other than AWS's understand."""
+    import boto3  # here: it takes a third of a second, and most processes never administrate
+    from botocore.config import Config
+
     return boto3.client(
         "s3",
         endpoint_url=endpoint,

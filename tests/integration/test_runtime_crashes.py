@@ -89,7 +89,7 @@ class Load:
         assert answers == {run: {"total": 2 * n + 3} for run, n in self.wanted.items()}
 
 
-async def restarted(made: Rig, old: WorkerProcess) -> WorkerProcess:
+def restarted(made: Rig, old: WorkerProcess) -> WorkerProcess:
     """What a supervisor does: the worker is killed, and another one started in its place."""
     old.kill()
     return made.launch(CHORES, "flow", "--quiet")
@@ -101,17 +101,18 @@ def test_workers_that_are_killed_lose_nothing(settings: Settings, tmp_path: Path
 
     async def main() -> None:
         async with rig(settings, tmp_path) as made:
-            workers = list(await asyncio.gather(made.start(CHORES, "flow"), made.start(CHORES, "flow")))
+            workers = list(await asyncio.gather(*(made.start(CHORES, "flow") for _ in range(3))))
             await made.publish(SUM)
             load = Load(made)
             await load.fill()
-            await until(lambda: all(map(_has_worked, workers)), 60, "work on both")
+            await until(lambda: all(map(_has_worked, workers)), 60, "work on all")
             for number in range(KILLS):
                 await load.fill()
                 await load.progress()
+                place = number % len(workers)
+                await until(functools.partial(_serves, workers[place]), 60, "a worker to be killed")
                 assert load.open > 0
-                workers[number % 2] = await restarted(made, workers[number % 2])
-                await until(functools.partial(_serves, workers[number % 2]), 60, "a worker in its place")
+                workers[place] = restarted(made, workers[place])
             await load.verify(120)
 
     asyncio.run(main())
