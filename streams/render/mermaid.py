@@ -1,10 +1,10 @@
 """A topology as a Mermaid flowchart: nodes are boxes, loops, branches and inlined pipelines are frames around theirs."""
 
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 
 from streams.topology import (
     OUT,
-    Block,
     BranchWork,
     EachWork,
     PipelineWork,
@@ -29,32 +29,52 @@ def mermaid(topology: Topology) -> str:
 class _Writer:
     def __init__(self, topology: Topology) -> None:
         self.topology = topology
-        self.blocks: dict[str, list[Vertex]] = {name: [] for name in topology.blocks}
-        for vertex in topology.vertices.values():
-            self.blocks[vertex.block].append(vertex)
-        # Diagrams allow no dots in names, and two names must not become one.
-        self.ids = {name: f"n{number}" for number, name in enumerate(topology.vertices)}
+        self.ids: dict[str, str] = {}
         self.edges: list[str] = []
+        self._number("")
 
     def lines(self) -> Iterator[str]:
         inputs = ", ".join(field["name"] for field in self.topology.input["fields"])
         yield f"    {_INPUT}([{_quoted(inputs or 'no input')}])"
-        yield from self._block(self.topology.blocks[""], 1)
+        for edge in sorted(self.topology.blocks[""].entry, key=lambda one: self._rank(one.target)):
+            self.edges.append(f"{_INPUT} --> {self.ids[edge.target]}")
+        yield from self._block("", 1)
         outputs = ", ".join(field["name"] for field in self.topology.output["fields"])
         yield f"    {self.ids[OUT]}([{_quoted(outputs or 'no output')}])"
-        for edge in self.topology.blocks[""].entry:
-            self.edges.append(f"{_INPUT} --> {self.ids[edge.target]}")
         yield from (f"    {edge}" for edge in self.edges)
 
-    def _block(self, block: Block, depth: int) -> Iterator[str]:
-        for vertex in self.blocks[block.id]:
+    def _number(self, block: str) -> None:
+        """Names for the vertices of a block and of those inside it: diagrams allow no dots, and two may not become one."""
+        for vertex in self._ordered(block):
+            self.ids[vertex.id] = f"n{len(self.ids)}"
+            for inner in _blocks(vertex):
+                self._number(inner)
+
+    def _rank(self, vertex: str) -> int:
+        return int(self.ids[vertex][1:])
+
+    def _ordered(self, block: str) -> list[Vertex]:
+        """The vertices of a block, each after what it waits for: the same however the topology came to be."""
+        inside = {one.id: one for one in self.topology.vertices.values() if one.block == block}
+        sorter = TopologicalSorter({name: one.sources for name, one in inside.items()})
+        sorter.prepare()
+        found: list[Vertex] = []
+        while sorter.is_active():
+            ready = sorted(sorter.get_ready())
+            found += (inside[name] for name in ready)
+            sorter.done(*ready)
+        return found
+
+    def _block(self, block: str, depth: int) -> Iterator[str]:
+        vertices = self._ordered(block)
+        for vertex in vertices:
             if vertex.name != OUT:
                 yield from self._vertex(vertex, depth)
-            if vertex.id == OUT or vertex.name != OUT:
+            if vertex.name != OUT or not block:
                 self._edges_into(vertex)
-        if block.id and len(self.blocks[block.id]) == 1:
-            only = self.topology.vertices[block.out]
-            yield f"{'    ' * depth}{self.ids[only.id]}[/{_quoted('its output')}/]"  # a frame around nothing is not shown
+        if block and len(vertices) == 1:
+            own = self.ids[vertices[0].id]
+            yield f"{'    ' * depth}{own}[/{_quoted('its output')}/]"  # a frame around nothing is not shown
 
     def _vertex(self, vertex: Vertex, depth: int) -> Iterator[str]:
         work, pad = vertex.work, "    " * depth
@@ -62,7 +82,7 @@ class _Writer:
             yield from self._branch(vertex, work, depth)
         elif isinstance(work, EachWork | RepeatWork | PipelineWork):
             yield f"{pad}subgraph {self.ids[vertex.id]}[{_quoted(_frame(vertex, work), *_notes(vertex))}]"
-            yield from self._block(self.topology.blocks[work.body], depth + 1)
+            yield from self._block(work.body, depth + 1)
             yield f"{pad}end"
         elif isinstance(work, ServiceWork):
             yield f"{pad}{self.ids[vertex.id]}[{_quoted(vertex.name, work.service, *_notes(vertex))}]"
@@ -76,15 +96,23 @@ class _Writer:
         for side, block in (("then", work.then), ("else", work.otherwise)):
             if block is not None:
                 yield f"{pad}    subgraph {own}_{side}[{_quoted(side)}]"
-                yield from self._block(self.topology.blocks[block], depth + 2)
+                yield from self._block(block, depth + 2)
                 yield f"{pad}    end"
                 self.edges.append(f"{own}_if -- {side} --> {own}_{side}")
         yield f"{pad}end"
 
     def _edges_into(self, vertex: Vertex) -> None:
         arrow = "-.->" if vertex.wait is Wait.ANY else "-->"
-        for source in vertex.sources:
+        for source in sorted(vertex.sources, key=self._rank):
             self.edges.append(f"{self.ids[source]} {arrow} {self.ids[vertex.id]}")
+
+
+def _blocks(vertex: Vertex) -> list[str]:
+    """The blocks of a vertex."""
+    work = vertex.work
+    if isinstance(work, BranchWork):
+        return [block for block in (work.then, work.otherwise) if block is not None]
+    return [work.body] if isinstance(work, EachWork | RepeatWork | PipelineWork) else []
 
 
 def _frame(vertex: Vertex, work: EachWork | RepeatWork | PipelineWork) -> str:
