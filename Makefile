@@ -1,8 +1,6 @@
 # One command each. `make run` and `make test` prepare everything they need.
 
 PYTHON := .venv/bin/python
-MILLRACE_HOME ?= .millrace
-export MILLRACE_HOME
 
 ifdef PYTHONDONTWRITEBYTECODE
 # Nothing is to be written beside the sources; compiling every module anew in each of many processes would be slow.
@@ -54,5 +52,5 @@ bench: sync ## the benchmarks, against bare loops in the same run
 	@$(PYTHON) -m streams.cli bench
 
 clean: ## stop the local stack and remove its state, and what tools left
-	@if [ -x $(PYTHON) ]; then $(PYTHON) -m infra.local down 2>/dev/null || true; fi
+	@if [ -d .millrace ] && [ -x $(PYTHON) ]; then $(PYTHON) -m infra.local down --home .millrace || [ $$? -eq 6 ]; fi
 	@rm -rf .millrace .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
