@@ -224,13 +224,13 @@ class Driver:
         survived = self._survives(len(effects))
         for effect in effects[:survived]:
             if isinstance(effect, Row):
-                self._write(effect)
+                self.write(effect)
             else:
                 self.send(effect)
         if survived < len(effects):
             self._first = message
             for row in left_behind(RUN, self.rows):
-                self._write(row)
+                self.write(row)
             self.state = self.rebuilt()
             self._timers = timers(self.topology, self.state) if self.state else []
             return
@@ -244,7 +244,8 @@ class Driver:
         }
         return rebuild(RUN, self.rows, windows) if self.rows else None
 
-    def _write(self, row: Row) -> None:
+    def write(self, row: Row) -> None:
+        """Keep a row in the log."""
         if row.value is None:
             self.rows.pop(row.row, None)
         else:

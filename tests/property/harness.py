@@ -119,8 +119,9 @@ def agrees(seen: Seen, meaning: Meaning) -> bool:
     if isinstance(meaning.end, Given):
         return end.kind is EventKind.RUN_FINISHED and end.data["output"] == meaning.end.value
     assert isinstance(meaning.end, Failed)
-    reported = end.data.get("at", "")
-    return end.kind is EventKind.RUN_FAILED and reported in {path for _, path in meaning.end.reasons}
+    if end.kind is not EventKind.RUN_FAILED:
+        return False
+    return (end.data["fault"], end.data.get("at", "")) in meaning.end.reasons
 
 
 def shown(seen: Seen) -> Mapping[str, Any]:
@@ -166,7 +167,8 @@ def check_ending(driver: Driver, races: bool = False) -> None:
     assert state is not None
     assert state.done is ends[0].kind
     assert driver.rows.keys() == {"done"}, "an ended run leaves one row"
-    assert not (state.joins or state.loops or state.since or state.closed or state.ended)
+    held = [state.joins, state.loops, state.since, state.closed, state.ended]
+    assert not any(held), "an ended run is held in memory"
     if not races and ends[0].kind is EventKind.RUN_FINISHED:
         known = {event.id for event in shown}
         after = seen.events[seen.events.index(ends[0]) :]

@@ -3,6 +3,7 @@
 from hypothesis import given
 
 from streams.topology import EachWork, OutWork, Topology, Vertex
+from tests.property.effort import effort
 from tests.property.harness import compiled
 from tests.property.pipelines import Case, Shape, cases
 
@@ -31,6 +32,7 @@ def _next(topology: Topology, vertex: Vertex) -> list[str]:
     return [owner, *(edge.target for edge in topology.blocks[vertex.block].entry)]
 
 
+@effort
 @given(case=cases(Shape(any_of=True, deadline=True, nodes=14)))
 def test_nothing_travels_that_nobody_reads(case: Case) -> None:
     """Every key that an edge, a task or an item carries is read by something that the run may still reach."""
@@ -51,6 +53,7 @@ def test_nothing_travels_that_nobody_reads(case: Case) -> None:
             assert edge.carry <= read_from(after[edge.target]), f"into {edge.target}"
 
 
+@effort
 @given(case=cases(Shape(any_of=False, nodes=14)))
 def test_a_join_is_brought_each_value_once(case: Case) -> None:
     """Where all edges of a join deliver, no two of them carry the same key."""

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from streams.messages import EventKind
 from streams.testing import FAIR, STORM, Weather
+from tests.property.effort import effort
 from tests.property.harness import Watched, agrees, check_ending, compiled, meanings, shown
 from tests.property.pipelines import Case, Shape, cases
 
@@ -13,6 +14,7 @@ SLOW = Weather(shuffle=True, repeat=0.1, crash=0.1, deaf=0.3, hurry=0.15)
 """A storm in which any deadline may pass."""
 
 
+@effort
 @given(case=cases(Shape(any_of=True)), when=st.integers(0, 1000), seed=SEEDS, weather=st.sampled_from([FAIR, STORM]))
 def test_a_cancelled_run_ends_once(case: Case, when: int, seed: int, weather: Weather) -> None:
     """A run that is cancelled at any moment is cancelled, or ends as it would have ended."""
@@ -27,6 +29,7 @@ def test_a_cancelled_run_ends_once(case: Case, when: int, seed: int, weather: We
         assert any(agrees(seen, meaning) for meaning in meanings(case)), shown(seen)
 
 
+@effort
 @given(case=cases(Shape(any_of=True, deadline=True)), seed=SEEDS)
 def test_a_deadline_at_any_moment_is_one_of_the_ways_to_end(case: Case, seed: int) -> None:
     """A node's deadline makes it fail with its `on_error`, the run's deadline fails the run; nothing else changes."""
@@ -41,6 +44,7 @@ def test_a_deadline_at_any_moment_is_one_of_the_ways_to_end(case: Case, seed: in
             assert any(agrees(seen, meaning) for meaning in allowed), f"{shown(seen)} is none of {allowed}"
 
 
+@effort
 @given(case=cases(Shape(any_of=False)), away=st.sampled_from(["calc", "flaky", "picky"]), seed=SEEDS)
 def test_a_run_without_a_worker_fails_at_its_deadline_only(case: Case, away: str, seed: int) -> None:
     """A service that nobody serves holds a run up until its deadline; a run that does not need it ends as ever."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from streams.messages import FlowMessage, Message, Task
 from streams.render.follow import followers
 from streams.testing import FAIR
+from tests.property.effort import effort
 from tests.property.harness import Watched, compiled
 from tests.property.pipelines import Case, Shape, cases
 
@@ -34,6 +35,7 @@ class Guarded(Watched):
         super().send(message)
 
 
+@effort
 @given(case=cases(Shape(any_of=True)), seed=st.integers(0, 2**16))
 def test_a_service_sends_tasks_only_to_its_followers(case: Case, seed: int) -> None:
     """Whatever a pipeline is made of, each task that a worker sends is for one of the followers of its service."""

@@ -5,6 +5,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 from streams.testing import FAIR, STORM, Weather
+from tests.property.effort import effort
 from tests.property.harness import (
     Watched,
     agrees,
@@ -23,6 +24,7 @@ TURNS = 4
 """Storms that each pipeline goes through."""
 
 
+@effort
 @given(case=cases(Shape(any_of=False)))
 def test_a_run_means_what_its_pipeline_says(case: Case) -> None:
     """A run ends as the plain interpreter says, and tells of every node what the interpreter saw."""
@@ -35,6 +37,7 @@ def test_a_run_means_what_its_pipeline_says(case: Case) -> None:
         assert told_to_client(seen) == told_by_oracle(meaning)
 
 
+@effort
 @given(case=cases(Shape(any_of=False)), seed=SEEDS)
 def test_no_weather_changes_a_run(case: Case, seed: int) -> None:
     """Under any order, repetition and crash, the result and what is told of the nodes stay the same."""
@@ -51,6 +54,7 @@ def test_no_weather_changes_a_run(case: Case, seed: int) -> None:
 
 
 @pytest.mark.parametrize("weather", [FAIR, STORM], ids=["fair", "storm"])
+@effort
 @given(case=cases(Shape(any_of=True)), seed=SEEDS)
 def test_a_race_ends_in_one_of_the_ways_that_its_pipeline_allows(weather: Weather, case: Case, seed: int) -> None:
     """With `wait: any`, a run ends as the interpreter says for some order of what it waits for."""
