@@ -85,7 +85,7 @@ def read(home: Path) -> StackState | None:
     try:
         found = json.loads((home / "stack.json").read_text())
         parts = {name: PartState(**{**part, "state": State(part["state"])}) for name, part in found["parts"].items()}
-        return StackState(found["pid"], found["settings"], parts, found["stopping"])
+        return StackState(found["pid"], found["settings"], parts, found.get("stopping", False))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
