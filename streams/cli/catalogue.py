@@ -23,8 +23,13 @@ def services(name: Name = None, output: OutputOption = Output.TEXT) -> None:
         for one in found:
             emit(output, one, "")
     elif found:
-        rows = [(one["name"], one["version"], str(len(one["workers"])), _summary(one)) for one in found]
+        rows = [(one["name"], one["version"], str(len(one["workers"])), one["summary"]) for one in found]
         print(columns(rows, ("SERVICE", "VERSION", "WORKERS", "SUMMARY")))
+        for one in found:
+            if one.get("problem"):
+                say(
+                    f"millrace: {one['name']} works with less than it could; `millrace services {one['name']}` says why"
+                )
     else:
         say("millrace: no service has a live worker now")
 
@@ -52,10 +57,6 @@ def _inputs(one: Mapping[str, Any]) -> str:
     schema = one["input"]
     needed = schema.get("required", ())
     return " ".join(field if field in needed else f"{field}?" for field in schema.get("properties", {}))
-
-
-def _summary(one: Mapping[str, Any]) -> str:
-    return f"{one['summary']} [{one['problem']}]" if one.get("problem") else str(one["summary"])
 
 
 def _whole(one: Mapping[str, Any]) -> str:

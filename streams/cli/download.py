@@ -12,17 +12,18 @@ from streams.cli.exits import Exit, Failed
 from streams.cli.follow import is_object
 
 
-def save(gateway: Gateway, output: Any, target: Path) -> Iterator[Path]:
-    """Write every object of an output: one to the file `target`, several into the folder; each path once it is there."""
+def save(gateway: Gateway, output: Any, to: str) -> Iterator[Path]:
+    """Write the object of an output to the file `to`, or every one into the folder `to/`; each path once it is there."""
+    target = Path(to)
     found = list(objects(output))
     if not found:
         raise Failed(Exit.REFUSED, "the result holds no image; leave -o away to see it")
-    if str(target) == "-":
+    if to == "-":
         if len(found) > 1:
             raise Failed(Exit.USAGE, f"the result holds {len(found)} images; -o FOLDER/ takes them all")
         sys.stdout.buffer.write(gateway.call("GET", found[0][1]["href"]).content)
         return
-    into = len(found) > 1 or target.is_dir()
+    into = len(found) > 1 or to.endswith(os.sep) or target.is_dir()
     if into and target.exists() and not target.is_dir():
         raise Failed(Exit.USAGE, f"the result holds {len(found)} images, and {target} is a file; give -o a folder")
     try:

@@ -88,16 +88,16 @@ def result(gateway: Gateway, output: Any) -> str:
     """An output for a person: one line a field, images as their addresses."""
     if not isinstance(output, Mapping):
         return json.dumps(output, ensure_ascii=False)
-    return "\n".join(f"{name}: {_value(gateway, value)}" for name, value in output.items())
+    return "\n".join(f"{name}:{_value(gateway, value)}" for name, value in output.items())
 
 
 def _value(gateway: Gateway, value: Any) -> str:
     if is_object(value):
         ref = value["ref"]
-        return f"{gateway.link(value['href'])}  ({ref['media_type']}, {ref['size']:,} bytes)"
+        return f" {gateway.link(value['href'])}  ({ref['media_type']}, {ref['size']:,} bytes)"
     if isinstance(value, list) and value and all(map(is_object, value)):
-        return "".join(f"\n  {_value(gateway, one)}" for one in value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return "".join(f"\n {_value(gateway, one)}" for one in value)
+    return f" {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
 
 
 def is_object(value: Any) -> bool:

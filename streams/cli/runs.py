@@ -28,9 +28,9 @@ Wait = Annotated[int | None, typer.Option("--wait", min=1, help="Wait this many 
 Key = Annotated[str | None, typer.Option("--key", help="Idempotency key: the same key never makes a second run.")]
 After = Annotated[str, typer.Option("--after", help="Only events past the one with this id.")]
 Target = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        "-o", "--to", metavar="FILE", help="Download the image to a file (- for stdout); several: to a folder."
+        "-o", "--to", metavar="FILE", help="Download the image to a file (- for stdout), or all to a FOLDER/."
     ),
 ]
 

@@ -115,13 +115,14 @@ async def apply(
             *(Change(What.PIPELINE, name, How.NEW, one.topology.digest[:12]) for name, one in pipelines.items()),
         ]
     catalogue = Pipelines(parts)
-    await catalogue.start()
     try:
+        # What nobody knows yet breaks nobody: it is registered while the catalogue is read.
+        fresh, _ = await asyncio.gather(_schemas(parts, subjects, dry), catalogue.start())
+        changes += fresh
         standing = catalogue.active()
         plan = [change for one in pipelines.values() if (change := _planned(one, standing.get(one.topology.name)))]
         if not breaking:
             await _check(parts, [pipelines[one.name] for one in plan if one.how is not How.NEW])
-        changes += await _schemas(parts, subjects, dry)
         if prune:
             plan += [
                 Change(What.PIPELINE, name, How.REMOVED, version.digest[:12])
@@ -129,6 +130,9 @@ async def apply(
                 if version.owner is Owner.GIT and name not in pipelines
             ]
         if not dry:
+            await _register(
+                parts, _subjects(parts.names, [pipelines[one.name] for one in plan if one.name in pipelines])
+            )
             await asyncio.gather(*(_publish(catalogue, pipelines.get(one.name), one) for one in plan))
         return changes + plan
     finally:
@@ -201,14 +205,20 @@ async def _check(parts: Parts, pipelines: Iterable[Wanted]) -> None:
 
 
 async def _schemas(parts: Parts, subjects: Mapping[str, Any], dry: bool) -> list[Change]:
-    """Registers what is not registered yet."""
+    """Registers the subjects that the registry does not have."""
     known = set(await parts.registry.subjects())
+    fresh = {subject: schema for subject, schema in subjects.items() if subject not in known}
+    if not dry:
+        await _register(parts, fresh)
+    return [Change(What.SCHEMA, subject, How.NEW) for subject in fresh]
+
+
+async def _register(parts: Parts, subjects: Mapping[str, Any]) -> None:
+    """Registers schemas, newer ones of subjects that there are included."""
     room = asyncio.Semaphore(_AT_ONCE)
 
     async def register(subject: str, schema: Any) -> None:
         async with room:
             await parts.registry.id_of(subject, schema)
 
-    if not dry:
-        await asyncio.gather(*(register(subject, schema) for subject, schema in subjects.items()))
-    return [Change(What.SCHEMA, subject, How.NEW) for subject in subjects if subject not in known]
+    await asyncio.gather(*(register(subject, schema) for subject, schema in subjects.items()))
