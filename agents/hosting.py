@@ -85,8 +85,8 @@ def serve(names: Sequence[str], *, quiet: bool = False) -> int:
 def _served(settings: Settings, wanted: Plan) -> int:
     # Faust makes loops of its own in its threads: they are to be of this kind too.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    loop = asyncio.new_event_loop()
     try:
-        loop = asyncio.new_event_loop()
         loop.run_until_complete(_run(settings, wanted))
     except Stuck as error:
         log.error("stuck, to be started again: %s", error)
@@ -97,7 +97,18 @@ def _served(settings: Settings, wanted: Plan) -> int:
     except (KafkaError, KafkaException, RuntimeFault, OSError) as error:
         log.error("cannot serve: %s: %s", type(error).__name__, error)
         return 1
+    finally:
+        loop.run_until_complete(_let_go())
     return 0
+
+
+async def _let_go() -> None:
+    """Cancels what libraries left behind. Not `asyncio.run`, which waits for it without end."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=2)
 
 
 def _show_stacks() -> None:

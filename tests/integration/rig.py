@@ -185,11 +185,17 @@ class Rig:
 
     async def read(self, topic: str) -> list[Record]:
         """Every record of a topic."""
-        count = await self.parts.producer.partitions(topic)
-        places = [Place(topic, number) for number in range(count)]
-        ends = await self.parts.probe.ends(places)
-        found = await asyncio.gather(*(self.parts.probe.read(place, 0, ends[place]) for place in places if ends[place]))
+        ends = await self.ends(topic)
+        found = await asyncio.gather(
+            *(self.parts.probe.read(Place(topic, number), 0, end) for number, end in ends.items() if end)
+        )
         return [record for records in found for record in records]
+
+    async def ends(self, topic: str) -> dict[int, int]:
+        """The offset that the next record of each partition will have."""
+        count = await self.parts.producer.partitions(topic)
+        ends = await self.parts.probe.ends([Place(topic, number) for number in range(count)])
+        return {place.partition: end for place, end in ends.items()}
 
     async def _take(self, record: Record) -> None:
         told = await self.parts.wire.read_event(record)

@@ -1,0 +1,164 @@
+"""The recorder: every event of every run in PostgreSQL, once, in order, also when PostgreSQL was away."""
+
+import asyncio
+import contextlib
+import dataclasses
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import psycopg
+from psycopg.rows import dict_row
+
+from streams.messages import Event, EventKind, Run
+from streams.settings import Settings
+from tests.integration.rig import Rig, alone
+from tests.integration.waiting import until
+
+RUN = Run("", "demo", "d" * 64, 2_000_000_000.0)
+
+
+class Gate:
+    """A TCP way to PostgreSQL that can be shut: the server itself is everybody's."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+
+    async def open(self) -> None:
+        """Lets connections through."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def shut(self) -> None:
+        """Cuts every connection, and takes none."""
+        assert self._server is not None
+        self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_connection(*self._target)
+        for source, sink in ((reader, there_writer), (there_reader, writer)):
+            task = asyncio.create_task(_pour(source, sink))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+
+async def _pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    try:
+        while data := await source.read(65536):
+            sink.write(data)
+            await sink.drain()
+    finally:
+        sink.close()
+
+
+@contextlib.asynccontextmanager
+async def recording(
+    settings: Settings, folder: Path
+) -> AsyncIterator[tuple[Rig, Gate, "psycopg.AsyncConnection[Any]"]]:
+    """A rig whose worker records into a schema of its own, through a gate."""
+    parts = urlsplit(settings.postgres)
+    schema = f"t{uuid.uuid4().hex[:10]}"
+    gate = Gate(parts.hostname or "127.0.0.1", parts.port or 5432)
+    await gate.open()
+    credentials = parts.netloc.rpartition("@")[0]
+    path = f"{parts.path}?options={quote(f'-csearch_path={schema}')}"
+    through = f"postgresql://{credentials}@127.0.0.1:{gate.port}{path}"
+    connection = await psycopg.AsyncConnection.connect(settings.postgres, autocommit=True, row_factory=dict_row)
+    await connection.execute(f"create schema {schema}".encode())
+    await connection.execute(f"set search_path to {schema}".encode())
+    try:
+        async with Rig(dataclasses.replace(alone(settings), postgres=through), folder) as made:
+            await made.start("recorder")
+            yield made, gate, connection
+    finally:
+        await connection.execute(f"drop schema {schema} cascade".encode())
+        await connection.close()
+        await gate.shut()
+
+
+async def rows(connection: "psycopg.AsyncConnection[Any]", query: str, *values: object) -> list[dict[str, Any]]:
+    """The rows of a query; none while the tables do not exist yet."""
+    try:
+        found: list[dict[str, Any]] = await (await connection.execute(query.encode(), values)).fetchall()
+    except psycopg.errors.UndefinedTable:
+        return []
+    return found
+
+
+def told(run: Run, kind: EventKind, vertex: str = "", **data: Any) -> Event:
+    """An event of a run."""
+    return Event(run, kind, vertex, (), vertex, 1 if vertex else 0, data)
+
+
+def story(run: Run) -> list[Event]:
+    """The events of a small run, with texts and numbers that databases do not like."""
+    return [
+        told(run, EventKind.ACCEPTED, input={"text": "nul \0 and \\u0000"}),
+        told(run, EventKind.STARTED, "a", service="add-one", input={}),
+        told(run, EventKind.FINISHED, "a", output={"n": float("nan")}),
+        told(run, EventKind.RUN_FINISHED, output={"total": 3}),
+    ]
+
+
+def test_history_is_what_happened(settings: Settings, tmp_path: Path) -> None:
+    """Runs, events and executions are recorded once; what comes after the end, and what comes twice, is not; an outage
+    of PostgreSQL loses nothing.
+    """
+
+    async def main() -> None:
+        async with recording(settings, tmp_path) as (made, gate, connection):
+            runs = [dataclasses.replace(RUN, id=str(uuid.uuid4())) for _ in range(50)]
+            first = runs[0]
+
+            async def send(events: list[Event]) -> None:
+                for event in events:
+                    await made.parts.producer.send(await made.parts.wire.event(event))
+
+            await send(story(first))
+            await send(
+                [told(first, EventKind.RUN_FAILED, reason="a second end"), told(first, EventKind.STARTED, "late")]
+            )
+            await send(story(first))
+            await gate.shut()
+            await asyncio.gather(*(send(story(run)) for run in runs[1:]))
+            await gate.open()
+
+            async def all_ended() -> bool:
+                return len(await rows(connection, "select 1 from runs where ended_at is not null")) == len(runs)
+
+            await until(all_ended, 40, "every run in the history")
+            (run,) = await rows(connection, "select * from runs where run = %s", first.id)
+            assert (run["status"], run["pipeline"], run["output"]) == ("finished", "demo", {"total": 3})
+            assert run["input"] == {"text": "nul \ufffd and \\u0000"}
+            assert run["accepted_at"] <= run["ended_at"]
+
+            events = await rows(connection, "select * from events where run = %s order by sequence", first.id)
+            kinds = ["run.accepted", "node.started", "node.finished", "run.finished"]
+            assert [event["kind"] for event in events] == kinds
+            assert run["ended_sequence"] == events[-1]["sequence"]
+
+            (execution,) = await rows(connection, "select * from node_executions where run = %s", first.id)
+            assert (execution["node"], execution["service"], execution["status"]) == ("a", "add-one", "finished")
+            assert execution["output"] == {"n": None}
+
+            (count,) = await rows(connection, "select count(*) as n from events")
+            assert count["n"] == len(kinds) * len(runs)
+
+            async def up_to_date() -> bool:
+                done = {
+                    row["partition"]: row["next_sequence"] for row in await rows(connection, "select * from progress")
+                }
+                ends = await made.ends(made.parts.events)
+                return all(done.get(number, 0) == end for number, end in ends.items() if end)
+
+            await until(up_to_date, 10, "progress")
+
+    asyncio.run(main())
