@@ -68,7 +68,9 @@ def _stack(home: Path) -> dict[str, object]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise SettingError(f"{path}: the local stack's state cannot be read ({error}); remove it or run `make clean`") from error
+        raise SettingError(
+            f"{path}: the local stack's state cannot be read ({error}); remove it or run `make clean`"
+        ) from error
     known = {field.name: field.type for field in fields(Settings)}
     return {
         name: _parse(f"{path}: {name}", str(value), known[name])
