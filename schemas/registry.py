@@ -55,7 +55,8 @@ class SchemaRegistry:
             return known[1]
         whole = self._whole(schema)
         binary.check(whole)
-        text = json.dumps(whole)
+        # Sorted: the registry takes the same attributes in another order, as a topology's JSON has them, for a new version.
+        text = json.dumps(whole, sort_keys=True)
         if (subject, text) not in self._ids:
             self._ids[subject, text] = await self._once((subject, text), lambda: self._register(subject, text))
         found = self._ids[subject, text]

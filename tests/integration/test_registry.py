@@ -48,6 +48,19 @@ def run(settings: Settings, scenario: Callable[[SchemaRegistry], Awaitable[None]
     asyncio.run(main())
 
 
+def test_the_order_of_attributes_makes_no_new_version(settings: Settings) -> None:
+    """A schema that was written and read again, with its attributes in another order, is the same version of its subject."""
+
+    async def scenario(registry: SchemaRegistry) -> None:
+        name, made = subject(), schema()
+        made["fields"][1] = dict(reversed(made["fields"][1].items()))
+        assert await registry.id_of(name, schema()) == await registry.id_of(name, made)
+        async with httpx.AsyncClient() as http:
+            assert (await http.get(f"{settings.registry}/subjects/{name}/versions")).json() == [1]
+
+    run(settings, scenario)
+
+
 def test_records_cross_between_two_processes(settings: Settings) -> None:
     """What one client wrote, another reads that knows nothing but the record's bytes; our attributes survive the registry."""
     data = b""
