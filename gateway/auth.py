@@ -33,14 +33,17 @@ LOGIN = "/session"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def read_key(home: Path) -> str:
-    """The key of `<home>/api-key`, made when there is none, readable by its owner only. Raises SettingError."""
+def read_key(home: Path, patience: float = 2.0) -> str:
+    """The key of `<home>/api-key`, made when there is none, readable by its owner only. Raises SettingError.
+
+    `patience`: seconds to wait for another process that is just making it.
+    """
     path = home / "api-key"
     try:
         home.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return _existing(path)
+        return _existing(path, patience)
     except OSError as error:
         raise SettingError(f"MILLRACE_HOME: the API key cannot be kept in {path}: {error}") from error
     key = secrets.token_urlsafe(32)
@@ -49,8 +52,8 @@ def read_key(home: Path) -> str:
     return key
 
 
-def _existing(path: Path) -> str:
-    deadline = time.monotonic() + 2
+def _existing(path: Path, patience: float) -> str:
+    deadline = time.monotonic() + patience
     while True:  # another process may have made the file and not yet written the key
         try:
             key = path.read_text(encoding="ascii").strip()

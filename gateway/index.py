@@ -51,6 +51,8 @@ class Entry:
     ended: bool = False
     readers: int = 0
     size: int = 0
+    version: int = 0
+    """Counts the changes, so that one between looking and waiting is not missed."""
     restoring: asyncio.Lock = field(default_factory=asyncio.Lock)
     _change: asyncio.Future[None] | None = None
 
@@ -63,8 +65,10 @@ class Entry:
         """Position in `lines` of the first event past this one."""
         return bisect_right(self.lines, sequence, key=lambda line: line.sequence)
 
-    async def changed(self, seconds: float) -> bool:
-        """Waits for the next event; False when there was none for so many seconds."""
+    async def changed(self, version: int, seconds: float) -> bool:
+        """Waits until there is more than at this version; False when there was not for so many seconds."""
+        if self.version != version:
+            return True
         if self._change is None:
             self._change = asyncio.get_running_loop().create_future()
         try:
@@ -75,6 +79,7 @@ class Entry:
 
     def notify(self) -> None:
         """Wakes who waits."""
+        self.version += 1
         if self._change is not None:
             if not self._change.done():
                 self._change.set_result(None)
@@ -151,6 +156,11 @@ class Index:
             if not entry.lines and not entry.readers:
                 self._entries.pop(run, None)
             self._trim()
+
+    def wake(self) -> None:
+        """Wakes everybody who waits, though nothing has come."""
+        for entry in self._entries.values():
+            entry.notify()
 
     def complete(self, entry: Entry, earlier: Iterable[Line]) -> None:
         """Puts the events before those that the entry has; now it is whole. What came twice counts where it came first."""

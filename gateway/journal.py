@@ -65,6 +65,10 @@ class Journal:
                 raise unknown(run)
             yield entry
 
+    def wake(self) -> None:
+        """Makes everybody who waits for an event look again."""
+        self._index.wake()
+
     async def find(self, run: str) -> bool:
         """Whether there is such a run already. Raises Problem (503)."""
         try:

@@ -13,7 +13,7 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """Each field is read from `MILLRACE_GATEWAY_<FIELD>`; every one is a positive number."""
+    """Each field is read from `MILLRACE_GATEWAY_<FIELD>`; every one but `callbacks` is a positive number."""
 
     body: int = 64 * MIB
     """Bytes of one request body."""
@@ -41,17 +41,22 @@ class Limits:
     """Records of each partition of run.events that are read at start, at most."""
     index: int = 128 * MIB
     """Bytes of events kept in memory; older runs are read again from the history when asked for."""
-    callback_tries: int = 8
+    callback_tries: int = 10
     """Tries of one callback, with growing pauses in between, before it is given up."""
+    callbacks: str = ""
+    """Hosts that a run's end may be told to, `host` or `host:port`, comma separated; none when empty."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Limits from the environment, else defaults. Raises SettingError naming the key and the bad value."""
         environ = os.environ if environ is None else environ
         known = {f"{PREFIX}{field.name.upper()}": field for field in fields(cls)}
-        values: dict[str, float] = {}
+        values: dict[str, float | str] = {}
         for key, field in known.items():
             if key not in environ:
+                continue
+            if field.type in (str, "str"):
+                values[field.name] = environ[key]
                 continue
             kind = int if field.type in (int, "int") else float
             try:
@@ -61,4 +66,4 @@ class Limits:
             if not 0 < number < float("inf"):
                 raise SettingError(f"{key}: expected a positive number, got {environ[key]!r}")
             values[field.name] = number
-        return cls(**values)  # type: ignore[arg-type]  # each number was made of its field's type
+        return cls(**values)  # type: ignore[arg-type]  # each value was made of its field's type

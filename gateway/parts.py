@@ -13,7 +13,8 @@ from aiokafka.errors import KafkaError
 from fastapi import Depends, Request
 
 from gateway.auth import Keeper
-from gateway.index import Index
+from gateway.callbacks import Callbacks
+from gateway.index import Index, run_of
 from gateway.journal import Journal
 from gateway.limits import Limits
 from gateway.metrics import Metrics
@@ -61,6 +62,7 @@ class Parts:
     submissions: Submissions
     services: Services
     pipelines: Pipelines
+    callbacks: Callbacks
     uploads: asyncio.Semaphore
     connected: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -77,8 +79,10 @@ class Parts:
         connections = dataclasses.replace(plain, store=objects, wire=wire)
         metrics, index, store = Metrics(), Index(limits.index), Store(settings.postgres)
 
-        def seen(_: Record, kind: EventKind) -> None:
+        def seen(record: Record, kind: EventKind) -> None:
             metrics.events.labels(kind.value).inc()
+            if kind.terminal:
+                callbacks.told(run_of(record) or "")
 
         topic = connections.topic(topics.EVENTS)
         tail = EventTail(
@@ -97,6 +101,7 @@ class Parts:
             return partition_of(run, tail.partitions)
 
         journal = Journal(index, tail, store, settings.kafka, topic, partition, decoder(wire))
+        callbacks = Callbacks(store, journal, metrics, keeper.key, limits.callbacks.split(","), limits.callback_tries)
         sender = Sender(connections.producer, wire, connections.codec, connections.names)
         return cls(
             settings=settings,
@@ -114,12 +119,14 @@ class Parts:
             submissions=Submissions(objects, sender, journal, tail),
             services=Services(connections),
             pipelines=Pipelines(connections),
+            callbacks=callbacks,
             uploads=asyncio.Semaphore(limits.uploads),
         )
 
     async def __aenter__(self) -> Self:
         await self.store.__aenter__()
         self._tasks.append(asyncio.create_task(self._connect(), name="connect"))
+        self._tasks.append(asyncio.create_task(self.callbacks.deliver(), name="callbacks"))
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,13 +1,13 @@
 """Answering a submission: accepted, its events, or its result, as the client prefers."""
 
 import uuid
+from functools import partial
 
 from fastapi import Request
 from starlette.responses import Response
 
 from gateway import body, inputs, prefer, stream
 from gateway.parts import Parts
-from gateway.problems import Kind, Problem
 from gateway.render import to_json
 from gateway.submit import Order, keyed_run
 from gateway.view import links, result
@@ -19,12 +19,13 @@ async def start(parts: Parts, request: Request, topology: Topology, callback: st
     seconds = prefer.wait(request.headers, parts.limits.wait)
     key = prefer.idempotency_key(request.headers)
     if callback is not None:
-        raise Problem(Kind.INVALID, "Callbacks are not offered here.")
+        callback = parts.callbacks.check(callback)
     run = keyed_run(parts.keeper.owner, key) if key else str(uuid.uuid4())
     body.announced(request, parts.limits.body)
     async with parts.uploads:
         given = await inputs.read(request, topology.input, run, parts.limits, parts.objects)
-        fresh = await parts.submissions.submit(Order(run, topology, given, keyed=key is not None, callback=callback))
+        first = None if callback is None else partial(parts.callbacks.keep, run, callback)
+        fresh = await parts.submissions.submit(Order(run, topology, given, key is not None, callback, first))
         del given  # what was uploaded need not stay in memory while the client waits
     place = {"Location": f"/runs/{run}"}
     if prefer.events(request.headers):

@@ -44,7 +44,7 @@ class Counts:
 class Store:
     """Reads the tables of `streams.runtime.history`; every call may raise HistoryAway."""
 
-    def __init__(self, url: str, *, size: int = 4, timeout: float = 3.0) -> None:
+    def __init__(self, url: str, *, size: int = 4, timeout: float = 2.0) -> None:
         """`timeout`: seconds to wait for a connection."""
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[DictRow]] = AsyncConnectionPool(
             url,

@@ -1,6 +1,5 @@
 """Following one run: its events as SSE frames, from where a client has stopped, to the last one."""
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -25,12 +24,13 @@ class Streams:
         self._journal = journal
         self._metrics = metrics
         self._limits = limits
-        self._stopping = asyncio.Event()
+        self._stopping = False
         self.open = 0
 
     def stop(self) -> None:
         """Ends every stream; clients come back with the last id that they have seen."""
-        self._stopping.set()
+        self._stopping = True
+        self._journal.wake()
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -64,6 +64,7 @@ class Streams:
     async def _follow(self, entry: Entry, after: int) -> AsyncIterator[bytes]:
         position = entry.after(after)
         while True:
+            version = entry.version
             batch = bytearray()
             while position < len(entry.lines) and len(batch) < _BATCH:
                 line = entry.lines[position]
@@ -73,20 +74,10 @@ class Streams:
                 position += 1
             if batch:
                 yield bytes(batch)
-            elif entry.ended or self._stopping.is_set():
+            elif entry.ended or self._stopping:
                 return
-            elif not await self._changed(entry):
+            elif not await entry.changed(version, self._limits.ping):
                 yield sse.PING
-
-    async def _changed(self, entry: Entry) -> bool:
-        """Waits for an event, the time of a ping, or the end; False when it is time for a ping."""
-        tasks = {asyncio.ensure_future(entry.changed(self._limits.ping)), asyncio.ensure_future(self._stopping.wait())}
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-        return any(task.result() for task in done)
 
 
 async def ended(entry: Entry, journal: Journal, seconds: float) -> dict[str, Any] | None:
@@ -96,6 +87,6 @@ async def ended(entry: Entry, journal: Journal, seconds: float) -> dict[str, Any
         left = deadline - time.monotonic()
         if left <= 0:
             return None
-        await entry.changed(left)
+        await entry.changed(entry.version, left)
     event: dict[str, Any] = json.loads(await journal.body(entry, len(entry.lines) - 1) or b"{}")
     return {"event": entry.lines[-1].kind.value, **event}

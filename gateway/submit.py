@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,8 @@ class Order:
     input: Input
     keyed: bool = False
     callback: str | None = None
+    first: Callable[[], Awaitable[None]] | None = None
+    """What has to be done when it is sure that this makes the run, before it begins."""
 
     @property
     def fingerprint(self) -> str:
@@ -64,7 +66,7 @@ class Submissions:
         run = Run(order.run, order.topology.name, order.topology.digest, time.time() + order.topology.timeout)
         if not order.keyed:
             # The request first: whatever happens then, flow says the rest.
-            await self._sender.request(run, order.topology.input, order.input.record)
+            await self._begin(order, run)
             await self._sender.accepted(run, self._said(order))
             return True
         # With a key the event first: of several gateways with the same key, the one whose event is first has won.
@@ -73,8 +75,13 @@ class Submissions:
         async with self._journal.open(order.run) as entry:
             if entry.lines[0].sequence != place.offset:
                 return await self._again(order)
-        await self._sender.request(run, order.topology.input, order.input.record)
+        await self._begin(order, run)
         return True
+
+    async def _begin(self, order: Order, run: Run) -> None:
+        if order.first is not None:
+            await order.first()
+        await self._sender.request(run, order.topology.input, order.input.record)
 
     async def _again(self, order: Order) -> bool:
         """A key that is known: the same request again, or another one."""
@@ -101,7 +108,7 @@ class Submissions:
         if [line.kind for line in entry.lines] == [EventKind.ACCEPTED]:
             await self._objects.store(order.input.objects)
             run = Run(order.run, order.topology.name, order.topology.digest, time.time() + order.topology.timeout)
-            await self._sender.request(run, order.topology.input, order.input.record)
+            await self._begin(order, run)
 
     @staticmethod
     def _said(order: Order) -> Mapping[str, Any]:

@@ -103,6 +103,11 @@ class Gateway:
         wait(lambda: self.http.get("/health/ready").status_code == 200, lambda: self.http.get("/health/ready").text)
         return self
 
+    def end_streams(self) -> None:
+        """What a stop does first."""
+        assert self._server._loop is not None
+        self._server._loop.call_soon_threadsafe(self.app.parts.streams.stop)
+
     def stop(self) -> None:
         """Ends it."""
         self.http.close()

@@ -242,7 +242,7 @@ def test_a_stop_ends_streams_so_that_clients_come_back_elsewhere(gateways: World
     with small.http.stream("GET", f"/runs/{run.id}/events") as stream:
         seen = events(stream.iter_lines())
         first = next(seen)
-        small.app.parts.streams.stop()
+        small.end_streams()
         assert [one for one in seen if one["event"] != "ping"] == []
     w.finish(run)
     assert places(read(w.one, run, first["id"])) == ["run.finished"]

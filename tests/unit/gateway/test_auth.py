@@ -135,4 +135,4 @@ def test_a_short_key_is_refused(tmp_path: Path) -> None:
     """A key that can be guessed is an error that names the file."""
     (tmp_path / "api-key").write_text("abc\n")
     with pytest.raises(SettingError, match="api-key"):
-        read_key(tmp_path)
+        read_key(tmp_path, patience=0.05)

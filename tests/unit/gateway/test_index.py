@@ -152,10 +152,21 @@ def test_who_waits_is_woken() -> None:
     async def scenario() -> None:
         made = index([record(0, "r", E.ACCEPTED, "a")])
         with made.hold("r", 0) as entry:
-            assert not await entry.changed(0.01)
-            waiting = [asyncio.create_task(entry.changed(10)) for _ in range(3)]
+            assert not await entry.changed(entry.version, 0.01)
+            waiting = [asyncio.create_task(entry.changed(entry.version, 10)) for _ in range(3)]
             await asyncio.sleep(0)
             made.add(record(1, "r", E.STARTED, "b"))
             assert await asyncio.gather(*waiting) == [True] * 3
+
+
+def test_a_change_before_waiting_is_not_missed() -> None:
+    """An event that comes between looking and waiting wakes at once."""
+
+    async def scenario() -> None:
+        made = index([record(0, "r", E.ACCEPTED, "a")])
+        with made.hold("r", 0) as entry:
+            waiting = asyncio.create_task(entry.changed(entry.version, 10))
+            made.add(record(1, "r", E.STARTED, "b"))  # before the task has begun to wait
+            assert await asyncio.wait_for(waiting, 5)
 
     asyncio.run(scenario())
