@@ -9,6 +9,7 @@ from starlette.requests import Request
 from gateway.limits import Limits
 from gateway.problems import Fault, Kind, Problem
 
+_SMALL = 64 * 1024
 _LARGE = 256 * 1024
 """Bytes past which parsing leaves the event loop."""
 
@@ -23,6 +24,12 @@ def announced(request: Request, ceiling: int) -> None:
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > ceiling:
         raise too_large(ceiling)
+
+
+def is_small(request: Request) -> bool:
+    """Whether the body says that it is so small that it need not wait for others."""
+    length = request.headers.get("content-length", "")
+    return length.isdigit() and int(length) <= _SMALL
 
 
 def too_large(ceiling: int) -> Problem:

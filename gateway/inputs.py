@@ -6,6 +6,7 @@ import binascii
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -21,6 +22,9 @@ from schemas.refs import Ref, walk
 from schemas.shapes import record_shape
 from streams import media
 from streams.refusal import Refused
+
+_NOWHERE = "\0"
+"""The key in place of an image that was refused; nobody can send it, since text with a NUL is not taken."""
 
 TAKEN = "application/json, multipart/form-data"
 
@@ -43,7 +47,7 @@ class Deposit:
             fault = Fault(where, refusal.reason, refusal.hint)
             if fault not in self.faults:  # a field with several types is looked at more than once
                 self.faults.append(fault)
-            return Ref(self.bucket, "", 0, "", "").to_dict()
+            return Ref(self.bucket, _NOWHERE, 0, "", "").to_dict()
         return ref.to_dict()
 
     def _take(self, data: bytes) -> Ref:
@@ -76,13 +80,19 @@ async def read(request: Request, schema: Mapping[str, Any], run: str, limits: Li
     deposit = Deposit(objects.bucket, run)
     faults = deposit.faults
     try:
-        raw = await _raw(request, schema, limits)
-        made = await asyncio.to_thread(conform, schema, raw, image=deposit)
+        async with asyncio.timeout(limits.patience):
+            raw = await _raw(request, schema, limits)
+        check = partial(conform, schema, raw, image=deposit)
+        made = check() if body.is_small(request) else await asyncio.to_thread(check)
+    except TimeoutError:
+        raise Problem(
+            Kind.SLOW, f"The body did not arrive within {limits.patience:g} s.", headers={"Connection": "close"}
+        ) from None
     except Nonconforming as error:
         faults += [Fault(problem.where, problem.problem, problem.hint) for problem in error.problems]
         made = None
     if made is not None:
-        mine = {ref.key for ref, _ in deposit.objects.values()} | {""}
+        mine = {ref.key for ref, _ in deposit.objects.values()} | {_NOWHERE}
         others = [(where, ref) for where, ref in walk(schema, made) if ref.key not in mine]
         faults += [fault for fault in await asyncio.gather(*(objects.may_read(*one) for one in others)) if fault]
     if faults or made is None:

@@ -25,8 +25,10 @@ class Limits:
     """Parts of one multipart body."""
     depth: int = 64
     """Levels of lists and objects inside each other in JSON."""
-    uploads: int = 8
-    """Bodies with images that are held in memory at once; further ones wait."""
+    uploads: int = 16
+    """Bodies that are not small and are read at once; further ones wait."""
+    patience: float = 60.0
+    """Seconds that a body may take to arrive."""
     clients: int = 1000
     """Event streams open at once; further ones are told to come again."""
     ping: float = 15.0

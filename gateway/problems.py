@@ -26,6 +26,7 @@ class Kind(Enum):
     FORBIDDEN = 403, "This is not allowed"
     NOT_FOUND = 404, "There is nothing here"
     METHOD = 405, "This method is not offered here"
+    SLOW = 408, "The request did not arrive in time"
     RUN_NOT_OVER = 409, "The run has not ended yet"
     RUN_OVER = 409, "The run has ended"
     RUN_CANCELLED = 409, "The run was cancelled"

@@ -1,6 +1,7 @@
 """Answering a submission: accepted, its events, or its result, as the client prefers."""
 
 import uuid
+from contextlib import nullcontext
 from functools import partial
 
 from fastapi import Request
@@ -22,7 +23,7 @@ async def start(parts: Parts, request: Request, topology: Topology, callback: st
         callback = parts.callbacks.check(callback)
     run = keyed_run(parts.keeper.owner, key) if key else str(uuid.uuid4())
     body.announced(request, parts.limits.body)
-    async with parts.uploads:
+    async with nullcontext() if body.is_small(request) else parts.uploads:
         given = await inputs.read(request, topology.input, run, parts.limits, parts.objects)
         first = None if callback is None else partial(parts.callbacks.keep, run, callback)
         fresh = await parts.submissions.submit(Order(run, topology, given, key is not None, callback, first))

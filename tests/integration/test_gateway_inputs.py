@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import secrets
+import socket
 from typing import Any
 
 import pytest
@@ -105,6 +106,7 @@ def test_refs_that_a_caller_may_not_send(gateways: World) -> None:
         ({**good, "bucket": "other"}, "may read"),
         ({**good, "key": "secrets/key"}, "may read"),
         ({**good, "key": "runs/../secrets/key"}, "may read"),
+        ({**good, "key": ""}, "may read"),
         ({**good, "key": f"runs/{secrets.token_hex(4)}/{good['sha256']}"}, "no object"),
         ({**good, "size": good["size"] + 1}, "bytes"),
         ({**good, "sha256": "0" * 64}, "SHA-256"),
@@ -268,3 +270,19 @@ def test_an_unknown_pipeline_or_service(gateways: World) -> None:
     assert answer.status_code == 404
     assert "pass-photo" in answer.json()["detail"]
     assert gateways.one.http.post("/services/nobody/runs", json={}).status_code == 404
+
+
+def test_a_body_that_does_not_come(gateways: World) -> None:
+    """A client that sends its body too slowly is told so, and does not keep others waiting."""
+    w = gateways
+    limits = w.one.app.parts.limits
+    w.one.app.parts.limits = type(limits)(patience=0.2)
+    try:
+        with socket.create_connection(("127.0.0.1", int(w.one.url.rpartition(":")[2]))) as sock:
+            sock.sendall(
+                f"POST /pipelines/pass-photo/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {w.one.key}\r\n"
+                "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{".encode()
+            )
+            assert b" 408 " in sock.recv(1000).split(b"\r\n")[0]
+    finally:
+        w.one.app.parts.limits = limits
