@@ -41,10 +41,10 @@ Template = Const | Text | Items | Fields | Expression
 
 
 class BadTemplate(ValueError):
-    """An expression inside a value is not right."""
+    """An expression inside a value is not right; `offset` counts characters of the string at `place`."""
 
-    def __init__(self, place: Place, error: BadExpression, column: int) -> None:
-        self.place, self.column, self.hint = place, column, error.hint
+    def __init__(self, place: Place, error: BadExpression, offset: int) -> None:
+        self.place, self.offset, self.hint = place, offset, error.hint
         super().__init__(str(error))
 
 
@@ -161,7 +161,7 @@ def _shown(value: Any, expression: Expression) -> str:
 
 
 def type_of(value: Any, place: Place, check: Callable[[str, Place, int], Type]) -> Type:
-    """The type of a piece of YAML; `check(expression, place, column)` types one expression (and reports what is wrong)."""
+    """The type of a piece of YAML; `check(expression, place, offset)` types one expression (and reports what is wrong)."""
     if isinstance(value, str):
         cut = pieces(value)
         kinds = [check(piece, place, offset) for piece, offset, code in cut if code]

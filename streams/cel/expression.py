@@ -21,6 +21,7 @@ MAX_DEPTH = 3
 EXTENSIONS = (ext_math.ExtMath(), ext_strings.ExtStrings())
 _ENV = cel.NewEnv(extensions=EXTENSIONS)
 _POSITION = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
+_EXPECTING = re.compile(r" expecting .*$", re.DOTALL)
 _NO_OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\(([^']*)\)'")
 
 
@@ -137,6 +138,7 @@ def _explain(message: str) -> tuple[str, str]:
         if "?" in operator:
             hint = hint or "both sides of a choice must have one type"
         return f"{operator!r} cannot be applied to ({kinds.replace('double', 'float').replace('m.', '')})", hint
+    message = _EXPECTING.sub("", message).replace("mismatched input '<EOF>'", "the expression ends too early")
     return message.replace(" (in container '')", "").replace("'m.", "'"), ""
 
 

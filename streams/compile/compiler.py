@@ -69,7 +69,7 @@ class Compiler:
         needs = {name: reads.node_reads(node) & nodes.keys() for name, node in nodes.items()}
         edges, tangled = self._graph(needs, nodes, source)
         scope, names = scope.growing()
-        names.update({name: Name(vertex_id(scope.block, name), ANY) for name in tangled})
+        names.update({name: Name(vertex_id(scope.block, name), ANY) for name in tangled | spec.unread})
         at_end = [((*spec.place, "output"), spec.output, False), *(closing.places if closing else ())]
         end_reads = reads.names(iter(at_end)) & nodes.keys()
         for name in edges.order:
@@ -131,9 +131,9 @@ class Compiler:
             self.signatures[name] = Signature(from_avro(contract.input), from_avro(contract.output))
         return self.signatures[name]
 
-    def refuse(self, source: Source, place: Place, problem: str, hint: str = "", column: int = 0) -> None:
+    def refuse(self, source: Source, place: Place, problem: str, hint: str = "", offset: int | None = None) -> None:
         """Report a problem and go on."""
-        self.problems.append(source.problem(place, problem, hint, column))
+        self.problems.append(source.problem(place, problem, hint, offset))
 
 
 @dataclass
@@ -155,9 +155,9 @@ class NodeBuilder:
         """A place inside the node."""
         return (*self.spec.place, *keys)
 
-    def refuse(self, place: Place, problem: str, hint: str = "", column: int = 0) -> None:
+    def refuse(self, place: Place, problem: str, hint: str = "", offset: int | None = None) -> None:
         """Report a problem and go on."""
-        self.compiler.refuse(self.source, place, problem, hint, column)
+        self.compiler.refuse(self.source, place, problem, hint, offset)
 
     def new_name(self, place: Place, name: str) -> None:
         """Report a name that the node gives to its body and that cannot be given there."""
@@ -174,7 +174,7 @@ class NodeBuilder:
         try:
             made = template.read(value, place)
         except BadTemplate as error:
-            self.refuse(error.place, str(error), error.hint, self._quoted(error.place) + error.column)
+            self.refuse(error.place, str(error), error.hint, error.offset)
             return template.Const(None), ANY
         kind = template.type_of(value, place, self._check)
         found = mismatch(kind, expected, exact=exact) if expected else None
@@ -195,7 +195,7 @@ class NodeBuilder:
         try:
             made = cel.parse(text)
         except BadExpression as error:
-            self.refuse(place, str(error), error.hint, self._quoted(place) + error.offset)
+            self.refuse(place, str(error), error.hint, error.offset)
             return Expression("false", Condition())
         kind = self._check(text, place, 0)
         found = mismatch(kind, expected)
@@ -209,29 +209,22 @@ class NodeBuilder:
 
     def _check(self, text: str, place: Place, offset: int) -> Type:
         scope = self.scope
-        column = self._quoted(place) + offset
         try:
             parsed = cel.parse(text)
         except BadExpression:
             return ANY  # reported by whoever parsed it first
         unknown = sorted(parsed.names - scope.names.keys())
         for name in unknown:
-            at = words.position(text, name)
-            self.refuse(place, f"unknown name {name!r}", suggest(name, scope.names), column + at)
+            at = offset + words.position(text, name)
+            self.refuse(place, f"unknown name {name!r}", suggest(name, scope.names), at)
         if unknown:
             return ANY
         try:
             kind = self.compiler.checker.check(text, scope.types(parsed.names))
         except BadExpression as error:
-            self.refuse(place, str(error), error.hint or _field_hint(str(error), scope), column + error.offset)
+            self.refuse(place, str(error), error.hint or _field_hint(str(error), scope), offset + error.offset)
             return ANY
         return _selected(text, scope) or kind
-
-    def _quoted(self, place: Place) -> int:
-        """1 where the text at a place is quoted: its first character stands one column further right."""
-        line, column = self.source.marks.get(place, (0, 0))
-        lines = self.source.lines
-        return int(0 < line <= len(lines) and lines[line - 1][column - 1 : column] in ("'", '"'))
 
     def refs(self, *templates: Template | None) -> dict[str, str]:
         """Name → context key, for what these read."""
@@ -244,7 +237,9 @@ class NodeBuilder:
         missing = self.scope.skippable(needs.read())
         if not needs.met(missing):
             names = ", ".join(sorted(missing))
-            self.refuse(place, f"{what} reads {names}, which may be skipped", "give a second choice: first(a, b)")
+            strict = bool(needs.names & missing)
+            hint = "give a second choice: first(a, b)" if strict else "end first() with what is always there"
+            self.refuse(place, f"{what} reads {names}, which may be skipped", hint)
 
     def block(
         self,

@@ -44,7 +44,7 @@ def compile_pipeline(
 
 def compile_spec(spec: PipelineSpec, contracts: Mapping[str, Contract], library: Library = EMPTY) -> Topology:
     """The topology of a spec. Raises PipelineErrors with every problem."""
-    compiler = Compiler(contracts, library.get, lambda: sorted(library), BUILDERS)
+    compiler = Compiler(contracts, library.get, lambda: sorted(library), BUILDERS, list(spec.problems))
     scope = Scope("").inner("", {one.name: one.type for one in spec.inputs})
     made = compiler.block(spec.block, scope, "", spec.source, (spec.name,))
     if made.kind is not Kind.RECORD and not compiler.problems:

@@ -32,6 +32,7 @@ def build(node: "NodeBuilder") -> Built | None:
     if len(node.chain) > MAX_INLINED:
         node.refuse(place, f"pipelines stand in pipelines deeper than {MAX_INLINED} levels")
         return None
+    node.compiler.problems.extend(spec.problems)
     given = node.inputs(Type(Kind.RECORD, fields=spec.inputs), f"pipeline {name}")
     body = node.id
     output = node.block("", body, {one.name: one.type for one in spec.inputs}, body=spec.block, isolated=spec)

@@ -72,7 +72,7 @@ def _next(node: "NodeBuilder", end: "NodeBuilder", kinds: dict[str, Type]) -> di
 
 
 def _bound(node: "NodeBuilder") -> int:
-    bound = node.spec.keys.get("max")
+    bound = node.spec.keys.get("max", 1)  # that there is none, the grammar has said
     if not isinstance(bound, int) or isinstance(bound, bool) or not 1 <= bound <= MAX_ROUNDS:
         node.refuse(node.place("max"), f"max is a whole number from 1 to {MAX_ROUNDS}", "a loop needs a bound")
         return 1

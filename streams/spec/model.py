@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from streams.errors import Problem
 from streams.spec.source import Place, Source
 from streams.types import Field
 
@@ -71,6 +72,8 @@ class BlockSpec:
     place: Place
     nodes: tuple[NodeSpec, ...]
     output: Any
+    unread: frozenset[str] = frozenset()
+    """Names of nodes that could not be read; what refers to them is not at fault."""
 
 
 @dataclass(frozen=True)
@@ -85,3 +88,5 @@ class PipelineSpec:
     timeout: float | None
     retain: float | None
     tests: Any
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the form of the file; the compiler finds the rest, so that an author sees all at once."""

@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from streams.errors import PipelineErrors, Problem
@@ -18,7 +19,10 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def parse(text: str, file: str = "pipeline") -> PipelineSpec:
-    """The spec of one file. Raises PipelineErrors with everything that is wrong with its form."""
+    """The spec of one file, with everything that is wrong with its form.
+
+    Raises PipelineErrors when nothing can be made of it: it is not YAML, or not a pipeline with a name.
+    """
     source = yaml_source.read(text, file)
     return _Parser(source).pipeline()
 
@@ -54,9 +58,10 @@ class _Parser:
             self.refuse((), "the file is not a mapping", "a pipeline begins with `pipeline: its-name`")
             raise PipelineErrors(self.problems)
         self._only((), data, TOP_KEYS)
+        name = self._pipeline_name(data.get("pipeline"))
         spec = PipelineSpec(
             source=self.source,
-            name=self._pipeline_name(data.get("pipeline")),
+            name=name,
             summary=self._summary(data.get("summary", "")),
             inputs=read_inputs(data.get("input", {}), ("input",), self.refuse, suggest),
             block=self._block((), data),
@@ -64,9 +69,9 @@ class _Parser:
             retain=self._duration(("retain",), data),
             tests=data.get("tests"),
         )
-        if self.problems:
+        if not name:
             raise PipelineErrors(self.problems)
-        return spec
+        return replace(spec, problems=tuple(self.problems))
 
     def _only(self, place: Place, data: Mapping[str, Any], known: Iterable[str]) -> None:
         allowed = set(known)
@@ -81,7 +86,7 @@ class _Parser:
                 "a pipeline needs a name" if name is None else f"{name!r} is no pipeline name",
                 f"lower-case words joined by dashes, at most {MAX_NAME} characters: `pipeline: blur-women`",
             )
-            return "unnamed"
+            return ""
         return name
 
     def _summary(self, text: Any) -> str:
@@ -107,8 +112,9 @@ class _Parser:
         if not isinstance(nodes, dict):
             self.refuse((*place, "nodes"), "nodes is a mapping from a node's name to the node")
             nodes = {}
-        read = (self._node((*place, "nodes", name), name, node) for name, node in nodes.items())
-        return BlockSpec(place, tuple(node for node in read if node), data.get("output"))
+        read = {name: self._node((*place, "nodes", name), name, node) for name, node in nodes.items()}
+        unread = frozenset(name for name, node in read.items() if node is None)
+        return BlockSpec(place, tuple(node for node in read.values() if node), data.get("output"), unread)
 
     def _node(self, place: Place, name: str, data: Any) -> NodeSpec | None:
         wrong = wrong_name(name)

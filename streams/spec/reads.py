@@ -6,7 +6,7 @@ from typing import Any
 from streams import template
 from streams.cel.expression import BadExpression, parse
 from streams.spec.model import BlockSpec, NodeKind, NodeSpec
-from streams.spec.source import Place
+from streams.spec.source import Place, strings
 
 BARE = frozenset({"when", "if", "until"})
 """Keys that hold CEL without `${…}`."""
@@ -43,13 +43,11 @@ def names(places: Iterator[tuple[Place, Any, bool]]) -> frozenset[str]:
     """Every name that these read; what cannot be parsed reads nothing here and is reported where it is compiled."""
     found: set[str] = set()
     for place, value, bare in places:
-        try:
-            if bare:
-                found |= parse(str(value)).names
-            else:
-                found |= template.needs(template.read(value, place)).read()
-        except (BadExpression, template.BadTemplate):
-            continue
+        for at, text in strings(value, place):  # one by one: a text that is wrong must not hide what others read
+            try:
+                found |= parse(text).names if bare else template.needs(template.read(text, at)).read()
+            except (BadExpression, template.BadTemplate):
+                continue
     return frozenset(found)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from streams.errors import PipelineErrors, Problem
+from streams.spec.locate import locate
 
 Place = tuple[str | int, ...]
 """The keys and positions that lead from the file's root to a value."""
@@ -46,13 +47,21 @@ class Source:
         """The text line by line."""
         return self.text.split("\n")
 
-    def problem(self, place: Place, problem: str, hint: str = "", column: int = 0) -> Problem:
-        """A problem at a place; an unmarked place takes the mark of what encloses it. `column` counts on from the mark."""
+    def problem(self, place: Place, problem: str, hint: str = "", offset: int | None = None) -> Problem:
+        """A problem at a place, or at this character of the string there; an unmarked place is where what encloses it is."""
         at = place
         while at and at not in self.marks:
             at = at[:-1]
-        line, start = self.marks.get(at, (0, 0))
-        return Problem(self.file, line, start + column if line else 0, dotted(place), problem, hint)
+        line, column = self.marks.get(at, (0, 0))
+        if offset is not None and line and at == place:
+            line, column = locate(self.lines, line, column, self._string(place), offset)
+        return Problem(self.file, line, column, dotted(place), problem, hint)
+
+    def _string(self, place: Place) -> str:
+        value = self.data
+        for key in place:
+            value = value[key]
+        return value if isinstance(value, str) else ""
 
 
 def dotted(place: Place) -> str:
