@@ -15,6 +15,7 @@ import pytest
 from infra.local.process import leftovers
 from infra.local.running import RunningStack
 from infra.local.state import await_free
+from tests.integration.sockets import listening
 
 TOP = Path(__file__).parents[2]
 PATIENCE_SECONDS = 240.0
@@ -74,7 +75,7 @@ def runs(checkout: Path) -> Iterator[type[MakeRun]]:
 
 @pytest.mark.timeout(600)
 def test_a_fresh_checkout_runs_its_main_job(checkout: Path, runs: type[MakeRun]) -> None:
-    """The photo comes back blurred; a second `make run` is refused; kill -9 and Ctrl-C leave nothing behind."""
+    """The photo comes back blurred, over loopback alone; a second `make run` is refused; kill -9 and Ctrl-C leave nothing."""
     home = checkout / ".millrace"
     first = MakeRun(checkout)
     link = first.until(r"result: (http://127\.0\.0\.1:\d+/objects/\S+)")[1]
@@ -88,6 +89,7 @@ def test_a_fresh_checkout_runs_its_main_job(checkout: Path, runs: type[MakeRun])
     assert answer.headers["content-type"].startswith("image/")
     assert len(answer.content) > 10_000
     first.until("in a browser: ")
+    assert {address for address, _ in listening(RunningStack(home).state.pid)} == {"127.0.0.1"}
 
     second = subprocess.run(["make", "run"], cwd=checkout, capture_output=True, text=True, check=False)
     assert second.returncode != 0

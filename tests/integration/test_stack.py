@@ -27,6 +27,7 @@ from infra.local.running import RunningStack
 from infra.local.state import StackState
 from streams.settings import Settings
 from tests.integration.eventually import eventually
+from tests.integration.sockets import listening
 
 SCHEMA = '{"type": "record", "name": "Kept", "fields": []}'
 
@@ -121,17 +122,6 @@ def keeps(settings: Settings) -> list[str]:
         if connection.execute("select word from kept").fetchone() == ("kept",):
             found.append("postgres")
     return found
-
-
-def listening(pid: int) -> set[tuple[str, int]]:
-    """Every address on which a process or its descendants accept connections or datagrams."""
-    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    sockets = [found for member in family for found in member.net_connections(kind="inet")]
-    return {
-        (found.laddr.ip, found.laddr.port)
-        for found in sockets
-        if found.status == psutil.CONN_LISTEN or (found.type == socket.SOCK_DGRAM and not found.raddr)
-    }
 
 
 def test_every_part_does_its_work(kept: Settings) -> None:
