@@ -68,8 +68,10 @@ class Codec:
     async def accept(self, data: bytes, schema: Any, content_type: str = "") -> Any:
         """A stranger's record, in JSON or in Avro as its content type says, checked against the schema and its bounds.
 
-        Raises Nonconforming with every problem, Undecodable, RegistryAway.
+        Without a content type it is JSON when it begins with a brace, which no record in Avro does: a plain line from a
+        shell is enough. Raises Nonconforming with every problem, Undecodable, RegistryAway.
         """
-        if content_type.partition(";")[0].strip().lower() == JSON:
+        media_type = content_type.partition(";")[0].strip().lower()
+        if media_type == JSON or (not media_type and data.lstrip()[:1] == b"{"):
             return conform_json(schema, data)
         return conform(schema, await self.decode(data, schema))

@@ -83,6 +83,7 @@ def test_the_public_edge() -> None:
             "digits": [3],
             "epochs": 5,
         }
+        assert await codec.accept(b' {"digits": [3]}', NEWER) == {"digits": [3], "epochs": 5}
         for data, content_type in ((bad, ""), (json.dumps({"digits": [3, 12]}).encode(), "application/json")):
             with pytest.raises(Nonconforming) as caught:
                 await codec.accept(data, NEWER, content_type)
