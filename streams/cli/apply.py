@@ -73,17 +73,15 @@ async def _apply(
     from streams.runtime import apply as runtime
     from streams.runtime.errors import Away, RuntimeFault
 
-    waiting: list[str] = []
     try:
-        async with asyncio.timeout(wait), runtime.connected(to, "millrace-apply") as parts:
-            try:
-                return await runtime.apply(parts, wanted, services, dry=dry, prune=prune, breaking=breaking)
-            except asyncio.CancelledError:
-                waiting += parts.outages.now()
-                raise
-    except TimeoutError as error:
-        away = " and ".join(waiting) or "a part"
-        raise Failed(Exit.AWAY, f"{away} did not answer within {wait:g} s; start the system with `make run`") from error
+        async with runtime.connected(to, "millrace-apply") as parts:
+            work = asyncio.create_task(runtime.apply(parts, wanted, services, dry=dry, prune=prune, breaking=breaking))
+            await asyncio.wait({work}, timeout=wait)
+            if not work.done():
+                away = " and ".join(parts.outages.now()) or "a part"
+                work.cancel()
+                raise Failed(Exit.AWAY, f"{away} does not answer, for {wait:g} s now; start the system with `make run`")
+            return work.result()
     except (Away, RegistryAway) as error:
         raise Failed(Exit.AWAY, f"{error}; start the system with `make run`") from error
     except runtime.Breaking as error:

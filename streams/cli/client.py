@@ -1,5 +1,6 @@
 """Speaking to the gateway over HTTP: the address and the key from the settings, and what its answers mean for a command."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -111,10 +112,19 @@ def accepted(answer: "httpx.Response") -> "httpx.Response":
     if not isinstance(problem, dict) or "title" not in problem:
         text = answer.text.strip().split("\n")[0][:200]
         raise Failed(Exit.FAULT, f"the gateway answered {answer.status_code} {answer.reason_phrase}: {text}")
-    lines = [f"{problem['title']}: {problem['detail']}" if problem.get("detail") else str(problem["title"])]
-    lines += [_error(one) for one in problem.get("errors", ())]
     status = Exit.FAULT if answer.status_code == 500 else Exit.REFUSED
-    raise Failed(_EXITS.get(str(problem.get("type")), status), "\n  ".join(lines))
+    raise Failed(_EXITS.get(str(problem.get("type")), status), _told(problem))
+
+
+def _told(problem: Mapping[str, Any]) -> str:
+    """A problem document for a person at a terminal."""
+    title, detail = str(problem["title"]), str(problem.get("detail") or problem["title"])
+    errors = list(problem.get("errors", ()))
+    if str(problem.get("type")).startswith("urn:millrace:run-"):  # its one error is the detail again, but for the hint
+        hint = next((f" ({one['hint']})" for one in errors if one.get("hint")), "")
+        return f"{title}: {detail}{hint}"
+    text = re.sub(r"GET /(services|pipelines)", r"`millrace \1`", detail)
+    return "\n  ".join([text, *map(_error, errors)])
 
 
 def _error(one: Mapping[str, Any]) -> str:

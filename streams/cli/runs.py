@@ -51,9 +51,10 @@ def run(
     headers = {"prefer": f"wait={wait}"} if wait else {}
     if key:
         headers["idempotency-key"] = key
-    with ExitStack() as files, Gateway() as gateway:
-        parts = [(one, files.enter_context(opened)) for one, opened in _parts(inputs or [])]
-        body: dict[str, Any] = {"files": [(one, _part(opened)) for one, opened in parts]} if parts else {"json": {}}
+    with ExitStack() as opened:
+        parts = [(one, opened.enter_context(value)) for one, value in _parts(inputs or [])]
+        gateway = opened.enter_context(Gateway())
+        body: dict[str, Any] = {"files": [(one, _part(value)) for one, value in parts]} if parts else {"json": {}}
         # The gateway keeps the answer back while it waits.
         answer = gateway.call(
             "POST", f"/pipelines/{part(name)}/runs", headers=headers, timeout=(wait or 0) + 60.0, **body

@@ -1,0 +1,283 @@
+"""The commands that need no server: help, lint, compile, and what is said when there is no server."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from streams.cli.exits import MEANINGS
+from streams.topology import Topology
+from tests.acceptance.command import ROOT, command, environ, millrace
+
+COMMANDS = (
+    "up",
+    "down",
+    "status",
+    "lint",
+    "compile",
+    "apply",
+    "services",
+    "pipelines",
+    "run",
+    "events",
+    "result",
+    "cancel",
+    "dead-letters",
+    "data",
+    "schemas",
+)
+OURS = (
+    *((name,) for name in COMMANDS if name not in ("up", "down", "status", "schemas", "dead-letters", "data")),
+    ("dead-letters", "list"),
+    ("dead-letters", "show"),
+    ("dead-letters", "resend"),
+    ("data", "fetch"),
+)
+
+BROKEN = """\
+pipeline: broken
+input:
+  photo: image
+nodes:
+  detect: {service: face-detct, with: {image: "${photo}"}}
+  blur:
+    service: image-blur
+    when: "photo =="
+    with:
+      image: "${photo}"
+      areas: "${faces}"
+      strenth: 3
+output:
+  image: "${blur.image}"
+"""
+
+GOOD = """\
+pipeline: mine
+summary: Grey, then small
+input: {photo: image}
+nodes:
+  grey: {service: image-greyscale, with: {image: "${photo}"}}
+  small: {service: image-resize, with: {image: "${grey.image}", width: 32}}
+output: {image: "${small.image}"}
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home in which nothing runs."""
+    return tmp_path / "home"
+
+
+def test_help_names_every_command_and_every_exit_status(home: Path) -> None:
+    """The help of all lists the commands, and the literal table of exit statuses."""
+    said = millrace("--help", home=home)
+    assert said.status == 0
+    for name in COMMANDS:
+        assert re.search(rf"^  {name}\b", said.out, re.MULTILINE), name
+    for status, meaning in MEANINGS.items():
+        assert re.search(rf"^ +{status.value}  {re.escape(meaning)}$", said.out, re.MULTILINE), status
+
+
+@pytest.mark.parametrize("name", OURS, ids=" ".join)
+def test_help_of_each_command_has_examples(name: tuple[str, ...], home: Path) -> None:
+    """Every command shows how it is used, with examples that begin with its own name."""
+    said = millrace(*name, "--help", home=home)
+    assert said.status == 0
+    examples = said.out.split("Examples:\n")[1].splitlines()
+    assert examples
+    assert all(line.startswith(f"    millrace {' '.join(name)}") for line in examples)
+
+
+@pytest.mark.parametrize("name", ["up", "down", "status", "schemas"])
+def test_help_of_other_programs_is_passed_through(name: str, home: Path) -> None:
+    """The stack and the contracts have programs of their own, whose help is shown."""
+    said = millrace(name, "--help", home=home)
+    assert said.status == 0
+    assert "usage: python -m" in said.out
+
+
+def test_help_loads_nothing_heavy(home: Path) -> None:
+    """Help starts at once: neither clients nor the compiler are loaded for it."""
+    code = "import sys; from streams.cli.app import run; run(['--help']); print(*sys.modules, file=sys.stderr)"
+    ended = subprocess.run(
+        [command()[0], "-c", code], cwd=ROOT, env=environ(home), capture_output=True, text=True, check=True
+    )
+    loaded = {name.partition(".")[0] for name in ended.stderr.split()}
+    assert not loaded & {"aiokafka", "confluent_kafka", "httpx", "boto3", "obstore", "yaml", "cel_expr_python", "rich"}
+
+
+def test_a_word_that_is_no_command(home: Path) -> None:
+    """A mistyped command is a mistake of the command line, and the nearest one is offered."""
+    said = millrace("lnt", home=home)
+    assert said.status == 2
+    assert "lint" in said.err
+
+
+def test_lint_says_every_problem_with_its_place(tmp_path: Path, home: Path) -> None:
+    """All problems at once: file, line, column, where, what, and a hint; the exit status is 1."""
+    file = tmp_path / "broken.yaml"
+    file.write_text(BROKEN)
+    said = millrace("lint", str(file), home=home)
+    assert said.status == 1
+    lines = said.out.splitlines()
+    assert len(lines) == 5
+    assert lines[0] == (
+        f"{file}:5:21: nodes.detect.service: unknown service 'face-detct' (did you mean 'face-detect'?)"
+    )
+    assert lines[1].startswith(f"{file}:8:")
+    assert "nodes.blur.when: " in lines[1]
+    assert lines[2].startswith(f"{file}:11:17: nodes.blur.with.areas: unknown name 'faces'")
+    assert lines[3] == (
+        f"{file}:12:16: nodes.blur.with.strenth: service image-blur has no input 'strenth' (did you mean 'strength'?)"
+    )
+    assert lines[4] == (
+        f"{file}:14:3: output: the output reads blur, which may be skipped (give a second choice: first(a, b))"
+    )
+    assert "5 problems in 1 of 1 files" in said.err
+
+
+def test_lint_in_json(tmp_path: Path, home: Path) -> None:
+    """One JSON object a problem, with the place in parts."""
+    (tmp_path / "broken.yaml").write_text(BROKEN)
+    (tmp_path / "good.yaml").write_text(GOOD)
+    said = millrace("lint", str(tmp_path), "--output", "json", home=home)
+    assert said.status == 1
+    assert {row["line"] for row in said.rows} == {5, 8, 11, 12, 14}
+    assert set(said.rows[0]) == {"file", "line", "column", "where", "problem", "hint"}
+
+
+def test_lint_of_what_is_right(tmp_path: Path, home: Path) -> None:
+    """Nothing on stdout, and success; what is shipped is right too."""
+    (tmp_path / "good.yaml").write_text(GOOD)
+    said = millrace("lint", str(tmp_path / "good.yaml"), "streams/pipelines", home=home)
+    assert (said.status, said.out) == (0, "")
+
+
+def test_lint_of_a_file_that_is_not_there(home: Path) -> None:
+    """A file that cannot be read is a problem of that file."""
+    said = millrace("lint", "nowhere.yaml", home=home)
+    assert said.status == 1
+    assert said.out == "nowhere.yaml: the file cannot be read: No such file or directory\n"
+
+
+def test_compile_tells_what_a_pipeline_is(home: Path) -> None:
+    """Name, digest, inputs, outputs and services; the digest is that of the topology itself."""
+    (row,) = millrace("compile", "face-blur", "--output", "json", home=home).rows
+    topology = Topology.from_json(millrace("compile", "face-blur", "--json", home=home).out)
+    assert row["digest"] == topology.digest
+    assert row["input"] == ["photo", "strength"]
+    assert row["output"] == ["image"]
+    assert row["services"] == {"face-detect": "1.0.0", "image-blur": "1.0.0"}
+    assert topology.digest in millrace("compile", "face-blur", home=home).out
+
+
+def test_compile_takes_files(tmp_path: Path, home: Path) -> None:
+    """A file of one's own is compiled without applying it."""
+    (tmp_path / "mine.yaml").write_text(GOOD)
+    said = millrace("compile", str(tmp_path / "mine.yaml"), "--mermaid", home=home)
+    assert said.status == 0
+    assert said.out.startswith("flowchart TD\n")
+    assert '"grey<br/>image-greyscale"' in said.out
+
+
+def test_compile_to_topics(home: Path) -> None:
+    """The topics that a pipeline needs, under the prefix and with the partitions of the settings."""
+    more = {"MILLRACE_TOPIC_PREFIX": "team-", "MILLRACE_PARTITIONS": "3"}
+    said = millrace("compile", "to-jpg", "--topics", "--output", "json", home=home, more=more)
+    topics = {row["topic"]: row for row in said.rows}
+    assert topics["team-pipeline.to-jpg.requests"]["partitions"] == 3
+    assert topics["team-flow.state"]["config"]["cleanup.policy"] == "compact"
+    assert "team-task.image-convert.v1" in topics
+    assert "team-task.image-blur.v1" not in topics
+
+
+def test_compile_to_strimzi(home: Path) -> None:
+    """YAML that Kubernetes reads: topics and users of the cluster that was named."""
+    said = millrace("compile", "--strimzi", "--cluster", "prod", home=home, more={"MILLRACE_REPLICATION": "3"})
+    resources = list(yaml.safe_load_all(said.out))
+    assert {one["kind"] for one in resources} == {"KafkaTopic", "KafkaUser"}
+    assert {one["metadata"]["labels"]["strimzi.io/cluster"] for one in resources} == {"prod"}
+    assert {one["spec"]["replicas"] for one in resources if one["kind"] == "KafkaTopic"} == {3}
+
+
+def test_compile_to_asyncapi(home: Path) -> None:
+    """A JSON document that names the topics."""
+    document = json.loads(millrace("compile", "--asyncapi", home=home).out)
+    assert document["asyncapi"] == "3.0.0"
+    assert any(channel["address"] == "pipeline.face-blur.requests" for channel in document["channels"].values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        (["compile", "face-blr"], 14, "did you mean 'face-blur'?"),
+        (["compile", "--json", "--mermaid"], 2, "one of them"),
+        (["compile", "--strimzi", "--authentication", "none"], 2, "scram-sha-512"),
+        (["compile", "nowhere.yaml"], 1, "the file cannot be read"),
+        (["run", "face-blur", "-i", "photo"], 2, "say NAME=VALUE"),
+        (["run", "face-blur", "-i", "photo=@nowhere.jpg"], 2, "No such file"),
+        (["run", "face-blur", "--follow", "--wait", "3"], 2, "one of the two"),
+        (["run", "face-blur"], 13, "make run"),
+        (["data", "fetch", "nothing"], 14, "not in the data catalogue"),
+        (["status"], 6, "no stack runs"),
+        (["services"], 13, "make run"),
+        (["result", "x", "--output", "xml"], 2, "xml"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_mistakes_are_told(arguments: list[str], status: int, told: str, home: Path) -> None:
+    """What is wrong and what to do stands on stderr, nothing on stdout, and the status says which kind it is."""
+    said = millrace(*arguments, home=home)
+    assert (said.status, said.out) == (status, "")
+    assert told in said.err
+    assert "Traceback" not in said.err
+
+
+def test_a_setting_that_is_wrong(home: Path) -> None:
+    """The key and the value are named."""
+    said = millrace("services", home=home, more={"MILLRACE_HTTP_PORT": "many"})
+    assert said.status == 2
+    assert "MILLRACE_HTTP_PORT: expected a whole number, got 'many'" in said.err
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "arguments"),
+    [
+        ("MILLRACE_KAFKA", "127.0.0.1:1", ["apply"]),
+        ("MILLRACE_KAFKA", "127.0.0.1:1", ["dead-letters", "list"]),
+    ],
+    ids=["apply", "dead-letters"],
+)
+def test_a_part_that_is_away(key: str, value: str, arguments: list[str], home: Path) -> None:
+    """Commands that speak to Kafka say where they looked, and how to start it."""
+    said = millrace(*arguments, home=home, more={key: value})
+    assert said.status == 13
+    assert value in said.err
+    assert "make run" in said.err
+    assert "Traceback" not in said.err
+
+
+def test_a_gateway_that_is_away(home: Path) -> None:
+    """With a key but without a gateway, the address is named."""
+    home.mkdir()
+    (home / "api-key").write_text("0123456789abcdef\n")
+    said = millrace("services", home=home, more={"MILLRACE_HTTP_PORT": "1"})
+    assert said.status == 13
+    assert "no gateway answers at http://127.0.0.1:1" in said.err
+
+
+def test_contracts_are_in_step(home: Path) -> None:
+    """`schemas --check` says nothing when the checked-in contracts are what the services say."""
+    said = millrace("schemas", "--check", home=home)
+    assert (said.status, said.out) == (0, "")
+
+
+@pytest.mark.data
+def test_data_that_is_there_is_not_fetched_again(home: Path) -> None:
+    """A file of the data directory is checked and named; nothing is downloaded."""
+    (row,) = millrace("data", "fetch", "faces/images/obama.jpg", "--output", "json", home=home).rows
+    assert row["downloaded"] is False
+    assert Path(row["path"]).stat().st_size == row["bytes"]
