@@ -84,10 +84,6 @@ class Gateway:
         """The end of a command whose gateway is away."""
         return Failed(Exit.AWAY, f"no gateway answers at {self.url} ({why}); start it with `make run` or `millrace up`")
 
-    def link(self, href: str) -> str:
-        """The whole address of something the gateway named."""
-        return self.url + href
-
     def _key(self) -> str:
         path = self.settings.home / "api-key"
         try:

@@ -67,7 +67,7 @@ def show(gateway: Gateway, run: str, output: Output, after: str = "") -> Exit:
         emit(output, event, lambda event=event, seconds=seconds: line(event, seconds))  # type: ignore[misc]
         if frame.name in ENDS:
             if output is Output.TEXT and frame.name == "run.finished":
-                emit(output, event, result(gateway, event.get("output")))
+                emit(output, event, result(gateway.url, event.get("output")))
             return ENDS[frame.name]
     return Exit.DONE
 
@@ -84,19 +84,19 @@ def line(event: Mapping[str, Any], seconds: float) -> str:
     return "  ".join(words).rstrip()
 
 
-def result(gateway: Gateway, output: Any) -> str:
-    """An output for a person: one line a field, images as their addresses."""
+def result(url: str, output: Any) -> str:
+    """An output for a person: one line a field, images as their addresses at the gateway `url`."""
     if not isinstance(output, Mapping):
         return json.dumps(output, ensure_ascii=False)
-    return "\n".join(f"{name}:{_value(gateway, value)}" for name, value in output.items())
+    return "\n".join(f"{name}:{_value(url, value)}" for name, value in output.items())
 
 
-def _value(gateway: Gateway, value: Any) -> str:
+def _value(url: str, value: Any) -> str:
     if is_object(value):
         ref = value["ref"]
-        return f" {gateway.link(value['href'])}  ({ref['media_type']}, {ref['size']:,} bytes)"
+        return f" {url}{value['href']}  ({ref['media_type']}, {ref['size']:,} bytes)"
     if isinstance(value, list) and value and all(map(is_object, value)):
-        return "".join(f"\n {_value(gateway, one)}" for one in value)
+        return "".join(f"\n {_value(url, one)}" for one in value)
     return f" {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
 
 

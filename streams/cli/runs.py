@@ -64,7 +64,7 @@ def run(
             say(f"millrace: run {document['id']}")
             raise typer.Exit(following.show(gateway, document["id"], output))
         if answer.status_code == 200:
-            emit(output, document, lambda: following.result(gateway, document.get("output")))
+            emit(output, document, lambda: following.result(gateway.url, document.get("output")))
             return
         emit(output, document, document["id"])
         if wait:
@@ -90,7 +90,7 @@ def result(identity: Run, wait: Wait = None, to: Target = None, output: OutputOp
         answer = gateway.call("GET", f"/runs/{part(identity)}/result", headers=headers, timeout=(wait or 0) + 60.0)
         document = answer.json()
         if to is None:
-            emit(output, document, lambda: following.result(gateway, document.get("output")))
+            emit(output, document, lambda: following.result(gateway.url, document.get("output")))
             return
         for path in download.save(gateway, document.get("output"), to):
             emit(output, {"file": str(path)}, str(path))
