@@ -12,7 +12,9 @@ def locate(lines: list[str], line: int, column: int, value: str, offset: int) ->
     elif quote in ("'", '"'):
         at += 1
     for wanted in value[:offset]:
-        row, at = _past(lines, *_found(lines, row, at, wanted), wanted)
+        row, at = _found(lines, row, at, wanted)
+        doubled = quote == wanted == "'" and row < len(lines) and lines[row][at : at + 2] == "''"
+        row, at = (row, at + 2) if doubled else _past(lines, row, at, wanted)
     row, at = _found(lines, row, at, value[offset : offset + 1])
     return row + 1, at + 1
 
@@ -41,4 +43,4 @@ def _past(lines: list[str], row: int, at: int, wanted: str) -> tuple[int, int]:
         return row + 1, 0
     if text[at] == "\\" and text[at] != wanted:
         return row, at + 2
-    return row, at + (2 if wanted == "'" and text[at : at + 2] == "''" else 1)
+    return row, at + 1

@@ -1,0 +1,146 @@
+"""YAML text as data with the place of everything in it."""
+
+import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from streams.errors import PipelineErrors
+from streams.spec.locate import locate
+from streams.spec.source import MAX_BYTES, MAX_DEPTH, dotted, read, strings
+
+
+def refused(text: str) -> list[str]:
+    """What is wrong with a text."""
+    with pytest.raises(PipelineErrors) as caught:
+        read(text, "f.yaml")
+    return [str(problem) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("yes", "yes"),
+        ("no", "no"),
+        ("on", "on"),
+        ("Off", "Off"),
+        ("12:30", "12:30"),
+        ("2026-11-21", "2026-11-21"),
+        ("0x1F", "0x1F"),
+        ("010", 10),
+        ("1_000", "1_000"),
+        ("=", "="),
+        ("<<", "<<"),
+        ("true", True),
+        ("False", False),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("-3", -3),
+        ("+3", 3),
+        ("1.", 1.0),
+        (".5", 0.5),
+        ("1e3", 1000.0),
+        ("-1.5E-2", -0.015),
+        ('"1"', "1"),
+        ("'true'", "true"),
+        ("!!str 1", "1"),
+    ],
+)
+def test_plain_words_are_read_as_yaml_1_2_says(text: str, value: object) -> None:
+    """Only the core schema: what YAML 1.1 takes for a bool, a time, a date or an octal number stays text."""
+    found = read(f"a: {text}", "f.yaml").data["a"]
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_json_is_yaml() -> None:
+    """A pipeline may be written in JSON."""
+    assert read('{"a": [1, 2.5, true, null, "x\\n"]}', "f").data == {"a": [1, 2.5, True, None, "x\n"]}
+
+
+def test_every_value_has_its_mark() -> None:
+    """Lines and columns count from 1 and stand where the value begins."""
+    source = read("a:\n  b: 1\n  c:\n    - x\n    - {d: 2}\n", "f.yaml")
+    assert source.marks == {
+        (): (1, 1),
+        ("a",): (2, 3),
+        ("a", "b"): (2, 6),
+        ("a", "c"): (4, 5),
+        ("a", "c", 0): (4, 7),
+        ("a", "c", 1): (5, 7),
+        ("a", "c", 1, "d"): (5, 11),
+    }
+
+
+def test_a_problem_stands_at_its_place_or_around_it() -> None:
+    """A place that the file does not have takes the mark of what encloses it; a whole file has none."""
+    source = read("a:\n  b: 'x y'\n", "f.yaml")
+    assert str(source.problem(("a", "b"), "p")) == "f.yaml:2:6: a.b: p"
+    assert str(source.problem(("a", "b"), "p", "h", 2)) == "f.yaml:2:9: a.b: p (h)"
+    assert str(source.problem(("a", "z", 3), "p")) == "f.yaml:2:3: a.z[3]: p"
+    assert str(read("", "f.yaml").problem((), "p")) == "f.yaml: p"
+
+
+def test_keys_stand_once() -> None:
+    """A repeated key is refused at its second place, for every repetition at once."""
+    assert refused("a: 1\nb: {c: 1, c: 2}\na: 3\n") == [
+        "f.yaml:2:11: b.c: the key 'c' stands here twice",
+        "f.yaml:3:1: a: the key 'a' stands here twice",
+    ]
+
+
+def test_aliases_are_refused() -> None:
+    """An alias is refused where it would stand again, so that no small file becomes a huge value."""
+    (problem,) = refused("a: &x [1, 2]\nb: *x\n")
+    assert "YAML aliases are not part of the language" in problem
+    assert refused("a: &x\n  b: *x\n")
+
+
+def test_a_key_is_a_word() -> None:
+    """A list or a mapping is no key."""
+    assert refused("? [a, b]\n: 1\n") == ["f.yaml:1:3: a key must be a plain word"]
+
+
+def test_what_is_no_yaml_says_where() -> None:
+    """A syntax error has its line and column."""
+    assert refused("a: [1, 2\nb: 3\n")[0].startswith("f.yaml:2:2: not YAML:")
+    assert refused("a: b: c\n")[0].startswith("f.yaml:1:5: not YAML:")
+    assert refused("a: 1\n---\nb: 2\n")[0].startswith("f.yaml:2:1: not YAML:")
+    assert refused("a: \x00\n")[0].startswith("f.yaml: not YAML:")
+
+
+def test_size_and_depth_are_bounded() -> None:
+    """A file of more than a mebibyte, or nested too deep, is refused before anything is made of it."""
+    assert refused("a: " + "x" * MAX_BYTES)[0].startswith("f.yaml: the file is larger")
+    assert "nested deeper" in refused("[" * (MAX_DEPTH + 2) + "]" * (MAX_DEPTH + 2))[0]
+
+
+def test_places_are_written_with_dots() -> None:
+    """Keys with dots, positions in brackets."""
+    assert dotted(()) == ""
+    assert dotted(("nodes", "a", "with", "areas", 0, "x")) == "nodes.a.with.areas[0].x"
+
+
+def test_strings_are_found_everywhere() -> None:
+    """Every string inside a value, with its place."""
+    assert list(strings({"a": ["x", 1, {"b": "y"}]}, ("z",))) == [(("z", "a", 0), "x"), (("z", "a", 2, "b"), "y")]
+
+
+WORDS = st.text(st.sampled_from("ab'\"\\ \n{}#:${"), min_size=1, max_size=40)
+
+
+@given(text=WORDS, style=st.sampled_from(["'", '"', "|", ">", None]), width=st.sampled_from([20, 1000]))
+@example("a  b", ">", 1000)
+@example("it's 'x'", "'", 1000)
+def test_every_character_is_found_in_the_file(text: str, style: str | None, width: int) -> None:
+    """However YAML writes a string, each of its characters is placed where that character is written."""
+    written = yaml.dump({"k": text}, default_style=style, width=width, allow_unicode=True)
+    source = read(written, "f.yaml")
+    if source.data != {"k": text}:
+        return  # control characters and the like: not what this is about
+    line, column = next(mark for place, mark in source.marks.items() if place == ("k",))
+    for offset, character in enumerate(text):
+        row, at = locate(source.lines, line, column, text, offset)
+        there = source.lines[row - 1][at - 1 : at]
+        assert there in (character, "\\", "") or character.isspace(), (written, offset, there)
