@@ -1,5 +1,6 @@
 """Pipelines and services over HTTP: the catalogue, definitions, and the documents made of them."""
 
+import asyncio
 import concurrent.futures
 import json
 import secrets
@@ -10,7 +11,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from streams.compile import compile_pipeline
 from streams.runtime.pipelines import Owner
+from streams.runtime.services import Announcement, Announcer
 from tests.integration.gateway_services import ECHO
 from tests.integration.gateway_world import GREET, Gateway, World, wait
 
@@ -162,20 +165,15 @@ def test_of_two_writers_at_once_one_wins(gateways: World) -> None:
 
 def test_a_pipeline_that_git_owns_is_read_only(gateways: World) -> None:
     """What is kept in git, and what belongs to a service, cannot be changed or removed over HTTP."""
-    from streams.compile import compile_pipeline
-
     w = gateways
     name, text = fresh()
     pipelines = w.one.app.parts.pipelines
     publish = pipelines.publish(compile_pipeline(text, {}), text, Owner.GIT)
-    import asyncio
-
     loop = next(iter(w.one.app.parts._tasks)).get_loop()
     asyncio.run_coroutine_threadsafe(publish, loop).result(20)
-    for path in (f"/pipelines/{name}",):
-        refused = w.one.http.put(path, content=text, headers=YAML)
-        assert (refused.status_code, refused.json()["type"]) == (409, "urn:millrace:read-only")
-        assert w.one.http.delete(path).status_code == 409
+    refused = w.one.http.put(f"/pipelines/{name}", content=text, headers=YAML)
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:millrace:read-only")
+    assert w.one.http.delete(f"/pipelines/{name}").status_code == 409
     assert w.one.http.get(f"/pipelines/{name}").json()["read_only"] is True
     w.announce(ECHO)
     seen(w.one, "/services/echo")
@@ -298,8 +296,6 @@ def test_waiting_does_not_need_the_wall_clock(gateways: World) -> None:
     """The expiry of a service is told by the announcement's own time, not by when it was read."""
     w = gateways
     past = replace(ECHO, name="echo-past")
-    from streams.runtime.services import Announcement, Announcer
-
     w.loop(Announcer(w.parts, lambda: [Announcement("echo-past", "w", past, time.time() - 1000)]).announce())
     w.announce(replace(ECHO, name="echo-after"))
     seen(w.one, "/services/echo-after")

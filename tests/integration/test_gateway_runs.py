@@ -2,14 +2,18 @@
 
 import concurrent.futures
 import uuid
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.sender import RUN, partition_of
+from gateway.submit import keyed_run
 from streams.messages import Action, Event, EventKind
 from streams.records import Place
-from tests.integration.gateway_world import FAILED, FINISHED, World, events, wait
+from tests.integration.gateway_services import ECHO
+from tests.integration.gateway_world import FAILED, FINISHED, Gateway, World, events, wait
 
 K = EventKind
 
@@ -57,8 +61,6 @@ def test_the_request_is_one_typed_record_keyed_by_the_run(gateways: World) -> No
 
 def test_a_service_is_run_like_a_pipeline_of_its_name(gateways: World) -> None:
     """A service that only just came can be run at once: its pipeline of one node is made when nobody has."""
-    from tests.integration.gateway_services import ECHO
-
     w = gateways
     w.announce(ECHO)
     wait(lambda: w.one.http.get("/services/echo").status_code == 200, "the service is seen")
@@ -96,8 +98,6 @@ def test_waiting_for_the_result(gateways: World) -> None:
         assert waiting.result(20).json()["output"] == {"text": "now"}
     key = str(uuid.uuid4())
     headers = {"prefer": "wait=15", "idempotency-key": key}
-    from gateway.submit import keyed_run
-
     expected = w.run(keyed_run(w.one.app.parts.keeper.owner, key))
     with concurrent.futures.ThreadPoolExecutor() as pool:
         waiting = pool.submit(w.one.http.post, "/pipelines/greet/runs", json={"name": "x"}, headers=headers)
@@ -242,8 +242,6 @@ def test_of_different_requests_at_once_one_wins(gateways: World) -> None:
 
 def test_an_acceptance_whose_gateway_died_is_completed(gateways: World) -> None:
     """When only the acceptance of a keyed run is known, trying again asks flow again, so that it is not lost."""
-    from gateway.submit import keyed_run
-
     w = gateways
     key = str(uuid.uuid4())
     run = w.run(keyed_run(w.one.app.parts.keeper.owner, key))
@@ -252,6 +250,22 @@ def test_an_acceptance_whose_gateway_died_is_completed(gateways: World) -> None:
     place = Place(w.parts.names.requests("greet"), partition_of(run.id, w.settings.partitions))
     end = w.loop(w.parts.probe.ends([place]))[place]
     assert [one.key for one in w.loop(w.parts.probe.read(place, 0, end))].count(run.id.encode()) == 1
+
+
+def test_a_key_outlives_its_gateway(gateways: World, tmp_path: Path) -> None:
+    """A gateway that is started later knows the keys that others have seen, running and ended."""
+    w = gateways
+    keys = [str(uuid.uuid4()) for _ in range(2)]
+    runs = [w.run(post(w.one, key, {"name": "Ada"}).json()["id"]) for key in keys]
+    w.finish(runs[1], {"text": "before"})
+    (tmp_path / "api-key").write_text(w.one.key)
+    later = Gateway(replace(w.settings, home=tmp_path)).ready()
+    try:
+        assert post(later, keys[0], {"name": "Ada"}).status_code == 409
+        assert post(later, keys[0], {"name": "Bob"}).status_code == 422
+        assert post(later, keys[1], {"name": "Ada"}).json()["output"] == {"text": "before"}
+    finally:
+        later.stop()
 
 
 # The list ------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import concurrent.futures
 import socket
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from gateway.limits import Limits
 from gateway.sender import partition_of
 from streams.messages import Event, EventKind, Run
+from streams.records import Outgoing
 from tests.integration.gateway_world import FINISHED, Gateway, World, events, wait
 
 K = EventKind
@@ -39,8 +41,6 @@ def places(told: list[dict[str, Any]]) -> list[str]:
 def small(gateways: World, tmp_path: Path) -> Iterator[Gateway]:
     """A third gateway that can hold next to nothing in memory and pings often."""
     (tmp_path / "api-key").write_text(gateways.one.key)
-    from dataclasses import replace
-
     made = Gateway(replace(gateways.settings, home=tmp_path), Limits(index=6_000, ping=0.05, clients=3))
     yield made.ready()
     made.stop()
@@ -213,8 +213,6 @@ def test_a_client_that_goes_gives_its_place_back(gateways: World, small: Gateway
 
 def test_a_client_that_never_reads_is_dropped(gateways: World, tmp_path: Path) -> None:
     """A client that leaves its stream unread costs bounded memory and is dropped after the stall time; others go on."""
-    from dataclasses import replace
-
     w = gateways
     (tmp_path / "api-key").write_text(w.one.key)
     slow = Gateway(replace(w.settings, home=tmp_path), Limits(stall=0.3)).ready()
@@ -258,8 +256,6 @@ def test_an_id_that_is_none(gateways: World, bad: str) -> None:
 
 def test_garbage_in_the_log_harms_nobody(gateways: World) -> None:
     """Records in run.events that are no events are passed over, also those that only look like one."""
-    from streams.records import Outgoing
-
     w = gateways
     run = w.submit()
     topic, key = w.parts.events, run.id.encode()
