@@ -1,0 +1,106 @@
+"""Parts that die under a gateway: what was promised holds, calls say what is away, and all goes on afterwards."""
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.local.parts import BACKEND
+from infra.local.running import RunningStack
+from infra.local.stack import Stack
+from streams.messages import Event, EventKind
+from tests.integration.gateway_world import FINISHED, GREET, PASS, World, events, png, wait, world
+
+pytestmark = pytest.mark.slow
+YAML = {"content-type": "application/yaml"}
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[RunningStack]:
+    """A stack that these tests may break."""
+    home = Path(tempfile.mkdtemp(prefix="millrace-test-"))
+    try:
+        with Stack(home, BACKEND, preferred=False) as started:
+            yield started
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def w(own: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Two gateways on it."""
+    with world(own.settings, tmp_path_factory.mktemp("home")) as made:
+        for name, text in (("greet", GREET), ("pass-photo", PASS)):
+            assert made.one.http.put(f"/pipelines/{name}", content=text, headers=YAML).status_code == 201
+            wait(lambda name=name: made.two.http.get(f"/pipelines/{name}").status_code == 200, "the other one sees it")
+        yield made
+
+
+def recovers(w: World) -> None:
+    """Both gateways are ready, and a run goes through."""
+    for gateway in (w.one, w.two):
+        wait(lambda gateway=gateway: gateway.http.get("/health/ready").status_code == 200, "the gateway is ready", 60)
+    photo = {"photo": ("p", png(4, 4))}
+    answers: list[httpx.Response] = []
+
+    def taken() -> bool:
+        answers.append(w.one.http.post("/pipelines/pass-photo/runs", files=photo))
+        assert answers[-1].status_code in (202, 503), answers[-1].text
+        return answers[-1].status_code == 202
+
+    wait(taken, "a run is taken", 60)
+    run = w.run(answers[-1].json()["id"], "pass-photo")
+    w.finish(run, {"n": 1})
+    assert w.two.http.get(f"/runs/{run.id}/result", headers={"prefer": "wait=20"}).json()["output"] == {"n": 1}
+
+
+def test_a_stream_outlives_the_broker(own: RunningStack, w: World) -> None:
+    """A client that follows a run while Kafka is killed and comes back sees the rest of it, once; what ended is shown."""
+    ended, run = w.submit(), w.submit()
+    w.finish(ended)
+    assert w.one.http.get(f"/runs/{ended.id}/result").status_code == 200
+    seen: list[dict[str, Any]] = []
+
+    def follow() -> None:
+        with w.one.client().stream("GET", f"/runs/{run.id}/events", timeout=120) as stream:
+            seen.extend(one for one in events(stream.iter_lines()) if one["event"] != "ping")
+
+    following = threading.Thread(target=follow)
+    following.start()
+    wait(lambda: w.one.app.parts.streams.open == 1, "the stream is open")
+    breaking = threading.Thread(target=own.restart, args=("kafka",), kwargs={"kill": True})
+    breaking.start()
+    while breaking.is_alive():
+        assert w.one.http.get(f"/runs/{ended.id}/result").status_code == 200  # held, whole and over
+        breaking.join(0.2)
+    step = Event(run, EventKind.FINISHED, "a", path="a", data={"output": 1})
+    w.loop(told(w, step, step, Event(run, FINISHED, data={"output": {}})), 90)
+    following.join(90)
+    assert [one["event"] for one in seen] == ["run.accepted", "node.finished", "run.finished"]
+    recovers(w)
+
+
+async def told(w: World, *what: Event) -> None:
+    """Publishes events one after another."""
+    for event in what:
+        await w.parts.producer.send(await w.parts.wire.event(event))
+
+
+@pytest.mark.parametrize(
+    ("part", "path"), [("postgres", "/runs"), ("s3", "/objects/{bucket}/runs/x/" + "0" * 64)], ids=["postgres", "s3"]
+)
+def test_a_part_that_dies_is_said_to_be_away(own: RunningStack, w: World, part: str, path: str) -> None:
+    """While PostgreSQL or S3 is away the calls that need it are 503 or wait; others go on; then all goes on."""
+    path = path.format(bucket=w.parts.store.bucket)
+    breaking = threading.Thread(target=own.restart, args=(part,), kwargs={"kill": True})
+    breaking.start()
+    while breaking.is_alive():
+        assert w.one.http.get(path).status_code in (200, 404, 503)
+        assert w.one.http.post("/pipelines/greet/runs", json={"name": "x"}).status_code == 202
+        breaking.join(0.05)
+    recovers(w)
