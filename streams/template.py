@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from streams.cel import words
 from streams.cel.expression import BadExpression, Condition, Expression, parse
 from streams.errors import EvaluationError
 from streams.spec.names import FIELD_NAME
@@ -77,7 +78,7 @@ def pieces(text: str) -> list[tuple[str, int, bool]]:
     return [(piece if code else piece.replace("$${", "${"), offset, code) for piece, offset, code in found]
 
 
-_QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""")
+_QUOTED = re.compile(words.STRING, re.DOTALL)
 
 
 def _closing(text: str, start: int) -> int:

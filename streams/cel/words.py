@@ -3,7 +3,9 @@
 import re
 from collections.abc import Callable, Iterator
 
-STRING = r"""[rRbB]{0,2}(?:'''.*?'''|\"\"\".*?\"\"\"|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")"""
+_RAW = r"""(?:[rR][bB]?|[bB][rR])(?:'''.*?'''|\"\"\".*?\"\"\"|'[^']*'|"[^"]*")"""
+_ESCAPED = r"""[bB]?(?:'''.*?'''|\"\"\".*?\"\"\"|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")"""
+STRING = f"(?:{_RAW}|{_ESCAPED})"
 """A string literal of CEL, as a pattern for `re.DOTALL`."""
 
 _TOKEN = re.compile(rf"{STRING}|//[^\n]*|\d[\w.]*|(?P<dot>\.\s*)?(?P<word>[A-Za-z_]\w*)(?P<call>\s*\()?", re.DOTALL)
