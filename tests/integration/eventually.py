@@ -11,7 +11,7 @@ def eventually(condition: Callable[[], object], seconds: float) -> None:
         try:
             if condition():
                 return
-        except Exception:  # noqa: BLE001  # a part that is coming up answers with anything
+        except Exception:  # a part that is coming up answers with anything
             if time.monotonic() > deadline:
                 raise
         assert time.monotonic() < deadline, f"not true within {seconds} s"
