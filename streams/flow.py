@@ -32,11 +32,9 @@ from streams.messages import (
 from streams.nodes.each import enter_item
 from streams.rows import DONE as DONE_ROW
 from streams.rows import Row, closed_row, ended_row, item_row, loop_row, open_row, token_row
+from streams.runstate import Loop, Place, RunState
 from streams.topology import EachWork, Topology, Vertex, Wait
 from streams.walk import Visit, Walk, first_failure
-
-Place = tuple[str, At]
-"""A vertex and a position: one join or one loop of a run."""
 
 OVERDUE = Failure(
     "the run's deadline passed",
@@ -44,41 +42,6 @@ OVERDUE = Failure(
     hint="raise the pipeline's `timeout:`, or see which service it waited for",
 )
 """Why a run fails that is not over in time."""
-
-
-@dataclass
-class Loop:
-    """An open `each`: what was opened, which items ended, how many were dispatched."""
-
-    opened: Opened | None = None
-    items: dict[int, Item] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
-    dispatched: int = 0
-
-    def take(self, item: Item) -> None:
-        """An item has ended."""
-        self.items[item.index] = item
-        if item.failure:
-            self.failures.append(item.failure)
-
-
-@dataclass
-class RunState:
-    """What flow knows of one run. Only `step` changes it; `streams.rows` rebuilds it from the log."""
-
-    run: Run
-    joins: dict[Place, dict[str, Token]] = field(default_factory=dict)
-    since: dict[Place, float] = field(default_factory=dict)
-    loops: dict[Place, Loop] = field(default_factory=dict)
-    closed: set[Place] = field(default_factory=set)
-    """Joins that have closed, for late tokens."""
-    ended: set[Place] = field(default_factory=set)
-    """Loops that have ended, for late items: a loop that waits for several nodes is a join of its own before it opens."""
-    rows: set[str] = field(default_factory=set)
-    """Rows of this run that stand in the log."""
-    opened: bool = False
-    aborted: bool = False
-    done: EventKind | None = None
 
 
 @dataclass(frozen=True)

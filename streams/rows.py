@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from streams.messages import At, Context, EventKind, Failure, Fault, Item, Opened, Run, Status, Token
-
-if TYPE_CHECKING:
-    from streams.flow import RunState
+from streams.runstate import Loop, RunState
 
 OPEN, DONE = "open", "done"
 
@@ -73,10 +71,8 @@ def left_behind(run: str, rows: Iterable[str]) -> list[Row]:
     return [Row(run, row, None) for row in sorted(present - {DONE})] if DONE in present else []
 
 
-def rebuild(run_id: str, rows: Mapping[str, Mapping[str, Any]], default_window: Mapping[str, int]) -> "RunState":
+def rebuild(run_id: str, rows: Mapping[str, Mapping[str, Any]], default_window: Mapping[str, int]) -> RunState:
     """The state of a run from its rows, whatever order they were read in. `default_window` is each loop's concurrency."""
-    from streams.flow import Loop, RunState
-
     run = Run(**rows[OPEN]) if OPEN in rows else Run(run_id, "", "", 0.0)
     state = RunState(run, opened=OPEN in rows, rows=set(rows))
     if DONE in rows:

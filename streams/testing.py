@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from streams.advance import advance
-from streams.flow import RunState, Timer, step, timers
+from streams.flow import Timer, step, timers
 from streams.messages import (
     Action,
     Control,
@@ -34,6 +34,7 @@ from streams.messages import (
 )
 from streams.nodes.service import started
 from streams.rows import Row, left_behind, rebuild
+from streams.runstate import RunState
 from streams.topology import EachWork, Topology
 from streams.walk import dropped
 

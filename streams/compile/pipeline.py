@@ -5,7 +5,8 @@ from types import MappingProxyType
 
 from schemas.contracts import Contract
 from streams.compile.carry import Carry
-from streams.compile.compiler import Compiler, NodeBuilder
+from streams.compile.compiler import Compiler
+from streams.compile.node import NodeBuilder
 from streams.compile.scope import Scope
 from streams.errors import PipelineErrors, Problem
 from streams.nodes import branch, each, http, pipeline, repeat, service, value

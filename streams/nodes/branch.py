@@ -7,7 +7,7 @@ from streams.topology import BranchWork
 from streams.types import ANY, BOOL, common, conversion
 
 if TYPE_CHECKING:
-    from streams.compile.compiler import NodeBuilder
+    from streams.compile.node import NodeBuilder
     from streams.walk import Visit, Walk
 
 

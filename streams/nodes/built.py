@@ -10,7 +10,7 @@ from streams.topology import Work
 from streams.types import Type
 
 if TYPE_CHECKING:
-    from streams.compile.compiler import NodeBuilder
+    from streams.compile.node import NodeBuilder
 
 
 @dataclass(frozen=True)

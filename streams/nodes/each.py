@@ -9,7 +9,7 @@ from streams.topology import EachWork
 from streams.types import ANY, INT, Kind, list_of
 
 if TYPE_CHECKING:
-    from streams.compile.compiler import NodeBuilder
+    from streams.compile.node import NodeBuilder
     from streams.walk import Visit, Walk
 
 CONCURRENCY = 64

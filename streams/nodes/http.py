@@ -6,7 +6,7 @@ from streams.nodes import service
 from streams.nodes.built import Built
 
 if TYPE_CHECKING:
-    from streams.compile.compiler import NodeBuilder
+    from streams.compile.node import NodeBuilder
 
 SERVICE = "http-call"
 

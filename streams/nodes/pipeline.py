@@ -10,7 +10,7 @@ from streams.topology import PipelineWork
 from streams.types import Kind, Type, camel, record_schema
 
 if TYPE_CHECKING:
-    from streams.compile.compiler import NodeBuilder
+    from streams.compile.node import NodeBuilder
     from streams.walk import Visit, Walk
 
 

@@ -12,7 +12,7 @@ from streams.topology import RepeatWork
 from streams.types import BOOL, Type
 
 if TYPE_CHECKING:
-    from streams.compile.compiler import NodeBuilder
+    from streams.compile.node import NodeBuilder
     from streams.walk import Visit, Walk
 
 MAX_ROUNDS = 10_000

@@ -9,7 +9,7 @@ from streams.spec.source import Place
 from streams.topology import ServiceWork
 
 if TYPE_CHECKING:
-    from streams.compile.compiler import NodeBuilder
+    from streams.compile.node import NodeBuilder
     from streams.walk import Visit, Walk
 
 

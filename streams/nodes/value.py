@@ -8,7 +8,7 @@ from streams.template import evaluate
 from streams.topology import ValueWork
 
 if TYPE_CHECKING:
-    from streams.compile.compiler import NodeBuilder
+    from streams.compile.node import NodeBuilder
     from streams.walk import Visit, Walk
 
 

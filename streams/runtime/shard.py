@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 from aiokafka.errors import KafkaError
 
-from streams.flow import RunState, timers
+from streams.flow import timers
 from streams.messages import EventKind, Run
 from streams.rows import DONE, Row, left_behind, rebuild
+from streams.runstate import RunState
 from streams.runtime.backoff import Outages, outlast
 from streams.runtime.pipelines import Pipelines
 from streams.runtime.statelog import StateLog

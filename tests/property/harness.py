@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from streams.compile import compile_spec
-from streams.flow import RunState
 from streams.messages import (
     EventKind,
     Failure,
@@ -21,6 +20,7 @@ from streams.messages import (
     Task,
     Token,
 )
+from streams.runstate import RunState
 from streams.spec.model import PipelineSpec
 from streams.spec.parse import parse
 from streams.testing import Driver, Seen, ServiceFailed

@@ -1,0 +1,43 @@
+"""What flow knows of one run between its messages."""
+
+from dataclasses import dataclass, field
+
+from streams.messages import At, EventKind, Failure, Item, Opened, Run, Token
+
+Place = tuple[str, At]
+"""A vertex and a position: one join or one loop of a run."""
+
+
+@dataclass
+class Loop:
+    """An open `each`: what was opened, which items ended, how many were dispatched."""
+
+    opened: Opened | None = None
+    items: dict[int, Item] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    dispatched: int = 0
+
+    def take(self, item: Item) -> None:
+        """An item has ended."""
+        self.items[item.index] = item
+        if item.failure:
+            self.failures.append(item.failure)
+
+
+@dataclass
+class RunState:
+    """What flow knows of one run. Only `step` changes it; `streams.rows` rebuilds it from the log."""
+
+    run: Run
+    joins: dict[Place, dict[str, Token]] = field(default_factory=dict)
+    since: dict[Place, float] = field(default_factory=dict)
+    loops: dict[Place, Loop] = field(default_factory=dict)
+    closed: set[Place] = field(default_factory=set)
+    """Joins that have closed, for late tokens."""
+    ended: set[Place] = field(default_factory=set)
+    """Loops that have ended, for late items: a loop that waits for several nodes is a join of its own before it opens."""
+    rows: set[str] = field(default_factory=set)
+    """Rows of this run that stand in the log."""
+    opened: bool = False
+    aborted: bool = False
+    done: EventKind | None = None
