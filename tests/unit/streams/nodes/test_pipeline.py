@@ -1,0 +1,56 @@
+"""`pipeline:` nodes: inlined, isolated, checked."""
+
+from tests.unit.streams.core import pipeline, run
+
+INNER = """
+pipeline: inner
+input: {x: {type: int, minimum: 2}, y: {type: float, default: 1}}
+nodes: {a: {service: calc, with: {x: "${x}"}}}
+output: {r: "${a.v}", half: "${y / 2.0}"}
+"""
+OUTER = """
+nodes:
+  a: {value: "${n + 1}"}
+  p: {pipeline: inner, with: {x: "${n}"}}
+output: {r: "${p.r + a}", half: "${p.half}"}
+"""
+
+
+def test_it_is_inlined() -> None:
+    """Its nodes stand under the node's name, and cost what they cost; inputs get their defaults and types."""
+    seen = run(pipeline(OUTER, INNER), n=3)
+    assert seen.output == {"r": 7, "half": 0.5}
+    assert [task.path for task in seen.tasks] == ["p.a"]
+
+
+def test_its_inputs_are_checked_as_a_request_s_are() -> None:
+    """What its input does not allow fails the node before anything in it begins."""
+    end = run(pipeline(OUTER, INNER), n=1).end
+    assert end is not None
+    assert (end.data["at"], end.data["reason"]) == ("p", "the input of inner is wrong: x: must be at least 2, got 1")
+
+
+def test_the_same_pipeline_may_stand_twice_and_inside_another() -> None:
+    """Each stands for itself, at its own place."""
+    middle = """
+pipeline: middle
+input: {n: int}
+nodes: {i: {pipeline: inner, with: {x: "${n}"}}, j: {pipeline: inner, with: {x: "${i.r + 1}"}}}
+output: {r: "${i.r + j.r}"}
+"""
+    made = pipeline('nodes: {m: {pipeline: middle, with: {n: "${n}"}}}\noutput: {r: "${m.r}"}', INNER, middle)
+    seen = run(made, n=5)
+    assert seen.output == {"r": 11}
+    assert [task.path for task in seen.tasks] == ["m.i.a", "m.j.a"]
+
+
+def test_a_failure_inside_is_the_node_s_failure() -> None:
+    """Its `on_error` applies, with what was known around it."""
+    made = pipeline(
+        'nodes: {a: {value: "${n}"}, p: {pipeline: inner, with: {x: "${n}"}, on_error: {use: {r: "${a}", half: 0.0}}}}\n'
+        'output: {r: "${p.r}"}',
+        INNER,
+    )
+    assert run(made, n=13).output == {"r": 13}
+    assert run(made, n=0).output == {"r": 0}
+    assert run(made, n=12).output == {"r": 12}
