@@ -1,5 +1,6 @@
 """`run`, `events`, `result`, `cancel`: runs, over HTTP."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -116,19 +117,21 @@ class _Opened:
 
     def __init__(self, name: str, value: str) -> None:
         self.name, self.value = name, value
-        self.file: IO[bytes] | None = None
+        self.file: IO[bytes] | bytes | None = None
 
     def __enter__(self) -> "_Opened":
         if self.value.startswith("@"):
             path = self.value[1:]
             try:
-                self.file = open(0, "rb", closefd=False) if path == "-" else Path(path).open("rb")
+                self.file = sys.stdin.buffer if path == "-" else Path(path).open("rb")
+                if not self.file.seekable():  # a pipe: its length must be known before it is sent
+                    self.file = self.file.read()
             except OSError as error:
                 raise Failed(Exit.USAGE, f"-i {self.name}=@{path}: {error.strerror or error}") from None
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.file is not None:
+        if self.file is not None and not isinstance(self.file, bytes):
             self.file.close()
 
 

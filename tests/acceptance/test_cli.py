@@ -1,0 +1,259 @@
+"""The commands against a running system: what it offers, runs and their results, pipelines of one's own, dead letters."""
+
+import base64
+import json
+import signal
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+
+from tests.acceptance import pictures
+from tests.acceptance.command import ROOT, Said, command, environ, millrace
+from tests.acceptance.system import System
+from tests.integration.eventually import eventually
+
+FOREVER = """\
+pipeline: cli-forever
+summary: Goes round until somebody stops it
+input: {photo: image}
+nodes:
+  round:
+    repeat: {image: "${photo}"}
+    nodes:
+      grey: {service: image-greyscale, with: {image: "${image}"}}
+    next: {image: "${grey.image}"}
+    max: 10000
+    output: "${grey.image}"
+output: {image: "${round}"}
+"""
+
+
+class Cli:
+    """The command, with the system's home."""
+
+    def __init__(self, system: System) -> None:
+        self.home = system.stack.home
+
+    def __call__(self, *arguments: str, given: bytes = b"") -> Said:
+        """Run it to its end."""
+        return millrace(*arguments, home=self.home, given=given)
+
+    def rows(self, *arguments: str) -> list[dict[str, Any]]:
+        """The results of a command that must succeed."""
+        said = self(*arguments, "--output", "json")
+        assert said.status == 0, said.err
+        return said.rows
+
+
+@pytest.fixture(scope="module")
+def cli(system: System) -> Cli:
+    """The command for the session's system."""
+    return Cli(system)
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A photo of one person."""
+    path = tmp_path_factory.mktemp("photos") / "astronaut.png"
+    path.write_bytes(pictures.astronaut())
+    return path
+
+
+@pytest.fixture(scope="module")
+def forever(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A pipeline of one's own, applied, which goes on until it is cancelled; removed in the end."""
+    path = tmp_path_factory.mktemp("own") / "forever.yaml"
+    path.write_text(FOREVER)
+    said = cli("apply", str(path), "--output", "json")
+    assert said.status == 0, said.err
+    changes = [row for row in said.rows if row["what"] == "pipeline"]
+    assert [(row["name"], row["change"]) for row in changes] == [("cli-forever", "new")]
+    assert cli.rows("apply", str(path)) == []
+    yield "cli-forever"
+    pruned = cli.rows("apply", "--prune")
+    assert [(row["name"], row["change"]) for row in pruned] == [("cli-forever", "removed")]
+
+
+@pytest.fixture
+def endless(cli: Cli, forever: str, photo: Path) -> Iterator[str]:
+    """A run that does not end by itself."""
+    (started,) = cli.rows("run", forever, "-i", f"photo=@{photo}")
+    assert started["status"] == "accepted"
+    yield started["id"]
+    cli("cancel", started["id"])
+    assert cli("events", started["id"]).status == 11
+
+
+def test_services_are_listed(cli: Cli) -> None:
+    """Each live service with its version and workers; one alone in full."""
+    found = {row["name"]: row for row in cli.rows("services")}
+    assert {"face-detect", "image-blur"} <= set(found)
+    assert found["image-blur"]["workers"]
+    assert "image-blur" in cli("services").out
+    assert "areas" in cli("services", "image-blur").out
+    assert cli("services", "image-blr").status == 14
+
+
+def test_pipelines_are_listed(cli: Cli) -> None:
+    """Shipped pipelines and those of services; one alone as its author wrote it."""
+    found = {row["name"]: row for row in cli.rows("pipelines")}
+    assert {"face-blur", "blur-women", "to-jpg", "face-thumbnail", "describe-faces", "image-blur"} <= set(found)
+    assert found["face-blur"]["owner"] == "git"
+    assert cli("pipelines", "to-jpg").out == (ROOT / "streams/pipelines/to-jpg.yaml").read_text()
+
+
+def test_a_run_is_followed_to_its_result(cli: Cli, photo: Path, tmp_path: Path) -> None:
+    """Events come in order, the last line is where the result is, and `result -o` downloads what that address holds."""
+    said = cli("run", "face-blur", "-i", f"photo=@{photo}", "-i", "strength=0.5", "--follow")
+    assert said.status == 0, said.err
+    names = [line.split()[2] for line in said.out.splitlines() if " s  " in line]
+    assert names[0] == "run.accepted"
+    assert names[-1] == "run.finished"
+    assert names.count("node.finished") == 2
+    assert said.out.splitlines()[-1].startswith("image: http://127.0.0.1:")
+    run = said.err.split()[-1]
+    (saved,) = cli.rows("result", run, "-o", str(tmp_path / "blurred.png"))
+    assert pictures.opened(Path(saved["file"]).read_bytes()).size == (512, 512)
+    (document,) = cli.rows("result", run)
+    assert pictures.sha256((tmp_path / "blurred.png").read_bytes()) == document["output"]["image"]["ref"]["sha256"]
+
+
+def test_events_are_told_again(cli: Cli, photo: Path) -> None:
+    """`events` prints the same events as `run --follow`, from the beginning or past an id."""
+    said = cli("run", "to-jpg", "-i", f"photo=@{photo}", "--follow", "--output", "json")
+    assert said.status == 0, said.err
+    run = said.rows[0]["run"]
+    again = cli.rows("events", run)
+    assert [row["event"] for row in again] == [row["event"] for row in said.rows]
+    assert again[-1]["output"]["image"]["ref"]["media_type"] == "image/jpeg"
+
+
+def test_the_result_is_waited_for(cli: Cli, photo: Path) -> None:
+    """With --wait, the result is the answer; with a key, the same request again is the same run."""
+    arguments = ("run", "image-convert", "-i", f"image=@{photo}", "-i", "format=webp", "--wait", "60", "--key", "k-1")
+    (first,) = cli.rows(*arguments)
+    assert first["output"]["image"]["ref"]["media_type"] == "image/webp"
+    (second,) = cli.rows(*arguments)
+    assert second["id"] == first["id"]
+
+
+def test_a_service_is_run_alone_from_stdin(cli: Cli, photo: Path) -> None:
+    """A service takes its inputs as a pipeline does; lists are JSON, and @- is stdin."""
+    said = cli(
+        *("run", "image-crop", "-i", "image=@-", "-i", 'areas=[{"x": 0, "y": 0, "width": 40, "height": 30}]'),
+        *("--wait", "60", "--output", "json"),
+        given=photo.read_bytes(),
+    )
+    assert said.status == 0, said.err
+    assert len(said.rows[0]["output"]["images"]) == 1
+
+
+def test_several_images_go_to_a_folder(cli: Cli, photo: Path, tmp_path: Path) -> None:
+    """Every image of a list becomes a file, named after its place in the result."""
+    areas = json.dumps([{"x": 0, "y": 0, "width": 40, "height": 30}, {"x": 9, "y": 9, "width": 20, "height": 10}])
+    (done,) = cli.rows("run", "image-crop", "-i", f"image=@{photo}", "-i", f"areas={areas}", "--wait", "60")
+    saved = cli.rows("result", done["id"], "-o", f"{tmp_path / 'crops'}/")
+    assert [Path(row["file"]).name for row in saved] == ["images-0.png", "images-1.png"]
+    assert [pictures.opened(Path(row["file"]).read_bytes()).size for row in saved] == [(40, 30), (20, 10)]
+
+
+def test_what_does_not_fit_is_listed(cli: Cli, photo: Path) -> None:
+    """Every wrong input is named, with what to do, and no run is made."""
+    said = cli("run", "face-blur", "-i", f"photo=@{ROOT / 'pyproject.toml'}", "-i", "strength=7")
+    assert (said.status, said.out) == (1, "")
+    assert "photo: the content is no picture" in said.err
+    assert "strength: " in said.err
+
+
+def test_a_failed_run(cli: Cli, photo: Path) -> None:
+    """A run that fails says why, in its events and as its result, each with the status for it."""
+    areas = 'areas=[{"x": 0, "y": 0, "width": 4000, "height": 30}]'
+    said = cli("run", "image-crop", "-i", f"image=@{photo}", "-i", areas, "--follow")
+    assert said.status == 10
+    assert "lies outside of the picture" in said.out
+    failed = cli("result", said.err.split()[-1])
+    assert (failed.status, failed.out) == (10, "")
+    assert "lies outside of the picture" in failed.err
+
+
+def test_a_run_is_cancelled(cli: Cli, endless: str) -> None:
+    """A run that goes on has no result yet; cancelled, its last event and its result say so."""
+    assert cli("result", endless).status == 12
+    assert cli("cancel", endless).status == 0
+    assert cli("events", endless).status == 11
+    assert cli("result", endless).status == 11
+    assert cli("cancel", endless).status == 1
+
+
+def test_ctrl_c_leaves_the_run_alone(cli: Cli, endless: str) -> None:
+    """Ctrl-C ends the command with 130 and nothing else."""
+    with subprocess.Popen(
+        command("events", endless), cwd=ROOT, env=environ(cli.home), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline()
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=30)
+    assert child.returncode == 130, err
+    assert b"Traceback" not in err
+    assert cli("result", endless).status == 12
+
+
+def test_what_is_unknown(cli: Cli) -> None:
+    """Runs, pipelines and letters that there are not have a status of their own."""
+    for arguments in (["result", "no-such-run"], ["events", "no-such-run"], ["run", "no-such-pipeline"]):
+        assert cli(*arguments).status == 14
+    assert cli("dead-letters", "show", "0-123456").status == 14
+
+
+def test_dead_letters_are_read_and_sent_again(cli: Cli, system: System) -> None:
+    """Garbage on a public topic is listed with its reason, shown byte for byte, and sent again it comes back."""
+    garbage = b"\xff no request " + uuid.uuid4().bytes
+    topic = system.settings.topic_prefix + "pipeline.to-jpg.requests"
+    before = {row["id"] for row in cli.rows("dead-letters", "list", "--last", "1000")}
+    producer = Producer({"bootstrap.servers": system.settings.kafka})
+    producer.produce(topic, garbage)
+    assert producer.flush(30) == 0
+    fresh: list[dict[str, Any]] = []
+
+    def listed(count: int) -> bool:
+        rows = cli.rows("dead-letters", "list", "--last", "1000")
+        fresh[:] = [row for row in rows if row["id"] not in before and row["topic"] == topic]
+        return len(fresh) >= count
+
+    eventually(lambda: listed(1), 60)
+    identity = fresh[0]["id"]
+    (shown,) = cli.rows("dead-letters", "show", identity)
+    assert base64.b64decode(shown["value_base64"]) == garbage
+    assert shown["reason"] == fresh[0]["reason"]
+    ended = subprocess.run(
+        command("dead-letters", "show", identity, "--raw"), cwd=ROOT, env=environ(cli.home), capture_output=True
+    )
+    assert ended.stdout == garbage
+    assert cli("dead-letters", "resend", identity).status == 0
+    eventually(lambda: listed(2), 60)
+
+
+def test_the_stack_says_how_it_is(cli: Cli) -> None:
+    """`status` shows every part of the running system."""
+    parts = {row["part"]: row["state"] for row in cli.rows("status")}
+    assert parts["kafka"] == "ready"
+    assert parts["gateway"] == "ready"
+
+
+def test_apply_refuses_what_breaks_others(cli: Cli, forever: str, tmp_path: Path) -> None:
+    """An input that callers do not send, or an output that readers miss, is refused before anything is published."""
+    broken = FOREVER.replace("{photo: image}", "{photo: image, size: int}").replace("{image: ", "{picture: ", 1)
+    broken = broken.replace("output: {image:", "output: {picture:")
+    path = tmp_path / "forever.yaml"
+    path.write_text(broken.replace('repeat: {picture: "${photo}"}', 'repeat: {image: "${photo}"}'))
+    said = cli("apply", str(path))
+    assert (said.status, said.out) == (1, "")
+    assert "pipeline cli-forever: the new input does not take what callers send now: size" in said.err
+    assert "pipeline cli-forever: who reads its results now cannot read the new ones" in said.err
+    assert [row["name"] for row in cli.rows("pipelines") if row["name"] == forever] == [forever]
