@@ -1,0 +1,195 @@
+"""Bringing a real installation in step: topics, schemas and the catalogue, again and again, and by two at once."""
+
+import asyncio
+import dataclasses
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from schemas.codec import value_subject
+from schemas.contracts import load_contracts
+from schemas.registry import SchemaRegistry
+from streams import topic_specs
+from streams.compile import compile_pipeline
+from streams.runtime.apply import Breaking, Change, How, Wanted, What, apply, connected
+from streams.runtime.errors import Away
+from streams.runtime.parts import Parts
+from streams.runtime.pipelines import Owner, Pipelines
+from streams.settings import Settings
+
+CONTRACTS = load_contracts()
+
+FIRST = """
+pipeline: applied
+input: {photo: image}
+nodes: {grey: {service: image-greyscale, with: {image: "${photo}"}}}
+output: {image: "${grey.image}"}
+"""
+WIDER = FIRST.replace("{photo: image}", "{photo: image, width: {type: int, default: 10}}").replace(
+    'output: {image: "${grey.image}"}', 'output: {image: "${grey.image}", width: "${width}"}'
+)
+NARROWER = FIRST.replace("{photo: image}", "{photo: image, width: int}").replace("output: {image:", "output: {picture:")
+
+
+def wanted(text: str) -> Wanted:
+    """A pipeline as it should be."""
+    return Wanted(compile_pipeline(text, CONTRACTS), text)
+
+
+def of(changes: list[Change], what: What) -> dict[str, How]:
+    """What happened to things of one kind, by name."""
+    return {one.name: one.how for one in changes if one.what is what}
+
+
+@asynccontextmanager
+async def installation(settings: Settings) -> AsyncIterator[Parts]:
+    """An installation of its own on the session's stack; its topics are removed in the end."""
+    prefix = f"apply-{uuid.uuid4().hex[:8]}-"
+    async with connected(dataclasses.replace(settings, topic_prefix=prefix, partitions=2)) as parts:
+        try:
+            yield parts
+        finally:
+            await parts.admin.delete(await parts.admin.names(prefix))
+
+
+async def standing(parts: Parts) -> Pipelines:
+    """The catalogue as it stands now."""
+    catalogue = Pipelines(parts)
+    await catalogue.start()
+    await catalogue.stop()
+    return catalogue
+
+
+def test_everything_is_made_once(settings: Settings) -> None:
+    """The first time, topics, schemas and the pipeline are new; the second time nothing changes."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            planned = await apply(parts, [wanted(FIRST)], [("image-blur", 1)], dry=True)
+            assert await parts.admin.names(parts.names.prefix) == []
+            done = await apply(parts, [wanted(FIRST)], [("image-blur", 1)])
+            assert {(one.what, one.name, one.how) for one in planned} == {(one.what, one.name, one.how) for one in done}
+            assert of(done, What.PIPELINE) == {"applied": How.NEW}
+            assert await apply(parts, [wanted(FIRST)], [("image-blur", 1)]) == []
+            assert await apply(parts, [wanted(FIRST)], [("image-blur", 1)], dry=True) == []
+
+    asyncio.run(play())
+
+
+def test_topics_are_as_the_table_says(settings: Settings) -> None:
+    """Every topic of the table is there, with its partitions and its configuration, and no other."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            await apply(parts, [wanted(FIRST)], [("image-blur", 1)])
+            specs = topic_specs.every(
+                parts.names, 2, services=[("image-blur", 1), ("image-greyscale", 1)], pipelines=["applied"]
+            )
+            assert await parts.admin.names(parts.names.prefix) == sorted(spec.name for spec in specs)
+            for spec in specs:
+                assert await parts.producer.partitions(spec.name) == spec.partitions
+                has = await parts.admin.configuration(spec.name)
+                assert {key: has[key] for key in spec.config} == dict(spec.config)
+
+    asyncio.run(play())
+
+
+def test_schemas_are_in_the_registry(settings: Settings) -> None:
+    """What the public topics, the tasks and the shared topics carry can be read from the registry beforehand."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            await apply(parts, [wanted(FIRST)])
+            async with SchemaRegistry(settings.registry) as registry:
+                for topic in (
+                    parts.names.requests("applied"),
+                    parts.names.results("applied"),
+                    parts.names.tasks("image-greyscale", 1),
+                    parts.events,
+                ):
+                    assert await registry.latest(value_subject(topic)) is not None, topic
+
+    asyncio.run(play())
+
+
+def test_a_changed_pipeline_is_the_active_one(settings: Settings) -> None:
+    """A change that others can live with is published, and its old version stays known for runs under way."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            await apply(parts, [wanted(FIRST)])
+            changes = await apply(parts, [wanted(WIDER)])
+            assert of(changes, What.PIPELINE) == {"applied": How.CHANGED}
+            catalogue = await standing(parts)
+            version = catalogue.version("applied")
+            assert version is not None
+            assert version.digest == wanted(WIDER).topology.digest
+            assert version.source == WIDER
+            assert catalogue.topology(wanted(FIRST).topology.digest) == wanted(FIRST).topology
+
+    asyncio.run(play())
+
+
+def test_what_breaks_others_is_refused_whole(settings: Settings) -> None:
+    """A change that present callers or readers do not fit is refused with every reason, and nothing is published."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            await apply(parts, [wanted(FIRST)])
+            other = FIRST.replace("pipeline: applied", "pipeline: another")
+            with pytest.raises(Breaking) as refused:
+                await apply(parts, [wanted(other), wanted(NARROWER)])
+            assert len(refused.value.problems) == 2
+            assert "width" in refused.value.problems[0]
+            assert list((await standing(parts)).active()) == ["applied"]
+            changes = await apply(parts, [wanted(NARROWER)], breaking=True)
+            assert of(changes, What.PIPELINE) == {"applied": How.CHANGED}
+
+    asyncio.run(play())
+
+
+def test_files_take_over_and_prune_only_their_own(settings: Settings) -> None:
+    """A pipeline put over HTTP is taken over by a file of its name; pruning leaves those of others alone."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            await apply(parts, [wanted(FIRST)])
+            theirs = FIRST.replace("pipeline: applied", "pipeline: theirs")
+            also = FIRST.replace("pipeline: applied", "pipeline: also-theirs")
+            catalogue = Pipelines(parts)
+            await catalogue.start()
+            for text in (theirs, also):
+                await catalogue.publish(wanted(text).topology, text, Owner.HTTP)
+            await catalogue.stop()
+            changes = await apply(parts, [wanted(theirs)], prune=True)
+            assert of(changes, What.PIPELINE) == {"theirs": How.TAKEN, "applied": How.REMOVED}
+            owners = {name: one.owner for name, one in (await standing(parts)).active().items()}
+            assert owners == {"also-theirs": Owner.HTTP, "theirs": Owner.GIT}
+
+    asyncio.run(play())
+
+
+def test_two_at_once_agree(settings: Settings) -> None:
+    """Two that apply the same at the same time both succeed, and each pipeline has one version."""
+
+    async def play() -> None:
+        async with installation(settings) as parts, connected(parts.settings) as others:
+            await asyncio.gather(apply(parts, [wanted(FIRST)]), apply(others, [wanted(FIRST)]))
+            version = (await standing(parts)).version("applied")
+            assert version is not None
+            assert version.number == 1
+
+    asyncio.run(play())
+
+
+def test_a_broker_that_is_away(settings: Settings) -> None:
+    """Without a broker, connecting says so and where it was looked for."""
+
+    async def play() -> None:
+        async with connected(dataclasses.replace(settings, kafka="127.0.0.1:1")):
+            raise AssertionError("nothing listens there")
+
+    with pytest.raises(Away, match=r"127\.0\.0\.1:1"):
+        asyncio.run(play())
