@@ -7,11 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from infra.local.parts import BACKEND
 from infra.local.running import RunningStack
 from infra.local.stack import Stack
 from streams.settings import Settings
+
+hypothesis_settings.register_profile(
+    "untimed", deadline=None
+)  # how long an example takes says nothing on a busy machine
+hypothesis_settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
