@@ -12,9 +12,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-AGENTS = ("flow", "recorder", "retry")
-STUCK = 3
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a worker; its exit status."""

@@ -14,7 +14,6 @@ import uvloop
 from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 
-from agents.__main__ import AGENTS, STUCK
 from agents.discovery import registry
 from streams.runtime.discover import BadModule
 from streams.runtime.errors import RuntimeFault, Stuck
@@ -24,6 +23,10 @@ from streams.settings import SettingError, Settings
 
 log = logging.getLogger("agents")
 
+AGENTS = ("flow", "recorder", "retry")
+"""What can be hosted beside services."""
+STUCK = 3
+"""The exit status of a worker that makes no progress."""
 _EXIT_WITHIN = 5.0
 
 
