@@ -11,6 +11,7 @@ from streams.messages import (
     EventKind,
     Failure,
     Fault,
+    FlowMessage,
     Message,
     Result,
     Start,
@@ -102,7 +103,7 @@ def test_nothing_happens_after_the_end(late: str) -> None:
     """Whatever comes late changes nothing and sends nothing."""
     flow = begun()
     flow.take(flow.token("$out", "a", a={"v": 7}))
-    messages = {
+    messages: dict[str, FlowMessage] = {
         "token": flow.token("$out", "a", a={"v": 7}),
         "failed": flow.failed("$out", "a", Failure("no", Fault.CALLER)),
         "start": Start(flow.run, {"n": 1}),
