@@ -19,6 +19,7 @@ run: sync ## start the whole system, send a photo through face-blur, serve until
 
 test: sync ## every check and test, with the real parts
 	@status=0; \
+	$(PYTHON) -m infra.local train || true; \
 	$(MAKE) --no-print-directory lint || status=1; \
 	$(MAKE) --no-print-directory types || status=1; \
 	$(MAKE) --no-print-directory imports || status=1; \
