@@ -5,6 +5,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from gateway.graph import is_automatic
 from gateway.parts import Parts
 from gateway.problems import Kind, Problem
 from schemas.contracts import Contract, load_contracts
@@ -18,6 +19,8 @@ from streams.topology import Topology
 
 _PATIENCE = 5.0
 """Seconds to wait for another process that makes the same pipeline."""
+_MOMENT = 0.3
+"""Seconds in which what another gateway has just answered for is heard of here."""
 
 
 def contracts(parts: Parts) -> dict[str, Contract]:
@@ -33,8 +36,10 @@ def service(parts: Parts, name: str) -> Contract:
     return live[name]
 
 
-def pipeline(parts: Parts, name: str) -> tuple[Version, Topology]:
+async def pipeline(parts: Parts, name: str) -> tuple[Version, Topology]:
     """The active version of a pipeline. Raises Problem (404)."""
+    if parts.pipelines.version(name) is None:
+        await parts.pipelines.wait(lambda: parts.pipelines.version(name) is not None, _MOMENT)
     version = parts.pipelines.version(name)
     topology = parts.pipelines.topology(version.digest) if version else None
     if version is None or topology is None:
@@ -42,20 +47,31 @@ def pipeline(parts: Parts, name: str) -> tuple[Version, Topology]:
     return version, topology
 
 
+def pipelines(parts: Parts) -> Iterator[tuple[Version, Topology]]:
+    """The active version of every pipeline, by name."""
+    for version in parts.pipelines.active().values():
+        topology = parts.pipelines.topology(version.digest)
+        if topology is not None:
+            yield version, topology
+
+
 async def service_pipeline(parts: Parts, name: str) -> Topology:
-    """The pipeline of one node that a service has; made now when nobody has made it. Raises Problem (404)."""
+    """The pipeline of one node that a service has; made now when nobody has made it. Raises Problem (404).
+
+    A service whose workers are stopped still has its pipeline: a run of it waits.
+    """
     found = parts.pipelines.version(name)
     topology = parts.pipelines.topology(found.digest) if found else None
-    if topology is not None:
+    if topology is not None and is_automatic(topology):
         return topology
     contract = service(parts, name)
     spec = automatic(contract)
     made = compile_spec(spec, {name: contract})
     try:
-        await parts.pipelines.publish(made, spec.source.text, Owner.GIT, "")
+        await within(_PATIENCE, parts.pipelines.publish(made, spec.source.text, Owner.GIT, ""))
     except Conflict:  # somebody else was faster
         await parts.pipelines.wait(lambda: parts.pipelines.version(name) is not None, _PATIENCE)
-        return pipeline(parts, name)[1]
+        return (await pipeline(parts, name))[1]
     return made
 
 

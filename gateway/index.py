@@ -5,16 +5,13 @@ decoded only when somebody asks. Memory is bounded: runs nobody reads go first, 
 reads, the bodies of the oldest events go, and are fetched again when they are needed.
 """
 
-import asyncio
 import math
 import time
-import uuid
-from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
+from gateway.entry import Entry, Line, run_of, to_line, weight
 from streams.messages import EventKind
 from streams.records import Record
 
@@ -24,66 +21,6 @@ _FORGOTTEN = 50_000
 """Runs let go of whose ids are still known, so that a repeated event does not look like their beginning."""
 _LINE = 400
 """Bytes that a line costs beside its body, about."""
-_KINDS = {kind.value: kind for kind in EventKind}
-
-
-@dataclass(slots=True)
-class Line:
-    """One event of a run. The body is the record as it came, its JSON once decoded, or None once let go of."""
-
-    sequence: int
-    """Its offset: the SSE id."""
-    id: bytes
-    kind: EventKind
-    body: Record | bytes | None
-
-
-@dataclass(slots=True)
-class Entry:
-    """One run. `since` is the offset from which on every event of the run is in `lines`; `whole` says all of it is."""
-
-    run: str
-    partition: int
-    since: int
-    whole: bool = False
-    lines: list[Line] = field(default_factory=list)
-    ids: set[bytes] = field(default_factory=set)
-    ended: bool = False
-    readers: int = 0
-    size: int = 0
-    version: int = 0
-    """Counts the changes, so that one between looking and waiting is not missed."""
-    restoring: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _change: asyncio.Future[None] | None = None
-
-    @property
-    def terminal(self) -> Line | None:
-        """The event that ended the run."""
-        return self.lines[-1] if self.ended else None
-
-    def after(self, sequence: int) -> int:
-        """Position in `lines` of the first event past this one."""
-        return bisect_right(self.lines, sequence, key=lambda line: line.sequence)
-
-    async def changed(self, version: int, seconds: float) -> bool:
-        """Waits until there is more than at this version; False when there was not for so many seconds."""
-        if self.version != version:
-            return True
-        if self._change is None:
-            self._change = asyncio.get_running_loop().create_future()
-        try:
-            await asyncio.wait_for(asyncio.shield(self._change), seconds)
-        except TimeoutError:
-            return False
-        return True
-
-    def notify(self) -> None:
-        """Wakes who waits."""
-        self.version += 1
-        if self._change is not None:
-            if not self._change.done():
-                self._change.set_result(None)
-            self._change = None
 
 
 class Index:
@@ -175,7 +112,7 @@ class Index:
 
     def decoded(self, entry: Entry, line: Line, body: bytes) -> None:
         """Keeps the JSON of an event in place of its record."""
-        grown = len(body) - _weight(line)
+        grown = len(body) - weight(line)
         line.body = body
         entry.size += grown
         self.size += grown
@@ -191,7 +128,7 @@ class Index:
     def _append(self, entry: Entry, line: Line) -> None:
         entry.lines.append(line)
         entry.ids.add(line.id)
-        grown = _LINE + _weight(line)
+        grown = _LINE + weight(line)
         entry.size += grown
         self.size += grown
         entry.ended = line.kind.terminal
@@ -226,36 +163,7 @@ class Index:
     def _shed(self, entry: Entry) -> None:
         """Lets go of the bodies of a run's events, the last one excepted."""
         for line in entry.lines[:-1]:
-            weight = _weight(line)
+            freed = weight(line)
             line.body = None
-            entry.size -= weight
-            self.size -= weight
-
-
-def run_of(record: Record) -> str | None:
-    """The run that a record of run.events is of: its key."""
-    try:
-        return record.key.decode() if record.key else None
-    except UnicodeDecodeError:
-        return None
-
-
-def to_line(record: Record) -> Line | None:
-    """The event that a record of run.events is, undecoded; None for what is no event of ours."""
-    name, text = record.header("ce_type"), record.header("ce_id")
-    kind = _KINDS.get(name.decode("latin-1")) if name else None
-    if kind is None or text is None or record.value is None:
-        return None
-    try:
-        return Line(record.offset, uuid.UUID(text.decode("ascii")).bytes, kind, record)
-    except ValueError:
-        return None
-
-
-def _weight(line: Line) -> int:
-    body = line.body
-    if body is None:
-        return 0
-    if isinstance(body, bytes):
-        return len(body)
-    return len(body.value or b"") + sum(len(value) for _, value in body.headers)
+            entry.size -= freed
+            self.size -= freed

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 from aiokafka.errors import KafkaError
 
-from gateway.index import Entry, Index, Line, run_of, to_line
+from gateway.entry import Entry, Line, run_of, to_line
+from gateway.index import Index
 from gateway.problems import Kind, Problem
 from gateway.store import HistoryAway, Store
 from gateway.tail import EventTail

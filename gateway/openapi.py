@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from gateway import catalogue
 from gateway.graph import is_automatic
 from gateway.parts import Parts
 from schemas.json_schema import IMAGE, json_schema
@@ -93,9 +94,8 @@ def document(app: FastAPI, parts: Parts) -> dict[str, Any]:
         if contract.example is not None:
             call["requestBody"]["content"]["application/json"]["example"] = contract.example
         made["paths"][f"/services/{contract.name}/runs"] = {"post": call}
-    for version in parts.pipelines.active().values():
-        topology = parts.pipelines.topology(version.digest)
-        if topology is not None and not is_automatic(topology):
+    for version, topology in catalogue.pipelines(parts):
+        if not is_automatic(topology):
             call = _call("pipelines", version.name, topology.summary, "", topology.input, topology.output)
             made["paths"][f"/pipelines/{version.name}/runs"] = {"post": call}
     return made

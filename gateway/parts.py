@@ -14,11 +14,13 @@ from fastapi import Depends, Request
 
 from gateway.auth import Keeper
 from gateway.callbacks import Callbacks
-from gateway.index import Index, run_of
+from gateway.entry import run_of
+from gateway.index import Index
 from gateway.journal import Journal
 from gateway.limits import Limits
 from gateway.metrics import Metrics
 from gateway.objects import Objects
+from gateway.problems import Kind, Problem
 from gateway.render import event_json
 from gateway.sender import Sender, partition_of
 from gateway.store import Counts, HistoryAway, Store
@@ -221,5 +223,17 @@ def parts_of(request: Request) -> Parts:
     return parts
 
 
+def connected(request: Request) -> Parts:
+    """The same, once the catalogues have been read: before that, nobody can say what there is. Raises Problem (503)."""
+    parts = parts_of(request)
+    if not parts.connected:
+        raise Problem(
+            Kind.AWAY, "The catalogues of services and pipelines have not been read yet.", headers={"Retry-After": "1"}
+        )
+    return parts
+
+
 Shared = Depends(parts_of)
 """The default of a route's parameter that takes the parts."""
+Connected = Depends(connected)
+"""The same for a route that needs the catalogues."""

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from gateway.index import Line
+from gateway.entry import Line
 from gateway.render import event_json
 from streams.messages import EventKind
 from streams.runtime import history

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from gateway import sse
-from gateway.index import Entry
+from gateway.entry import Entry
 from gateway.journal import Journal
 from gateway.limits import Limits
 from gateway.metrics import Metrics

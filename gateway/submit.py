@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway import view
-from gateway.index import Entry
+from gateway.entry import Entry
 from gateway.inputs import Input
 from gateway.journal import Journal
 from gateway.objects import Objects

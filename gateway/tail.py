@@ -105,6 +105,8 @@ class EventTail:
                 await self._read()
             except (KafkaError, OSError) as error:
                 log.warning("reading %s failed (%s): trying again", self._topic, error or type(error).__name__)
+            except Exception:  # a gateway that hears nothing must say so and try, not die in silence
+                log.exception("reading %s failed: trying again", self._topic)
             finally:
                 self.ready.clear()
             await asyncio.sleep(next(waits))

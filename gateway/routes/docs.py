@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from gateway import openapi
+from gateway import catalogue, openapi
 from gateway.headers import PAGE_POLICY
-from gateway.parts import Parts, Shared
+from gateway.parts import Connected, Parts
 from streams.render.asyncapi import asyncapi
 
 router = APIRouter(tags=["docs"])
@@ -21,16 +21,15 @@ _ASSETS = {
 
 
 @router.get("/openapi.json", summary="This API, with every pipeline and service of the moment")
-async def openapi_document(request: Request, parts: Parts = Shared) -> Response:
+async def openapi_document(request: Request, parts: Parts = Connected) -> Response:
     """OpenAPI 3.1."""
     return JSONResponse(openapi.document(request.app, parts))
 
 
 @router.get("/asyncapi.json", summary="The topics, for Kafka producers and consumers")
-async def asyncapi_document(parts: Parts = Shared) -> Response:
+async def asyncapi_document(parts: Parts = Connected) -> Response:
     """AsyncAPI 3.0."""
-    versions = parts.pipelines.active().values()
-    topologies = [found for one in versions if (found := parts.pipelines.topology(one.digest)) is not None]
+    topologies = [topology for _, topology in catalogue.pipelines(parts)]
     where = parts.settings
     return JSONResponse(asyncapi(topologies, parts.connections.names, kafka=where.kafka, registry=where.registry))
 

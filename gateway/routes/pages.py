@@ -6,28 +6,26 @@ from importlib import resources
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse, Response
 
+from gateway import catalogue
 from gateway.graph import is_automatic
 from gateway.headers import PAGE_POLICY
-from gateway.parts import Parts, Shared
+from gateway.parts import Connected, Parts
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-async def home(parts: Parts = Shared) -> Response:
+async def home(parts: Parts = Connected) -> Response:
     """Links, and the lists of services and pipelines."""
     services = [
         _row(f"/services/{one.name}", one.name, one.summary, f"{len(parts.services.workers(one.name))} live")
         for one in parts.services.contracts().values()
     ]
-    pipelines = []
-    for version in parts.pipelines.active().values():
-        topology = parts.pipelines.topology(version.digest)
-        if topology is not None and not is_automatic(topology):
-            place = f"/pipelines/{version.name}"
-            pipelines.append(
-                _row(place, version.name, topology.summary, f"{version.owner.value}, {version.digest[:12]}")
-            )
+    pipelines = [
+        _row(f"/pipelines/{one.name}", one.name, topology.summary, f"{one.owner.value}, {one.digest[:12]}")
+        for one, topology in catalogue.pipelines(parts)
+        if not is_automatic(topology)
+    ]
     page = resources.files("gateway").joinpath("web", "home.html").read_text(encoding="utf-8")
     page = page.replace("<!-- services -->", "".join(services) or _EMPTY.format("service is live"))
     page = page.replace("<!-- pipelines -->", "".join(pipelines) or _EMPTY.format("pipeline is defined"))

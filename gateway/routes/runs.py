@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from gateway import prefer, sse, stream
-from gateway.index import Entry
+from gateway.entry import Entry
 from gateway.parts import Parts, Shared
 from gateway.problems import Fault, Kind, Problem
 from gateway.render import moment, rendered, to_json

@@ -147,11 +147,19 @@ def test_health_says_what_is_missing(tmp_path: Path, settings: Settings) -> None
         answer = gateway.http.get("/health/ready")
         assert answer.status_code == 503
         assert answer.json()["missing"].keys() == {"kafka", "registry", "s3", "postgres"}
-        for path in ("/runs", "/runs/abc", "/runs/abc/events", f"/objects/{lost.s3_bucket}/runs/a/b"):
+        for path in (
+            "/services",
+            "/pipelines",
+            "/openapi.json",
+            "/runs",
+            "/runs/abc",
+            "/runs/abc/events",
+            f"/objects/{lost.s3_bucket}/runs/a/b",
+        ):
             away = gateway.http.get(path)
             assert away.status_code == 503, (path, away.text)
             assert away.headers["content-type"] == "application/problem+json"
-        assert gateway.http.get("/services").json() == {"services": []}
+        assert gateway.http.put("/pipelines/greet", content=b"{}").status_code == 503
         assert "millrace_history_up 0.0" in gateway.http.get("/metrics").text
     finally:
         gateway.stop()

@@ -270,6 +270,9 @@ def test_an_unknown_pipeline_or_service(gateways: World) -> None:
     assert answer.status_code == 404
     assert "pass-photo" in answer.json()["detail"]
     assert gateways.one.http.post("/services/nobody/runs", json={}).status_code == 404
+    assert (
+        gateways.one.http.post("/services/greet/runs", json={"name": "x"}).status_code == 404
+    )  # a pipeline, no service
 
 
 def test_a_body_that_does_not_come(gateways: World) -> None:

@@ -47,7 +47,7 @@ def test_a_process_serves_and_stops(gateways: World, tmp_path: Path) -> None:
             return False
 
     try:
-        wait(ready, "it is ready")
+        wait(ready, lambda: httpx.get(f"{url}/health/ready").text, 60)
         listening = subprocess.run(["ss", "-ltnpH"], capture_output=True, text=True, check=False).stdout
         mine = [line.split()[3] for line in listening.splitlines() if f"pid={process.pid}," in line]
         assert mine in ([], [f"127.0.0.1:{port}"])

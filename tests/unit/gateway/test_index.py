@@ -4,7 +4,8 @@ import asyncio
 import uuid
 from collections.abc import Iterable
 
-from gateway.index import Entry, Index, Line, to_line
+from gateway.entry import Entry, Line, to_line
+from gateway.index import Index
 from streams.messages import EventKind
 from streams.records import Place, Record
 

@@ -1,0 +1,100 @@
+"""One run in memory: its events in order, whether that is all of them, and who waits for the next. No I/O here."""
+
+import asyncio
+import uuid
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+from streams.messages import EventKind
+from streams.records import Record
+
+_KINDS = {kind.value: kind for kind in EventKind}
+
+
+@dataclass(slots=True)
+class Line:
+    """One event of a run. The body is the record as it came, its JSON once decoded, or None once let go of."""
+
+    sequence: int
+    """Its offset: the SSE id."""
+    id: bytes
+    kind: EventKind
+    body: Record | bytes | None
+
+
+@dataclass(slots=True)
+class Entry:
+    """One run. `since` is the offset from which on every event of the run is in `lines`; `whole` says all of it is."""
+
+    run: str
+    partition: int
+    since: int
+    whole: bool = False
+    lines: list[Line] = field(default_factory=list)
+    ids: set[bytes] = field(default_factory=set)
+    ended: bool = False
+    readers: int = 0
+    size: int = 0
+    version: int = 0
+    """Counts the changes, so that one between looking and waiting is not missed."""
+    restoring: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _change: asyncio.Future[None] | None = None
+
+    @property
+    def terminal(self) -> Line | None:
+        """The event that ended the run."""
+        return self.lines[-1] if self.ended else None
+
+    def after(self, sequence: int) -> int:
+        """Position in `lines` of the first event past this one."""
+        return bisect_right(self.lines, sequence, key=lambda line: line.sequence)
+
+    async def changed(self, version: int, seconds: float) -> bool:
+        """Waits until there is more than at this version; False when there was not for so many seconds."""
+        if self.version != version:
+            return True
+        if self._change is None:
+            self._change = asyncio.get_running_loop().create_future()
+        try:
+            await asyncio.wait_for(asyncio.shield(self._change), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def notify(self) -> None:
+        """Wakes who waits."""
+        self.version += 1
+        if self._change is not None:
+            if not self._change.done():
+                self._change.set_result(None)
+            self._change = None
+
+
+def run_of(record: Record) -> str | None:
+    """The run that a record of run.events is of: its key."""
+    try:
+        return record.key.decode() if record.key else None
+    except UnicodeDecodeError:
+        return None
+
+
+def to_line(record: Record) -> Line | None:
+    """The event that a record of run.events is, undecoded; None for what is no event of ours."""
+    name, text = record.header("ce_type"), record.header("ce_id")
+    kind = _KINDS.get(name.decode("latin-1")) if name else None
+    if kind is None or text is None or record.value is None:
+        return None
+    try:
+        return Line(record.offset, uuid.UUID(text.decode("ascii")).bytes, kind, record)
+    except ValueError:
+        return None
+
+
+def weight(line: Line) -> int:
+    """Bytes that a line's body holds."""
+    body = line.body
+    if body is None:
+        return 0
+    if isinstance(body, bytes):
+        return len(body)
+    return len(body.value or b"") + sum(len(value) for _, value in body.headers)
