@@ -2,11 +2,13 @@
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import typer
 
-from streams.cli import apply, catalogue, compile, data, deadletters, lint, runs, stack
+from streams.cli import apply, bench, catalogue, compile, data, deadletters, lint, runs, stack
 from streams.cli.exits import Exit, Failed, table
 
 DESCRIPTION = """An AI marketplace on Apache Kafka: services, pipelines of them, and their runs.
@@ -15,80 +17,118 @@ Results go to stdout (with --output json, one JSON object a line), everything el
 Where the system is, is read from MILLRACE_HOME (default .millrace) and the other MILLRACE_… settings."""
 
 
-def examples(*lines: str) -> str:
-    """The end of a command's help, whose line breaks are kept."""
-    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+@dataclass(frozen=True)
+class Command:
+    """One command. Without examples it is another program, which gets all arguments, `--help` too."""
+
+    name: str
+    function: Callable[..., Any]
+    short: str
+    examples: tuple[str, ...] = ()
 
 
-def build() -> typer.Typer:
-    """The whole command line."""
-    app = typer.Typer(
-        name="millrace",
-        help=DESCRIPTION,
-        epilog=f"\b\nExit status:\n{table()}",
-        no_args_is_help=True,
-        add_completion=False,
-        rich_markup_mode=None,  # plain help: quicker to start, and the same in a pipe
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    other = stack.PASSED_ON
-    app.command("up", context_settings=other, add_help_option=False)(stack.up)
-    app.command("down", context_settings=other, add_help_option=False)(stack.down)
-    app.command("status", context_settings=other, add_help_option=False)(stack.status)
-    app.command("lint", epilog=examples("millrace lint my-pipeline.yaml", "millrace lint pipelines/ --output json"))(
-        lint.lint
-    )
-    app.command(
+COMMANDS = (
+    Command("up", stack.up, "Start the whole system on this machine."),
+    Command("down", stack.down, "Stop the system of this home."),
+    Command("status", stack.status, "Show the parts of the running system."),
+    Command(
+        "lint",
+        lint.lint,
+        "Check pipeline files, offline.",
+        ("millrace lint my-pipeline.yaml", "millrace lint pipelines/ --output json"),
+    ),
+    Command(
         "compile",
-        epilog=examples(
+        compile.compile_,
+        "Compile to topics, Strimzi, Mermaid, AsyncAPI.",
+        (
             "millrace compile face-blur",
             "millrace compile my-pipeline.yaml --mermaid",
             "millrace compile --strimzi > kafka.yaml",
             "millrace compile --asyncapi > asyncapi.json",
         ),
-    )(compile.compile_)
-    app.command(
+    ),
+    Command(
         "apply",
-        epilog=examples("millrace apply", "millrace apply pipelines/ --dry-run", "millrace apply pipelines/ --prune"),
-    )(apply.apply)
-    _online(app)
-    app.command("schemas", context_settings=other, add_help_option=False)(stack.schemas)
-    return app
-
-
-def _online(app: typer.Typer) -> None:
-    """The commands that ask a running system."""
-    app.command("services", epilog=examples("millrace services", "millrace services face-detect --output json"))(
-        catalogue.services
-    )
-    app.command("pipelines", epilog=examples("millrace pipelines", "millrace pipelines face-blur"))(catalogue.pipelines)
-    app.command(
+        apply.apply,
+        "Bring topics, schemas and pipelines in step.",
+        ("millrace apply", "millrace apply pipelines/ --dry-run", "millrace apply pipelines/ --prune"),
+    ),
+    Command(
+        "services",
+        catalogue.services,
+        "List the live services.",
+        ("millrace services", "millrace services face-detect --output json"),
+    ),
+    Command(
+        "pipelines", catalogue.pipelines, "List the pipelines.", ("millrace pipelines", "millrace pipelines face-blur")
+    ),
+    Command(
         "run",
-        epilog=examples(
+        runs.run,
+        "Run a pipeline or a service.",
+        (
             "millrace run face-blur -i photo=@me.jpg -i strength=0.5 --follow",
             "millrace run image-convert -i image=@me.png -i format=webp --wait 30 --output json",
-            'millrace run image-crop -i image=@me.png -i \'areas=[{"x":0,"y":0,"width":64,"height":64}]\'',
+            """millrace run image-crop -i image=@me.png -i 'areas=[{"x":0,"y":0,"width":64,"height":64}]'""",
         ),
-    )(runs.run)
-    app.command("events", epilog=examples("millrace events RUN", "millrace events RUN --after 1042 --output json"))(
-        runs.events
-    )
-    app.command(
+    ),
+    Command(
+        "events",
+        runs.events,
+        "Follow the events of a run.",
+        ("millrace events RUN", "millrace events RUN --after 1042 --output json"),
+    ),
+    Command(
         "result",
-        epilog=examples("millrace result RUN", "millrace result RUN --wait 30", "millrace result RUN -o blurred.jpg"),
-    )(runs.result)
-    app.command("cancel", epilog=examples("millrace cancel RUN"))(runs.cancel)
-    letters = typer.Typer(no_args_is_help=True, help="What could not be processed: list, show, send again.")
-    letters.command("list", epilog=examples("millrace dead-letters list --last 5"))(deadletters.listing)
-    letters.command(
-        "show", epilog=examples("millrace dead-letters show 0-17", "millrace dead-letters show 0-17 --raw")
-    )(deadletters.show)
-    letters.command("resend", epilog=examples("millrace dead-letters resend 0-17 0-18"))(deadletters.resend)
-    app.add_typer(letters, name="dead-letters")
-    files = typer.Typer(no_args_is_help=True, help="Public data and model weights.")
-    files.command("fetch", epilog=examples("millrace data fetch", "millrace data fetch models"))(data.fetch)
-    app.add_typer(files, name="data")
+        runs.result,
+        "Show or download the result of a run.",
+        ("millrace result RUN", "millrace result RUN --wait 30", "millrace result RUN -o blurred.jpg"),
+    ),
+    Command("cancel", runs.cancel, "Cancel a run.", ("millrace cancel RUN",)),
+    Command("bench", bench.bench, "Measure this machine.", ("millrace bench", "millrace bench hop")),
+    Command("schemas", stack.schemas, "Write the contracts of the services."),
+)
+
+GROUPS = {
+    "dead-letters": (
+        "What could not be processed: list, show, resend.",
+        (
+            Command("list", deadletters.listing, "List dead letters.", ("millrace dead-letters list --last 5",)),
+            Command(
+                "show",
+                deadletters.show,
+                "Show one dead letter.",
+                ("millrace dead-letters show 0-17", "millrace dead-letters show 0-17 --raw > record"),
+            ),
+            Command("resend", deadletters.resend, "Send them again.", ("millrace dead-letters resend 0-17 0-18",)),
+        ),
+    ),
+    "data": (
+        "Public data and model weights.",
+        (
+            Command(
+                "fetch",
+                data.fetch,
+                "Bring files of the catalogue.",
+                ("millrace data fetch", "millrace data fetch models"),
+            ),
+        ),
+    ),
+}
+
+
+def build() -> typer.Typer:
+    """The whole command line."""
+    app = _typer(DESCRIPTION, f"\b\nExit status:\n{table()}")
+    for command in COMMANDS:
+        _add(app, command)
+    for name, (about, commands) in GROUPS.items():
+        group = _typer(about)
+        for command in commands:
+            _add(group, command)
+        app.add_typer(group, name=name)
+    return app
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -106,3 +146,28 @@ def run(arguments: Sequence[str]) -> int:
         print("millrace: this is a fault of the program; please report it with the lines above", file=sys.stderr)
         return Exit.FAULT
     return Exit.DONE
+
+
+def _typer(about: str, end: str | None = None) -> typer.Typer:
+    return typer.Typer(
+        name="millrace",
+        help=about,
+        epilog=end,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,  # plain help: quicker to start, and the same in a pipe
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def _add(app: typer.Typer, command: Command) -> None:
+    if not command.examples:
+        register = app.command(
+            command.name, short_help=command.short, context_settings=stack.PASSED_ON, add_help_option=False
+        )
+    else:
+        # \b keeps the line breaks of what follows.
+        end = "\n".join(["\b", "Examples:", *(f"  {line}" for line in command.examples)])
+        register = app.command(command.name, short_help=command.short, epilog=end)
+    register(command.function)

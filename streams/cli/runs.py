@@ -1,6 +1,8 @@
 """`run`, `events`, `result`, `cancel`: runs, over HTTP."""
 
+import math
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -56,6 +58,7 @@ def run(
         parts = [(one, opened.enter_context(value)) for one, value in _parts(inputs or [])]
         gateway = opened.enter_context(Gateway())
         body: dict[str, Any] = {"files": [(one, _part(value)) for one, value in parts]} if parts else {"json": {}}
+        since = time.monotonic()
         # The gateway keeps the answer back while it waits.
         answer = gateway.call(
             "POST", f"/pipelines/{part(name)}/runs", headers=headers, timeout=(wait or 0) + 60.0, **body
@@ -64,13 +67,17 @@ def run(
         if follow:
             say(f"millrace: run {document['id']}")
             raise typer.Exit(following.show(gateway, document["id"], output))
-        if answer.status_code == 200:
-            emit(output, document, lambda: following.result(gateway.url, document.get("output")))
-            return
-        emit(output, document, document["id"])
+        if wait and answer.status_code != 200:
+            try:
+                document = _awaited(gateway, document["id"], since + wait)
+            except Failed as failed:
+                if failed.exit is Exit.RUN_NOT_OVER:
+                    emit(output, document, document["id"])
+                raise
         if wait:
-            say(f"millrace: the run goes on after {wait} s; `millrace events {document['id']}` follows it")
-            raise typer.Exit(Exit.RUN_NOT_OVER)
+            emit(output, document, lambda: following.result(gateway.url, document.get("output")))
+        else:
+            emit(output, document, document["id"])
 
 
 def events(identity: Run, after: After = "", output: OutputOption = Output.TEXT) -> None:
@@ -87,9 +94,7 @@ def result(identity: Run, wait: Wait = None, to: Target = None, output: OutputOp
     from streams.cli import follow as following
 
     with Gateway() as gateway:
-        headers = {"prefer": f"wait={wait}"} if wait else {}
-        answer = gateway.call("GET", f"/runs/{part(identity)}/result", headers=headers, timeout=(wait or 0) + 60.0)
-        document = answer.json()
+        document = _awaited(gateway, identity, time.monotonic() + (wait or 0))
         if to is None:
             emit(output, document, lambda: following.result(gateway.url, document.get("output")))
             return
@@ -102,6 +107,20 @@ def cancel(identity: Run, output: OutputOption = Output.TEXT) -> None:
     with Gateway() as gateway:
         document = gateway.call("DELETE", f"/runs/{part(identity)}").json()
         emit(output, document, f"{document['id']} {document['status']}")
+
+
+def _awaited(gateway: Gateway, run: str, deadline: float) -> Any:
+    """The result of a run, waited for until the deadline (of the monotonic clock); the gateway bounds one call's wait."""
+    while True:
+        left = max(0, math.ceil(deadline - time.monotonic()))
+        headers = {"prefer": f"wait={left}"}
+        try:
+            return gateway.call("GET", f"/runs/{part(run)}/result", headers=headers, timeout=left + 60.0).json()
+        except Failed as failed:
+            if failed.exit is not Exit.RUN_NOT_OVER:
+                raise
+            if time.monotonic() >= deadline:
+                raise Failed(Exit.RUN_NOT_OVER, f"run {run} goes on; `millrace events {run}` follows it") from None
 
 
 def _parts(inputs: list[str]) -> "Iterator[tuple[str, Any]]":

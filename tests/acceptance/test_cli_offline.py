@@ -27,6 +27,7 @@ COMMANDS = (
     "cancel",
     "dead-letters",
     "data",
+    "bench",
     "schemas",
 )
 OURS = (
@@ -222,6 +223,7 @@ def test_compile_to_asyncapi(home: Path) -> None:
         (["run", "face-blur", "--follow", "--wait", "3"], 2, "one of the two"),
         (["run", "face-blur"], 13, "make run"),
         (["data", "fetch", "nothing"], 14, "not in the data catalogue"),
+        (["bench", "nothing"], 14, "there is no benchmark"),
         (["status"], 6, "no stack runs"),
         (["services"], 13, "make run"),
         (["result", "x", "--output", "xml"], 2, "xml"),
