@@ -131,6 +131,9 @@ class Callbacks:
                 except HistoryAway as error:
                     log.warning("callbacks wait: %s", error)
                     continue
+                except Exception:
+                    log.exception("callbacks cannot be taken: trying again")
+                    continue
                 await asyncio.gather(*(self._try(client, one) for one in claims))
 
     async def _claim(self) -> list[Claim]:
@@ -155,7 +158,7 @@ class Callbacks:
             answer = await client.post(claim.url, content=body, headers=headers)
             error = "" if answer.is_success else f"it answered {answer.status_code}"
             final = answer.status_code == 410
-        except (httpx.HTTPError, httpx.InvalidURL, Problem) as caught:
+        except Exception as caught:  # noqa: BLE001  # whatever it is, the other callbacks go on
             error, final = str(caught) or type(caught).__name__, False
         outcome = None if error else "delivered"
         if error and (final or claim.tries >= self._most):

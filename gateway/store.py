@@ -52,6 +52,7 @@ class Store:
             max_size=size,
             timeout=timeout,
             open=False,
+            configure=_bounded,
             reconnect_timeout=timeout,
             kwargs={"autocommit": True, "row_factory": dict_row, "connect_timeout": max(2, int(timeout))},
         )
@@ -141,6 +142,11 @@ class Store:
             {(row["pipeline"], row["status"]): row["n"] for row in runs},
             {(row["service"], row["status"]): row["n"] for row in executions},
         )
+
+
+async def _bounded(connection: psycopg.AsyncConnection[DictRow]) -> None:
+    """A query that takes too long is ended by the server, not waited for."""
+    await connection.execute("set statement_timeout = '15s'")
 
 
 def _line(run: str, row: DictRow) -> Line:

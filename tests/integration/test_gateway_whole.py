@@ -105,7 +105,11 @@ output: {images: "${each_one}", note: "${note}"}
 """
     made = w.one.http.put("/pipelines/twice-grey", content=text, headers={"content-type": "application/yaml"})
     assert made.status_code == 201, made.text
-    files: list[tuple[str, Any]] = [("photos", ("a", png(8, 8, 1))), ("photos", ("b", png(8, 8, 2))), ("note", (None, "zwei"))]
+    files: list[tuple[str, Any]] = [
+        ("photos", ("a", png(8, 8, 1))),
+        ("photos", ("b", png(8, 8, 2))),
+        ("note", (None, "zwei")),
+    ]
     answer = w.one.http.post("/pipelines/twice-grey/runs", files=files, headers={"prefer": "wait=30"})
     assert answer.status_code == 200, answer.text
     output = answer.json()["output"]
