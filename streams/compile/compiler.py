@@ -53,13 +53,13 @@ class Compiler:
         """Compile one block into vertices; its type is its output's. `closing` is what else is evaluated at its end."""
         nodes = {node.name: node for node in spec.nodes}
         for name, node in nodes.items():
-            if name in scope.names:
+            if scope.has(name):
                 self.refuse(
                     source, node.place, f"{name!r} is already a name here", "inner names may not hide outer ones"
                 )
         needs = {name: reads.node_reads(node) & nodes.keys() for name, node in nodes.items()}
         edges, tangled = self._graph(needs, nodes, source)
-        scope, names = scope.growing()
+        scope, names = scope.growing(nodes)
         names.update({name: Name(vertex_id(scope.block, name), ANY) for name in tangled | spec.unread})
         at_end = [((*spec.place, "output"), spec.output, False), *(closing.places if closing else ())]
         end_reads = reads.names(iter(at_end)) & nodes.keys()

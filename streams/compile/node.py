@@ -55,7 +55,7 @@ class NodeBuilder:
         wrong = wrong_name(name)
         if wrong:
             self.refuse(place, *wrong)
-        elif name in self.scope.names:
+        elif self.scope.has(name):
             self.refuse(place, f"{name!r} is already a name here", "choose another")
 
     def template(

@@ -23,6 +23,12 @@ class Scope:
     block: str
     names: Mapping[str, Name] = field(default_factory=dict)
     loops: tuple[str, ...] = ()
+    taken: frozenset[str] = frozenset()
+    """Names of nodes of this block and those around it, known yet or not: whether one may be given inside hangs on no order."""
+
+    def has(self, name: str) -> bool:
+        """Whether a name already stands for something here."""
+        return name in self.names or name in self.taken
 
     def types(self, names: Iterable[str]) -> dict[str, Type]:
         """Name → type, for these of its names."""
@@ -42,12 +48,13 @@ class Scope:
         """The scope of a block inside this one, where `variables` are given on entry."""
         outer = {} if isolated else dict(self.names)
         own = {name: Name(variable_key(block, name), kind) for name, kind in variables.items()}
-        return Scope(block, {**outer, **own}, (*self.loops, loop) if loop else self.loops)
+        loops = (*self.loops, loop) if loop else self.loops
+        return Scope(block, {**outer, **own}, loops, frozenset() if isolated else self.taken)
 
-    def growing(self) -> tuple["Scope", dict[str, Name]]:
+    def growing(self, nodes: Iterable[str]) -> tuple["Scope", dict[str, Name]]:
         """This scope over names that can be added to, and those names: a block knows its nodes one after another."""
         names = dict(self.names)
-        return replace(self, names=names), names
+        return replace(self, names=names, taken=self.taken.union(nodes)), names
 
     def uncertain(self, names: Iterable[str]) -> "Scope":
         """This scope, where these names may be absent."""

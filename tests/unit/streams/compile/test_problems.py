@@ -272,6 +272,21 @@ output: {r: 1}
         [
             "p.yaml:5:6: nodes.n: 'n' is already a name here (inner names may not hide outer ones)",
             "p.yaml:6:17: nodes.e.each.a: 'a' is already a name here (choose another)",
+            "p.yaml:6:34: nodes.e.nodes.e: 'e' is already a name here (inner names may not hide outer ones)",
+        ],
+    ),
+    "hidden by what comes later": (
+        HEAD
+        + """\
+nodes:
+  e: {each: {z: [1]}, nodes: {y: {value: 2}}, output: "${y}"}
+  y: {value: 3}
+  z: {value: "${e}"}
+output: {r: 1}
+""",
+        [
+            "p.yaml:4:17: nodes.e.each.z: 'z' is already a name here (choose another)",
+            "p.yaml:4:34: nodes.e.nodes.y: 'y' is already a name here (inner names may not hide outer ones)",
         ],
     ),
     "strict output": (
