@@ -134,7 +134,8 @@ class Driver:
         self._flow: list[FlowMessage] = []
         self._first: FlowMessage | None = None  # what a crashed flow takes again before anything else
         self._timers: list[Timer] = []
-        self._aborted = False
+        self.aborted = False
+        """Whether workers were told to drop the run's tasks."""
 
     def run(self, input: Mapping[str, Any], cancel_after: int | None = None) -> Seen:
         """Run one request to its end. `cancel_after` cancels it after so many deliveries; 0 before it begins."""
@@ -185,11 +186,11 @@ class Driver:
         return not busy or (self.weather.hurry > 0 and self.random.random() < self.weather.hurry)
 
     def _drops(self, task: Task) -> bool:
-        return self._aborted or self.now >= task.run.deadline
+        return self.aborted or self.now >= task.run.deadline
 
     def _ready(self) -> Sequence[int]:
         """Positions of the tasks that somebody takes."""
-        if self._aborted or self.topology.services.keys() <= self.services.keys():
+        if self.aborted or self.topology.services.keys() <= self.services.keys():
             return range(len(self.tasks))
         return [at for at, task in enumerate(self.tasks) if task.service in self.services or self._drops(task)]
 
@@ -276,6 +277,6 @@ class Driver:
             case Result():
                 self.seen.results.append(message)
             case Control(action=Action.ABORT):
-                self._aborted = True
+                self.aborted = True
             case _:
                 raise AssertionError(f"nobody sends {message}")

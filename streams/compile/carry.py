@@ -9,7 +9,7 @@ import msgspec
 from streams import template
 from streams.compile.graph import Graph
 from streams.compile.keys import Keys
-from streams.topology import OUT, Block, EachWork, Edge, PipelineWork, RepeatWork, Vertex, Wait, Work, vertex_id
+from streams.topology import OUT, Block, EachWork, Edge, PipelineWork, RepeatWork, Vertex, Work, vertex_id
 
 
 class Carry:
@@ -134,10 +134,12 @@ class Carry:
         return self.rides[owner]
 
     def _is_fatal(self, vertex: Vertex) -> bool:
-        """Whether a failure of this vertex surely fails the run: nothing on the way out turns it into something else."""
+        """Whether a failure of this vertex surely fails the run: nothing on the way out turns it into something else.
+
+        What goes on with a part of its edges may have gone on without this one.
+        """
         if vertex.id != vertex_id(vertex.block, OUT):
-            ways = [one for one in self.targets[vertex.id] if self.vertices[one].wait is Wait.ALL and self.fatal[one]]
-            return bool(ways)
+            return any(not self.vertices[one].partial and self.fatal[one] for one in self.targets[vertex.id])
         owner = self.blocks[vertex.block].owner
         return not owner or (self.vertices[owner].on_error.action == "fail" and self.fatal[owner])
 

@@ -223,3 +223,23 @@ output: {r: "${e}"}
     assert flow.take(flow.token("e.c", "e.b", 1, e__b={"v": 1})) == []
     sent = flow.take(flow.token("e.c", "e.b", 0, e__b={"v": 1}))
     assert events(sent) == [(EventKind.FINISHED, "e[0].c")]
+
+
+def test_what_fails_after_a_deadline_harms_nobody() -> None:
+    """A loop whose item fails when nobody waits for it any more does not stop the run."""
+    made = pipeline(
+        """
+nodes:
+  a: {each: {x: "${[n]}"}, nodes: {i: {service: calc, with: {x: "${x}"}}}, output: "${i.v}"}
+  b: {service: calc, with: {x: "${n}"}}
+  c: {value: "${size(a) + b.v}", deadline: 3s, on_error: {use: 0}}
+  d: {service: calc, with: {x: "${c}"}}
+output: {r: "${d.v}"}
+"""
+    )
+    flow = begun(made)
+    flow.take(flow.opened("a", (1,)))
+    flow.take(flow.token("c", "b", b={"v": 1}))
+    flow.take(Stop("r", Ending.DEADLINE, "c", ()))
+    sent = flow.take(flow.failed_item("a", 0, NO))
+    assert Control("r", Action.ABORT) not in sent

@@ -133,3 +133,18 @@ output: {r: "${e}"}
     fatal = {name for name, vertex in made.vertices.items() if vertex.fatal}
     assert {"a", "c", "c.then.i", "c.then.$out", "e", "$out"} <= fatal
     assert not fatal & {"b", "b.then.i", "b.then.$out", "d"}
+
+
+def test_a_failure_that_may_come_too_late_to_matter_is_not_fatal() -> None:
+    """A node whose deadline may have passed goes on without what fails afterwards."""
+    made = pipeline(
+        """
+nodes:
+  a: {each: {x: "${[n]}"}, nodes: {i: {service: calc, with: {x: "${x}"}}}, output: "${i.v}"}
+  b: {service: calc, with: {x: "${n}"}}
+  c: {value: "${size(a) + b.v}", deadline: 3s, on_error: {use: 0}}
+output: {r: "${c}"}
+"""
+    )
+    fatal = {name for name, vertex in made.vertices.items() if vertex.fatal}
+    assert fatal == {"c", "$out"}
