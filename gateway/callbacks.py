@@ -124,7 +124,8 @@ class Callbacks:
         async with httpx.AsyncClient(timeout=_PATIENCE, trust_env=False, follow_redirects=False) as client:
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), _POLL)
+                    async with asyncio.timeout(_POLL):
+                        await self._news.wait()
                 self._news.clear()
                 try:
                     claims = await self._claim()

@@ -131,7 +131,8 @@ class Specs(Mapping[str, PipelineSpec]):
 async def within(seconds: float, work: Any) -> Any:
     """The result of work that waits for parts that are away. Raises Problem (503) when it takes too long."""
     try:
-        return await asyncio.wait_for(work, seconds)
+        async with asyncio.timeout(seconds):
+            return await work
     except TimeoutError:
         raise Problem(
             Kind.AWAY, f"It was not done within {seconds:g} s: Kafka or the registry does not answer.",

@@ -56,7 +56,8 @@ class Entry:
         if self._change is None:
             self._change = asyncio.get_running_loop().create_future()
         try:
-            await asyncio.wait_for(asyncio.shield(self._change), seconds)
+            async with asyncio.timeout(seconds):
+                await asyncio.shield(self._change)
         except TimeoutError:
             return False
         return True

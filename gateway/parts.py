@@ -185,7 +185,8 @@ class Parts:
 
 async def _checked(check: Awaitable[Any]) -> str:
     try:
-        await asyncio.wait_for(check, _CHECK)
+        async with asyncio.timeout(_CHECK):
+            await check
     except TimeoutError:
         return f"no answer within {_CHECK:g} s"
     except Exception as error:  # noqa: BLE001  # whatever is wrong with a part, it is what is missing

@@ -79,7 +79,9 @@ class EventStream(Response):
         async def put(data: bytes, *, more: bool = True) -> None:
             message = {"type": "http.response.body", "body": data, "more_body": more}
             try:
-                await asyncio.wait_for(send(message), self._stall)
+                # Not `wait_for`: before Python 3.12 it may swallow the cancellation that a disconnect is.
+                async with asyncio.timeout(self._stall):
+                    await send(message)
             except TimeoutError:
                 raise Stalled(f"the client has not read for {self._stall} seconds") from None
 

@@ -211,6 +211,17 @@ def test_a_client_that_goes_gives_its_place_back(gateways: World, small: Gateway
         assert stream.status_code == 200
 
 
+def test_clients_that_go_at_once_leave_nothing_behind(gateways: World) -> None:
+    """A client that goes in whatever moment of its stream's beginning gives its place back, every time."""
+    w = gateways
+    run = w.submit()
+    for number in range(60):
+        with w.two.http.stream("GET", f"/runs/{run.id}/events"):
+            if number % 2:
+                w.two.http.get("/health/live")
+    wait(lambda: w.two.app.parts.streams.open == 0, "every place is given back")
+
+
 def test_a_client_that_never_reads_is_dropped(gateways: World, tmp_path: Path) -> None:
     """A client that leaves its stream unread costs bounded memory and is dropped after the stall time; others go on."""
     w = gateways
