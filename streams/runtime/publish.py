@@ -43,8 +43,13 @@ class Publisher:
         self._parts = parts
         self._served = served
 
-    async def publish(self, messages: Iterable[Message], topology: Topology) -> None:
-        """Sends everything and returns when the broker has it. Raises ProducerStopped, and Undeliverable for our own faults."""
+    async def publish(
+        self, messages: Iterable[Message], topology: Topology, before: Awaitable[None] | None = None
+    ) -> None:
+        """Sends everything and returns when the broker has it. Raises ProducerStopped, and Undeliverable for our own faults.
+
+        `before`: events that are being sent already; they too are acknowledged before what is no event is sent.
+        """
         events: list[Event] = []
         others: list[Message] = []
         for message in messages:
@@ -55,6 +60,8 @@ class Publisher:
             if isinstance(message, Task) and not self._served(message.service, message.major):
                 events.append(_waiting(message))
         await self.tell(events)
+        if before is not None:
+            await before
         await self._parts.producer.send_all(
             [await self._encoded(one, topology) for one in others if not isinstance(one, Result)]
         )

@@ -68,15 +68,15 @@ class TaskHandler:
         if task.vertex not in topology.vertices:
             raise Undecodable(f"{record.where}: pipeline {task.run.pipeline} has no node {task.vertex!r}")
         stack = ""
+        telling: asyncio.Task[None] | None = None
         if task.run.id in self._aborts:
             outcome = dropped("the run is ending")
         elif task.run.deadline <= time.time():
             outcome = dropped("the run's deadline passed")
         else:
-            # The body need not wait for its event to be acknowledged; what comes after the body does.
+            # Neither the body nor the next event need wait for it to be acknowledged; what is no event does.
             telling = asyncio.create_task(self._publisher.tell([started(task)]))
             outcome, stack = await self._attempt(task)
-            await telling
         messages = advance(topology, task, outcome)
         failure = outcome.failure
         if failure is not None and failure.fault is Fault.SERVICE and _last(topology, task):
@@ -89,7 +89,7 @@ class TaskHandler:
                 run=task.run.id,
                 path=task.path,
             )
-        await self._publisher.publish(messages, topology)
+        await self._publisher.publish(messages, topology, telling)
 
     async def _attempt(self, task: Task) -> tuple[Outcome, str]:
         """The outcome of one attempt, and the stack of a failure. An abort of the run ends it early."""

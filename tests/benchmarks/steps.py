@@ -1,0 +1,16 @@
+"""A service that computes nothing, so that messaging is all the cost."""
+
+from typing import Annotated
+
+from streams.contract import Doc, Record
+from streams.service import service
+
+
+class Number(Record):
+    n: Annotated[int, Doc("A number.")]
+
+
+@service("step-one", version="1.0.0")
+def step_one(request: Number) -> Number:
+    """N + 1."""
+    return Number(n=request.n + 1)
