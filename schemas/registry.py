@@ -18,6 +18,7 @@ _MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 _UNKNOWN_FOR = 10.0
 """Seconds for which an id that the registry does not have is not asked for again: garbage may come in floods."""
 _MAX_KNOWN = 10_000
+_PAGE = 1000
 _ABSENT = (40401, 40402, 40403)
 """Error codes for a subject, a version, a schema that is not there. A 404 without one is no answer of a registry."""
 
@@ -102,8 +103,17 @@ class SchemaRegistry:
         return json.loads(answer["schema"])
 
     async def subjects(self) -> list[str]:
-        """Every subject the registry knows. Raises RegistryAway."""
-        return list(await self._call("GET", "/subjects"))
+        """Every subject the registry knows, page by page: without being asked for more, it shows the first thousand only.
+
+        Raises RegistryAway.
+        """
+        found: dict[str, None] = {}
+        while True:
+            page = await self._call("GET", f"/subjects?offset={len(found)}&limit={_PAGE}")
+            fresh = [subject for subject in page if subject not in found]
+            found.update(dict.fromkeys(fresh))
+            if len(page) < _PAGE or not fresh:  # a registry without pages shows everything each time
+                return list(found)
 
     async def _register(self, subject: str, text: str) -> int:
         try:

@@ -10,31 +10,13 @@ from typing import Any
 from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 
-from schemas import compat
-from schemas.codec import value_subject
-from schemas.library import load
-from schemas.results import result_schema
 from streams import topic_specs, topics
+from streams.runtime import subjects
 from streams.runtime.errors import Away, RuntimeFault
 from streams.runtime.parts import Parts
 from streams.runtime.pipelines import Owner, Pipelines, Version
 from streams.settings import Settings
-from streams.topics import Topics
 from streams.topology import Topology
-
-_AT_ONCE = 8
-"""Calls to the registry under way at a time."""
-
-CORE: Mapping[str, str] = {
-    topics.EVENTS: "Event",
-    topics.TOKENS: "FlowMessage",
-    topics.STATE: "FlowRow",
-    topics.CONTROL: "Control",
-    topics.SERVICES: "Announcement",
-    topics.PIPELINES: "PipelineRecord",
-    topics.DEAD_LETTERS: "DeadLetter",
-}
-"""The record of `schemas/avro` that each shared topic carries."""
 
 
 class Breaking(RuntimeFault):
@@ -106,23 +88,23 @@ async def apply(
     published; Conflict when somebody else publishes meanwhile; Away.
     """
     pipelines = {one.topology.name: one for one in wanted}
-    subjects = _subjects(parts.names, pipelines.values())
+    schemas = subjects.subjects(parts.names, [one.topology for one in pipelines.values()])
     changes = await _topics(parts, pipelines.values(), services, dry)
     if dry and any(one.name == parts.topic(topics.PIPELINES) for one in changes):
         return [
             *changes,
-            *(Change(What.SCHEMA, name, How.NEW) for name in subjects),
+            *(Change(What.SCHEMA, name, How.NEW) for name in schemas),
             *(Change(What.PIPELINE, name, How.NEW, one.topology.digest[:12]) for name, one in pipelines.items()),
         ]
     catalogue = Pipelines(parts)
     try:
         # What nobody knows yet breaks nobody: it is registered while the catalogue is read.
-        fresh, _ = await asyncio.gather(_schemas(parts, subjects, dry), catalogue.start())
+        fresh, _ = await asyncio.gather(_schemas(parts, schemas, dry), catalogue.start())
         changes += fresh
         standing = catalogue.active()
         plan = [change for one in pipelines.values() if (change := _planned(one, standing.get(one.topology.name)))]
         if not breaking:
-            await _check(parts, [pipelines[one.name] for one in plan if one.how is not How.NEW])
+            await _check(parts, [pipelines[one.name].topology for one in plan if one.how is not How.NEW])
         if prune:
             plan += [
                 Change(What.PIPELINE, name, How.REMOVED, version.digest[:12])
@@ -130,9 +112,8 @@ async def apply(
                 if version.owner is Owner.GIT and name not in pipelines
             ]
         if not dry:
-            await _register(
-                parts, _subjects(parts.names, [pipelines[one.name] for one in plan if one.name in pipelines])
-            )
+            changed = [pipelines[one.name].topology for one in plan if one.name in pipelines]
+            await subjects.register(parts.registry, subjects.subjects(parts.names, changed))
             await asyncio.gather(*(_publish(catalogue, pipelines.get(one.name), one) for one in plan))
         return changes + plan
     finally:
@@ -175,50 +156,14 @@ async def _publish(catalogue: Pipelines, wanted: Wanted | None, change: Change) 
         await catalogue.publish(wanted.topology, wanted.source, Owner.GIT)
 
 
-def _subjects(names: Topics, pipelines: Iterable[Wanted]) -> dict[str, Any]:
-    """The schema of every subject."""
-    found: dict[str, Any] = {value_subject(names.named(topic)): load(record) for topic, record in CORE.items()}
-    for one in pipelines:
-        topology = one.topology
-        found[value_subject(names.requests(topology.name))] = topology.input
-        found[value_subject(names.results(topology.name))] = result_schema(topology.name, topology.output)
-        for service, use in topology.services.items():
-            found[value_subject(names.tasks(service, use.major))] = use.input
-    return found
-
-
-async def _check(parts: Parts, pipelines: Iterable[Wanted]) -> None:
-    """Whether old requests can be read by the new pipeline, and new results by who reads the old ones. Raises Breaking."""
-    found: list[str] = []
-    for one in pipelines:
-        name = one.topology.name
-        asked = await parts.registry.latest(value_subject(parts.names.requests(name)))
-        if asked is not None:
-            reasons = compat.problems(reader=one.topology.input, writer=asked)
-            found += [f"pipeline {name}: the new input does not take what callers send now: {why}" for why in reasons]
-        answered = await parts.registry.latest(value_subject(parts.names.results(name)))
-        if answered is not None:
-            reasons = compat.problems(reader=answered, writer=result_schema(name, one.topology.output))
-            found += [f"pipeline {name}: who reads its results now cannot read the new ones: {why}" for why in reasons]
+async def _check(parts: Parts, changed: Iterable[Topology]) -> None:
+    found = [why for one in changed for why in await subjects.breaks(parts.registry, parts.names, one)]
     if found:
         raise Breaking(found)
 
 
-async def _schemas(parts: Parts, subjects: Mapping[str, Any], dry: bool) -> list[Change]:
-    """Registers the subjects that the registry does not have."""
-    known = set(await parts.registry.subjects())
-    fresh = {subject: schema for subject, schema in subjects.items() if subject not in known}
+async def _schemas(parts: Parts, wanted: Mapping[str, Any], dry: bool) -> list[Change]:
+    fresh = await subjects.missing(parts.registry, wanted)
     if not dry:
-        await _register(parts, fresh)
+        await subjects.register(parts.registry, fresh)
     return [Change(What.SCHEMA, subject, How.NEW) for subject in fresh]
-
-
-async def _register(parts: Parts, subjects: Mapping[str, Any]) -> None:
-    """Registers schemas, newer ones of subjects that there are included."""
-    room = asyncio.Semaphore(_AT_ONCE)
-
-    async def register(subject: str, schema: Any) -> None:
-        async with room:
-            await parts.registry.id_of(subject, schema)
-
-    await asyncio.gather(*(register(subject, schema) for subject, schema in subjects.items()))

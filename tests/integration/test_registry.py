@@ -223,3 +223,20 @@ def unused_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
+
+
+def test_every_subject_is_seen_however_many_there_are(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry shows subjects in pages; all of them are read, each once."""
+
+    async def scenario(registry: SchemaRegistry) -> None:
+        names = [subject() for _ in range(7)]
+        for name in names:
+            await registry.id_of(name, schema())
+        whole = await registry.subjects()
+        assert set(names) <= set(whole)
+        monkeypatch.setattr("schemas.registry._PAGE", max(2, len(whole) // 3))
+        paged = await registry.subjects()
+        assert set(names) <= set(paged)
+        assert len(set(paged)) == len(paged)
+
+    run(settings, scenario)

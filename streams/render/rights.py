@@ -1,0 +1,136 @@
+"""What each part of an installation may do with topics and consumer groups, in the words of its code: reads, writes, looks at."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from streams import topic_specs, topics
+from streams.topics import RETRY_TIERS, Topics
+
+
+@dataclass(frozen=True)
+class Right:
+    """What a user may do with a topic or a consumer group, or with all whose name begins so."""
+
+    kind: str
+    name: str
+    operations: tuple[str, ...]
+    prefix: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """The rule as Strimzi writes it."""
+        pattern = "prefix" if self.prefix else "literal"
+        resource = {"type": self.kind, "name": self.name, "patternType": pattern}
+        return {"resource": resource, "operations": list(self.operations), "host": "*"}
+
+
+class Rights:
+    """The rights of each part; `dynamic` widens them for pipelines that no file knows."""
+
+    def __init__(self, names: Topics) -> None:
+        self.names = names
+        self.core = tuple(spec.name for spec in topic_specs.core(names, 1))
+
+    def service(self, name: str, majors: list[int], sends: Iterable[str], dynamic: bool) -> list[Right]:
+        """A service's agent: its tasks, and those of the services (`sends`) that come right after it."""
+        names = self.names
+        topic = {names.tasks(name, major): {"Read"} for major in majors}
+        for one in [topics.EVENTS, topics.TOKENS, topics.DEAD_LETTERS]:
+            topic[names.named(one)] = {"Write"}
+        for tier, _ in RETRY_TIERS:
+            topic[names.retry(tier)] = {"Write"}
+        for one in [topics.SERVICES, topics.PIPELINES]:  # it announces itself, and publishes its pipeline of one node
+            topic[names.named(one)] = {"Write"}
+        for one in sends:
+            topic.setdefault(one, set()).add("Write")
+        looks = [names.requests(name), names.results(name)]
+        open_ends = [Right("topic", f"{names.prefix}task.", ("Write",), prefix=True)] if dynamic else []
+        return self._worker(topic, [name], looks, open_ends)
+
+    def flow(self, pipelines: list[str], services: list[tuple[str, int]], dynamic: bool) -> list[Right]:
+        """Flow: every request, every result, the state of runs, and the tasks that a run may begin with."""
+        names = self.names
+        topic = {
+            names.named(topics.TOKENS): {"Read", "Write"},
+            names.named(topics.STATE): {"Read", "Write"},
+            names.named(topics.CONTROL): {"Read", "Write"},
+            names.named(topics.EVENTS): {"Write"},
+            names.named(topics.DEAD_LETTERS): {"Write"},
+        }
+        open_ends = []
+        if dynamic:
+            open_ends = [
+                Right("topic", f"{names.prefix}pipeline.", ("Read", "Write"), prefix=True),
+                Right("topic", f"{names.prefix}task.", ("Write",), prefix=True),
+            ]
+        else:
+            edges = sorted({*pipelines, *(name for name, _ in services)})
+            topic |= {names.requests(name): {"Read"} for name in edges}
+            topic |= {names.results(name): {"Write"} for name in edges}
+            topic |= {names.tasks(name, major): {"Write"} for name, major in services}
+        return self._worker(topic, ["flow"], (), open_ends)
+
+    def retry(self, services: list[tuple[str, int]], dynamic: bool) -> list[Right]:
+        """What sends tasks again after a while."""
+        names = self.names
+        topic = {names.retry(tier): {"Read"} for tier, _ in RETRY_TIERS}
+        topic[names.named(topics.DEAD_LETTERS)] = {"Write"}
+        open_ends = [Right("topic", f"{names.prefix}task.", ("Write",), prefix=True)] if dynamic else []
+        if not dynamic:
+            topic |= {names.tasks(name, major): {"Write"} for name, major in services}
+        return self._worker(topic, [f"retry.{tier}" for tier, _ in RETRY_TIERS], (), open_ends)
+
+    def recorder(self) -> list[Right]:
+        """What writes history."""
+        named = self.names.named
+        return self._worker({named(topics.EVENTS): {"Read"}, named(topics.DEAD_LETTERS): {"Write"}}, ["recorder"])
+
+    def gateway(self, pipelines: list[str], dynamic: bool) -> list[Right]:
+        """The HTTP edge."""
+        names = self.names
+        topic = {
+            names.named(topics.EVENTS): {"Read", "Write"},
+            names.named(topics.CONTROL): {"Write"},
+            names.named(topics.SERVICES): {"Read"},
+            names.named(topics.PIPELINES): {"Read", "Write"} if dynamic else {"Read"},
+        }
+        if dynamic:
+            open_ends = [
+                Right("topic", f"{names.prefix}pipeline.", ("Create", "Write"), prefix=True),
+                Right("topic", f"{names.prefix}task.", ("Create", "Describe"), prefix=True),
+            ]
+            return [*_topic_rights(topic), *open_ends]
+        topic |= {names.requests(name): {"Write"} for name in pipelines}
+        return _topic_rights(topic)
+
+    def apply(self) -> list[Right]:
+        """What publishes pipelines; topics are made by the operator."""
+        names = self.names
+        return [
+            Right("topic", names.named(topics.PIPELINES), ("Read", "Write")),
+            *(Right("topic", one, ("Describe",)) for one in self.core if one != names.named(topics.PIPELINES)),
+            Right("topic", f"{names.prefix}pipeline.", ("Describe",), prefix=True),
+            Right("topic", f"{names.prefix}task.", ("Describe",), prefix=True),
+        ]
+
+    def _worker(
+        self,
+        topic: dict[str, set[str]],
+        groups: Iterable[str],
+        looks: Iterable[str] = (),
+        open_ends: Iterable[Right] = (),
+    ) -> list[Right]:
+        """What every worker needs beside its own: it follows the catalogues and aborts, and checks the shared topics."""
+        for one in [topics.SERVICES, topics.PIPELINES, topics.CONTROL, topics.MODELS]:
+            topic.setdefault(self.names.named(one), set()).add("Read")
+        for one in [*self.core, *looks]:
+            topic.setdefault(one, {"Describe"})
+        return [
+            *(Right("group", self.names.named(group), ("Read",)) for group in groups),
+            *_topic_rights(topic),
+            *open_ends,
+        ]
+
+
+def _topic_rights(topic: Mapping[str, set[str]]) -> list[Right]:
+    return [Right("topic", name, tuple(sorted(operations))) for name, operations in sorted(topic.items())]
