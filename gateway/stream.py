@@ -69,7 +69,8 @@ class Streams:
             while position < len(entry.lines) and len(batch) < _BATCH:
                 line = entry.lines[position]
                 body = await self._journal.body(entry, position)
-                if body:
+                # The client may have come from a gateway that was ahead of this one.
+                if body and line.sequence > after:
                     batch += sse.frame(line.kind.value, body, line.sequence)
                 position += 1
             if batch:

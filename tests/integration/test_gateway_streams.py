@@ -98,6 +98,21 @@ def test_a_client_that_comes_back_in_the_middle_of_a_run(gateways: World) -> Non
     assert ids == sorted(set(ids))
 
 
+def test_a_client_from_a_gateway_that_was_ahead(gateways: World) -> None:
+    """An id that this gateway has yet to hear of is waited for, and its event is not shown again."""
+    w = gateways
+    run = w.submit()
+    with w.one.http.stream("GET", f"/runs/{run.id}/events") as stream:
+        seen = events(stream.iter_lines())
+        first = next(seen)
+        ahead = first["id"] + 1
+        with w.two.http.stream("GET", f"/runs/{run.id}/events", headers={"last-event-id": str(ahead)}) as other:
+            offset = w.tell(*steps(run, "a"))
+            w.tell(*steps(run, "b"), Event(run, FINISHED, data={}))
+            told = places([one for one in events(other.iter_lines()) if one["event"] != "ping"])
+        assert told == (["b", "run.finished"] if offset == ahead else ["a", "b", "run.finished"])
+
+
 def test_a_run_that_was_let_go_of_is_read_again_from_the_log(gateways: World, small: Gateway) -> None:
     """A gateway that has let a run go, with no history to ask, reads it from the log, with the same ids."""
     w = gateways
