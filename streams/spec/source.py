@@ -18,6 +18,10 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 60
 
 
+_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+"""Where a line ends for the YAML reader, which counts them."""
+
+
 class _Composer(yaml.CSafeLoader):
     """Only the core schema of YAML 1.2, so that `no`, `on` and `12:30` stay strings."""
 
@@ -45,7 +49,7 @@ class Source:
     @functools.cached_property
     def lines(self) -> list[str]:
         """The text line by line."""
-        return self.text.split("\n")
+        return _BREAK.split(self.text)
 
     def problem(self, place: Place, problem: str, hint: str = "", offset: int | None = None) -> Problem:
         """A problem at a place, or at this character of the string there; an unmarked place is where what encloses it is."""
@@ -88,14 +92,21 @@ def read(text: str, file: str) -> Source:
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        line, column = _place(error.problem_mark or error.context_mark, text)
         raise PipelineErrors([Problem(file, line, column, "", f"not YAML: {error.problem or error.context}")]) from None
     except (yaml.YAMLError, ValueError) as error:
         raise PipelineErrors([Problem(file, 0, 0, "", f"not YAML: {error}")]) from None
     if problems:
         raise PipelineErrors(problems)
     return Source(file, text, data, marks)
+
+
+def _place(mark: yaml.Mark | None, text: str) -> tuple[int, int]:
+    """Line and column of a mark; the end of the text for one behind it, where an unclosed bracket is noticed."""
+    if mark is None:
+        return 0, 0
+    lines = _BREAK.split(text.rstrip())
+    return (mark.line + 1, mark.column + 1) if mark.line < len(lines) else (len(lines), len(lines[-1]) + 1)
 
 
 def _build(

@@ -106,8 +106,17 @@ def test_what_is_no_yaml_says_where() -> None:
     """A syntax error has its line and column."""
     assert refused("a: [1, 2\nb: 3\n")[0].startswith("f.yaml:2:2: not YAML:")
     assert refused("a: b: c\n")[0].startswith("f.yaml:1:5: not YAML:")
+    assert refused("a: [1\n\n")[0].startswith("f.yaml:1:6: not YAML:")
     assert refused("a: 1\n---\nb: 2\n")[0].startswith("f.yaml:2:1: not YAML:")
     assert refused("a: \x00\n")[0].startswith("f.yaml: not YAML:")
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r", "\x85", "\u2028"])
+def test_lines_end_where_yaml_ends_them(newline: str) -> None:
+    """A file of any system has the lines that its reader counts."""
+    source = read(f"a: 1{newline}b: 'x y'{newline}", "f.yaml")
+    assert source.marks["b",] == (2, 4)
+    assert str(source.problem(("b",), "p", "", 2)) == "f.yaml:2:7: b: p"
 
 
 def test_size_and_depth_are_bounded() -> None:
