@@ -19,7 +19,7 @@ from streams.messages import (
     Token,
 )
 from streams.topology import Topology
-from tests.unit.streams.core import pipeline
+from tests.unit.streams.core import pipeline, run
 from tests.unit.streams.flowing import Flow, events, others
 
 DIAMOND = pipeline(
@@ -243,3 +243,19 @@ output: {r: "${d.v}"}
     flow.take(Stop("r", Ending.DEADLINE, "c", ()))
     sent = flow.take(flow.failed_item("a", 0, NO))
     assert Control("r", Action.ABORT) not in sent
+
+
+def test_what_only_the_missing_knew_is_known_all_the_same() -> None:
+    """After a deadline, what is read further on comes by its own way, not by the input that did not."""
+    for reads in ("${c.v + j}", "${first(c.v, -1) + j}"):
+        made = pipeline(
+            f"""
+nodes:
+  c: {{service: calc, with: {{x: "${{n}}"}}}}
+  a: {{http: {{url: "${{string(c.v)}}"}}}}
+  b: {{service: calc, with: {{x: "${{n}}"}}}}
+  j: {{value: "${{a.status + b.v}}", deadline: 3s, on_error: {{use: "${{b.v * 10}}"}}}}
+output: {{r: "{reads}", n: "${{n}}"}}
+"""
+        )
+        assert run(made, n=4).output == {"r": 44, "n": 4}
