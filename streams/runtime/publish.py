@@ -48,7 +48,8 @@ class Publisher:
     ) -> None:
         """Sends everything and returns when the broker has it. Raises ProducerStopped, and Undeliverable for our own faults.
 
-        `before`: events that are being sent already; they too are acknowledged before what is no event is sent.
+        `before`: events that are being sent already; they are acknowledged first. Were later ones only handed over after
+        them, a first try that fails would let the later ones pass, and a client would see an end before its beginning.
         """
         events: list[Event] = []
         others: list[Message] = []
@@ -59,9 +60,9 @@ class Publisher:
             others.append(message)
             if isinstance(message, Task) and not self._served(message.service, message.major):
                 events.append(_waiting(message))
-        await self.tell(events)
         if before is not None:
             await before
+        await self.tell(events)
         await self._parts.producer.send_all(
             [await self._encoded(one, topology) for one in others if not isinstance(one, Result)]
         )

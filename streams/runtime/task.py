@@ -74,7 +74,7 @@ class TaskHandler:
         elif task.run.deadline <= time.time():
             outcome = dropped("the run's deadline passed")
         else:
-            # Neither the body nor the next event need wait for it to be acknowledged; what is no event does.
+            # The body need not wait for it to be acknowledged; what is said after the body does.
             telling = asyncio.create_task(self._publisher.tell([started(task)]))
             outcome, stack = await self._attempt(task)
         messages = advance(topology, task, outcome)
