@@ -15,6 +15,7 @@ import faust
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faust.app.base import BootStrategy
+from faust.sensors.monitor import Monitor
 from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 
@@ -119,6 +120,22 @@ class _NoTables(TableManager):
     async def on_start(self) -> None:
         await self._update_channels()
         await self.recovery.start()
+
+
+class _NoMonitor(Monitor):
+    """Faust's statistics cost more than reading a record does; ours are in the worker's health file and in the events."""
+
+    def on_message_in(self, *_: Any) -> None:
+        pass
+
+    def on_stream_event_in(self, *_: Any) -> None:
+        return None
+
+    def on_stream_event_out(self, *_: Any) -> None:
+        pass
+
+    def track_tp_end_offset(self, *_: Any) -> None:
+        pass
 
 
 class _App(faust.App):
@@ -325,6 +342,7 @@ def _faust_app(group: str, bootstrap: str) -> _App:
         consumer_auto_offset_reset="earliest",
         table_standby_replicas=0,
         TableManager=_NoTables,
+        Monitor=_NoMonitor,
         logging_config={"version": 1, "incremental": True, "disable_existing_loggers": False},
     )
     cast(

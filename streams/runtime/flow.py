@@ -4,14 +4,16 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import deque
 from dataclasses import dataclass
 
 from aiokafka.partitioner import murmur2
 
 from streams import topics
 from streams.flow import Step, step
-from streams.messages import Action, Ending, FlowMessage, Start, Stop
+from streams.messages import Action, Ending, FlowMessage, Start, Stop, Token
 from streams.records import Record
+from streams.runstate import RunState
 from streams.runtime.app import Member
 from streams.runtime.deadletters import DeadLetters
 from streams.runtime.errors import Revoked
@@ -23,6 +25,7 @@ from streams.runtime.shard import Shard
 from streams.runtime.statelog import StateLog
 from streams.runtime.timers import Timers
 from streams.runtime.turns import Turns
+from streams.topology import Topology
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +132,7 @@ class Flow:
             if isinstance(message, Start) and not digest:
                 digest = message.run.digest
             topology = await self._pipelines.wait_topology(digest) if digest else None
-            made = step(topology, state, message, time.time())
+            made = whole_step(topology, state, message, time.time())
             if made.messages:
                 assert topology is not None
                 await self._log.write(made.before, partition)
@@ -149,3 +152,35 @@ class Flow:
             for owned in list(self._owned.values()):
                 if owned.generation == self.member.generation:
                     await owned.shard.prune()
+
+
+def whole_step(topology: Topology | None, state: RunState | None, message: FlowMessage, now: float) -> Step:
+    """A step, and those of the tokens that it hands to joins of the same run, without a way through the log for each.
+
+    Rows of an inner step come before those of the outer one: a crash between the two must not leave a join closed whose
+    token is nowhere. When the run ends, what its end says of rows is all there is to say.
+    """
+    made = step(topology, state, message, now)
+    tokens = [one for one in made.messages if isinstance(one, Token)]
+    if not tokens:
+        return made
+    whole = Step(made.state, list(made.before), [], list(made.after), list(made.timers))
+    waiting = deque(made.messages)
+    while waiting:
+        one = waiting.popleft()
+        if not isinstance(one, Token):
+            whole.messages.append(one)
+            continue
+        inner = step(topology, whole.state, one, now)
+        whole.state = inner.state
+        whole.timers += inner.timers
+        waiting.extendleft(reversed(inner.messages))
+        if inner.after and inner.state is not None and inner.state.done:
+            said = {row.row for row in inner.after}
+            whole.after = [row for row in whole.after if row.value is None and row.row not in said]
+        whole.after = [*inner.after, *whole.after]
+    if whole.before and whole.state is not None and whole.state.done:
+        # It ended where it began: nothing of it is under way that could come before its rows.
+        unwritten = {row.row for row in whole.before}
+        whole.before, whole.after = [], [row for row in whole.after if row.row not in unwritten]
+    return whole

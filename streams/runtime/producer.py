@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -16,7 +17,7 @@ from aiokafka.structs import RecordMetadata
 
 from streams.records import Outgoing
 from streams.runtime.backoff import Outages, delays
-from streams.runtime.errors import ProducerStopped, Undeliverable
+from streams.runtime.errors import ProducerStopped, RuntimeFault, Undeliverable
 
 log = logging.getLogger(__name__)
 
@@ -60,29 +61,20 @@ class Producer:
 
         Raises Undeliverable when Kafka will never take it, ProducerStopped when the producer was stopped first.
         """
-        client = self._usable()
-        try:
-            return await self._attempt(client, record)
-        except _NEVER as error:
-            raise Undeliverable(f"{record.topic}: {error}") from error
-        except KafkaError as error:
-            if self._stopping.is_set():
-                raise ProducerStopped(record.topic) from error
-            log.warning(
-                "publishing to %s failed (%s %s): trying until it is taken", record.topic, type(error).__name__, error
-            )
-        return await self._insist(client, record)
+        return await self._delivered(await self._handed(record))
 
     async def send_all(self, records: Iterable[Outgoing]) -> None:
         """Sends records at once and waits for all; those of one partition keep their order unless a try failed."""
-        pending = [asyncio.ensure_future(self.send(record)) for record in records]
-        if not pending:
-            return
-        try:
-            await asyncio.gather(*pending)
-        except BaseException:
-            await asyncio.gather(*pending, return_exceptions=True)
-            raise
+        # No task for each: handing over only appends to a buffer, and the deliveries are futures already.
+        handed = [await self._handed(record) for record in records]
+        failure: BaseException | None = None
+        for one in handed:
+            try:
+                await self._delivered(one)
+            except RuntimeFault as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
 
     async def partitions(self, topic: str) -> int:
         """The partition count of a topic. Raises KafkaError when there is none of that name."""
@@ -94,7 +86,7 @@ class Producer:
                 await self._pause(delay)
                 client = await self._renewed(client)
                 try:
-                    return await self._attempt(client, record)
+                    return await (await _send(client, record))
                 except _NEVER as error:
                     raise Undeliverable(f"{record.topic}: {error}") from error
                 except KafkaError as error:
@@ -146,12 +138,40 @@ class Producer:
             raise ProducerStopped("the producer is not running")
         return self._client
 
-    @staticmethod
-    async def _attempt(client: AIOKafkaProducer, record: Outgoing) -> RecordMetadata:
-        delivery = await client.send(
-            record.topic, value=record.value, key=record.key, partition=record.partition, headers=list(record.headers)
-        )
-        return await delivery
+    async def _handed(self, record: Outgoing) -> "_Handed":
+        """Hands a record to the client; what that raises at once is kept, to be met where the delivery is awaited."""
+        client = self._usable()
+        try:
+            return _Handed(record, client, await _send(client, record))
+        except KafkaError as error:
+            return _Handed(record, client, error)
+
+    async def _delivered(self, handed: "_Handed") -> RecordMetadata:
+        try:
+            if isinstance(handed.delivery, KafkaError):
+                raise handed.delivery
+            return await handed.delivery
+        except _NEVER as error:
+            raise Undeliverable(f"{handed.record.topic}: {error}") from error
+        except KafkaError as error:
+            if self._stopping.is_set():
+                raise ProducerStopped(handed.record.topic) from error
+            log.warning("publishing to %s failed (%r): trying until it is taken", handed.record.topic, error)
+        return await self._insist(handed.client, handed.record)
+
+
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    record: Outgoing
+    client: AIOKafkaProducer
+    delivery: "asyncio.Future[RecordMetadata] | KafkaError"
+
+
+async def _send(client: AIOKafkaProducer, record: Outgoing) -> "asyncio.Future[RecordMetadata]":
+    delivery: asyncio.Future[RecordMetadata] = await client.send(
+        record.topic, value=record.value, key=record.key, partition=record.partition, headers=list(record.headers)
+    )
+    return delivery
 
 
 async def _close(client: AIOKafkaProducer) -> None:

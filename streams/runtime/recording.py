@@ -29,10 +29,13 @@ NODE = {
 }
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
-_EVENT = """
+_EVENTS = """
 insert into events (run, sequence, partition, id, kind, node, path, position, attempt, at, data)
-values (%(run)s, %(sequence)s, %(partition)s, %(id)s, %(kind)s, %(node)s, %(path)s, %(position)s, %(attempt)s, %(at)s, %(data)s)
-on conflict do nothing returning sequence
+select run, sequence, partition, id, kind, node, path, position::integer[], attempt, at, data
+from unnest(%s::text[], %s::bigint[], %s::integer[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[],
+            %s::integer[], %s::timestamptz[], %s::jsonb[])
+     as fresh (run, sequence, partition, id, kind, node, path, position, attempt, at, data)
+on conflict do nothing returning run, sequence
 """
 _RUN = """
 insert into runs (run, pipeline, digest, status, waiting_for, input, output, failure, accepted_at, updated_at, ended_at,
@@ -93,11 +96,11 @@ async def record(connection: psycopg.AsyncConnection[Any], batch: Sequence[Recor
         changes = _Changes()
         async with connection.cursor() as cursor:
             if lasting:
-                await cursor.executemany(_EVENT, [_event(one) for one in lasting], returning=True)
+                await cursor.execute(_EVENTS, [list(column) for column in zip(*map(_event, lasting), strict=True)])
+                fresh = {(row[0], row[1]) for row in await cursor.fetchall()}
                 for one in lasting:
-                    if await cursor.fetchone() is not None:
+                    if (one.told.event.run.id, one.offset) in fresh:
                         _fold(changes, one)
-                    cursor.nextset()
             if changes.runs:
                 await cursor.executemany(_RUN, list(changes.runs.values()))
             if changes.executions:
@@ -125,21 +128,22 @@ async def _before_the_end(connection: psycopg.AsyncConnection[Any], batch: Itera
     return lasting
 
 
-def _event(one: Recorded) -> dict[str, Any]:
+def _event(one: Recorded) -> tuple[object, ...]:
+    """The values of an event, in the order of the columns of `_EVENTS`."""
     event = one.told.event
-    return {
-        "run": event.run.id,
-        "sequence": one.offset,
-        "partition": one.place.partition,
-        "id": one.told.id,
-        "kind": event.kind.value,
-        "node": event.vertex,
-        "path": event.path,
-        "position": list(event.at),
-        "attempt": event.attempt,
-        "at": _time(one.told.at),
-        "data": jsonb(event.data),
-    }
+    return (
+        event.run.id,
+        one.offset,
+        one.place.partition,
+        one.told.id,
+        event.kind.value,
+        event.vertex,
+        event.path,
+        f"{{{','.join(map(str, event.at))}}}",
+        event.attempt,
+        _time(one.told.at),
+        jsonb(event.data),
+    )
 
 
 def _fold(changes: _Changes, one: Recorded) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from aiokafka.errors import KafkaError
 
@@ -101,6 +101,7 @@ class Shard:
             if late:
                 await asyncio.wait(late)
         rows, ended = await outlast(self._outages, "kafka", lambda: self._log.read(self.partition), KafkaError, OSError)
+        await self._log.write([row for run, values in rows.items() for row in leftovers(run, values)], self.partition)
         for run, values in rows.items():
             if DONE in values:
                 self._done[run] = (EventKind(values[DONE]["kind"]), bool(values[DONE].get("opened", True)))
@@ -115,6 +116,14 @@ class Shard:
                 for timer in timers(topology, state):
                     self._timers.set(run, timer.at, timer.stop)
         self._ended = deque(sorted(self._ended))
+
+
+def leftovers(run: str, values: Mapping[str, object]) -> list[Row]:
+    """What removes the rest of a run that is over: a worker was lost between its marker and the last of its other rows.
+
+    Without it the run would be open again as soon as its marker is forgotten.
+    """
+    return [Row(run, row, None) for row in values if row != DONE] if DONE in values else []
 
 
 def windows(topology: Topology | None) -> dict[str, int]:

@@ -73,6 +73,8 @@ class Rig:
 
     settings: Settings
     folder: Path
+    follow: bool = True
+    """Whether every event is read and kept."""
     parts: Parts = field(init=False)
     pipelines: Pipelines = field(init=False)
     services: Services = field(init=False)
@@ -86,7 +88,9 @@ class Rig:
         await self.parts.admin.ensure(topic_specs.core(self.parts.names, self.settings.partitions))
         self.pipelines, self.services = Pipelines(self.parts), Services(self.parts)
         self._tail = Tail(self.settings.kafka, self.parts.events, self._take)
-        await asyncio.gather(self.pipelines.start(), self.services.start(), self._tail.start())
+        await asyncio.gather(self.pipelines.start(), self.services.start())
+        if self.follow:
+            await self._tail.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,0 +1,121 @@
+"""Throughput of `image-greyscale` on 1-megapixel JPEGs with 64 in flight, against a bare process pool on the same cores.
+
+    python -m tests.benchmarks.bench_greyscale [COUNT]
+
+The bare pool decodes, converts and encodes with the service's own function, and gets and puts its objects in S3 as the worker
+does; it knows no Kafka. Aim: at least 85 % of its throughput.
+"""
+
+import asyncio
+import dataclasses
+import io
+import os
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import uvloop
+from PIL import Image
+
+from schemas.refs import Ref
+from streams.runtime.store import Store
+from streams.service import Invocation, call
+from streams.settings import Settings
+from tests.benchmarks.figures import show
+from tests.integration.rig import Rig, alone
+
+SERVICE = "image-greyscale"
+MODULE = "agents.image_greyscale"
+IN_FLIGHT = 64
+ROUNDS = 2
+
+
+def photo(seed: int) -> bytes:
+    """A 1-megapixel JPEG with detail of every size, as photos have; each seed gives another one."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 255, (16, 21, 3), dtype=np.uint8)).resize(
+        (1152, 868), Image.Resampling.BICUBIC
+    )
+    grain = rng.normal(0, 6, (868, 1152, 3))
+    pixels = np.clip(np.asarray(coarse, dtype=np.float64) + grain, 0, 255).astype(np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG", quality=88)
+    return out.getvalue()
+
+
+async def throughput(work: Callable[[int], Awaitable[None]], count: int) -> float:
+    """Pieces of work a second, with so many in flight."""
+    room = asyncio.Semaphore(IN_FLIGHT)
+
+    async def one(number: int) -> None:
+        async with room:
+            await work(number)
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(one(number) for number in range(count)))
+    return count / (time.perf_counter() - begun)
+
+
+async def bare(store: Store, photos: list[Ref], count: int) -> float:
+    """A process pool that gets and puts its objects."""
+    loop = asyncio.get_running_loop()
+    cores = os.cpu_count() or 1
+    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+
+        async def work(number: int) -> None:
+            ref = photos[number % len(photos)]
+            data = await store.get(ref)
+            made: Invocation = await loop.run_in_executor(
+                pool, call, MODULE, SERVICE, {"image": ref.to_dict()}, {ref.sha256: data}
+            )
+            for one in made.objects:
+                await store.put(str(uuid.uuid4()), one.data, one.media_type)
+
+        await throughput(work, 4 * cores)
+        return await throughput(work, count)
+
+
+async def ours(rig: Rig, photos: list[Ref], count: int) -> float:
+    """Runs of the service's own pipeline."""
+
+    async def work(number: int) -> None:
+        given: dict[str, Any] = {"image": photos[number % len(photos)].to_dict()}
+        run = await rig.submit(SERVICE, given)
+        await rig.output(run, 120)
+        rig.events.pop(run)
+
+    await throughput(work, 8)
+    return await throughput(work, count)
+
+
+async def main(count: int) -> None:
+    """Measures both in turn."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = dataclasses.replace(alone(Settings.read()), workers=os.cpu_count() or 1)
+        async with Rig(settings, Path(folder)) as rig:
+            store = rig.parts.store
+            photos = [await store.put("benchmark", photo(seed), "image/jpeg") for seed in range(8)]
+            await rig.start(SERVICE, "flow")
+            floor: list[float] = []
+            own: list[float] = []
+            for _ in range(ROUNDS):
+                own.append(await ours(rig, photos, count // ROUNDS))
+                floor.append(await bare(store, photos, count // ROUNDS))
+            show(
+                "greyscale",
+                bare_per_second=sum(floor) / ROUNDS,
+                ours_per_second=sum(own) / ROUNDS,
+                ratio=sum(own) / sum(floor),
+                jpeg_bytes=photos[0].size,
+            )
+
+
+if __name__ == "__main__":
+    uvloop.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 400))

@@ -1,0 +1,99 @@
+"""Runs that compute nothing, where messaging is all the cost: values only, and one trivial service.
+
+    python -m tests.benchmarks.bench_runs [COUNT]
+
+Two worker processes: flow and the recorder in one, the service in the other. All requests are sent at once; the time is from
+the first to the last result on `pipeline.<name>.results`, which a bare consumer counts. Every run is recorded, has its events
+and its typed result. Aim: 500 runs a second on two cores. Also said: CPU seconds of each process for a thousand runs.
+"""
+
+import asyncio
+import dataclasses
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+import psutil
+import uvloop
+from aiokafka import AIOKafkaConsumer
+
+from streams.settings import Settings
+from tests.benchmarks.figures import show
+from tests.integration.rig import Rig, WorkerProcess, alone
+
+PIPELINES = {
+    "values": """
+pipeline: values
+input: {n: int}
+nodes:
+  twice: {value: "${n * 2}"}
+output: {n: "${twice}"}
+""",
+    "trivial": """
+pipeline: trivial
+input: {n: int}
+nodes:
+  a: {service: step-one, with: {n: "${n}"}}
+output: {n: "${a.n}"}
+""",
+}
+
+
+def seconds(worker: WorkerProcess) -> float:
+    """CPU seconds that a worker and its children have used."""
+    process = psutil.Process(worker.process.pid)
+    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+    return sum(one.user + one.system for one in times)
+
+
+async def measure(rig: Rig, name: str, count: int) -> float:
+    """Seconds from the first request to the last result."""
+    consumer = AIOKafkaConsumer(
+        rig.parts.names.results(name), bootstrap_servers=rig.settings.kafka, auto_offset_reset="latest"
+    )
+    await consumer.start()
+    await consumer.seek_to_end()
+    for place in consumer.assignment():
+        await consumer.position(place)
+    runs = [str(uuid.uuid4()) for _ in range(count)]
+    records = [await rig.request(name, {"n": number}, run) for number, run in enumerate(runs)]
+    missing = {run.encode() for run in runs}
+    begun = time.perf_counter()
+    sending = asyncio.create_task(rig.parts.producer.send_all(records))
+    while missing:
+        for batch in (await asyncio.wait_for(consumer.getmany(timeout_ms=1000), 60)).values():
+            missing.difference_update(record.key for record in batch)
+    took = time.perf_counter() - begun
+    await sending
+    await consumer.stop()
+    return took
+
+
+async def main(count: int) -> None:
+    """Measures each pipeline after a warm-up."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = dataclasses.replace(alone(Settings.read()), workers=2)
+        async with Rig(settings, Path(folder), follow=False) as rig:
+            flow = await rig.start("flow", "recorder")
+            service = await rig.start("tests.benchmarks.steps")
+            for name, text in PIPELINES.items():
+                await rig.publish(text)
+                await measure(rig, name, 200)
+                before = seconds(flow), seconds(service)
+                took = await measure(rig, name, count)
+                await asyncio.sleep(1)  # the recorder is behind by design; its cost belongs to the runs
+                after = seconds(flow), seconds(service)
+                show(
+                    "runs",
+                    pipeline=name,
+                    runs_per_second=count / took,
+                    count=count,
+                    flow_and_recorder_cpu_s_per_1000=(after[0] - before[0]) / count * 1000,
+                    service_cpu_s_per_1000=(after[1] - before[1]) / count * 1000,
+                )
+
+
+if __name__ == "__main__":
+    uvloop.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 3000))

@@ -1,0 +1,117 @@
+"""Steps of flow that need no way through the log: the same end as with it, and rows that survive a crash anywhere."""
+
+from collections import deque
+
+import pytest
+
+from streams.advance import advance
+from streams.compile import compile_pipeline
+from streams.flow import step
+from streams.messages import Event, EventKind, FlowMessage, Message, Outcome, Result, Run, Start, Status, Task, Token
+from streams.rows import DONE, Row, rebuild
+from streams.runstate import RunState
+from streams.runtime.flow import whole_step
+from streams.runtime.shard import leftovers
+from streams.topology import Topology
+from tests.integration.chores import add_one
+
+VALUES = """
+pipeline: values
+input: {n: int}
+nodes:
+  a: {value: "${n + 1}"}
+  b: {value: "${n + 2}"}
+  c: {value: "${a + b}"}
+output: {n: "${c}"}
+"""
+SERVICES = """
+pipeline: services
+input: {n: int}
+nodes:
+  a: {service: add-one, with: {n: "${n}"}}
+  b: {service: add-one, with: {n: "${n}"}}
+  c: {value: "${a.n + b.n}"}
+  d: {value: "${a.n - b.n}"}
+  e: {value: "${c + d}"}
+output: {n: "${e}"}
+"""
+
+
+def compiled(text: str) -> Topology:
+    """A topology of a test."""
+    return compile_pipeline(text, {"add-one": add_one.contract})
+
+
+def play(topology: Topology, crash: int | None = None) -> tuple[list[Event], list[Result], dict[str, object]]:
+    """Runs a pipeline to its end by whole steps. `crash`: after how many effects in all a worker is lost, once."""
+    run = Run("r", topology.name, topology.digest, 1e12)
+    rows: dict[str, object] = {}
+    events: list[Event] = []
+    results: list[Result] = []
+    waiting: deque[FlowMessage | Task] = deque([Start(run, {"n": 1}, "test")])
+    state: RunState | None = None
+    left = crash
+    while waiting:
+        message = waiting[0]
+        effects: list[Message | Row]
+        made = None
+        if isinstance(message, Task):
+            effects = list(advance(topology, message, Outcome(Status.VALUE, {"n": message.input["n"] + 1})))
+        else:
+            made = whole_step(topology, state, message, 0.0)
+            effects = [*made.before, *made.messages, *made.after]
+        sent = len(effects) if left is None or left > len(effects) else left
+        for effect in effects[:sent]:
+            match effect:
+                case Row():
+                    rows.pop(effect.row, None) if effect.value is None else rows.update({effect.row: effect.value})
+                case Event():
+                    events.append(effect)
+                case Result():
+                    results.append(effect)
+                case Task() | Token():
+                    waiting.append(effect)
+        if sent < len(effects):
+            left = None
+            for row in leftovers("r", rows):
+                rows.pop(row.row)
+            state = rebuild("r", rows, {}) if rows else None  # type: ignore[arg-type]
+            continue
+        left = None if left is None else left - sent
+        waiting.popleft()
+        state = made.state if made else state
+    return events, results, rows
+
+
+@pytest.mark.parametrize("text", [VALUES, SERVICES], ids=["values", "services"])
+def test_nothing_but_the_end_is_left(text: str) -> None:
+    """A run gives one result after one last event, and leaves one row."""
+    events, results, rows = play(compiled(text))
+    assert events[-1].kind is EventKind.RUN_FINISHED
+    assert [one.output for one in results] == [events[-1].data["output"]]
+    assert list(rows) == [DONE]
+
+
+@pytest.mark.parametrize("text", [VALUES, SERVICES], ids=["values", "services"])
+def test_a_crash_anywhere_changes_nothing(text: str) -> None:
+    """Whichever effect is the last before a worker is lost, the run ends once, with the same output, and leaves one row."""
+    topology = compiled(text)
+    events, results, _ = play(topology)
+    for crash in range(40):
+        again, answers, rows = play(topology, crash)
+        assert {one.id for one in again} == {one.id for one in events}, crash
+        ends = [one for one in again if one.kind.terminal]
+        assert {one.data["output"]["n"] for one in ends} == {events[-1].data["output"]["n"]}
+        assert {one.output["n"] for one in answers if one.output} == {results[0].output["n"]}  # type: ignore[index]
+        assert list(rows) == [DONE], crash
+
+
+def test_a_run_of_values_never_enters_the_log() -> None:
+    """It ends where it began: no token is sent, and nothing but its end is written."""
+    topology = compiled(VALUES)
+    start = Start(Run("r", "values", topology.digest, 1e12), {"n": 1}, "test")
+    made = whole_step(topology, None, start, 0.0)
+    assert made.before == []
+    assert not [one for one in made.messages if isinstance(one, Token)]
+    assert [row.row for row in made.after if row.value is not None] == [DONE]
+    assert any(isinstance(one, Token) for one in step(topology, None, start, 0.0).messages)
