@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -112,16 +112,15 @@ def comparable(state: RunState | None) -> RunState | None:
     return replace(state, aborted=False)
 
 
-def agrees(seen: Seen, meaning: Meaning) -> bool:
+def agrees(seen: Seen, allowed: Given | Failed) -> bool:
     """Whether a run ended as the oracle says it may."""
     end = seen.end
     assert end is not None, "the run did not end"
-    if isinstance(meaning.end, Given):
-        return end.kind is EventKind.RUN_FINISHED and end.data["output"] == meaning.end.value
-    assert isinstance(meaning.end, Failed)
+    if isinstance(allowed, Given):
+        return end.kind is EventKind.RUN_FINISHED and bool(end.data["output"] == allowed.value)
     if end.kind is not EventKind.RUN_FAILED:
         return False
-    return (end.data["fault"], end.data.get("at", "")) in meaning.end.reasons
+    return (end.data["fault"], end.data.get("at", "")) in allowed.reasons
 
 
 def shown(seen: Seen) -> Mapping[str, Any]:
@@ -129,11 +128,23 @@ def shown(seen: Seen) -> Mapping[str, Any]:
     return {"kind": seen.end.kind.value, **seen.end.data} if seen.end else {}
 
 
-def meanings(case: Case, impatient: bool = False) -> list[Meaning]:
-    """What the oracle says of a case: one meaning for each way to decide, within reason."""
+def meaning(case: Case) -> Meaning:
+    """What the oracle says of a case that leaves no choice."""
+    (only,) = _meanings(case, impatient=False)
+    return only
+
+
+def endings(case: Case, impatient: bool = False) -> list[Given | Failed]:
+    """How the oracle lets a case end: in a different way for each way to decide, within reason."""
+    found: dict[str, Given | Failed] = {}
+    for one in itertools.islice(_meanings(case, impatient), MOST_MEANINGS):
+        found.setdefault(repr(one.end), one.end)
+    return list(found.values())
+
+
+def _meanings(case: Case, impatient: bool) -> Iterator[Meaning]:
     spec, library = specs(case)
-    found = outcomes(spec, case.input, CONTRACTS, SERVICES, library, impatient)
-    return list(itertools.islice(found, MOST_MEANINGS))
+    return outcomes(spec, case.input, CONTRACTS, SERVICES, library, impatient)
 
 
 def told_to_client(seen: Seen) -> list[tuple[str, str, str]]:

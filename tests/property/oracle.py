@@ -91,7 +91,7 @@ class Choices:
 class Meaning:
     """What a run came to, and what its nodes told on the way."""
 
-    end: End
+    end: Given | Failed
     told: list[Told]
 
 

@@ -22,7 +22,7 @@ from streams.testing import STORM
 from streams.topics import Topics
 from streams.topology import Topology
 from tests.property.effort import effort
-from tests.property.harness import Watched, agrees, check_ending, compiled, meanings
+from tests.property.harness import Watched, agrees, check_ending, compiled, endings
 from tests.property.pipelines import Case, Shape, cases
 
 T = TypeVar("T")
@@ -128,5 +128,5 @@ def test_a_run_is_the_same_through_the_codec(limit: int, case: Case, seed: int) 
     with patch.object(wire, "LIMIT", limit):
         seen = driver.run(case.input)
     check_ending(driver, races=True)
-    assert any(agrees(seen, meaning) for meaning in meanings(case))
+    assert any(agrees(seen, ending) for ending in endings(case))
     assert bool(coder.blobs.objects) == (limit == 40)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from streams.messages import EventKind
 from streams.testing import FAIR, STORM, Weather
 from tests.property.effort import effort
-from tests.property.harness import Watched, agrees, check_ending, compiled, meanings, shown
+from tests.property.harness import Watched, agrees, check_ending, compiled, endings, meaning, shown
 from tests.property.pipelines import Case, Shape, cases
 
 SEEDS = st.integers(0, 2**16)
@@ -26,7 +26,7 @@ def test_a_cancelled_run_ends_once(case: Case, when: int, seed: int, weather: We
     check_ending(driver, races=True)
     assert seen.end is not None
     if seen.end.kind is not EventKind.RUN_CANCELLED:
-        assert any(agrees(seen, meaning) for meaning in meanings(case)), shown(seen)
+        assert any(agrees(seen, ending) for ending in endings(case)), shown(seen)
 
 
 @effort
@@ -34,14 +34,14 @@ def test_a_cancelled_run_ends_once(case: Case, when: int, seed: int, weather: We
 def test_a_deadline_at_any_moment_is_one_of_the_ways_to_end(case: Case, seed: int) -> None:
     """A node's deadline makes it fail with its `on_error`, the run's deadline fails the run; nothing else changes."""
     topology = compiled(case)
-    allowed = meanings(case, impatient=True)
+    allowed = endings(case, impatient=True)
     for turn in range(4):
         driver = Watched(topology, weather=SLOW, seed=seed + turn, compare_rows=turn == 0)
         seen = driver.run(case.input)
         check_ending(driver, races=True)
         assert seen.end is not None
         if seen.end.data.get("reason") != "the run's deadline passed":
-            assert any(agrees(seen, meaning) for meaning in allowed), f"{shown(seen)} is none of {allowed}"
+            assert any(agrees(seen, ending) for ending in allowed), f"{shown(seen)} is none of {allowed}"
 
 
 @effort
@@ -53,11 +53,11 @@ def test_a_run_without_a_worker_fails_at_its_deadline_only(case: Case, away: str
     driver.services = {name: one for name, one in driver.services.items() if name != away}
     seen = driver.run(case.input)
     check_ending(driver, races=True)
-    (meaning,) = meanings(case)
+    means = meaning(case)
     waited = [task for task in seen.tasks if task.service == away]
     assert seen.end is not None
     if seen.end.data.get("reason") == "the run's deadline passed":
         assert waited
         assert driver.now == topology.timeout
     else:
-        assert agrees(seen, meaning), f"{shown(seen)} is not {meaning.end}"
+        assert agrees(seen, means.end), f"{shown(seen)} is not {means.end}"

@@ -11,7 +11,8 @@ from tests.property.harness import (
     agrees,
     check_ending,
     compiled,
-    meanings,
+    endings,
+    meaning,
     shown,
     told_by_oracle,
     told_to_client,
@@ -30,11 +31,11 @@ def test_a_run_means_what_its_pipeline_says(case: Case) -> None:
     """A run ends as the plain interpreter says, and tells of every node what the interpreter saw."""
     driver = Watched(compiled(case))
     seen = driver.run(case.input)
-    (meaning,) = meanings(case)
-    assert agrees(seen, meaning), f"{shown(seen)} is not {meaning.end}"
+    means = meaning(case)
+    assert agrees(seen, means.end), f"{shown(seen)} is not {means.end}"
     check_ending(driver)
-    if isinstance(meaning.end, Given):
-        assert told_to_client(seen) == told_by_oracle(meaning)
+    if isinstance(means.end, Given):
+        assert told_to_client(seen) == told_by_oracle(means)
 
 
 @effort
@@ -42,15 +43,15 @@ def test_a_run_means_what_its_pipeline_says(case: Case) -> None:
 def test_no_weather_changes_a_run(case: Case, seed: int) -> None:
     """Under any order, repetition and crash, the result and what is told of the nodes stay the same."""
     topology = compiled(case)
-    (meaning,) = meanings(case)
+    means = meaning(case)
     for turn in range(TURNS):
         driver = Watched(topology, weather=STORM, seed=seed + turn, compare_rows=turn == 0)
         seen = driver.run(case.input)
         note(f"seed {seed + turn}: {shown(seen)}")
-        assert agrees(seen, meaning), f"{shown(seen)} is not {meaning.end}"
+        assert agrees(seen, means.end), f"{shown(seen)} is not {means.end}"
         check_ending(driver)
-        if isinstance(meaning.end, Given):
-            assert told_to_client(seen) == told_by_oracle(meaning)
+        if isinstance(means.end, Given):
+            assert told_to_client(seen) == told_by_oracle(means)
 
 
 @pytest.mark.parametrize("weather", [FAIR, STORM], ids=["fair", "storm"])
@@ -59,9 +60,9 @@ def test_no_weather_changes_a_run(case: Case, seed: int) -> None:
 def test_a_race_ends_in_one_of_the_ways_that_its_pipeline_allows(weather: Weather, case: Case, seed: int) -> None:
     """With `wait: any`, a run ends as the interpreter says for some order of what it waits for."""
     topology = compiled(case)
-    allowed = meanings(case)
+    allowed = endings(case)
     for turn in range(TURNS if weather.shuffle else 1):
         driver = Watched(topology, weather=weather, seed=seed + turn, compare_rows=turn == 0)
         seen = driver.run(case.input)
-        assert any(agrees(seen, meaning) for meaning in allowed), f"{shown(seen)} is none of {allowed}"
+        assert any(agrees(seen, ending) for ending in allowed), f"{shown(seen)} is none of {allowed}"
         check_ending(driver, races=True)
