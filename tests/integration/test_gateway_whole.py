@@ -160,7 +160,8 @@ output: {image: "${blur.image}"}
         == 201
     )
     run = w.one.http.post("/pipelines/waiting-blur/runs", files={"photo": ("p", png(5, 5))}).json()["id"]
-    wait(lambda: w.two.http.get(f"/runs/{run}").json()["status"] == "waiting", "the run waits")
+    path = f"/runs/{run}"
+    wait(lambda: w.two.http.get(path).json()["status"] == "waiting", lambda: w.two.http.get(path).text, 60)
     assert w.two.http.get(f"/runs/{run}").json()["waiting_for"] == "image-blur"
     assert w.two.http.delete(f"/runs/{run}").status_code == 202
     wait(lambda: w.one.http.get(f"/runs/{run}").json()["status"] == "cancelled", "the run is cancelled")
