@@ -1,0 +1,180 @@
+"""A group member on a real broker: where it begins, which gaps it passes, what it commits, how it takes to new topics."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
+from streams.records import Outgoing, Place, Record
+from streams.runtime.admin import Admin
+from streams.runtime.app import Member
+from streams.runtime.probe import Probe
+from streams.runtime.producer import Producer
+from streams.settings import Settings
+from streams.topic_specs import TopicSpec
+from tests.integration.waiting import until
+
+
+@dataclass
+class Ground:
+    """A topic of one partition, and what its members have handled."""
+
+    settings: Settings
+    probe: Probe
+    producer: Producer
+    admin: Admin
+    topic: str
+    seen: list[int] = field(default_factory=list)
+
+    @property
+    def group(self) -> str:
+        """The group's name."""
+        return f"{self.topic}-group"
+
+    @property
+    def place(self) -> Place:
+        """The only partition."""
+        return Place(self.topic, 0)
+
+    async def send(self, count: int) -> None:
+        """Sends so many records."""
+        await self.producer.send_all([Outgoing(self.topic, b"k", str(number).encode()) for number in range(count)])
+
+    async def handle(self, record: Record) -> None:
+        """Notes a record."""
+        self.seen.append(record.offset)
+
+    @asynccontextmanager
+    async def member(self) -> AsyncIterator[Member]:
+        """A member of the group, which has left at the end."""
+        made = Member(self.group, [self.topic], self.handle, bootstrap=self.settings.kafka, probe=self.probe)
+        await made.start()
+        try:
+            yield made
+            assert made.failure is None
+        finally:
+            await made.stop(5)
+
+    async def caught_up(self) -> bool:
+        """Whether the group has committed everything."""
+        return not sum((await self.probe.lag(self.group, [self.place])).values())
+
+
+@asynccontextmanager
+async def ground(settings: Settings) -> AsyncIterator[Ground]:
+    """A topic of its own, deleted at the end."""
+    topic = f"t{uuid.uuid4().hex[:10]}-records"
+    admin, probe = Admin(settings.kafka), Probe(settings.kafka)
+    await admin.ensure([TopicSpec(topic, 1)])
+    await probe.start()
+    try:
+        async with Producer(settings.kafka) as producer:
+            yield Ground(settings, probe, producer, admin, topic)
+    finally:
+        await probe.stop()
+        await admin.delete([topic])
+
+
+def test_a_log_that_has_lost_its_start_is_read_from_where_it_begins(settings: Settings) -> None:
+    """What retention has removed is a real gap, at the first record of a group and at a later one."""
+
+    async def forget(made: Ground, before: int) -> None:
+        client = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+        await client.start()
+        await client.delete_records({TopicPartition(*made.place): RecordsToDelete(before)})
+        await client.close()
+
+    async def main() -> None:
+        async with ground(settings) as made:
+            await made.send(10)
+            await forget(made, 4)
+            async with made.member():
+                await until(lambda: made.seen == [4, 5, 6, 7, 8, 9])
+                await until(made.caught_up)
+            await made.send(10)
+            await forget(made, 15)
+            async with made.member():
+                await until(lambda: made.seen[6:] == [15, 16, 17, 18, 19])
+                await until(made.caught_up)
+
+    asyncio.run(main())
+
+
+def test_offsets_of_transactions_are_passed(settings: Settings) -> None:
+    """Markers of other people's transactions take offsets that no record has; they hold nothing up."""
+
+    async def main() -> None:
+        async with ground(settings) as made:
+            foreign = AIOKafkaProducer(bootstrap_servers=settings.kafka, transactional_id=f"{made.topic}-tx")
+            await foreign.start()
+            for _ in range(3):
+                async with foreign.transaction():
+                    await foreign.send_and_wait(made.topic, b"x", key=b"k")
+            await foreign.stop()
+            await made.send(1)
+            async with made.member():
+                await until(lambda: made.seen == [0, 2, 4, 6])
+                await until(made.caught_up)
+
+    asyncio.run(main())
+
+
+def test_what_is_done_is_not_done_again(settings: Settings) -> None:
+    """A member that has left has committed all it did: the next one goes on behind it."""
+
+    async def main() -> None:
+        async with ground(settings) as made:
+            await made.send(5)
+            async with made.member():
+                await until(lambda: len(made.seen) == 5)
+            await made.send(3)
+            async with made.member():
+                await until(lambda: len(made.seen) >= 8)
+                await until(made.caught_up)
+            assert made.seen == list(range(8))
+
+    asyncio.run(main())
+
+
+def test_a_new_topic_is_read_while_records_come(settings: Settings) -> None:
+    """Another topic is taken up under load without a record of either being lost."""
+
+    async def main() -> None:
+        async with ground(settings) as made:
+            other = f"{made.topic}-too"
+            await made.admin.ensure([TopicSpec(other, 1)])
+            try:
+                async with made.member() as member:
+                    stop = asyncio.Event()
+                    sent = 0
+
+                    async def load() -> None:
+                        nonlocal sent
+                        while not stop.is_set():
+                            await made.producer.send(Outgoing(made.topic, b"k", b"x"))
+                            await made.producer.send(Outgoing(other, b"k", b"x"))
+                            sent += 1
+
+                    loading = asyncio.create_task(load())
+                    await until(lambda: len(made.seen) > 20)
+                    await member.subscribe([other])
+                    count = sent
+                    await until(lambda: sent > count + 20)
+                    stop.set()
+                    await loading
+                    places = [made.place, Place(other, 0)]
+
+                    async def done() -> bool:
+                        return not sum((await made.probe.lag(made.group, places)).values())
+
+                    await until(done)
+                    assert sorted(set(made.seen)) == list(range(sent))
+                    assert len(made.seen) >= 2 * sent
+            finally:
+                await made.admin.delete([other])
+
+    asyncio.run(main())
