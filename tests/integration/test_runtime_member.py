@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from streams.records import Outgoing, Place, Record
+from streams.records import Handler, Outgoing, Place, Record
 from streams.runtime.admin import Admin
 from streams.runtime.app import Member
+from streams.runtime.backoff import Outages
+from streams.runtime.errors import Stuck
+from streams.runtime.liveness import Liveness
 from streams.runtime.probe import Probe
 from streams.runtime.producer import Producer
 from streams.settings import Settings
@@ -44,14 +47,14 @@ class Ground:
         """Sends so many records."""
         await self.producer.send_all([Outgoing(self.topic, b"k", str(number).encode()) for number in range(count)])
 
-    async def handle(self, record: Record) -> None:
+    async def note(self, record: Record) -> None:
         """Notes a record."""
         self.seen.append(record.offset)
 
     @asynccontextmanager
-    async def member(self) -> AsyncIterator[Member]:
+    async def member(self, handle: Handler | None = None) -> AsyncIterator[Member]:
         """A member of the group, which has left at the end."""
-        made = Member(self.group, [self.topic], self.handle, bootstrap=self.settings.kafka, probe=self.probe)
+        made = Member(self.group, [self.topic], handle or self.note, bootstrap=self.settings.kafka, probe=self.probe)
         await made.start()
         try:
             yield made
@@ -176,5 +179,41 @@ def test_a_new_topic_is_read_while_records_come(settings: Settings) -> None:
                     assert len(made.seen) >= 2 * sent
             finally:
                 await made.admin.delete([other])
+
+    asyncio.run(main())
+
+
+def test_a_member_without_progress_is_stuck(settings: Settings) -> None:
+    """Lag without progress is said to be stuck, with the figures; while it waits for a part that is away, it is not."""
+
+    async def main() -> None:
+        async with ground(settings) as made:
+            hang = asyncio.Event()
+
+            async def handle(_: Record) -> None:
+                await hang.wait()
+
+            await made.send(3)
+            async with made.member(handle) as member:
+                await until(lambda: member.lanes.in_flight == 3)
+                outages = Outages()
+                liveness = Liveness([member], made.probe, outages, idle=0.2, busy=0.2)
+
+                async def stuck() -> str | None:
+                    try:
+                        await liveness.check()
+                    except Stuck as error:
+                        return str(error)
+                    return None
+
+                with outages.waiting("s3"):
+                    patient = asyncio.get_running_loop().time() + 0.6
+                    while asyncio.get_running_loop().time() < patient:
+                        assert await stuck() is None
+                said = await until(stuck, 10)
+                assert said.startswith(f"{made.group}: 3 records wait and none was finished")
+                hang.set()
+                await until(made.caught_up)
+                assert await liveness.check() == {made.group: 0}
 
     asyncio.run(main())
