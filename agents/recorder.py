@@ -23,7 +23,7 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    recorded: Recorded
+    record: Record
     written: asyncio.Future[None]
 
 
@@ -50,9 +50,9 @@ class Recorder:
 
     async def __call__(self, record: Record) -> None:
         """Returns when the event is written. Raises Undecodable, and psycopg.Error for an event that no table takes."""
-        wire = self._parts.wire
-        told = await outlast(self._parts.outages, "registry", lambda: wire.read_event(record), RegistryAway)
-        waiting = _Waiting(Recorded(told, record.place, record.offset), asyncio.get_running_loop().create_future())
+        # In line before anything is waited for: an event whose reading needs the registry must not be overtaken by a later
+        # one of its run, whose row would then be told what it was before.
+        waiting = _Waiting(record, asyncio.get_running_loop().create_future())
         self._queue.put_nowait(waiting)
         await waiting.written
 
@@ -61,21 +61,32 @@ class Recorder:
             batch = [await self._queue.get()]
             while len(batch) < BATCH and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
-            await self._write(batch)
+            await self._write([(one, recorded) for one in batch if (recorded := await self._read(one)) is not None])
 
-    async def _write(self, batch: list[_Waiting]) -> None:
+    async def _read(self, waiting: _Waiting) -> Recorded | None:
+        """The event, read; None for a record that is none, whose handler is told so."""
+        wire, record = self._parts.wire, waiting.record
         try:
-            await self._record([one.recorded for one in batch])
+            told = await outlast(self._parts.outages, "registry", lambda: wire.read_event(record), RegistryAway)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is this record's; the handler knows what to do
+            _settle(waiting, error)
+            return None
+        return Recorded(told, record.place, record.offset)
+
+    async def _write(self, batch: list[tuple[_Waiting, Recorded]]) -> None:
+        try:
+            if batch:
+                await self._record([recorded for _, recorded in batch])
         except psycopg.Error as error:
             if len(batch) > 1:  # one of them is to blame: the others must not suffer for it
                 for one in batch:
                     await self._write([one])
                 return
             log.error("an event cannot be recorded: %s", error)
-            _settle(batch[0], error)
+            _settle(batch[0][0], error)
             return
-        for one in batch:
-            _settle(one)
+        for waiting, _ in batch:
+            _settle(waiting)
 
     async def _record(self, batch: list[Recorded]) -> None:
         async def attempt() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from aiokafka.partitioner import murmur2
 
+from schemas.errors import Undecodable
 from streams import topics
 from streams.flow import Step, step
 from streams.messages import Action, Ending, FlowMessage, Start, Stop, Token
@@ -100,8 +101,7 @@ class Flow:
         """Does the work of one record. Raises Undecodable, and ProducerStopped at the worker's end."""
         topic = record.place.topic
         if topic == self._tokens:
-            message = await self._publisher.patiently(lambda: self._parts.wire.read_flow(record))
-            await self._take(message, record.place.partition)
+            await self._message(record)
         elif topic == self._control:
             control = await self._publisher.patiently(lambda: self._parts.wire.read_control(record))
             if control.action is Action.CANCEL:
@@ -111,34 +111,45 @@ class Flow:
             if start is not None:
                 await self._begin(start, record)
 
+    async def _message(self, record: Record) -> None:
+        key = (record.key or b"").decode(errors="replace")
+        # The turn is asked for before anything is waited for: a message whose reading needs the registry, or that waits
+        # for the partition's state, must not be overtaken by a later one of its run.
+        async with self._turns.of(key):
+            message = await self._publisher.patiently(lambda: self._parts.wire.read_flow(record))
+            if _run(message) != key:
+                raise Undecodable(f"{record.where}: its key is not the run that it is about")
+            await self._take(message, record.place.partition)
+
     async def _begin(self, start: Start, record: Record) -> None:
         """Takes a Start here when the run's partition is this record's and its state is here; else sends it there."""
         partition = int((murmur2(start.run.id.encode()) & 0x7FFFFFFF) % self._count)
         owned = self._owned.get(partition)
         if partition == record.place.partition and owned and owned.generation == self.member.generation:
-            await self._take(start, partition)
+            async with self._turns.of(start.run.id):
+                await self._take(start, partition)
         else:
             await self._publisher.to_flow(start)
 
     async def _take(self, message: FlowMessage, partition: int) -> None:
+        """Takes a message whose run has its turn."""
         owned = self._owned.get(partition)
         if owned is None:
             raise Revoked(f"partition {partition}")
         shard = await owned.shard.ready()
-        run = message.run if isinstance(message, Stop) else message.run.id
-        async with self._turns.of(run):
-            state = await shard.state(run)
-            digest = state.run.digest if state and state.opened and not state.done else ""
-            if isinstance(message, Start) and not digest:
-                digest = message.run.digest
-            topology = await self._pipelines.wait_topology(digest) if digest else None
-            made = whole_step(topology, state, message, time.time())
-            if made.messages:
-                assert topology is not None
-                await self._log.write(made.before, partition)
-                await self._publisher.publish(made.messages, topology)
-            await self._log.write(made.after, partition)
-            self._keep(shard, run, made)
+        run = _run(message)
+        state = await shard.state(run)
+        digest = state.run.digest if state and state.opened and not state.done else ""
+        if isinstance(message, Start) and not digest:
+            digest = message.run.digest
+        topology = await self._pipelines.wait_topology(digest) if digest else None
+        made = whole_step(topology, state, message, time.time())
+        if made.messages:
+            assert topology is not None
+            await self._log.write(made.before, partition)
+            await self._publisher.publish(made.messages, topology)
+        await self._log.write(made.after, partition)
+        self._keep(shard, run, made)
 
     def _keep(self, shard: Shard, run: str, made: Step) -> None:
         shard.keep(run, made.state)
@@ -152,6 +163,10 @@ class Flow:
             for owned in list(self._owned.values()):
                 if owned.generation == self.member.generation:
                     await owned.shard.prune()
+
+
+def _run(message: FlowMessage) -> str:
+    return message.run if isinstance(message, Stop) else message.run.id
 
 
 def whole_step(topology: Topology | None, state: RunState | None, message: FlowMessage, now: float) -> Step:
