@@ -193,7 +193,13 @@ def test_a_run_is_cancelled(cli: Cli, endless: str) -> None:
 def test_ctrl_c_leaves_the_run_alone(cli: Cli, endless: str) -> None:
     """Ctrl-C ends the command with 130 and nothing else."""
     with subprocess.Popen(
-        command("events", endless), cwd=ROOT, env=environ(cli.home), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command("events", endless),
+        cwd=ROOT,
+        env=environ(cli.home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # As at a terminal: a process that was started in the background ignores the signal, and its children do.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as child:
         assert child.stdout is not None
         assert child.stdout.readline()
