@@ -107,10 +107,10 @@ def test_workers_that_are_killed_lose_nothing(settings: Settings, tmp_path: Path
             await load.fill()
             await until(lambda: all(map(_has_worked, workers)), 60, "work on all")
             for number in range(KILLS):
-                await load.fill()
-                await load.progress()
                 place = number % len(workers)
                 await until(functools.partial(_serves, workers[place]), 60, "a worker to be killed")
+                await load.fill()
+                await load.progress()
                 assert load.open > 0
                 workers[place] = restarted(made, workers[place])
             await load.verify(120)
