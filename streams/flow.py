@@ -31,7 +31,7 @@ from streams.messages import (
 )
 from streams.nodes.each import enter_item
 from streams.rows import DONE as DONE_ROW
-from streams.rows import Row, closed_row, ended_row, item_row, loop_row, open_row, token_row
+from streams.rows import Row, closed_row, ended_row, fatal_row, item_row, loop_row, open_row, token_row
 from streams.runstate import Loop, Place, RunState
 from streams.topology import EachWork, Topology, Vertex, Wait
 from streams.walk import Visit, Walk, first_failure
@@ -167,7 +167,7 @@ class _Taken:
         vertex = self.topology.vertices[token.join]
         tokens[token.edge] = token
         if token.failure and vertex.fatal and vertex.wait is Wait.ALL:
-            self._abort()
+            self._abort(token.failure)
         expected = len(vertex.sources) or 1
         if len(tokens) == expected or (vertex.wait is Wait.ANY and token.status is Status.VALUE):
             self._close_join(vertex, place, tokens)
@@ -234,7 +234,7 @@ class _Taken:
             return  # its `opened` is on the way again: only a repeated delivery can bring this about
         vertex = self.topology.vertices[item.loop]
         if item.failure and vertex.fatal and vertex.on_error.action == "fail":
-            self._abort()
+            self._abort(item.failure)
         if loop.failures:
             window = loop.dispatched  # what has not begun is not begun any more
         else:
@@ -280,10 +280,10 @@ class _Taken:
         if stop.join is not None:
             self._give_up(stop.join, stop.at)
         elif stop.ending is Ending.CANCEL:
-            self._abort()
+            self._tell_workers()
             self.end(EventKind.RUN_CANCELLED, Failure("cancelled", Fault.CALLER))
         else:
-            self._abort()
+            self._tell_workers()
             self.end(EventKind.RUN_FAILED, OVERDUE)
 
     def _give_up(self, join: str, at: At) -> None:
@@ -304,10 +304,19 @@ class _Taken:
         self._close(place, tokens)
         self.send(walk)
 
-    def _abort(self) -> None:
-        """Tell the workers once that what has not begun need not begin."""
-        if not self.state.aborted:
-            self.state.aborted = True
+    def _abort(self, failure: Failure) -> None:
+        """The run cannot survive this failure: what has not begun need not begin.
+
+        The failure is kept: what is dropped from now on may reach the end of the run before it does.
+        """
+        if self.state.fatal is None and failure.fault is not Fault.DROPPED:
+            self._tell_workers()
+            self.state.fatal = failure
+            self._keep(fatal_row(self.state.run.id, failure))
+
+    def _tell_workers(self) -> None:
+        """Tell them once to drop what has not begun."""
+        if self.state.fatal is None:
             self.step.messages.append(Control(self.state.run.id, Action.ABORT))
 
     def end(self, kind: EventKind, failure: Failure | None = None, output: Any = None) -> None:
@@ -337,8 +346,8 @@ class _Taken:
         failure = walk.ended.failure
         if failure is None:
             self.end(EventKind.RUN_FINISHED, output=walk.ended.value)
-        elif failure.fault is Fault.DROPPED:  # nothing failed: a worker saw before flow that time was up
-            self.end(EventKind.RUN_FAILED, OVERDUE)
+        elif failure.fault is Fault.DROPPED:  # for a failure before, or a worker saw before flow that time was up
+            self.end(EventKind.RUN_FAILED, self.state.fatal or OVERDUE)
         else:
             self.end(EventKind.RUN_FAILED, failure)
 

@@ -7,7 +7,7 @@ from typing import Any
 from streams.messages import At, Context, EventKind, Failure, Fault, Item, Opened, Run, Status, Token
 from streams.runstate import Loop, RunState
 
-OPEN, DONE = "open", "done"
+OPEN, FATAL, DONE = "open", "fatal", "done"
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,11 @@ class Row:
 def open_row(run: Run) -> Row:
     """The run is open, with its pinned digest."""
     return Row(run.id, OPEN, asdict(run))
+
+
+def fatal_row(run: str, failure: Failure) -> Row:
+    """The failure for which workers were told to drop the run's tasks."""
+    return Row(run, FATAL, asdict(failure))
 
 
 def token_row(token: Token, since: float) -> Row:
@@ -80,9 +85,10 @@ def rebuild(run_id: str, rows: Mapping[str, Mapping[str, Any]], default_window: 
         state.done = EventKind(rows[DONE]["kind"])
         state.opened = bool(rows[DONE].get("opened", True))
         return state
+    state.fatal = _failure(rows.get(FATAL))
     for name, value in rows.items():
         kind, _, rest = name.partition("|")
-        if kind in (OPEN, DONE):
+        if kind in (OPEN, FATAL):
             continue
         vertex, at_text, *more = rest.split("|")
         place = (vertex, _at(at_text))

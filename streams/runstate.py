@@ -39,5 +39,6 @@ class RunState:
     rows: set[str] = field(default_factory=set)
     """Rows of this run that stand in the log."""
     opened: bool = False
-    aborted: bool = False
+    fatal: Failure | None = None
+    """The first failure that the run cannot survive: since then, what has not begun is dropped."""
     done: EventKind | None = None

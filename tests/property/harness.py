@@ -16,6 +16,7 @@ from streams.messages import (
     Message,
     Opened,
     Outcome,
+    Run,
     Status,
     Task,
     Token,
@@ -104,12 +105,8 @@ class Watched(Driver):
 
 
 def comparable(state: RunState | None) -> RunState | None:
-    """A state without what the log need not tell: whether workers were told to stop, and when they were."""
-    if state is None:
-        return None
-    if state.done:
-        return replace(state, run=replace(state.run, id="", pipeline="", digest="", deadline=0.0), aborted=False)
-    return replace(state, aborted=False)
+    """A state without what nobody needs to know of a run that is over."""
+    return replace(state, run=Run("", "", "", 0.0), fatal=None) if state and state.done else state
 
 
 def agrees(seen: Seen, allowed: Given | Failed) -> bool:

@@ -19,6 +19,7 @@ from streams.messages import (
     Task,
     Token,
 )
+from streams.rows import rebuild
 from tests.unit.streams.core import pipeline
 from tests.unit.streams.flowing import NOW, Flow, events, others
 
@@ -204,3 +205,33 @@ def test_a_pipeline_without_nodes_ends_through_its_log_too() -> None:
     assert isinstance(token, Token)
     kind, result = ended(flow.take(token))
     assert (kind, result.output) == (EventKind.RUN_FINISHED, {"r": 4})
+
+
+def test_what_is_dropped_does_not_hide_why() -> None:
+    """A worker lost half-way has its task dropped the second time: the failure that ended the run is reported all the same.
+
+    The task of `b` was answered by the one of the inner `d`; repeated, it was dropped, and that reached the end first.
+    """
+    made = pipeline(
+        """
+nodes:
+  b: {service: calc, with: {x: "${n}"}}
+  c:
+    if: b.v >= 0
+    then:
+      nodes: {d: {service: calc, with: {x: "${n}"}}, e: {service: calc, with: {x: "${n}"}}}
+      output: "${d.v + e.v}"
+    else: {output: 0}
+  f: {service: calc, with: {x: "${n}"}}
+output: {r: "${c + f.v}"}
+"""
+    )
+    flow = Flow(made)
+    flow.start(n=1)
+    why = Failure("no", Fault.CALLER, "c.then.d")
+    assert Control("r", Action.ABORT) in flow.take(flow.failed("c.then.$out", "c.then.d", why))
+    over = Failure("the run is ending", Fault.DROPPED, "b")
+    assert flow.take(flow.failed("$out", "c", over)) == []
+    flow.state = rebuild("r", flow.rows, {})
+    _, result = ended(flow.take(flow.failed("$out", "f", over)))
+    assert result.failure == why
