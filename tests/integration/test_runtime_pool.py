@@ -103,8 +103,9 @@ def test_an_idle_child_that_is_killed_is_replaced() -> None:
     async def main() -> tuple[object, object]:
         async with pool() as made:
             first = await made.run(bodies.whoami, seconds=20, memory=256)
-            psutil.Process(first.value).kill()
-            psutil.wait_procs([psutil.Process(first.value)] if psutil.pid_exists(first.value) else [], timeout=5)
+            child = psutil.Process(first.value)
+            child.kill()
+            psutil.wait_procs([child], timeout=5)
             second = await made.run(bodies.whoami, seconds=20, memory=256)
             return first.value, second.value or second.failure
 
