@@ -220,7 +220,7 @@ class _Taken:
             loop.opened = opened
             self._keep(loop_row(opened))
         # A repeated delivery dispatches again what has not ended: whether it was sent before is not known.
-        self._dispatch(loop, 0, max(loop.dispatched, self._work(opened.loop).concurrency))
+        self._go_on(place, loop, opened, 0)
 
     def _item(self, item: Item) -> None:
         place = (item.loop, item.at)
@@ -230,29 +230,32 @@ class _Taken:
         if item.index in loop.items:
             return
         loop.take(item)
-        if loop.opened is None:
-            return  # its `opened` is on the way again: only a repeated delivery can bring this about
         vertex = self.topology.vertices[item.loop]
         if item.failure and vertex.fatal and vertex.on_error.action == "fail":
             self._abort(item.failure)
+        if loop.opened is not None and self._go_on(place, loop, loop.opened, loop.dispatched):
+            return
+        self._keep(item_row(item, loop.dispatched))
+
+    def _go_on(self, place: Place, loop: Loop, opened: Opened, begin: int) -> bool:
+        """Begin the items from `begin` that may be at work by now; True when all have ended, and the loop with them."""
+        count, ended = len(opened.items), len(loop.items)
         if loop.failures:
             window = loop.dispatched  # what has not begun is not begun any more
         else:
-            window = len(loop.items) + self._work(item.loop).concurrency
-        if len(loop.items) == len(loop.opened.items) or (window == loop.dispatched == len(loop.items)):
-            self._close_loop(place, loop, loop.opened)
-        else:
-            self._dispatch(loop, loop.dispatched, window)
-            self._keep(item_row(item, loop.dispatched))
+            window = min(count, max(loop.dispatched, ended + self._work(opened.loop).concurrency))
+        if ended == window:
+            self._close_loop(place, loop, opened)
+            return True
+        self._dispatch(loop, opened, begin, window)
+        return False
 
-    def _dispatch(self, loop: Loop, begin: int, end: int) -> None:
+    def _dispatch(self, loop: Loop, opened: Opened, begin: int, end: int) -> None:
         """Begin the items from `begin` to before `end` that have not ended."""
-        assert loop.opened is not None
-        end = min(len(loop.opened.items), end)
         walk = self.walk()
         for index in range(begin, end):
             if index not in loop.items:
-                enter_item(walk, loop.opened, index)
+                enter_item(walk, opened, index)
         loop.dispatched = max(loop.dispatched, end)
         self.send(walk)
 

@@ -18,8 +18,9 @@ class Loop:
     dispatched: int = 0
 
     def take(self, item: Item) -> None:
-        """An item has ended."""
+        """An item has ended; items begin in order, so those before it have begun."""
         self.items[item.index] = item
+        self.dispatched = max(self.dispatched, item.index + 1)
         if item.failure:
             self.failures.append(item.failure)
 

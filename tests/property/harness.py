@@ -153,9 +153,14 @@ def told_to_client(seen: Seen) -> list[tuple[str, str, str]]:
     )
 
 
-def told_by_oracle(meaning: Meaning) -> list[tuple[str, str, str]]:
-    """The same from the interpreter."""
-    return sorted((one.path, one.kind, json.dumps(one.value, sort_keys=True)) for one in meaning.told)
+def check_told(seen: Seen, meaning: Meaning) -> None:
+    """A client is told of the nodes what the interpreter saw: all that is certain, nothing else than what is possible."""
+    told = told_to_client(seen)
+    possible = {(one.path, one.kind, json.dumps(one.value, sort_keys=True)): one.certain for one in meaning.told}
+    assert len(set(told)) == len(told), f"told twice: {told}"
+    assert set(told) <= possible.keys(), f"told, and not so: {set(told) - possible.keys()}"
+    certain = {one for one, sure in possible.items() if sure}
+    assert certain <= set(told), f"not told: {certain - set(told)}"
 
 
 def check_ending(driver: Driver, races: bool = False) -> None:

@@ -5,7 +5,7 @@ tries every decision, so that what a run gave can be looked for among them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from schemas.codec import Nonconforming, conform
@@ -23,6 +23,7 @@ Service = Callable[[Mapping[str, Any], int], Mapping[str, Any]]
 
 BARE = ("when", "if", "until")
 DEFAULT_ATTEMPTS = 3
+DEFAULT_CONCURRENCY = 64
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Told:
     path: str
     kind: str
     value: Any = None
+    certain: bool = True
+    """False inside a loop that failed before all its items had begun: which of them did depends on what came first."""
 
 
 class NodeFailed(Exception):
@@ -286,12 +289,14 @@ class Interpreter:
     def each(self, node: NodeSpec, known: Mapping[str, Any], path: str) -> list[Any]:
         """One output for each item."""
         ((variable, items),) = node.subject.items()
-        ends = []
+        ends, before = [], len(self.told)
         for index, item in enumerate(evaluate(items, known)):
             inner = {**known, variable: item, "index": index}
             ends.append(self.block(node.blocks[""], inner, f"{path}[{index}]"))
         reasons = frozenset().union(*(end.reasons for end in ends if isinstance(end, Failed)))
         if reasons:
+            if len(ends) > node.keys.get("concurrency", DEFAULT_CONCURRENCY):
+                self.told[before:] = [replace(one, certain=False) for one in self.told[before:]]
             raise NodeFailed(*reasons)
         return [end.value for end in ends if isinstance(end, Given)]
 

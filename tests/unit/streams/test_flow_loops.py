@@ -128,3 +128,29 @@ def test_a_long_loop_is_collected_in_linear_time() -> None:
         sent = flow.take(flow.item("e", index, index))
         assert len(sent) == 1
         assert len(flow.rows) == index + 3
+
+
+def test_an_item_that_comes_before_its_opening_is_kept() -> None:
+    """The order of the log does not let it, but nothing is lost when it does: the opening goes on from there."""
+    flow = Flow(LOOP)
+    (message,) = others(flow.start(n=1))
+    assert isinstance(message, Opened)
+    assert flow.take(flow.item("e", 1, 20)) == []
+    assert begun(flow.take(message)) == [0, 2]
+    for index in (0, 2, 3):
+        flow.take(flow.item("e", index, index))
+    sent = flow.take(flow.item("e", 4, 4))
+    assert events(sent) == [(EventKind.FINISHED, "e")]
+
+
+def test_an_opening_whose_items_have_all_ended_ends_the_loop() -> None:
+    """Also when it is the last to come."""
+    flow = Flow(LOOP)
+    (message,) = others(flow.start(n=1))
+    assert isinstance(message, Opened)
+    for index in range(5):
+        assert flow.take(flow.item("e", index, index)) == []
+    assert events(flow.take(message)) == [(EventKind.FINISHED, "e")]
+    assert flow.state is not None
+    assert not flow.state.loops
+    assert not [row for row in flow.rows if row.startswith("item")]
