@@ -33,6 +33,8 @@ class Library:
     specs: Mapping[str, PipelineSpec]
     origins: Mapping[str, Origin]
     problems: tuple[Problem, ...] = ()
+    unplaced: tuple[PipelineSpec, ...] = ()
+    """Pipelines in files that have no name, or one that is taken: they are checked, and nothing can refer to them."""
 
     def named(self, origin: Origin) -> tuple[str, ...]:
         """The names of this origin, sorted."""
@@ -68,6 +70,7 @@ def load(contracts: Mapping[str, Contract], paths: Iterable[Path] = ()) -> Libra
     specs = {**shipped(), **automatic_all(contracts)}
     origins = {name: Origin.SERVICE if name in contracts else Origin.SHIPPED for name in specs}
     problems: list[Problem] = []
+    unplaced: list[PipelineSpec] = []
     for path in files(paths):
         try:
             spec = read(path)
@@ -75,11 +78,16 @@ def load(contracts: Mapping[str, Contract], paths: Iterable[Path] = ()) -> Libra
             problems += error.problems
             continue
         other = specs.get(spec.name)
+        if not spec.name:
+            problems += spec.problems
+            unplaced.append(spec)
+            continue
         if other is not None and origins[spec.name] is not Origin.SHIPPED:
             problems.append(_taken(spec, other, origins[spec.name]))
+            unplaced.append(spec)
             continue
         specs[spec.name], origins[spec.name] = spec, Origin.FILE
-    return Library(specs, origins, tuple(problems))
+    return Library(specs, origins, tuple(problems), tuple(unplaced))
 
 
 def files(paths: Iterable[Path]) -> list[Path]:
@@ -112,12 +120,16 @@ def compile_all(library: Library, contracts: Mapping[str, Contract], names: Iter
     wanted = sorted(library.specs if names is None else names)
     topologies: dict[str, Topology] = {}
     problems = list(library.problems)
-    for name in wanted:
+    for spec in (*library.unplaced, *(library.specs[name] for name in wanted)):
         try:
-            topologies[name] = compile_spec(library.specs[name], contracts, library.specs)
+            topology = compile_spec(spec, contracts, library.specs)
         except PipelineErrors as error:
             problems += error.problems
-    return Compiled(topologies, tuple(problems))
+            continue
+        if library.specs.get(spec.name) is spec:
+            topologies[spec.name] = topology
+    # An inlined pipeline's problems are those of everyone who uses it, and said once.
+    return Compiled(topologies, tuple(dict.fromkeys(problems)))
 
 
 def _taken(spec: PipelineSpec, other: PipelineSpec, origin: Origin) -> Problem:

@@ -168,19 +168,20 @@ def type_of(value: Any, place: Place, check: Callable[[str, Place, int], Type]) 
         kinds = [check(piece, place, offset) for piece, offset, code in cut if code]
         return kinds[0] if len(cut) == 1 and kinds else STRING
     if isinstance(value, list):
-        return list_of(_items([type_of(one, (*place, i), check) for i, one in enumerate(value)]))
+        return list_of(merged([type_of(one, (*place, i), check) for i, one in enumerate(value)]))
     if isinstance(value, dict):
         fields = {key: type_of(one, (*place, key), check) for key, one in value.items()}
         if all(map(FIELD_NAME.fullmatch, fields)):
             return record_of(fields)
-        return Type(Kind.MAP, item=_items(list(fields.values())))  # such as the headers of a request
+        return Type(Kind.MAP, item=merged(list(fields.values())))  # such as the headers of a request
     return next((kind for python, kind in _CONSTANTS if isinstance(value, python)), ANY)
 
 
 _CONSTANTS: tuple[tuple[type, Type], ...] = ((bool, BOOL), (int, INT), (float, FLOAT), (type(None), NULL))
 
 
-def _items(kinds: list[Type]) -> Type:
+def merged(kinds: list[Type]) -> Type:
+    """The type of the items of a list: what they have in common, `any` when that is nothing."""
     made = kinds[0] if kinds else Type(Kind.ANY)
     for kind in kinds[1:]:
         made = common(made, kind) or ANY

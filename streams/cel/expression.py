@@ -31,6 +31,8 @@ class BadExpression(ValueError):
     def __init__(self, message: str, offset: int = 0, hint: str = "") -> None:
         self.offset = offset
         self.hint = hint
+        self.others: tuple[BadExpression, ...] = ()
+        """What else is wrong with the same expression."""
         super().__init__(message)
 
 
@@ -117,14 +119,19 @@ def compile_text(env: cel.Env, expanded: first.Expanded, check: bool) -> cel.Exp
     try:
         return env.compile(expanded.text, disable_check=not check)
     except RuntimeError as error:
-        found = _POSITION.search(str(error))
-        if not found:
-            raise BadExpression(str(error)) from None
-        row, column, message = int(found[1]), int(found[2]), found[3].removesuffix(" [INVALID_ARGUMENT]")
-        lines = expanded.text.split("\n")
-        offset = sum(len(line) + 1 for line in lines[: row - 1]) + max(column - 1, 0)
-        message, hint = _explain(message)
-        raise BadExpression(message, expanded.original(offset), hint) from None
+        first, *others = [_located(found, expanded) for found in _POSITION.finditer(str(error))] or [
+            BadExpression(str(error))
+        ]
+        first.others = tuple(others)
+        raise first from None
+
+
+def _located(found: re.Match[str], expanded: first.Expanded) -> BadExpression:
+    row, column, message = int(found[1]), int(found[2]), found[3].removesuffix(" [INVALID_ARGUMENT]")
+    lines = expanded.text.split("\n")
+    offset = sum(len(line) + 1 for line in lines[: row - 1]) + max(column - 1, 0)
+    message, hint = _explain(message)
+    return BadExpression(message, expanded.original(offset), hint)
 
 
 def _explain(message: str) -> tuple[str, str]:

@@ -67,10 +67,16 @@ class Compiler:
             names[name] = NodeBuilder(self, nodes[name], scope, source, chain).vertex(edges)
         end = NodeSpec(OUT, NodeKind.VALUE, spec.place, {"output": spec.output}, {})
         builder = NodeBuilder(self, end, scope, source, chain)
-        return self._out(builder, owner, edges, end_reads, closing)
+        return self._out(builder, owner, edges, end_reads, closing, spec.silent)
 
     def _out(
-        self, builder: NodeBuilder, owner: str, edges: Graph, end_reads: frozenset[str], closing: Closing | None
+        self,
+        builder: NodeBuilder,
+        owner: str,
+        edges: Graph,
+        end_reads: frozenset[str],
+        closing: Closing | None,
+        silent: bool,
     ) -> Type:
         """The vertex that ends a block: it waits for what the output reads and for every node that nobody else waits for."""
         spec, scope = builder.spec, builder.scope
@@ -79,6 +85,7 @@ class Compiler:
         before = {name: frozenset(edges.sources[name]) for name in edges.order}
         final = graph({**before, OUT: end_reads | leaves}, edges.partial)
         made, kind = builder.template(builder.place("output"), spec.keys["output"])
+        kind = ANY if silent else kind
         builder.require(builder.place("output"), made, "the output")
         extra = closing.build(builder) if closing else ()
         identity = vertex_id(scope.block, OUT)
@@ -124,4 +131,5 @@ class Compiler:
 
     def refuse(self, source: Source, place: Place, problem: str, hint: str = "", offset: int | None = None) -> None:
         """Report a problem and go on."""
-        self.problems.append(source.problem(place, problem, hint, offset))
+        if not source.follows(place):
+            self.problems.append(source.problem(place, problem, hint, offset))

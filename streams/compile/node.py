@@ -16,10 +16,10 @@ from streams.spec import reads
 from streams.spec.model import BlockSpec, NodeSpec, PipelineSpec
 from streams.spec.names import wrong_name
 from streams.spec.parse import duration, suggest
-from streams.spec.source import Place, Source
+from streams.spec.source import Place, Source, strings
 from streams.template import BadTemplate, Template
 from streams.topology import OnError, Retry, Vertex, Wait, vertex_id
-from streams.types import ANY, BOOL, Kind, Type, common, conversion, mismatch
+from streams.types import ANY, BOOL, Kind, Type, common, conversion, list_of, mismatch, record_of
 
 if TYPE_CHECKING:
     from streams.compile.compiler import Compiler, Signature
@@ -62,16 +62,67 @@ class NodeBuilder:
         self, place: Place, value: Any, expected: Type | None = None, exact: bool = False
     ) -> tuple[Template, Type]:
         """A piece of YAML as a template, its names and types checked, also against what is expected there."""
+        if self.source.follows(place):
+            return template.Const(None), ANY
         try:
             made = template.read(value, place)
-        except BadTemplate as error:
-            self.refuse(error.place, str(error), error.hint, error.offset)
+        except BadTemplate:
+            self._refuse_each(value, place)
             return template.Const(None), ANY
+        return made, self._typed(value, place, expected, exact)
+
+    def _refuse_each(self, value: Any, place: Place) -> None:
+        """Report every expression inside a value that is not right, not only the first."""
+        for at, text in strings(value, place):
+            try:
+                cut = template.pieces(text)
+            except BadExpression as error:
+                self.refuse(at, str(error), error.hint, error.offset)
+                continue
+            for piece, offset, code in cut:
+                if code:
+                    self._checked(piece, at, offset)
+
+    def _checked(self, text: str, place: Place, offset: int) -> Type:
+        """The type of an expression; what is wrong with it is reported, its syntax too."""
+        try:
+            cel.parse(text)
+        except BadExpression as error:
+            self.refuse(place, str(error), error.hint, offset + error.offset)
+            return ANY
+        return self._check(text, place, offset)
+
+    def _typed(self, value: Any, place: Place, expected: Type | None, exact: bool) -> Type:
+        """The type of a value, each of its parts held against what is expected there."""
+        if isinstance(value, list) and expected and expected.kind is Kind.LIST:
+            item = expected.item
+            return list_of(template.merged([self._typed(one, (*place, i), item, exact) for i, one in enumerate(value)]))
+        if isinstance(value, dict) and expected and expected.kind is Kind.RECORD and expected.fields:
+            return self._record(value, place, expected, exact)
         kind = template.type_of(value, place, self._check)
         found = mismatch(kind, expected, exact=exact) if expected else None
         if found and expected:
             self.refuse(place, found, conversion(kind, expected))
-        return made, kind
+        return kind
+
+    def _record(self, value: dict[str, Any], place: Place, expected: Type, exact: bool) -> Type:
+        kinds: dict[str, Type] = {}
+        for name, one in value.items():
+            wanted = expected.field(name)
+            if wanted is None:
+                self.refuse((*place, name), f"{name} is too much: {expected} is expected", _other(name, expected))
+            kinds[name] = self._typed(one, (*place, name), wanted.type if wanted else None, exact)
+        for wanted in expected.fields:
+            if wanted.required and wanted.name not in value:
+                self.refuse(
+                    place, f"{wanted.name} ({wanted.type}) is missing: {expected} is expected", f"add {wanted.name}"
+                )
+        return record_of(kinds)
+
+    def loose(self, key: str) -> None:
+        """Check the expressions under a key of which nobody can say what is expected."""
+        if key in self.spec.keys:
+            self.template(self.place(key), self.spec.keys[key])
 
     def expression(self, place: Place, text: Any, expected: Type) -> Expression:
         """Bare CEL of an expected type."""
@@ -82,6 +133,7 @@ class NodeBuilder:
             return Expression("false", Condition())
         if text.strip().startswith("${"):
             self.refuse(place, "this place holds bare CEL", "leave the ${…} away")
+            self._refuse_each(text, place)
             return Expression("false", Condition())
         try:
             made = cel.parse(text)
@@ -108,14 +160,14 @@ class NodeBuilder:
         for name in unknown:
             at = offset + words.position(text, name)
             self.refuse(place, f"unknown name {name!r}", suggest(name, scope.names), at)
-        if unknown:
-            return ANY
+        known = scope.types(parsed.names - set(unknown))
         try:
-            kind = self.compiler.checker.check(text, scope.types(parsed.names))
+            kind = self.compiler.checker.check(text, {**known, **dict.fromkeys(unknown, ANY)})
         except BadExpression as error:
-            self.refuse(place, str(error), error.hint or _field_hint(str(error), scope), offset + error.offset)
+            for one in (error, *error.others):
+                self.refuse(place, str(one), one.hint or _field_hint(str(one), scope), offset + one.offset)
             return ANY
-        return _selected(text, scope) or kind
+        return ANY if unknown else _selected(text, scope) or kind
 
     def refs(self, *templates: Template | None) -> dict[str, str]:
         """Name → context key, for what these read."""
@@ -253,6 +305,7 @@ class NodeBuilder:
             self.refuse(
                 self.place("retry"), "retry is {attempts: N, backoff: time}", "such as {attempts: 5, backoff: 1s}"
             )
+        if not isinstance(data, dict):
             return Retry()
         attempts, backoff = data.get("attempts", 3), duration(data.get("backoff", "1s"))
         if not isinstance(attempts, int) or isinstance(attempts, bool) or not 1 <= attempts <= MAX_ATTEMPTS:
@@ -284,6 +337,7 @@ class NodeBuilder:
             if wanted is None:
                 hint = suggest(name, [one.name for one in expected.fields])
                 self.refuse(self.place(key, name), f"{what} has no input {name!r}", hint)
+                self.template(self.place(key, name), value)
                 continue
             made[name], _ = self.template(self.place(key, name), value, wanted.type)
         for one in expected.fields:
@@ -298,6 +352,10 @@ def _never(condition: Expression) -> bool:
         return not condition.names and condition.evaluate({}) is False
     except EvaluationError:
         return False
+
+
+def _other(name: str, expected: Type) -> str:
+    return suggest(name, [one.name for one in expected.fields])
 
 
 def _selected(text: str, scope: Scope) -> Type | None:

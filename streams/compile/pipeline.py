@@ -48,8 +48,7 @@ def compile_spec(spec: PipelineSpec, contracts: Mapping[str, Contract], library:
     compiler = Compiler(contracts, library.get, lambda: sorted(library), BUILDERS, list(spec.problems))
     scope = Scope("").inner("", {one.name: one.type for one in spec.inputs})
     made = compiler.block(spec.block, scope, "", spec.source, (spec.name,))
-    if made.kind is not Kind.RECORD and not compiler.problems:
-        compiler.problems.append(_no_record(spec, made))
+    compiler.problems += _no_record(spec, made)
     if compiler.problems:
         raise PipelineErrors(compiler.problems)
     vertices, blocks = Carry(compiler.vertices, compiler.blocks, compiler.graphs, scope.keys()).apply()
@@ -66,15 +65,17 @@ def compile_spec(spec: PipelineSpec, contracts: Mapping[str, Contract], library:
     )
 
 
-def _no_record(spec: PipelineSpec, made: Type) -> Problem:
-    wrong = (
-        [key for key in spec.block.output if not FIELD_NAME.fullmatch(key)]
-        if isinstance(spec.block.output, dict)
-        else []
-    )
-    if wrong:
+def _no_record(spec: PipelineSpec, made: Type) -> list[Problem]:
+    """What is wrong with an output that no other system could be given as a record."""
+    output = spec.block.output
+    if isinstance(output, dict):
         hint = "letters, digits and _, beginning with a letter"
-        return spec.source.problem(("output", wrong[0]), f"{wrong[0]!r} is no field name", hint)
-    return spec.source.problem(
-        ("output",), f"the output of a pipeline is a record, not {made}", "output: {name: value}"
-    )
+        wrong = [key for key in output if not FIELD_NAME.fullmatch(key)]
+        return [spec.source.problem(("output", key), f"{key!r} is no field name", hint) for key in wrong]
+    if made.kind is Kind.RECORD or spec.block.silent:
+        return []
+    # What `any` stands for here may be an expression that could not be typed, which has been reported.
+    if made.kind is Kind.ANY and spec.problems:
+        return []
+    problem = f"the output of a pipeline is a record, not {made}"
+    return [spec.source.problem(("output",), problem, "output: {name: value}")]

@@ -26,6 +26,9 @@ def build(node: "NodeBuilder") -> Built | None:
             "each names one variable and the list it goes through",
             'each: {face: "${detect.faces}"}',
         )
+        node.template(node.place("each"), subject)
+        variables = dict.fromkeys(subject, ANY) if isinstance(subject, dict) else {}
+        node.block("", node.id, {**variables, "index": INT}, loop=True)
         return None
     ((variable, value),) = subject.items()
     node.new_name(node.place("each", variable), variable)

@@ -24,10 +24,12 @@ def build(node: "NodeBuilder") -> Built | None:
     spec = node.compiler.pipelines(name) if isinstance(name, str) else None
     if spec is None:
         node.refuse(place, f"unknown pipeline {name!r}", suggest(str(name), node.compiler.known_pipelines()))
+        node.loose("with")
         return None
     if name in node.chain:
         chain = " → ".join((*node.chain[node.chain.index(name) :], name))
         node.refuse(place, f"cycle: {chain}", "a pipeline cannot contain itself")
+        node.loose("with")
         return None
     if len(node.chain) > MAX_INLINED:
         node.refuse(place, f"pipelines stand in pipelines deeper than {MAX_INLINED} levels")

@@ -25,6 +25,8 @@ def build(node: "NodeBuilder") -> Built | None:
         node.refuse(
             node.place("repeat"), "repeat is a mapping from the names of the carried state to their first values"
         )
+        node.template(node.place("repeat"), subject)
+        node.block("", node.id, {}, loop=True)
         return None
     first: dict[str, Template] = {}
     kinds: dict[str, Type] = {}
@@ -65,6 +67,7 @@ def _next(node: "NodeBuilder", end: "NodeBuilder", kinds: dict[str, Type]) -> di
                 f"{name!r} is no carried state",
                 f"repeat carries {', '.join(kinds) or 'nothing'}",
             )
+            end.template(node.place("next", name), value)
             continue
         made[name], _ = end.template(node.place("next", name), value, kinds[name], exact=True)
         end.require(node.place("next", name), made[name], "next")

@@ -22,6 +22,9 @@ def call(node: "NodeBuilder", name: Any, place: Place, key: str) -> Built | None
     """A call of a service whose inputs stand under `key`."""
     signature = node.signature(name, place)
     if signature is None:
+        node.loose(key)
+        node.retry()
+        node.seconds("timeout")
         return None
     given = node.inputs(signature.input, f"service {name}", key)
     work = ServiceWork(name, given, node.retry(), node.seconds("timeout"))

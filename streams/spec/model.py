@@ -74,6 +74,8 @@ class BlockSpec:
     output: Any
     unread: frozenset[str] = frozenset()
     """Names of nodes that could not be read; what refers to them is not at fault."""
+    silent: bool = False
+    """Whether it has no output that could be read, which has been reported; what reads its value is not at fault."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 def parse(text: str, file: str = "pipeline") -> PipelineSpec:
     """The spec of one file, with everything that is wrong with its form.
 
-    Raises PipelineErrors when nothing can be made of it: it is not YAML, or not a pipeline with a name.
+    A pipeline without a usable name has the name "". Raises PipelineErrors when nothing can be made of it: it is not YAML,
+    or no mapping.
     """
     source = yaml_source.read(text, file)
     return _Parser(source).pipeline()
@@ -47,10 +48,11 @@ def suggest(word: str, known: Iterable[str]) -> str:
 class _Parser:
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.problems: list[Problem] = []
+        self.problems: list[Problem] = list(source.problems)
 
     def refuse(self, place: Place, problem: str, hint: str = "") -> None:
-        self.problems.append(self.source.problem(place, problem, hint))
+        if not self.source.follows(place):
+            self.problems.append(self.source.problem(place, problem, hint))
 
     def pipeline(self) -> PipelineSpec:
         data = self.source.data
@@ -69,8 +71,6 @@ class _Parser:
             retain=self._duration(("retain",), data),
             tests=data.get("tests"),
         )
-        if not name:
-            raise PipelineErrors(self.problems)
         return replace(spec, problems=tuple(self.problems))
 
     def _only(self, place: Place, data: Mapping[str, Any], known: Iterable[str]) -> None:
@@ -105,7 +105,7 @@ class _Parser:
     def _block(self, place: Place, data: Any) -> BlockSpec:
         if not isinstance(data, dict):
             self.refuse(place, "a block is a mapping with `nodes:` and `output:`")
-            return BlockSpec(place, (), None)
+            return BlockSpec(place, (), None, silent=True)
         nodes = data.get("nodes", {})
         if "output" not in data:
             self.refuse(place, "the block has no output", 'say what it gives: `output: "${node.field}"`')
@@ -114,7 +114,8 @@ class _Parser:
             nodes = {}
         read = {name: self._node((*place, "nodes", name), name, node) for name, node in nodes.items()}
         unread = frozenset(name for name, node in read.items() if node is None)
-        return BlockSpec(place, tuple(node for node in read.values() if node), data.get("output"), unread)
+        silent = "output" not in data or self.source.follows((*place, "output"))
+        return BlockSpec(place, tuple(node for node in read.values() if node), data.get("output"), unread, silent)
 
     def _node(self, place: Place, name: str, data: Any) -> NodeSpec | None:
         wrong = wrong_name(name)
@@ -124,12 +125,26 @@ class _Parser:
             self.refuse(place, "a node is a mapping", "such as `{service: image-blur, with: {…}}`")
             return None
         kinds = [kind for kind in NodeKind if kind.value in data]
-        if len(kinds) != 1:
-            words = ", ".join(kind.value for kind in (kinds or NodeKind))
-            problem = f"a node has one kind, this has {words}" if kinds else "the node does not say what it is"
-            self.refuse(place, problem, "" if kinds else f"give it one of {words}")
-            return None
+        if len(kinds) > 1:
+            self.refuse(place, f"a node has one kind, this has {', '.join(kind.value for kind in kinds)}")
+            data = {key: value for key, value in data.items() if key not in kinds[1:]}
+        elif not kinds:
+            data = self._guessed(place, data)
+            kinds = [kind for kind in NodeKind if kind.value in data]
+            if not kinds:
+                return None
         return NodeSpec(name, kinds[0], place, data, self._blocks(kinds[0], place, data))
+
+    def _guessed(self, place: Place, data: dict[str, Any]) -> dict[str, Any]:
+        """A node whose kind is mistyped, as it was meant, so that the rest of it is checked too."""
+        for key in (one for one in data if one not in OPTIONS):
+            close = difflib.get_close_matches(key, [kind.value for kind in NodeKind], n=1)
+            if close:
+                self.refuse((*place, key), f"unknown key {key!r}", f"did you mean {close[0]!r}?")
+                return {close[0] if one == key else one: value for one, value in data.items()}
+        kinds = ", ".join(kind.value for kind in NodeKind)
+        self.refuse(place, "the node does not say what it is", f"give it one of {kinds}")
+        return {}
 
     def _blocks(self, kind: NodeKind, place: Place, data: Mapping[str, Any]) -> dict[str, BlockSpec]:
         grammar = GRAMMAR[kind]

@@ -45,6 +45,10 @@ class Source:
     text: str
     data: Any
     marks: dict[Place, tuple[int, int]]
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the YAML itself; what could be read is in `data` all the same."""
+    spoiled: frozenset[Place] = frozenset()
+    """Places whose value could not be read; what is said of them would only follow from that."""
 
     @functools.cached_property
     def lines(self) -> list[str]:
@@ -67,6 +71,10 @@ class Source:
             value = value[key]
         return value if isinstance(value, str) else ""
 
+    def follows(self, place: Place) -> bool:
+        """Whether a problem at this place only follows from a value that could not be read."""
+        return bool(self.spoiled) and any(place[:length] in self.spoiled for length in range(len(place) + 1))
+
 
 def dotted(place: Place) -> str:
     """`nodes.blur.with.areas[0]`"""
@@ -77,7 +85,7 @@ def dotted(place: Place) -> str:
 
 
 def read(text: str, file: str) -> Source:
-    """Parse one document. Raises PipelineErrors for text that is no YAML, repeats a key, or is too large or deep."""
+    """Parse one document. Raises PipelineErrors for text that is no YAML or too large; what else is wrong is in `problems`."""
     if len(text.encode()) > MAX_BYTES:
         raise PipelineErrors(
             [Problem(file, 0, 0, "", f"the file is larger than {MAX_BYTES} bytes", "split the pipeline")]
@@ -88,7 +96,8 @@ def read(text: str, file: str) -> Source:
             root = loader.get_single_node()
             marks: dict[Place, tuple[int, int]] = {}
             problems: list[Problem] = []
-            data = None if root is None else _build(root, (), marks, problems, file, set())
+            spoiled: set[Place] = set()
+            data = None if root is None else _build(root, (), marks, problems, file, set(), spoiled)
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -96,9 +105,7 @@ def read(text: str, file: str) -> Source:
         raise PipelineErrors([Problem(file, line, column, "", f"not YAML: {error.problem or error.context}")]) from None
     except (yaml.YAMLError, ValueError) as error:
         raise PipelineErrors([Problem(file, 0, 0, "", f"not YAML: {error}")]) from None
-    if problems:
-        raise PipelineErrors(problems)
-    return Source(file, text, data, marks)
+    return Source(file, text, data, marks, tuple(problems), frozenset(spoiled))
 
 
 def _place(mark: yaml.Mark | None, text: str) -> tuple[int, int]:
@@ -116,12 +123,14 @@ def _build(
     problems: list[Problem],
     file: str,
     seen: set[int],
+    spoiled: set[Place],
 ) -> Any:
     line, column = node.start_mark.line + 1, node.start_mark.column + 1
     marks[place] = (line, column)
 
     def refuse(problem: str, hint: str = "") -> None:
         problems.append(Problem(file, line, column, dotted(place), problem, hint))
+        spoiled.add(place)
 
     if len(place) > MAX_DEPTH:
         refuse(f"nested deeper than {MAX_DEPTH} levels")
@@ -132,9 +141,10 @@ def _build(
             return None
         seen.add(id(node))
     if isinstance(node, yaml.MappingNode):
-        return _mapping(node, place, marks, problems, file, seen)
+        return _mapping(node, place, marks, problems, file, seen, spoiled)
     if isinstance(node, yaml.SequenceNode):
-        return [_build(child, (*place, i), marks, problems, file, seen) for i, child in enumerate(node.value)]
+        items = enumerate(node.value)
+        return [_build(child, (*place, i), marks, problems, file, seen, spoiled) for i, child in items]
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node)
     return None
@@ -147,6 +157,7 @@ def _mapping(
     problems: list[Problem],
     file: str,
     seen: set[int],
+    spoiled: set[Place],
 ) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for key_node, value_node in node.value:
@@ -157,7 +168,7 @@ def _mapping(
         elif key in data:
             problems.append(Problem(file, line, column, dotted((*place, key)), f"the key {key!r} stands here twice"))
         else:
-            data[key] = _build(value_node, (*place, key), marks, problems, file, seen)
+            data[key] = _build(value_node, (*place, key), marks, problems, file, seen, spoiled)
     return data
 
 

@@ -67,6 +67,21 @@ def test_a_name_is_taken_once(tmp_path: Path, name: str) -> None:
     assert "is taken" in problem.problem
 
 
+def test_a_pipeline_that_has_no_place_is_checked_too(tmp_path: Path) -> None:
+    """A name that is missing or taken does not hide what else is wrong with the file; each problem is said once."""
+    (tmp_path / "a.yaml").write_text(OWN.replace("pipeline: own", "").replace("width: 10", "width: ten"))
+    (tmp_path / "b.yaml").write_text(OWN.replace("own", "image-blur").replace("width: 10", "width: ten"))
+    found = compile_all(load(CONTRACTS, [tmp_path]), CONTRACTS)
+    said = [(Path(one.file).name, one.where) for one in found.problems]
+    assert said == [
+        ("a.yaml", "pipeline"),
+        ("b.yaml", "pipeline"),
+        ("a.yaml", "nodes.small.with.width"),
+        ("b.yaml", "nodes.small.with.width"),
+    ]
+    assert found.topologies.keys() >= {"image-blur"}
+
+
 def test_unreadable_files_are_problems(tmp_path: Path) -> None:
     """A file that is missing, no text, or no YAML is reported with its name; the others are still read."""
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")

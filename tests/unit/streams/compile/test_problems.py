@@ -491,6 +491,7 @@ output: {r: 1}
         [
             "p.yaml:4:6: nodes.a: the node does not say what it is (give it one of service, http, value, if, each, repeat, pipeline)",
             "p.yaml:5:6: nodes.b: a node has one kind, this has service, value",
+            "p.yaml:5:6: nodes.b: service calc needs x (int) (add x to `with:`)",
             "p.yaml:6:6: nodes.c: a node is a mapping (such as `{service: image-blur, with: {…}}`)",
             "p.yaml:7:23: nodes.d.wiht: unknown key 'wiht' (did you mean 'wait'?)",
         ],
@@ -754,6 +755,116 @@ output: {r: "${a.v}"}
 """,
         [
             "p.yaml:4:38: nodes.a.with.x: Syntax error: the expression ends too early",
+        ],
+    ),
+    "no output": (
+        HEAD
+        + """\
+nodes:
+  a: {service: clac, with: {x: "${m}"}}
+  e: {each: {x: [1]}, nodes: {b: {value: "${q}"}}}
+  g: {value: "${e.map(x, x.v + k)}"}
+""",
+        [
+            'p.yaml:1:1: the block has no output (say what it gives: `output: "${node.field}"`)',
+            "p.yaml:4:16: nodes.a.service: unknown service 'clac' (did you mean 'calc'?)",
+            "p.yaml:4:35: nodes.a.with.x: unknown name 'm' (there is n, photo)",
+            'p.yaml:5:6: nodes.e: the block has no output (say what it gives: `output: "${node.field}"`)',
+            "p.yaml:5:45: nodes.e.nodes.b.value: unknown name 'q' (there is a, index, n, photo, x)",
+            "p.yaml:6:32: nodes.g.value: unknown name 'k' (there is a, e, n, photo)",
+        ],
+    ),
+    "no name hides nothing": (
+        """\
+input: {n: imt}
+nodes:
+  a: {service: clac}
+output: {r-s: 1, t: "${m}", u-v: 2}
+""",
+        [
+            "p.yaml:1:1: pipeline: a pipeline needs a name (lower-case words joined by dashes, at most 60 characters: `pipeline: blur-women`)",
+            "p.yaml:1:12: input.n: 'imt' is no type (did you mean 'int'?)",
+            "p.yaml:3:16: nodes.a.service: unknown service 'clac' (did you mean 'calc'?)",
+            "p.yaml:4:15: output.r-s: 'r-s' is no field name (letters, digits and _, beginning with a letter)",
+            "p.yaml:4:24: output.t: unknown name 'm' (there is a, n)",
+            "p.yaml:4:34: output.u-v: 'u-v' is no field name (letters, digits and _, beginning with a letter)",
+        ],
+    ),
+    "an alias and a repeated key": (
+        HEAD
+        + """\
+nodes:
+  a: &a {service: calc, with: {x: "${m}"}}
+  b: *a
+  a: {value: 1}
+  c: {value: "${b.v + k}"}
+output: {r: "${c}"}
+""",
+        [
+            "p.yaml:4:6: nodes.b: YAML aliases are not part of the language (write the value out, or make it a pipeline of its own)",
+            "p.yaml:4:38: nodes.a.with.x: unknown name 'm' (there is b, n, photo)",
+            "p.yaml:6:3: nodes.a: the key 'a' stands here twice",
+            "p.yaml:7:23: nodes.c.value: unknown name 'k' (there is a, b, n, photo)",
+        ],
+    ),
+    "loops of a wrong form": (
+        HEAD
+        + """\
+nodes:
+  e: {each: {x: "${m}", y: 1}, nodes: {b: {value: "${x + q}"}}, output: "${b}"}
+  r: {repeat: 4, max: 2, nodes: {b: {value: "${q}"}}, next: {z: "${k}"}, output: "${b}"}
+  s: {repeat: {z: 1}, max: 2, next: {y: "${k}"}, output: 1}
+output: {r: 1}
+""",
+        [
+            'p.yaml:4:13: nodes.e.each: each names one variable and the list it goes through (each: {face: "${detect.faces}"})',
+            "p.yaml:4:20: nodes.e.each.x: unknown name 'm' (there is n, photo)",
+            "p.yaml:4:58: nodes.e.nodes.b.value: unknown name 'q' (there is index, n, photo, x, y)",
+            "p.yaml:5:15: nodes.r.repeat: repeat is a mapping from the names of the carried state to their first values",
+            "p.yaml:5:48: nodes.r.nodes.b.value: unknown name 'q' (there is e, n, photo)",
+            "p.yaml:6:41: nodes.s.next.y: 'y' is no carried state (repeat carries z)",
+            "p.yaml:6:44: nodes.s.next.y: unknown name 'k' (there is e, n, photo, r, z)",
+        ],
+    ),
+    "inputs of what is unknown": (
+        HEAD
+        + """\
+nodes:
+  a: {service: clac, with: {x: "${m}"}, timeout: never, retry: {attempts: 0, often: 1}}
+  b: {pipeline: other, with: {x: "${m}"}}
+  c: {service: calc, with: {x: 1, z: "${m}"}}
+output: {r: 1}
+""",
+        [
+            "p.yaml:4:16: nodes.a.service: unknown service 'clac' (did you mean 'calc'?)",
+            "p.yaml:4:35: nodes.a.with.x: unknown name 'm' (there is n, photo)",
+            "p.yaml:4:50: nodes.a.timeout: 'never' is no length of time (write 500ms, 20s, 5m, 1h or 7d)",
+            "p.yaml:4:64: nodes.a.retry: retry is {attempts: N, backoff: time} (such as {attempts: 5, backoff: 1s})",
+            "p.yaml:4:75: nodes.a.retry.attempts: attempts is a whole number from 1 to 20",
+            "p.yaml:5:17: nodes.b.pipeline: unknown pipeline 'other'",
+            "p.yaml:5:37: nodes.b.with.x: unknown name 'm' (there is a, n, photo)",
+            "p.yaml:6:38: nodes.c.with.z: service calc has no input 'z' (there is x, y)",
+            "p.yaml:6:41: nodes.c.with.z: unknown name 'm' (there is a, b, n, photo)",
+        ],
+    ),
+    "several mistakes in one value": (
+        HEAD
+        + """\
+nodes:
+  a: {value: ["${n +}", "${m}", "${n *} ${k}"]}
+  b: {value: "${n + 'x' + n.f}"}
+  c: {value: 1, when: "${m > 1}"}
+output: {r: 1}
+""",
+        [
+            "p.yaml:4:21: nodes.a.value[0]: Syntax error: the expression ends too early",
+            "p.yaml:4:28: nodes.a.value[1]: unknown name 'm' (there is n, photo)",
+            "p.yaml:4:39: nodes.a.value[2]: Syntax error: the expression ends too early",
+            "p.yaml:4:43: nodes.a.value[2]: unknown name 'k' (there is n, photo)",
+            "p.yaml:5:19: nodes.b.value: '+' cannot be applied to (int, string)",
+            "p.yaml:5:28: nodes.b.value: expression of type 'int' cannot be the operand of a select operation",
+            "p.yaml:6:23: nodes.c.when: this place holds bare CEL (leave the ${…} away)",
+            "p.yaml:6:26: nodes.c.when: unknown name 'm' (there is a, b, n, photo)",
         ],
     ),
 }

@@ -55,9 +55,25 @@ def test_a_wrong_form_leaves_a_spec_with_its_problems() -> None:
     assert [node.name for node in spec.block.nodes] == ["b"]
 
 
-@pytest.mark.parametrize("text", ["", "5", "[1]", "nodes: {}", "pipeline: A\noutput: 1", "pipeline: [x]\noutput: 1"])
+@pytest.mark.parametrize("text", ["nodes: {}", "pipeline: A\noutput: 1", "pipeline: [x]\noutput: 1"])
+def test_a_pipeline_without_a_name_is_read(text: str) -> None:
+    """A name that is missing or wrong is one problem, and does not hide the others."""
+    spec = parse(text)
+    assert spec.name == ""
+    assert "pipeline" in {one.where for one in spec.problems}
+
+
+def test_a_mistyped_kind_is_read_as_it_was_meant() -> None:
+    """The word is reported with the one that was meant, and the rest of the node is read."""
+    spec = parse('pipeline: p\nnodes: {a: {serivce: x, with: {y: 1}}}\noutput: {r: "${a}"}\n')
+    assert [(one.where, one.hint) for one in spec.problems] == [("nodes.a.serivce", "did you mean 'service'?")]
+    (node,) = spec.block.nodes
+    assert (node.kind, node.subject) == (NodeKind.SERVICE, "x")
+
+
+@pytest.mark.parametrize("text", ["", "5", "[1]"])
 def test_a_file_without_a_pipeline_has_no_spec(text: str) -> None:
-    """Without a mapping with a name there is nothing to go on with."""
+    """Without a mapping there is nothing to go on with."""
     with pytest.raises(PipelineErrors):
         parse(text, "f.yaml")
 
