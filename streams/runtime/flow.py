@@ -4,32 +4,35 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from aiokafka.partitioner import murmur2
 
 from schemas.errors import Undecodable
 from streams import topics
-from streams.flow import Step, step
-from streams.messages import Action, Ending, FlowMessage, Start, Stop, Token
+from streams.flow import Step
+from streams.messages import Action, Ending, FlowMessage, Start, Stop
 from streams.records import Record
 from streams.runstate import RunState
 from streams.runtime.app import Member
 from streams.runtime.deadletters import DeadLetters
-from streams.runtime.errors import Revoked
+from streams.runtime.errors import ProducerStopped, Revoked
 from streams.runtime.parts import Parts
 from streams.runtime.pipelines import Pipelines
 from streams.runtime.publish import Publisher
 from streams.runtime.requests import Requests
 from streams.runtime.shard import Shard
 from streams.runtime.statelog import StateLog
+from streams.runtime.steps import together, whole_step
 from streams.runtime.timers import Timers
 from streams.runtime.turns import Turns
 from streams.topology import Topology
 
 log = logging.getLogger(__name__)
 
+Read = Callable[[], Awaitable[FlowMessage]]
+"""Reads a message when its turn has come."""
 _PRUNE_EVERY = 30.0
 
 
@@ -50,7 +53,7 @@ class Flow:
         self._publisher = publisher
         self.requests = Requests(parts, pipelines, publisher, letters)
         self._log = StateLog(parts)
-        self._turns = Turns()
+        self._turns: Turns[tuple[int, str], Read] = Turns(self._take)
         self._timers = Timers(publisher.to_flow)
         self._owned: dict[int, _Owned] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -113,43 +116,83 @@ class Flow:
 
     async def _message(self, record: Record) -> None:
         key = (record.key or b"").decode(errors="replace")
-        # The turn is asked for before anything is waited for: a message whose reading needs the registry, or that waits
-        # for the partition's state, must not be overtaken by a later one of its run.
-        async with self._turns.of(key):
+
+        async def read() -> FlowMessage:
             message = await self._publisher.patiently(lambda: self._parts.wire.read_flow(record))
             if _run(message) != key:
                 raise Undecodable(f"{record.where}: its key is not the run that it is about")
-            await self._take(message, record.place.partition)
+            return message
+
+        # It is read in its turn: a message whose reading needs the registry must not be overtaken by a later one.
+        await self._turns.take((record.place.partition, key), read)
 
     async def _begin(self, start: Start, record: Record) -> None:
         """Takes a Start here when the run's partition is this record's and its state is here; else sends it there."""
         partition = int((murmur2(start.run.id.encode()) & 0x7FFFFFFF) % self._count)
         owned = self._owned.get(partition)
         if partition == record.place.partition and owned and owned.generation == self.member.generation:
-            async with self._turns.of(start.run.id):
-                await self._take(start, partition)
+
+            async def known() -> FlowMessage:
+                return start
+
+            await self._turns.take((partition, start.run.id), known)
         else:
             await self._publisher.to_flow(start)
 
-    async def _take(self, message: FlowMessage, partition: int) -> None:
-        """Takes a message whose run has its turn."""
+    async def _take(self, place: tuple[int, str], reads: Sequence[Read]) -> list[Exception | None]:
+        """Takes messages of a run in its turn; what became of each."""
+        partition, run = place
         owned = self._owned.get(partition)
         if owned is None:
             raise Revoked(f"partition {partition}")
         shard = await owned.shard.ready()
-        run = _run(message)
-        state = await shard.state(run)
+        became: list[Exception | None] = [None] * len(reads)
+        steps: dict[int, Step] = {}
+        topology: Topology | None = None
+        for number, read in enumerate(reads):
+            try:
+                message = await read()
+                state = await shard.state(run)
+                topology = await self._topology(state, message) or topology
+                steps[number] = made = whole_step(topology, state, message, time.time())
+            except (ProducerStopped, Revoked):
+                raise
+            except Exception as error:  # noqa: BLE001  # it is this message's alone
+                became[number] = error
+            else:
+                self._keep(shard, run, made)
+        try:
+            await self._done(together(steps.values()), topology, partition)
+        except (ProducerStopped, Revoked):
+            raise
+        except Exception:
+            log.exception("what %s leads to cannot be sent together: one after another, to see which it is", run)
+            for number, made in steps.items():
+                became[number] = await self._alone(made, topology, partition)
+        return became
+
+    async def _topology(self, state: RunState | None, message: FlowMessage) -> Topology | None:
+        """The topology of the run's digest, where one is needed."""
         digest = state.run.digest if state and state.opened and not state.done else ""
         if isinstance(message, Start) and not digest:
             digest = message.run.digest
-        topology = await self._pipelines.wait_topology(digest) if digest else None
-        made = whole_step(topology, state, message, time.time())
+        return await self._pipelines.wait_topology(digest) if digest else None
+
+    async def _done(self, made: Step, topology: Topology | None, partition: int) -> None:
         if made.messages:
             assert topology is not None
             await self._log.write(made.before, partition)
             await self._publisher.publish(made.messages, topology)
         await self._log.write(made.after, partition)
-        self._keep(shard, run, made)
+
+    async def _alone(self, made: Step, topology: Topology | None, partition: int) -> Exception | None:
+        try:
+            await self._done(made, topology, partition)
+        except (ProducerStopped, Revoked):
+            raise
+        except Exception as error:  # noqa: BLE001  # as above
+            return error
+        return None
 
     def _keep(self, shard: Shard, run: str, made: Step) -> None:
         shard.keep(run, made.state)
@@ -167,35 +210,3 @@ class Flow:
 
 def _run(message: FlowMessage) -> str:
     return message.run if isinstance(message, Stop) else message.run.id
-
-
-def whole_step(topology: Topology | None, state: RunState | None, message: FlowMessage, now: float) -> Step:
-    """A step, and those of the tokens that it hands to joins of the same run, without a way through the log for each.
-
-    Rows of an inner step come before those of the outer one: a crash between the two must not leave a join closed whose
-    token is nowhere. When the run ends, what its end says of rows is all there is to say.
-    """
-    made = step(topology, state, message, now)
-    tokens = [one for one in made.messages if isinstance(one, Token)]
-    if not tokens:
-        return made
-    whole = Step(made.state, list(made.before), [], list(made.after), list(made.timers))
-    waiting = deque(made.messages)
-    while waiting:
-        one = waiting.popleft()
-        if not isinstance(one, Token):
-            whole.messages.append(one)
-            continue
-        inner = step(topology, whole.state, one, now)
-        whole.state = inner.state
-        whole.timers += inner.timers
-        waiting.extendleft(reversed(inner.messages))
-        if inner.after and inner.state is not None and inner.state.done:
-            said = {row.row for row in inner.after}
-            whole.after = [row for row in whole.after if row.value is None and row.row not in said]
-        whole.after = [*inner.after, *whole.after]
-    if whole.before and whole.state is not None and whole.state.done:
-        # It ended where it began: nothing of it is under way that could come before its rows.
-        unwritten = {row.row for row in whole.before}
-        whole.before, whole.after = [], [row for row in whole.after if row.row not in unwritten]
-    return whole

@@ -1,28 +1,70 @@
-"""Turns: what concerns one key is done one after another, in the order of asking; different keys do not wait for each other."""
+"""Turns: what concerns one key is done one after another, in the order of asking; different keys do not wait for each other.
+
+What came for a key while its turn was taken is done together in the next one: many small steps then cost one way to the
+broker and back, not one each.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import itertools
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+
+Together = Callable[[K, Sequence[T]], Awaitable[Sequence[Exception | None]]]
+"""Does these items of one key, in this order; what became of each. What it raises ends its first item's turn only."""
 
 
-class Turns:
-    """One lock a key, kept only while somebody has it or waits for it."""
+@dataclass(eq=False, slots=True)
+class _Entry(Generic[T]):
+    item: T
+    done: bool = False
+    failure: Exception | None = None
 
-    def __init__(self) -> None:
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
 
-    @asynccontextmanager
-    async def of(self, key: str) -> AsyncIterator[None]:
-        """The turn of this key; asyncio's locks are fair, so order is kept."""
-        lock, users = self._locks.get(key, (None, 0))
-        lock = lock or asyncio.Lock()
-        self._locks[key] = (lock, users + 1)
+@dataclass(eq=False, slots=True)
+class _Queue(Generic[T]):
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    entries: deque[_Entry[T]] = field(default_factory=deque)
+    users: int = 0
+
+
+class Turns(Generic[K, T]):
+    """One queue a key, kept only while somebody is in it. `most` items are done together."""
+
+    def __init__(self, do: Together[K, T], most: int = 100) -> None:
+        self._do = do
+        self._most = most
+        self._queues: dict[K, _Queue[T]] = {}
+
+    def __len__(self) -> int:
+        return len(self._queues)
+
+    async def take(self, key: K, item: T) -> None:
+        """Does the item when its turn comes, with those behind it. Raises what became of it."""
+        queue = self._queues.setdefault(key, _Queue())
+        entry = _Entry(item)
+        queue.users += 1
+        queue.entries.append(entry)
         try:
-            async with lock:
-                yield
+            async with queue.lock:  # fair: the first in the queue has it first
+                if not entry.done:
+                    await self._together(key, queue)
         finally:
-            lock, users = self._locks[key]
-            if users == 1:
-                del self._locks[key]
-            else:
-                self._locks[key] = (lock, users - 1)
+            if not entry.done:
+                queue.entries.remove(entry)
+            queue.users -= 1
+            if not queue.users:
+                del self._queues[key]
+        if entry.failure is not None:
+            raise entry.failure
+
+    async def _together(self, key: K, queue: _Queue[T]) -> None:
+        group = list(itertools.islice(queue.entries, self._most))
+        became = await self._do(key, [one.item for one in group])
+        for one, failure in zip(group, became, strict=True):
+            queue.entries.remove(one)
+            one.done, one.failure = True, failure

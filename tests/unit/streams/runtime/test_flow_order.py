@@ -1,6 +1,7 @@
 """The order in which flow takes the messages of a run."""
 
 import asyncio
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ import pytest
 from schemas.errors import Undecodable
 from streams.messages import Ending, FlowMessage, Stop
 from streams.records import Place, Record
-from streams.runtime.flow import Flow
+from streams.runtime.flow import Flow, Read
 from streams.runtime.parts import Parts
 
 
@@ -28,9 +29,18 @@ class Slow(Flow):
             await asyncio.sleep(0)
         return Stop("a" if record.offset < 100 else "b", Ending.CANCEL, str(record.offset))
 
-    async def _take(self, message: FlowMessage, partition: int) -> None:
-        assert isinstance(message, Stop)
-        self.taken.append(int(message.join or ""))
+    async def _take(self, place: tuple[int, str], reads: Sequence[Read]) -> list[Exception | None]:
+        became: list[Exception | None] = []
+        for read in reads:
+            try:
+                message = await read()
+            except Undecodable as error:
+                became.append(error)
+                continue
+            assert isinstance(message, Stop)
+            self.taken.append(int(message.join or ""))
+            became.append(None)
+        return became
 
 
 def message(offset: int, steps: int, run: str = "a") -> Record:

@@ -1,17 +1,18 @@
 """Steps of flow that need no way through the log: the same end as with it, and rows that survive a crash anywhere."""
 
+import itertools
 from collections import deque
 
 import pytest
 
 from streams.advance import advance
 from streams.compile import compile_pipeline
-from streams.flow import step
+from streams.flow import Step, step
 from streams.messages import Event, EventKind, FlowMessage, Message, Outcome, Result, Run, Start, Status, Task, Token
 from streams.rows import DONE, Row, rebuild
 from streams.runstate import RunState
-from streams.runtime.flow import whole_step
 from streams.runtime.shard import leftovers
+from streams.runtime.steps import together, whole_step
 from streams.topology import Topology
 from tests.integration.chores import add_one
 
@@ -42,8 +43,12 @@ def compiled(text: str) -> Topology:
     return compile_pipeline(text, {"add-one": add_one.contract})
 
 
-def play(topology: Topology, crash: int | None = None) -> tuple[list[Event], list[Result], dict[str, object]]:
-    """Runs a pipeline to its end by whole steps. `crash`: after how many effects in all a worker is lost, once."""
+def play(
+    topology: Topology, crash: int | None = None, most: int = 1
+) -> tuple[list[Event], list[Result], dict[str, object]]:
+    """Runs a pipeline to its end by whole steps, at most so many of them together. `crash`: after how many effects in all
+    a worker is lost, once.
+    """
     run = Run("r", topology.name, topology.digest, 1e12)
     rows: dict[str, object] = {}
     events: list[Event] = []
@@ -54,11 +59,16 @@ def play(topology: Topology, crash: int | None = None) -> tuple[list[Event], lis
     while waiting:
         message = waiting[0]
         effects: list[Message | Row]
-        made = None
+        taken, made = 1, None
         if isinstance(message, Task):
             effects = list(advance(topology, message, Outcome(Status.VALUE, {"n": message.input["n"] + 1})))
         else:
-            made = whole_step(topology, state, message, 0.0)
+            steps: list[Step] = []
+            for one in itertools.islice(waiting, most):
+                if isinstance(one, Task):
+                    break
+                steps.append(whole_step(topology, steps[-1].state if steps else state, one, 0.0))
+            taken, made = len(steps), together(steps)
             effects = [*made.before, *made.messages, *made.after]
         sent = len(effects) if left is None or left > len(effects) else left
         for effect in effects[:sent]:
@@ -78,7 +88,8 @@ def play(topology: Topology, crash: int | None = None) -> tuple[list[Event], lis
             state = rebuild("r", rows, {}) if rows else None  # type: ignore[arg-type]
             continue
         left = None if left is None else left - sent
-        waiting.popleft()
+        for _ in range(taken):
+            waiting.popleft()
         state = made.state if made else state
     return events, results, rows
 
@@ -92,13 +103,16 @@ def test_nothing_but_the_end_is_left(text: str) -> None:
     assert list(rows) == [DONE]
 
 
+@pytest.mark.parametrize("most", [1, 2, 5])
 @pytest.mark.parametrize("text", [VALUES, SERVICES], ids=["values", "services"])
-def test_a_crash_anywhere_changes_nothing(text: str) -> None:
-    """Whichever effect is the last before a worker is lost, the run ends once, with the same output, and leaves one row."""
+def test_a_crash_anywhere_changes_nothing(text: str, most: int) -> None:
+    """Whichever effect is the last before a worker is lost, the run ends once, with the same output, and leaves one row;
+    also where messages that came at once are taken together.
+    """
     topology = compiled(text)
     events, results, _ = play(topology)
     for crash in range(40):
-        again, answers, rows = play(topology, crash)
+        again, answers, rows = play(topology, crash, most)
         assert {one.id for one in again} == {one.id for one in events}, crash
         ends = [one for one in again if one.kind.terminal]
         assert {one.data["output"]["n"] for one in ends} == {events[-1].data["output"]["n"]}
