@@ -9,7 +9,7 @@ import psycopg
 
 from schemas.errors import RegistryAway
 from streams.records import Record
-from streams.runtime import history
+from streams.runtime import history, shadows
 from streams.runtime.backoff import outlast
 from streams.runtime.parts import Parts
 from streams.runtime.recording import Recorded, record
@@ -105,6 +105,7 @@ class Recorder:
                 self._parts.settings.postgres, autocommit=True, connect_timeout=5
             )
             await history.ensure(connection)
+            await shadows.compare(connection)  # what a recorder that died between two transactions left
             self._connection = connection
         return self._connection
 

@@ -47,6 +47,13 @@ async def pipeline(parts: Parts, name: str) -> tuple[Version, Topology]:
     return version, topology
 
 
+def assigned(parts: Parts, topology: Topology, run: str) -> Topology:
+    """The topology that a run takes: the active one, or the one that is tried, as flow will say too."""
+    version = parts.pipelines.version(topology.name)
+    digest = version.rollout.digest(run) if version else topology.digest
+    return parts.pipelines.topology(digest) or topology
+
+
 def pipelines(parts: Parts) -> Iterator[tuple[Version, Topology]]:
     """The active version of every pipeline, by name."""
     for version in parts.pipelines.active().values():

@@ -14,7 +14,9 @@ from schemas.errors import Incompatible
 from schemas.results import result_schema
 from streams.compile import compile_pipeline
 from streams.errors import PipelineErrors
-from streams.runtime.pipelines import Conflict, Owner, Version
+from streams.rollout import Trial
+from streams.runtime import versions
+from streams.runtime.pipelines import Conflict, Owner, Version, new_version
 from streams.topology import Topology
 
 _PATIENCE = 30.0
@@ -48,8 +50,10 @@ class Condition:
         return Problem(Kind.STALE if self.etags or self.new else Kind.CONFLICT, f"{conflict}.")
 
 
-async def define(parts: Parts, name: str, text: str, condition: Condition) -> tuple[Version, Topology, bool]:
-    """Makes or changes a pipeline; whether it was made. Raises Problem: 409, 412, 422 with every problem, 503."""
+async def define(
+    parts: Parts, name: str, text: str, condition: Condition, trial: Trial | None = None
+) -> tuple[Version, Topology, bool]:
+    """Makes or changes a pipeline, or tries a change out; whether it was made. Raises Problem: 409, 412, 422, 503."""
     writable(parts, name)
     topology = await compiled(parts, name, text)
     conflict: Conflict | None = None
@@ -58,7 +62,7 @@ async def define(parts: Parts, name: str, text: str, condition: Condition) -> tu
         current = writable(parts, name)
         condition.check(current)
         try:
-            version = await catalogue.within(_PATIENCE, _publish(parts, topology, text, current))
+            version = await catalogue.within(_PATIENCE, _publish(parts, topology, text, current, trial))
         except Conflict as error:
             conflict = error
         else:
@@ -115,7 +119,28 @@ async def compiled(parts: Parts, name: str, text: str) -> Topology:
     return topology
 
 
-async def _publish(parts: Parts, topology: Topology, text: str, current: Version | None) -> Version:
+async def roll_back(parts: Parts, name: str, digest: str, condition: Condition) -> Version:
+    """Ends a trial, or makes an earlier version active; git's pipelines too, since nothing is said that git did not say.
+
+    Raises Problem: 404, 409, 412, 503.
+    """
+    current = parts.pipelines.version(name)
+    condition.check(current)
+    try:
+        expected = current.etag if current and condition.etags else None
+        version: Version = await catalogue.within(
+            _PATIENCE, versions.roll_back(parts.pipelines, name, digest, expected)
+        )
+    except versions.NoVersion as error:
+        raise Problem(Kind.NOT_FOUND, f"{error}.") from None
+    except Conflict as error:
+        raise condition.stale(error) from None
+    return version
+
+
+async def _publish(
+    parts: Parts, topology: Topology, text: str, current: Version | None, trial: Trial | None
+) -> Version:
     requests = value_subject(parts.connections.names.requests(topology.name))
     results = value_subject(parts.connections.names.results(topology.name))
     output = result_schema(topology.name, topology.output)
@@ -127,6 +152,9 @@ async def _publish(parts: Parts, topology: Topology, text: str, current: Version
     except Incompatible as error:
         faults = [Fault(error.subject, one, "use another name") for one in error.problems]
         raise Problem(Kind.INVALID_PIPELINE, "The registry does not take its records.", faults) from None
+    if trial is not None and current is not None and current.digest != topology.digest:
+        made = new_version(topology, text, Owner.HTTP)
+        return await versions.try_out(parts.pipelines, made, trial, current.etag)
     return await parts.pipelines.publish(topology, text, Owner.HTTP, current.etag if current else "")
 
 

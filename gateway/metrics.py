@@ -71,10 +71,19 @@ class _Statistics(Collector):
         yield _family(
             "millrace_node_executions", "Node executions by service and status.", "service", counts.executions
         )
+        yield _family(
+            "millrace_shadow_comparisons",
+            "What versions in the shadow gave, beside what callers got.",
+            "pipeline",
+            counts.shadows,
+            "verdict",
+        )
 
 
-def _family(name: str, text: str, label: str, counts: dict[tuple[str, str], int] | object) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, text, labels=(label, "status"))
+def _family(
+    name: str, text: str, label: str, counts: dict[tuple[str, str], int] | object, second: str = "status"
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=(label, second))
     assert hasattr(counts, "items")
     for (one, status), number in sorted(counts.items()):
         family.add_metric((one, status), number)

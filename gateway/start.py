@@ -7,7 +7,7 @@ from functools import partial
 from fastapi import Request
 from starlette.responses import Response
 
-from gateway import body, inputs, prefer, stream
+from gateway import body, catalogue, inputs, prefer, stream
 from gateway.parts import Parts
 from gateway.render import to_json
 from gateway.submit import Order, keyed_run
@@ -22,6 +22,7 @@ async def start(parts: Parts, request: Request, topology: Topology, callback: st
     if callback is not None:
         callback = parts.callbacks.check(callback)
     run = keyed_run(parts.keeper.owner, key) if key else str(uuid.uuid4())
+    topology = catalogue.assigned(parts, topology, run)
     body.announced(request, parts.limits.body)
     async with nullcontext() if body.is_small(request) else parts.uploads:
         given = await inputs.read(request, topology.input, run, parts.limits, parts.objects)

@@ -31,6 +31,8 @@ class Filter:
     until: datetime | None = None
     before: tuple[datetime, str] | None = None
     limit: int = 50
+    shadow_of: str | None = None
+    """Only shadows of this run; None: no shadows at all."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Counts:
 
     runs: Mapping[tuple[str, str], int] = field(default_factory=dict)
     executions: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    shadows: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Comparisons of shadows with what callers got, by (pipeline, verdict)."""
 
 
 class Store:
@@ -112,8 +116,10 @@ class Store:
         """A page of runs, newest first."""
         before_at, before_run = wanted.before or (None, None)
         return await self._all(
-            """select run, pipeline, digest, status, waiting_for, failure, accepted_at, ended_at, deadline from runs
-               where (%(pipeline)s::text is null or pipeline = %(pipeline)s)
+            """select run, pipeline, digest, status, waiting_for, failure, accepted_at, ended_at, deadline, replay_of,
+                      shadow_of
+               from runs where shadow_of is not distinct from %(shadow_of)s
+                 and (%(pipeline)s::text is null or pipeline = %(pipeline)s)
                  and (cardinality(%(statuses)s::text[]) = 0 or status = any(%(statuses)s))
                  and (%(after)s::timestamptz is null or accepted_at >= %(after)s)
                  and (%(until)s::timestamptz is null or accepted_at < %(until)s)
@@ -127,12 +133,59 @@ class Store:
                 "before_at": before_at,
                 "before_run": before_run,
                 "limit": wanted.limit,
+                "shadow_of": wanted.shadow_of,
             },
         )
 
+    async def replays(self, run: str) -> list[str]:
+        """The runs that repeat this one, oldest first."""
+        rows = await self._all(
+            "select run from runs where replay_of = %(run)s order by accepted_at, run limit 100", {"run": run}
+        )
+        return [row["run"] for row in rows]
+
+    async def open_runs(self, pipeline: str) -> dict[str, int]:
+        """How many runs of a pipeline are not over, by digest."""
+        rows = await self._all(
+            "select digest, count(*) as n from runs where pipeline = %(pipeline)s and ended_at is null group by 1",
+            {"pipeline": pipeline},
+        )
+        return {row["digest"]: row["n"] for row in rows}
+
+    async def shadow(self, pipeline: str, digest: str) -> dict[str, Any]:
+        """What came of running a version in the shadow: counts, where outputs differ, and the pairs that differ last."""
+        which = {"pipeline": pipeline, "digest": digest}
+        verdicts = await self._all(
+            """select verdict, count(*) as n, avg(seconds) as seconds, avg(shadow_seconds) as shadow_seconds
+               from shadow_comparisons where pipeline = %(pipeline)s and digest = %(digest)s group by 1""",
+            which,
+        )
+        begun = await self._all(
+            """select count(*) as n from runs
+               where pipeline = %(pipeline)s and digest = %(digest)s and shadow_of is not null""",
+            which,
+        )
+        paths = await self._all(
+            """select d ->> 'path' as path, count(*) as n, min(run) as run
+               from shadow_comparisons, jsonb_array_elements(differences) d
+               where pipeline = %(pipeline)s and digest = %(digest)s
+               group by 1 order by 2 desc, 1 limit 100""",
+            which,
+        )
+        last = await self._all(
+            """select run, shadow_run, differences, seconds, shadow_seconds from shadow_comparisons
+               where pipeline = %(pipeline)s and digest = %(digest)s and verdict = 'different'
+               order by at desc limit 10""",
+            which,
+        )
+        return {"verdicts": verdicts, "runs": begun[0]["n"], "paths": paths, "last": last}
+
     async def counts(self) -> Counts:
         """Statistics over everything the history holds."""
-        runs = await self._all("select pipeline, status, count(*) as n from runs group by 1, 2", {})
+        runs = await self._all(
+            "select pipeline, status, count(*) as n from runs where shadow_of is null group by 1, 2", {}
+        )
+        shadows = await self._all("select pipeline, verdict, count(*) as n from shadow_comparisons group by 1, 2", {})
         executions = await self._all(
             """select coalesce(service, '') as service, status, count(*) as n
                from node_executions where service is not null group by 1, 2""",
@@ -141,6 +194,7 @@ class Store:
         return Counts(
             {(row["pipeline"], row["status"]): row["n"] for row in runs},
             {(row["service"], row["status"]): row["n"] for row in executions},
+            {(row["pipeline"], row["verdict"]): row["n"] for row in shadows},
         )
 
 

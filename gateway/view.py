@@ -65,6 +65,8 @@ class View:
     failure: Mapping[str, Any] | None = None
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
     events: int = 0
+    origin: dict[str, Any] = field(default_factory=dict)
+    """The run that it repeats, where it does."""
 
     def fold(self, events: Iterable[Mapping[str, Any]]) -> "View":
         """Takes in the next events, as clients get them."""
@@ -85,6 +87,7 @@ class View:
         if kind is EventKind.ACCEPTED:
             self.accepted_at = event["at"]
             self.input = event.get("input")
+            self.origin = {name: event[name] for name in ("replay_of", "replay", "shadow_of") if event.get(name)}
         if kind.terminal:
             self.ended_at = event["at"]
             self.output = event.get("output")
@@ -138,6 +141,7 @@ class View:
             "accepted_at": self.accepted_at,
             "ended_at": self.ended_at,
             "seconds": _seconds(self.accepted_at, self.ended_at),
+            **self.origin,
             "links": links(self.run),
         }
 

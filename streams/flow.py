@@ -122,6 +122,8 @@ def _start(topology: Topology, state: RunState | None, start: Start, now: float)
         "input": dict(start.input),
         "source": start.source,
     }
+    if made.run.shadow_of:
+        accepted["shadow_of"] = made.run.shadow_of
     event = Event(made.run, EventKind.ACCEPTED, data=accepted)
     if cancelled:
         taken.step.messages.append(event)
@@ -331,7 +333,8 @@ class _Taken:
             if failure.path:
                 data["at"] = failure.path
         self.step.messages.append(Event(state.run, kind, data=data))
-        self.step.messages.append(Result(state.run, kind, output, failure))
+        if not state.run.shadow_of:
+            self.step.messages.append(Result(state.run, kind, output, failure))
         done = Row(state.run.id, DONE_ROW, {"kind": kind.value, "opened": True})
         # The marker first: a crash between two rows must not make the run one that nobody knows.
         gone = {row.row for row in self.step.after if row.value is None}  # of places that this very message closed

@@ -58,6 +58,8 @@ class Run:
     pipeline: str
     digest: str
     deadline: float
+    shadow_of: str = ""
+    """The run whose request this one repeats on a version that is tried; nobody is told of its result."""
 
 
 @dataclass(frozen=True, slots=True)

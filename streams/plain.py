@@ -29,12 +29,18 @@ Fields = Mapping[str, Any]
 
 def run(value: Run) -> dict[str, Any]:
     """millrace.Run."""
-    return {"id": value.id, "pipeline": value.pipeline, "digest": value.digest, "deadline": value.deadline}
+    return {
+        "id": value.id,
+        "pipeline": value.pipeline,
+        "digest": value.digest,
+        "deadline": value.deadline,
+        "shadow_of": value.shadow_of,
+    }
 
 
 def read_run(value: Fields) -> Run:
     """The run of a millrace.Run."""
-    return Run(value["id"], value["pipeline"], value["digest"], value["deadline"])
+    return Run(value["id"], value["pipeline"], value["digest"], value["deadline"], value.get("shadow_of", ""))
 
 
 def context(value: Context) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from gateway.parts import Connected, Parts
 from gateway.problems import Kind, Problem
 from gateway.render import moment
 from gateway.routes.runs import answer
+from gateway.routes.versions import read_trial, trial_of
 from gateway.start import start
 from schemas.json_schema import json_schema
 from streams.render.mermaid import mermaid
@@ -61,13 +62,20 @@ async def detail(name: str, parts: Parts = Connected, format: Annotated[Form, Qu
 
 
 @router.put("/pipelines/{name}", summary="Define or change a pipeline", openapi_extra=_BODY)
-async def define(name: str, request: Request, parts: Parts = Connected) -> Response:
+async def define(
+    name: str,
+    request: Request,
+    parts: Parts = Connected,
+    canary: Annotated[str | None, Query(description="Try the change for this share of the runs: `10%`.")] = None,
+    shadow: Annotated[bool, Query(description="Try the change on every request, unseen.")] = False,
+) -> Response:
     """YAML or JSON. Every problem is listed at once (422). `If-Match` changes only what was read; `If-None-Match: *` only makes."""
     kind = body.media_type(request)
     if kind not in _TAKEN:
         raise Problem(Kind.MEDIA, f"{kind} is not taken; send the pipeline as application/yaml or application/json.")
     text = _text(await body.read(request, parts.limits.definition))
-    version, topology, made = await definitions.define(parts, name, text, Condition.of(request.headers))
+    condition, trial = Condition.of(request.headers), read_trial(canary, shadow)
+    version, topology, made = await definitions.define(parts, name, text, condition, trial)
     headers = {"ETag": f'"{version.etag}"', **({"Location": f"/pipelines/{name}"} if made else {})}
     return answer(_document(version, topology), 201 if made else 200, headers)
 
@@ -106,6 +114,7 @@ def _summary(version: Version, topology: Topology) -> dict[str, Any]:
         "owner": version.owner.value,
         "read_only": version.owner is Owner.GIT,
         "automatic": is_automatic(topology),
+        **({"trial": trial_of(version)} if version.candidate else {}),
         "changed_at": moment(version.at),
         "services": {service: use.version for service, use in sorted(topology.services.items())},
         "input": json_schema(topology.input),
@@ -113,6 +122,7 @@ def _summary(version: Version, topology: Topology) -> dict[str, Any]:
         "links": {
             "self": f"/pipelines/{name}",
             "runs": f"/pipelines/{name}/runs",
+            "versions": f"/pipelines/{name}/versions",
             "mermaid": f"/pipelines/{name}?format=mermaid",
         },
     }

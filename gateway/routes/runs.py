@@ -36,6 +36,7 @@ async def listing(
     status: Annotated[list[str] | None, Query(description="Only runs in one of these states.")] = None,
     since: Annotated[datetime | None, Query(description="Only runs accepted at or after this time.")] = None,
     until: Annotated[datetime | None, Query(description="Only runs accepted before this time.")] = None,
+    shadow_of: Annotated[str | None, Query(max_length=60, description="Shadows of this run; else none.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(max_length=300, description="`next` of the page before.")] = None,
 ) -> Response:
@@ -48,7 +49,9 @@ async def listing(
     ]
     if faults:
         raise Problem(Kind.INVALID, "Some parameters are not what this call takes.", faults)
-    rows = await parts.store.runs(Filter(pipeline, wanted, _aware(since), _aware(until), _position(cursor), limit + 1))
+    rows = await parts.store.runs(
+        Filter(pipeline, wanted, _aware(since), _aware(until), _position(cursor), limit + 1, shadow_of)
+    )
     page, more = rows[:limit], len(rows) > limit
     document = {"runs": [_summary(row) for row in page], "next": _cursor(page[-1]) if more else None}
     return answer(document)
@@ -135,6 +138,7 @@ def _summary(row: Any) -> dict[str, Any]:
         "ended_at": moment(ended),
         "seconds": round((ended - accepted).total_seconds(), 3) if accepted and ended else None,
         "failure": rendered(row["failure"]),
+        **{name: row[name] for name in ("replay_of", "shadow_of") if row[name]},
         "links": links(row["run"]),
     }
 

@@ -51,7 +51,7 @@ APPLY = Part(
     name="apply",
     needs=("kafka", "registry", "s3", "postgres"),
     environ=_environ,
-    command=lambda _: [sys.executable, "-m", "streams.cli", "apply"],
+    command=lambda _: [sys.executable, "-m", "streams.cli", "apply", "--yes"],
     ready=None,
 )
 GATEWAY = Part(

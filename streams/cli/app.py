@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from streams.cli import apply, bench, catalogue, compile, data, deadletters, lint, runs, stack
+from streams.cli import apply, bench, catalogue, compile, data, deadletters, lint, runs, stack, versions
 from streams.cli.exits import Exit, Failed, table
 
 DESCRIPTION = """An AI marketplace on Apache Kafka: services, pipelines of them, and their runs.
@@ -52,7 +52,25 @@ COMMANDS = (
         "apply",
         apply.apply,
         "Bring topics, schemas and pipelines in step.",
-        ("millrace apply", "millrace apply pipelines/ --dry-run", "millrace apply pipelines/ --prune"),
+        (
+            "millrace apply",
+            "millrace apply pipelines/ --dry-run",
+            "millrace apply pipelines/ --prune --yes",
+            "millrace apply pipelines/ --canary 10%",
+            "millrace apply pipelines/ --shadow",
+        ),
+    ),
+    Command(
+        "rollback",
+        versions.rollback,
+        "Go back to an earlier version.",
+        ("millrace rollback face-blur", "millrace rollback face-blur 4f2a91"),
+    ),
+    Command(
+        "forget",
+        versions.forget,
+        "Remove versions that no run needs.",
+        ("millrace forget face-blur", "millrace forget face-blur 4f2a91"),
     ),
     Command(
         "services",
@@ -61,7 +79,15 @@ COMMANDS = (
         ("millrace services", "millrace services face-detect --output json"),
     ),
     Command(
-        "pipelines", catalogue.pipelines, "List the pipelines.", ("millrace pipelines", "millrace pipelines face-blur")
+        "pipelines",
+        catalogue.pipelines,
+        "List the pipelines.",
+        (
+            "millrace pipelines",
+            "millrace pipelines face-blur",
+            "millrace pipelines face-blur --versions",
+            "millrace pipelines face-blur --shadow",
+        ),
     ),
     Command(
         "run",

@@ -6,9 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from streams.cli.client import Gateway, part
+from streams.cli.exits import Exit, Failed
 from streams.cli.output import Output, OutputOption, columns, emit, say
 
 Name = Annotated[str | None, typer.Argument(help="Only this one, in full.")]
+Versions = Annotated[bool, typer.Option("--versions", help="Its versions, and the runs under way on each.")]
+Shadow = Annotated[
+    bool, typer.Option("--shadow", help="What the version in the shadow gives, beside what callers get.")
+]
 
 
 def services(name: Name = None, output: OutputOption = Output.TEXT) -> None:
@@ -34,9 +39,18 @@ def services(name: Name = None, output: OutputOption = Output.TEXT) -> None:
         say("millrace: no service has a live worker now")
 
 
-def pipelines(name: Name = None, output: OutputOption = Output.TEXT) -> None:
-    """List the pipelines; with a name, show one with its definition."""
+def pipelines(
+    name: Name = None, versions: Versions = False, shadow: Shadow = False, output: OutputOption = Output.TEXT
+) -> None:
+    """List the pipelines; with a name, show one with its definition, its versions, or what its shadow shows."""
+    from streams.cli.versions import show_shadow, show_versions
+
+    if (versions or shadow) and not name:
+        raise Failed(Exit.USAGE, "--versions and --shadow are about one pipeline: name it")
     with Gateway() as gateway:
+        if name and (versions or shadow):
+            (show_shadow if shadow else show_versions)(gateway, name, output)
+            return
         if name:
             one = gateway.call("GET", f"/pipelines/{part(name)}").json()
             emit(output, one, lambda: one["definition"].rstrip())

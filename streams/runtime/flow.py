@@ -113,6 +113,9 @@ class Flow:
             start = await self.requests.start(record)
             if start is not None:
                 await self._begin(start, record)
+                shadow = await self.requests.shadow(start)
+                if shadow is not None:
+                    await self._publisher.to_flow(shadow)
 
     async def _message(self, record: Record) -> None:
         key = (record.key or b"").decode(errors="replace")

@@ -65,3 +65,28 @@ create table if not exists progress (
     next_sequence bigint not null,
     updated_at    timestamptz not null default now()
 );
+
+-- Runs that others came of: a shadow repeats a run's request on a version that is tried, a replay repeats a run.
+do $$ begin  -- asked first: altering a table waits for everybody who reads it
+    if not exists (select from information_schema.columns
+                   where table_schema = current_schema() and table_name = 'runs' and column_name = 'replay_of') then
+        alter table runs add column if not exists shadow_of text, add column if not exists replay_of text;
+    end if;
+end $$;
+create index if not exists runs_by_shadow on runs (shadow_of) where shadow_of is not null;
+create index if not exists runs_by_replay on runs (replay_of) where replay_of is not null;
+
+create table if not exists shadow_comparisons (
+    shadow_run     text primary key,
+    run            text not null,                  -- the caller's
+    pipeline       text not null,
+    digest         text not null,                  -- of the version that is tried
+    against        text not null,                  -- of the version that the caller got
+    verdict        text not null check (verdict in ('same', 'different', 'incomparable')),
+    differences    jsonb not null default '[]',    -- [{path, active, candidate}]
+    seconds        double precision,
+    shadow_seconds double precision,
+    at             timestamptz not null default now()
+);
+
+create index if not exists shadow_comparisons_by_pipeline on shadow_comparisons (pipeline, digest, verdict);

@@ -7,9 +7,10 @@ wins; the log in Kafka is what everybody reads. A writer that died between the t
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -22,6 +23,7 @@ from schemas.library import load
 from schemas.results import result_schema
 from streams import topic_specs, topics
 from streams.records import Outgoing, Record
+from streams.rollout import Rollout, Trial
 from streams.runtime.backoff import outlast
 from streams.runtime.errors import RuntimeFault
 from streams.runtime.parts import Parts
@@ -52,11 +54,31 @@ class Version:
     owner: Owner
     at: float
     """Epoch seconds."""
+    staged: bool = False
+    """Whether this only makes the digest known."""
+    candidate: str | None = None
+    """The digest that is tried beside this one."""
+    share: float = 0.0
+    shadow: bool = False
 
     @property
     def number(self) -> int:
-        """Counts the changes of this name, from 1."""
+        """Counts the changes of this name, from 1; 0 for a version that was never active."""
         return int(self.etag.partition("-")[0])
+
+    @property
+    def trial(self) -> Trial:
+        """How the candidate is tried."""
+        return Trial(self.share, self.shadow)
+
+    @property
+    def rollout(self) -> Rollout:
+        """Which version each run takes."""
+        return Rollout(self.digest, self.candidate, self.trial)
+
+    def same(self, other: "Version") -> bool:
+        """Whether the other one says the same, whenever and by whomever it was written."""
+        return _content(self) == _content(other)
 
     @property
     def key(self) -> bytes:
@@ -96,6 +118,15 @@ class Pipelines:
     def active(self) -> dict[str, Version]:
         """The active version of every pipeline by name, sorted."""
         return {name: one for name, one in sorted(self._latest.items()) if one.active}
+
+    def latest(self, name: str) -> Version | None:
+        """What was said of a name last, whether it is in use or not."""
+        return self._latest.get(name)
+
+    def known(self, name: str) -> list[Version]:
+        """Every version of a name that is still known, the one that changed last first."""
+        found = [one for one in self._by_digest.values() if one.name == name]
+        return sorted(found, key=lambda one: (one.number, one.at), reverse=True)
 
     def version(self, name: str) -> Version | None:
         """The active version of a pipeline."""
@@ -137,12 +168,7 @@ class Pipelines:
         if standing and (standing.digest, standing.source, standing.owner) == (topology.digest, source, owner):
             return standing
         await self.make_topics([topology])
-        text = topology.to_json().decode()
-        return await self._change(
-            current,
-            Version(topology.name, topology.digest, True, source, text, "", owner, time.time()),
-            expected is None,
-        )
+        return await self.change(new_version(topology, source, owner), expected is None)
 
     async def remove(self, name: str, expected: str | None = None) -> None:
         """Takes a pipeline out of use; runs under way go on. Raises Conflict, KeyError when there is none."""
@@ -151,7 +177,33 @@ class Pipelines:
             raise KeyError(name)
         if expected is not None and expected != current.etag:
             raise Conflict(name, current)
-        await self._change(current, dataclasses.replace(current, active=False, at=time.time()), expected is None)
+        await self.change(withdrawn(current), expected is None)
+
+    async def change(self, wanted: Version, again: bool = True) -> Version:
+        """Makes this what is said of its name. `again`: whatever somebody else says meanwhile; else Conflict is raised."""
+        (made,) = await self.change_all([wanted], again)
+        return made
+
+    async def change_all(self, wanted: Iterable[Version], again: bool = True) -> list[Version]:
+        """The same for several names: no change is published before each has its number, then all are at once.
+
+        Who dies in between leaves numbers that are taken: the next writer of each name finishes that change.
+        """
+        made = await asyncio.gather(*(self._numbered(self._latest.get(one.name), one, again) for one in wanted))
+        await self._send(one for one in made if one.number > self._number(one.name))
+        return made
+
+    async def stage(self, wanted: Version) -> None:
+        """Makes a digest known without changing what is active."""
+        if wanted.digest not in self._by_digest:
+            await self._send([dataclasses.replace(wanted, staged=True, active=False, etag=f"0-{wanted.digest[:16]}")])
+
+    async def forget(self, versions: Iterable[Version]) -> None:
+        """Removes versions that no run needs, for good. What was said of a name last cannot be removed."""
+        gone = [one for one in versions if self._latest.get(one.name) != one]
+        topic = self._parts.topic(topics.PIPELINES)
+        await self._parts.producer.send_all([Outgoing(topic, one.key, None) for one in gone])
+        await self._until(lambda: all(one.digest not in self._by_digest for one in gone))
 
     async def make_topics(self, topologies: list[Topology]) -> None:
         """Makes the topics of these pipelines and of the services that they use, and registers their schemas.
@@ -175,31 +227,43 @@ class Pipelines:
             RegistryAway,
         )
 
-    async def _change(self, current: Version | None, wanted: Version, again: bool) -> Version:
+    async def _numbered(self, current: Version | None, wanted: Version, again: bool) -> Version:
+        """The change with a number that nobody else has; what others left unfinished before it is finished."""
+        if current is not None and current.same(wanted):
+            return current
         number = current.number + 1 if current else 1
         made = dataclasses.replace(wanted, etag=f"{number}-{wanted.digest[:16]}")
         place = f"catalog/{self._parts.names.prefix}pipelines/{made.name}/{number:08d}"
         if await self._parts.store.create(place, msgspec.json.encode(made)):
-            await self._send(made)
             return made
         other = msgspec.json.decode(await self._parts.store.read(place), type=Version)
-        await self._send(other)  # its writer may have died before it came to this
-        if (other.digest, other.active, other.source) == (made.digest, made.active, made.source):
+        await self._send([other])  # its writer may have died before it came to this
+        if other.same(made):
             return other
         if again:
-            return await self._change(other, wanted, again)
+            return await self._numbered(other, wanted, again)
         raise Conflict(made.name, other if other.active else None)
 
-    async def _send(self, version: Version) -> None:
-        topic = self._parts.topic(topics.PIPELINES)
-        value = await outlast(
-            self._parts.outages,
-            "registry",
-            lambda: self._parts.codec.encode(value_subject(topic), self._schema, _record(version)),
-            RegistryAway,
+    async def _send(self, versions: Iterable[Version]) -> None:
+        versions, topic = list(versions), self._parts.topic(topics.PIPELINES)
+
+        def encoded(version: Version) -> Awaitable[bytes]:
+            return self._parts.codec.encode(value_subject(topic), self._schema, _record(version))
+
+        await self._parts.producer.send_all(
+            [
+                Outgoing(
+                    topic,
+                    one.key,
+                    await outlast(self._parts.outages, "registry", functools.partial(encoded, one), RegistryAway),
+                )
+                for one in versions
+            ]
         )
-        await self._parts.producer.send(Outgoing(topic, version.key, value))
-        await self._until(lambda: self._number(version.name) >= version.number)
+        await self._until(lambda: all(self._shown(one) for one in versions))
+
+    def _shown(self, version: Version) -> bool:
+        return version.digest in self._by_digest and (version.staged or self._number(version.name) >= version.number)
 
     def _number(self, name: str) -> int:
         known = self._latest.get(name)
@@ -219,6 +283,7 @@ class Pipelines:
     async def _take(self, record: Record) -> None:
         value = record.value
         if value is None:
+            self._forgotten((record.key or b"").decode(errors="replace"))
             return
         try:
             decoded = await outlast(
@@ -228,12 +293,37 @@ class Pipelines:
         except (SchemasError, TypeError, ValueError) as error:
             log.warning("%s is no version of a pipeline: %s", record.where, error)
             return
-        self._by_digest[version.digest] = version
-        if version.number < self._number(version.name):
-            return  # an older change, sent again by a writer that found it unfinished
+        known = self._by_digest.get(version.digest)
+        if known is None or known.number <= version.number:
+            self._by_digest[version.digest] = version
+        if version.staged or version.number < self._number(version.name):
+            return  # it changes nothing of what is active; or an older change, sent again by a writer that found it unfinished
         self._latest[version.name] = version
         if self._changed is not None:
             self._changed(version.name)
+
+    def _forgotten(self, key: str) -> None:
+        name, _, digest = key.partition("@")
+        latest = self._latest.get(name)
+        if latest is None or latest.digest != digest:
+            self._by_digest.pop(digest, None)
+            self._topologies.pop(digest, None)
+
+
+def new_version(topology: Topology, source: str, owner: Owner) -> Version:
+    """The version that makes a topology the active one; its number comes when it is published."""
+    text = topology.to_json().decode()
+    return Version(topology.name, topology.digest, True, source, text, "", owner, time.time())
+
+
+def withdrawn(version: Version) -> Version:
+    """The version that takes a pipeline out of use."""
+    return dataclasses.replace(version, active=False, candidate=None, share=0.0, shadow=False, at=time.time())
+
+
+def _content(version: Version) -> tuple[object, ...]:
+    said = (version.digest, version.active, version.source, version.owner)
+    return (*said, version.candidate, version.share, version.shadow)
 
 
 def _record(version: Version) -> dict[str, Any]:

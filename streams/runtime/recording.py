@@ -11,6 +11,7 @@ import psycopg
 
 from streams.messages import EventKind
 from streams.records import Place
+from streams.runtime import shadows
 from streams.wire import Told
 
 STATUS = {
@@ -39,9 +40,10 @@ on conflict do nothing returning run, sequence
 """
 _RUN = """
 insert into runs (run, pipeline, digest, status, waiting_for, input, output, failure, accepted_at, updated_at, ended_at,
-                  deadline, partition, ended_sequence)
+                  deadline, partition, ended_sequence, shadow_of, replay_of)
 values (%(run)s, %(pipeline)s, %(digest)s, coalesce(%(status)s, 'accepted'), %(waiting_for)s, %(input)s, %(output)s,
-        %(failure)s, %(accepted_at)s, %(updated_at)s, %(ended_at)s, %(deadline)s, %(partition)s, %(ended_sequence)s)
+        %(failure)s, %(accepted_at)s, %(updated_at)s, %(ended_at)s, %(deadline)s, %(partition)s, %(ended_sequence)s,
+        %(shadow_of)s, %(replay_of)s)
 on conflict (run) do update set
     status = coalesce(%(status)s, runs.status),
     waiting_for = case when %(status)s::text is null then runs.waiting_for else excluded.waiting_for end,
@@ -49,6 +51,7 @@ on conflict (run) do update set
     output = coalesce(excluded.output, runs.output),
     failure = coalesce(excluded.failure, runs.failure),
     accepted_at = coalesce(runs.accepted_at, excluded.accepted_at),
+    replay_of = coalesce(runs.replay_of, excluded.replay_of),
     updated_at = greatest(runs.updated_at, excluded.updated_at),
     ended_at = coalesce(excluded.ended_at, runs.ended_at),
     ended_sequence = coalesce(excluded.ended_sequence, runs.ended_sequence)
@@ -107,6 +110,9 @@ async def record(connection: psycopg.AsyncConnection[Any], batch: Sequence[Recor
                 await cursor.executemany(_EXECUTION, list(changes.executions.values()))
             ends = {one.place.partition: one.offset + 1 for one in batch}
             await cursor.executemany(_PROGRESS, [{"partition": number, "next": end} for number, end in ends.items()])
+    ended = sorted({one.told.event.run.id for one in batch if one.told.event.kind.terminal})
+    if ended:
+        await shadows.compare(connection, ended)
 
 
 async def _before_the_end(connection: psycopg.AsyncConnection[Any], batch: Iterable[Recorded]) -> list[Recorded]:
@@ -164,12 +170,15 @@ def _fold(changes: _Changes, one: Recorded) -> None:
             "deadline": _time(event.run.deadline),
             "partition": one.place.partition,
             "ended_sequence": None,
+            "shadow_of": event.run.shadow_of or None,
+            "replay_of": None,
         },
     )
     row["updated_at"] = at
     if event.kind is EventKind.ACCEPTED:
         row["accepted_at"] = at
         row["input"] = _optional(event.data, "input")
+        row["replay_of"] = event.data.get("replay_of")
     elif event.kind in STATUS:
         row["status"] = STATUS[event.kind]
         row["waiting_for"] = event.data.get("service") if event.kind is EventKind.WAITING else None

@@ -5,12 +5,14 @@ import uuid
 from collections.abc import Iterable
 
 from schemas.codec import JSON, value_subject
+from schemas.conform import conform
 from schemas.errors import Nonconforming, Problem, Undecodable
 from schemas.refs import walk
 from schemas.results import result_schema
-from streams.messages import NAMESPACE, Failure, Fault, Run, Start
+from streams.messages import NAMESPACE, Event, EventKind, Failure, Fault, Run, Start
 from streams.plain import failure as plain_failure
 from streams.records import Outgoing, Record
+from streams.rollout import shadow_run
 from streams.runtime.deadletters import DeadLetters
 from streams.runtime.parts import Parts
 from streams.runtime.pipelines import Pipelines
@@ -44,7 +46,7 @@ class Requests:
         if version is None:
             await self._letters.write(record, "flow", f"pipeline {name} has been removed", run=run)
             return None
-        topology = await self._pipelines.wait_topology(version.digest)
+        topology = await self._pipelines.wait_topology(version.rollout.digest(run))
         try:
             given = await self._publisher.patiently(lambda: self._given(record, topology))
         except Nonconforming as error:
@@ -56,6 +58,24 @@ class Requests:
             return None
         deadline = time.time() + topology.timeout
         return Start(Run(run, topology.name, topology.digest, deadline), given, record.where)
+
+    async def shadow(self, start: Start) -> Start | None:
+        """The Start of the run that repeats this one unseen, where a version of its pipeline is tried so."""
+        version = self._pipelines.version(start.run.pipeline)
+        digest = version.rollout.shadow if version else None
+        if digest is None:
+            return None
+        topology = await self._pipelines.wait_topology(digest)
+        run = shadow_run(start.run.id, digest)
+        deadline = time.time() + topology.timeout
+        made = Run(run, topology.name, digest, deadline, shadow_of=start.run.id)
+        try:
+            return Start(made, conform(topology.input, start.input), start.source)
+        except Nonconforming as error:
+            data = {"reason": f"the request does not fit its input: {error}", "fault": Fault.CALLER.value, "hint": ""}
+            accepted = Event(made, EventKind.ACCEPTED, data={"shadow_of": start.run.id, "source": start.source})
+            await self._publisher.tell([accepted, Event(made, EventKind.RUN_FAILED, data=data)])
+            return None
 
     async def _given(self, record: Record, topology: Topology) -> dict[str, object]:
         if record.value is None:

@@ -12,11 +12,13 @@ from schemas.codec import value_subject
 from schemas.contracts import load_contracts
 from schemas.registry import SchemaRegistry
 from streams import topic_specs
+from streams.cli.plan import plan_text
 from streams.compile import compile_pipeline
-from streams.runtime.apply import Breaking, Change, How, Wanted, What, apply, connected
+from streams.rollout import Trial
+from streams.runtime.apply import Breaking, Change, Declined, How, Plan, Wanted, What, apply, connected
 from streams.runtime.errors import Away
 from streams.runtime.parts import Parts
-from streams.runtime.pipelines import Owner, Pipelines
+from streams.runtime.pipelines import Owner, Pipelines, new_version
 from streams.settings import Settings
 
 CONTRACTS = load_contracts()
@@ -193,3 +195,91 @@ def test_a_broker_that_is_away(settings: Settings) -> None:
 
     with pytest.raises(Away, match=r"127\.0\.0\.1:1"):
         asyncio.run(play())
+
+
+def test_a_writer_that_dies_in_the_middle_is_finished_by_the_next(settings: Settings) -> None:
+    """Numbers that were taken by a writer that died are no obstacle: the next apply leaves every pipeline as it should be."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            texts = [FIRST.replace("pipeline: applied", f"pipeline: part-{number}") for number in range(3)]
+            await apply(parts, [wanted(text) for text in texts])
+            changed = [
+                wanted(text.replace("{photo: image}", "{photo: image, n: {type: int, default: 1}}")) for text in texts
+            ]
+            catalogue = Pipelines(parts)
+            await catalogue.start()
+            for one in changed[:2]:  # what is done before a change is shown to anybody, as a crash leaves it
+                made = new_version(one.topology, one.source, Owner.GIT)
+                await catalogue._numbered(catalogue.version(made.name), made, again=True)
+            await catalogue.stop()
+            active = (await standing(parts)).active()
+            assert {one.number for one in active.values()} == {1}
+            assert len(of(await apply(parts, changed), What.PIPELINE)) == 3
+            after = (await standing(parts)).active()
+            assert {name: one.digest for name, one in after.items()} == {
+                one.topology.name: one.topology.digest for one in changed
+            }
+            assert {one.number for one in after.values()} == {2}
+            assert await apply(parts, changed) == []
+
+    asyncio.run(play())
+
+
+def test_the_plan_says_whom_a_change_concerns(settings: Settings) -> None:
+    """Before anything is done the plan names what changes, topics, consumers and runs; who declines changes nothing."""
+    seen: list[Plan] = []
+
+    def no(plan: Plan) -> bool:
+        seen.append(plan)
+        return False
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            kept = FIRST.replace("pipeline: applied", "pipeline: kept")
+            gone = FIRST.replace("pipeline: applied", "pipeline: gone")
+            await apply(parts, [wanted(FIRST), wanted(kept), wanted(gone)])
+            new = FIRST.replace("pipeline: applied", "pipeline: fresh").replace("image-greyscale", "image-blur")
+            new = new.replace('with: {image: "${photo}"}', 'with: {image: "${photo}", areas: []}')
+            with pytest.raises(Declined):
+                await apply(parts, [wanted(WIDER), wanted(kept), wanted(new)], prune=True, agreed=no)
+            (plan,) = seen
+            assert {one.name: one.how for one in plan.pipelines} == {
+                "applied": How.CHANGED,
+                "fresh": How.NEW,
+                "gone": How.REMOVED,
+                "kept": How.UNCHANGED,
+            }
+            text = plan_text(plan)
+            assert "+ fresh: new" in text
+            assert "consumers: flow, image-blur (no live worker)" in text
+            assert f"+ {parts.names.tasks('image-blur', 1)} (2 partitions)" in text
+            assert f". {parts.names.requests('gone')} no longer used" in text
+            assert "= 1 unchanged" in text
+            assert set((await standing(parts)).active()) == {"applied", "gone", "kept"}
+            assert parts.names.requests("fresh") not in await parts.admin.names(parts.names.prefix)
+
+    asyncio.run(play())
+
+
+def test_a_change_is_tried_first(settings: Settings) -> None:
+    """With a trial, what changes stands beside what is active; saying it again changes nothing, and without it it is made active."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            await apply(parts, [wanted(FIRST)])
+            changes = await apply(parts, [wanted(WIDER)], trial=Trial(0.1))
+            assert of(changes, What.PIPELINE) == {"applied": How.CANARY}
+            version = (await standing(parts)).version("applied")
+            assert version is not None
+            assert (version.digest, version.candidate) == (wanted(FIRST).topology.digest, wanted(WIDER).topology.digest)
+            assert await apply(parts, [wanted(WIDER)], trial=Trial(0.1)) == []
+            assert of(await apply(parts, [wanted(WIDER)], trial=Trial(shadow=True)), What.PIPELINE) == {
+                "applied": How.SHADOW
+            }
+            assert of(await apply(parts, [wanted(WIDER)]), What.PIPELINE) == {"applied": How.CHANGED}
+            made = (await standing(parts)).version("applied")
+            assert made is not None
+            assert (made.digest, made.candidate) == (wanted(WIDER).topology.digest, None)
+
+    asyncio.run(play())

@@ -18,7 +18,7 @@ from tests.unit.schemas.strategies import records
 from tests.unit.schemas.test_values import alike
 
 FLOW = library.load("FlowMessage")
-RUN = {"id": "r1", "pipeline": "face-blur", "digest": "d", "deadline": 1e9}
+RUN = {"id": "r1", "pipeline": "face-blur", "digest": "d", "deadline": 1e9, "shadow_of": ""}
 TOKEN = {
     "run": RUN,
     "join": "out",

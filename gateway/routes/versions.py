@@ -1,0 +1,138 @@
+"""The versions of a pipeline: which there are, what a trial showed, going back, and forgetting those that no run needs."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from gateway import body, catalogue, definitions
+from gateway.definitions import Condition
+from gateway.parts import Connected, Parts
+from gateway.problems import Fault, Kind, Problem
+from gateway.render import moment, rendered
+from gateway.routes.runs import answer
+from gateway.store import HistoryAway
+from streams.rollout import Trial, percent
+from streams.runtime import versions
+from streams.runtime.pipelines import Version
+from streams.runtime.versions import Known
+
+router = APIRouter(tags=["pipelines"])
+
+_ROLLBACK = {
+    "requestBody": {
+        "required": False,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"digest": {"type": "string", "description": "The version to go back to."}},
+                    "additionalProperties": False,
+                }
+            }
+        },
+    }
+}
+
+
+@router.get("/pipelines/{name}/versions", summary="The versions of a pipeline, newest first")
+async def listing(name: str, parts: Parts = Connected) -> Response:
+    """Each with what it is now (active, canary, shadow, former), its share of new runs, and its runs under way."""
+    known = versions.listed(parts.pipelines, name)
+    if not known:
+        await catalogue.pipeline(parts, name)  # 404, with what is near
+    try:
+        runs: dict[str, int] | None = await parts.store.open_runs(name)
+    except HistoryAway:
+        runs = None
+    return answer({"pipeline": name, "versions": [_document(one, runs) for one in known]})
+
+
+@router.post("/pipelines/{name}/rollback", summary="Go back to an earlier version", openapi_extra=_ROLLBACK)
+async def rollback(name: str, request: Request, parts: Parts = Connected) -> Response:
+    """Ends a trial; without one, makes the version before active, or that of `digest`. Runs under way go on as they began."""
+    data = await body.read(request, parts.limits.json)
+    given = await body.parse(data, parts.limits) if data.strip() else {}
+    digest = given.get("digest", "") if isinstance(given, dict) else None
+    if not isinstance(digest, str) or (isinstance(given, dict) and given.keys() - {"digest"}):
+        fault = Fault("digest", "the body is an object with a digest, or empty", '{"digest": "4f2a…"}')
+        raise Problem(Kind.INVALID, "The body is not what this call takes.", [fault])
+    version = await definitions.roll_back(parts, name, digest, Condition.of(request.headers))
+    made = {"pipeline": name, "digest": version.digest, "etag": version.etag, "active": version.active}
+    return answer(made, 200, {"ETag": f'"{version.etag}"'})
+
+
+@router.delete("/pipelines/{name}/versions", summary="Forget versions that no run needs")
+async def forget(
+    name: str,
+    parts: Parts = Connected,
+    digest: Annotated[str, Query(max_length=64, description="Only this one: its beginning is enough.")] = "",
+) -> Response:
+    """Former versions without an open run; which. 409 when the one that is named is still needed, and for whom."""
+    try:
+        open_runs = await catalogue.within(30.0, versions.open_runs(parts.connections))
+        gone = await versions.forget(parts.pipelines, name, open_runs, digest)
+    except versions.NoVersion as error:
+        raise Problem(Kind.NOT_FOUND, f"{error}.") from None
+    except versions.StillUsed as error:
+        raise Problem(Kind.CONFLICT, f"{error}.") from None
+    return answer({"pipeline": name, "forgotten": [one.digest for one in gone]})
+
+
+@router.get("/pipelines/{name}/shadow", summary="What a version in the shadow gives, beside what callers get")
+async def shadow(
+    name: str,
+    parts: Parts = Connected,
+    digest: Annotated[str, Query(max_length=64, description="An earlier shadow; the present one if empty.")] = "",
+) -> Response:
+    """How many pairs are the same and different, where their outputs differ by JSON path, and the pairs that differ last."""
+    version, _ = await catalogue.pipeline(parts, name)
+    known = [one.digest for one in parts.pipelines.known(name) if digest and one.digest.startswith(digest)]
+    chosen = known[0] if known else version.candidate if version.shadow and not digest else None
+    if chosen is None:
+        raise Problem(Kind.NOT_FOUND, f"No version of {name} runs in the shadow; PUT it with ?shadow=true.")
+    found = await parts.store.shadow(name, chosen)
+    counts = {row["verdict"]: row["n"] for row in found["verdicts"]}
+    compared = sum(counts.values())
+    return answer(
+        {
+            "pipeline": name,
+            "digest": chosen,
+            "against": version.digest,
+            "runs": found["runs"],
+            "pending": max(0, found["runs"] - compared),
+            **{verdict: counts.get(verdict, 0) for verdict in ("same", "different", "incomparable")},
+            "paths": [{"path": row["path"], "count": row["n"], "example": row["run"]} for row in found["paths"]],
+            "last": [{**row, "differences": rendered(row["differences"])} for row in found["last"]],
+        }
+    )
+
+
+def read_trial(canary: str | None, shadow: bool) -> Trial | None:
+    """How a change is to be tried. Raises Problem (422)."""
+    try:
+        if canary is not None and shadow:
+            raise ValueError("canary and shadow: one of the two")
+        return Trial(share=percent(canary)) if canary is not None else Trial(shadow=True) if shadow else None
+    except ValueError as error:
+        raise Problem(
+            Kind.INVALID, "Some parameters are not what this call takes.", [Fault("canary", str(error))]
+        ) from None
+
+
+def trial_of(version: Version) -> dict[str, Any]:
+    """What is tried beside a version, and how."""
+    return {"digest": version.candidate, "shadow": version.shadow, "share": version.share}
+
+
+def _document(one: Known, runs: dict[str, int] | None) -> dict[str, Any]:
+    version = one.version
+    return {
+        "digest": version.digest,
+        "number": version.number or None,
+        "status": one.role.value,
+        "share": one.share,
+        "owner": version.owner.value,
+        "changed_at": moment(version.at),
+        "runs": None if runs is None else runs.get(version.digest, 0),
+    }
