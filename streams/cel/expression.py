@@ -1,7 +1,9 @@
 """An expression: its text as CEL evaluates it, the names it reads, and which of them must be there."""
 
+import ctypes
 import functools
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -168,9 +170,18 @@ def _cleaned(message: str) -> str:
     return re.sub(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$", "", message)
 
 
+_NONE = ctypes.py_object(None)
+_COUNTED = sys.version_info < (3, 12)
+"""Whether None has a count of references that can run out; from 3.12 on it lives for ever."""
+
+
 def _plain(value: Any) -> Any:
     """Only what a record can carry: CEL's own kinds become numbers and strings."""
-    if value is None or isinstance(value, bool | int | float | str | bytes):
+    if value is None:
+        if _COUNTED:  # cel-expr-python 0.1.3 hands out None without a reference of its own: thousands end the process
+            ctypes.pythonapi.Py_IncRef(_NONE)
+        return None
+    if isinstance(value, bool | int | float | str | bytes):
         return value
     if isinstance(value, bytearray):
         return bytes(value)

@@ -1,5 +1,6 @@
 """Expressions: what they read, when they can be evaluated, and what they give."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -126,3 +127,12 @@ def test_conditions_join() -> None:
     assert both.met(frozenset("b"))
     assert not both.met(frozenset("a"))
     assert not both.met(frozenset("bc"))
+
+
+def test_nulls_cost_no_reference() -> None:
+    """However many nulls expressions give, Python's None lives on: it once ran out of references and ended the process."""
+    expression, value = parse("a"), {"a": [None, {"b": None, "c": [None]}]}
+    before = sys.getrefcount(None)
+    for _ in range(1000):
+        assert expression.evaluate(value) == value["a"]
+    assert abs(sys.getrefcount(None) - before) < 500
