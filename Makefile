@@ -23,6 +23,7 @@ test: sync ## every check and test, with the real parts
 	$(MAKE) --no-print-directory lint || status=1; \
 	$(MAKE) --no-print-directory types || status=1; \
 	$(MAKE) --no-print-directory imports || status=1; \
+	$(PYTHON) -m streams.cli test || status=1; \
 	$(PYTHON) -m pytest || status=1; \
 	exit $$status
 

@@ -57,6 +57,14 @@ def shipped() -> dict[str, PipelineSpec]:
     return {spec.name: spec for spec in specs}
 
 
+def folder(spec: PipelineSpec, origin: Origin) -> Path | None:
+    """Where the files are that a pipeline's tests name; None where it comes from no file."""
+    if origin is Origin.FILE:
+        return Path(spec.source.file).parent
+    shipped = resources.files("streams").joinpath("pipelines")
+    return shipped if origin is Origin.SHIPPED and isinstance(shipped, Path) else None
+
+
 def automatic_all(contracts: Mapping[str, Contract]) -> dict[str, PipelineSpec]:
     """The pipeline of one node of every service, by the service's name."""
     return {name: automatic(contract) for name, contract in sorted(contracts.items())}

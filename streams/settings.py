@@ -19,6 +19,8 @@ class Settings:
     """State of the local stack: `stack.json`, `api-key`, `logs/`, data of the parts."""
     data: Path = Path(".millrace/data")
     """Public data and model weights, looked in before anything is downloaded."""
+    pipelines: Path = Path("pipelines")
+    """Folder of one's own pipeline files; `millrace test` runs their tests too, where it is there."""
     kafka: str = "127.0.0.1:9092"
     """Bootstrap servers, comma separated."""
     registry: str = "http://127.0.0.1:8081/apis/ccompat/v7"

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from streams.cli import apply, bench, catalogue, compile, data, deadletters, lint, runs, stack, versions
+from streams.cli import apply, bench, catalogue, compile, data, deadletters, lint, runs, stack, test, versions
 from streams.cli.exits import Exit, Failed, table
 
 DESCRIPTION = """An AI marketplace on Apache Kafka: services, pipelines of them, and their runs.
@@ -36,6 +36,12 @@ COMMANDS = (
         lint.lint,
         "Check pipeline files, offline.",
         ("millrace lint my-pipeline.yaml", "millrace lint pipelines/ --output json"),
+    ),
+    Command(
+        "test",
+        test.run_tests,
+        "Run the tests in pipeline files, offline.",
+        ("millrace test", "millrace test pipelines/ -k women", "millrace test mine.yaml --seed 7 --json"),
     ),
     Command(
         "compile",

@@ -7,21 +7,28 @@ import typer
 
 from streams.cli.exits import Exit
 from streams.cli.offline import contracts, counted
-from streams.cli.output import Output, OutputOption, emit, say
+from streams.cli.output import JsonOption, Output, OutputOption, emit, say
 
 Files = Annotated[
     list[Path], typer.Argument(help="Pipeline files, or folders of them.", metavar="FILES…", show_default=False)
 ]
 
 
-def lint(paths: Files, output: OutputOption = Output.TEXT) -> None:
-    """Check pipeline files, offline; print every problem as file:line:column: where: problem (hint)."""
+def lint(paths: Files, output: OutputOption = Output.TEXT, json: JsonOption = False) -> None:
+    """Check pipeline files and their tests, offline; print every problem as file:line:column: where: problem (hint)."""
     from streams import library
+    from streams.cases.suite import examine
+
+    output = Output.JSON if json else output
 
     known = contracts()
     looked = library.files(paths)
     made = library.load(known, paths)
-    found = library.compile_all(made, known, made.named(library.Origin.FILE)).problems
+    names = made.named(library.Origin.FILE)
+    found = {*library.compile_all(made, known, names).problems}
+    for spec in (*made.unplaced, *(made.specs[name] for name in names)):
+        if spec.tests is not None:
+            found |= {*examine(spec, known, made.specs, library.folder(spec, library.Origin.FILE)).problems}
     for problem in sorted(found):
         emit(output, problem.to_json(), str(problem))
     if found:

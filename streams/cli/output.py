@@ -18,6 +18,8 @@ class Output(StrEnum):
 
 OutputOption = Annotated[Output, typer.Option("--output", help="How results are printed; json: one object a line.")]
 
+JsonOption = Annotated[bool, typer.Option("--json", help="The same as --output json.")]
+
 
 def say(text: str) -> None:
     """Tell a person how it goes."""

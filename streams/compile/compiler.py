@@ -40,6 +40,8 @@ class Compiler:
     signatures: dict[str, Signature] = field(default_factory=dict)
     checker: Checker = field(default_factory=Checker)
     graphs: dict[str, Graph] = field(default_factory=dict)
+    scopes: dict[str, Scope] = field(default_factory=dict)
+    """The names that the output of each block may read."""
 
     def block(
         self,
@@ -65,6 +67,7 @@ class Compiler:
         end_reads = reads.names(iter(at_end)) & nodes.keys()
         for name in edges.order:
             names[name] = NodeBuilder(self, nodes[name], scope, source, chain).vertex(edges)
+        self.scopes[scope.block] = scope
         end = NodeSpec(OUT, NodeKind.VALUE, spec.place, {"output": spec.output}, {})
         builder = NodeBuilder(self, end, scope, source, chain)
         return self._out(builder, owner, edges, end_reads, closing, spec.silent)

@@ -69,7 +69,7 @@ class NodeBuilder:
         except BadTemplate:
             self._refuse_each(value, place)
             return template.Const(None), ANY
-        return made, self._typed(value, place, expected, exact)
+        return made, self.typed(value, place, expected, exact)
 
     def _refuse_each(self, value: Any, place: Place) -> None:
         """Report every expression inside a value that is not right, not only the first."""
@@ -92,11 +92,11 @@ class NodeBuilder:
             return ANY
         return self._check(text, place, offset)
 
-    def _typed(self, value: Any, place: Place, expected: Type | None, exact: bool) -> Type:
+    def typed(self, value: Any, place: Place, expected: Type | None, exact: bool) -> Type:
         """The type of a value, each of its parts held against what is expected there."""
         if isinstance(value, list) and expected and expected.kind is Kind.LIST:
             item = expected.item
-            return list_of(template.merged([self._typed(one, (*place, i), item, exact) for i, one in enumerate(value)]))
+            return list_of(template.merged([self.typed(one, (*place, i), item, exact) for i, one in enumerate(value)]))
         if isinstance(value, dict) and expected and expected.kind is Kind.RECORD and expected.fields:
             return self._record(value, place, expected, exact)
         kind = template.type_of(value, place, self._check)
@@ -111,13 +111,16 @@ class NodeBuilder:
             wanted = expected.field(name)
             if wanted is None:
                 self.refuse((*place, name), f"{name} is too much: {expected} is expected", _other(name, expected))
-            kinds[name] = self._typed(one, (*place, name), wanted.type if wanted else None, exact)
+            kinds[name] = self.typed(one, (*place, name), wanted.type if wanted else None, exact)
+        self.complete(value, place, expected)
+        return record_of(kinds)
+
+    def complete(self, value: Mapping[str, Any], place: Place, expected: Type) -> None:
+        """Report the fields that a record lacks."""
         for wanted in expected.fields:
             if wanted.required and wanted.name not in value:
-                self.refuse(
-                    place, f"{wanted.name} ({wanted.type}) is missing: {expected} is expected", f"add {wanted.name}"
-                )
-        return record_of(kinds)
+                problem = f"{wanted.name} ({wanted.type}) is missing: {expected} is expected"
+                self.refuse(place, problem, f"add {wanted.name}")
 
     def loose(self, key: str) -> None:
         """Check the expressions under a key of which nobody can say what is expected."""

@@ -45,12 +45,23 @@ def compile_pipeline(
 
 def compile_spec(spec: PipelineSpec, contracts: Mapping[str, Contract], library: Library = EMPTY) -> Topology:
     """The topology of a spec. Raises PipelineErrors with every problem."""
+    return topology(spec, *check(spec, contracts, library))
+
+
+def check(spec: PipelineSpec, contracts: Mapping[str, Contract], library: Library = EMPTY) -> tuple[Compiler, Type]:
+    """A spec with all its names and types looked at, and the type of its output; what is wrong is in `problems`."""
     compiler = Compiler(contracts, library.get, lambda: sorted(library), BUILDERS, list(spec.problems))
     scope = Scope("").inner("", {one.name: one.type for one in spec.inputs})
     made = compiler.block(spec.block, scope, "", spec.source, (spec.name,))
     compiler.problems += _no_record(spec, made)
+    return compiler, made
+
+
+def topology(spec: PipelineSpec, compiler: Compiler, made: Type) -> Topology:
+    """The topology of a spec that was checked. Raises PipelineErrors with every problem that was found."""
     if compiler.problems:
         raise PipelineErrors(compiler.problems)
+    scope = Scope("").inner("", {one.name: one.type for one in spec.inputs})
     vertices, blocks = Carry(compiler.vertices, compiler.blocks, compiler.graphs, scope.keys()).apply()
     return Topology(
         name=spec.name,

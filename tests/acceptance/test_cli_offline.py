@@ -17,6 +17,7 @@ COMMANDS = (
     "down",
     "status",
     "lint",
+    "test",
     "compile",
     "apply",
     "services",
@@ -164,6 +165,85 @@ def test_lint_of_a_file_that_is_not_there(home: Path) -> None:
     assert said.out == "nowhere.yaml: the file cannot be read: No such file or directory\n"
 
 
+def test_lint_finds_what_is_wrong_with_tests(tmp_path: Path, home: Path) -> None:
+    """Tests in a file are checked with it: a mock of no node, a value of another type; --json is --output json."""
+    (tmp_path / "mine.yaml").write_text(GOOD + "tests:\n  - {name: x, input: {photo: 1}, mock: {gray: {}}}\n")
+    said = millrace("lint", str(tmp_path / "mine.yaml"), "--json", home=home)
+    assert said.status == 1
+    assert [(row["line"], row["column"], row["where"]) for row in said.rows] == [
+        (9, 30, "tests[0].input.photo"),
+        (9, 47, "tests[0].mock.gray"),
+    ]
+    assert said.rows[0]["problem"] == "int is given, image is expected"
+    assert said.rows[1]["hint"] == "did you mean 'grey'?"
+
+
+TESTED = (
+    GOOD
+    + """\
+tests:
+  - name: small
+    input: {photo: file:a.png}
+    mock: {grey: {image: image:grey}, small: {image: image:small}}
+    expect: {image: image:small, skipped: []}
+  - name: the size is passed on
+    input: {photo: image:any}
+    mock: {grey: {image: image:grey}, small: {image: "${given.image}"}}
+    expect: {image: image:green}
+"""
+)
+
+
+@pytest.fixture
+def tested(tmp_path: Path) -> Path:
+    """A pipeline with a test that holds and one that does not, and the picture that one of them names."""
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "mine.yaml").write_text(TESTED)
+    return tmp_path / "mine.yaml"
+
+
+def test_tests_of_a_file_are_run(tested: Path, home: Path) -> None:
+    """What holds and what does not, with both sides, the place and the seed; the status is 1 when something fails."""
+    said = millrace("test", str(tested), "--seed", "7", home=home)
+    assert said.status == 1
+    ok, fail, difference = said.out.splitlines()
+    assert re.fullmatch(r"ok   mine: small \(\d+ ms\)", ok)
+    assert re.fullmatch(r"FAIL mine: the size is passed on \(\d+ ms\)", fail)
+    assert difference.endswith('mine.yaml:16:21: tests[1].expect.image: expected "image:green", got "image:grey"')
+    assert said.err == "millrace: 2 tests of 1 pipeline, 1 failed; --seed 7 is the same weather\n"
+
+
+def test_tests_in_json_and_chosen_by_name(tested: Path, home: Path) -> None:
+    """One object a test; -k takes those with a word in their name, in any case."""
+    said = millrace("test", str(tested), "-k", "SMALL", "--json", home=home)
+    assert said.status == 0
+    (row,) = said.rows
+    assert (row["pipeline"], row["test"], row["passed"], row["line"]) == ("mine", "small", True, 9)
+    assert (row["weathers"], row["problems"]) == (5, [])
+    (row,) = millrace("test", str(tested), "-k", "size", "--output", "json", home=home).rows
+    assert (row["passed"], row["problems"][0]["where"]) == (False, "tests[1].expect.image")
+
+
+def test_what_is_shipped_is_tested_without_naming_it(tested: Path, home: Path) -> None:
+    """Without files, the tests of the shipped pipelines run, and those of the configured folder."""
+    said = millrace("test", "--json", home=home)
+    assert said.status == 0
+    shipped = {row["pipeline"] for row in said.rows}
+    assert shipped == {"blur-women", "describe-faces", "face-blur", "face-thumbnail", "to-jpg"}
+    said = millrace("test", "--json", home=home, more={"MILLRACE_PIPELINES": str(tested.parent)})
+    assert said.status == 1
+    assert {row["pipeline"] for row in said.rows} == {*shipped, "mine"}
+
+
+def test_tests_of_what_does_not_compile_are_not_run(tested: Path, home: Path) -> None:
+    """Problems are said as lint says them, and nothing is run."""
+    tested.write_text(TESTED.replace("image-greyscale", "image-grayscale"))
+    said = millrace("test", str(tested), home=home)
+    assert (said.status, said.out) == (1, "")
+    assert "mine.yaml:5:19: nodes.grey.service: unknown service 'image-grayscale'" in said.err
+    assert "1 problem; nothing was run" in said.err
+
+
 def test_compile_tells_what_a_pipeline_is(home: Path) -> None:
     """Name, digest, inputs, outputs and services; the digest is that of the topology itself."""
     (row,) = millrace("compile", "face-blur", "--output", "json", home=home).rows
@@ -224,6 +304,8 @@ def test_compile_to_asyncapi(home: Path) -> None:
         (["run", "face-blur"], 13, "make run"),
         (["data", "fetch", "nothing"], 14, "not in the data catalogue"),
         (["bench", "nothing"], 14, "there is no benchmark"),
+        (["test", "-k", "nothing of this name"], 14, "no test has 'nothing of this name'"),
+        (["test", "nowhere.yaml"], 1, "the file cannot be read"),
         (["status"], 6, "no stack runs"),
         (["services"], 13, "make run"),
         (["result", "x", "--output", "xml"], 2, "xml"),
