@@ -21,7 +21,7 @@ def advance(topology: Topology, task: Task, outcome: Outcome) -> list[Message]:
     work = visit.vertex.work
     failure = outcome.failure
     if failure and isinstance(work, ServiceWork) and failure.fault in RETRIED and task.attempt < work.retry.attempts:
-        delay = work.retry.backoff * 2 ** (task.attempt - 1)
+        delay = max(work.retry.backoff * 2 ** (task.attempt - 1), outcome.after)
         data = {"reason": failure.reason, "delay": delay, "next_attempt": task.attempt + 1}
         walk.tell(visit, EventKind.RETRYING, data, task.attempt)
         walk.send(Retry(replace(task, attempt=task.attempt + 1), delay))

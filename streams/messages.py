@@ -69,6 +69,7 @@ class Outcome:
     status: Status
     value: Value = None
     failure: Failure | None = None
+    after: float = 0.0  # seconds that the next attempt waits at least
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Refused: what a caller sent cannot be served. Never tried again, always explained."""
+"""How a service says why it does not answer: Refused, never tried again, and Later, tried again."""
 
 from typing import Self
 
@@ -21,3 +21,19 @@ class Refused(MillraceError):
     def __str__(self) -> str:
         text = f"{self.where}: {self.reason}" if self.where else self.reason
         return f"{text} ({self.hint})" if self.hint else text
+
+
+class Later(MillraceError):
+    """The service's fault, or that of whom it asks, and it may pass: tried again, as the node's `retry` says.
+
+    `after`: seconds that the next attempt waits at least.
+    """
+
+    def __init__(self, reason: str, hint: str = "", after: float = 0.0) -> None:
+        super().__init__(reason, hint, after)
+        self.reason = reason
+        self.hint = hint
+        self.after = after
+
+    def __str__(self) -> str:
+        return f"{self.reason} ({self.hint})" if self.hint else self.reason

@@ -1,18 +1,20 @@
 """A service: one typed function with its contract, made by `@service` in a file of its own under `agents/`."""
 
+import asyncio
 import hashlib
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import Any, Generic, TypeVar, cast, get_type_hints
 
 from schemas.conform import conform
 from schemas.contracts import Contract
 from schemas.errors import Nonconforming
 from schemas.refs import Ref
+from streams import calls
 from streams.contract import Encoded, Record
 from streams.contract_avro import avro
 from streams.contract_values import BadOutput, bind, unbind
@@ -54,7 +56,7 @@ class Service(Generic[Q, A]):
 
     name: str
     version: str
-    function: Callable[[Q], A]
+    function: Callable[[Q], A | Awaitable[A]]
     request: type[Q]
     response: type[A]
     summary: str
@@ -68,10 +70,18 @@ class Service(Generic[Q, A]):
     models: Callable[[], tuple[ModelStatus, ...]] = tuple
     preload: tuple[str, ...] = ()
     """Modules that its function imports when called: what a pool imports once, before it forks its children."""
+    check: Callable[[], str] = str
+    """Says when a worker starts why the service cannot serve there; empty when it can."""
 
     def __call__(self, request: Q) -> A:
-        """The function itself, for tests and for services that build on others."""
-        return self.function(request)
+        """The function itself, for tests and for services that build on others; not inside a running loop."""
+        answer = self.function(request)
+        return asyncio.run(cast(Coroutine[Any, Any, A], answer)) if self.waits else cast(A, answer)
+
+    @property
+    def waits(self) -> bool:
+        """Whether its function is `async`: it waits for others, and many calls of it run in one process at once."""
+        return inspect.iscoroutinefunction(self.function)
 
     @cached_property
     def contract(self) -> Contract:
@@ -100,17 +110,21 @@ class Service(Generic[Q, A]):
         Raises Refused when the input cannot be served (the caller's fault: trying again cannot help); anything else
         that is raised is the service's fault.
         """
-        made: dict[str, Produced] = {}
+        return self._made(self(self._bound(record, lambda ref: objects[ref.sha256])))
 
-        def fetch(ref: Ref) -> bytes:
-            return objects[ref.sha256]
+    async def wait(self, record: Mapping[str, Any], objects: Mapping[str, bytes]) -> Invocation:
+        """`invoke` of a service whose function waits, inside a running loop."""
+        return self._made(await cast(Awaitable[A], self.function(self._bound(record, lambda ref: objects[ref.sha256]))))
+
+    def _made(self, answer: A) -> Invocation:
+        made: dict[str, Produced] = {}
 
         def store(object: Encoded) -> Ref:
             sha256 = hashlib.sha256(object.data).hexdigest()
             made.setdefault(sha256, Produced(sha256, object.media_type, object.data))
             return Ref("", "", len(object.data), sha256, object.media_type)
 
-        output = unbind(self.function(self._bound(record, fetch)), store)
+        output = unbind(answer, store)
         try:
             return Invocation(conform(self.contract.output, output), tuple(made.values()))
         except Nonconforming as error:
@@ -136,14 +150,15 @@ def service(
     example: Mapping[str, Any] | None = None,
     models: Callable[[], tuple[ModelStatus, ...]] = tuple,
     preload: tuple[str, ...] = (),
-) -> Callable[[Callable[[Q], A]], Service[Q, A]]:
-    """Makes a Service of a function from one Record to another.
+    check: Callable[[], str] = str,
+) -> Callable[[Callable[[Q], A | Awaitable[A]]], Service[Q, A]]:
+    """Makes a Service of a function from one Record to another; an `async` one is for services that wait for others.
 
     The first line of the module's docstring is its summary, the rest its description. `models` says at worker start
     which weights are here. Raises BadService for a function that is not typed.
     """
 
-    def made(function: Callable[[Q], A]) -> Service[Q, A]:
+    def made(function: Callable[[Q], A | Awaitable[A]]) -> Service[Q, A]:
         request, response = _records(name, function)
         summary, _, description = inspect.cleandoc(sys.modules[function.__module__].__doc__ or "").partition("\n")
         if not summary:
@@ -162,14 +177,24 @@ def service(
             example=example,
             models=models,
             preload=preload,
+            check=check,
         )
 
     return made
 
 
-def call(module: str, name: str, record: Mapping[str, Any], objects: Mapping[str, bytes]) -> Invocation:
-    """`Service.invoke` of the service `name` in `module`: what a pool child runs."""
-    return find(module, name).invoke(record, objects)
+def call(module: str, name: str, record: Mapping[str, Any], objects: Mapping[str, bytes], key: str = "") -> Invocation:
+    """`Service.invoke` of the service `name` in `module`: what a pool child runs. `key` is what `calls.key` gives."""
+    with calls.known_as(key):
+        return find(module, name).invoke(record, objects)
+
+
+async def wait(
+    module: str, name: str, record: Mapping[str, Any], objects: Mapping[str, bytes], key: str = ""
+) -> Invocation:
+    """`Service.wait` of the service `name` in `module`: what a waiting child runs."""
+    with calls.known_as(key):
+        return await find(module, name).wait(record, objects)
 
 
 @cache
@@ -186,7 +211,7 @@ def _paragraphs(text: str) -> str:
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n") if part.strip())
 
 
-def _records(name: str, function: Callable[[Q], A]) -> tuple[type[Q], type[A]]:
+def _records(name: str, function: Callable[[Q], A | Awaitable[A]]) -> tuple[type[Q], type[A]]:
     hints = get_type_hints(function)
     response = hints.pop("return", None)
     kinds = [*hints.values(), response]

@@ -147,6 +147,8 @@ def _explain(message: str) -> tuple[str, str]:
         if "?" in operator:
             hint = hint or "both sides of a choice must have one type"
         return f"{operator!r} cannot be applied to ({kinds.replace('double', 'float').replace('m.', '')})", hint
+    if message.startswith("undeclared reference to 'secret'"):
+        return "a secret cannot stand here", "only a header of an http node may hold \"${secret('name')}\""
     message = _EXPECTING.sub("", message).replace("mismatched input '<EOF>'", "the expression ends too early")
     return message.replace(" (in container '')", "").replace("'m.", "'"), ""
 

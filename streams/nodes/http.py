@@ -1,7 +1,16 @@
-"""`http:` calls another system; it is a task for the service `http-call`."""
+"""`http:` calls another system; it is a task for the service `http-call`.
 
-from typing import TYPE_CHECKING
+`${secret('name')}` in a header is not an expression: what travels is the name, and the text around it. It is found here, in the
+author's own text, so that no value of a run can ever become one.
+"""
 
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from streams import template
+from streams.cel.expression import BadExpression
 from streams.nodes import service
 from streams.nodes.built import Built
 
@@ -9,6 +18,11 @@ if TYPE_CHECKING:
     from streams.compile.node import NodeBuilder
 
 SERVICE = "http-call"
+
+_SECRET = re.compile(r"""\s*secret\(\s*(?:'([^'\\]*)'|"([^"\\]*)")\s*\)\s*""")
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_CONFIDENTIAL = frozenset({"authorization", "cookie", "x-api-key", "api-key", "x-auth-token"})
+_HOW = "write \"${secret('name')}\", and let the operator set it"
 
 
 def build(node: "NodeBuilder") -> Built | None:
@@ -24,4 +38,45 @@ def build(node: "NodeBuilder") -> Built | None:
             "start the http-call service",
         )
         return None
-    return service.call(node, SERVICE, node.place("http"), "http")
+    spec = replace(node.spec, keys={**node.spec.keys, "http": _with_names(node, request)})
+    return service.call(replace(node, spec=spec), SERVICE, node.place("http"), "http")
+
+
+def _with_names(node: "NodeBuilder", request: Mapping[str, Any]) -> dict[str, Any]:
+    """The request with the headers that hold a secret under `secrets`, each as a name and the text around it."""
+    headers = request.get("headers")
+    if not isinstance(headers, dict):
+        return dict(request)
+    plain: dict[str, Any] = {}
+    secrets: dict[str, Any] = {}
+    for header, value in headers.items():
+        found = _secret(node, header, value)
+        if found is None:
+            plain[header] = value
+        else:
+            secrets[header] = found
+    given = request.get("secrets", {})
+    if not secrets or not isinstance(given, dict):
+        return dict(request)
+    return {**request, "headers": plain, "secrets": {**given, **secrets}}
+
+
+def _secret(node: "NodeBuilder", header: str, value: Any) -> dict[str, str] | None:
+    """The secret in a header's value and what stands around it, as templates; None when there is none."""
+    try:
+        pieces = template.pieces(value) if isinstance(value, str) else []
+    except BadExpression:
+        return None  # reported where the value is read
+    place = node.place("http", "headers", header)
+    named = [(found, at, len(text)) for text, at, code in pieces if code and (found := _SECRET.fullmatch(text))]
+    if not named:
+        if pieces and header.lower() in _CONFIDENTIAL and not any(code for _, _, code in pieces):
+            node.refuse(place, "a password does not belong in a pipeline", _HOW)
+        return None
+    (found, at, length), *others = named
+    name = found[1] or found[2] or ""
+    if others:
+        node.refuse(place, "a header holds one secret at most", "let the operator keep both as one", others[0][1])
+    if not _NAME.fullmatch(name):
+        node.refuse(place, f"{name!r} is no name of a secret", "lower-case letters, digits and dashes", at)
+    return {"name": name, "before": value[: at - 2], "after": "" if others else value[at + length + 1 :]}

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from streams.refusal import Refused
+from streams.refusal import Later, Refused
 
 _PR_SET_PDEATHSIG = 1
 _MIB = 1024 * 1024
@@ -49,6 +49,8 @@ class Reply:
     reason: str = ""
     hint: str = ""
     stack: str = ""
+    after: float = 0.0
+    """Seconds that the next attempt waits at least."""
 
 
 def die_with_parent(parent: int) -> None:
@@ -96,24 +98,36 @@ def _answer(request: bytes) -> Reply:
         call: Call = pickle.loads(request)  # noqa: S301  # from our own parent process
         with _limited(call.memory):
             return Reply(Ending.VALUE, call.function(*call.arguments))
-    except Refused as refused:
-        reason = f"{refused.where}: {refused.reason}" if refused.where else refused.reason
-        return Reply(Ending.REFUSED, reason=reason, hint=refused.hint)
-    except MemoryError:
-        return Reply(Ending.MEMORY, reason="ran out of memory")
     except Exception as error:  # noqa: BLE001  # whatever a service raises is its failure, and must be told
-        return Reply(Ending.RAISED, reason=f"{type(error).__name__}: {error}", stack=traceback.format_exc())
+        return told(error)
+
+
+def told(error: Exception) -> Reply:
+    """What is said of an exception that a service's function raised."""
+    match error:
+        case Refused():
+            reason = f"{error.where}: {error.reason}" if error.where else error.reason
+            return Reply(Ending.REFUSED, reason=reason, hint=error.hint)
+        case Later():
+            return Reply(Ending.RAISED, reason=error.reason, hint=error.hint, after=error.after)
+        case MemoryError():
+            return Reply(Ending.MEMORY, reason="ran out of memory")
+    stack = "".join(traceback.format_exception(error))
+    return Reply(Ending.RAISED, reason=f"{type(error).__name__}: {error}", stack=stack)
+
+
+def limit_memory(memory: int) -> tuple[int, int]:
+    """Limits this process's address space to what it has now and `memory` MiB more; the limits that were. Linux only."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    pages = int(Path("/proc/self/statm").read_bytes().split()[0]) if sys.platform == "linux" else 0
+    if pages:
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + memory * _MIB, hard))
+    return soft, hard
 
 
 @contextmanager
 def _limited(memory: int) -> Iterator[None]:
-    """Limits this process's address space to what it has now and `memory` MiB more."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    pages = int(Path("/proc/self/statm").read_bytes().split()[0]) if sys.platform == "linux" else 0
-    if not pages:
-        yield
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + memory * _MIB, hard))
+    soft, hard = limit_memory(memory)
     try:
         yield
     finally:

@@ -38,12 +38,16 @@ class Found:
     contract: dict[str, Any]
     models: tuple[Model, ...]
     preload: tuple[str, ...]
+    waits: bool = False
+    """Whether its function is `async`."""
+    check: str = ""
+    """Why it cannot serve here."""
 
     @property
     def problem(self) -> str | None:
         """Why it cannot work as it should."""
         missing = [f"{one.name}: {one.detail or 'its weights are missing'}" for one in self.models if not one.ready]
-        return "; ".join(missing) or None
+        return "; ".join((*missing, *filter(None, [self.check]))) or None
 
 
 async def discover(modules: Sequence[str]) -> list[Found]:
@@ -67,7 +71,7 @@ async def discover(modules: Sequence[str]) -> list[Found]:
     if process.returncode:
         raise BadModule(errors.decode(errors="replace").strip()[-2000:])
     return [
-        Found(one["module"], one["contract"], tuple(Model(**model) for model in one["models"]), tuple(one["preload"]))
+        Found(**{**one, "models": tuple(Model(**model) for model in one["models"]), "preload": tuple(one["preload"])})
         for one in json.loads(output)
     ]
 
@@ -78,7 +82,9 @@ def services(module: str) -> list[Found]:
     for value in vars(importlib.import_module(module)).values():
         if isinstance(value, Service) and value.function.__module__ == module:
             models = tuple(Model(one.name, one.version, one.ready, one.detail) for one in value.model_status())
-            found.append(Found(module, value.contract.to_json(), models, value.preload))
+            found.append(
+                Found(module, value.contract.to_json(), models, value.preload, value.waits, value.check() or "")
+            )
     if not found:
         raise BadModule(f"the module {module} defines no service: decorate a function with @service")
     return found

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import connection
-from typing import Any
+from typing import Any, Protocol
 
 from streams.messages import Failure, Fault
 from streams.runtime.child import Call, Ending, Reply, serve
@@ -33,6 +33,33 @@ class Ended:
     value: Any = None
     failure: Failure | None = None
     stack: str = ""
+    after: float = 0.0
+    """Seconds that the next attempt waits at least."""
+
+    @classmethod
+    def failed(cls, reason: str, hint: str = "", stack: str = "", after: float = 0.0) -> "Ended":
+        """The service's fault."""
+        return cls(failure=Failure(reason, Fault.SERVICE, hint=hint), stack=stack, after=after)
+
+    @classmethod
+    def of(cls, reply: Reply, memory: int) -> "Ended":
+        """How a child says that a call ended, which could take `memory` MiB."""
+        match reply.ending:
+            case Ending.VALUE:
+                return cls(reply.value)
+            case Ending.REFUSED:
+                return cls(failure=Failure(reply.reason, Fault.CALLER, hint=reply.hint))
+            case Ending.MEMORY:
+                return cls.failed(f"took more than {memory} MiB", "make the input smaller")
+            case Ending.RAISED:
+                return cls.failed(reply.reason, reply.hint, reply.stack, reply.after)
+
+
+class Bodies(Protocol):
+    """Where the bodies of services run, limited."""
+
+    async def run(self, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int) -> Ended:
+        """Runs a module-level function for at most `seconds` and `memory` MiB, until it ends or the caller is cancelled."""
 
 
 class Pool:
@@ -118,16 +145,16 @@ class _Child:
         try:
             request = pickle.dumps(call, protocol=5)
         except Exception as error:  # noqa: BLE001  # what a caller hands in decides what pickling raises
-            return _failed(f"its input cannot be handed to a process: {error}")
+            return Ended.failed(f"its input cannot be handed to a process: {error}")
         self.ensure()
         process, pipe = self._process, self._pipe
         if process is None or pipe is None:
-            return _failed("the worker is stopping")
+            return Ended.failed("the worker is stopping")
         try:
             pipe.send_bytes(request)
             if not connection.wait([pipe, process.sentinel], timeout):
                 self._drop()
-                return _failed(
+                return Ended.failed(
                     f"took longer than {timeout:g} s", "make the input smaller, or give the node a longer timeout"
                 )
             reply: Reply = pickle.loads(pipe.recv_bytes())  # noqa: S301  # from our own child process
@@ -135,7 +162,7 @@ class _Child:
             return self._died(process)
         if reply.ending is Ending.MEMORY:
             self._drop()
-        return _ended(reply, call.memory)
+        return Ended.of(reply, call.memory)
 
     def kill(self) -> None:
         """Ends the process at once, whatever it does."""
@@ -153,7 +180,7 @@ class _Child:
         code = process.exitcode
         self._drop()
         how = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"status {code}"
-        return _failed(f"its process ended with {how}", "the input may be more than the service can take")
+        return Ended.failed(f"its process ended with {how}", "the input may be more than the service can take")
 
     def _drop(self) -> None:
         self.kill()
@@ -162,19 +189,3 @@ class _Child:
         if self._pipe is not None:
             self._pipe.close()
         self._process = self._pipe = None
-
-
-def _failed(reason: str, hint: str = "", stack: str = "") -> Ended:
-    return Ended(failure=Failure(reason, Fault.SERVICE, hint=hint), stack=stack)
-
-
-def _ended(reply: Reply, memory: int) -> Ended:
-    match reply.ending:
-        case Ending.VALUE:
-            return Ended(reply.value)
-        case Ending.REFUSED:
-            return Ended(failure=Failure(reply.reason, Fault.CALLER, hint=reply.hint))
-        case Ending.MEMORY:
-            return _failed(f"took more than {memory} MiB", "make the input smaller")
-        case Ending.RAISED:
-            return _failed(reply.reason, stack=reply.stack)

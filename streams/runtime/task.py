@@ -11,7 +11,7 @@ from schemas.contracts import Contract
 from schemas.errors import Nonconforming, Undecodable
 from schemas.refs import Ref, replace, walk
 from streams.advance import advance
-from streams.messages import Failure, Fault, Outcome, Status, Task
+from streams.messages import Failure, Fault, Outcome, Status, Task, message_id
 from streams.nodes.service import started
 from streams.records import Record
 from streams.runtime.aborts import Aborts
@@ -20,9 +20,9 @@ from streams.runtime.errors import Missing
 from streams.runtime.outcomes import Outcomes
 from streams.runtime.parts import Parts
 from streams.runtime.pipelines import Pipelines
-from streams.runtime.pool import Pool
+from streams.runtime.pool import Bodies
 from streams.runtime.publish import Publisher
-from streams.service import Invocation, call
+from streams.service import Invocation, call, wait
 from streams.topology import ServiceWork, Topology
 from streams.walk import dropped
 
@@ -35,6 +35,8 @@ class Hosted:
 
     module: str
     contract: Contract
+    waits: bool = False
+    """Whether its function is `async`."""
 
 
 class TaskHandler:
@@ -44,7 +46,7 @@ class TaskHandler:
         self,
         hosted: Hosted,
         parts: Parts,
-        pool: Pool,
+        bodies: Bodies,
         pipelines: Pipelines,
         publisher: Publisher,
         aborts: Aborts,
@@ -53,7 +55,7 @@ class TaskHandler:
         self._hosted = hosted
         self._contract = hosted.contract
         self._parts = parts
-        self._pool = pool
+        self._bodies = bodies
         self._pipelines = pipelines
         self._publisher = publisher
         self._aborts = aborts
@@ -118,17 +120,18 @@ class TaskHandler:
             objects = await self._fetch(refs)
         except Missing as error:
             return _failed(str(error), Fault.CALLER, "send the object again"), ""
-        ended = await self._pool.run(
-            call,
+        ended = await self._bodies.run(
+            wait if self._hosted.waits else call,
             self._hosted.module,
             self._contract.name,
             dict(task.input),
             objects,
+            message_id(task.run.id, "call", task.vertex, task.at),
             seconds=task.timeout or self._contract.timeout,
             memory=self._contract.memory,
         )
         if ended.failure is not None:
-            return Outcome(Status.FAILED, failure=ended.failure), ended.stack
+            return Outcome(Status.FAILED, failure=ended.failure, after=ended.after), ended.stack
         return await self._kept(task, ended.value), ""
 
     async def _fetch(self, refs: list[Ref]) -> dict[str, bytes]:

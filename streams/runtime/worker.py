@@ -28,12 +28,13 @@ from streams.runtime.guard import guarded
 from streams.runtime.liveness import Liveness
 from streams.runtime.parts import Parts
 from streams.runtime.pipelines import Owner, Pipelines
-from streams.runtime.pool import Pool
+from streams.runtime.pool import Bodies, Pool
 from streams.runtime.publish import Publisher
 from streams.runtime.retry import ROOM as RETRY_ROOM
 from streams.runtime.retry import Retry
 from streams.runtime.services import Announcement, Announcer, Services
 from streams.runtime.task import Hosted, TaskHandler
+from streams.runtime.waiting import Waiting
 from streams.settings import Settings
 from streams.topics import EVENTS, RETRY_TIERS
 
@@ -89,6 +90,7 @@ class Worker:
         self._aborts = Aborts(self._parts)
         self._flow = Flow(self._parts, self._pipelines, self._publisher, self._letters)
         self._pool: Pool | None = None
+        self._waiting: Waiting | None = None
         self._cleanup = contextlib.AsyncExitStack()
 
     def stop(self) -> None:
@@ -118,18 +120,25 @@ class Worker:
         names, count = self._parts.names, self._settings.partitions
         await self._parts.admin.ensure(topic_specs.core(names, count), self._settings.replication)
         self._found = await discovering
-        if self._found:
-            await self._start_pool()
+        await self._start_bodies()
         for part in (self._services, self._pipelines, self._aborts):
             self._cleanup.push_async_callback(part.stop)
         await asyncio.gather(self._services.start(), self._pipelines.start(), self._aborts.start())
         await self._publish_automatic()
 
-    async def _start_pool(self) -> None:
-        modules = [module for one in self._found for module in (one.module, *one.preload)]
-        self._pool = Pool(self._settings.workers, dict.fromkeys(modules))
-        self._cleanup.push_async_callback(self._pool.stop)
-        await self._pool.start()
+    async def _start_bodies(self) -> None:
+        """Starts the processes in which the services run: those that compute, and those that wait for others."""
+        computing = [module for one in self._found if not one.waits for module in (one.module, *one.preload)]
+        waiting = [one for one in self._found if one.waits]
+        if computing:
+            self._pool = Pool(self._settings.workers, dict.fromkeys(computing))
+            self._cleanup.push_async_callback(self._pool.stop)
+            await self._pool.start()
+        if waiting:
+            memory = max(Contract.from_json(one.contract).memory for one in waiting)
+            self._waiting = Waiting({one.module for one in waiting}, memory)
+            self._cleanup.push_async_callback(self._waiting.stop)
+            await self._waiting.start()
 
     async def _publish_automatic(self) -> None:
         """Every service is also a pipeline of one node with its name."""
@@ -188,16 +197,22 @@ class Worker:
         return member
 
     def _host_service(self, one: Found) -> None:
-        assert self._pool is not None
-        hosted = Hosted(one.module, Contract.from_json(one.contract))
+        bodies: Bodies | None = self._waiting if one.waits else self._pool
+        assert bodies is not None
+        hosted = Hosted(one.module, Contract.from_json(one.contract), one.waits)
         handler = TaskHandler(
-            hosted, self._parts, self._pool, self._pipelines, self._publisher, self._aborts, self._letters
+            hosted, self._parts, bodies, self._pipelines, self._publisher, self._aborts, self._letters
         )
         contract = hosted.contract
         self._handlers[contract.name] = handler
         topic = self._parts.names.tasks(contract.name, contract.major)
         # Enough to fetch and store objects while the pool computes, not so much that memory fills with objects.
-        self._host(contract.name, [topic], handler, room=4 * self._pool.size + 4)
+        self._host(contract.name, [topic], handler, room=self._size(one) if one.waits else 4 * self._size(one) + 4)
+
+    def _size(self, one: Found) -> int:
+        """How many calls of a service run at once."""
+        bodies = self._waiting if one.waits else self._pool
+        return bodies.size if bodies is not None else 1
 
     def _host_retry(self, tier: str) -> None:
         # What waits here need not be waited for: whoever has the partition next waits for it.
@@ -239,7 +254,7 @@ class Worker:
                     at=time.time(),
                     period=self._plan.period,
                     running=self._handlers[contract.name].running,
-                    capacity=self._pool.size if self._pool else 1,
+                    capacity=self._size(one),
                     memory=memory,
                     model=ready.name if ready else None,
                     model_version=ready.version if ready else None,

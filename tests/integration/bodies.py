@@ -1,10 +1,11 @@
 """Bodies that behave badly in every way a pool must survive. Each runs in a child."""
 
+import asyncio
 import os
 import signal
 import time
 
-from streams.refusal import Refused
+from streams.refusal import Later, Refused
 
 
 def double(number: int) -> int:
@@ -49,5 +50,69 @@ def hoard(mebibytes: int) -> int:
 
 
 def echo(data: bytes) -> bytes:
+    """The same bytes."""
+    return data
+
+
+async def waits(seconds: float) -> int:
+    """Takes its time without computing; the process id."""
+    await asyncio.sleep(seconds)
+    return os.getpid()
+
+
+async def rendezvous(folder: str, name: str, others: int) -> str:
+    """Ends when so many others are there at the same time."""
+    open(os.path.join(folder, name), "w").close()  # noqa: ASYNC230, PTH118, PTH123
+    while len(os.listdir(folder)) < others:  # noqa: ASYNC110, PTH208  # files of other calls are what is waited for
+        await asyncio.sleep(0.01)
+    return name
+
+
+async def blocks(seconds: float) -> None:
+    """Does not let go of its loop, and does not hear that it is cancelled."""
+    time.sleep(seconds)  # noqa: ASYNC251  # what a badly written service does
+
+
+async def cleans_up(mark: str) -> None:
+    """Waits for ever, and says when it is cancelled."""
+    try:
+        await asyncio.sleep(600)
+    finally:
+        open(mark, "w").close()  # noqa: ASYNC230, PTH123
+
+
+async def puts_off() -> None:
+    """Asks to be tried again later."""
+    raise Later("not now", hint="wait", after=7.0)
+
+
+async def refuses() -> None:
+    """Refuses, as a service does for a caller's fault."""
+    raise Refused("not an address", hint="write one", where="url")
+
+
+async def fails_waiting() -> None:
+    """Fails."""
+    raise ZeroDivisionError("no luck")
+
+
+async def dies() -> None:
+    """As if the kernel had killed it."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def hoards(mebibytes: int) -> int:
+    """Takes memory."""
+    return len(bytearray(mebibytes * 1024 * 1024))
+
+
+async def prints(text: str) -> str:
+    """Writes to standard output, which is not its own."""
+    print(text, flush=True)  # noqa: T201
+    os.write(1, text.encode())
+    return text
+
+
+async def echoes(data: bytes) -> bytes:
     """The same bytes."""
     return data

@@ -1,10 +1,12 @@
 """`http:` nodes: a task for the service `http-call`."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from schemas.contracts import load_contracts
 from streams.compile import compile_pipeline
 from streams.errors import PipelineErrors
 from streams.testing import Driver
@@ -41,3 +43,99 @@ def test_it_needs_its_service() -> None:
     (problem,) = caught.value.problems
     assert (problem.line, problem.column, problem.where) == (2, 19, "nodes.a.http")
     assert problem.problem == "no service 'http-call' is known, so http nodes cannot run"
+
+
+def compiled(request: str) -> list[str]:
+    """The problems of a pipeline with this `http:` node, against the real service; none when it compiles."""
+    text = f'pipeline: p\ninput: {{t: string}}\nnodes:\n  a: {{http: {request}}}\noutput: {{r: "${{a.status}}"}}\n'
+    try:
+        compile_pipeline(text, load_contracts(), file="p.yaml")
+    except PipelineErrors as errors:
+        return [str(one) for one in errors.problems]
+    return []
+
+
+def test_a_secret_travels_as_its_name() -> None:
+    """What stands around it in the header may hold expressions; the task has the name, and nobody's value becomes one."""
+    made = compile_pipeline(
+        """
+pipeline: p
+input: {t: string}
+nodes:
+  a:
+    http:
+      url: "https://api.example.com/"
+      headers:
+        authorization: "Bearer ${ secret('shop-token') }"
+        X-Key: '${t}:${secret("other")}/$${t}'
+        x-plain: "${t}"
+output: {r: "${a.status}"}
+""",
+        load_contracts(),
+    )
+    asked: list[Mapping[str, Any]] = []
+
+    def call(given: Mapping[str, Any]) -> dict[str, Any]:
+        asked.append(given)
+        return {"status": 200, "headers": {}, "body": None, "image": None}
+
+    evil = "${secret('shop-token')}"
+    seen = Driver(made, {"http-call": call}).run({"t": evil})
+    assert seen.output == {"r": 200}
+    assert asked[0]["headers"] == {"x-plain": evil}
+    assert asked[0]["secrets"] == {
+        "authorization": {"name": "shop-token", "before": "Bearer ", "after": ""},
+        "X-Key": {"name": "other", "before": f"{evil}:", "after": "/${t}"},
+    }
+
+
+HOW = """a secret cannot stand here (only a header of an http node may hold "${secret('name')}")"""
+INSTEAD = """(write "${secret('name')}", and let the operator set it)"""
+
+
+@pytest.mark.parametrize(
+    ("request_", "problem"),
+    [
+        ("""{url: x, query: {q: "${secret('a')}"}}""", f"p.yaml:4:42: nodes.a.http.query.q: {HOW}"),
+        ("""{url: x, headers: {h: "${'x' + secret('a')}"}}""", f"p.yaml:4:50: nodes.a.http.headers.h: {HOW}"),
+        ('{url: x, headers: {h: "${secret(t)}"}}', f"p.yaml:4:44: nodes.a.http.headers.h: {HOW}"),
+        (
+            """{url: x, headers: {h: "${secret('A b')}"}}""",
+            "p.yaml:4:38: nodes.a.http.headers.h: 'A b' is no name of a secret (lower-case letters, digits and dashes)",
+        ),
+        (
+            """{url: x, headers: {h: "${secret('a')}${secret('b')}"}}""",
+            "p.yaml:4:52: nodes.a.http.headers.h: a header holds one secret at most (let the operator keep both as one)",
+        ),
+        (
+            "{url: x, headers: {Authorization: Bearer abc}}",
+            f"p.yaml:4:47: nodes.a.http.headers.Authorization: a password does not belong in a pipeline {INSTEAD}",
+        ),
+    ],
+)
+def test_where_no_secret_can_stand(request_: str, problem: str) -> None:
+    """Anywhere but in a header, inside an expression, by a name that is computed; and a password in the file."""
+    assert compiled(request_) == [problem]
+
+
+def test_a_secret_in_another_kind_of_node() -> None:
+    """`secret` is no function of the expression language."""
+    text = 'pipeline: p\nnodes: {a: {value: "${secret(\'x\')}"}}\noutput: {r: "${a}"}\n'
+    with pytest.raises(PipelineErrors) as caught:
+        compile_pipeline(text, load_contracts(), file="p.yaml")
+    assert [one.problem for one in caught.value.problems] == ["a secret cannot stand here"]
+
+
+def test_the_example_of_the_documentation() -> None:
+    """What docs/http-nodes.md shows compiles and runs: the price is asked for, and the till is told."""
+    text = (Path(__file__).parents[4] / "docs" / "http-nodes.md").read_text(encoding="utf-8")
+    made = compile_pipeline(text.partition("```yaml\n")[2].partition("```")[0], load_contracts())
+
+    def call(given: Mapping[str, Any]) -> dict[str, Any]:
+        body = {"cents": 250} if given["method"] == "GET" else None
+        return {"status": 200 if body else 201, "headers": {}, "body": body, "image": None}
+
+    seen = Driver(made, {"http-call": call}).run({"article": "tea", "amount": 3})
+    assert seen.output == {"status": 201, "cents": 250}
+    assert seen.tasks[0].input["secrets"]["authorization"]["name"] == "shop-token"
+    assert seen.tasks[1].input["body"] == {"article": "tea", "cents": 750}

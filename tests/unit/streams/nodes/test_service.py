@@ -71,6 +71,16 @@ def test_only_what_trying_again_can_mend_is_tried_again() -> None:
         assert not any(isinstance(one, Retry) for one in sent)
 
 
+def test_a_retry_waits_as_long_as_it_was_asked_to() -> None:
+    """A service may put the next attempt off for longer than the node says, and never for less."""
+    for after, delay in ((60.0, 60.0), (0.5, 2.0)):
+        failed = Outcome(Status.FAILED, failure=Failure("not now", Fault.SERVICE), after=after)
+        told, retry = advance(CHAIN, first_task(), failed)
+        assert isinstance(told, Event)
+        assert isinstance(retry, Retry)
+        assert told.data["delay"] == retry.delay == delay
+
+
 def test_without_a_word_a_service_is_tried_three_times() -> None:
     """The default of `retry`."""
     made = pipeline('nodes: {a: {service: calc, with: {x: "${n}"}}}\noutput: {r: "${a.v}"}')

@@ -1,0 +1,115 @@
+"""Who may be called: the operator's list, read strictly. Without a line that says so, nobody may.
+
+A line is `[METHODS ]SCHEME://HOST[:PORT][ at RANGES]`; lines are parted by commas or line ends. METHODS are `GET` (when left
+out: GET and HEAD), `GET|POST`, or `*`. HOST is a name, an address, `*.example.com` for every name below it, or `*` for every
+name. PORT is a number or `*`; left out, the scheme's own. RANGES (`10.1.0.0/16|fd00::/8`) are the only addresses that the host
+may lead to; without them it may lead to any address that is public, and to no other.
+"""
+
+import re
+from dataclasses import dataclass
+from ipaddress import ip_network
+
+from agents.web.address import Network
+from agents.web.target import PORTS, Target, parse
+from streams.refusal import Refused
+from streams.settings import SettingError
+
+SETTING = "MILLRACE_HTTP_ALLOW"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_READING = frozenset({"GET", "HEAD"})
+
+_LINE = re.compile(
+    r"(?:(?P<methods>[A-Z|*]+)\s+)?(?P<scheme>https?)://(?P<host>\[[^\]]+\]|[^\s/:@]+)(?::(?P<port>[0-9]+|\*))?"
+    r"(?:\s+at\s+(?P<ranges>\S+))?"
+)
+_EXAMPLE = "write [GET|POST ]https://host[:port][ at 10.0.0.0/8]"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line. `host` is a name or address, `.example.com` for every name below, or empty for every name."""
+
+    methods: frozenset[str]
+    scheme: str
+    host: str
+    port: int | None
+    ranges: tuple[Network, ...]
+
+    def fits(self, method: str, target: Target) -> bool:
+        """Whether this line allows this call."""
+        return (
+            method in self.methods
+            and target.scheme == self.scheme
+            and self.port in (None, target.port)
+            and self._names(target)
+        )
+
+    def _names(self, target: Target) -> bool:
+        if target.host == self.host:
+            return True
+        # An address is no name: whoever is to be called by its address is written down by it.
+        return target.address is None and (not self.host or (self.host[0] == "." and target.host.endswith(self.host)))
+
+
+@dataclass(frozen=True)
+class AllowList:
+    """Every line, the most exact first."""
+
+    rules: tuple[Rule, ...] = ()
+
+    @classmethod
+    def read(cls, text: str) -> "AllowList":
+        """The list that a setting says. Raises SettingError naming the line."""
+        lines = [line.strip() for line in re.split(r"[,\n]", text) if line.strip()]
+        rules = [_rule(line) for line in lines]
+        return cls(tuple(sorted(rules, key=lambda one: (not one.host, one.host.startswith("."), -len(one.host)))))
+
+    def rule(self, method: str, target: Target) -> Rule:
+        """The line that allows this call. Raises Refused."""
+        found = next((one for one in self.rules if one.fits(method, target)), None)
+        if found is None:
+            where = f"{method} {target.scheme}://{target.netloc}"
+            raise Refused(f"{where} may not be called from here", f"{SETTING} says what may", "url")
+        return found
+
+
+def _rule(line: str) -> Rule:
+    found = _LINE.fullmatch(line)
+    if found is None:
+        raise SettingError(f"{SETTING}: {line!r} cannot be read; {_EXAMPLE}")
+    scheme, port = found["scheme"], found["port"]
+    return Rule(
+        methods=_methods(line, found["methods"]),
+        scheme=scheme,
+        host=_host(line, found["host"].lower()),
+        port=None if port == "*" else int(port or PORTS[scheme]),
+        ranges=_ranges(line, found["ranges"]),
+    )
+
+
+def _methods(line: str, text: str | None) -> frozenset[str]:
+    if text is None:
+        return _READING
+    wanted = frozenset(METHODS if text == "*" else text.split("|"))
+    if not wanted <= set(METHODS):
+        raise SettingError(f"{SETTING}: {line!r}: the methods are {', '.join(METHODS)}, or *")
+    return wanted
+
+
+def _host(line: str, text: str) -> str:
+    pattern = text.startswith("*.")
+    if text == "*":
+        return ""
+    try:
+        host = parse(f"http://{text[2:] if pattern else text}/").host
+    except Refused as refused:
+        raise SettingError(f"{SETTING}: {line!r}: {refused.reason}") from None
+    return f".{host}" if pattern else host
+
+
+def _ranges(line: str, text: str | None) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(one) for one in text.split("|")) if text else ()
+    except ValueError as error:
+        raise SettingError(f"{SETTING}: {line!r}: {error}") from None

@@ -1,0 +1,218 @@
+"""One call: checked, sent, redirected within bounds, and its answer read within limits, without the secrets it was sent."""
+
+import re
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Any
+
+import httpcore
+
+from agents.web import headers as heads
+from agents.web.content import Body, Picture
+from agents.web.dial import Dialler, Resolve, lookup
+from agents.web.limits import Limits
+from agents.web.redact import Redactor
+from agents.web.secrets import Secret
+from agents.web.target import Target
+from streams.refusal import Later, Refused
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_AGAIN = frozenset({408, 425, 429})
+"""Statuses below 500 that say: not now."""
+_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Sensitive:
+    """A header whose value holds a secret: `before`, the secret, `after`."""
+
+    secret: Secret
+    before: str
+    after: str
+
+    @property
+    def value(self) -> str:
+        """What is sent."""
+        return f"{self.before}{self.secret.value}{self.after}"
+
+
+@dataclass(frozen=True)
+class Call:
+    """What is to be sent. `headers` are checked, `sensitive` by header."""
+
+    method: str
+    target: Target
+    headers: Mapping[str, str]
+    body: bytes | None = None
+    sensitive: Mapping[str, Sensitive] = field(default_factory=dict, repr=False)
+    answers: frozenset[int] = frozenset()
+    """Statuses beside 200 to 299 that are an answer and no failure."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, read and redacted."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    """JSON, text, a Picture or None."""
+
+
+@dataclass(frozen=True)
+class _Received:
+    status: int
+    headers: Mapping[str, str]
+    body: Body | None = None
+    data: bytes = b""
+
+    @property
+    def said(self) -> str:
+        """The beginning of what it says, for people."""
+        return self.body.said(self.data) if self.body else ""
+
+
+async def fetch(call: Call, limits: Limits, resolve: Resolve = lookup) -> Answer:
+    """Calls. Raises Refused for what must not be sent or read, and Later for what may go better another time."""
+    redactor = Redactor(one.secret.value for one in call.sensitive.values())
+    try:
+        for _ in range(limits.redirects + 1):
+            received = await _send(call, limits, resolve)
+            location = received.headers.get("location")
+            if received.status not in _REDIRECTS or location is None or _wanted(call, received.status):
+                return _judged(call, received, limits, redactor)
+            call = _redirected(call, received.status, location)
+    except Refused as refused:
+        raise Refused(redactor.text(refused.reason), refused.hint, refused.where) from None
+    except Later as later:
+        raise Later(redactor.text(later.reason), later.hint, later.after) from None
+    raise Refused(f"{call.target} is the end of more than {limits.redirects} redirects", where="url")
+
+
+async def _send(call: Call, limits: Limits, resolve: Resolve) -> _Received:
+    """One request and its answer; nothing is sent where it may not go."""
+    rule = limits.allowed.rule(call.method, call.target)
+    for one in call.sensitive.values():
+        if not one.secret.open_to(call.target):
+            where = f"{call.target.scheme}://{call.target.netloc}"
+            raise Refused(
+                f"the secret {one.secret.name!r} may not be sent to {where}", "its origins name where it may", "secrets"
+            )
+    wire = {"host": call.target.netloc, **call.headers, "accept-encoding": "gzip, deflate"}
+    wire |= {name: one.value for name, one in call.sensitive.items()}
+    if call.body is not None or call.method not in ("GET", "HEAD", "DELETE"):
+        wire["content-length"] = str(len(call.body or b""))
+    waits = {"connect": limits.connect, "read": limits.silence, "write": limits.silence, "pool": limits.connect}
+    request = httpcore.Request(
+        call.method,
+        httpcore.URL(
+            scheme=call.target.scheme.encode(),
+            host=call.target.host.encode(),
+            port=call.target.port,
+            target=call.target.target.encode(),
+        ),
+        headers=[(name.encode(), value.encode()) for name, value in wire.items()],
+        content=call.body,
+        extensions={"timeout": waits},
+    )
+    # A pool of its own for each request: no connection, and nothing said on one, goes from one run to another.
+    pool = httpcore.AsyncConnectionPool(
+        ssl_context=_tls(limits.ca), max_connections=1, network_backend=Dialler(rule.ranges, resolve)
+    )
+    try:
+        async with pool:
+            response = await pool.handle_async_request(request)
+            try:
+                return await _receive(response, limits, _wanted(call, response.status))
+            finally:
+                await response.aclose()
+    except httpcore.TimeoutException as error:
+        what = "connected to" if isinstance(error, httpcore.ConnectTimeout) else "heard of"
+        raise Later(f"{call.target} was not {what} in time") from None
+    except httpcore.ConnectError as error:
+        raise Later(f"{call.target} cannot be connected to: {_tls_problem(error) or 'it does not answer'}") from None
+    except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+        # What the exception says is not repeated: it may quote a header.
+        raise Later(f"the connection to {call.target} broke ({type(error).__name__})") from None
+
+
+async def _receive(response: httpcore.Response, limits: Limits, wanted: bool) -> _Received:
+    shown = heads.shown(response.headers)
+    try:
+        body = Body(shown, limits.answer)
+        async for chunk in response.aiter_stream():
+            body.feed(chunk)
+        return _Received(response.status, shown, body, body.end())
+    except Refused:
+        if wanted:
+            raise
+        # Of a failure or a redirect the status counts, whatever is wrong with the body.
+        return _Received(response.status, shown)
+
+
+def _redirected(call: Call, status: int, location: str) -> Call:
+    """The call that a redirect asks for, by the rules of RFC 9110 as browsers read them. Raises Refused."""
+    target = call.target.redirected(location)
+    if call.target.scheme == "https" and target.scheme == "http":
+        raise Refused(f"{call.target} redirects to {target}, which is not encrypted", where="url")
+    made = replace(call, target=target)
+    if target.origin != call.target.origin:
+        kept = {name: value for name, value in call.headers.items() if name in heads.ANYWHERE}
+        made = replace(made, headers=kept, sensitive={})
+    if (status == 303 and call.method != "HEAD") or (status in (301, 302) and call.method == "POST"):
+        headers = {
+            name: value for name, value in made.headers.items() if name not in ("content-type", "idempotency-key")
+        }
+        made = replace(made, method="GET", headers=headers, body=None)
+    return made
+
+
+def _wanted(call: Call, status: int) -> bool:
+    return 200 <= status < 300 or status in call.answers
+
+
+def _judged(call: Call, received: _Received, limits: Limits, redactor: Redactor) -> Answer:
+    status = received.status
+    if received.body is None or not _wanted(call, status):
+        said = redactor.text(received.said)[:_SHOWN]
+        reason = f"{call.method} {call.target} answered {status}" + (f": {said}" if said else "")
+        if status < 500 and status not in _AGAIN:
+            raise Refused(reason, "if this status is an answer, name it in `answers:`")
+        raise Later(reason, after=min(_retry_after(received.headers), limits.retry_after))
+    body = received.body.read(received.data) if call.method != "HEAD" else None
+    if isinstance(body, Picture):
+        if redactor.inside(received.data):
+            raise Refused("the picture holds the secret that was sent for it")
+    else:
+        body = redactor.value(body)
+    return Answer(status, {redactor.text(name): redactor.text(value) for name, value in received.headers.items()}, body)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds of a `Retry-After`; 0 when there is none that can be read."""
+    said = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", said):
+        return float(said)
+    try:
+        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+
+
+@lru_cache(maxsize=2)
+def _tls(ca: str) -> ssl.SSLContext:
+    """What servers are verified by; reading the authorities takes longer than most calls."""
+    context = ssl.create_default_context()
+    if ca:
+        context.load_verify_locations(cafile=ca)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _tls_problem(error: Exception) -> str:
+    found = re.search(r"certificate verify failed: ([^(]+)", str(error))
+    return f"its certificate is not trusted: {found[1].strip()}" if found else ""

@@ -1,0 +1,54 @@
+"""Which headers a call may carry, and which of an answer are shown."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from streams.refusal import Refused
+
+MOST = 64
+"""Headers of one request."""
+LARGEST = 16 * 1024
+"""Bytes of all headers of one request."""
+
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_VALUE = re.compile(r"[\t\x20-\x7e]*")
+
+_OURS = "host content-length transfer-encoding connection keep-alive te trailer upgrade expect accept-encoding via forwarded"
+OURS = frozenset(_OURS.split())
+"""What the connection needs and nobody else may say: with them, one request can be made to look like two."""
+
+ANYWHERE = frozenset({"accept", "accept-language", "content-type", "user-agent", "idempotency-key"})
+"""What goes along when a redirect leads to another origin; anything else may be a secret of the first."""
+
+_HIDDEN = frozenset({"set-cookie", "set-cookie2", "www-authenticate", "authentication-info", "proxy-authenticate"})
+"""What an answer may hold that lets in whoever has it: shown to nobody."""
+
+
+def checked(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers by lower-case name. Raises Refused, naming the one that cannot be sent; never shows a value."""
+    made: dict[str, str] = {}
+    for name, value in headers.items():
+        where = f"headers.{name:.60}"
+        if not _NAME.fullmatch(name):
+            raise Refused("this is no name of a header", "letters, digits and dashes", where)
+        key = name.lower()
+        if key in OURS or key.startswith(("proxy-", "sec-", "http2-")):
+            raise Refused(f"the header {key} cannot be set", "it is the connection's own: leave it away", where)
+        if key in made:
+            raise Refused(f"the header {key} is given twice", "names differ in more than their case", where)
+        if not _VALUE.fullmatch(value):
+            raise Refused("its value holds a line end, a control character or one that is not ASCII", "", where)
+        made[key] = value.strip(" \t")
+    if len(made) > MOST or sum(len(name) + len(value) for name, value in made.items()) > LARGEST:
+        raise Refused(f"there are more than {MOST} headers, or {LARGEST} bytes of them", where="headers")
+    return made
+
+
+def shown(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The headers of an answer by lower-case name, those of one name joined, without those that let somebody in."""
+    made: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("ascii", "replace").lower(), raw_value.decode("latin-1")
+        if name not in _HIDDEN:
+            made[name] = f"{made[name]}, {value}" if name in made else value
+    return made

@@ -1,0 +1,74 @@
+"""From what a node says to what is sent."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agents.web import headers as heads
+from agents.web.fetch import Call, Sensitive
+from agents.web.limits import Limits
+from agents.web.secrets import Misplaced, Secrets
+from agents.web.target import parse
+from streams.refusal import Later, Refused
+
+AGENT = "millrace"
+_BODILESS = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True)
+class Use:
+    """A secret in the value of a header: its name, and the text around it."""
+
+    name: str
+    before: str = ""
+    after: str = ""
+
+
+def prepared(
+    method: str,
+    url: str,
+    query: Mapping[str, str],
+    headers: Mapping[str, str],
+    body: Any,
+    secrets: Mapping[str, Use],
+    answers: Iterable[int],
+    limits: Limits,
+    key: str,
+) -> Call:
+    """The call that these ask for. Raises Refused, and Later when a secret cannot be used as it lies there."""
+    target = parse(url, dict(query))
+    made = {"user-agent": AGENT, "accept": "application/json, text/*;q=0.9, image/*;q=0.8", **heads.checked(headers)}
+    data = _encoded(method, body, made, limits.request)
+    if method not in _BODILESS:
+        made.setdefault("idempotency-key", key)
+    # Whoever may not be called gets no secret looked up either.
+    limits.allowed.rule(method, target)
+    return Call(method, target, made, data, _sensitive(secrets, made, limits), frozenset(answers))
+
+
+def _encoded(method: str, body: Any, headers: dict[str, str], most: int) -> bytes | None:
+    if body is None:
+        return None
+    if method in _BODILESS:
+        raise Refused(f"{method} takes no body", "leave it away, or say `method: POST`", "body")
+    text = isinstance(body, str)
+    data = (body if text else json.dumps(body, ensure_ascii=False, separators=(",", ":"))).encode()
+    if len(data) > most:
+        raise Refused(f"the body has {len(data):,} bytes, more than the {most:,} allowed", where="body")
+    headers.setdefault("content-type", "text/plain; charset=utf-8" if text else "application/json")
+    return data
+
+
+def _sensitive(uses: Mapping[str, Use], headers: Mapping[str, str], limits: Limits) -> dict[str, Sensitive]:
+    kept = Secrets(limits.folder)
+    made = {}
+    for header, use in uses.items():
+        (name,) = heads.checked({header: use.before + use.after})
+        if name in headers:
+            raise Refused(f"the header {name} is given twice, once with a secret", where=f"secrets.{name}")
+        try:
+            made[name] = Sensitive(kept.get(use.name), use.before, use.after)
+        except Misplaced as error:
+            raise Later(str(error), "the operator of the http-call worker sets it right") from None
+    return made

@@ -1,0 +1,113 @@
+"""Where a call goes: a URL taken apart strictly, so that nobody after this reads it differently."""
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import quote, urlencode, urljoin
+
+from streams.refusal import Refused
+
+Address = IPv4Address | IPv6Address
+
+PORTS = {"http": 80, "https": 443}
+LONGEST = 8000
+"""Characters of a URL."""
+
+_PARTS = re.compile(
+    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?(?:#.*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_CONTROL = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
+# What a path or query may hold as it is; all else is percent-encoded. `%` too: what is encoded already stays so.
+_AS_IT_IS = "/:@!$&'()*+,;=-._~?%"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A URL that can be called. `host` is a name in lower case, or an address as `ipaddress` writes it."""
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+    """Path and query, percent-encoded: what stands in the request's first line."""
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """Scheme, host and port: what secrets are bound to."""
+        return self.scheme, self.host, self.port
+
+    @property
+    def address(self) -> Address | None:
+        """The address, when the host is one."""
+        return _address(self.host)
+
+    @property
+    def netloc(self) -> str:
+        """Host and port, as the header `Host` says them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        """The URL without its query: what may stand in a message."""
+        return f"{self.scheme}://{self.netloc}{self.target.partition('?')[0]}"[:200]
+
+    def redirected(self, location: str) -> "Target":
+        """Where a redirect from here leads. Raises Refused."""
+        return parse(urljoin(f"{self.scheme}://{self.netloc}{self.target}", location))
+
+
+def parse(url: str, query: dict[str, str] | None = None) -> Target:
+    """The target of a URL, with these parameters added to its query. Raises Refused, naming `url`."""
+    if len(url) > LONGEST:
+        raise Refused(f"the URL has {len(url)} characters, more than {LONGEST}", where="url")
+    if _CONTROL.search(url):
+        raise Refused(
+            "the URL holds a space, a control character or a backslash",
+            "put values into `query:`, which encodes them",
+            "url",
+        )
+    found = _PARTS.fullmatch(url)
+    if found is None:
+        authority = url.partition("://")[2].partition("/")[0]
+        hint = "no user and password: a secret goes into a header" if "@" in authority else "such as https://host/path"
+        raise Refused("this is no URL that can be called", hint, "url")
+    scheme = found["scheme"].lower()
+    port = int(found["port"]) if found["port"] else PORTS[scheme]
+    if not 0 < port < 65536:
+        raise Refused(f"there is no port {port}", where="url")
+    path = quote(found["path"] or "/", safe=_AS_IT_IS)
+    parts = [quote(found["query"], safe=_AS_IT_IS)] if found["query"] else []
+    parts += [urlencode(query)] if query else []
+    target = "?".join((path, "&".join(parts))) if parts else path
+    if len(target) > LONGEST:
+        raise Refused(f"path and query have more than {LONGEST} characters", where="url")
+    return Target(scheme, _host(found["host"].lower()), port, target)
+
+
+def _host(text: str) -> str:
+    if text.startswith("["):
+        address = _address(text[1:-1])
+        if address is None:
+            raise Refused(f"{text} is no address", where="url")
+        return str(address)
+    labels = text.split(".")
+    # Some programs read 127.1, 0x7f000001, 0177.0.0.1 and 2130706433 as addresses, each in its own way: nobody here does.
+    if _NUMBER.fullmatch(labels[-1]) or (labels[-1] == "" and len(labels) > 1 and _NUMBER.fullmatch(labels[-2])):
+        address = _address(text)
+        if address is None:
+            raise Refused(f"{text} is no address", "four decimal numbers, or a name", "url")
+        return str(address)
+    if len(text) > 253 or not all(map(_LABEL.fullmatch, labels)):
+        raise Refused(f"{text:.80} is no host", "a name of ASCII letters, digits and dashes (xn--… for others)", "url")
+    return text
+
+
+def _address(text: str) -> Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
