@@ -21,6 +21,7 @@ from tests.integration.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
 STARTING_SECONDS = 170
+SECRET = "an-operator-s-very-own-token"
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Nothing here is encrypted; reading the authorities of the world anew for each client would take longer than its call."""
 
@@ -100,7 +101,7 @@ def started(home: Path) -> Iterator[System]:
         ports[name]
     log = home / "up.log"
     command = [sys.executable, "-m", "infra.local", "up", "--home", str(home)]
-    with process(command, log, {}) as child:
+    with process(command, log, outside(home)) as child:
 
         def up() -> bool:
             assert child.poll() is None, log.read_text()
@@ -111,6 +112,15 @@ def started(home: Path) -> Iterator[System]:
         except AssertionError as error:
             raise AssertionError(f"the system did not start: {log.read_text()}") from error
         yield running(home)
+
+
+def outside(home: Path) -> dict[str, str]:
+    """What the operator sets so that pipelines may call servers of this machine, with a secret for them."""
+    secrets = home / "secrets"
+    secrets.mkdir()
+    (secrets / "shop-token").write_text(SECRET)
+    (secrets / "shop-token.origins").write_text("http://127.0.0.1:*")
+    return {"MILLRACE_HTTP_ALLOW": "* http://127.0.0.1:* at 127.0.0.1/32", "MILLRACE_HTTP_SECRETS": str(secrets)}
 
 
 def running(home: Path) -> System:

@@ -104,7 +104,7 @@ def test_a_secret_shows_nowhere(town: Town) -> None:
         assert (output["status"], output["n"]) == (200, 42)
         assert output["said"]["you"]["authorization"] == "Bearer [redacted]"
         assert (await rig.ended(bad)).event.kind is EventKind.RUN_FAILED
-        assert [one.headers["authorization"] for one in there.heard] == [f"Bearer {SECRET}"] * 3
+        assert {one.headers["authorization"] for one in there.heard} == {f"Bearer {SECRET}"}
         (started,) = rig.told(good, EventKind.STARTED)[:1]
         assert started.event.data["input"]["secrets"] == {
             "authorization": {"name": "shop-token", "before": "Bearer ", "after": ""}

@@ -1,0 +1,91 @@
+"""`http:` nodes as a user has them: applied with the command line, run over HTTP, calling a server that is really there."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.command import millrace
+from tests.acceptance.sse import check_order
+from tests.acceptance.system import SECRET, System, problem
+from tests.integration.outside import Heard, Out, Outside, server
+
+PRICES = """
+pipeline: acceptance-prices
+summary: The price of something in a shop, or none when the shop does not have it
+input: {url: string, article: string, amount: int}
+nodes:
+  price:
+    http:
+      url: "${url}"
+      query: {article: "${article}"}
+      headers: {authorization: "Bearer ${secret('shop-token')}"}
+      answers: [404]
+  known: {when: price.status == 200, value: "${int(price.body.cents) * amount}"}
+output: {cents: "${first(known, -1)}", said: "${price.body}"}
+"""
+
+
+@pytest.fixture
+def prices(system: System, tmp_path: Path) -> Iterator[str]:
+    """The pipeline, applied from the command line, removed in the end."""
+    file = tmp_path / "acceptance-prices.yaml"
+    file.write_text(PRICES)
+    said = millrace("apply", str(file), home=system.stack.home)
+    assert said.status == 0, said.err
+    yield "acceptance-prices"
+    assert millrace("apply", "--prune", home=system.stack.home).status == 0
+
+
+@pytest.fixture
+def shop() -> Iterator[Outside]:
+    """A shop that has tea, and says who asks."""
+
+    def answer(heard: Heard, out: Out) -> None:
+        if heard.path == "/?article=tea":
+            out.whole(200, json.dumps({"cents": 250, "you": heard.headers["authorization"]}).encode())
+        elif heard.path == "/inside":
+            out.to("http://169.254.169.254/latest/meta-data/")
+        else:
+            out.whole(404, b'{"error": "no such article"}')
+
+    with server(answer) as made:
+        yield made
+
+
+def test_a_pipeline_asks_another_system(system: System, prices: str, shop: Outside) -> None:
+    """Run from the command line and over HTTP; the shop gets the secret, and nobody sees it."""
+    given = [part for one in (f"url={shop.url()}", "article=tea", "amount=3") for part in ("-i", one)]
+    said = millrace("run", prices, *given, "--follow", home=system.stack.home)
+    assert said.status == 0, said.err
+    run = system.submit(prices, json={"url": shop.url(), "article": "tea", "amount": 2})
+    told = system.follow(run)
+    check_order(told)
+    assert told[-1].data["output"] == {"cents": 500, "said": {"cents": 250, "you": "Bearer [redacted]"}}
+    assert {one.headers["authorization"] for one in shop.heard} == {f"Bearer {SECRET}"}
+    assert SECRET not in said.out + said.err + repr(told)
+    run = system.submit(prices, json={"url": shop.url(), "article": "gold", "amount": 2})
+    assert system.output(run)["cents"] == -1
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://169.254.169.254/latest/meta-data/", "GET http://169.254.169.254 may not be called from here"),
+        ("http://127.1/", "127.1 is no address"),
+        ("file:///etc/passwd", "this is no URL that can be called"),
+        ("{shop}/inside", "GET http://169.254.169.254 may not be called from here"),
+    ],
+)
+def test_what_is_not_allowed_is_refused(system: System, shop: Outside, url: str, reason: str) -> None:
+    """The run fails once, by the caller's fault, and its result says why."""
+    asked = url.format(shop=shop.url().rstrip("/"))
+    run = system.submit("http-call", kind="services", json={"url": asked})
+    told = system.follow(run)
+    assert told[-1].name == "run.failed"
+    assert not [one for one in told if one.name == "node.retrying"]
+    with system.http as http:
+        answer = problem(http.get(f"/runs/{run}/result"), 422)
+    assert answer["type"] == "urn:millrace:run-refused"
+    assert reason in json.dumps(answer)
