@@ -13,7 +13,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from schemas import compat
+from schemas import bounds, compat
 from schemas.contracts import META
 from schemas.errors import Incompatible
 from schemas.library import inline
@@ -42,13 +42,17 @@ def released(number: str, root: Traversable | None = None) -> dict[str, Any]:
 def broken(new: dict[str, Any], old: dict[str, Any]) -> list[str]:
     """Every reason why records of the `old` schemas cannot be read with the `new` ones, each beginning with its file.
 
+    An input of a service that takes less than before is one too: what others send is refused, though it can be read.
     A schema that is gone is no reason, nor is one of a service whose major version has changed: its topics are others.
     """
     found = []
     for path, was in old.items():
         now = new.get(path)
         if now is not None and _major(new, path) == _major(old, path):
-            found += [f"{path}: {reason}" for reason in compat.problems(reader=now, writer=was)]
+            reasons = compat.problems(reader=now, writer=was)
+            if path.endswith(".input.avsc"):
+                reasons += bounds.tightened(now, was)
+            found += [f"{path}: {reason}" for reason in reasons]
     return found
 
 

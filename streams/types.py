@@ -39,6 +39,10 @@ class Type:
     def __str__(self) -> str:
         return _text(self)
 
+    def brief(self) -> str:
+        """The type as text, without what is inside the records of its fields."""
+        return _text(self, deep=1)
+
 
 @dataclass(frozen=True)
 class Field:
@@ -96,13 +100,15 @@ def record_of(fields: Mapping[str, Type]) -> Type:
     return Type(Kind.RECORD, fields=tuple(Field(name, kind) for name, kind in fields.items()))
 
 
-def _text(kind: Type) -> str:
+def _text(kind: Type, deep: int = 99) -> str:
     if kind.kind is Kind.LIST and kind.item:
-        text = f"[{kind.item}]"
+        text = f"[{_text(kind.item, deep)}]"
     elif kind.kind is Kind.MAP and kind.item:
-        text = f"{{string: {kind.item}}}"
+        text = f"{{string: {_text(kind.item, deep)}}}"
+    elif kind.kind is Kind.RECORD and deep == 0:
+        text = "{…}"
     elif kind.kind is Kind.RECORD:
-        text = "{" + ", ".join(f"{one.name}: {one.type}" for one in kind.fields) + "}"
+        text = "{" + ", ".join(f"{one.name}: {_text(one.type, deep - 1)}" for one in kind.fields) + "}"
     else:
         text = str(kind.kind)
     return f"{text} or null" if kind.optional and kind.kind is not Kind.NULL else text
@@ -220,13 +226,48 @@ def mismatch(actual: Type, expected: Type, where: str = "", exact: bool = False)
 
 def conversion(actual: Type, expected: Type) -> str:
     """What an author can write where `actual` is given and `expected` is wanted; empty when there is no such thing."""
-    if actual.kind is Kind.FLOAT and expected.kind is Kind.INT:
-        return "write int(x) to cut it to a whole number"
-    if actual.kind is Kind.INT and expected.kind is Kind.FLOAT:
-        return "write 2.0, or double(x)"
-    if expected.kind is Kind.STRING and actual.kind in (Kind.INT, Kind.FLOAT, Kind.BOOL):
-        return "write string(x)"
-    return "a list is expected: [x] makes one" if expected.kind is Kind.LIST else ""
+    if actual.kind is expected.kind is Kind.LIST and actual.item and expected.item:
+        return _each(actual.item, expected.item)
+    known = _CONVERSIONS.get((actual.kind, expected.kind))
+    if known:
+        return known
+    if actual.kind is Kind.RECORD:
+        fitting = [one.name for one in actual.fields if _fits(one.type, expected)]
+        return f"write x.{fitting[0]}" if fitting else f"its fields are {', '.join(one.name for one in actual.fields)}"
+    if expected.kind is Kind.LIST:
+        return "a list is expected: [x] makes one"
+    if actual.kind is Kind.LIST and actual.item and _fits(actual.item, expected):
+        return "take one of the list: x[0]"
+    return _WAYS.get(expected.kind, "")
+
+
+_CONVERSIONS: Mapping[tuple[Kind, Kind], str] = {
+    (Kind.FLOAT, Kind.INT): "write int(x) to cut it to a whole number",
+    (Kind.INT, Kind.FLOAT): "write 2.0, or double(x)",
+    (Kind.INT, Kind.STRING): "write string(x)",
+    (Kind.FLOAT, Kind.STRING): "write string(x)",
+    (Kind.BOOL, Kind.STRING): "write string(x)",
+    (Kind.STRING, Kind.INT): "write int(x), for a text that is a whole number",
+    (Kind.STRING, Kind.FLOAT): "write double(x), for a text that is a number",
+}
+_WAYS: Mapping[Kind, str] = {
+    Kind.IMAGE: "images come from inputs and from services that give them",
+    Kind.BOOL: "a comparison gives a bool: x > 0, x == 'yes'",
+}
+"""Where a value of a kind can come from, when nothing turns the given one into it."""
+
+
+def _each(actual: Type, expected: Type) -> str:
+    """How to turn every item of a list."""
+    one = conversion(actual, expected)
+    if one.startswith("write ") and "x" in one:
+        code = one.removeprefix("write ").partition(",")[0].partition(" to ")[0]
+        return f"write xs.map(x, {code})"
+    return one
+
+
+def _fits(actual: Type, expected: Type) -> bool:
+    return Kind.ANY not in (actual.kind, expected.kind) and mismatch(actual, expected) is None
 
 
 def _record_mismatch(actual: Type, expected: Type, where: str, exact: bool) -> str | None:

@@ -17,10 +17,10 @@ from streams.compile.scope import Name, Scope
 from streams.errors import Problem
 from streams.spec.model import NodeKind, NodeSpec, PipelineSpec
 from streams.spec.parse import suggest
-from streams.spec.source import Place, dotted
+from streams.spec.source import Place, dotted, split
 from streams.template import Template
 from streams.topology import ServiceWork
-from streams.types import ANY, Kind, Type, record_schema
+from streams.types import ANY, Field, Kind, Type, record_schema
 
 GIVEN = "given"
 """The name under which a mock reads the input of the service it stands for."""
@@ -55,6 +55,9 @@ class Builder(NodeBuilder):
         """What a mock lacks is filled in."""
         if not self.partial:
             super().complete(value, place, expected)
+
+    def bounds(self, made: Template, wanted: Field, place: Place) -> None:
+        """Values are held against their bounds when their pictures are references."""
 
     def resolved(self, value: Any, place: Place, kind: Type) -> Template:
         """The template of a value that was checked, its pictures as references."""
@@ -140,7 +143,7 @@ class Checker:
             made: Mapping[str, Any] = conform(schema, value)
         except Nonconforming as error:
             for one in error.problems:
-                at = places.place_in(place, one.where)
+                at = (*place, *split(one.where))
                 self.problems.append(self.spec.source.problem(at, one.problem, one.hint))
             return {}
         return made

@@ -17,7 +17,7 @@ from streams.errors import EvaluationError, MillraceError, Problem
 from streams.messages import Failure, Outcome, Status, Task
 from streams.rows import Row
 from streams.spec.model import PipelineSpec
-from streams.spec.source import Place
+from streams.spec.source import Place, split
 from streams.testing import Driver
 
 
@@ -90,7 +90,7 @@ class Mocked(Driver):
             raise self._no_answer(place, str(error), error.hint) from None
         except Nonconforming as error:
             one = error.problems[0]
-            raise self._no_answer(places.place_in(place, one.where), one.problem, one.hint) from None
+            raise self._no_answer((*place, *split(one.where)), one.problem, one.hint) from None
 
     def _no_answer(self, place: Place, problem: str, hint: str) -> NoAnswer:
         assert self.spec is not None

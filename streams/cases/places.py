@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 
 from streams.messages import At
 from streams.spec.model import BlockSpec, NodeKind
-from streams.spec.source import Place
 from streams.topology import OUT, Vertex, vertex_id
 
 _INDEX = re.compile(r"\[(\d+)\]")
@@ -61,9 +60,3 @@ def declared(block: BlockSpec, prefix: str = "") -> Iterator[str]:
         yield own
         for key, inner in node.blocks.items():
             yield from declared(inner, f"{own}.{key}" if node.kind is NodeKind.IF else own)
-
-
-def place_in(place: Place, where: str) -> Place:
-    """The place in a file of a place in a value, as problems of values name it: `faces[0].area.x`."""
-    parts = re.findall(r"[^.\[\]]+|\[\d+\]", where)
-    return (*place, *(int(one[1:-1]) if one.startswith("[") else one for one in parts))

@@ -1,5 +1,7 @@
 """The types of a pipeline's expressions: one checker for a compilation, which learns the record types it is shown."""
 
+import difflib
+import re
 from collections.abc import Mapping
 
 from cel_expr_python import cel
@@ -9,6 +11,8 @@ from streams.cel.descriptors import Descriptors
 from streams.cel.expression import EXTENSIONS, BadExpression, compile_text, expand
 from streams.cel.first import Expanded
 from streams.types import Type
+
+_UNDEFINED = re.compile(r"undefined field '([^']*)' not found in struct '([^']*)'")
 
 
 class Checker:
@@ -26,8 +30,23 @@ class Checker:
             made = compile_text(self._shared(kinds, expanded), self._placeholders(expanded, kinds), check=True)
         except BadExpression:
             # Again with its own names, so that what CEL says of it can be shown.
-            made = compile_text(self._environment(kinds, expanded), expanded, check=True)
+            try:
+                made = compile_text(self._environment(kinds, expanded), expanded, check=True)
+            except BadExpression as error:
+                error.reword(self._field)
+                raise
         return self._descriptors.our_type(made.return_type().name())
+
+    def _field(self, message: str) -> tuple[str, str] | None:
+        """For a field that a record has not: which fields it has, in place of a name that may be another record's too."""
+        found = _UNDEFINED.fullmatch(message)
+        kind = self._descriptors.known(found[2]) if found else None
+        if found is None or kind is None:
+            return None
+        names = sorted(one.name for one in kind.fields)
+        close = difflib.get_close_matches(found[1], names, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there is {', '.join(names)}"
+        return f"undefined field {found[1]!r} of {kind.brief()}", hint
 
     def _shared(self, kinds: Mapping[str, cel.Type], expanded: Expanded) -> cel.Env:
         shape = (*(kind.name() for kind in kinds.values()), str(len(expanded.markers)))

@@ -63,6 +63,10 @@ class Descriptors:
             return cel.Type.Map(cel.Type.STRING, self.cel_type(kind.item))
         return cel.Type.DYN
 
+    def known(self, name: str) -> Type | None:
+        """The record that was shown under this name, without the package."""
+        return Type(Kind.IMAGE, fields=_IMAGE_FIELDS) if name == "Image" else self._types.get(f"{_PACKAGE}.{name}")
+
     def our_type(self, name: str) -> Type:
         """Our type for the name of one of CEL's: `LIST<m.Face>`."""
         if name in _FROM_CEL:

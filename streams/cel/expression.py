@@ -4,7 +4,7 @@ import ctypes
 import functools
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -36,6 +36,13 @@ class BadExpression(ValueError):
         self.others: tuple[BadExpression, ...] = ()
         """What else is wrong with the same expression."""
         super().__init__(message)
+
+    def reword(self, say: Callable[[str], tuple[str, str] | None]) -> None:
+        """Say it, and what else is wrong, in other words; `say` gives message and hint, or None to leave them."""
+        for one in (self, *self.others):
+            words = say(str(one))
+            if words:
+                one.args, one.hint = (words[0],), words[1]
 
 
 class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -121,9 +128,8 @@ def compile_text(env: cel.Env, expanded: first.Expanded, check: bool) -> cel.Exp
     try:
         return env.compile(expanded.text, disable_check=not check)
     except RuntimeError as error:
-        first, *others = [_located(found, expanded) for found in _POSITION.finditer(str(error))] or [
-            BadExpression(str(error))
-        ]
+        found = [one for one in _POSITION.finditer(str(error)) if "*error*" not in one[3]]  # that follows from another
+        first, *others = [_located(one, expanded) for one in found] or [BadExpression(str(error))]
         first.others = tuple(others)
         raise first from None
 
@@ -132,6 +138,8 @@ def _located(found: re.Match[str], expanded: first.Expanded) -> BadExpression:
     row, column, message = int(found[1]), int(found[2]), found[3].removesuffix(" [INVALID_ARGUMENT]")
     lines = expanded.text.split("\n")
     offset = sum(len(line) + 1 for line in lines[: row - 1]) + max(column - 1, 0)
+    if expanded.markers and expanded.text.count("?") == len(expanded.markers):
+        message = message.replace("'_?_:_'", "'first'").replace("'(bool, ", "'(")
     message, hint = _explain(message)
     return BadExpression(message, expanded.original(offset), hint)
 
@@ -144,11 +152,21 @@ def _explain(message: str) -> tuple[str, str]:
         hint = (
             "int and float do not mix: write 2.0, or double(x)" if {"int", "double"} <= set(kinds.split(", ")) else ""
         )
-        if "?" in operator:
+        if "?" in operator or operator == "first":
             hint = hint or "both sides of a choice must have one type"
+        if operator == "+" and "string" in kinds:
+            hint = hint or "write string(x)"
+        if operator == "[ ]":
+            hint = "a position in a list is an int, a key of a map a string"
         return f"{operator!r} cannot be applied to ({kinds.replace('double', 'float').replace('m.', '')})", hint
+<<<<<<< HEAD
     if message.startswith("undeclared reference to 'secret'"):
         return "a secret cannot stand here", "only a header of an http node may hold \"${secret('name')}\""
+=======
+    if message.startswith("undeclared reference to"):
+        hint = "there is no such function, or not for values of these types"
+        return message.replace(" (in container '')", ""), hint
+>>>>>>> 87e93c6 (Say which pipelines a changed contract breaks, and both types and a way out for every mismatch; see inputs that take less)
     message = _EXPECTING.sub("", message).replace("mismatched input '<EOF>'", "the expression ends too early")
     return message.replace(" (in container '')", "").replace("'m.", "'"), ""
 

@@ -35,7 +35,11 @@ COMMANDS = (
         "lint",
         lint.lint,
         "Check pipeline files, offline.",
-        ("millrace lint my-pipeline.yaml", "millrace lint pipelines/ --output json"),
+        (
+            "millrace lint my-pipeline.yaml",
+            "millrace lint pipelines/ --json",
+            "millrace lint pipelines/ --against main",
+        ),
     ),
     Command(
         "test",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from schemas.codec import Nonconforming, conform
 from streams import template
 from streams.cel import expression as cel
 from streams.cel import words
@@ -16,10 +17,23 @@ from streams.spec import reads
 from streams.spec.model import BlockSpec, NodeSpec, PipelineSpec
 from streams.spec.names import wrong_name
 from streams.spec.parse import duration, suggest
-from streams.spec.source import Place, Source, strings
+from streams.spec.source import Place, Source, split, strings
 from streams.template import BadTemplate, Template
 from streams.topology import OnError, Retry, Vertex, Wait, vertex_id
-from streams.types import ANY, BOOL, Kind, Type, common, conversion, list_of, mismatch, record_of
+from streams.types import (
+    ANY,
+    BOOL,
+    STRING,
+    Field,
+    Kind,
+    Type,
+    common,
+    conversion,
+    list_of,
+    mismatch,
+    record_of,
+    record_schema,
+)
 
 if TYPE_CHECKING:
     from streams.compile.compiler import Compiler, Signature
@@ -99,11 +113,23 @@ class NodeBuilder:
             return list_of(template.merged([self.typed(one, (*place, i), item, exact) for i, one in enumerate(value)]))
         if isinstance(value, dict) and expected and expected.kind is Kind.RECORD and expected.fields:
             return self._record(value, place, expected, exact)
-        kind = template.type_of(value, place, self._check)
+        kind = self._text(value, place) if isinstance(value, str) else template.type_of(value, place, self._check)
         found = mismatch(kind, expected, exact=exact) if expected else None
         if found and expected:
-            self.refuse(place, found, conversion(kind, expected))
+            self.refuse(place, found, _written(value, expected) or conversion(kind, expected))
         return kind
+
+    def _text(self, value: str, place: Place) -> Type:
+        """The type of one expression, or a text; what cannot stand inside a text is reported."""
+        cut = template.pieces(value)
+        kinds = [(self._check(piece, place, offset), offset) for piece, offset, code in cut if code]
+        if len(cut) == 1 and kinds:
+            return kinds[0][0]
+        for kind, offset in kinds:
+            if kind.kind in (Kind.LIST, Kind.MAP, Kind.RECORD, Kind.IMAGE, Kind.BYTES, Kind.NULL):
+                problem = f"{kind.brief()} cannot stand inside a text, a string or number is expected"
+                self.refuse(place, problem, "let the expression stand alone, or give one of its parts", offset)
+        return STRING
 
     def _record(self, value: dict[str, Any], place: Place, expected: Type, exact: bool) -> Type:
         kinds: dict[str, Type] = {}
@@ -121,6 +147,16 @@ class NodeBuilder:
             if wanted.required and wanted.name not in value:
                 problem = f"{wanted.name} ({wanted.type}) is missing: {expected} is expected"
                 self.refuse(place, problem, f"add {wanted.name}")
+
+    def bounds(self, made: Template, wanted: Field, place: Place) -> None:
+        """Report a value that is written out and lies outside what a contract allows."""
+        if not any(template.expressions(made)):
+            try:
+                conform(record_schema("Given", (wanted,)), {wanted.name: template.evaluate(made, {})})
+            except Nonconforming as error:
+                for one in error.problems:
+                    inside = split(one.where)[1:]
+                    self.refuse((*place, *inside), one.problem, one.hint)
 
     def loose(self, key: str) -> None:
         """Check the expressions under a key of which nobody can say what is expected."""
@@ -146,7 +182,7 @@ class NodeBuilder:
         kind = self._check(text, place, 0)
         found = mismatch(kind, expected)
         if found:
-            self.refuse(place, found)
+            self.refuse(place, found, conversion(kind, expected))
         elif _never(made):
             self.refuse(
                 place, "this is never true, so what depends on it is never reached", "remove the node or the condition"
@@ -279,11 +315,11 @@ class NodeBuilder:
         if value in ("fail", "skip"):
             return OnError(value), kind
         if isinstance(value, dict) and set(value) == {"use"}:
-            made, other = self.template(self.place("on_error", "use"), value["use"])
+            place = self.place("on_error", "use")
+            made, other = self.template(place, value["use"])
             both = kind if mismatch(other, kind, exact=True) is None else common(kind, other)
             if both is None:
-                problem = f"{other} is given, the node's value is {kind}"
-                self.refuse(self.place("on_error", "use"), problem, conversion(other, kind))
+                self.typed(value["use"], place, kind, exact=True)  # says which part of it is wrong
             return OnError("use", made), both or kind
         self.refuse(self.place("on_error"), f"on_error is fail, skip or {{use: value}}, not {value!r}")
         return OnError(), kind
@@ -342,7 +378,10 @@ class NodeBuilder:
                 self.refuse(self.place(key, name), f"{what} has no input {name!r}", hint)
                 self.template(self.place(key, name), value)
                 continue
+            before = len(self.compiler.problems)
             made[name], _ = self.template(self.place(key, name), value, wanted.type)
+            if len(self.compiler.problems) == before:
+                self.bounds(made[name], wanted, self.place(key, name))
         for one in expected.fields:
             if one.required and one.name not in given:
                 self.refuse(self.spec.place, f"{what} needs {one.name} ({one.type})", f"add {one.name} to `{key}:`")
@@ -355,6 +394,15 @@ def _never(condition: Expression) -> bool:
         return not condition.names and condition.evaluate({}) is False
     except EvaluationError:
         return False
+
+
+def _written(value: Any, expected: Type) -> str:
+    """What to write instead of a value that is written out and of another type."""
+    if isinstance(value, str):
+        return "" if "${" in value else 'this is a text; "${…}" is an expression'
+    if expected.kind is Kind.STRING and isinstance(value, bool | int | float):
+        return "a text stands in quotes"
+    return "write a whole number" if expected.kind is Kind.INT and isinstance(value, float) else ""
 
 
 def _other(name: str, expected: Type) -> str:

@@ -6,7 +6,7 @@ from streams import template
 from streams.messages import Context, Fault, Opened, Outcome, Status
 from streams.nodes.built import Built, variable_key
 from streams.topology import EachWork
-from streams.types import ANY, INT, Kind, list_of
+from streams.types import ANY, INT, Kind, conversion, list_of
 
 if TYPE_CHECKING:
     from streams.compile.node import NodeBuilder
@@ -34,7 +34,8 @@ def build(node: "NodeBuilder") -> Built | None:
     node.new_name(node.place("each", variable), variable)
     made, kind = node.template(node.place("each", variable), value)
     if kind.kind not in (Kind.LIST, Kind.ANY):
-        node.refuse(node.place("each", variable), f"each goes through a list, {kind} is given")
+        hint = conversion(kind, list_of(ANY))
+        node.refuse(node.place("each", variable), f"each goes through a list, {kind} is given", hint)
     concurrency = node.spec.keys.get("concurrency", CONCURRENCY)
     if not isinstance(concurrency, int) or isinstance(concurrency, bool) or not 1 <= concurrency <= MAX_CONCURRENCY:
         node.refuse(node.place("concurrency"), f"concurrency is a whole number from 1 to {MAX_CONCURRENCY}")

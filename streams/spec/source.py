@@ -84,6 +84,12 @@ def dotted(place: Place) -> str:
     return text
 
 
+def split(where: str) -> Place:
+    """The place that a dotted text means: the way back from `dotted`."""
+    parts = re.findall(r"[^.\[\]]+|\[\d+\]", where)
+    return tuple(int(one[1:-1]) if one.startswith("[") else one for one in parts)
+
+
 def read(text: str, file: str) -> Source:
     """Parse one document. Raises PipelineErrors for text that is no YAML or too large; what else is wrong is in `problems`."""
     if len(text.encode()) > MAX_BYTES:

@@ -39,9 +39,11 @@ def environ(home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]
     return {**others, "MILLRACE_HOME": str(home), **(more or {})}
 
 
-def millrace(*arguments: str, home: Path, more: Mapping[str, str] | None = None, given: bytes = b"") -> Said:
+def millrace(
+    *arguments: str, home: Path, more: Mapping[str, str] | None = None, given: bytes = b"", cwd: Path = ROOT
+) -> Said:
     """Run it to its end."""
     ended = subprocess.run(
-        command(*arguments), cwd=ROOT, env=environ(home, more), input=given, capture_output=True, timeout=SECONDS
+        command(*arguments), cwd=cwd, env=environ(home, more), input=given, capture_output=True, timeout=SECONDS
     )
     return Said(ended.returncode, ended.stdout.decode(), ended.stderr.decode())

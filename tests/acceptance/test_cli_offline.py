@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -244,6 +245,61 @@ def test_tests_of_what_does_not_compile_are_not_run(tested: Path, home: Path) ->
     assert "1 problem; nothing was run" in said.err
 
 
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A tree in git with the contracts as they are, in which face-detect then calls its faces otherwise."""
+    services = tmp_path / "tree" / "schemas" / "avro" / "services"
+    shutil.copytree(ROOT / "schemas" / "avro" / "services", services)
+    git = ["git", "-C", str(tmp_path / "tree"), "-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "contracts"]):
+        subprocess.run([*git, *arguments], check=True)
+    file = services / "face-detect.output.avsc"
+    file.write_text(file.read_text().replace('"name": "faces"', '"name": "people"'))
+    file = services / "image-blur.input.avsc"
+    file.write_text(file.read_text().replace('"maximum": 1', '"maximum": 0.5'))
+    return tmp_path / "tree"
+
+
+def test_lint_against_a_revision_says_what_a_change_breaks(repository: Path, home: Path) -> None:
+    """Each pipeline that compiled with the contracts of that revision and does not now: place, types, and what changed."""
+    said = millrace("lint", "--against", "HEAD", home=home, cwd=repository)
+    assert said.status == 1
+    lines = said.out.splitlines()
+    assert (
+        "face-blur breaks: streams/pipelines/face-blur.yaml:18:23: nodes.blur.with.areas: undefined field 'faces'"
+        " of {people: [{…}], model: string, model_version: string} (there is model, model_version, people)"
+    ) in lines
+    assert "    image-blur.input.strength: was maximum 1, is maximum 0.5" in lines
+    assert (
+        "    face-detect.output.people: was not there, is [{area: {…}, score: float, landmarks: {…} or null}], required"
+        in lines
+    )
+    assert not any(line.startswith("describe-faces") for line in lines)
+    assert said.err == "millrace: 2 of 8 contracts changed since HEAD, 3 of 5 pipelines break\n"
+
+
+def test_lint_against_a_folder_in_json(repository: Path, home: Path, tmp_path: Path) -> None:
+    """A folder of contracts serves as well as a revision; one object a pipeline, also for one that may fail only."""
+    (tmp_path / "mine.yaml").write_text(
+        "pipeline: mine\ninput: {i: image, s: float}\nnodes:\n"
+        '  b: {service: image-blur, with: {image: "${i}", areas: [], strength: "${s}"}}\noutput: {i: "${b.image}"}\n'
+    )
+    old = str(ROOT / "schemas" / "avro" / "services")
+    said = millrace("lint", str(tmp_path / "mine.yaml"), "--against", old, "--json", home=home, cwd=repository)
+    assert said.status == 1
+    rows = {row["pipeline"]: row for row in said.rows}
+    assert {name for name, row in rows.items() if row["breaking"]} == {"blur-women", "face-blur", "face-thumbnail"}
+    assert rows["mine"]["narrowed"] == ["b gives image-blur strength: maximum 1 became 0.5"]
+    assert {one["service"] for one in rows["face-blur"]["changes"]} == {"face-detect", "image-blur"}
+
+
+def test_lint_against_what_is_the_same(home: Path) -> None:
+    """Nothing is said, and the exit status is 0."""
+    said = millrace("lint", "--against", str(ROOT), home=home)
+    assert (said.status, said.out) == (0, "")
+    assert "0 of 8 contracts changed" in said.err
+
+
 def test_compile_tells_what_a_pipeline_is(home: Path) -> None:
     """Name, digest, inputs, outputs and services; the digest is that of the topology itself."""
     (row,) = millrace("compile", "face-blur", "--output", "json", home=home).rows
@@ -305,6 +361,8 @@ def test_compile_to_asyncapi(home: Path) -> None:
         (["data", "fetch", "nothing"], 14, "not in the data catalogue"),
         (["bench", "nothing"], 14, "there is no benchmark"),
         (["test", "-k", "nothing of this name"], 14, "no test has 'nothing of this name'"),
+        (["lint"], 2, "name pipeline files"),
+        (["lint", "--against", "no-such-revision"], 14, "no contracts at 'no-such-revision'"),
         (["test", "nowhere.yaml"], 1, "the file cannot be read"),
         (["status"], 6, "no stack runs"),
         (["services"], 13, "make run"),

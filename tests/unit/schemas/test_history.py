@@ -92,6 +92,19 @@ def test_a_service_may_break_with_a_new_major_version(avro: Path) -> None:
     assert history.broken(history.current(avro), history.released("0.1.0", avro)) == []
 
 
+def test_an_input_that_takes_less_is_a_break(avro: Path) -> None:
+    """A closer bound of an input refuses what callers send, so it is reported; an output may be narrower than before."""
+    service(avro, "1.0.0", "long")
+    history.freeze("0.1.0", avro)
+    for side in ("input", "output"):
+        change(avro / "services" / f"x.{side}.avsc", maximum=5)
+    assert history.broken(history.current(avro), history.released("0.1.0", avro)) == [
+        "services/x.input.avsc: a: maximum none became 5"
+    ]
+    with pytest.raises(Incompatible, match="maximum none became 5"):
+        history.freeze("0.2.0", avro)
+
+
 def test_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     """The command says that the schemas fit the last release."""
     assert history.main([]) == 0

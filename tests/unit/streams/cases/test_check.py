@@ -37,7 +37,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
             "1:40 tests[0].input.n: must be at least 1, got 0",
             "1:46 tests[0].input.m: the pipeline has no input 'm' (there is n, photo)",
             "2:5 tests[1]: the pipeline needs photo (image) (add photo to `input:`)",
-            "2:26 tests[1].input.n: string is given, int is expected",
+            '2:26 tests[1].input.n: string is given, int is expected (this is a text; "${…}" is an expression)',
             "3:33 tests[2].input.photo: unknown name 'n'",
         ],
     ),
@@ -66,22 +66,22 @@ CASES: dict[str, tuple[str, list[str]]] = {
       c: {v: "${given.y + given.z}", items: "${m}"}
 """,
         [
-            "4:30 tests[0].mock.a.faces[0].area.x: string is given, int is expected",
+            '4:30 tests[0].mock.a.faces[0].area.x: string is given, int is expected (this is a text; "${…}" is an expression)',
             (
                 "4:39 tests[0].mock.a.faces[0].area.z: z is too much: {x: int, y: int, width: int, height: int} is expected"
                 " (there is height, width, x, y)"
             ),
-            "4:50 tests[0].mock.a.faces[0].score: string is given, float is expected",
+            '4:50 tests[0].mock.a.faces[0].score: string is given, float is expected (this is a text; "${…}" is an expression)',
             (
                 "4:66 tests[0].mock.a.modell: modell is too much: {faces: [{area: {x: int, y: int, width: int, height: int},"
                 " score: float}], model: string or null} is expected (did you mean 'model'?)"
             ),
-            "5:20 tests[0].mock.many.b[0].v: float is given, int is expected (write int(x) to cut it to a whole number)",
+            "5:20 tests[0].mock.many.b[0].v: float is given, int is expected (write a whole number)",
             (
                 "5:36 tests[0].mock.many.b[1][1][0]: lists in lists 3 deep, for a node in 1 loops"
                 " (the innermost list is for attempts)"
             ),
-            "6:32 tests[0].mock.c.v: undefined field 'z' not found in struct 'CalcIn' (there is x, y)",
+            "6:32 tests[0].mock.c.v: undefined field 'z' of {x: int, y: int} (there is x, y)",
             "6:48 tests[0].mock.c.items: unknown name 'm' (there is given, n, photo)",
         ],
     ),
@@ -121,7 +121,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
             "3:86 tests[0].expect.failure.at: there is no node 'x' (there is a, c, d, many, many.b)",
             "3:96 tests[0].expect.failure.whose: unknown key 'whose' (there is at, fault, reason)",
             "3:107 tests[0].expect.failure.reason: reason is a text",
-            "4:61 tests[1].expect.output.d: string is given, int is expected",
+            '4:61 tests[1].expect.output.d: string is given, int is expected (this is a text; "${…}" is an expression)',
             "4:73 tests[1].expect.skiped: unknown key 'skiped' (did you mean 'skipped'?)",
             "5:58 tests[2].expect.skipped: skipped is a list of nodes (skipped: [blur])",
             "5:70 tests[2].expect.failure: failure is a mapping (failure: {fault: service, reason: …, at: blur})",

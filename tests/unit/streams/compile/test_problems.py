@@ -1,5 +1,7 @@
 """Everything that can be wrong with a pipeline, each at its line and column, in the words that its author reads."""
 
+import json
+
 import pytest
 
 from tests.unit.streams.core import problems
@@ -53,7 +55,7 @@ nodes:
 output: {r: "${b}"}
 """,
         [
-            "p.yaml:6:31: nodes.b.value: undefined field 'aera' not found in struct 'Face' (did you mean 'area'?)",
+            "p.yaml:6:31: nodes.b.value: undefined field 'aera' of {area: {…}, score: float} (did you mean 'area'?)",
         ],
     ),
     "unknown name": (
@@ -90,7 +92,7 @@ output: {r: "${a.v}"}
 """,
         [
             "p.yaml:4:32: nodes.a.with.x: image is given, int is expected",
-            "p.yaml:4:47: nodes.a.with.y: float is given, int is expected (write int(x) to cut it to a whole number)",
+            "p.yaml:4:47: nodes.a.with.y: float is given, int is expected (write a whole number)",
         ],
     ),
     "operator": (
@@ -145,7 +147,7 @@ nodes:
 output: {r: "${first(a, 1)}"}
 """,
         [
-            "p.yaml:4:23: nodes.a.when: int is given, bool is expected",
+            "p.yaml:4:23: nodes.a.when: int is given, bool is expected (a comparison gives a bool: x > 0, x == 'yes')",
         ],
     ),
     "condition no text": (
@@ -473,8 +475,8 @@ output: {r: 1}
 """,
         [
             "p.yaml:4:27: nodes.a.on_error: on_error is fail, skip or {use: value}, not 'ignore'",
-            "p.yaml:5:33: nodes.b.on_error.use: string is given, the node's value is int",
-            "p.yaml:6:35: nodes.c.on_error.use: int is given, the node's value is float (write 2.0, or double(x))",
+            'p.yaml:5:33: nodes.b.on_error.use: string is given, int is expected (this is a text; "${…}" is an expression)',
+            "p.yaml:6:35: nodes.c.on_error.use: int is given, float is expected (write 2.0, or double(x))",
             "p.yaml:7:27: nodes.d.on_error: on_error is fail, skip or {use: value}, not {'use': 2, 'else': 3}",
         ],
     ),
@@ -528,7 +530,7 @@ output: {r: 1}
 """,
         [
             'p.yaml:4:13: nodes.a.each: each names one variable and the list it goes through (each: {face: "${detect.faces}"})',
-            "p.yaml:5:17: nodes.b.each.x: each goes through a list, int is given",
+            "p.yaml:5:17: nodes.b.each.x: each goes through a list, int is given (a list is expected: [x] makes one)",
             'p.yaml:6:13: nodes.c.each: each names one variable and the list it goes through (each: {face: "${detect.faces}"})',
             "p.yaml:7:36: nodes.d.concurrency: concurrency is a whole number from 1 to 1024",
             "p.yaml:8:17: nodes.e.each.X: 'X' is no name (lower-case letters, digits and _, beginning with a letter, at most 60 characters)",
@@ -548,10 +550,10 @@ output: {r: 1}
         [
             "p.yaml:4:15: nodes.a.repeat: repeat is a mapping from the names of the carried state to their first values",
             "p.yaml:5:33: nodes.b.next.y: 'y' is no carried state (repeat carries x)",
-            "p.yaml:6:33: nodes.c.next.x: string is given, int is expected",
+            'p.yaml:6:33: nodes.c.next.x: string is given, int is expected (this is a text; "${…}" is an expression)',
             "p.yaml:7:35: nodes.d.next.x: int is given, float is expected (write 2.0, or double(x))",
             "p.yaml:8:29: nodes.e.next: next is a mapping from the names of the carried state to their next values",
-            "p.yaml:8:39: nodes.e.until: int is given, bool is expected",
+            "p.yaml:8:39: nodes.e.until: int is given, bool is expected (a comparison gives a bool: x > 0, x == 'yes')",
         ],
     ),
     "http": (
@@ -565,7 +567,7 @@ output: {r: "${c.status}"}
 """,
         [
             "p.yaml:4:13: nodes.a.http: http is a mapping with a url (http: {url: https://…})",
-            "p.yaml:5:19: nodes.b.http.url: int is given, string is expected (write string(x))",
+            "p.yaml:5:19: nodes.b.http.url: int is given, string is expected (a text stands in quotes)",
             "p.yaml:5:28: nodes.b.http.verb: service http-call has no input 'verb' (there is body, headers, method, url)",
         ],
     ),
@@ -739,9 +741,9 @@ nodes:
 output: {r: 1}
 """,
         [
-            "p.yaml:4:22: nodes.a.value: undeclared reference to 'foo'",
-            "p.yaml:5:20: nodes.b.value: undeclared reference to 'foo'",
-            "p.yaml:6:21: nodes.c.value: '+' cannot be applied to (string, int)",
+            "p.yaml:4:22: nodes.a.value: undeclared reference to 'foo' (there is no such function, or not for values of these types)",
+            "p.yaml:5:20: nodes.b.value: undeclared reference to 'foo' (there is no such function, or not for values of these types)",
+            "p.yaml:6:21: nodes.c.value: '+' cannot be applied to (string, int) (write string(x))",
             "p.yaml:7:23: nodes.d.value: '? :' cannot be applied to (bool, string, int) (both sides of a choice must have one type)",
         ],
     ),
@@ -861,13 +863,92 @@ output: {r: 1}
             "p.yaml:4:28: nodes.a.value[1]: unknown name 'm' (there is n, photo)",
             "p.yaml:4:39: nodes.a.value[2]: Syntax error: the expression ends too early",
             "p.yaml:4:43: nodes.a.value[2]: unknown name 'k' (there is n, photo)",
-            "p.yaml:5:19: nodes.b.value: '+' cannot be applied to (int, string)",
+            "p.yaml:5:19: nodes.b.value: '+' cannot be applied to (int, string) (write string(x))",
             "p.yaml:5:28: nodes.b.value: expression of type 'int' cannot be the operand of a select operation",
             "p.yaml:6:23: nodes.c.when: this place holds bare CEL (leave the ${…} away)",
             "p.yaml:6:26: nodes.c.when: unknown name 'm' (there is a, b, n, photo)",
         ],
     ),
 }
+
+
+REFERENCES = {
+    "with": ("a: {service: detect, with: {image: HERE}}", "${t}", "string is given, image is expected"),
+    "with, a part": (
+        "a: {service: calc, with: {x: HERE}}",
+        "${size(t) / 2.0}",
+        "'/' cannot be applied to (int, float)",
+    ),
+    "with, inside a list": ("a: {pipeline: inner, with: {xs: [1, HERE]}}", "${t}", "string is given, int is expected"),
+    "with, inside a record": ("a: {pipeline: inner, with: {r: {q: HERE}}}", "${f}", "float is given, int is expected"),
+    "with, a whole list": (
+        "a: {pipeline: inner, with: {xs: HERE}}",
+        "${d.faces}",
+        "[]: {area: {x: int, y: int, width: int, height: int}, score: float} is given, int is expected",
+    ),
+    "when": ("a: {value: 1, when: HERE}", "n", "int is given, bool is expected"),
+    "if": ("a: {if: HERE, then: {output: 1}, else: {output: 2}}", "t", "string is given, bool is expected"),
+    "else": (
+        'a: {if: n > 1, then: {output: "${n}"}, else: {output: HERE}}',
+        "${t}",
+        "then gives int, else gives string",
+    ),
+    "each": ("a: {each: {x: HERE}, output: 1}", "${n}", "each goes through a list, int is given"),
+    "inside each": (
+        'a: {each: {x: "${xs}"}, nodes: {b: {service: detect, with: {image: HERE}}}, output: 1}',
+        "${x}",
+        "int is given, image is expected",
+    ),
+    "until": ("a: {repeat: {x: 1}, until: HERE, max: 2, output: 1}", "x", "int is given, bool is expected"),
+    "next": ("a: {repeat: {x: 1}, next: {x: HERE}, max: 2, output: 1}", "${f}", "float is given, int is expected"),
+    "use": (
+        "a: {service: calc, with: {x: 1}, on_error: {use: {v: HERE, items: []}}}",
+        "${t}",
+        "string is given, int is expected",
+    ),
+    "use of http": ("a: {http: {url: HERE}}", "${n}", "int is given, string is expected"),
+    "inside a text": (
+        "a: {value: HERE}",
+        "so many: ${d.faces}",
+        "[{area: {…}, score: float}] cannot stand inside a text, a string or number is expected",
+    ),
+    "first": ("a: {value: HERE}", "${first(n, t)}", "'first' cannot be applied to (int, string)"),
+    "a choice": ("a: {value: HERE}", "${n > 1 ? n : t}", "'? :' cannot be applied to (bool, int, string)"),
+    "a position": ("a: {value: HERE}", "${xs['a']}", "'[ ]' cannot be applied to (list(int), string)"),
+    "an operator": ("a: {value: HERE}", "${n + t}", "'+' cannot be applied to (int, string)"),
+    "a field": ("a: {value: HERE}", "${d.face}", "undefined field 'face' of {faces: [{…}], model: string or null}"),
+    "a field in a loop": (
+        "a: {value: HERE}",
+        "${d.faces.map(x, x.aera)}",
+        "undefined field 'aera' of {area: {…}, score: float}",
+    ),
+    "a bound": ("a: {service: calc, with: {x: HERE}}", 2000, "must be at most 1000, got 2000"),
+    "an enum": ("a: {http: {url: x, method: HERE}}", "PUT", "must be one of GET, POST, got the text 'PUT'"),
+}
+
+
+@pytest.mark.parametrize(("node", "value", "said"), REFERENCES.values(), ids=REFERENCES.keys())
+def test_every_kind_of_reference_is_checked(node: str, value: str | int, said: str) -> None:
+    """Wherever a value of another type is given: the line and column of it, both types, and what to do."""
+    inner = "pipeline: inner\ninput: {xs: {type: [int], default: []}, r: {type: {q: int}, default: {q: 1}}}\noutput: {r: 1}\n"
+    text = f"""\
+pipeline: p
+input: {{n: int, t: string, f: float, xs: [int], photo: image}}
+nodes:
+  d: {{service: detect, with: {{image: "${{photo}}"}}}}
+  {node.replace("HERE", json.dumps(value))}
+output: {{r: 1}}
+"""
+    (found,) = problems(text, inner)
+    at, _, rest = found.partition(": ")
+    _, _, told = rest.partition(": ")
+    assert told.startswith(said)
+    if not said.startswith("must be"):
+        assert told.endswith(")"), "a hint"
+    line, column = map(int, at.split(":")[1:])
+    begin = text.splitlines()[4].index(json.dumps(value)) + 1
+    assert line == 5
+    assert begin <= column <= begin + len(json.dumps(value))
 
 
 @pytest.mark.parametrize(("text", "expected"), CASES.values(), ids=CASES.keys())
@@ -940,7 +1021,7 @@ output: {r: "${x}"}
             "p.yaml:4:6: nodes.a: pipeline one needs y (int) (add y to `with:`)",
             "p.yaml:4:32: nodes.a.with.x: image is given, int is expected",
             "p.yaml:4:47: nodes.a.with.z: pipeline one has no input 'z' (there is x, y)",
-            "p.yaml:5:17: output.r: undefined field 'q' not found in struct 'Record_4447cc61' (there is r)",
+            "p.yaml:5:17: output.r: undefined field 'q' of {r: int} (there is r)",
         ],
     ),
     "problem inside a pipeline": (
