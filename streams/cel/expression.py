@@ -159,14 +159,11 @@ def _explain(message: str) -> tuple[str, str]:
         if operator == "[ ]":
             hint = "a position in a list is an int, a key of a map a string"
         return f"{operator!r} cannot be applied to ({kinds.replace('double', 'float').replace('m.', '')})", hint
-<<<<<<< HEAD
     if message.startswith("undeclared reference to 'secret'"):
         return "a secret cannot stand here", "only a header of an http node may hold \"${secret('name')}\""
-=======
     if message.startswith("undeclared reference to"):
         hint = "there is no such function, or not for values of these types"
         return message.replace(" (in container '')", ""), hint
->>>>>>> 87e93c6 (Say which pipelines a changed contract breaks, and both types and a way out for every mismatch; see inputs that take less)
     message = _EXPECTING.sub("", message).replace("mismatched input '<EOF>'", "the expression ends too early")
     return message.replace(" (in container '')", "").replace("'m.", "'"), ""
 
