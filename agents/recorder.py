@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 NAME = "recorder"
 BATCH = 500
 """Events of one transaction at most."""
+GATHERING = 0.02
+"""Seconds that a transaction waits for company: alone, an event would cost ten times its share of a full one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Recorder:
     async def _run(self) -> None:
         while True:
             batch = [await self._queue.get()]
+            if self._queue.qsize() < BATCH:
+                await asyncio.sleep(GATHERING)
             while len(batch) < BATCH and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             await self._write([(one, recorded) for one in batch if (recorded := await self._read(one)) is not None])

@@ -22,7 +22,7 @@ from gateway.metrics import Metrics
 from gateway.objects import Objects
 from gateway.problems import Kind, Problem
 from gateway.render import event_json
-from gateway.sender import Sender, partition_of
+from gateway.sender import Sender
 from gateway.store import Counts, HistoryAway, Store
 from gateway.stream import Streams
 from gateway.submit import Submissions
@@ -31,6 +31,7 @@ from streams import topics
 from streams.messages import EventKind
 from streams.records import Record
 from streams.runtime.backoff import delays
+from streams.runtime.partitioner import partition_of
 from streams.runtime.parts import Parts as Connections
 from streams.runtime.pipelines import Pipelines
 from streams.runtime.services import Services

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Awaitable, Mapping
 from typing import Any, TypeVar
 
-from aiokafka.partitioner import murmur2
 from aiokafka.structs import RecordMetadata
 
 from gateway.problems import Kind, Problem
@@ -23,11 +22,6 @@ _PATIENCE = 15.0
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-def partition_of(key: str, partitions: int) -> int:
-    """The partition that a record with this key goes to: what every Kafka client does unless told otherwise."""
-    return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions
 
 
 class Sender:

@@ -54,7 +54,7 @@ class Timer:
 
 @dataclass
 class Step:
-    """What one message leads to. In this order: write `before`, send `messages`, write `after`, acknowledge."""
+    """What one message leads to. In this order: `before` and the events, the other `messages`, `after`, acknowledgement."""
 
     state: RunState | None
     before: list[Row] = field(default_factory=list)

@@ -5,9 +5,11 @@ acknowledgement logic are not. What each setting is for stands beside it.
 """
 
 import asyncio
+import inspect
 import logging
 import tempfile
-from collections.abc import Callable, Iterable
+import types
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +20,7 @@ from faust.app.base import BootStrategy
 from faust.sensors.monitor import Monitor
 from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
+from mode.services import WaitResults
 
 from streams.records import Handler, Place, Record
 from streams.runtime.lanes import Lanes, LostRecords
@@ -101,8 +104,45 @@ class _Consumer(driver.Consumer):
     async def _add_gap(self, *_: Any) -> None:
         pass
 
+    async def wait_first(self, *coros: Any, **options: Any) -> Any:
+        """Faust makes four tasks for each record, to deliver it or stop, whichever comes first.
+
+        Where a delivery need not wait, as nearly always, it needs none of them; else it goes on in Faust's way.
+        """
+        if len(coros) != 2 or not inspect.iscoroutine(coros[0]):
+            return await super().wait_first(*coros, **options)
+        delivery, suspended = coros
+        try:
+            waiting = delivery.send(None)
+        except StopIteration as done:
+            suspended.close()
+            return WaitResults([delivery], [done.value], False)
+        except BaseException:
+            suspended.close()
+            raise
+        return await super().wait_first(_rest(delivery, waiting), suspended, **options)
+
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+
+async def _rest(begun: Coroutine[Any, Any, Any], waiting: Any) -> Any:
+    """What is left of a coroutine that has begun and now waits for this."""
+    return await _driven(begun, waiting)
+
+
+@types.coroutine
+def _driven(begun: Coroutine[Any, Any, Any], waiting: Any) -> Generator[Any, Any, Any]:
+    try:
+        while True:
+            try:
+                given = yield waiting
+            except BaseException as error:  # noqa: BLE001  # a cancellation too is for the coroutine to meet
+                waiting = begun.throw(error)
+            else:
+                waiting = begun.send(given)
+    except StopIteration as done:
+        return done.value
 
 
 class _Transport(driver.Transport):

@@ -5,6 +5,8 @@ import os
 import pickle
 import resource
 import signal
+import socket
+import struct
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -12,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing import forkserver
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -73,27 +74,42 @@ def _let_fork_server_go() -> None:
         forkserver._forkserver._forkserver_alive_fd = None  # type: ignore[attr-defined]
 
 
-def serve(connection: Connection) -> None:
-    """Answers calls until the connection closes."""
+HEADER = struct.Struct("!Q")
+"""What stands before each message on the socket between a worker and its child: the length of the message in bytes."""
+
+
+def serve(channel: socket.socket) -> None:
+    """Answers calls until the other end closes."""
     _let_fork_server_go()
     die_with_parent(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the worker decides when to stop
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     while True:
         try:
-            request = connection.recv_bytes()
+            (size,) = HEADER.unpack(_received(channel, HEADER.size))
+            reply = _answer(_received(channel, size))
+            answer = pickle.dumps(reply, protocol=5)
+            channel.sendall(HEADER.pack(len(answer)))
+            channel.sendall(answer)
         except (EOFError, OSError):
-            return
-        reply = _answer(request)
-        try:
-            connection.send_bytes(pickle.dumps(reply, protocol=5))
-        except (BrokenPipeError, OSError):
             return
         if reply.ending is Ending.MEMORY:
             return  # a child that ran out of memory once is fragmented: a new one takes its place
 
 
-def _answer(request: bytes) -> Reply:
+def _received(channel: socket.socket, size: int) -> bytearray:
+    """Exactly so many bytes. Raises EOFError when the other end has closed."""
+    data = bytearray(size)
+    rest = memoryview(data)
+    while rest:
+        count = channel.recv_into(rest)
+        if not count:
+            raise EOFError
+        rest = rest[count:]
+    return data
+
+
+def _answer(request: bytearray) -> Reply:
     try:
         call: Call = pickle.loads(request)  # noqa: S301  # from our own parent process
         with _limited(call.memory):

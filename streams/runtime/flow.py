@@ -7,8 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from aiokafka.partitioner import murmur2
-
 from schemas.errors import Undecodable
 from streams import topics
 from streams.flow import Step
@@ -18,6 +16,7 @@ from streams.runstate import RunState
 from streams.runtime.app import Member
 from streams.runtime.deadletters import DeadLetters
 from streams.runtime.errors import ProducerStopped, Revoked
+from streams.runtime.partitioner import partition_of
 from streams.runtime.parts import Parts
 from streams.runtime.pipelines import Pipelines
 from streams.runtime.publish import Publisher
@@ -131,7 +130,7 @@ class Flow:
 
     async def _begin(self, start: Start, record: Record) -> None:
         """Takes a Start here when the run's partition is this record's and its state is here; else sends it there."""
-        partition = int((murmur2(start.run.id.encode()) & 0x7FFFFFFF) % self._count)
+        partition = partition_of(start.run.id, self._count)
         owned = self._owned.get(partition)
         if partition == record.place.partition and owned and owned.generation == self.member.generation:
 
@@ -184,8 +183,8 @@ class Flow:
     async def _done(self, made: Step, topology: Topology | None, partition: int) -> None:
         if made.messages:
             assert topology is not None
-            await self._log.write(made.before, partition)
-            await self._publisher.publish(made.messages, topology)
+            rows = await self._log.records(made.before, partition)
+            await self._publisher.publish(made.messages, topology, rows)
         await self._log.write(made.after, partition)
 
     async def _alone(self, made: Step, topology: Topology | None, partition: int) -> Exception | None:

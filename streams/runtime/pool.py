@@ -1,7 +1,8 @@
 """The process pool for service bodies: each call limited in time and memory, a child that dies costs one attempt only.
 
 Not pebble: its children share one pipe and its lock, so that a child killed at the wrong moment breaks the whole pool
-(see docs/decisions). Here every child has a pipe of its own.
+(see docs/decisions). Here every child has a socket of its own, which the event loop reads: a thread for each call would wait
+for the interpreter's lock twice a call.
 """
 
 import asyncio
@@ -10,19 +11,23 @@ import multiprocessing
 import os
 import pickle
 import signal
-import threading
+import socket
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import connection
+from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from streams.messages import Failure, Fault
-from streams.runtime.child import Call, Ending, Reply, serve
+from streams.runtime.child import HEADER, Call, Ending, Reply, serve
 
 log = logging.getLogger(__name__)
 
 _CONTEXT = multiprocessing.get_context("forkserver")
+_BUFFER = 16 * 1024 * 1024
+"""Bytes of an answer that are read without a pause."""
+_LAST_WORDS = 5.0
+"""Seconds that a process gets to end when it has closed its end or was killed."""
+_STOPPING = "the worker is stopping"
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -70,8 +75,6 @@ class Pool:
         self._modules = list(modules)
         self._children = [_Child() for _ in range(self.size)]
         self._free: asyncio.Queue[_Child] = asyncio.Queue()
-        self._threads = ThreadPoolExecutor(self.size, thread_name_prefix="pool")
-        self._starting = threading.Lock()
         for child in self._children:
             self._free.put_nowait(child)
 
@@ -80,14 +83,13 @@ class Pool:
         for name in _THREADS:  # a child is one core's worth; libraries would start a thread a core in each
             os.environ.setdefault(name, "1")
         _CONTEXT.set_forkserver_preload(["streams.runtime.child", *self._modules])
-        loop = asyncio.get_running_loop()
-        await asyncio.gather(*(loop.run_in_executor(self._threads, child.ensure) for child in self._children))
+        await asyncio.gather(*(child.ensure() for child in self._children))
 
     async def stop(self) -> None:
         """Kills the children; calls under way end as failures."""
         for child in self._children:
             child.retire()
-        await asyncio.to_thread(self._threads.shutdown, wait=True)
+        await asyncio.gather(*(child.reap() for child in self._children))
 
     @property
     def pids(self) -> list[int]:
@@ -101,28 +103,22 @@ class Pool:
         """
         child = await self._free.get()
         try:
-            call = Call(function, arguments, memory)
-            return await self._guarded(child, call, seconds)
+            return await child.call(Call(function, arguments, memory), seconds)
+        except BaseException:
+            child.abandon()
+            raise
         finally:
             self._free.put_nowait(child)
 
-    async def _guarded(self, child: "_Child", call: Call, seconds: float) -> Ended:
-        loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._threads, child.call, call, seconds)
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            child.kill()
-            await asyncio.wait([work])
-            raise
-
 
 class _Child:
-    """One slot of the pool: a process and the pipe to it. Its methods block, and run in one thread at a time."""
+    """One slot of the pool: a process and the socket to it; one call at a time."""
 
     def __init__(self) -> None:
-        self._process: multiprocessing.process.BaseProcess | None = None
-        self._pipe: connection.Connection | None = None
+        self._process: BaseProcess | None = None
+        self._channel: socket.socket | None = None
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
         self._retired = False
 
     @property
@@ -130,62 +126,89 @@ class _Child:
         process = self._process
         return process.pid if process is not None and process.is_alive() else None
 
-    def ensure(self) -> None:
+    async def ensure(self) -> None:
         """Starts the process when there is none that lives."""
-        if self._retired or (self._process is not None and self._process.is_alive()):
+        if self._is_retired() or self._alive():
             return
-        self._drop()
-        ours, theirs = _CONTEXT.Pipe()
-        process = _CONTEXT.Process(target=serve, args=(theirs,), name="millrace-child", daemon=True)
-        process.start()
-        theirs.close()
-        self._process, self._pipe = process, ours
+        self.abandon()
+        await self.reap()
+        self._process, self._channel = await asyncio.to_thread(_spawned)
+        self._reader, self._writer = await asyncio.open_unix_connection(sock=self._channel, limit=_BUFFER)
+        if self._is_retired():  # meanwhile
+            self.abandon()
 
-    def call(self, call: Call, timeout: float) -> Ended:
+    async def call(self, call: Call, seconds: float) -> Ended:
         try:
             request = pickle.dumps(call, protocol=5)
         except Exception as error:  # noqa: BLE001  # what a caller hands in decides what pickling raises
             return Ended.failed(f"its input cannot be handed to a process: {error}")
-        self.ensure()
-        process, pipe = self._process, self._pipe
-        if process is None or pipe is None:
-            return Ended.failed("the worker is stopping")
+        await self.ensure()
+        if self._reader is None or self._writer is None:
+            return Ended.failed(_STOPPING)
         try:
-            pipe.send_bytes(request)
-            if not connection.wait([pipe, process.sentinel], timeout):
-                self._drop()
-                return Ended.failed(
-                    f"took longer than {timeout:g} s", "make the input smaller, or give the node a longer timeout"
-                )
-            reply: Reply = pickle.loads(pipe.recv_bytes())  # noqa: S301  # from our own child process
-        except (EOFError, OSError):
-            return self._died(process)
+            async with asyncio.timeout(seconds):
+                self._writer.writelines((HEADER.pack(len(request)), request))
+                (size,) = HEADER.unpack(await self._reader.readexactly(HEADER.size))
+                answer = await self._reader.readexactly(size)
+        except TimeoutError:
+            self.abandon()
+            return Ended.failed(
+                f"took longer than {seconds:g} s", "make the input smaller, or give the node a longer timeout"
+            )
+        except (asyncio.IncompleteReadError, OSError):
+            return await self._died()
+        reply: Reply = pickle.loads(answer)  # noqa: S301  # from our own child process
         if reply.ending is Ending.MEMORY:
-            self._drop()
+            self.abandon()
         return Ended.of(reply, call.memory)
 
-    def kill(self) -> None:
-        """Ends the process at once, whatever it does."""
-        process = self._process
-        if process is not None and process.pid is not None and process.is_alive():
-            process.kill()
+    def _is_retired(self) -> bool:
+        return self._retired
+
+    def _alive(self) -> bool:
+        """Whether the process can take a call: it has not closed its end. (Asking the process itself costs ten times this.)"""
+        if self._channel is None:
+            return False
+        try:
+            return bool(self._channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def abandon(self) -> None:
+        """Kills the process, whatever it does; the next call gets another."""
+        if self._writer is not None:
+            self._writer.close()
+        self._channel = self._reader = self._writer = None
+        if self._process is not None:
+            self._process.kill()
 
     def retire(self) -> None:
         """Kills the process and starts no other."""
         self._retired = True
-        self.kill()
+        self.abandon()
 
-    def _died(self, process: multiprocessing.process.BaseProcess) -> Ended:
-        process.join(5)
+    async def reap(self) -> None:
+        """Waits for the end of a process that was killed."""
+        process, self._process = self._process, None
+        if process is not None:
+            await asyncio.to_thread(process.join, _LAST_WORDS)
+
+    async def _died(self) -> Ended:
+        process = self._process
+        if process is None:
+            return Ended.failed(_STOPPING)
+        await asyncio.to_thread(process.join, _LAST_WORDS)
         code = process.exitcode
-        self._drop()
+        self.abandon()
         how = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"status {code}"
         return Ended.failed(f"its process ended with {how}", "the input may be more than the service can take")
 
-    def _drop(self) -> None:
-        self.kill()
-        if self._process is not None:
-            self._process.join(5)
-        if self._pipe is not None:
-            self._pipe.close()
-        self._process = self._pipe = None
+
+def _spawned() -> tuple[BaseProcess, socket.socket]:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = _CONTEXT.Process(target=serve, args=(theirs,), name="millrace-child", daemon=True)
+        process.start()
+    return process, ours

@@ -18,6 +18,7 @@ from aiokafka.structs import RecordMetadata
 from streams.records import Outgoing
 from streams.runtime.backoff import Outages, delays
 from streams.runtime.errors import ProducerStopped, RuntimeFault, Undeliverable
+from streams.runtime.partitioner import choose
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +126,7 @@ class Producer:
             request_timeout_ms=_REQUEST_TIMEOUT,
             max_request_size=MAX_RECORD,
             max_batch_size=64 * 1024,
+            partitioner=choose,
         )
         try:
             await client.start()

@@ -1,5 +1,6 @@
 """Publishing what the pure core wants sent: events first and acknowledged, then the rest; outages are waited out."""
 
+import functools
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
@@ -43,13 +44,10 @@ class Publisher:
         self._parts = parts
         self._served = served
 
-    async def publish(
-        self, messages: Iterable[Message], topology: Topology, before: Awaitable[None] | None = None
-    ) -> None:
+    async def publish(self, messages: Iterable[Message], topology: Topology, first: Iterable[Outgoing] = ()) -> None:
         """Sends everything and returns when the broker has it. Raises ProducerStopped, and Undeliverable for our own faults.
 
-        `before`: events that are being sent already; they are acknowledged first. Were later ones only handed over after
-        them, a first try that fails would let the later ones pass, and a client would see an end before its beginning.
+        `first`: records that are encoded already and are sent with the events: they too come before everything else.
         """
         events: list[Event] = []
         others: list[Message] = []
@@ -60,9 +58,8 @@ class Publisher:
             others.append(message)
             if isinstance(message, Task) and not self._served(message.service, message.major):
                 events.append(_waiting(message))
-        if before is not None:
-            await before
-        await self.tell(events)
+        # Acknowledged before anything else is sent: what follows an event must not overtake it.
+        await self._parts.producer.send_all([*first, *await self.encoded(events)])
         await self._parts.producer.send_all(
             [await self._encoded(one, topology) for one in others if not isinstance(one, Result)]
         )
@@ -72,8 +69,12 @@ class Publisher:
 
     async def tell(self, events: Iterable[Event]) -> None:
         """Sends events, in order."""
+        await self._parts.producer.send_all(await self.encoded(events))
+
+    async def encoded(self, events: Iterable[Event]) -> list[Outgoing]:
+        """Events as records; their time is now."""
         wire = self._parts.wire
-        await self._parts.producer.send_all([await self.patiently(lambda one=one: wire.event(one)) for one in events])  # type: ignore[misc]
+        return [await self.patiently(functools.partial(wire.event, one)) for one in events]
 
     async def to_flow(self, message: FlowMessage) -> None:
         """Sends a message to flow."""

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.errors import RegistryAway, Undecodable
 from streams import topics
-from streams.records import Record
+from streams.records import Outgoing, Record
 from streams.rows import DONE, Row
 from streams.runtime.backoff import outlast
 from streams.runtime.errors import Missing
@@ -32,8 +32,11 @@ class StateLog:
 
     async def write(self, rows: Iterable[Row], partition: int) -> None:
         """Writes rows of runs of this partition, in order, and returns when the broker has them."""
-        out = [await self._parts.wire.row(WireRow(one.run, one.row, one.value), partition) for one in rows]
-        await self._parts.producer.send_all(out)
+        await self._parts.producer.send_all(await self.records(rows, partition))
+
+    async def records(self, rows: Iterable[Row], partition: int) -> list[Outgoing]:
+        """The records by which rows are written."""
+        return [await self._parts.wire.row(WireRow(one.run, one.row, one.value), partition) for one in rows]
 
     async def read(self, partition: int) -> tuple[Rows, dict[str, float]]:
         """Every row that stands in the partition, and when each run that is over was marked so (epoch seconds)."""

@@ -13,7 +13,7 @@ from schemas.refs import Ref, replace, walk
 from streams.advance import advance
 from streams.messages import Failure, Fault, Outcome, Status, Task, message_id
 from streams.nodes.service import started
-from streams.records import Record
+from streams.records import Outgoing, Record
 from streams.runtime.aborts import Aborts
 from streams.runtime.deadletters import DeadLetters
 from streams.runtime.errors import Missing
@@ -27,6 +27,9 @@ from streams.topology import ServiceWork, Topology
 from streams.walk import dropped
 
 log = logging.getLogger(__name__)
+
+_QUICK = 0.005
+"""Seconds of a body whose beginning and end are said in one breath: two ways to the broker would cost more than it."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +73,13 @@ class TaskHandler:
         if task.vertex not in topology.vertices:
             raise Undecodable(f"{record.where}: pipeline {task.run.pipeline} has no node {task.vertex!r}")
         stack = ""
-        telling: asyncio.Task[None] | None = None
+        unsaid: list[Outgoing] = []
         if task.run.id in self._aborts:
             outcome = dropped("the run is ending")
         elif task.run.deadline <= time.time():
             outcome = dropped("the run's deadline passed")
         else:
-            # The body need not wait for it to be acknowledged; what is said after the body does.
-            telling = asyncio.create_task(self._publisher.tell([started(task)]))
-            outcome, stack = await self._attempt(task)
+            outcome, stack, unsaid = await self._attempt(task)
         messages = advance(topology, task, outcome)
         failure = outcome.failure
         if failure is not None and failure.fault is Fault.SERVICE and _last(topology, task):
@@ -91,15 +92,21 @@ class TaskHandler:
                 run=task.run.id,
                 path=task.path,
             )
-        await self._publisher.publish(messages, topology, telling)
+        await self._publisher.publish(messages, topology, unsaid)
 
-    async def _attempt(self, task: Task) -> tuple[Outcome, str]:
-        """The outcome of one attempt, and the stack of a failure. An abort of the run ends it early."""
-        work: asyncio.Task[tuple[Outcome, str]] = asyncio.create_task(self._work(task))
+    async def _attempt(self, task: Task) -> tuple[Outcome, str, list[Outgoing]]:
+        """The outcome of one attempt, the stack of a failure, and the event of its beginning if that is still to be sent.
+
+        An abort of the run ends it early.
+        """
+        work = asyncio.create_task(self._work(task))
+        unsaid = await self._publisher.encoded([started(task)])
         self.running += 1
         try:
             with self._aborts.watching(task.run.id, work):
-                await asyncio.wait([work])
+                await asyncio.wait([work], timeout=_QUICK)
+                if not work.done():
+                    _, unsaid = await asyncio.gather(asyncio.wait([work]), self._said(unsaid))
         except asyncio.CancelledError:
             work.cancel()
             await asyncio.wait([work])
@@ -107,8 +114,12 @@ class TaskHandler:
         finally:
             self.running -= 1
         if work.cancelled():
-            return dropped("the run is ending"), ""
-        return work.result()
+            return dropped("the run is ending"), "", unsaid
+        return *work.result(), unsaid
+
+    async def _said(self, events: list[Outgoing]) -> list[Outgoing]:
+        await self._parts.producer.send_all(events)
+        return []
 
     async def _work(self, task: Task) -> tuple[Outcome, str]:
         if not self._contract.deterministic:

@@ -20,11 +20,11 @@ from psycopg import sql
 
 from gateway.app import create_app
 from gateway.limits import Limits
-from gateway.sender import partition_of
 from gateway.server import Server
 from schemas.contracts import Contract
 from streams import topic_specs
 from streams.messages import Event, EventKind, Run
+from streams.runtime.partitioner import partition_of
 from streams.runtime.parts import Parts
 from streams.runtime.services import Announcement, Announcer
 from streams.settings import Settings

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from gateway.limits import Limits
-from gateway.sender import partition_of
 from streams.messages import Event, EventKind, Run
 from streams.records import Outgoing
+from streams.runtime.partitioner import partition_of
 from tests.integration.gateway_world import FINISHED, Gateway, World, events, wait
 
 K = EventKind

@@ -217,3 +217,25 @@ def test_a_member_without_progress_is_stuck(settings: Settings) -> None:
                 assert await liveness.check() == {made.group: 0}
 
     asyncio.run(main())
+
+
+def test_more_than_there_is_room_for_is_delivered_when_room_is_made(settings: Settings) -> None:
+    """A reader whose buffers are full waits, and goes on where it stopped."""
+    count = 1000  # more than Faust's buffer and the lanes take together
+
+    async def main() -> None:
+        async with ground(settings) as made:
+            go = asyncio.Event()
+
+            async def handle(record: Record) -> None:
+                await go.wait()
+                await made.note(record)
+
+            await made.send(count)
+            async with made.member(handle) as member:
+                await until(lambda: member.lanes.in_flight == 64)
+                go.set()
+                await until(lambda: made.seen == list(range(count)))
+                await until(made.caught_up)
+
+    asyncio.run(main())

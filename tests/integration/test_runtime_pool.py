@@ -117,7 +117,7 @@ def test_an_idle_child_that_is_killed_is_replaced() -> None:
 def test_cancelling_kills_the_child() -> None:
     """A cancelled call does not go on in the background."""
 
-    async def main() -> bool:
+    async def main() -> object:
         async with pool() as made:
             (pid,) = made.pids
             call = asyncio.create_task(made.run(bodies.sleep, 60, seconds=100, memory=256))
@@ -125,9 +125,11 @@ def test_cancelling_kills_the_child() -> None:
             await until(lambda: process.status() == psutil.STATUS_SLEEPING and not made._free.qsize())
             call.cancel()
             await asyncio.wait([call])
-            return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+            await until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+            again = await made.run(bodies.double, 21, seconds=20, memory=256)
+            return again.value
 
-    assert asyncio.run(asyncio.wait_for(main(), 30))
+    assert asyncio.run(asyncio.wait_for(main(), 30)) == 42
 
 
 def test_children_do_not_outlive_a_killed_worker(tmp_path: Path) -> None:
