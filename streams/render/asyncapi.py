@@ -17,7 +17,7 @@ JSON = "application/json"
 
 _DESCRIPTION = """\
 Values are Avro in Confluent's wire format (a zero byte, the schema's id in four bytes, the record); the subject of a
-topic is its name with `-value`. A request may also be JSON with the header `content-type: application/json`.
+topic is its name with `-value`. A request may also be JSON; the header `content-type: application/json` says so, or its first `{`.
 Channels that are tagged `internal` belong to Millrace's own agents: read them, but do not write to them."""
 
 
@@ -62,7 +62,7 @@ def asyncapi(
 def _public(pipelines: Iterable[Topology], names: Topics) -> Iterable[_Channel]:
     for one in pipelines:
         about = f"{one.name}: {one.summary}" if one.summary else one.name
-        key = "Any; the run's id is made of the record's place, unless the gateway sent it."
+        key = "Any. With the same UUID in the header millrace-run, its own run id; else that is made of the record's place."
         yield _Channel(
             names.requests(one.name), f"Starts a run of {about}", one.input, "receive", key, accepts_json=True
         )
@@ -113,6 +113,8 @@ def _channel(one: _Channel) -> dict[str, Any]:
     messages = {"record": {"contentType": BINARY, "payload": payload, "bindings": bindings, "traits": traits}}
     if one.accepts_json:
         messages["json"] = {"contentType": JSON, "payload": json_schema(one.schema), "bindings": bindings}
+        for message in messages.values():
+            message["headers"] = _REQUEST_HEADERS
     made: dict[str, Any] = {"address": one.topic, "description": one.about, "messages": messages}
     return {**made, "tags": [{"name": "internal"}]} if one.internal else made
 
@@ -147,6 +149,15 @@ def _spaced(schema: Any) -> Any:
 
 
 _TYPES = frozenset({"type", "items", "values"})
+
+_REQUEST_HEADERS = {
+    "type": "object",
+    "properties": {
+        "millrace-run": {"type": "string", "format": "uuid", "description": "The run's id; the key says the same."},
+        "content-type": {"type": "string", "enum": [BINARY, JSON]},
+    },
+}
+"""What a stranger may say with a request; all of it can be left away."""
 
 _HEADERS = {
     "type": "object",

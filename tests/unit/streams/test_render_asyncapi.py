@@ -63,6 +63,8 @@ def test_a_request_may_be_json(document: dict[str, Any]) -> None:
     assert set(channel["messages"]) == {"record", "json"}
     ref = {"bucket": "b", "key": "k", "size": 1, "sha256": "0" * 64, "media_type": "image/png"}
     jsonschema.validate({"photo": ref}, channel["messages"]["json"]["payload"])
+    for message in channel["messages"].values():
+        assert set(message["headers"]["properties"]) == {"millrace-run", "content-type"}
     assert document["operations"]["receive-pipeline_face-blur_requests"]["action"] == "receive"
     assert document["operations"]["send-pipeline_face-blur_results"]["action"] == "send"
 
