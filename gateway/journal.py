@@ -1,8 +1,10 @@
 """The events of a run, whole: from the index, else from the history and from what of run.events lies between the two."""
 
+import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka.errors import KafkaError
 
@@ -97,6 +99,22 @@ class Journal:
             self._index.decoded(entry, line, made)
         assert isinstance(line.body, bytes)
         return line.body
+
+    async def input(self, entry: Entry) -> Any:
+        """The input of a run, from its first event or, where that leaves it out for its size, from flow's own.
+
+        None when neither is there any more. Raises Problem (503).
+        """
+        first = json.loads(await self.body(entry, 0) or b"{}")
+        if "input" in first:
+            return first["input"]
+        since = entry.lines[0].sequence + 1
+        for line in await self._between(entry, since, since + _MOST):
+            if line.kind.value == "run.accepted" and isinstance(line.body, Record):
+                told = json.loads(await self._decode(line.body))
+                if "input" in told:
+                    return told["input"]
+        return None
 
     async def _restore(self, entry: Entry) -> None:
         """Completes an entry with what came before the tail saw the run."""

@@ -33,6 +33,7 @@ class Kind(Enum):
     DUPLICATE = 409, "A run with this idempotency key is under way"
     READ_ONLY = 409, "This pipeline is read-only here"
     CONFLICT = 409, "Somebody else changed it meanwhile"
+    GONE = 410, "What is needed for this is no longer kept"
     STALE = 412, "It is no longer what you read"
     TOO_LARGE = 413, "The request is too large"
     MEDIA = 415, "This media type is not taken"

@@ -9,7 +9,7 @@ from aiokafka.structs import RecordMetadata
 
 from gateway.problems import Kind, Problem
 from schemas.codec import Codec, value_subject
-from streams.messages import Action, Control, Event, EventKind, Run
+from streams.messages import Action, Control, Event, EventKind, Run, Start
 from streams.records import Outgoing
 from streams.runtime.producer import Producer
 from streams.topics import Topics
@@ -47,6 +47,10 @@ class Sender:
             (RUN, run.id.encode()),
         )
         await self._send(Outgoing(topic, run.id.encode(), value, headers))
+
+    async def start(self, message: Start) -> None:
+        """Begins a run that no request on its pipeline's topic could ask for: one that repeats another."""
+        await self._send(await self._wire.flow(message))
 
     async def accepted(self, run: Run, data: Mapping[str, Any]) -> RecordMetadata:
         """Says that a run was accepted; flow says the same, and who comes first is heard. Where it stands in the log."""

@@ -17,7 +17,7 @@ from streams.topology import Topology
 
 async def start(parts: Parts, request: Request, topology: Topology, callback: str | None = None) -> Response:
     """Reads the input, submits the run, and answers. Raises Problem."""
-    seconds = prefer.wait(request.headers, parts.limits.wait)
+    prefer.wait(request.headers, parts.limits.wait)  # refused before anything is done
     key = prefer.idempotency_key(request.headers)
     if callback is not None:
         callback = parts.callbacks.check(callback)
@@ -29,6 +29,12 @@ async def start(parts: Parts, request: Request, topology: Topology, callback: st
         first = None if callback is None else partial(parts.callbacks.keep, run, callback)
         fresh = await parts.submissions.submit(Order(run, topology, given, key is not None, callback, first))
         del given  # what was uploaded need not stay in memory while the client waits
+    return await respond(parts, request, run, fresh)
+
+
+async def respond(parts: Parts, request: Request, run: str, fresh: bool = True, **more: object) -> Response:
+    """The answer to who asked for a run that begins now (`fresh`), or has ended before. `more`: members of the 202."""
+    seconds = prefer.wait(request.headers, parts.limits.wait)
     place = {"Location": f"/runs/{run}"}
     if prefer.events(request.headers):
         return await parts.streams.response(run, headers=place)
@@ -40,5 +46,5 @@ async def start(parts: Parts, request: Request, topology: Topology, callback: st
         if last is not None:
             applied = {"Preference-Applied": f"wait={seconds:g}"} if fresh else {}
             return Response(to_json(result(run, last)), 200, {**place, **applied}, "application/json")
-    document = {"id": run, "status": "accepted", "links": links(run)}
+    document = {"id": run, "status": "accepted", **more, "links": links(run)}
     return Response(to_json(document), 202, place, "application/json")

@@ -106,10 +106,12 @@ class View:
             node["started_at"] = event["at"]
         elif kind is EventKind.RETRYING:
             node["retry"] = _data(event)
+            node["retrying_at"] = event["at"]
         else:
             node["ended_at"] = event["at"]
             node["seconds"] = _seconds(node.get("started_at"), event["at"])
             node.pop("retry", None)
+            node.pop("retrying_at", None)
             node.update(_data(event))
 
     def to_json(self) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from streams.messages import (
 )
 from streams.nodes.each import enter_item
 from streams.rows import DONE as DONE_ROW
-from streams.rows import Row, closed_row, ended_row, fatal_row, item_row, loop_row, open_row, token_row
+from streams.rows import Row, closed_row, ended_row, fatal_row, item_row, loop_row, open_row, reused_row, token_row
 from streams.runstate import Loop, Place, RunState
 from streams.topology import EachWork, Topology, Vertex, Wait
 from streams.walk import Visit, Walk, first_failure
@@ -112,15 +112,17 @@ def _start(topology: Topology, state: RunState | None, start: Start, now: float)
         return Step(state)
     cancelled = bool(state and state.done)
     made = state if state and state.opened else RunState(start.run, opened=True)
-    row = open_row(made.run)
-    made.rows.add(row.row)
+    made.reused = dict(start.reused)
+    rows = [open_row(made.run), *(reused_row(made.run.id, *place, value) for place, value in start.reused.items())]
+    made.rows.update(row.row for row in rows)
     taken = _Taken(topology, made, now)
-    taken.step.before.append(row)
+    taken.step.before.extend(rows)
     accepted = {
         "pipeline": made.run.pipeline,
         "digest": made.run.digest,
         "input": dict(start.input),
         "source": start.source,
+        **start.origin,
     }
     if made.run.shadow_of:
         accepted["shadow_of"] = made.run.shadow_of
@@ -145,7 +147,7 @@ class _Taken:
         self.step = Step(state)
 
     def walk(self) -> Walk:
-        return Walk(self.topology, self.state.run)
+        return Walk(self.topology, self.state.run, self.state.reused)
 
     def take(self, message: FlowMessage) -> None:
         if isinstance(message, Token):
@@ -340,7 +342,7 @@ class _Taken:
         gone = {row.row for row in self.step.after if row.value is None}  # of places that this very message closed
         self.step.after = [done, *(Row(state.run.id, row, None) for row in sorted((state.rows | gone) - {DONE_ROW}))]
         state.done, state.rows = kind, {DONE_ROW}
-        state.joins, state.loops, state.since, state.closed, state.ended = {}, {}, {}, set(), set()
+        state.joins, state.loops, state.since, state.closed, state.ended, state.reused = {}, {}, {}, set(), set(), {}
 
     # Effects ---------------------------------------------------------------------------------------------------
 

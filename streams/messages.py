@@ -158,6 +158,10 @@ class Start:
     run: Run
     input: Mapping[str, Value]
     source: str = ""  # where it came from: the record's topic, partition and offset
+    reused: Mapping[tuple[str, At], Value] = field(default_factory=dict)
+    """What services gave in the run that this one repeats, by vertex and position: they are not asked again."""
+    origin: Mapping[str, Value] = field(default_factory=dict)
+    """What its first event says of where it comes from."""
 
 
 FlowMessage = Start | Token | Opened | Item | Stop

@@ -96,7 +96,15 @@ def flow(message: FlowMessage) -> tuple[str, dict[str, Any]]:
     """The branch of millrace.FlowMessage: its record's full name, and the record."""
     match message:
         case Start():
-            return "millrace.Start", {"run": run(message.run), "input": message.input, "source": message.source}
+            return "millrace.Start", {
+                "run": run(message.run),
+                "input": message.input,
+                "source": message.source,
+                "reused": [
+                    {"vertex": vertex, "at": list(at), "value": value} for (vertex, at), value in message.reused.items()
+                ],
+                "origin": dict(message.origin),
+            }
         case Token():
             return "millrace.Token", {
                 "run": run(message.run),
@@ -140,7 +148,8 @@ def read_flow(tagged: tuple[str, Fields]) -> FlowMessage:
     name, value = tagged
     match name:
         case "millrace.Start":
-            return Start(read_run(value["run"]), value["input"], value["source"])
+            reused = {(one["vertex"], tuple(one["at"])): one["value"] for one in value["reused"]}
+            return Start(read_run(value["run"]), value["input"], value["source"], reused, value["origin"])
         case "millrace.Token":
             return Token(
                 read_run(value["run"]),

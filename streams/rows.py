@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from streams.messages import At, Context, EventKind, Failure, Fault, Item, Opened, Run, Status, Token
+from streams.messages import At, Context, EventKind, Failure, Fault, Item, Opened, Run, Status, Token, Value
 from streams.runstate import Loop, RunState
 
 OPEN, FATAL, DONE = "open", "fatal", "done"
@@ -22,6 +22,11 @@ class Row:
 def open_row(run: Run) -> Row:
     """The run is open, with its pinned digest."""
     return Row(run.id, OPEN, asdict(run))
+
+
+def reused_row(run: str, vertex: str, at: At, value: Value) -> Row:
+    """What a service gave in the run that this one repeats."""
+    return Row(run, _name("reused", vertex, at), {"value": value})
 
 
 def fatal_row(run: str, failure: Failure) -> Row:
@@ -96,6 +101,8 @@ def rebuild(run_id: str, rows: Mapping[str, Mapping[str, Any]], default_window: 
             state.closed.add(place)
         elif kind == "ended":
             state.ended.add(place)
+        elif kind == "reused":
+            state.reused[place] = value["value"]
         elif kind == "token":
             failure = _failure(value["failure"])
             token = Token(run, *place, more[0], Status(value["status"]), _read(value["context"]), failure)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from streams.messages import At, EventKind, Failure, Item, Opened, Run, Token
+from streams.messages import At, EventKind, Failure, Item, Opened, Run, Token, Value
 
 Place = tuple[str, At]
 """A vertex and a position: one join or one loop of a run."""
@@ -37,6 +37,8 @@ class RunState:
     """Joins that have closed, for late tokens."""
     ended: set[Place] = field(default_factory=set)
     """Loops that have ended, for late items: a loop that waits for several nodes is a join of its own before it opens."""
+    reused: dict[Place, Value] = field(default_factory=dict)
+    """What services gave in the run that this one repeats."""
     rows: set[str] = field(default_factory=set)
     """Rows of this run that stand in the log."""
     opened: bool = False

@@ -8,6 +8,7 @@ from typing import Any
 from schemas.codec import Nonconforming, conform
 from streams import template
 from streams.cel.expression import Expression
+from streams.cel.seen import seen
 from streams.errors import EvaluationError, MillraceError
 from streams.messages import (
     At,
@@ -28,6 +29,9 @@ from streams.nodes.repeat import end_round
 from streams.nodes.starts import start
 from streams.template import Template
 from streams.topology import EachWork, OutWork, RepeatWork, Topology, Vertex
+
+Reused = Mapping[tuple[str, At], Value]
+"""What services gave in the run that this one repeats, by vertex and position."""
 
 
 class ContextLost(MillraceError):
@@ -54,9 +58,11 @@ class _Arrival:
 class Walk:
     """One walk. What it gathers is sent by the caller: events first, then the rest."""
 
-    def __init__(self, topology: Topology, run: Run) -> None:
+    def __init__(self, topology: Topology, run: Run, reused: Reused | None = None) -> None:
+        """`reused`: what services gave in the run that this one repeats; they are not asked again."""
         self.topology = topology
         self.run = run
+        self.reused: Reused = reused or {}
         self.ended: Outcome | None = None
         """The outcome of the run, once its last vertex was reached."""
         self._events: list[Event] = []
@@ -120,19 +126,27 @@ class Walk:
         """Reach a vertex whose edges have all delivered."""
         self._pending.append(_Arrival(vertex, at, context, failure))
 
-    def skip(self, visit: Visit, reason: str) -> None:
-        """The node is skipped, and what strictly needs it will be."""
-        self.tell(visit, EventKind.SKIPPED, {"reason": reason})
+    def skip(self, visit: Visit, reason: str, because: Mapping[str, Value] | None = None) -> None:
+        """The node is skipped, and what strictly needs it will be. `because`: the condition, and what it read."""
+        self.tell(visit, EventKind.SKIPPED, {"reason": reason, **(because or {})})
         self._leave(visit, Status.SKIPPED)
 
     def fail(self, visit: Visit, reason: str, fault: Fault, hint: str = "") -> None:
         """The node failed where it stands."""
         self.finish(visit, Outcome(Status.FAILED, failure=Failure(reason, fault, self.path(visit), hint)))
 
-    def finish(self, visit: Visit, outcome: Outcome, attempt: int = 0) -> None:
+    def reuse(self, visit: Visit) -> bool:
+        """Take over what a service gave in the run that this one repeats; whether it gave anything."""
+        place = (visit.vertex.id, visit.at)
+        if place not in self.reused:
+            return False
+        self.finish(visit, Outcome(Status.VALUE, self.reused[place]), told={"reused": True})
+        return True
+
+    def finish(self, visit: Visit, outcome: Outcome, attempt: int = 0, told: Mapping[str, Value] | None = None) -> None:
         """The node's work ended: say so, apply its `on_error`, and go on along its edges."""
         if outcome.failure is None:
-            self.tell(visit, EventKind.FINISHED, {"output": outcome.value}, attempt)
+            self.tell(visit, EventKind.FINISHED, {"output": outcome.value, **(told or {})}, attempt)
             self._leave(visit, Status.VALUE, outcome.value)
             return
         failure = outcome.failure
@@ -190,23 +204,24 @@ class Walk:
             self._leave(visit, Status.FAILED, failure=arrival.failure)
         else:
             try:
-                reason = self._reason_to_skip(visit)
-                if reason:
-                    self.skip(visit, reason)
+                why = self._reason_to_skip(visit)
+                if why:
+                    self.skip(visit, *why)
                 else:
                     start(self, visit)
             except EvaluationError as error:
                 self.fail(visit, str(error), Fault.PIPELINE, error.hint)
 
-    def _reason_to_skip(self, visit: Visit) -> str:
+    def _reason_to_skip(self, visit: Visit) -> tuple[str, dict[str, Value]] | None:
         vertex = visit.vertex
         values = self.values(visit)
         missing = frozenset(vertex.refs) - values.keys()
         if not vertex.needs.met(missing):
-            return f"{', '.join(sorted(missing & vertex.needs.read()))} was skipped"
+            absent = sorted(missing & vertex.needs.read())
+            return f"{', '.join(absent)} was skipped", {"missing": absent}
         if vertex.when and not self.boolean(vertex.when.evaluate(values), vertex.when):
-            return f"when: {vertex.when.text} is false"
-        return ""
+            return f"when: {vertex.when.text} is false", {"when": vertex.when.text, "values": seen(vertex.when, values)}
+        return None
 
     def _end_block(self, visit: Visit, work: OutWork, failure: Failure | None) -> None:
         block = self.topology.blocks[visit.vertex.block]

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import contextlib
 import json
 from datetime import datetime
 from typing import Annotated, Any
@@ -10,18 +11,37 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from gateway import prefer, sse, stream
+from gateway import body, prefer, sse, stream
 from gateway.entry import Entry
-from gateway.parts import Parts, Shared
+from gateway.explain import explain
+from gateway.parts import Connected, Parts, Shared
 from gateway.problems import Fault, Kind, Problem
 from gateway.render import moment, rendered, to_json
-from gateway.store import Filter
+from gateway.replay import Wish, replay
+from gateway.start import respond
+from gateway.store import Filter, HistoryAway
 from gateway.view import View, links, result
 
 router = APIRouter(tags=["runs"])
 
 STATUSES = ("accepted", "running", "waiting", "finished", "failed", "cancelled")
 _YIELD = 200
+_MOMENT = 0.5
+"""Seconds in which the history may add to what is known without it."""
+_REPLAY = {
+    "requestBody": {
+        "required": False,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"from": {"type": "string"}, "set": {"type": "object"}},
+                    "additionalProperties": False,
+                }
+            }
+        },
+    }
+}
 
 
 def answer(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -61,7 +81,14 @@ async def listing(
 async def detail(run: str, parts: Parts = Shared) -> Response:
     """Its input, output or failure, and each step with its input and output."""
     async with parts.journal.open(run) as entry:
-        return answer((await view(parts, entry)).to_json())
+        document = (await view(parts, entry)).to_json()
+        ended = entry.ended
+    if ended:
+        with contextlib.suppress(HistoryAway, TimeoutError):
+            async with asyncio.timeout(_MOMENT):  # without the history, the rest is as good
+                if replays := await parts.store.replays(run):
+                    document["replays"] = replays
+    return answer(document)
 
 
 @router.get("/runs/{run}/result", summary="The result of a run that has ended")
@@ -112,6 +139,30 @@ async def cancel(run: str, parts: Parts = Shared) -> Response:
             )
         await parts.sender.cancel(run)
         return answer({"id": run, "status": "cancelling", "links": links(run)}, 202)
+
+
+@router.get("/runs/{run}/explain", summary="Why a run is where it is")
+async def why(run: str, parts: Parts = Connected) -> Response:
+    """What it waits for now, from live data; what was skipped, with the condition and what it read; how it came to its end."""
+    async with parts.journal.open(run) as entry:
+        made = await view(parts, entry)
+    return answer(await explain(parts, made))
+
+
+@router.post("/runs/{run}/replay", status_code=202, summary="Repeat a run", openapi_extra=_REPLAY)
+async def repeat(run: str, request: Request, parts: Parts = Connected) -> Response:
+    """A new run linked to this one. `from`: what does not come after that node is taken over, and not executed again.
+
+    `set`: other values by path, of an input (`strength`) or of an output (`detect.faces[0].score`), held against its type.
+    Without either, everything runs again. 410 when an object that it needs has expired.
+    """
+    prefer.wait(request.headers, parts.limits.wait)
+    data = await body.read(request, parts.limits.json)
+    wish = Wish.of(await body.parse(data, parts.limits) if data.strip() else {})
+    async with parts.journal.open(run) as entry:
+        made, given = await view(parts, entry), await parts.journal.input(entry)
+    begun = await replay(parts, made, given, wish, prefer.idempotency_key(request.headers))
+    return await respond(parts, request, begun.run, replay_of=run, reused=begun.reused)
 
 
 async def view(parts: Parts, entry: Entry) -> View:

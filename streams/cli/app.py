@@ -8,7 +8,20 @@ from typing import Any
 
 import typer
 
-from streams.cli import apply, bench, catalogue, compile, data, deadletters, lint, runs, stack, test, versions
+from streams.cli import (
+    apply,
+    bench,
+    catalogue,
+    compile,
+    data,
+    deadletters,
+    explain,
+    lint,
+    runs,
+    stack,
+    test,
+    versions,
+)
 from streams.cli.exits import Exit, Failed, table
 
 DESCRIPTION = """An AI marketplace on Apache Kafka: services, pipelines of them, and their runs.
@@ -120,6 +133,18 @@ COMMANDS = (
         runs.result,
         "Show or download the result of a run.",
         ("millrace result RUN", "millrace result RUN --wait 30", "millrace result RUN -o blurred.jpg"),
+    ),
+    Command("explain", explain.explain, "Say what a run waits for, and why.", ("millrace explain RUN",)),
+    Command(
+        "replay",
+        explain.replay,
+        "Run it again, from the start or from a node on.",
+        (
+            "millrace replay RUN",
+            "millrace replay RUN --from blur --follow",
+            "millrace replay RUN --set strength=0.4",
+            "millrace replay RUN --set 'detect.faces[0].area.x=10'",
+        ),
     ),
     Command("cancel", runs.cancel, "Cancel a run.", ("millrace cancel RUN",)),
     Command("bench", bench.bench, "Measure this machine.", ("millrace bench", "millrace bench hop")),

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from streams.cel.seen import seen
 from streams.nodes.built import Built
 from streams.topology import BranchWork
 from streams.types import ANY, BOOL, common, conversion
@@ -32,6 +33,7 @@ def start(walk: "Walk", visit: "Visit", work: BranchWork) -> None:
     holds = work.condition.evaluate(walk.values(visit))
     side = work.then if walk.boolean(holds, work.condition) else work.otherwise
     if side is None:
-        walk.skip(visit, f"if: {work.condition.text} is false and there is no else")
+        because = {"if": work.condition.text, "values": seen(work.condition, walk.values(visit))}
+        walk.skip(visit, f"if: {work.condition.text} is false and there is no else", because)
     else:
         walk.enter(side, visit.at, visit.context)

@@ -32,7 +32,9 @@ def call(node: "NodeBuilder", name: Any, place: Place, key: str) -> Built | None
 
 
 def start(walk: "Walk", visit: "Visit", work: ServiceWork) -> None:
-    """Evaluate the inputs and send the task."""
+    """Evaluate the inputs and send the task, unless the run repeats another one that has the answer."""
+    if walk.reuse(visit):
+        return
     use = walk.topology.services[work.service]
     try:
         record = conform(use.input, walk.record(visit, work.input))

@@ -91,6 +91,7 @@ class Rights:
         topic = {
             names.named(topics.EVENTS): {"Read", "Write"},
             names.named(topics.CONTROL): {"Write"},
+            names.named(topics.TOKENS): {"Write"},  # a run that repeats another one begins there
             names.named(topics.SERVICES): {"Read"},
             names.named(topics.PIPELINES): {"Read", "Write"} if dynamic else {"Read"},
         }

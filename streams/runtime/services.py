@@ -45,6 +45,8 @@ class Announcement:
     model_version: str | None = None
     problem: str | None = None
     """Why it cannot work as it should, such as a model that is missing."""
+    waiting_for: tuple[str, ...] = ()
+    """Parts that are away and that its work waits for."""
 
     @property
     def expires(self) -> float:
@@ -58,12 +60,13 @@ class Announcement:
 
     def to_record(self) -> dict[str, Any]:
         """millrace.Announcement."""
-        return {**self.__dict__, "contract": self.contract.to_json()}
+        return {**self.__dict__, "contract": self.contract.to_json(), "waiting_for": list(self.waiting_for)}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "Announcement":
         """The announcement of a millrace.Announcement. Raises BadContract."""
-        return cls(**{**record, "contract": Contract.from_json(record["contract"])})
+        contract, waiting = Contract.from_json(record["contract"]), tuple(record["waiting_for"])
+        return cls(**{**record, "contract": contract, "waiting_for": waiting})
 
 
 class Services:
@@ -155,6 +158,7 @@ class Announcer:
         self._period = period
         self._schema = load("Announcement")
         self._said: set[bytes] = set()
+        self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -173,6 +177,10 @@ class Announcer:
             self._said.add(one.key)
         await self._parts.producer.send_all(records)
 
+    def soon(self) -> None:
+        """There is something new to say: it is not kept for the next period."""
+        self._news.set()
+
     async def stop(self) -> None:
         """Withdraws every announcement: a tombstone each."""
         if self._task is not None:
@@ -187,7 +195,10 @@ class Announcer:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(self._period)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._period):
+                    await self._news.wait()
+            self._news.clear()
             await self.announce()
 
 

@@ -65,7 +65,23 @@ class StateLog:
         log.info("state of partition %d: %d rows, %d runs", partition, count, len(standing))
         return standing, ended
 
-    async def _each(self, partition: int, take: Callable[[Record], Awaitable[None]]) -> int:
+    async def of_run(self, run: str, partition: int, since: float) -> dict[str, Mapping[str, Any]]:
+        """The rows of one run that stand in its partition, of which none is older than `since` (epoch seconds)."""
+        rows: dict[str, Mapping[str, Any]] = {}
+        key = f"{run}|".encode()
+
+        async def take(record: Record) -> None:
+            if (record.key or b"").startswith(key):
+                row = await self._parts.wire.read_row(record)
+                if row.value is None:
+                    rows.pop(row.row, None)
+                else:
+                    rows[row.row] = row.value
+
+        await self._each(partition, take, since)
+        return rows
+
+    async def _each(self, partition: int, take: Callable[[Record], Awaitable[None]], since: float | None = None) -> int:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._parts.settings.kafka, enable_auto_commit=False, fetch_max_wait_ms=100
         )
@@ -78,6 +94,9 @@ class StateLog:
                 (await consumer.beginning_offsets([place]))[place],
                 (await consumer.end_offsets([place]))[place],
             )
+            if since is not None:
+                found = (await consumer.offsets_for_times({place: max(0, int(since * 1000))}))[place]
+                begin = found.offset if found else end
             consumer.seek(place, begin)
             while await consumer.position(place) < end:
                 for record in (await consumer.getmany(place, timeout_ms=500)).get(place, []):

@@ -91,6 +91,9 @@ class Worker:
         self._flow = Flow(self._parts, self._pipelines, self._publisher, self._letters)
         self._pool: Pool | None = None
         self._waiting: Waiting | None = None
+        self._announcer: Announcer
+        self._told_of: frozenset[str] = frozenset()
+        """Outages that the last announcement told of."""
         self._cleanup = contextlib.AsyncExitStack()
 
     def stop(self) -> None:
@@ -163,7 +166,7 @@ class Worker:
             await self._begin(recorder.start, recorder.stop)
         if self._plan.flow:
             await self._host_flow()
-        announcer = Announcer(self._parts, self._announcements, self._plan.period)
+        announcer = self._announcer = Announcer(self._parts, self._announcements, self._plan.period)
         self._cleanup.push_async_callback(announcer.stop)
         self._cleanup.push_async_callback(self._leave)
         await asyncio.gather(*(member.start() for member in self._members))
@@ -259,8 +262,10 @@ class Worker:
                     model=ready.name if ready else None,
                     model_version=ready.version if ready else None,
                     problem=one.problem,
+                    waiting_for=tuple(self._parts.outages.now()),
                 )
             )
+        self._told_of = frozenset(self._parts.outages.now())
         return made
 
     async def _watch(self) -> None:
@@ -280,6 +285,8 @@ class Worker:
                     if member.failure is not None:
                         raise Stuck(member.failure)
                 _write(path, await self._health(liveness))
+                if self._found and self._told_of != frozenset(self._parts.outages.now()):
+                    self._announcer.soon()
         finally:
             for task in (stopped, *failures):
                 task.cancel()

@@ -1,6 +1,8 @@
 """Parts that die under a gateway: what was promised holds, calls say what is away, and all goes on afterwards."""
 
+import os
 import shutil
+import signal
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -13,10 +15,12 @@ import pytest
 from infra.local.parts import BACKEND
 from infra.local.running import RunningStack
 from infra.local.stack import Stack
+from schemas.contracts import load_contracts
 from streams.messages import Event, EventKind
 from tests.integration.gateway_world import FINISHED, GREET, PASS, World, events, png, wait, world
 
 pytestmark = pytest.mark.slow
+CONTRACTS = load_contracts()
 YAML = {"content-type": "application/yaml"}
 
 
@@ -104,3 +108,24 @@ def test_a_part_that_dies_is_said_to_be_away(own: RunningStack, w: World, part: 
         assert w.one.http.post("/pipelines/greet/runs", json={"name": "x"}).status_code == 202
         breaking.join(0.05)
     recovers(w)
+
+
+def test_a_run_that_waits_says_which_part_is_away(own: RunningStack, w: World) -> None:
+    """While S3 does not answer, `explain` of a run under way names it, and so do workers that wait for it."""
+    contract = CONTRACTS["image-greyscale"]
+    announcer = w.announce(contract, worker="waits", waiting_for=("s3",))
+    wait(lambda: w.one.http.get("/services/image-greyscale").status_code == 200, "the service is live")
+    text = 'pipeline: greyed\ninput: {photo: image}\nnodes: {g: {service: image-greyscale, with: {image: "${photo}"}}}\noutput: {i: "${g.image}"}\n'
+    assert w.one.http.put("/pipelines/greyed", content=text, headers=YAML).status_code == 201
+    run = w.one.http.post("/pipelines/greyed/runs", files={"photo": ("p", png(4, 4))}).json()["id"]
+    pid = own.part("s3").pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        away = w.one.http.get(f"/runs/{run}/explain").json()["away"]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert any("the gateway gets no answer" in why for why in away["s3"])
+    assert "image-greyscale on waits waits for it" in away["s3"]
+    w.loop(announcer.stop())
+    wait(lambda: "s3" not in w.one.http.get(f"/runs/{run}/explain").json()["away"], "it is back")
