@@ -1,5 +1,6 @@
 """Why a run waits, repeating it, and cancelling it: on real brokers, over HTTP."""
 
+import contextlib
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -233,6 +234,7 @@ def children() -> set[int]:
     """The pool's children of every worker that a test of this process started."""
     found = set[int]()
     for process in psutil.Process().children(recursive=True):
-        if "forkserver" in " ".join(process.cmdline()):
-            found |= {one.pid for one in process.children()}
+        with contextlib.suppress(psutil.Error):  # it ended meanwhile
+            if "forkserver" in " ".join(process.cmdline()):
+                found |= {one.pid for one in process.children()}
     return found
