@@ -10,7 +10,6 @@ from aiokafka.errors import KafkaError
 
 from gateway.parts import Parts
 from gateway.render import moment
-from gateway.sender import partition_of
 from gateway.view import View
 from schemas.errors import SchemasError
 from streams import topics
@@ -19,6 +18,7 @@ from streams.records import Place
 from streams.rows import rebuild
 from streams.runstate import RunState
 from streams.runtime.errors import RuntimeFault
+from streams.runtime.partitioner import partition_of
 from streams.runtime.shard import windows
 from streams.runtime.statelog import StateLog
 from streams.topology import Topology
