@@ -38,6 +38,7 @@ from jsonb_to_recordset(%s::jsonb)
      as fresh (run text, sequence bigint, partition integer, id uuid, kind text, node text, path text, position integer[],
                attempt integer, at timestamptz, data jsonb)
 where not exists (select from runs where runs.run = fresh.run and runs.ended_sequence < fresh.sequence)
+order by sequence  -- of two events with one id, the first is the one that readers of the log see
 on conflict do nothing returning run, sequence
 """
 _CHANGES = """
