@@ -1,6 +1,7 @@
 """Every setting, read once from the environment (and from the running local stack) into one frozen value."""
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -40,6 +41,8 @@ class Settings:
     replication: int = 1
     workers: int = 0
     """Processes of one worker's pool; 0 means one per core."""
+    announce: float = 30.0
+    """Seconds between the announcements of a worker's services; it counts as gone after three of them."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -89,4 +92,16 @@ def _parse(key: str, value: str, kind: object) -> object:
             return int(value)
         except ValueError:
             raise SettingError(f"{key}: expected a whole number, got {value!r}") from None
+    if kind in (float, "float"):
+        return _seconds(key, value)
     return value
+
+
+def _seconds(key: str, value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise SettingError(f"{key}: expected a positive number of seconds, got {value!r}")
+    return seconds

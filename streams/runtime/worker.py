@@ -66,8 +66,6 @@ class Plan:
     flow: bool = False
     retry: bool = False
     recorder: Callable[[Parts], Recorder] | None = None
-    period: float = 30.0
-    """Seconds between announcements."""
 
 
 class Worker:
@@ -166,7 +164,7 @@ class Worker:
             await self._begin(recorder.start, recorder.stop)
         if self._plan.flow:
             await self._host_flow()
-        announcer = self._announcer = Announcer(self._parts, self._announcements, self._plan.period)
+        announcer = self._announcer = Announcer(self._parts, self._announcements, self._settings.announce)
         self._cleanup.push_async_callback(announcer.stop)
         self._cleanup.push_async_callback(self._leave)
         await asyncio.gather(*(member.start() for member in self._members))
@@ -255,7 +253,7 @@ class Worker:
                     worker=self.id,
                     contract=contract,
                     at=time.time(),
-                    period=self._plan.period,
+                    period=self._settings.announce,
                     running=self._handlers[contract.name].running,
                     capacity=self._size(one),
                     memory=memory,

@@ -1,0 +1,34 @@
+"""Settings: read from the environment with their types, documented, and refused by name."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from streams.settings import SettingError, Settings
+
+PAGE = Path(__file__).parents[3] / "docs/settings.md"
+
+
+def test_settings_survive_the_way_to_a_child_process(tmp_path: Path) -> None:
+    """What is given to a child as environment variables is what it reads."""
+    made = Settings(home=tmp_path, partitions=3, announce=0.5, topic_prefix="team-")
+    assert Settings.read(made.environ()) == made
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "soon", "", "inf", "nan"])
+def test_a_time_that_is_none(value: str, tmp_path: Path) -> None:
+    """A value that is no positive number of seconds is refused, with its name and itself."""
+    with pytest.raises(SettingError, match=f"MILLRACE_ANNOUNCE: expected a positive number of seconds, got '{value}'"):
+        Settings.read({"MILLRACE_HOME": str(tmp_path), "MILLRACE_ANNOUNCE": value})
+
+
+def test_every_setting_is_documented() -> None:
+    """The page of settings names each with its default."""
+    text = PAGE.read_text(encoding="utf-8")
+    missing = []
+    for one in dataclasses.fields(Settings):
+        default = f"`{one.default}`" if one.default != "" else "none"
+        if f"| `MILLRACE_{one.name.upper()}` | {default} |" not in text:
+            missing.append(one.name)
+    assert missing == []
