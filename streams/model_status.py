@@ -31,7 +31,7 @@ def summarise(statuses: Iterable[ModelStatus]) -> ModelSummary:
     """One summary of a service's models."""
     all_of_them = tuple(statuses)
     ready = [status for status in all_of_them if status.ready]
-    missing = [f"{status.name}: {status.detail}" for status in all_of_them if not status.ready]
+    missing = [f"{one.name}: {one.detail or 'its weights are missing'}" for one in all_of_them if not one.ready]
     return ModelSummary(
         "+".join(status.name for status in ready) or None,
         "+".join(status.version for status in ready) or None,

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from streams.model_status import ModelSummary, summarise
 from streams.runtime.errors import RuntimeFault
 from streams.service import Service
 
@@ -21,22 +22,12 @@ class BadModule(RuntimeFault):
 
 
 @dataclass(frozen=True)
-class Model:
-    """What a service says of one of its models."""
-
-    name: str
-    version: str
-    ready: bool
-    detail: str
-
-
-@dataclass(frozen=True)
 class Found:
     """A service that a module defines; `preload` are the modules that it needs beside its own."""
 
     module: str
     contract: dict[str, Any]
-    models: tuple[Model, ...]
+    models: ModelSummary
     preload: tuple[str, ...]
     waits: bool = False
     """Whether its function is `async`."""
@@ -46,8 +37,7 @@ class Found:
     @property
     def problem(self) -> str | None:
         """Why it cannot work as it should."""
-        missing = [f"{one.name}: {one.detail or 'its weights are missing'}" for one in self.models if not one.ready]
-        return "; ".join((*missing, *filter(None, [self.check]))) or None
+        return "; ".join(filter(None, (self.models.problem, self.check))) or None
 
 
 async def discover(modules: Sequence[str]) -> list[Found]:
@@ -71,20 +61,25 @@ async def discover(modules: Sequence[str]) -> list[Found]:
     if process.returncode:
         raise BadModule(errors.decode(errors="replace").strip()[-2000:])
     return [
-        Found(**{**one, "models": tuple(Model(**model) for model in one["models"]), "preload": tuple(one["preload"])})
+        Found(**{**one, "models": ModelSummary(**one["models"]), "preload": tuple(one["preload"])})
         for one in json.loads(output)
     ]
 
 
 def services(module: str) -> list[Found]:
     """The services that one module defines itself. Raises BadModule when there are none, ImportError."""
-    found = []
-    for value in vars(importlib.import_module(module)).values():
-        if isinstance(value, Service) and value.function.__module__ == module:
-            models = tuple(Model(one.name, one.version, one.ready, one.detail) for one in value.model_status())
-            found.append(
-                Found(module, value.contract.to_json(), models, value.preload, value.waits, value.check() or "")
-            )
+    found = [
+        Found(
+            module,
+            value.contract.to_json(),
+            summarise(value.model_status()),
+            value.preload,
+            value.waits,
+            value.check() or "",
+        )
+        for value in vars(importlib.import_module(module)).values()
+        if isinstance(value, Service) and value.function.__module__ == module
+    ]
     if not found:
         raise BadModule(f"the module {module} defines no service: decorate a function with @service")
     return found

@@ -246,7 +246,6 @@ class Worker:
         made = []
         for one in self._found:
             contract = Contract.from_json(one.contract)
-            ready = next((model for model in one.models if model.ready), None)
             made.append(
                 Announcement(
                     service=contract.name,
@@ -257,8 +256,8 @@ class Worker:
                     running=self._handlers[contract.name].running,
                     capacity=self._size(one),
                     memory=memory,
-                    model=ready.name if ready else None,
-                    model_version=ready.version if ready else None,
+                    model=one.models.model,
+                    model_version=one.models.model_version,
                     problem=one.problem,
                     waiting_for=tuple(self._parts.outages.now()),
                 )
