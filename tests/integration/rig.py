@@ -75,6 +75,8 @@ class Rig:
     folder: Path
     follow: bool = True
     """Whether every event is read and kept."""
+    instead: Settings | None = None
+    """What its processes are given in place of `settings`: other ways to the same parts."""
     parts: Parts = field(init=False)
     pipelines: Pipelines = field(init=False)
     services: Services = field(init=False)
@@ -113,7 +115,7 @@ class Rig:
             process = subprocess.Popen(
                 [sys.executable, "-m", "agents", *names],
                 cwd=ROOT,
-                env={**os.environ, **self.settings.environ(), **environ},
+                env={**os.environ, **(self.instead or self.settings).environ(), **environ},
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )

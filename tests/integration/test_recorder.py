@@ -7,56 +7,18 @@ import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import psycopg
 from psycopg.rows import dict_row
 
 from streams.messages import Event, EventKind, Run
 from streams.settings import Settings
+from tests.integration.gate import Gate
 from tests.integration.rig import Rig, alone
 from tests.integration.waiting import until
 
 RUN = Run("", "demo", "d" * 64, 2_000_000_000.0)
-
-
-class Gate:
-    """A TCP way to PostgreSQL that can be shut: the server itself is everybody's."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._target = (host, port)
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.port = 0
-
-    async def open(self) -> None:
-        """Lets connections through."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def shut(self) -> None:
-        """Cuts every connection, and takes none."""
-        assert self._server is not None
-        self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there_writer = await asyncio.open_connection(*self._target)
-        for source, sink in ((reader, there_writer), (there_reader, writer)):
-            task = asyncio.create_task(_pour(source, sink))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-
-async def _pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    try:
-        while data := await source.read(65536):
-            sink.write(data)
-            await sink.drain()
-    finally:
-        sink.close()
 
 
 @contextlib.asynccontextmanager
@@ -64,13 +26,10 @@ async def recording(
     settings: Settings, folder: Path
 ) -> AsyncIterator[tuple[Rig, Gate, "psycopg.AsyncConnection[Any]"]]:
     """A rig whose worker records into a schema of its own, through a gate."""
-    parts = urlsplit(settings.postgres)
     schema = f"t{uuid.uuid4().hex[:10]}"
-    gate = Gate(parts.hostname or "127.0.0.1", parts.port or 5432)
+    gate = Gate(settings.postgres)
     await gate.open()
-    credentials = parts.netloc.rpartition("@")[0]
-    path = f"{parts.path}?options={quote(f'-csearch_path={schema}')}"
-    through = f"postgresql://{credentials}@127.0.0.1:{gate.port}{path}"
+    through = f"{gate.url}?options={quote(f'-csearch_path={schema}')}"
     connection = await psycopg.AsyncConnection.connect(settings.postgres, autocommit=True, row_factory=dict_row)
     await connection.execute(f"create schema {schema}".encode())
     await connection.execute(f"set search_path to {schema}".encode())
