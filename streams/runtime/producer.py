@@ -96,7 +96,8 @@ class Producer:
 
     async def _pause(self, delay: float) -> None:
         try:
-            await asyncio.wait_for(self._stopping.wait(), delay)
+            async with asyncio.timeout(delay):  # not `wait_for`: before Python 3.12 it may swallow a cancellation
+                await self._stopping.wait()
         except TimeoutError:
             return
         raise ProducerStopped("stopped while a record was being sent again")
@@ -178,6 +179,7 @@ async def _send(client: AIOKafkaProducer, record: Outgoing) -> "asyncio.Future[R
 
 async def _close(client: AIOKafkaProducer) -> None:
     try:
-        await asyncio.wait_for(client.stop(), 60)
+        async with asyncio.timeout(60):
+            await client.stop()
     except (KafkaError, TimeoutError) as error:
         log.warning("closing a failed producer: %s", error)

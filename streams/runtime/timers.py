@@ -1,6 +1,7 @@
 """Timers of runs: many, most of which are dropped before they are due."""
 
 import asyncio
+import contextlib
 import heapq
 import itertools
 import time
@@ -60,10 +61,10 @@ class Timers:
             self._sooner.clear()
             wait = self._heap[0].at - self._clock() if self._heap else None
             if wait is None or wait > 0:
-                try:
-                    await asyncio.wait_for(self._sooner.wait(), wait)
-                except TimeoutError:
-                    pass
+                # Not `wait_for`: before Python 3.12 it may swallow a cancellation.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._sooner.wait()
                 continue
             entry = heapq.heappop(self._heap)
             entries = self._live.get(entry.run)

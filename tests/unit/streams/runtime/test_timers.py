@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from streams.messages import Ending, Stop
 from streams.runtime.timers import Timers
 
@@ -88,3 +90,27 @@ def test_memory_follows_what_is_live() -> None:
         return len(timers._heap)
 
     assert asyncio.run(main()) < 2500
+
+
+@pytest.mark.parametrize("ticks", range(6))
+def test_a_cancellation_counts_at_any_moment(ticks: int) -> None:
+    """Also when it comes just as a sooner timer wakes the waiting: who stops a worker is not to wait for the next timer."""
+
+    async def main() -> bool:
+        async def due(one: Stop) -> None:
+            pass
+
+        timers = Timers(due, clock=lambda: 0.0)
+        timers.set("a", 1000, stop("a"))
+        task = asyncio.create_task(timers.run())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        timers.set("b", 500, stop("b"))
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        task.cancel()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return task.cancelled()
+
+    assert asyncio.run(main())
