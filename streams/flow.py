@@ -108,8 +108,8 @@ def _stop_unopened(state: RunState | None, stop: Stop) -> Step:
 
 
 def _start(topology: Topology, state: RunState | None, start: Start, now: float) -> Step:
-    if state and state.done and state.opened:
-        return Step(state)
+    if state and state.opened and (state.done or start.refused):
+        return Step(state)  # it was over, or under way, before this request came again
     cancelled = bool(state and state.done)
     made = state if state and state.opened else RunState(start.run, opened=True)
     made.reused = dict(start.reused)
@@ -130,6 +130,10 @@ def _start(topology: Topology, state: RunState | None, start: Start, now: float)
     if cancelled:
         taken.step.messages.append(event)
         taken.end(EventKind.RUN_CANCELLED, Failure("cancelled before it began", Fault.CALLER))
+        return taken.step
+    if start.refused:
+        taken.step.messages.append(event)
+        taken.end(EventKind.RUN_FAILED, start.refused)
         return taken.step
     taken.step.timers.append(_deadline(made.run))
     walk = taken.walk()

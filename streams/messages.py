@@ -153,7 +153,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A request, checked against the pipeline's input: opens the run (first write wins)."""
+    """A request, checked against the pipeline's input: opens the run (first write wins). `refused` ends it where it begins."""
 
     run: Run
     input: Mapping[str, Value]
@@ -162,6 +162,7 @@ class Start:
     """What services gave in the run that this one repeats, by vertex and position: they are not asked again."""
     origin: Mapping[str, Value] = field(default_factory=dict)
     """What its first event says of where it comes from."""
+    refused: Failure | None = None
 
 
 FlowMessage = Start | Token | Opened | Item | Stop

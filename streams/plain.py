@@ -104,6 +104,7 @@ def flow(message: FlowMessage) -> tuple[str, dict[str, Any]]:
                     {"vertex": vertex, "at": list(at), "value": value} for (vertex, at), value in message.reused.items()
                 ],
                 "origin": dict(message.origin),
+                "refused": None if message.refused is None else failure(message.refused),
             }
         case Token():
             return "millrace.Token", {
@@ -149,7 +150,8 @@ def read_flow(tagged: tuple[str, Fields]) -> FlowMessage:
     match name:
         case "millrace.Start":
             reused = {(one["vertex"], tuple(one["at"])): one["value"] for one in value["reused"]}
-            return Start(read_run(value["run"]), value["input"], value["source"], reused, value["origin"])
+            refused = read_failure(value["refused"])
+            return Start(read_run(value["run"]), value["input"], value["source"], reused, value["origin"], refused)
         case "millrace.Token":
             return Token(
                 read_run(value["run"]),

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Iterable
+from dataclasses import replace
 
 from schemas.codec import JSON, value_subject
 from schemas.conform import conform
@@ -39,31 +40,45 @@ class Requests:
         self._topics.update(await self._parts.admin.ids(sorted(set(topics) - self._topics.keys())))
 
     async def start(self, record: Record) -> Start | None:
-        """The Start of a request; None for one that was refused, and answered as refused."""
+        """The Start of a request; None for one that was refused, and answered as refused.
+
+        A run that a gateway has accepted already is known by its id, and may be under way from an earlier delivery: when it
+        is refused here, it is its Start that says so, and flow's order that decides.
+        """
         name = self._parts.names.pipeline_of(record.place.topic)
-        run = await self._run(record)
-        version = self._pipelines.version(name)
+        known = _named(record)
+        run = known or await self._derived(record)
+        version = self._pipelines.newest(name)
         if version is None:
-            await self._letters.write(record, "flow", f"pipeline {name} has been removed", run=run)
+            await self._letters.write(record, "flow", f"there is no pipeline {name}", run=run)
             return None
         topology = await self._pipelines.wait_topology(version.rollout.digest(run))
+        start = Start(Run(run, topology.name, topology.digest, time.time() + topology.timeout), {}, record.where)
+        if not version.active:
+            reason = f"pipeline {name} was removed before the run began"
+            await self._letters.write(record, "flow", reason, run=run)
+            return replace(start, refused=Failure(reason, Fault.PIPELINE, hint="publish it again, then ask again"))
         try:
             given = await self._publisher.patiently(lambda: self._given(record, topology))
         except Nonconforming as error:
-            await self._refuse(record, topology, run, error.problems)
-            return None
+            problems = error.problems
         except Undecodable as error:
             hint = f"send an Avro record of the topic's schema, or JSON with the header content-type: {JSON}"
-            await self._refuse(record, topology, run, [Problem("", str(error), hint)])
-            return None
-        deadline = time.time() + topology.timeout
-        return Start(Run(run, topology.name, topology.digest, deadline), given, record.where)
+            problems = [Problem("", str(error), hint)]
+        else:
+            return replace(start, input=given)
+        failure = _refusal(problems)
+        await self._letters.write(record, "flow", failure.reason, run=run)
+        if known:
+            return replace(start, refused=failure)
+        await self._answer(topology, run, failure, problems)
+        return None
 
     async def shadow(self, start: Start) -> Start | None:
         """The Start of the run that repeats this one unseen, where a version of its pipeline is tried so."""
         version = self._pipelines.version(start.run.pipeline)
         digest = version.rollout.shadow if version else None
-        if digest is None:
+        if digest is None or start.refused is not None:
             return None
         topology = await self._pipelines.wait_topology(digest)
         run = shadow_run(start.run.id, digest)
@@ -94,22 +109,15 @@ class Requests:
             raise Nonconforming(elsewhere)
         return given
 
-    async def _run(self, record: Record) -> str:
-        named = record.header(RUN)
-        if named is not None and named == record.key:
-            try:
-                return str(uuid.UUID(named.decode()))
-            except ValueError:
-                pass  # a stranger's header: it is ignored
+    async def _derived(self, record: Record) -> str:
+        """The run id of a stranger's request."""
         topic = record.place.topic
         if topic not in self._topics:
             await self.know([topic])
         return str(uuid.uuid5(NAMESPACE, f"{self._topics[topic]}/{record.place.partition}/{record.offset}"))
 
-    async def _refuse(self, record: Record, topology: Topology, run: str, problems: list[Problem]) -> None:
-        """A dead letter, and an error result of the same run id that the request would have had."""
-        reason = "the request is no record of the pipeline's input: " + "; ".join(map(str, problems))
-        await self._letters.write(record, "flow", reason, run=run)
+    async def _answer(self, topology: Topology, run: str, failure: Failure, problems: list[Problem]) -> None:
+        """An error result of the same run id that the request would have had."""
         topic = self._parts.names.results(topology.name)
         answer = {
             "run": run,
@@ -117,7 +125,7 @@ class Requests:
             "digest": topology.digest,
             "status": "failed",
             "output": None,
-            "failure": plain_failure(Failure(reason, Fault.CALLER)),
+            "failure": plain_failure(failure),
             "problems": [problem.to_json() for problem in problems],
         }
         schema = result_schema(topology.name, topology.output)
@@ -131,3 +139,19 @@ class Requests:
             ("traceparent", traceparent(run, run).encode()),
         )
         await self._parts.producer.send(Outgoing(topic, run.encode(), value, headers))
+
+
+def _named(record: Record) -> str | None:
+    """The run that a gateway says this request is; a stranger's header is ignored."""
+    named = record.header(RUN)
+    if named is None or named != record.key:
+        return None
+    try:
+        return str(uuid.UUID(named.decode()))
+    except ValueError:
+        return None
+
+
+def _refusal(problems: list[Problem]) -> Failure:
+    reason = "the request is no record of the pipeline's input: " + "; ".join(map(str, problems))
+    return Failure(reason, Fault.CALLER)

@@ -167,6 +167,30 @@ async def _any(rig: Rig, pipeline: str) -> dict[str, object] | None:
     return next(iter((await answers(rig, pipeline)).values()), None)
 
 
+def test_an_accepted_run_that_is_refused_after_all_fails(town: Town) -> None:
+    """A gateway named the run, so a client waits for its end: it is told in events, as of any run."""
+
+    async def main(rig: Rig) -> None:
+        await rig.publish(PLAIN)
+        run = str(uuid.uuid4())
+        named = (("millrace-run", run.encode()),)
+        await rig.parts.producer.send(
+            Outgoing(rig.parts.names.requests("plain"), run.encode(), b'{"n": "many"}', named)
+        )
+        last = await rig.ended(run)
+        assert last.event.kind is EventKind.RUN_FAILED
+        assert last.event.data["fault"] == "caller"
+        assert "n: " in last.event.data["reason"]
+        result = await until(lambda: _answer(rig, "plain", run))
+        assert result["status"] == "failed"
+
+    town.run(main(town.rig))
+
+
+async def _answer(rig: Rig, pipeline: str, run: str) -> dict[str, object] | None:
+    return (await answers(rig, pipeline)).get(run)
+
+
 def test_garbage_is_answered_and_holds_nothing_up(town: Town) -> None:
     """Garbage on a requests topic gives an error result and a dead letter; the next record of its partition runs."""
 

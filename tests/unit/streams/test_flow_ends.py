@@ -68,6 +68,33 @@ def test_a_repeated_start_sends_the_same_again() -> None:
     assert sent[0].run.digest == ONE.digest
 
 
+def test_a_refused_start_ends_the_run_where_it_begins() -> None:
+    """It is accepted and fails with the reason; nothing is asked of a service, and whatever comes again changes nothing."""
+    flow = Flow(ONE)
+    refused = Start(flow.run, {}, "topic/3@5", refused=Failure("removed", Fault.PIPELINE, hint="publish it again"))
+    sent = flow.take(refused)
+    assert [one.kind for one in sent if isinstance(one, Event)] == [EventKind.ACCEPTED, EventKind.RUN_FAILED]
+    kind, result = ended(sent)
+    assert (kind, result.failure) == (EventKind.RUN_FAILED, refused.refused)
+    assert not [one for one in sent if isinstance(one, Task)]
+    assert list(flow.rows) == ["done"]
+    assert flow.take(refused) == flow.take(Start(flow.run, {"n": 1})) == []
+
+
+def test_a_run_under_way_is_not_refused_any_more() -> None:
+    """A request that is delivered again, after its pipeline was removed, finds its run at work and leaves it there."""
+    flow = begun()
+    assert flow.take(Start(flow.run, {}, "topic/3@5", refused=Failure("removed", Fault.PIPELINE))) == []
+    assert ended(flow.take(flow.token("$out", "a", a={"v": 7})))[0] is EventKind.RUN_FINISHED
+
+
+def test_a_cancellation_that_came_first_wins_over_a_refusal() -> None:
+    """The order of the log decides."""
+    flow = Flow(ONE)
+    flow.take(CANCEL)
+    assert ended(flow.take(Start(flow.run, {}, "", refused=Failure("removed", Fault.PIPELINE))))[0] is EventKind.RUN_CANCELLED
+
+
 def test_the_last_token_ends_the_run() -> None:
     """One event, one result, one row that stays."""
     flow = begun()

@@ -87,7 +87,10 @@ def received(sent: Outgoing) -> Record:
     return Record(Place(sent.topic, 0), 0, sent.key, sent.value, sent.headers)
 
 
-@pytest.mark.parametrize("message", FLOW, ids=lambda one: type(one).__name__)
+REFUSED = Start(RUN, {}, "pipeline.sum.requests/0@8", refused=FAILURE)
+
+
+@pytest.mark.parametrize("message", [*FLOW, REFUSED], ids=lambda one: type(one).__name__)
 def test_flow_messages_come_back(message: FlowMessage) -> None:
     """Every message for flow comes back equal, on flow.tokens, keyed by its run."""
 
