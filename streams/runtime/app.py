@@ -24,12 +24,15 @@ from mode.services import WaitResults
 
 from streams.records import Handler, Place, Record
 from streams.runtime.lanes import Lanes, LostRecords
+from streams.runtime.lookout import Lookout
 from streams.runtime.probe import Probe
 
 log = logging.getLogger(__name__)
 
 REBALANCE_PATIENCE = 3.0
 """Seconds that a membership change waits for work under way; what takes longer goes on and is not begun anew here."""
+LOOKS = (1.0, 1.0, 1.0, 2.0, 5.0)
+"""Seconds between the looks for records that the client passed over, from a new generation on; the last one stays."""
 _RESUBSCRIBE = 0.2
 _LEAVE = 10.0
 
@@ -234,7 +237,11 @@ class Member:
         self._assigned: frozenset[Place] = frozenset()
         self._revoked = True
         self._stopping = False
+        self._opening = asyncio.Lock()
+        self._moved = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
         self.lanes = Lanes(handle, starts=self._starts, present=probe.present, rewind=self._go_back, room=room)
+        self._lookout = Lookout(self.lanes, ends=probe.ends, found=probe.found, rewind=self._go_back)
         self._app = _faust_app(group, bootstrap)
         self._app.member = self
         self._channel = self._app.topic(
@@ -265,11 +272,14 @@ class Member:
     async def start(self) -> None:
         """Joins the group. Raises when no broker answers: the worker is started again then."""
         await self._app.start()
+        self._looking = asyncio.create_task(self._look_out(), name=f"lookout of {self.group}")
 
     async def stop(self, grace: float) -> None:
         """Stops fetching, gives work under way `grace` seconds, commits what is done and leaves the group."""
         self._stopping = True
         self._revoked = True
+        if self._looking is not None:
+            self._looking.cancel()
         await self.lanes.drain(grace)
         leaving = asyncio.ensure_future(self._app.stop())
         # Not wait_for: Faust may swallow a cancellation, and then it would wait all the same.
@@ -297,6 +307,7 @@ class Member:
         self._assigned = frozenset(Place(tp.topic, tp.partition) for tp in assigned)
         self._epoch += 1
         self._revoked = False
+        self._moved.set()
         log.info("%s has %d partitions", self.group, len(self._assigned))
         if self._on_generation is not None:
             self._on_generation()
@@ -339,9 +350,7 @@ class Member:
         if self._revoked or message.generation_id != self._app.consumer_generation_id:
             return  # of a generation that is over: whoever has the partition now gets it again
         epoch = self._epoch
-        if self._opened != epoch:
-            await self.lanes.open(epoch, self._assigned)
-            self._opened = epoch
+        await self._open(epoch)
         record = Record(
             Place(message.topic, message.partition),
             message.offset,
@@ -351,6 +360,34 @@ class Member:
             message.timestamp,
         )
         await self.lanes.put(record, epoch, event.ack)
+
+    async def _open(self, epoch: int) -> None:
+        """Opens the lanes of this generation, once; those of one that is over stay shut."""
+        async with self._opening:
+            if self._opened != epoch and epoch == self._epoch:
+                await self.lanes.open(epoch, self._assigned)
+                self._opened = epoch
+
+    async def _look_out(self) -> None:
+        """Looks for records that were passed over, often while a generation is young: that is when it happens."""
+        waits = iter(LOOKS)
+        while True:
+            try:
+                async with asyncio.timeout(next(waits, LOOKS[-1])):
+                    await self._moved.wait()
+                self._moved.clear()
+                waits = iter(LOOKS)
+            except TimeoutError:
+                await self._look()
+
+    async def _look(self) -> None:
+        if self._revoked:
+            return
+        try:
+            await self._open(self._epoch)
+            await self._lookout.look()
+        except Exception:  # the cluster is away, or membership changes: the next look will do
+            log.warning("%s cannot look for records that were passed over", self.group, exc_info=True)
 
     async def _go_back(self, place: Place, offset: int) -> None:
         consumer: Any = self._app.consumer

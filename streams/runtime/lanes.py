@@ -77,9 +77,20 @@ class Lanes:
         self._lanes: dict[Place, _Lane] = {}
         self._begin: dict[Place, int] = {}
         self._working: dict[tuple[Place, int], asyncio.Task[None]] = {}
+        self._crowded = 0
+        """Records that wait for an older one of their partition before their work begins."""
         self.settled = 0
         """Records acknowledged so far: what liveness watches."""
         self.fed = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a record that came now would have to wait."""
+        return self._room.locked() or self._crowded > 0
+
+    def expected(self) -> dict[Place, int]:
+        """The offset that comes next in each partition of this generation."""
+        return {**self._begin, **{place: lane.expected for place, lane in self._lanes.items()}}
 
     @property
     def in_flight(self) -> int:
@@ -114,9 +125,13 @@ class Lanes:
             return
         lane.rewound = 0
         await self._room.acquire()
-        while len(lane.queue) >= self._depth and generation == self._generation:
-            self._settled.clear()
-            await self._settled.wait()
+        self._crowded += 1
+        try:
+            while len(lane.queue) >= self._depth and generation == self._generation:
+                self._settled.clear()
+                await self._settled.wait()
+        finally:
+            self._crowded -= 1
         if generation != self._generation:
             self._room.release()
             return

@@ -1,6 +1,7 @@
 """Questions to the cluster that need no group membership: where partitions begin and end, what a group has committed."""
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import AsyncGenerator, Iterable, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -62,13 +63,27 @@ class Probe:
         starts, ends = await self.starts(group, frozenset(places)), await self.ends(places)
         return {place: max(0, ends[place] - starts[place]) for place in places}
 
+    async def found(self, place: Place, start: int, stop: int) -> bool:
+        """Whether any record exists in [start, stop)."""
+        async with contextlib.aclosing(self._batches(place, start, stop)) as batches:
+            async for batch in batches:
+                if batch:
+                    return True
+        return False
+
     async def read(self, place: Place, start: int, stop: int) -> list[Record]:
         """The records with start ≤ offset < stop that exist, read with a consumer of its own."""
+        found: list[Record] = []
+        async with contextlib.aclosing(self._batches(place, start, stop)) as batches:
+            async for batch in batches:
+                found += batch
+        return found
+
+    async def _batches(self, place: Place, start: int, stop: int) -> AsyncGenerator[list[Record], None]:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
         )
         tp = TopicPartition(*place)
-        found: list[Record] = []
         await consumer.start()
         try:
             consumer.assign([tp])
@@ -76,8 +91,7 @@ class Probe:
             consumer.seek(tp, max(start, first))
             while await consumer.position(tp) < min(stop, end):
                 batch = await consumer.getmany(tp, timeout_ms=500)
-                found += [record_of(record) for record in batch.get(tp, []) if start <= record.offset < stop]
-            return found
+                yield [record_of(record) for record in batch.get(tp, []) if start <= record.offset < stop]
         finally:
             await consumer.stop()
 
