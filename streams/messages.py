@@ -188,7 +188,13 @@ class EventKind(StrEnum):
         """Whether nothing comes after it."""
         return self in TERMINAL
 
+    @property
+    def over(self) -> bool:
+        """Whether it is the end of a node execution."""
+        return self in OVER
 
+
+OVER = frozenset({EventKind.FINISHED, EventKind.SKIPPED, EventKind.FAILED})
 TERMINAL = frozenset({EventKind.RUN_FINISHED, EventKind.RUN_FAILED, EventKind.RUN_CANCELLED})
 
 
@@ -206,7 +212,13 @@ class Event:
 
     @property
     def id(self) -> str:
-        """Deterministic: the same happening has the same id however often it is sent."""
+        """Deterministic: the same happening has the same id however often it is sent.
+
+        A run ends once, and so does a node execution: whichever end is told first is the one that readers keep. A task that is
+        delivered again while its run is being aborted is dropped, though it was done before.
+        """
+        if self.kind.over:
+            return message_id(self.run.id, "node.ended", self.vertex, self.at)
         kind = "run.ended" if self.kind.terminal else self.kind
         return message_id(self.run.id, kind, self.vertex, self.at, self.attempt)
 

@@ -174,6 +174,8 @@ def check_ending(driver: Driver, races: bool = False) -> None:
     assert sum(event.kind.terminal for event in shown) == 1
     assert shown[0].kind is EventKind.ACCEPTED
     assert len({event.id for event in shown}) == len(shown)
+    over = [(event.vertex, event.at) for event in shown if event.kind.over]
+    assert len(set(over)) == len(over), "a node execution ended twice"
     assert seen.results
     assert all(result == seen.results[0] for result in seen.results), "two results"
     assert seen.results[0].kind is ends[0].kind

@@ -2,7 +2,7 @@
 
 import itertools
 
-from streams.messages import TERMINAL, Event, EventKind, Run, message_id
+from streams.messages import OVER, TERMINAL, Event, EventKind, Run, message_id
 
 RUN = Run("r", "p", "d", 0.0)
 
@@ -33,8 +33,8 @@ def test_events_have_the_id_of_their_happening() -> None:
     assert one.id == Event(RUN, EventKind.FINISHED, "a", (1,), "other", 1, {"output": 2}).id
     others = [
         Event(RUN, EventKind.STARTED, "a", (1,), "a", 1),
+        Event(RUN, EventKind.STARTED, "a", (1,), "a", 2),
         Event(RUN, EventKind.FINISHED, "a", (2,), "a", 1),
-        Event(RUN, EventKind.FINISHED, "a", (1,), "a", 2),
         Event(RUN, EventKind.FINISHED, "b", (1,), "a", 1),
     ]
     assert len({one.id, *(other.id for other in others)}) == 5
@@ -48,5 +48,13 @@ def test_a_run_has_one_end() -> None:
         EventKind.RUN_FAILED,
         EventKind.RUN_CANCELLED,
     ]
-    for one, other in itertools.combinations([kind for kind in EventKind if not kind.terminal], 2):
+    for one, other in itertools.combinations([kind for kind in EventKind if not kind.terminal and not kind.over], 2):
         assert Event(RUN, one).id != Event(RUN, other).id
+
+
+def test_a_node_execution_has_one_end() -> None:
+    """All its ends have one id, at whichever attempt: of a task that was done and is dropped when it comes again, readers keep
+    the first report.
+    """
+    ends = [Event(RUN, kind, "a", (1,), "a", attempt) for kind in OVER for attempt in (0, 1, 2)]
+    assert len({event.id for event in ends}) == 1
