@@ -1,0 +1,18 @@
+"""A service that one worker alone serves, hosted as `tests.chaos.lonely`."""
+
+import time
+from typing import Annotated
+
+from streams.contract import Doc, Record
+from streams.service import service
+
+
+class Seconds(Record):
+    seconds: Annotated[float, Doc("How long.")]
+
+
+@service("lonely", version="1.0.0", timeout=60)
+def lonely(request: Seconds) -> Seconds:
+    """Takes its time."""
+    time.sleep(request.seconds)
+    return request

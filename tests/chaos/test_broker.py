@@ -1,0 +1,48 @@
+"""Kill -9 of the broker with runs in flight: nobody but the broker dies, and every run ends once."""
+
+import asyncio
+import dataclasses
+import functools
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.local.stack import Stack
+from streams.settings import Settings
+from tests.chaos.braid import BRAID, braided
+from tests.chaos.plant import Plant, plant, run
+from tests.integration.waiting import until
+
+RUNS = 60
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_broker_that_is_killed_loses_nothing(settings: Settings, tmp_path: Path) -> None:
+    """Twice kill -9 of the broker in the middle of work: gateway, clients and workers live through it; each result is seen once."""
+
+    async def main(own: Settings, stack: Stack) -> None:
+        async with plant(own, tmp_path) as made:
+            flow, service = await asyncio.gather(made.flow(), made.service())
+            await made.define(BRAID)
+            wanted: dict[str, dict[str, Any]] = {}
+            for number in range(2):
+                numbers = range(number * RUNS, (number + 1) * RUNS)
+                seen = made.seen
+                runs = await made.submit_all("braid", ({"n": n} for n in numbers))
+                wanted.update(zip(runs, map(braided, numbers), strict=True))
+                await until(functools.partial(_working, made, seen), 60, "work")
+                assert len(made.open) > RUNS // 2
+                await asyncio.to_thread(stack.restart, "kafka", kill=True)
+            await made.all_ended(120)
+            await made.verify(wanted)
+            assert (flow.process.poll(), service.process.poll()) == (None, None)
+
+    with Stack(tmp_path / "home", ["kafka"], preferred=False) as stack:
+        run(main(dataclasses.replace(settings, kafka=stack.settings.kafka), stack))
+
+
+def _working(made: Plant, seen: int) -> bool:
+    """Whether about a quarter of what there is to say of the new runs has been said."""
+    return made.seen > seen + RUNS * 6

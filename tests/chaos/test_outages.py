@@ -1,0 +1,116 @@
+"""S3, the registry or PostgreSQL away for as long as it takes to notice: no attempt is lost, and all runs finish afterwards."""
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from streams.settings import Settings
+from tests.chaos.plant import Plant, plant, run
+from tests.integration.gate import Gate
+from tests.integration.rig import WorkerProcess
+from tests.integration.waiting import until
+
+log = logging.getLogger(__name__)
+
+TALE = """
+pipeline: tale
+summary: Values that are too large for a record travel through S3, before, between and after services
+input: {text: string, seconds: float}
+nodes:
+  pause: {service: rest, with: {seconds: "${seconds}"}}
+  once: {service: echo, with: {text: "${pause.seconds < 100.0 ? text : ''}"}}
+  again: {service: echo, with: {text: "${once.text}"}}
+output: {text: "${again.text}"}
+"""
+FRESH = TALE.replace("pipeline: tale", "pipeline: fresh-tale").replace(
+    "{text: string,", "{text: string, more: {type: int, default: 0},"
+)
+LONG = "word " * 80_000
+
+
+@contextlib.asynccontextmanager
+async def gated(settings: Settings, folder: Path) -> AsyncIterator[tuple[Plant, dict[str, Gate]]]:
+    """A plant whose processes reach S3, the registry and PostgreSQL through gates."""
+    gates = {"s3": Gate(settings.s3), "registry": Gate(settings.registry), "postgres": Gate(settings.postgres)}
+    for gate in gates.values():
+        await gate.open()
+    try:
+        async with plant(settings, folder, {name: gate.url for name, gate in gates.items()}) as made:
+            yield made, gates
+    finally:
+        for gate in gates.values():
+            await gate.shut()
+
+
+def waits(worker: WorkerProcess, part: str) -> bool:
+    """Whether a worker says that it waits for this part."""
+    assert worker.process.poll() is None, worker.log.read_text()[-3000:]
+    health = list(worker.home.glob(f"workers/*-{worker.process.pid}-*.json"))
+    return bool(health) and part in json.loads(health[0].read_text())["waiting_for"]
+
+
+@pytest.mark.slow
+def test_what_is_away_is_waited_for(settings: Settings, tmp_path: Path) -> None:
+    """Each part is cut off until a worker says that it waits for it, with runs in the middle: every run finishes at its first
+    attempt, and the history is whole.
+    """
+
+    async def main() -> None:
+        async with gated(settings, tmp_path) as (made, gates):
+            flow, service = await asyncio.gather(made.flow(), made.service())
+            await made.define(TALE)
+            wanted = {}
+
+            async def submit(pipeline: str, count: int) -> None:
+                for number in range(count):
+                    text = f"{number} {LONG}"
+                    wanted[await made.submit(pipeline, {"text": text, "seconds": 1.0})] = text
+
+            # S3, while a service rests and what it is to do then lies in S3
+            await submit("tale", 3)
+            await until(lambda: all(_started(made, one) for one in wanted), 30, "work")
+            await gates["s3"].shut()
+            await until(lambda: waits(service, "s3"), 60, "a service that waits for S3")
+            assert not any(made.followers[one].done() for one in wanted)
+            await gates["s3"].open()
+            await _all_finished(made, wanted)
+
+            # PostgreSQL: runs go on, the history follows
+            await gates["postgres"].shut()
+            await submit("tale", 2)
+            await _all_finished(made, wanted)
+            await until(lambda: waits(flow, "postgres"), 60, "a recorder that waits for PostgreSQL")
+            await gates["postgres"].open()
+            await made.recorded()
+
+            # the registry, when flow has never read or written what a new pipeline takes and gives
+            await made.define(FRESH)
+            await gates["registry"].shut()
+            await submit("fresh-tale", 2)  # the gateway knows its schema: it was published there
+            await until(lambda: waits(flow, "registry"), 60, "a flow that waits for the registry")
+            assert sum(not one.done() for one in made.followers.values()) == 2
+            await gates["registry"].open()
+            await _all_finished(made, wanted)
+            await made.recorded()
+
+    run(main())
+
+
+def _started(made: Plant, one: str) -> bool:
+    return "node.started" in {told.name for told in made.told[one]}
+
+
+async def _all_finished(made: Plant, wanted: dict[str, str]) -> None:
+    """Every run ended with its own text, and no attempt was a second one."""
+    await made.all_ended(90)
+    for one, text in wanted.items():
+        told = made.told[one]
+        assert told[-1].name == "run.finished", told[-1].data
+        assert told[-1].data["output"] == {"text": text}
+        assert {event.data.get("attempt", 1) for event in told} == {1}
+        assert "node.retrying" not in {event.name for event in told}
