@@ -350,7 +350,8 @@ class Member:
         if self._revoked or message.generation_id != self._app.consumer_generation_id:
             return  # of a generation that is over: whoever has the partition now gets it again
         epoch = self._epoch
-        await self._open(epoch)
+        if self._opened != epoch:
+            await self._open(epoch)
         record = Record(
             Place(message.topic, message.partition),
             message.offset,
