@@ -40,6 +40,11 @@ class Ground:
         return f"{self.topic}-group"
 
     @property
+    def handled(self) -> list[int]:
+        """The offsets in the order in which they were handled first; a change of membership may bring one again."""
+        return list(dict.fromkeys(self.seen))
+
+    @property
     def place(self) -> Place:
         """The only partition."""
         return Place(self.topic, 0)
@@ -109,7 +114,7 @@ def test_a_log_that_has_lost_its_start_is_read_from_where_it_begins(settings: Se
             await made.send(10)
             await forget(made, 4)
             async with made.member():
-                await until(lambda: made.seen == [4, 5, 6, 7, 8, 9])
+                await until(lambda: made.handled == [4, 5, 6, 7, 8, 9])
                 await until(made.caught_up)
             await made.send(10)
             await forget(made, 15)
@@ -133,7 +138,7 @@ def test_offsets_of_transactions_are_passed(settings: Settings) -> None:
             await foreign.stop()
             await made.send(1)
             async with made.member():
-                await until(lambda: made.seen == [0, 2, 4, 6])
+                await until(lambda: made.handled == [0, 2, 4, 6])
                 await until(made.caught_up)
 
     asyncio.run(main())
@@ -248,7 +253,7 @@ def test_more_than_there_is_room_for_is_delivered_when_room_is_made(settings: Se
             async with made.member(handle) as member:
                 await until(lambda: member.lanes.in_flight == 64)
                 go.set()
-                await until(lambda: made.seen == list(range(count)))
+                await until(lambda: made.handled == list(range(count)))
                 await until(made.caught_up)
 
     asyncio.run(main())
@@ -261,7 +266,7 @@ def test_a_record_that_was_passed_over_comes_all_the_same(settings: Settings) ->
         async with ground(settings) as made:
             await made.send(3)
             async with made.member(kind=Forgetful) as member:
-                await until(lambda: made.seen == [0, 1, 2], 15, "every record")
+                await until(lambda: made.handled == [0, 1, 2], 15, "every record")
                 assert isinstance(member, Forgetful)
                 assert member.forgotten == 1
             assert await made.caught_up()
