@@ -92,7 +92,10 @@ def test_a_cancellation_that_came_first_wins_over_a_refusal() -> None:
     """The order of the log decides."""
     flow = Flow(ONE)
     flow.take(CANCEL)
-    assert ended(flow.take(Start(flow.run, {}, "", refused=Failure("removed", Fault.PIPELINE))))[0] is EventKind.RUN_CANCELLED
+    assert (
+        ended(flow.take(Start(flow.run, {}, "", refused=Failure("removed", Fault.PIPELINE))))[0]
+        is EventKind.RUN_CANCELLED
+    )
 
 
 def test_the_last_token_ends_the_run() -> None:
