@@ -16,6 +16,7 @@ from streams.cli import (
     data,
     deadletters,
     explain,
+    importing,
     lint,
     runs,
     stack,
@@ -59,6 +60,16 @@ COMMANDS = (
         test.run_tests,
         "Run the tests in pipeline files, offline.",
         ("millrace test", "millrace test pipelines/ -k women", "millrace test mine.yaml --seed 7 --json"),
+    ),
+    Command(
+        "import",
+        importing.import_,
+        "Turn a pipeline of the older format into YAML.",
+        (
+            "millrace import old/blur.json",
+            "millrace import old/blur.json -o pipelines/blur.yaml",
+            "millrace import old/blur.json --service area-blur=image-blur --json",
+        ),
     ),
     Command(
         "compile",

@@ -19,6 +19,7 @@ COMMANDS = (
     "status",
     "lint",
     "test",
+    "import",
     "compile",
     "apply",
     "services",
@@ -300,6 +301,48 @@ def test_lint_against_what_is_the_same(home: Path) -> None:
     assert re.match(r"millrace: 0 of \d+ contracts changed", said.err)
 
 
+OLDER = """\
+{"type": "pipeline", "nodes": [
+  {"type": "entry", "id": "in", "api": {"route": "old", "body": "image"}, "next": ["grey"]},
+  {"type": "service", "id": "grey", "url": "http://x/image-greyscale", "input": {"image": "in.out.image"}, "next": ["out"]},
+  {"type": "end", "id": "out", "input": {"image": "grey.out.result"}}]}
+"""
+
+
+def test_import_writes_what_lint_accepts(tmp_path: Path, home: Path) -> None:
+    """The YAML on stdout, or in a file that was not there; lint has nothing to say of it."""
+    (tmp_path / "old.json").write_text(OLDER)
+    said = millrace("import", str(tmp_path / "old.json"), home=home)
+    assert said.status == 0
+    assert yaml.safe_load(said.out)["nodes"]["grey"]["service"] == "image-greyscale"
+    target = tmp_path / "new.yaml"
+    assert millrace("import", str(tmp_path / "old.json"), "-o", str(target), home=home).status == 0
+    assert target.read_text() == said.out
+    assert millrace("lint", str(target), home=home).status == 0
+    again = millrace("import", str(tmp_path / "old.json"), "-o", str(target), home=home)
+    assert again.status == 1
+    assert "is there already" in again.err
+
+
+def test_import_says_what_has_no_counterpart(tmp_path: Path, home: Path) -> None:
+    """Every such thing with its place, also in JSON; nothing is written."""
+    code = OLDER.replace('"next": ["out"]', '"next": ["out"], "after": "import os"').replace(
+        "image-greyscale", "nothing"
+    )
+    (tmp_path / "old.json").write_text(code)
+    target = tmp_path / "new.yaml"
+    said = millrace("import", str(tmp_path / "old.json"), "-o", str(target), "--json", home=home)
+    assert said.status == 1
+    assert [(row["pointer"], row["node"]) for row in said.rows] == [
+        ("/nodes/1/after", "grey"),
+        ("/nodes/1/url", "grey"),
+    ]
+    assert not target.exists()
+    (tmp_path / "old.json").write_text(OLDER.replace("image-greyscale", "nothing"))
+    said = millrace("import", str(tmp_path / "old.json"), "--service", "nothing=image-greyscale", home=home)
+    assert said.status == 0
+
+
 def test_compile_tells_what_a_pipeline_is(home: Path) -> None:
     """Name, digest, inputs, outputs and services; the digest is that of the topology itself."""
     (row,) = millrace("compile", "face-blur", "--output", "json", home=home).rows
@@ -362,6 +405,9 @@ def test_compile_to_asyncapi(home: Path) -> None:
         (["bench", "nothing"], 14, "there is no benchmark"),
         (["test", "-k", "nothing of this name"], 14, "no test has 'nothing of this name'"),
         (["lint"], 2, "name pipeline files"),
+        (["import", "nowhere.json"], 1, "the file cannot be read"),
+        (["import", "x.json", "--service", "a"], 2, "OLD=NAME"),
+        (["import", "x.json", "--service", "a=image-blr"], 14, "did you mean 'image-blur'?"),
         (["lint", "--against", "no-such-revision"], 14, "no contracts at 'no-such-revision'"),
         (["test", "nowhere.yaml"], 1, "the file cannot be read"),
         (["status"], 6, "no stack runs"),

@@ -1,0 +1,110 @@
+"""References of the older format, `A.out.x` and its kin, as expressions of ours."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+_PARTS = re.compile(r"[^.\[\]]+|\[[^\]]*\]")
+_PLAIN = re.compile(r"[A-Za-z_][\w-]*(\.[\w-]+|\[(\d+|'[^'\]]*'|\"[^\"\]]*\")\])*")
+
+
+class Unresolved(ValueError):
+    """A reference means nothing that is known; `hint` says what there is."""
+
+    def __init__(self, problem: str, hint: str = "") -> None:
+        self.hint = hint
+        super().__init__(problem)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a node gives: an expression for each of its fields, and one for all of it."""
+
+    whole: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    rest: str = ""
+    """For a node whose other fields are not known: what stands before their names (`call.body.`)."""
+    only: str = ""
+    """For a service that gives one thing: its expression, whatever name the older service had for it."""
+
+    def get(self, name: str) -> str:
+        """The expression of one field. Raises Unresolved."""
+        if name in self.fields:
+            return self.fields[name]
+        if self.rest:
+            return f"{self.rest}{name}"
+        if self.only:
+            return self.only
+        raise Unresolved(f"there is no {name!r} in what it gives", f"it gives {', '.join(self.fields) or 'nothing'}")
+
+
+@dataclass
+class Scope:
+    """What references may mean at one place: nodes by their old ids, the item of the loop around it, the node's own parts."""
+
+    nodes: dict[str, Outputs]
+    item: str = ""
+    params: Mapping[str, object] = field(default_factory=dict)
+    input: Mapping[str, str] = field(default_factory=dict)
+
+    def own(self, params: Mapping[str, object], input: Mapping[str, str] | None = None) -> "Scope":
+        """The same scope for one node with these parameters and inputs."""
+        return Scope(self.nodes, self.item, params, input or {})
+
+
+def parts(text: str) -> list[str] | None:
+    """`A.out.x[0]` → its parts; None for what is no plain reference."""
+    if not _PLAIN.fullmatch(text.strip()):
+        return None
+    return [one.strip("[]'\"") for one in _PARTS.findall(text.strip())]
+
+
+def is_reference(text: str, scope: Scope) -> bool:
+    """Whether a text means something that another node gives, rather than itself."""
+    found = parts(text)
+    if not found:
+        return False
+    first, *rest = found
+    if (first in ("node", "loop", "pipeline") and rest) or rest[:1] in (["out"], ["finished"]):
+        return True
+    return first == "_loop" or (first in scope.nodes and rest[:1] == ["out"]) or (first == "input" and bool(rest))
+
+
+def resolve(found: Sequence[str], scope: Scope) -> object:
+    """The expression (a str), or the constant in a list of one, that a reference means. Raises Unresolved."""
+    first, *rest = found
+    if first == "loop" and rest and (rest[0] in scope.nodes or rest[0] == "_loop"):
+        return resolve(rest, scope)  # `loop.crop.out.x`: a node of the same loop
+    if first == "node" and rest[:1] == ["_loop"]:
+        return resolve(rest, scope)
+    if first == "_loop":
+        if not scope.item:
+            raise Unresolved("_loop stands outside of a loop")
+        return _select(scope.item, rest)
+    if first == "node" and rest[:1] == ["params"] and len(rest) == 2:
+        if rest[1] not in scope.params:
+            raise Unresolved(f"the node has no parameter {rest[1]!r}", f"it has {', '.join(scope.params) or 'none'}")
+        return [scope.params[rest[1]]]
+    if first == "node" and rest[:1] == ["input"] and len(rest) > 1:
+        return resolve(rest, scope)
+    if first == "input" and rest:
+        if rest[0] not in scope.input:
+            raise Unresolved(f"the node has no input {rest[0]!r}", f"it has {', '.join(scope.input) or 'none'}")
+        return _select(scope.input[rest[0]], rest[1:])
+    if first in scope.nodes and rest[:1] == ["out"]:
+        outputs = scope.nodes[first]
+        return _select(outputs.get(rest[1]), rest[2:]) if len(rest) > 1 else outputs.whole
+    if first not in scope.nodes:
+        raise Unresolved(f"there is no node {first!r} before this one", f"there is {', '.join(scope.nodes) or 'none'}")
+    raise Unresolved(f"{'.'.join(found)!r} is no reference", f"{first}.out.NAME is")
+
+
+def _select(expression: str, rest: Sequence[str]) -> str:
+    for one in rest:
+        if one.isdigit():
+            expression += f"[{one}]"
+        elif re.fullmatch(r"[A-Za-z_]\w*", one):
+            expression += f".{one}"
+        else:
+            expression += "['" + one.replace("\\", "\\\\").replace("'", "\\'") + "']"
+    return expression

@@ -1,0 +1,38 @@
+"""What of an older pipeline has no counterpart, each with its place as a JSON pointer."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from streams.errors import MillraceError
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One thing without a counterpart. `pointer` is an RFC 6901 pointer into the file, `node` the id of its node."""
+
+    pointer: str
+    node: str
+    problem: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        whose = f" node {self.node}:" if self.node else ""
+        return f"{self.pointer or '/'}:{whose} {self.problem}" + (f" ({self.hint})" if self.hint else "")
+
+    def to_json(self) -> dict[str, Any]:
+        """The form with `--json`."""
+        return {"pointer": self.pointer, "node": self.node, "problem": self.problem, "hint": self.hint}
+
+
+class NoCounterpart(MillraceError):
+    """A pipeline cannot be turned into ours; `findings` holds every reason."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(sorted(set(findings)))
+        super().__init__("\n".join(map(str, self.findings)))
+
+
+def pointer(*parts: str | int) -> str:
+    """`/nodes/2/input/areas`, with `~` and `/` in names escaped."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
