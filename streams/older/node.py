@@ -52,7 +52,7 @@ class One:
         if found is None:
             key = next((one for one in ("url", "service", "name") if one in self.data), "")
             self.refuse(key, f"no service fits {self.data.get(key)!r}", "say which with --service OLD=NAME")
-            self.given()
+            self.given(), self.code("before"), self.code("after"), self.options()
             self.block.scope.nodes[self.identity] = Outputs(name, rest=f"{name}.")
             return
         takes = [one.name for one in from_avro(contracts[found].input).fields]
