@@ -16,7 +16,19 @@ from gateway.limits import Limits
 from gateway.metrics import Timing
 from gateway.parts import Parts
 from gateway.problems import Kind
-from gateway.routes import docs, health, metrics, objects, pages, pipelines, runs, services, session, versions
+from gateway.routes import (
+    deadletters,
+    docs,
+    health,
+    metrics,
+    objects,
+    pages,
+    pipelines,
+    runs,
+    services,
+    session,
+    versions,
+)
 from gateway.store import HistoryAway
 from schemas.errors import RegistryAway
 from streams.runtime.admin import WrongTopic
@@ -36,7 +48,7 @@ ERRORS: tuple[tuple[type[Exception], Kind, str], ...] = (
 )
 """Errors of the other packages: what they are to a client."""
 
-ROUTERS = (health, session, services, pipelines, versions, runs, objects, docs, metrics, pages)
+ROUTERS = (health, session, services, pipelines, versions, runs, deadletters, objects, docs, metrics, pages)
 
 
 def create_app(settings: Settings, limits: Limits | None = None) -> "Surrounded":

@@ -166,14 +166,28 @@ GROUPS = {
     "dead-letters": (
         "What could not be processed: list, show, resend.",
         (
-            Command("list", deadletters.listing, "List dead letters.", ("millrace dead-letters list --last 5",)),
+            Command(
+                "list",
+                deadletters.listing,
+                "List dead letters.",
+                ("millrace dead-letters list --last 5", "millrace dead-letters list --consumer face-detect --since 6h"),
+            ),
             Command(
                 "show",
                 deadletters.show,
                 "Show one dead letter.",
                 ("millrace dead-letters show 0-17", "millrace dead-letters show 0-17 --raw > record"),
             ),
-            Command("resend", deadletters.resend, "Send them again.", ("millrace dead-letters resend 0-17 0-18",)),
+            Command(
+                "resend",
+                deadletters.resend,
+                "Send them again.",
+                (
+                    "millrace dead-letters resend 0-17 0-18",
+                    "millrace dead-letters resend --consumer image-blur --since 2h",
+                    "millrace dead-letters resend --all --dry-run",
+                ),
+            ),
         ),
     ),
     "data": (

@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import logging
+import re
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -15,31 +17,52 @@ from streams.cli.output import Output, OutputOption, columns, emit, say
 from streams.cli.settings import settings
 
 if TYPE_CHECKING:
-    from streams.runtime.deadletters import DeadLetter, DeadLetters
+    from streams.runtime.deadletters import DeadLetter, DeadLetters, Filter
 
 T = TypeVar("T")
 
 Identity = Annotated[str, typer.Argument(help="The letter's id, as `list` shows it.", metavar="ID")]
-Identities = Annotated[list[str], typer.Argument(help="Ids, as `list` shows them.", metavar="ID…", show_default=False)]
+Identities = Annotated[list[str] | None, typer.Argument(help="Ids, as `list` shows them.", metavar="[ID…]")]
 Last = Annotated[int, typer.Option("--last", min=1, help="How many, the newest last.")]
+Topic = Annotated[str, typer.Option("--topic", help="Only those whose topic has this in its name.")]
+Consumer = Annotated[str, typer.Option("--consumer", help="Only those that this service or agent gave up.")]
+OfRun = Annotated[str, typer.Option("--run", help="Only those of this run.")]
+Reason = Annotated[str, typer.Option("--reason", help="Only those whose reason has this in it.")]
+Since = Annotated[
+    str, typer.Option("--since", help="Only those given up since then: 2026-11-21T10:00, or 30m, 6h, 2d ago.")
+]
+All = Annotated[bool, typer.Option("--all", help="Every one that was not sent again yet.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say which.")]
 Raw = Annotated[bool, typer.Option("--raw", help="Only the record's value, byte for byte.")]
 
 
-def listing(last: Last = 50, output: OutputOption = Output.TEXT) -> None:
-    """List dead letters, the newest last."""
+def listing(
+    last: Last = 50,
+    topic: Topic = "",
+    consumer: Consumer = "",
+    run: OfRun = "",
+    reason: Reason = "",
+    since: Since = "",
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List dead letters, the newest last; those that were sent again are marked."""
+    wanted = _filter(topic, consumer, run, reason, since)
 
     async def read(letters: "DeadLetters") -> "list[DeadLetter]":
-        return sorted([one async for one in letters.read()], key=lambda one: one.at)[-last:]
+        return sorted([one async for one in letters.read(wanted)], key=lambda one: one.at)[-last:]
 
     found = _with(read)
     if output is Output.JSON:
         for one in found:
             emit(output, _document(one, whole=False), "")
     elif found:
-        rows = [(one.id, _moment(one.at), one.topic, one.run or "-", _first_line(one.reason)) for one in found]
-        print(columns(rows, ("ID", "AT", "TOPIC", "RUN", "REASON")))
+        rows = [
+            (one.id, _moment(one.at), one.topic, one.run or "-", "yes" if one.resent else "", _first_line(one.reason))
+            for one in found
+        ]
+        print(columns(rows, ("ID", "AT", "TOPIC", "RUN", "RESENT", "REASON")))
     else:
-        say("millrace: there are no dead letters")
+        say("millrace: there are no dead letters" + (" of that kind" if wanted else ""))
 
 
 def show(identity: Identity, raw: Raw = False, output: OutputOption = Output.TEXT) -> None:
@@ -51,14 +74,61 @@ def show(identity: Identity, raw: Raw = False, output: OutputOption = Output.TEX
     emit(output, _document(one, whole=True), lambda: _text(one))
 
 
-def resend(identities: Identities, output: OutputOption = Output.TEXT) -> None:
-    """Send dead letters again to the topics where they stood, as they were. They stay in the list."""
+def resend(
+    identities: Identities = None,
+    topic: Topic = "",
+    consumer: Consumer = "",
+    run: OfRun = "",
+    reason: Reason = "",
+    since: Since = "",
+    everything: All = False,
+    dry_run: DryRun = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Send dead letters again to the topics where they stood, as they were: by id, or those that a filter takes.
+
+    They stay in the list, marked; a filter passes over those that were sent again already. What belongs to a run that is over
+    does not bring it back: `millrace replay` does.
+    """
+    wanted = _filter(topic, consumer, run, reason, since)
+    if bool(identities) == bool(wanted or everything):
+        raise Failed(Exit.USAGE, "say either ids, or a filter (--topic, --consumer, --run, --reason, --since, --all)")
 
     async def send(letters: "DeadLetters") -> "list[DeadLetter]":
-        return [await letters.resend(identity) for identity in identities]
+        if dry_run:
+            chosen = [one async for one in letters.read(wanted) if not one.resent]
+            return [await letters.show(one) for one in identities] if identities else chosen
+        if identities:
+            return [await letters.resend(identity) for identity in identities]
+        return [one async for one in letters.resend_all(wanted)]
 
-    for one in _with(send):
+    found = _with(send)
+    for one in found:
         emit(output, {"id": one.id, "topic": one.topic, "run": one.run}, f"{one.id} → {one.topic}")
+    say(f"millrace: {len(found)} {'would be sent' if dry_run else 'sent'} again")
+
+
+def _filter(topic: str, consumer: str, run: str, reason: str, since: str) -> "Filter":
+    from streams.runtime.deadletters import Filter
+
+    return Filter(topic=topic, consumer=consumer, run=run, reason=reason, since=_since(since) if since else None)
+
+
+_AGO = re.compile(r"(\d+)\s*([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _since(text: str) -> float:
+    """A moment, or so long ago, in epoch seconds."""
+    ago = _AGO.fullmatch(text.strip())
+    if ago:
+        return time.time() - int(ago[1]) * _SECONDS[ago[2]]
+    try:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+    except ValueError:
+        raise Failed(
+            Exit.USAGE, f"--since {text}: say a time (2026-11-21T10:00) or how long ago (30m, 6h, 2d)"
+        ) from None
 
 
 def _with(act: "Callable[[DeadLetters], Awaitable[T]]") -> T:
@@ -96,6 +166,7 @@ def _document(one: "DeadLetter", *, whole: bool) -> dict[str, Any]:
         "attempt": one.attempt,
         "consumer": one.consumer,
         "reason": one.reason,
+        "resent": one.resent,
     }
     if whole:
         made["headers"] = {name: value.decode(errors="backslashreplace") for name, value in one.headers}

@@ -92,17 +92,19 @@ class Rights:
             names.named(topics.EVENTS): {"Read", "Write"},
             names.named(topics.CONTROL): {"Write"},
             names.named(topics.TOKENS): {"Write"},  # a run that repeats another one begins there
+            names.named(topics.DEAD_LETTERS): {"Read"},
             names.named(topics.SERVICES): {"Read"},
             names.named(topics.PIPELINES): {"Read", "Write"} if dynamic else {"Read"},
         }
         if dynamic:
             open_ends = [
                 Right("topic", f"{names.prefix}pipeline.", ("Create", "Write"), prefix=True),
-                Right("topic", f"{names.prefix}task.", ("Create", "Describe"), prefix=True),
+                # It makes the topics of what is put over HTTP, and sends dead letters there again.
+                Right("topic", f"{names.prefix}task.", ("Create", "Describe", "Write"), prefix=True),
             ]
             return [*_topic_rights(topic), *open_ends]
         topic |= {names.requests(name): {"Write"} for name in pipelines}
-        return _topic_rights(topic)
+        return [*_topic_rights(topic), Right("topic", f"{names.prefix}task.", ("Write",), prefix=True)]
 
     def apply(self) -> list[Right]:
         """What publishes pipelines; topics are made by the operator."""

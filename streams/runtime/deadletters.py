@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.codec import value_subject
@@ -38,6 +38,42 @@ class DeadLetter:
     timestamp: float | None
     at: float
     """Epoch seconds at which it was given up."""
+    resent: bool = False
+    """Whether it was sent again since."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which dead letters: all of what is said must hold; texts as parts, whatever their case. Times in epoch seconds."""
+
+    topic: str = ""
+    consumer: str = ""
+    run: str = ""
+    path: str = ""
+    reason: str = ""
+    since: float | None = None
+    until: float | None = None
+    resent: bool | None = None
+
+    def __bool__(self) -> bool:
+        """Whether it says anything of which they are."""
+        return any((self.topic, self.consumer, self.run, self.path, self.reason)) or self.since is not None
+
+    def takes(self, letter: DeadLetter) -> bool:
+        """Whether a letter is among them."""
+        parts = (
+            (self.topic, letter.topic),
+            (self.consumer, letter.consumer),
+            (self.path, letter.path or ""),
+            (self.reason, letter.reason),
+        )
+        return (
+            all(wanted.lower() in has.lower() for wanted, has in parts)
+            and self.run in ("", letter.run)
+            and (self.since is None or letter.at >= self.since)
+            and (self.until is None or letter.at < self.until)
+            and self.resent in (None, letter.resent)
+        )
 
 
 class DeadLetters:
@@ -80,13 +116,17 @@ class DeadLetters:
         key = run.encode() if run else record.key
         await self._parts.producer.send(Outgoing(self._topic, key or record.where.encode(), value))
 
-    async def read(self) -> AsyncIterator[DeadLetter]:
-        """Every dead letter that the topic still has, oldest first."""
+    async def read(self, wanted: Filter = Filter()) -> AsyncIterator[DeadLetter]:
+        """Every dead letter that the topic still has, or those that the filter takes, oldest first."""
+        sent = await self._sent()
         count = await self._parts.producer.partitions(self._topic)
         for place in [Place(self._topic, number) for number in range(count)]:
             end = (await self._parts.probe.ends([place]))[place]
             for record in await self._parts.probe.read(place, 0, end):
-                yield await self._decode(record)
+                letter = await self._decode(record)
+                letter = replace(letter, resent=letter.id in sent)
+                if wanted.takes(letter):
+                    yield letter
 
     async def show(self, identity: str) -> DeadLetter:
         """One dead letter by its id. Raises Missing."""
@@ -95,7 +135,8 @@ class DeadLetters:
             place = Place(self._topic, int(partition))
             if place.partition < await self._parts.producer.partitions(self._topic):
                 for record in await self._parts.probe.read(place, int(offset), int(offset) + 1):
-                    return await self._decode(record)
+                    letter = await self._decode(record)
+                    return replace(letter, resent=letter.id in await self._sent())
         raise Missing(f"there is no dead letter {identity!r}; `millrace dead-letters list` shows them")
 
     async def resend(self, identity: str) -> DeadLetter:
@@ -103,7 +144,20 @@ class DeadLetters:
         letter = await self.show(identity)
         headers = (*((name, value) for name, value in letter.headers if name != RESENT), (RESENT, identity.encode()))
         await self._parts.producer.send(Outgoing(letter.topic, letter.key, letter.value, headers))
+        await self._parts.store.create(self._mark(identity), b"")
         return letter
+
+    async def resend_all(self, wanted: Filter) -> AsyncIterator[DeadLetter]:
+        """Sends again those that the filter takes and that were not sent again yet, each once it has been sent."""
+        for letter in [one async for one in self.read(replace(wanted, resent=False))]:
+            yield await self.resend(letter.id)
+
+    async def _sent(self) -> set[str]:
+        return {key.rpartition("/")[2] for key in await self._parts.store.list(self._mark(""))}
+
+    def _mark(self, identity: str) -> str:
+        """Where it is kept that a letter was sent again: the log itself only grows."""
+        return f"dead-letters/{self._topic}/resent/{identity}"
 
     async def _encode(self, letter: dict[str, Any]) -> bytes:
         return await self._parts.codec.encode(value_subject(self._topic), self._schema, letter)

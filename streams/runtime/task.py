@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from typing import Any
 
 from schemas.conform import conform
@@ -16,6 +17,7 @@ from streams.nodes.service import started
 from streams.records import Outgoing, Record
 from streams.runtime.aborts import Aborts
 from streams.runtime.deadletters import DeadLetters
+from streams.runtime.deliveries import LIMIT, Watch
 from streams.runtime.errors import Missing
 from streams.runtime.outcomes import Outcomes
 from streams.runtime.parts import Parts
@@ -54,6 +56,7 @@ class TaskHandler:
         publisher: Publisher,
         aborts: Aborts,
         letters: DeadLetters,
+        watch: Watch,
     ) -> None:
         self._hosted = hosted
         self._contract = hosted.contract
@@ -63,6 +66,7 @@ class TaskHandler:
         self._publisher = publisher
         self._aborts = aborts
         self._letters = letters
+        self._watch = watch
         self._outcomes = Outcomes(parts.store, hosted.contract)
         self.running = 0
 
@@ -79,7 +83,11 @@ class TaskHandler:
         elif task.run.deadline <= time.time():
             outcome = dropped("the run's deadline passed")
         else:
-            outcome, stack, unsaid = await self._attempt(task)
+            async with self._watch.over(record) as times:
+                if times > LIMIT:
+                    outcome, task = _deadly(times), _final(topology, task)
+                else:
+                    outcome, stack, unsaid = await self._attempt(task)
         messages = advance(topology, task, outcome)
         failure = outcome.failure
         if failure is not None and failure.fault is Fault.SERVICE and _last(topology, task):
@@ -167,6 +175,18 @@ class TaskHandler:
         if not self._contract.deterministic:
             output = await self._outcomes.keep(task, output)
         return Outcome(Status.VALUE, output)
+
+
+def _deadly(times: int) -> Outcome:
+    """The outcome of a task that ends the worker that does it."""
+    reason = f"its worker died {times} times while it was being done"
+    return _failed(reason, Fault.SERVICE, "the input may be more than the service can take; its dead letter has it")
+
+
+def _final(topology: Topology, task: Task) -> Task:
+    """The task as its last attempt: another one would end as many workers again."""
+    work = topology.vertices[task.vertex].work
+    return replace_fields(task, attempt=work.retry.attempts) if isinstance(work, ServiceWork) else task
 
 
 def _last(topology: Topology, task: Task) -> bool:

@@ -21,6 +21,7 @@ from streams.records import Handler
 from streams.runtime.aborts import Aborts
 from streams.runtime.app import REBALANCE_PATIENCE, Member
 from streams.runtime.deadletters import DeadLetters
+from streams.runtime.deliveries import Turns, Watch
 from streams.runtime.discover import Found, discover
 from streams.runtime.errors import Stuck
 from streams.runtime.flow import Flow
@@ -79,6 +80,8 @@ class Worker:
         self._stop = asyncio.Event()
         self._members: list[Member] = []
         self._handlers: dict[str, TaskHandler] = {}
+        self._watches: list[Watch] = []
+        self._turns = Turns()
         self._found: list[Found] = []
         self._changed = asyncio.Event()
         self._pipelines = Pipelines(self._parts, changed=lambda _: self._changed.set())
@@ -201,14 +204,18 @@ class Worker:
         bodies: Bodies | None = self._waiting if one.waits else self._pool
         assert bodies is not None
         hosted = Hosted(one.module, Contract.from_json(one.contract), one.waits)
-        handler = TaskHandler(
-            hosted, self._parts, bodies, self._pipelines, self._publisher, self._aborts, self._letters
-        )
         contract = hosted.contract
+        group = self._parts.group(contract.name)
+        watch = Watch(self._parts, self.id, group, self._turns, lambda: member.partitions)
+        handler = TaskHandler(
+            hosted, self._parts, bodies, self._pipelines, self._publisher, self._aborts, self._letters, watch
+        )
         self._handlers[contract.name] = handler
         topic = self._parts.names.tasks(contract.name, contract.major)
         # Enough to fetch and store objects while the pool computes, not so much that memory fills with objects.
-        self._host(contract.name, [topic], handler, room=self._size(one) if one.waits else 4 * self._size(one) + 4)
+        room = self._size(one) if one.waits else 4 * self._size(one) + 4
+        member = self._host(contract.name, [topic], handler, room=room, on_generation=watch.take_over)
+        self._watches.append(watch)
 
     def _size(self, one: Found) -> int:
         """How many calls of a service run at once."""
@@ -312,6 +319,7 @@ class Worker:
     async def _leave(self) -> None:
         """Fetches nothing more, lets work under way end, acknowledges it and leaves the groups; then it is withdrawn."""
         await asyncio.gather(*(member.stop(GRACE) for member in self._members), return_exceptions=True)
+        await asyncio.gather(*(watch.leave() for watch in self._watches), return_exceptions=True)
 
 
 def _resident() -> int:

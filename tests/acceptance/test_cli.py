@@ -243,6 +243,16 @@ def test_dead_letters_are_read_and_sent_again(cli: Cli, system: System) -> None:
     assert ended.stdout == garbage
     assert cli("dead-letters", "resend", identity).status == 0
     eventually(lambda: listed(2), 60)
+    assert {row["id"]: row["resent"] for row in cli.rows("dead-letters", "list", "--topic", topic)}[identity] is True
+    chosen = ("--topic", topic, "--since", "1h", "--reason", "no record of")
+    dry = {row["id"] for row in cli.rows("dead-letters", "resend", *chosen, "--dry-run")}
+    assert fresh[1]["id"] in dry
+    assert identity not in dry
+    assert {row["id"] for row in cli.rows("dead-letters", "resend", *chosen)} == dry
+    eventually(lambda: listed(3), 60)
+    assert cli("dead-letters", "resend").status == 2
+    assert cli("dead-letters", "resend", identity, "--all").status == 2
+    assert cli("dead-letters", "list", "--since", "yesterday").status == 2
 
 
 def test_the_stack_says_how_it_is(cli: Cli) -> None:

@@ -5,6 +5,8 @@ import signal
 import time
 from typing import Annotated
 
+import psutil
+
 from streams.contract import Doc, Record
 from streams.refusal import Refused
 from streams.service import service
@@ -73,3 +75,15 @@ def flaky(request: Marked) -> Number:
 def dice(request: Number) -> Number:
     """Another number each time it runs."""
     return Number(n=time.time_ns() + request.n)
+
+
+@service("assassin", version="1.0.0", timeout=30)
+def assassin(request: Marked) -> Number:
+    """Counts its runs in the file; kills its whole worker when its number is 0."""
+    with open(request.mark, "a") as file:  # noqa: PTH123
+        file.write("x")
+    if request.n == 0:
+        _, worker, *_ = psutil.Process().parents()  # the fork server, and whose it is
+        worker.kill()
+        time.sleep(30)
+    return Number(n=request.n)
