@@ -18,7 +18,9 @@ from streams.spec.names import CEL_TYPES
 MAX_LENGTH = 4096
 """Characters of one expression."""
 MAX_DEPTH = 3
-"""How deep comprehensions (`map`, `filter`, `exists`, `all`) may nest; CEL itself stops one after 10,000 steps."""
+"""How deep comprehensions (`map`, `filter`, `exists`, `all`) may nest."""
+MAX_STEPS = 9_999
+"""Items that the comprehensions of one expression may go through: CEL itself stops it there."""
 
 EXTENSIONS = (ext_math.ExtMath(), ext_strings.ExtStrings())
 _ENV = cel.NewEnv(extensions=EXTENSIONS)
@@ -184,6 +186,8 @@ def _evaluate(text: str, values: Mapping[str, Any]) -> Any:
 
 
 def _cleaned(message: str) -> str:
+    if "Iteration budget exceeded" in message:
+        return f"map, filter, exists and all of one expression go through {MAX_STEPS:,} items at most: use each"
     return re.sub(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$", "", message)
 
 

@@ -1,0 +1,119 @@
+"""The language reference: every example is checked, run and drawn, every expression evaluated, every limit true, every word there."""
+
+import json
+import re
+
+import pytest
+
+from streams.cases.suite import run
+from streams.cel import expression
+from streams.cel.checker import Checker
+from streams.cel.expression import parse
+from streams.cli.app import COMMANDS
+from streams.compile.node import MAX_ATTEMPTS
+from streams.errors import EvaluationError
+from streams.nodes import each, pipeline, repeat
+from streams.spec import names, source
+from streams.spec.model import GRAMMAR, OPTIONS, NodeKind
+from streams.spec.parse import TOP_KEYS
+from streams.topology import DEFAULT_TIMEOUT, Retry
+from streams.types import WORDS
+from tests.unit.pages import LANGUAGE, Example, drawn, examples
+
+PAGE = LANGUAGE.read_text(encoding="utf-8")
+EXAMPLES = list(examples())
+
+
+def table(head: str) -> dict[str, str]:
+    """The rows of the table under this head: first cell → second, code marks and escapes removed."""
+    rows = PAGE.split(f"{head}\n| --- | --- |\n")[1].partition("\n\n")[0].splitlines()
+    cells = (re.split(r"(?<!\\)\|", row.strip("|"))[:2] for row in rows)
+    return {one.strip().strip("`").replace("\\|", "|"): two.strip().strip("`") for one, two in cells}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: one.spec.name)
+def test_every_example_holds(example: Example) -> None:
+    """It is right, has tests, and each of them passes in every weather."""
+    suite = example.suite()
+    assert suite.problems == ()
+    assert suite.ready, "an example without a test"
+    for ready in suite.ready:
+        assert run(suite, ready, 0).problems == (), ready.case.name
+
+
+def test_every_example_is_found() -> None:
+    """No block of YAML is left out because it is written otherwise."""
+    assert len(EXAMPLES) == PAGE.count("```yaml") == PAGE.count("```mermaid")
+    assert len({one.spec.name for one in EXAMPLES}) == len(EXAMPLES)
+
+
+def test_every_picture_is_what_the_renderer_draws() -> None:
+    """The pictures are those of the examples as they are now."""
+    assert drawn() == PAGE, "python -m tests.unit.pages draws them anew"
+
+
+@pytest.mark.parametrize(("text", "value"), table("| expression | gives |").items())
+def test_every_expression_gives_what_is_said(text: str, value: str) -> None:
+    """And its type is known before it is evaluated."""
+    made = parse(text).evaluate({})
+    assert made == json.loads(value)
+    assert type(made) is type(json.loads(value))
+    Checker().check(text, {})
+
+
+def test_every_limit_is_the_true_one() -> None:
+    """The numbers of the page are those of the code."""
+    limits = {
+        "bytes of a file": source.MAX_BYTES,
+        "levels of lists and mappings in a file": source.MAX_DEPTH,
+        "characters of a name": names.MAX_NAME,
+        "characters of an expression": expression.MAX_LENGTH,
+        "levels of `map`, `filter`, `exists`, `all` in each other": expression.MAX_DEPTH,
+        "items that `map`, `filter`, … of one expression may walk through": expression.MAX_STEPS,
+        "attempts of a node": MAX_ATTEMPTS,
+        "attempts when it does not say": Retry().attempts,
+        "items of an `each` at once": each.MAX_CONCURRENCY,
+        "items at once when it does not say": each.CONCURRENCY,
+        "rounds of a `repeat`": repeat.MAX_ROUNDS,
+        "levels of pipelines in pipelines": pipeline.MAX_INLINED,
+        "seconds of a run when it does not say": int(DEFAULT_TIMEOUT),
+    }
+    assert {key: int(value) for key, value in table("| limit | value |").items()} == {
+        key.strip("`"): value for key, value in limits.items()
+    }
+
+
+def test_an_expression_that_walks_too_far_says_what_to_do() -> None:
+    """The bound of what one expression goes through is the one that is told."""
+    most = list(range(expression.MAX_STEPS))
+    assert parse("a.all(x, x >= 0)").evaluate({"a": most})
+    with pytest.raises(EvaluationError, match="9,999 items at most: use each"):
+        parse("a.all(x, x >= 0)").evaluate({"a": [*most, 1]})
+
+
+def test_every_word_of_the_language_is_told() -> None:
+    """Each kind of node has a part with an example, and each key, option and type is somewhere on the page."""
+    kinds = {kind for example in EXAMPLES for kind in _kinds(example)}
+    assert kinds == set(NodeKind)
+    for kind in NodeKind:
+        assert f"## `{kind.value}:`" in PAGE
+    keys = {key for one in GRAMMAR.values() for key in (*one.required, *one.optional, *one.blocks)}
+    for word in {*keys, *OPTIONS, *TOP_KEYS, *WORDS}:
+        assert re.search(rf"`[^`\n]*\b{word}\b[^`\n]*`", PAGE), word
+
+
+def test_every_command_of_the_page_exists() -> None:
+    """Commands that it tells of are commands."""
+    known = {command.name for command in COMMANDS}
+    told = set(re.findall(r"`millrace ([a-z-]+)", PAGE))
+    assert told
+    assert told <= known
+
+
+def _kinds(example: Example) -> set[NodeKind]:
+    found, left = set[NodeKind](), [example.spec.block]
+    while left:
+        for node in left.pop().nodes:
+            found.add(node.kind)
+            left += node.blocks.values()
+    return found
