@@ -1,4 +1,4 @@
-"""The `works` fixture: one plant with flow and two workers of the toys, for tests of a module that leave those alive."""
+"""The `works` fixture: one plant with flow and two workers of the toys, shared by the tests that leave those alive."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator
@@ -27,7 +27,7 @@ class Works:
         self.runner.run(scenario)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def works(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Works]:
     """A running plant."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
