@@ -172,7 +172,8 @@ class Pipelines:
         if standing and (standing.digest, standing.source, standing.owner) == (topology.digest, source, owner):
             return standing
         await self.make_topics([topology])
-        return await self.change(new_version(topology, source, owner), expected is None)
+        made = new_version(topology, source, owner)
+        return await (self.change(made) if expected is None else self.change_from(current, made))
 
     async def remove(self, name: str, expected: str | None = None) -> None:
         """Takes a pipeline out of use; runs under way go on. Raises Conflict, KeyError when there is none."""
@@ -181,20 +182,27 @@ class Pipelines:
             raise KeyError(name)
         if expected is not None and expected != current.etag:
             raise Conflict(name, current)
-        await self.change(withdrawn(current), expected is None)
+        gone = withdrawn(current)
+        await (self.change(gone) if expected is None else self.change_from(current, gone))
 
-    async def change(self, wanted: Version, again: bool = True) -> Version:
-        """Makes this what is said of its name. `again`: whatever somebody else says meanwhile; else Conflict is raised."""
-        (made,) = await self.change_all([wanted], again)
+    async def change(self, wanted: Version) -> Version:
+        """Makes this what is said of its name, whatever somebody else says meanwhile."""
+        (made,) = await self.change_all([wanted])
         return made
 
-    async def change_all(self, wanted: Iterable[Version], again: bool = True) -> list[Version]:
-        """The same for several names: no change is published before each has its number, then all are at once.
+    async def change_from(self, seen: Version | None, wanted: Version) -> Version:
+        """Makes this what is said of its name, if what was said last is still what the caller has seen. Raises Conflict."""
+        made = await self._numbered(seen, wanted, again=False)
+        await self._send_new([made])
+        return made
+
+    async def change_all(self, wanted: Iterable[Version]) -> list[Version]:
+        """`change` for several names: no change is published before each has its number, then all are at once.
 
         Who dies in between leaves numbers that are taken: the next writer of each name finishes that change.
         """
-        made = await asyncio.gather(*(self._numbered(self._latest.get(one.name), one, again) for one in wanted))
-        await self._send(one for one in made if one.number > self._number(one.name))
+        made = await asyncio.gather(*(self._numbered(self._latest.get(one.name), one, again=True) for one in wanted))
+        await self._send_new(made)
         return made
 
     async def stage(self, wanted: Version) -> None:
@@ -247,6 +255,9 @@ class Pipelines:
         if again:
             return await self._numbered(other, wanted, again)
         raise Conflict(made.name, other if other.active else None)
+
+    async def _send_new(self, versions: Iterable[Version]) -> None:
+        await self._send(one for one in versions if one.number > self._number(one.name))
 
     async def _send(self, versions: Iterable[Version]) -> None:
         versions, topic = list(versions), self._parts.topic(topics.PIPELINES)

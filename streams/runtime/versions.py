@@ -81,7 +81,9 @@ async def try_out(pipelines: Pipelines, wanted: Version, trial: Trial, expected:
     await pipelines.make_topics([Topology.from_json(wanted.topology)])
     await pipelines.stage(wanted)
     made = tried(standing, wanted.digest, trial)
-    return standing if standing.same(made) else await pipelines.change(made, expected is None)
+    if standing.same(made):
+        return standing
+    return await (pipelines.change(made) if expected is None else pipelines.change_from(standing, made))
 
 
 async def roll_back(pipelines: Pipelines, name: str, digest: str = "", expected: str | None = None) -> Version:
@@ -99,7 +101,7 @@ async def roll_back(pipelines: Pipelines, name: str, digest: str = "", expected:
     )
     if latest is not None and latest.same(made):
         return latest
-    return await pipelines.change(made, expected is None)
+    return await (pipelines.change(made) if expected is None else pipelines.change_from(latest, made))
 
 
 def _target(pipelines: Pipelines, name: str, digest: str, latest: Version | None) -> Version:
