@@ -1,5 +1,6 @@
 """A value with expressions inside: `${…}` alone keeps its type, in a text it becomes text; lists and records hold more."""
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -60,7 +61,8 @@ def read(value: Any, place: Place) -> Template:
     return Const(value)
 
 
-def pieces(text: str) -> list[tuple[str, int, bool]]:
+@functools.lru_cache(maxsize=8192)
+def pieces(text: str) -> tuple[tuple[str, int, bool], ...]:
     """A text cut at its `${…}`: (piece, offset, whether it is an expression). `$${` stands for `${` itself."""
     found: list[tuple[str, int, bool]] = []
     at = since = 0
@@ -75,15 +77,18 @@ def pieces(text: str) -> list[tuple[str, int, bool]]:
         at = since = end + 1
     if since < len(text) or not found:
         found.append((text[since:], since, False))
-    return [(piece if code else piece.replace("$${", "${"), offset, code) for piece, offset, code in found]
+    return tuple((piece if code else piece.replace("$${", "${"), offset, code) for piece, offset, code in found)
 
 
 _QUOTED = re.compile(words.STRING, re.DOTALL)
+_TELLING = re.compile(r"""[{}'"]|[rRbB]{1,2}['"]""")
+"""Where a brace stands, or where a string may begin."""
 
 
 def _closing(text: str, start: int) -> int:
     depth, at = 1, start
-    while at < len(text):
+    while found := _TELLING.search(text, at):
+        at = found.start()
         quoted = _QUOTED.match(text, at)
         if quoted:
             at = quoted.end()

@@ -21,13 +21,19 @@ class Checker:
     def __init__(self) -> None:
         self._descriptors = Descriptors()
         self._environments: dict[tuple[str, ...], cel.Env] = {}
+        self._types: dict[tuple[str, ...], Type] = {}
+        """Expressions that differ in nothing but their names have one type: many do in a large pipeline."""
 
     def check(self, text: str, names: Mapping[str, Type]) -> Type:
         """The type of an expression over names of these types. Raises BadExpression at the first place that is wrong."""
         expanded = expand(text)
         kinds = {name: self._descriptors.cel_type(kind) for name, kind in names.items()}
+        alike = self._placeholders(expanded, kinds)
+        key = (alike.text, *(kind.name() for kind in kinds.values()))
+        if key in self._types:
+            return self._types[key]
         try:
-            made = compile_text(self._shared(kinds, expanded), self._placeholders(expanded, kinds), check=True)
+            made = compile_text(self._shared(kinds, expanded), alike, check=True)
         except BadExpression:
             # Again with its own names, so that what CEL says of it can be shown.
             try:
@@ -35,7 +41,8 @@ class Checker:
             except BadExpression as error:
                 error.reword(self._field)
                 raise
-        return self._descriptors.our_type(made.return_type().name())
+        self._types[key] = self._descriptors.our_type(made.return_type().name())
+        return self._types[key]
 
     def _field(self, message: str) -> tuple[str, str] | None:
         """For a field that a record has not: which fields it has, in place of a name that may be another record's too."""

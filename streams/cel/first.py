@@ -35,6 +35,8 @@ class Expanded:
 
 def expand(text: str) -> Expanded:
     """Rewrite every `first(a, b, c)` to `(_first0 ? (a) : (_first1 ? (b) : (c)))`. Raises BadFirst."""
+    if "first" not in text:
+        return Expanded(text, (), ((0, 0),))
     work = _Expansion(text)
     work.copy(0, len(text))
     return Expanded("".join(work.out), tuple(work.markers), tuple(work.offsets))

@@ -27,8 +27,8 @@ class Keys:
     def names(self, bits: int) -> frozenset[str]:
         """The keys of a set."""
         found = []
-        while bits:
-            lowest = bits & -bits
-            found.append(self._names[lowest.bit_length() - 1])
-            bits ^= lowest
+        while bits:  # from the highest, so that the number gets shorter as it goes
+            highest = bits.bit_length() - 1
+            found.append(self._names[highest])
+            bits ^= 1 << highest
         return frozenset(found)

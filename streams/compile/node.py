@@ -195,11 +195,12 @@ class NodeBuilder:
             parsed = cel.parse(text)
         except BadExpression:
             return ANY  # reported by whoever parsed it first
-        unknown = sorted(parsed.names - scope.names.keys())
+        read = parsed.names
+        unknown = sorted(name for name in read if name not in scope.names)
         for name in unknown:
             at = offset + words.position(text, name)
             self.refuse(place, f"unknown name {name!r}", suggest(name, scope.names), at)
-        known = scope.types(parsed.names - set(unknown))
+        known = scope.types(read.difference(unknown))
         try:
             kind = self.compiler.checker.check(text, {**known, **dict.fromkeys(unknown, ANY)})
         except BadExpression as error:
