@@ -89,8 +89,8 @@ def test_what_cannot_be_read_has_its_place(value: Any, place: tuple[Any, ...], o
 
 def test_pieces_have_their_offsets() -> None:
     """Each piece of a text and where it begins."""
-    assert pieces("ab${c}d${e}") == [("ab", 0, False), ("c", 4, True), ("d", 6, False), ("e", 9, True)]
-    assert pieces("") == [("", 0, False)]
+    assert list(pieces("ab${c}d${e}")) == [("ab", 0, False), ("c", 4, True), ("d", 6, False), ("e", 9, True)]
+    assert list(pieces("")) == [("", 0, False)]
 
 
 def test_needs_are_those_of_all_expressions() -> None:
