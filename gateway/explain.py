@@ -8,6 +8,7 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
+from gateway.explain_text import text
 from gateway.parts import Parts
 from gateway.render import moment
 from gateway.view import View
@@ -57,8 +58,11 @@ async def explain(parts: Parts, view: View) -> dict[str, Any]:
     if topology is None:
         document["waits"] = [{"why": "version", "path": "", "text": "its version is not in the catalogue (yet)"}]
         return document
-    found = waits(topology, view.nodes, view.input or {}, state)
     live = _Live(parts, view)
+    if state is not None and not state.opened and not view.nodes:
+        found = [Waiting(Why.BEGIN, "", "")]
+    else:
+        found = waits(topology, view.nodes, view.input or {}, state)
     try:
         async with asyncio.timeout(_PATIENCE):
             told = [await live.told(one, number) for number, one in enumerate(found)]
@@ -88,7 +92,7 @@ class _Live:
     def __init__(self, parts: Parts, view: View) -> None:
         self._parts, self._view = parts, view
         self._names = parts.connections.names
-        self._flow: tuple[int, int] | None = None
+        self._flow: dict[str, tuple[int, int]] = {}
 
     def plain(self, one: Waiting) -> dict[str, Any]:
         """A place, with what needs no question to Kafka."""
@@ -100,7 +104,7 @@ class _Live:
             made["due_at"], made["overdue"] = moment(due), time.time() > due + _LATE
         if "gives_up_at" in one.data:
             made["gives_up_at"] = moment(one.data["gives_up_at"])
-        made["text"] = _TEXTS[one.why](made)
+        made["text"] = text(one.why, made)
         return made
 
     async def told(self, one: Waiting, number: int) -> dict[str, Any]:
@@ -108,9 +112,11 @@ class _Live:
         made = self.plain(one)
         if one.why is Why.QUEUED and number < _ASKED:
             made.update(await self._queue(one))
-        elif one.why is Why.FLOW:
-            made.update(await self._behind())
-        made["text"] = _TEXTS[one.why](made)
+        elif one.why is Why.FLOW or (one.why is Why.BEGIN and self._view.origin):
+            made.update(await self._behind(self._parts.connections.topic(topics.TOKENS)))
+        elif one.why is Why.BEGIN:
+            made.update(await self._behind(self._names.requests(str(self._view.pipeline))))
+        made["text"] = text(one.why, made)
         return made
 
     async def _queue(self, one: Waiting) -> Mapping[str, Any]:
@@ -127,76 +133,15 @@ class _Live:
             return {**about, "ahead": ahead}
         return {**about, "at_least": len(records)} if end > start + _SCANNED else about
 
-    async def _behind(self) -> Mapping[str, Any]:
-        if self._flow is None:
-            topic = self._parts.connections.topic(topics.TOKENS)
+    async def _behind(self, topic: str) -> Mapping[str, Any]:
+        """What flow has to take first on one of its topics."""
+        if topic not in self._flow:
             count = await self._parts.connections.producer.partitions(topic)
             place = Place(topic, partition_of(self._view.run, count))
             lag = await self._parts.connections.probe.lag(self._parts.connections.group("flow"), [place])
-            self._flow = place.partition, lag[place]
-        return {"topic": topics.TOKENS, "partition": self._flow[0], "lag": self._flow[1]}
-
-
-def _where(one: Mapping[str, Any]) -> str:
-    return str(one["path"] or "the run's end")
-
-
-def _join(one: Mapping[str, Any]) -> str:
-    text = f"{_where(one)} waits for {', '.join(one['missing'])}"
-    if one["arrived"]:
-        text += f"; {', '.join(one['arrived'])} came"
-    return text + (f"; it gives up at {one['gives_up_at']}" if one.get("gives_up_at") else "")
-
-
-def _loop(one: Mapping[str, Any]) -> str:
-    if "items" not in one:
-        return f"{_where(one)} waits for its items; {one['begun']} have begun"
-    text = f"{_where(one)} waits for {one['items'] - one['ended']} of its {one['items']} items"
-    return f"{text}: {one['under_way']} under way, {one['not_begun']} not begun"
-
-
-def _workers(one: Mapping[str, Any]) -> str:
-    count = one["workers"]
-    return f"{count} live worker{'' if count == 1 else 's'}" if count else "no live worker"
-
-
-def _queued(one: Mapping[str, Any]) -> str:
-    name = f"{one['service']} v{one['major']}"
-    if not one["workers"]:
-        text = f"{_where(one)} waits for {name}, which has no live worker"
-    else:
-        text = f"{_where(one)} waits in the queue of {name} ({_workers(one)})"
-    if "ahead" in one:
-        return f"{text}, {one['ahead']} ahead of it in partition {one['partition']}"
-    if "at_least" in one:
-        return f"{text}, at least {one['at_least']} ahead of it in partition {one['partition']}"
-    return f"{text}; a worker has it in hand, or it is about to be sent" if one.get("lag") == 0 else text
-
-
-def _running(one: Mapping[str, Any]) -> str:
-    text = f"{_where(one)} runs on {one['service']} since {one['since']}, attempt {one['attempt']} ({_workers(one)})"
-    return text if one["workers"] else f"{text}: another worker will begin it anew"
-
-
-def _retry(one: Mapping[str, Any]) -> str:
-    text = f"{_where(one)} is tried again at {one.get('due_at', 'some time')}"
-    text += f" (attempt {one['attempt']} of {one['attempts']}), because {one['reason']}"
-    return f"{text}; it is overdue: does the agent `retry` run?" if one.get("overdue") else text
-
-
-def _of_flow(one: Mapping[str, Any]) -> str:
-    text = f"{_where(one)} has all that it needs, and flow has to take it"
-    return f"{text}; {one['lag']} messages are before it: does the agent `flow` run?" if one.get("lag") else text
-
-
-_TEXTS = {
-    Why.JOIN: _join,
-    Why.LOOP: _loop,
-    Why.QUEUED: _queued,
-    Why.RUNNING: _running,
-    Why.RETRY: _retry,
-    Why.FLOW: _of_flow,
-}
+            self._flow[topic] = place.partition, lag[place]
+        partition, lag_ = self._flow[topic]
+        return {"topic": topic, "partition": partition, "lag": lag_}
 
 
 def _skipped(node: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Why(StrEnum):
     QUEUED = "queued"  # a task waits for a worker
     RUNNING = "running"  # a worker is at it
     RETRY = "retry"  # it is tried again at a time
+    BEGIN = "begin"  # flow has not taken its request yet
     FLOW = "flow"  # all that is needed is there: flow has to take it
 
 

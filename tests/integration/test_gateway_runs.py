@@ -306,3 +306,13 @@ def test_a_list_asked_for_wrongly(gateways: World, parameters: dict[str, str]) -
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert next(iter(parameters)) in answer.json()["errors"][0]["where"]
+
+
+def test_a_run_that_flow_has_not_taken_says_so(gateways: World) -> None:
+    """While nobody hosts flow, a run says that it has not begun, and how much stands before flow."""
+    w = gateways
+    run = w.submit()
+    (only,) = w.two.http.get(f"/runs/{run.id}/explain").json()["waits"]
+    assert (only["why"], only["topic"], only["lag"] >= 1) == ("begin", w.parts.names.requests("greet"), True)
+    assert "flow" in only["text"]
+    assert w.one.http.get(f"/runs/{uuid.uuid4()}/explain").status_code == 404
