@@ -76,8 +76,8 @@ def test_a_loop_of_ten_thousand_items(works: Works) -> None:
         share = Counter(one["worker"] for one in found)
         assert len(share) == 2
         assert min(share.values()) > ITEMS // 4, share
-        assert scales.grown["flow"] < 300, scales.grown
-        assert max(scales.grown["first"], scales.grown["second"]) < 150, scales.grown
+        assert scales.grown["flow"] < 100, scales.grown
+        assert max(scales.grown["first"], scales.grown["second"]) < 50, scales.grown
         told = Counter(one.name for one in made.told[run])
         assert (told["node.started"], told["node.finished"]) == (ITEMS, ITEMS + 1)
         log.info(

@@ -51,8 +51,11 @@ def test_workers_come_and_go(works: Works) -> None:
         children = psutil.Process(worker.process.pid).children(recursive=True)
         assert await asyncio.to_thread(worker.end) == 0
         assert await made.output(run) == {"seconds": 2.0}
-        assert [one.name for one in made.told[run]] == ["run.accepted", "node.started", "node.finished", "run.finished"]
-        assert not await listed(made)
+        names = [
+            one.name for one in made.told[run] if one.name != "run.waiting"
+        ]  # flow may hear of a worker a little later
+        assert names == ["run.accepted", "node.started", "node.finished", "run.finished"]
+        await until(lambda: _gone(made), 10, "the withdrawal")
         assert not psutil.wait_procs(children, timeout=5)[1]
 
         # nobody is there
