@@ -8,10 +8,16 @@ from typing import Any, cast
 import pytest
 
 from schemas.errors import Undecodable
-from streams.messages import Ending, FlowMessage, Stop
+from streams.flow import Step
+from streams.messages import Ending, FlowMessage, Stop, Task
 from streams.records import Place, Record
+from streams.runstate import RunState
+from streams.runtime.errors import Undeliverable
 from streams.runtime.flow import Flow, Read
 from streams.runtime.parts import Parts
+from streams.topology import Topology
+from tests.unit.streams.core import pipeline
+from tests.unit.streams.flowing import Flow as Core
 
 
 class Slow(Flow):
@@ -66,3 +72,67 @@ def test_a_message_under_a_wrong_key_is_no_message() -> None:
     with pytest.raises(Undecodable, match="its key is not the run"):
         asyncio.run(flow.handle(message(1, 0, "b")))
     assert flow.taken == []
+
+
+LOOP = pipeline(
+    'nodes: {l: {each: {i: "${n}"}, nodes: {a: {service: calc, with: {x: "${i}"}}}, output: "${a.v}", concurrency: 2}}\noutput: {r: "${l}"}',
+    input="{n: [int]}",
+)
+
+
+class Picky(Flow):
+    """A flow whose broker refuses what one message leads to: the task of this item."""
+
+    def __init__(self, refused: int) -> None:
+        parts = SimpleNamespace(topic=lambda name: name)
+        pipelines = SimpleNamespace(wait_topology=self._known)
+        publisher = SimpleNamespace(to_flow=None)
+        super().__init__(cast(Parts, parts), cast(Any, pipelines), cast(Any, publisher), cast(Any, None))
+        self.refused = refused
+        self.sent: list[set[int]] = []
+        self.state: RunState | None = None
+        shard = SimpleNamespace(ready=self._ready, state=self._state, keep=self._remember)
+        self._owned[0] = cast(Any, SimpleNamespace(shard=shard, generation=1))
+
+    async def _known(self, _: str) -> Topology:
+        return LOOP
+
+    async def _ready(self) -> Any:
+        return self._owned[0].shard
+
+    async def _state(self, _: str) -> RunState | None:
+        return self.state
+
+    def _remember(self, _: str, state: RunState | None) -> None:
+        self.state = state
+
+    async def _done(self, made: Step, topology: Topology | None, partition: int) -> None:
+        tasks = {one.at[0] for one in made.messages if isinstance(one, Task)}
+        if self.refused in tasks:
+            raise Undeliverable("too large")
+        self.sent.append(tasks)
+
+
+def test_what_cannot_be_sent_is_its_messages_own_fault() -> None:
+    """Messages that are taken together are sent together; where that is refused, one after another, and one alone fails."""
+
+    async def main() -> None:
+        core = Core(LOOP)
+        flow = Picky(refused=3)
+        core.start(n=[0] * 9)
+        flow.state = core.state
+        items: list[FlowMessage] = [core.item("l", number, 0) for number in range(3)]
+        ready = [core.opened("l", tuple(range(9)))]
+
+        def reading(message: FlowMessage) -> Read:
+            async def read() -> FlowMessage:
+                return message
+
+            return read
+
+        assert await flow._take((0, "r"), [reading(one) for one in ready]) == [None]
+        became = await flow._take((0, "r"), [reading(one) for one in items])
+        assert [type(one) for one in became] == [type(None), Undeliverable, type(None)]
+        assert flow.sent == [{0, 1}, {2}, {4}]
+
+    asyncio.run(main())
