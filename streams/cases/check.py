@@ -134,6 +134,9 @@ class Checker:
             at = dotted((*place, one.name))
             if one.name in data and not any(where.startswith(at) for where in wrong):
                 made = builder.resolved(data[one.name], (*place, one.name), one.type)
+                if any(template.expressions(made)):
+                    builder.refuse((*place, one.name), "an input is written out, not computed", "$${ stands for ${")
+                    continue
                 given = {one.name: template.evaluate(made, {})}
                 values |= self._conforming(record_schema("Input", (one,)), given, place)
         return conform(record_schema("Input", self.spec.inputs), values) if len(self.problems) == before else {}

@@ -101,7 +101,7 @@ class Block:
 
     def _node(self, identity: str, number: int, node: Mapping[str, Any], regions: Regions) -> None:
         kind = node.get("type", "node")
-        if kind not in _KEYS:
+        if not isinstance(kind, str) or kind not in _KEYS:
             self.refuse((number, "type"), identity, f"{kind!r} has no counterpart", f"there is {', '.join(_KEYS)}")
             self.scope.nodes[identity] = Outputs(identity)
             return

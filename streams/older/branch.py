@@ -44,7 +44,8 @@ class Branch:
             made["then"] = {"output": True}
         node.add(name, {**made, **node.options()})
         aliases = {old[side]: f"{name}.{new}" for new, old in both.items() for side in old}
-        outputs = Outputs(name, aliases, only=f"{name}.{next(iter(both))}" if len(both) == 1 else "")
+        only = f"{name}.{next(iter(both))}" if len(both) == 1 else ""
+        outputs = Outputs(name, aliases, only=only, sided=len(fields) == 1)
         for one in (node.identity, *self.regions["then"], *self.regions["else"]):
             node.block.scope.nodes[one] = outputs
         if any(one.block.output for one in sides.values()):
@@ -75,7 +76,7 @@ class Branch:
         exits = [one for one in region if not any(edge.source == one and edge.target in region for edge in block.edges)]
         gives: dict[str, list[str]] = {}
         for one in exits:
-            outputs = inner.nodes[one]
+            outputs = inner.nodes.get(one, Outputs("null"))  # an end gives nothing to others
             for field_name, text in outputs.fields.items():
                 gives.setdefault(field_name, []).append(text)
             if outputs.only:

@@ -31,9 +31,12 @@ class One:
 
     def node(self) -> None:
         """A node that only passes on what it gets."""
+        findings = self.block.shared.findings
+        before = len(findings)
         fields = {**self.given(), **self.code("before"), **self.code("after")}
-        if not fields:
-            self.block.scope.nodes[self.identity] = Outputs("null")
+        if len(findings) > before or not fields:
+            # What code would have given is not known; to say so of everyone who reads it would say it twice.
+            self.block.scope.nodes[self.identity] = Outputs("null", rest="null." if len(findings) > before else "")
             return
         new_names = renamed(fields)
         name = self.block.name(self.identity)
@@ -99,12 +102,32 @@ class One:
             inner_nodes = []
         inner.convert(inner_nodes)
         collect = One(inner, self.identity, self.number, self.data, scope).collected(self)
-        output = next(iter(collect.values())) if len(collect) == 1 else record(collect)
-        self.add(name, {"each": {item: items}, "nodes": inner.nodes, "output": output, **self.options()})
+        if len(collect) == 1:
+            ((key, one),) = collect.items()
+            picked = self.picked(inner)
+            self.add(
+                name,
+                {
+                    "each": {item: items},
+                    "nodes": inner.nodes,
+                    "output": _maybe(one) if picked else one,
+                    **self.options(),
+                },
+            )
+            text = f"{name}.filter(one, size(one) > 0).map(one, one[0])" if picked else name
+            self.block.scope.nodes[self.identity] = Outputs(text, {key: text})
+            return
+        self.add(name, {"each": {item: items}, "nodes": inner.nodes, "output": record(collect), **self.options()})
         fields = {old: f"{name}.map(one, one.{new})" for old, (new, _) in renamed(collect).items()}
-        self.block.scope.nodes[self.identity] = Outputs(
-            name, dict.fromkeys(collect, name) if len(collect) == 1 else fields
-        )
+        self.block.scope.nodes[self.identity] = Outputs(name, fields)
+
+    def picked(self, inner: "Block") -> bool:
+        """Whether what a loop collects comes from one side of a branch, so that not every item gives something."""
+        data = self.data.get("collect")
+        value = next(iter(data.values())) if isinstance(data, dict) and data else data
+        found = [one for one in (parts(value) or []) if one != "loop"] if isinstance(value, str) else []
+        source = inner.scope.nodes.get(found[0]) if found else None
+        return source is not None and source.sided
 
     def collected(self, owner: "One") -> dict[str, Any]:
         """What the loop gathers of each item, with the names of its own nodes."""
@@ -216,3 +239,8 @@ class One:
             own = guards(edge.source, starts, block.edges)
             ways.append(own | {(edge.source, edge.side)} if edge.side else own)
         return exclusive(ways)
+
+
+def _maybe(value: Any) -> Any:
+    """A list of one, or of none where the value was skipped."""
+    return f"${{first([{bare(value)}], [])}}"

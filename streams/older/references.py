@@ -26,6 +26,8 @@ class Outputs:
     """For a node whose other fields are not known: what stands before their names (`call.body.`)."""
     only: str = ""
     """For a service that gives one thing: its expression, whatever name the older service had for it."""
+    sided: bool = False
+    """For a branch that gives something on one side only: on the other it is skipped."""
 
     def get(self, name: str) -> str:
         """The expression of one field. Raises Unresolved."""

@@ -28,6 +28,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
   - {name: a, input: {photo: x.jpg, n: 0, m: 1}}
   - {name: b, input: {n: two}}
   - {name: c, input: {photo: "${n}", n: 1}}
+  - {name: d, input: {photo: image:x, n: "${1 + 1}"}}
 """,
         [
             (
@@ -39,6 +40,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
             "2:5 tests[1]: the pipeline needs photo (image) (add photo to `input:`)",
             '2:26 tests[1].input.n: string is given, int is expected (this is a text; "${…}" is an expression)',
             "3:33 tests[2].input.photo: unknown name 'n'",
+            "4:40 tests[3].input.n: an input is written out, not computed ($${ stands for ${)",
         ],
     ),
     "mocks of no service": (

@@ -350,3 +350,48 @@ def test_the_first_of_two_that_both_run() -> None:
     )
     assert turned(text)["nodes"]["join"] == {"value": {"image": "${first(a.image, b.image)}"}, "wait": "any"}
     assert output(text, {"image": ref("p")})["image"]["key"] == "p>grey"
+
+
+def test_a_loop_that_picks() -> None:
+    """What one side of a branch gives is collected of the items that went there, in their order."""
+    text = older(
+        node("service", "faces", "loop", service="face-analyze", input={"image": "entry.out.photo"}),
+        {
+            **node("loop", "loop", "hide", items="faces.out.faces", collect={"zones": "women.out.zone"}),
+            "nodes": [
+                {
+                    **node("branch", "women", "loopEnd"),
+                    "if": "_loop.gender == 'woman'",
+                    "then": {"out": {"zone": "node._loop.area"}},
+                    "else": {"out": {}},
+                }
+            ],
+        },
+        node(
+            "service",
+            "hide",
+            "end",
+            service="image-blur",
+            input={"image": "entry.out.photo", "areas": "loop.out.zones"},
+        ),
+        node("end", "end", input={"image": "hide.out.result"}),
+        body="photo",
+    )
+    assert output(text, {"photo": ref("p")}, ("man", "woman", None, "woman"))["image"]["key"] == "p>blur[10, 30]@0.8"
+    assert output(text, {"photo": ref("p")}, ("man",))["image"]["key"] == "p>blur[]@0.8"
+
+
+def test_what_reads_what_code_would_have_given_is_not_blamed() -> None:
+    """The code is reported, and nothing that only follows from it."""
+    text = older(
+        node("node", "zone", "crop", after="node.out['areas'] = [[int(node.x / 5)]]"),
+        node(
+            "service",
+            "crop",
+            "end",
+            service="image-crop",
+            input={"image": "entry.out.image", "areas": "zone.out.areas"},
+        ),
+        node("end", "end", input={"image": "crop.out.result"}),
+    )
+    assert [one.partition(": ")[0] for one in missing(text)] == ["/nodes/1/after"]
