@@ -40,7 +40,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
             "2:5 tests[1]: the pipeline needs photo (image) (add photo to `input:`)",
             '2:26 tests[1].input.n: string is given, int is expected (this is a text; "${…}" is an expression)',
             "3:33 tests[2].input.photo: unknown name 'n'",
-            "4:40 tests[3].input.n: an input is written out, not computed ($${ stands for ${)",
+            "4:42 tests[3].input.n: an input is written out, not computed ($${ stands for ${)",
         ],
     ),
     "mocks of no service": (
