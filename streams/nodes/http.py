@@ -30,13 +30,18 @@ def build(node: "NodeBuilder") -> Built | None:
     request = node.spec.subject
     if not isinstance(request, dict) or "url" not in request:
         node.refuse(node.place("http"), "http is a mapping with a url", "http: {url: https://…}")
-        return None
+        request = {"url": "", **(request if isinstance(request, dict) else {})}  # what else it says is looked at too
     if SERVICE not in node.compiler.contracts:
         node.refuse(
             node.place("http"),
             f"no service {SERVICE!r} is known, so http nodes cannot run",
             "start the http-call service",
         )
+        for key, value in _with_names(node, request).items():
+            if key != "secrets":
+                node.template(node.place("http", key), value)
+        node.retry()
+        node.seconds("timeout")
         return None
     spec = replace(node.spec, keys={**node.spec.keys, "http": _with_names(node, request)})
     return service.call(replace(node, spec=spec), SERVICE, node.place("http"), "http")

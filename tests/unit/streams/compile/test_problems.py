@@ -567,6 +567,7 @@ output: {r: "${c.status}"}
 """,
         [
             "p.yaml:4:13: nodes.a.http: http is a mapping with a url (http: {url: https://…})",
+            "p.yaml:4:21: nodes.a.http.methd: service http-call has no input 'methd' (did you mean 'method'?)",
             "p.yaml:5:19: nodes.b.http.url: int is given, string is expected (a text stands in quotes)",
             "p.yaml:5:28: nodes.b.http.verb: service http-call has no input 'verb' (there is body, headers, method, url)",
         ],
