@@ -17,6 +17,8 @@ from streams.wire import Wire, traceparent
 
 RUN = "millrace-run"
 """The header of a request that says which run it is to be, in place of an id made of the record's offset."""
+DIGEST = "millrace-digest"
+"""The header of a request that says which version its client was told; flow keeps to it as long as it is known."""
 _PATIENCE = 15.0
 """Seconds that a client waits for a publish before it is told to come back; the publish itself goes on."""
 
@@ -45,6 +47,7 @@ class Sender:
             ("content-type", b"application/avro"),
             ("traceparent", traceparent(run.id, run.id).encode()),
             (RUN, run.id.encode()),
+            (DIGEST, run.digest.encode()),
         )
         await self._send(Outgoing(topic, run.id.encode(), value, headers))
 

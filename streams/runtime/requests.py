@@ -23,6 +23,8 @@ from streams.wire import content_type, traceparent
 
 RUN = "millrace-run"
 """The header by which a gateway says which run a request is to be; it must be the record's key too."""
+DIGEST = "millrace-digest"
+"""The header by which a gateway says which version it has told the client; it counts only beside that of the run."""
 
 
 class Requests:
@@ -52,7 +54,7 @@ class Requests:
         if version is None:
             await self._letters.write(record, "flow", f"there is no pipeline {name}", run=run)
             return None
-        topology = await self._pipelines.wait_topology(version.rollout.digest(run))
+        topology = self._told(record, name, run) or await self._pipelines.wait_topology(version.rollout.digest(run))
         start = Start(Run(run, topology.name, topology.digest, time.time() + topology.timeout), {}, record.where)
         if not version.active:
             reason = f"pipeline {name} was removed before the run began"
@@ -73,6 +75,14 @@ class Requests:
             return replace(start, refused=failure)
         await self._answer(topology, run, failure, problems)
         return None
+
+    def _told(self, record: Record, name: str, run: str) -> Topology | None:
+        """The version of the pipeline that the run's client was told, by a gateway that saw another one as active."""
+        told = record.header(DIGEST)
+        if told is None or record.header(RUN) != run.encode():
+            return None
+        topology = self._pipelines.topology(told.decode(errors="replace"))
+        return topology if topology is not None and topology.name == name else None
 
     async def shadow(self, start: Start) -> Start | None:
         """The Start of the run that repeats this one unseen, where a version of its pipeline is tried so."""
