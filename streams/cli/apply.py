@@ -77,8 +77,8 @@ def apply(
     wanted = [Wanted(topology, library.specs[name].source.text) for name, topology in topologies.items()]
     services = [(contract.name, contract.major) for contract in known.values()]
     changes = asyncio.run(_apply(settings(), wanted, services, how))
-    done = "would change" if dry_run else "changed"
-    say(f"millrace: {len(wanted)} pipelines, {len(changes) or 'nothing'} {done}")
+    many = f"{len(changes) or 'no'} change{'' if len(changes) == 1 else 's'}"
+    say(f"millrace: {len(wanted)} pipelines, {many}{' would be' if dry_run else ''} made")
 
 
 def _trial(canary: str | None, shadow: bool) -> "Trial | None":

@@ -78,9 +78,10 @@ def line(event: Mapping[str, Any], seconds: float) -> str:
     words += [str(event[key]) for key in ("path",) if event.get(key)]
     if event.get("service") and event["service"] != event.get("path"):
         words.append(f"({event['service']})")
-    reason = event.get("reason") or (event.get("failure") or {}).get("reason")
-    if reason:
-        words.append(f"{reason}")
+    failure = {**(event.get("failure") or {}), **event}
+    if reason := failure.get("reason"):
+        hint = failure.get("hint") if event.get("event") in ENDS else ""  # once, at the end, what to do about it
+        words.append(f"{reason} ({hint})" if hint else f"{reason}")
     return "  ".join(words).rstrip()
 
 
