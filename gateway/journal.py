@@ -14,6 +14,7 @@ from gateway.problems import Kind, Problem
 from gateway.store import HistoryAway, Store
 from gateway.tail import EventTail
 from schemas.errors import Undecodable
+from streams.brokers import Brokers
 from streams.records import Place, Record
 from streams.runtime.probe import Probe
 
@@ -37,7 +38,7 @@ class Journal:
         index: Index,
         tail: EventTail,
         store: Store,
-        bootstrap: str,
+        brokers: Brokers,
         topic: str,
         partition_of: PartitionOf,
         decode: Decode,
@@ -45,7 +46,7 @@ class Journal:
         self._index = index
         self._tail = tail
         self._store = store
-        self._bootstrap = bootstrap
+        self._brokers = brokers
         self._topic = topic
         self._partition_of = partition_of
         self._decode = decode
@@ -136,7 +137,7 @@ class Journal:
         if start >= stop:
             return []
         found: list[Line] = []
-        probe = Probe(self._bootstrap)
+        probe = Probe(self._brokers)
         place = Place(self._topic, entry.partition)
         try:
             await probe.start()

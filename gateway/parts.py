@@ -89,7 +89,7 @@ class Parts:
 
         topic = connections.topic(topics.EVENTS)
         tail = EventTail(
-            settings.kafka,
+            settings.brokers,
             topic,
             index,
             connections.probe,
@@ -103,7 +103,7 @@ class Parts:
                 raise tail.away()
             return partition_of(run, tail.partitions)
 
-        journal = Journal(index, tail, store, settings.kafka, topic, partition, decoder(wire))
+        journal = Journal(index, tail, store, settings.brokers, topic, partition, decoder(wire))
         callbacks = Callbacks(store, journal, metrics, keeper.key, limits.callbacks.split(","), limits.callback_tries)
         sender = Sender(connections.producer, wire, connections.codec, connections.names)
         return cls(

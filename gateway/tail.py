@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 
 from gateway.index import Index
 from gateway.problems import Kind, Problem
+from streams.brokers import Brokers
 from streams.messages import EventKind
 from streams.records import Place, Record
 from streams.runtime.backoff import delays
@@ -30,7 +31,7 @@ class EventTail:
 
     def __init__(
         self,
-        bootstrap: str,
+        brokers: Brokers,
         topic: str,
         index: Index,
         probe: Probe,
@@ -44,7 +45,7 @@ class EventTail:
         The `probe` must not be one that fetches: a broker answers a connection's requests one after another, so that a
         question would wait behind a fetch that waits for records.
         """
-        self._bootstrap = bootstrap
+        self._brokers = brokers
         self._topic = topic
         self._index = index
         self._probe = probe
@@ -114,7 +115,7 @@ class EventTail:
     async def _read(self) -> None:
         consumer = AIOKafkaConsumer(
             self._topic,
-            bootstrap_servers=self._bootstrap,
+            **self._brokers.aiokafka(),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=500,

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from streams.brokers import MECHANISMS, BadAccess, Brokers
+
 
 class SettingError(ValueError):
     """A setting cannot be used; the message names the key and the bad value."""
@@ -24,6 +26,19 @@ class Settings:
     """Folder of one's own pipeline files; `millrace test` runs their tests too, where it is there."""
     kafka: str = "127.0.0.1:9092"
     """Bootstrap servers, comma separated."""
+    kafka_protocol: str = "PLAINTEXT"
+    """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
+    kafka_ca: str = ""
+    """A file of certificates (PEM) that brokers are verified by; empty: those of the system."""
+    kafka_certificate: str = ""
+    """A file with one's own certificate (PEM), where brokers know clients by it."""
+    kafka_key: str = ""
+    """The file with its key (PEM)."""
+    kafka_mechanism: str = MECHANISMS[0]
+    """SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN."""
+    kafka_user: str = ""
+    kafka_password_file: str = ""
+    """The file with the user's password, read at each connection."""
     registry: str = "http://127.0.0.1:8081/apis/ccompat/v7"
     """Confluent-compatible schema registry."""
     s3: str = "http://127.0.0.1:9090"
@@ -58,7 +73,26 @@ class Settings:
             key = f"MILLRACE_{field.name.upper()}"
             if key in environ:
                 values[field.name] = _parse(key, environ[key], field.type)
-        return cls(**values)  # type: ignore[arg-type]  # each value was parsed to its field's type
+        made = cls(**values)  # type: ignore[arg-type]  # each value was parsed to its field's type
+        try:
+            made.brokers  # noqa: B018  # made now, so that what does not go together is told at once
+        except BadAccess as error:
+            raise SettingError(f"MILLRACE_{error}") from None
+        return made
+
+    @property
+    def brokers(self) -> Brokers:
+        """Where Kafka is, and who one is there. Raises BadAccess."""
+        return Brokers(
+            servers=self.kafka,
+            protocol=self.kafka_protocol,
+            ca=self.kafka_ca,
+            certificate=self.kafka_certificate,
+            key=self.kafka_key,
+            mechanism=self.kafka_mechanism,
+            user=self.kafka_user,
+            password_file=self.kafka_password_file,
+        )
 
     def environ(self) -> dict[str, str]:
         """The same settings as environment variables, for a child process."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams.cli.exits import Exit, Failed
-from streams.cli.offline import compiled, contracts, select
+from streams.cli.offline import compiled, contracts, is_file, select
 from streams.cli.output import Output, OutputOption, columns, emit
 from streams.cli.settings import settings
 
@@ -20,7 +20,13 @@ Words = Annotated[
     ),
 ]
 Topics = Annotated[bool, typer.Option("--topics", help="The topics that they need, with partitions and configuration.")]
-Strimzi = Annotated[bool, typer.Option("--strimzi", help="KafkaTopic and KafkaUser resources for Strimzi, in YAML.")]
+Strimzi = Annotated[
+    bool,
+    typer.Option(
+        "--strimzi",
+        help="KafkaTopic and KafkaUser resources for Strimzi, in YAML; with files, of all that `apply` with them makes.",
+    ),
+]
 Mermaid = Annotated[bool, typer.Option("--mermaid", help="The graph, as a Mermaid diagram.")]
 AsyncApi = Annotated[bool, typer.Option("--asyncapi", help="The AsyncAPI 3 document of the topics, in JSON.")]
 Json = Annotated[bool, typer.Option("--json", help="The compiled topology, in JSON, one a line.")]
@@ -53,6 +59,8 @@ def compile_(
         raise Failed(Exit.USAGE, "--topics, --strimzi, --mermaid, --asyncapi, --json: one of them")
     known = contracts()
     library, names = select(words or [], known)
+    if strimzi and all(is_file(word) for word in words or []):
+        names = None  # the installation that `apply` with these files makes
     found = compiled(library, known, names).topologies
     services = [] if names else [(contract.name, contract.major) for contract in known.values()]
     if topics:

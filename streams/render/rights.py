@@ -109,9 +109,9 @@ class Rights:
     def apply(self) -> list[Right]:
         """What publishes pipelines; topics are made by the operator."""
         names = self.names
+        catalogues = {names.named(topics.PIPELINES): ("Read", "Write"), names.named(topics.SERVICES): ("Read",)}
         return [
-            Right("topic", names.named(topics.PIPELINES), ("Read", "Write")),
-            *(Right("topic", one, ("Describe",)) for one in self.core if one != names.named(topics.PIPELINES)),
+            *(Right("topic", one, catalogues.get(one, ("Describe",))) for one in self.core),
             Right("topic", f"{names.prefix}pipeline.", ("Describe",), prefix=True),
             Right("topic", f"{names.prefix}task.", ("Describe",), prefix=True),
         ]
@@ -124,7 +124,7 @@ class Rights:
         open_ends: Iterable[Right] = (),
     ) -> list[Right]:
         """What every worker needs beside its own: it follows the catalogues and aborts, and checks the shared topics."""
-        for one in [topics.SERVICES, topics.PIPELINES, topics.CONTROL, topics.MODELS]:
+        for one in [topics.SERVICES, topics.PIPELINES, topics.CONTROL]:
             topic.setdefault(self.names.named(one), set()).add("Read")
         for one in [*self.core, *looks]:
             topic.setdefault(one, {"Describe"})

@@ -24,7 +24,7 @@ class Aborts:
         self._parts = parts
         self._since: dict[str, float] = {}
         self._working: dict[str, set[asyncio.Task[object]]] = {}
-        self._tail = Tail(parts.settings.kafka, parts.topic(topics.CONTROL), self._take, since=_REMEMBERED)
+        self._tail = Tail(parts.settings.brokers, parts.topic(topics.CONTROL), self._take, since=_REMEMBERED)
 
     async def start(self) -> None:
         """Reads what was said lately, and on."""

@@ -11,6 +11,7 @@ from confluent_kafka.admin import (
     NewTopic,
 )
 
+from streams.brokers import Brokers
 from streams.runtime.errors import RuntimeFault
 from streams.topic_specs import TopicSpec
 
@@ -25,8 +26,8 @@ class WrongTopic(RuntimeFault):
 class Admin:
     """Administration of topics. Its calls block in the client; each runs in a thread. All raise KafkaException when it is away."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
+    def __init__(self, brokers: Brokers) -> None:
+        self._client = AdminClient({**brokers.confluent(), "log_level": 2})
 
     async def ensure(self, specs: Iterable[TopicSpec], replication: int = 1) -> list[str]:
         """Makes the topics that are missing and returns their names. Raises WrongTopic for one with other partitions."""

@@ -22,6 +22,7 @@ from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 from mode.services import WaitResults
 
+from streams.brokers import Brokers
 from streams.records import Handler, Place, Record
 from streams.runtime.lanes import Lanes, LostRecords
 from streams.runtime.lookout import Lookout
@@ -43,7 +44,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         conf = self.app.conf
         return AIOKafkaConsumer(
-            bootstrap_servers=driver.server_list(transport.url, transport.default_port),
+            **cast(_App, self.app).member.brokers.aiokafka(),
             client_id=conf.broker_client_id,
             group_id=conf.id,
             # Topics with the same partition count go to the members in the same way: flow's requests meet its tokens.
@@ -223,13 +224,14 @@ class Member:
         topics: Iterable[str],
         handle: Handler,
         *,
-        bootstrap: str,
+        brokers: Brokers,
         probe: Probe,
         room: int = 64,
         patience: float = REBALANCE_PATIENCE,
         on_generation: Callable[[], None] | None = None,
     ) -> None:
         self.group = group
+        self.brokers = brokers
         self.failure: str | None = None
         """Why this member cannot go on; the worker starts again then."""
         self.failed = asyncio.Event()
@@ -246,7 +248,7 @@ class Member:
         self._looking: asyncio.Task[None] | None = None
         self.lanes = Lanes(handle, starts=self._starts, present=probe.present, rewind=self._go_back, room=room)
         self._lookout = Lookout(self.lanes, ends=probe.ends, found=probe.found, rewind=self._go_back)
-        self._app = _faust_app(group, bootstrap)
+        self._app = _faust_app(group, brokers.servers)
         self._app.member = self
         self._channel = self._app.topic(
             *topics, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw"

@@ -44,9 +44,9 @@ class Parts:
             registry=registry,
             codec=codec,
             store=store,
-            producer=Producer(settings.kafka, outages),
-            probe=Probe(settings.kafka),
-            admin=Admin(settings.kafka),
+            producer=Producer(settings.brokers, outages),
+            probe=Probe(settings.brokers),
+            admin=Admin(settings.brokers),
             wire=Wire(codec, names, store, source),
         )
 

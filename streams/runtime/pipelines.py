@@ -41,7 +41,7 @@ class Pipelines:
         self._latest: dict[str, Version] = {}
         self._by_digest: dict[str, Version] = {}
         self._topologies: dict[str, Topology] = {}
-        self._tail = Tail(parts.settings.kafka, parts.topic(topics.PIPELINES), self._take)
+        self._tail = Tail(parts.settings.brokers, parts.topic(topics.PIPELINES), self._take)
 
     async def start(self) -> None:
         """Reads the catalogue to its end, and on."""

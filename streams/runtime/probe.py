@@ -7,21 +7,22 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import ConsumerRecord
 
+from streams.brokers import Brokers
 from streams.records import Place, Record
 
 
 class Probe:
     """One connection for such questions. Every method raises KafkaError when the cluster does not answer."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, brokers: Brokers) -> None:
+        self._brokers = brokers
         self._consumer: AIOKafkaConsumer | None = None
         self._admin: AIOKafkaAdminClient | None = None
 
     async def start(self) -> None:
         """Connects."""
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        self._consumer = AIOKafkaConsumer(**self._brokers.aiokafka(), enable_auto_commit=False)
+        self._admin = AIOKafkaAdminClient(**self._brokers.aiokafka())
         await self._consumer.start()
         await self._admin.start()
 
@@ -80,9 +81,7 @@ class Probe:
         return found
 
     async def _batches(self, place: Place, start: int, stop: int) -> AsyncGenerator[list[Record], None]:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
-        )
+        consumer = AIOKafkaConsumer(**self._brokers.aiokafka(), enable_auto_commit=False, auto_offset_reset="earliest")
         tp = TopicPartition(*place)
         await consumer.start()
         try:

@@ -15,6 +15,7 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import RecordMetadata
 
+from streams.brokers import Brokers
 from streams.records import Outgoing
 from streams.runtime.backoff import Outages, delays
 from streams.runtime.errors import ProducerStopped, RuntimeFault, Undeliverable
@@ -31,8 +32,8 @@ _NEVER = (MessageSizeTooLargeError, RecordTooLargeError, RecordListTooLargeError
 class Producer:
     """Sends records and returns when the broker has them. Use as an async context manager, or start and stop."""
 
-    def __init__(self, bootstrap: str, outages: Outages | None = None) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, brokers: Brokers, outages: Outages | None = None) -> None:
+        self._brokers = brokers
         self._outages = outages or Outages()
         self._client: AIOKafkaProducer | None = None
         self._renewing = asyncio.Lock()
@@ -120,7 +121,7 @@ class Producer:
 
     async def _connect(self) -> AIOKafkaProducer:
         client = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
+            **self._brokers.aiokafka(),
             acks="all",
             enable_idempotence=True,
             linger_ms=0,

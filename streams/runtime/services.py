@@ -79,7 +79,7 @@ class Services:
         self._changed = changed
         self._workers: dict[bytes, Announcement] = {}
         self._contracts: dict[tuple[str, int], Contract] = {}
-        self._tail = Tail(parts.settings.kafka, parts.topic(topics.SERVICES), self._take)
+        self._tail = Tail(parts.settings.brokers, parts.topic(topics.SERVICES), self._take)
 
     async def start(self) -> None:
         """Reads the catalogue to its end, and on."""

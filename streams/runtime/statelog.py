@@ -83,7 +83,7 @@ class StateLog:
 
     async def _each(self, partition: int, take: Callable[[Record], Awaitable[None]], since: float | None = None) -> int:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._parts.settings.kafka, enable_auto_commit=False, fetch_max_wait_ms=100
+            **self._parts.settings.brokers.aiokafka(), enable_auto_commit=False, fetch_max_wait_ms=100
         )
         place = TopicPartition(self._topic, partition)
         count = 0

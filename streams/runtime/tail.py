@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams.brokers import Brokers
 from streams.records import Record
 from streams.runtime.backoff import delays
 from streams.runtime.probe import record_of
@@ -24,9 +25,9 @@ class Tail:
     """
 
     def __init__(
-        self, bootstrap: str, topic: str, take: Callable[[Record], Awaitable[None]], *, since: float | None = None
+        self, brokers: Brokers, topic: str, take: Callable[[Record], Awaitable[None]], *, since: float | None = None
     ) -> None:
-        self._bootstrap = bootstrap
+        self._brokers = brokers
         self._topic = topic
         self._take = take
         self._since = since
@@ -63,7 +64,7 @@ class Tail:
 
     async def _read(self) -> None:
         consumer = AIOKafkaConsumer(
-            self._topic, bootstrap_servers=self._bootstrap, enable_auto_commit=False, fetch_max_wait_ms=500
+            self._topic, **self._brokers.aiokafka(), enable_auto_commit=False, fetch_max_wait_ms=500
         )
         try:
             await consumer.start()

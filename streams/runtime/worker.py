@@ -191,7 +191,7 @@ class Worker:
             self._parts.group(name),
             topics,
             guarded(handle, self._letters, name),
-            bootstrap=self._settings.kafka,
+            brokers=self._settings.brokers,
             probe=self._parts.probe,
             room=room,
             patience=patience,

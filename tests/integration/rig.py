@@ -89,7 +89,7 @@ class Rig:
         await self.parts.store.ensure_bucket()
         await self.parts.admin.ensure(topic_specs.core(self.parts.names, self.settings.partitions))
         self.pipelines, self.services = Pipelines(self.parts), Services(self.parts)
-        self._tail = Tail(self.settings.kafka, self.parts.events, self._take)
+        self._tail = Tail(self.settings.brokers, self.parts.events, self._take)
         await asyncio.gather(self.pipelines.start(), self.services.start())
         if self.follow:
             await self._tail.start()

@@ -60,7 +60,7 @@ class Ground:
     @asynccontextmanager
     async def member(self, handle: Handler | None = None, kind: type[Member] = Member) -> AsyncIterator[Member]:
         """A member of the group, which has left at the end."""
-        made = kind(self.group, [self.topic], handle or self.note, bootstrap=self.settings.kafka, probe=self.probe)
+        made = kind(self.group, [self.topic], handle or self.note, brokers=self.settings.brokers, probe=self.probe)
         await made.start()
         try:
             yield made
@@ -89,11 +89,11 @@ class Forgetful(Member):
 async def ground(settings: Settings) -> AsyncIterator[Ground]:
     """A topic of its own, deleted at the end."""
     topic = f"t{uuid.uuid4().hex[:10]}-records"
-    admin, probe = Admin(settings.kafka), Probe(settings.kafka)
+    admin, probe = Admin(settings.brokers), Probe(settings.brokers)
     await admin.ensure([TopicSpec(topic, 1)])
     await probe.start()
     try:
-        async with Producer(settings.kafka) as producer:
+        async with Producer(settings.brokers) as producer:
             yield Ground(settings, probe, producer, admin, topic)
     finally:
         await probe.stop()
