@@ -85,7 +85,7 @@ class Rights:
         named = self.names.named
         return self._worker({named(topics.EVENTS): {"Read"}, named(topics.DEAD_LETTERS): {"Write"}}, ["recorder"])
 
-    def gateway(self, pipelines: list[str], dynamic: bool) -> list[Right]:
+    def gateway(self, pipelines: list[str], services: list[tuple[str, int]], dynamic: bool) -> list[Right]:
         """The HTTP edge."""
         names = self.names
         topic = {
@@ -93,18 +93,24 @@ class Rights:
             names.named(topics.CONTROL): {"Write"},
             names.named(topics.TOKENS): {"Write"},  # a run that repeats another one begins there
             names.named(topics.DEAD_LETTERS): {"Read"},
+            names.named(topics.STATE): {"Read"},  # it explains what a run waits for
+            **{
+                names.retry(tier): {"Write"} for tier, _ in RETRY_TIERS
+            },  # dead letters are sent again to where they were
             names.named(topics.SERVICES): {"Read"},
             names.named(topics.PIPELINES): {"Read", "Write"} if dynamic else {"Read"},
         }
+        waited_for = ["flow", *sorted({name for name, _ in services})]
+        queues = [Right("group", names.named(group), ("Describe",)) for group in waited_for]
         if dynamic:
             open_ends = [
                 Right("topic", f"{names.prefix}pipeline.", ("Create", "Write"), prefix=True),
                 # It makes the topics of what is put over HTTP, and sends dead letters there again.
-                Right("topic", f"{names.prefix}task.", ("Create", "Describe", "Write"), prefix=True),
+                Right("topic", f"{names.prefix}task.", ("Create", "Read", "Write"), prefix=True),
             ]
-            return [*_topic_rights(topic), *open_ends]
+            return [*queues, *_topic_rights(topic), *open_ends]
         topic |= {names.requests(name): {"Write"} for name in pipelines}
-        return [*_topic_rights(topic), Right("topic", f"{names.prefix}task.", ("Write",), prefix=True)]
+        return [*queues, *_topic_rights(topic), Right("topic", f"{names.prefix}task.", ("Read", "Write"), prefix=True)]
 
     def apply(self) -> list[Right]:
         """What publishes pipelines; topics are made by the operator."""
