@@ -95,7 +95,7 @@ class Submissions:
                 )
             if entry.ended:
                 return False
-            await self._mend(order, entry)
+            await self._mend(order, entry, str(first.get("digest") or order.topology.digest))
         raise Problem(
             Kind.DUPLICATE,
             "The run goes on; follow it, or send the same request again when it has ended.",
@@ -103,11 +103,14 @@ class Submissions:
             extra={"id": order.run, "links": view.links(order.run)},
         )
 
-    async def _mend(self, order: Order, entry: Entry) -> None:
-        """Asks again for a run of which nothing but its acceptance is known: who accepted it may have died just then."""
+    async def _mend(self, order: Order, entry: Entry, digest: str) -> None:
+        """Asks again for a run of which nothing but its acceptance is known: who accepted it may have died just then.
+
+        `digest`: of the version that was told then.
+        """
         if [line.kind for line in entry.lines] == [EventKind.ACCEPTED]:
             await self._objects.store(order.input.objects)
-            run = Run(order.run, order.topology.name, order.topology.digest, time.time() + order.topology.timeout)
+            run = Run(order.run, order.topology.name, digest, time.time() + order.topology.timeout)
             await self._begin(order, run)
 
     @staticmethod

@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from streams.cli.plan import plan_text
+from streams.compile import compile_pipeline
 from streams.records import Place
 from streams.rollout import Rollout, Trial
+from streams.runtime.pipelines import Pipelines
+from streams.runtime.plan import How, Plan, Wanted, draw
 from tests.integration.gateway_world import World, wait
 from tests.integration.yard import YAML, ended, put, state, submit, told, yard
 
@@ -56,6 +60,32 @@ def test_a_run_stays_on_the_version_that_it_began_on(yard: World) -> None:
     assert (ended(w, after)["output"], ended(w, after)["digest"]) == ({"n": 107}, new)
     wait(lambda: versions(w, name)[old]["runs"] == 0, "the history knows that they are over")
     assert (versions(w, name)[old]["status"], versions(w, name)[new]["status"]) == ("former", "active")
+
+
+def test_the_plan_counts_the_runs_under_way(yard: World) -> None:
+    """Before a change is applied, the plan says how many runs are under way on which version, and who lives to serve it."""
+    w, name = yard, fresh()
+    old = put(w, steps(name, 1, 8.0))["digest"]
+    runs = [submit(w, name, n=1) for _ in range(2)]
+    wait(lambda: versions(w, name)[old]["runs"] == 2, "the history knows both")
+    text = steps(name, 9)
+    changed = Wanted(compile_pipeline(text, w.one.app.parts.services.contracts()), text)
+
+    async def drawn() -> Plan:
+        catalogue = Pipelines(w.parts)
+        try:
+            return await draw(w.parts, catalogue, [changed])
+        finally:
+            await catalogue.stop()
+
+    plan = w.loop(drawn())
+    (one,) = plan.pipelines
+    assert (one.how, dict(one.runs)) == (How.TAKEN, {old: 2})
+    shown = plan_text(plan)
+    assert f"runs under way: 2 on {old[:12]}; they end on the version that they began on" in shown
+    assert "consumers: flow, add-one (1 live), naps (1 live)" in shown
+    for run in runs:
+        w.one.http.delete(f"/runs/{run}")
 
 
 def test_a_version_is_forgotten_when_no_run_needs_it(yard: World, monkeypatch: pytest.MonkeyPatch) -> None:
