@@ -232,3 +232,17 @@ def test_a_picture_that_is_fetched_goes_on_as_one(town: Town) -> None:
 
     with server(lambda _, out: out.whole(200, data.getvalue(), "image/png")) as there:
         town.run(main(there))
+
+
+def test_an_answer_as_large_as_may_be(town: Town) -> None:
+    """It goes through the run whole, though no record could carry it."""
+    text = "a" * 1_900_000
+
+    async def main(there: Outside) -> None:
+        rig = town.rig
+        run = await rig.submit("ask", {"url": there.url(), "n": 1})
+        output = await rig.output(run)
+        assert (output["n"], output["said"]["text"]) == (42, text)
+
+    with server(lambda _, out: out.whole(200, json.dumps({"n": 41, "text": text}).encode())) as there:
+        town.run(main(there))
