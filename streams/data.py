@@ -1,7 +1,9 @@
 """Public data and model weights: found in the data directory, else downloaded from where their makers publish them."""
 
+import gzip
 import hashlib
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -57,7 +59,10 @@ def find(entry: Entry, folder: Path) -> Path | None:
         stat = path.stat()
     except OSError:
         return None
-    return path if _sha256(path, stat.st_size, stat.st_mtime_ns) == entry.sha256 else None
+    if _sha256(path, stat.st_size, stat.st_mtime_ns) == entry.sha256:
+        return path
+    same = entry.unpacked and _unpacked(path, stat.st_size, stat.st_mtime_ns) == entry.unpacked
+    return path if same else None
 
 
 def fetch(entry: Entry, folder: Path) -> Fetched:
@@ -127,3 +132,13 @@ def _whole(path: Path) -> Iterator[IO[bytes]]:
 def _sha256(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  # part of the key: a changed file is read again
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _unpacked(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  # as above
+    """The SHA-256 of what a gzip file holds; empty when it is none."""
+    try:
+        with gzip.open(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, EOFError, zlib.error):
+        return ""

@@ -21,6 +21,8 @@ class Entry:
     """What the source states; not legal advice."""
     made_from: str
     """How to make it, where it is not published as it is; else empty."""
+    unpacked: str = ""
+    """Of a gzip file, the SHA-256 of what is in it: the same content packed otherwise is as good. Else empty."""
 
 
 @cache

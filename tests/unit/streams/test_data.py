@@ -1,7 +1,9 @@
 """Public data is taken from the data directory, else fetched whole and with the right hash, or not at all."""
 
+import gzip
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -108,6 +110,21 @@ def test_another_file_is_never_overwritten(publisher: str, tmp_path: Path) -> No
     assert find(wanted, tmp_path) == path
 
 
+def test_the_same_content_packed_otherwise(publisher: str, tmp_path: Path) -> None:
+    """A gzip file that unpacks to what the catalogue means is as good; other content, or no gzip at all, is not."""
+    wanted = replace(_entry(f"{publisher}/file"), unpacked=hashlib.sha256(b"content").hexdigest())
+    path = tmp_path / wanted.name
+    path.parent.mkdir()
+    path.write_bytes(gzip.compress(b"content", 1))
+    assert find(wanted, tmp_path) == path
+    assert not fetch(wanted, tmp_path).downloaded
+    for other in (gzip.compress(b"other content"), b"no gzip", gzip.compress(b"content")[:-3]):
+        path.write_bytes(other)
+        assert find(wanted, tmp_path) is None
+        with pytest.raises(DataError, match="remove it to fetch it again"):
+            fetch(wanted, tmp_path)
+
+
 def test_what_is_published_in_another_form(tmp_path: Path) -> None:
     """A file that has to be made says from what and how."""
     with pytest.raises(DataError, match=r"not published in this form.*hdf5 with tf2onnx"):
@@ -127,7 +144,7 @@ def test_names_choose_files_and_folders() -> None:
     assert {one.name for one in models} >= {"models/face_detection_yunet_2023mar.onnx"}
     assert select(["models/", "models/face_detection_yunet_2023mar.onnx"]) == models
     assert select([]) == catalogue()
-    with pytest.raises(DataError, match=r"modles: not in the data catalogue; .*faces, images, models"):
+    with pytest.raises(DataError, match=r"modles: not in the data catalogue; .*faces, images, mnist, models"):
         select(["modles"])
 
 
@@ -138,6 +155,7 @@ def test_the_catalogue_is_whole() -> None:
     for one in catalogue():
         assert len(bytes.fromhex(one.sha256)) == 32, one.name
         assert one.size > 0, one.name
+        assert len(bytes.fromhex(one.unpacked)) == (32 if one.name.endswith(".gz") else 0), one.name
         assert one.licence, one.name
         assert one.url.startswith("https://") != bool(one.made_from), one.name
         assert not Path(one.name).is_absolute(), one.name
