@@ -199,6 +199,8 @@ GROUPS = {
                 "Bring files of the catalogue.",
                 ("millrace data fetch", "millrace data fetch models"),
             ),
+            Command("keep", data.keep, "Put a dataset version into S3.", ("millrace data keep mnist",)),
+            Command("versions", data.versions, "List dataset versions in S3.", ("millrace data versions mnist",)),
         ),
     ),
 }

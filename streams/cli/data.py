@@ -1,14 +1,25 @@
-"""`data fetch`: public data and model weights, from where their makers publish them."""
+"""`data`: public data and model weights, from where their makers publish them, and dataset versions in S3."""
 
-from typing import Annotated
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from streams.cli.exits import Exit, Failed
 from streams.cli.offline import counted
-from streams.cli.output import Output, OutputOption, emit, problems
+from streams.cli.output import Output, OutputOption, columns, emit, problems, say
 from streams.cli.settings import settings
 
+if TYPE_CHECKING:
+    from streams.data_catalogue import Entry
+    from streams.datasets import Manifest
+    from streams.runtime.store import Store
+
+T = TypeVar("T")
+
+Dataset = Annotated[str, typer.Argument(help="A folder of the data catalogue.", metavar="NAME")]
+Datasets = Annotated[list[str] | None, typer.Argument(help="Datasets; none means all.", metavar="[NAME…]")]
 Names = Annotated[
     list[str] | None,
     typer.Argument(help="Files of the data catalogue, or its folders; none means all.", metavar="[NAME…]"),
@@ -21,11 +32,7 @@ def fetch(names: Names = None, output: OutputOption = Output.TEXT) -> None:
 
     folder = settings().data
     failures = []
-    try:
-        wanted = data.select(names or [])
-    except data.DataError as error:
-        raise Failed(Exit.UNKNOWN, str(error)) from error
-    for entry in wanted:
+    for entry in _known(names or []):
         try:
             fetched = data.fetch(entry, folder)
         except data.DataError as error:
@@ -37,3 +44,69 @@ def fetch(names: Names = None, output: OutputOption = Output.TEXT) -> None:
     if failures:
         problems(failures)
         raise Failed(Exit.REFUSED, f"{counted(len(failures))}; the other files are there")
+
+
+def keep(name: Dataset, output: OutputOption = Output.TEXT) -> None:
+    """Put the version of a dataset that the data catalogue stands for into S3, and print what it is called.
+
+    Files that are in S3 already are not sent again; files that are not in the data directory are fetched first.
+    """
+    from streams.runtime.datasets import keep as put
+
+    folder = settings().data
+    entries = _known([name])
+    kept = _stored(lambda store: put(name, entries, folder, store))
+    text = f"{kept.manifest.label}  {len(kept.manifest.files)} files, {kept.stored} of them new  {kept.manifest.key}"
+    emit(output, _document(kept.manifest) | {"new": kept.stored}, text)
+
+
+def versions(names: Datasets = None, output: OutputOption = Output.TEXT) -> None:
+    """List the dataset versions in S3."""
+    from streams.runtime.datasets import versions as listed
+
+    found = _stored(lambda store: listed(store, names or []))
+    if output is Output.JSON:
+        for one in found:
+            emit(output, _document(one), "")
+    elif found:
+        rows = [(one.label, str(len(one.files)), one.version) for one in found]
+        print(columns(rows, ("DATASET", "FILES", "VERSION")))
+    else:
+        say("millrace: there are no dataset versions; `millrace data keep mnist` makes one")
+
+
+def _known(names: list[str]) -> "tuple[Entry, ...]":
+    from streams.data import DataError, select
+
+    try:
+        return select(names)
+    except DataError as error:
+        raise Failed(Exit.UNKNOWN, str(error)) from error
+
+
+def _document(manifest: "Manifest") -> dict[str, object]:
+    files = [{"name": one.name, "sha256": one.sha256, "key": one.key} for one in manifest.files]
+    return {"dataset": manifest.label, "name": manifest.name, "version": manifest.version, "files": files}
+
+
+def _stored(action: "Callable[[Store], Awaitable[T]]") -> T:
+    """What an action on the object store gives; its errors end the command."""
+    from streams.data import DataError
+    from streams.datasets import BadManifest
+    from streams.runtime.errors import StoreAway
+    from streams.runtime.store import Store
+
+    async def act() -> T:
+        store = Store(settings())
+        try:
+            await store.ensure_bucket()
+            return await action(store)
+        finally:
+            store.close()
+
+    try:
+        return asyncio.run(act())
+    except (DataError, BadManifest) as error:
+        raise Failed(Exit.REFUSED, str(error)) from error
+    except StoreAway as error:
+        raise Failed(Exit.AWAY, f"the object store does not answer: {error}") from error

@@ -39,6 +39,8 @@ OURS = (
     ("dead-letters", "show"),
     ("dead-letters", "resend"),
     ("data", "fetch"),
+    ("data", "keep"),
+    ("data", "versions"),
 )
 
 BROKEN = """\
@@ -402,6 +404,7 @@ def test_compile_to_asyncapi(home: Path) -> None:
         (["run", "face-blur", "--follow", "--wait", "3"], 2, "one of the two"),
         (["run", "face-blur"], 13, "make run"),
         (["data", "fetch", "nothing"], 14, "not in the data catalogue"),
+        (["data", "keep", "nothing"], 14, "not in the data catalogue"),
         (["bench", "nothing"], 14, "there is no benchmark"),
         (["test", "-k", "nothing of this name"], 14, "no test has 'nothing of this name'"),
         (["lint"], 2, "name pipeline files"),
