@@ -9,7 +9,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.millrace/pycache
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test sync lint format types imports schemas bench clean
+.PHONY: help run test sync lint format types imports schemas bench train clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:[^#]*## /: /' | awk -F': ' '{printf "%-10s %s\n", $$1, $$2}'
@@ -52,6 +52,11 @@ schemas: sync ## write the Avro contracts of the services from their agents
 
 bench: sync ## the benchmarks, against bare loops in the same run
 	@$(PYTHON) -m streams.cli bench
+
+# TensorFlow is in an environment of its own: what serves must not carry it.
+train: ## make the shipped models anew from the data, with fixed seeds (PART=digits for one of them)
+	@UV_PROJECT_ENVIRONMENT=.millrace/train infra/local/bootstrap --no-default-groups --group train
+	@.millrace/train/bin/python -m training $(PART)
 
 clean: ## stop the local stack and remove its state, and what tools left
 	@if [ -d .millrace ] && [ -x $(PYTHON) ]; then $(PYTHON) -m infra.local down --home .millrace || [ $$? -eq 6 ]; fi

@@ -54,7 +54,7 @@ def test_an_unknown_service() -> None:
     """A wrong name gets the nearest one, or all that there are."""
     with pytest.raises(UnknownService, match="did you mean image-blur"):
         agents.load("image-blurr")
-    with pytest.raises(UnknownService, match="there are face-analyze, "):
+    with pytest.raises(UnknownService, match="there are digit-recognition, "):
         agents.load("xyz")
 
 

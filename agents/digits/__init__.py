@@ -1,0 +1,1 @@
+"""What digit-recognition is made of: finding the ink, centring it as MNIST does, and the network."""

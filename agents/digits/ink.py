@@ -1,0 +1,164 @@
+"""The one digit of a picture: where its ink is, what is only dirt, and whether it is one at all."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from agents.digits.centre import Grey, centred
+from agents.digits.paper import Inked, inked
+from agents.imaging.area import Area
+from agents.imaging.colour import flat
+from agents.imaging.picture import Picture
+from streams.refusal import Refused
+
+LONGEST = 320
+"""Pixels of the longer side that is looked at; more tells nothing about a digit."""
+
+_FAINTEST = 24
+"""Levels of 255 that ink differs from its paper at least."""
+
+_SPECK = 0.04
+"""Of the largest blob's area: what is smaller is dirt."""
+
+_TALL = 0.5
+"""Of the tallest blob's height: two blobs that are as tall and stand apart are two digits."""
+
+_THINNEST = 1.7
+"""Pixels of a line in the network's picture; MNIST's pens make lines of 2 to 4."""
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A digit as the network wants to see it."""
+
+    pixels: Grey
+    """SIDE x SIDE, ink 255."""
+    area: Area
+    """Of the ink, in the upright picture."""
+    light_on_dark: bool
+
+
+@dataclass(frozen=True)
+class _Blob:
+    number: int
+    left: int
+    top: int
+    width: int
+    height: int
+    pixels: int
+
+    def apart(self, other: "_Blob") -> bool:
+        """Whether they share next to no columns, or next to no rows."""
+        across = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
+        along = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
+        return across <= 0.1 * min(self.width, other.width) or along <= 0.1 * min(self.height, other.height)
+
+
+def find(picture: Picture) -> Found:
+    """The digit of a picture. Raises Refused when there is no ink, or that of several digits."""
+    width, height = picture.size
+    if min(width, height) < 5:
+        raise Refused(f"the picture has {width} x {height} pixels, too few for a digit", "send a larger one", "image")
+    scale = min(1.0, LONGEST / max(width, height))
+    image = picture.grey((max(1, round(width * scale)), max(1, round(height * scale))))
+    image.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX)
+    ink = inked(_opaque(image))
+    mask, level = _mask(ink)
+    blobs = _blobs(mask)
+    whole = _one(blobs, mask)
+    left, top, right, bottom = _bounds(whole)
+    strength = ink.strength * cv2.dilate(whole.astype(np.uint8), np.ones((3, 3), np.uint8))
+    low = min(3 * ink.noise, 0.5 * level)
+    cut = np.clip((strength - low) / (level - low), 0, 1)[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1]
+    made = centred(_thick((cut * 255).astype(np.uint8), whole[top:bottom, left:right]))
+    assert made is not None, "a mask with pixels has ink"
+    across, down = width / image.width, height / image.height
+    area = Area(
+        x=int(left * across),
+        y=int(top * down),
+        width=max(1, round((right - left) * across)),
+        height=max(1, round((bottom - top) * down)),
+    ).touching(picture.size, "image")
+    return Found(made, area, ink.light_on_dark)
+
+
+def _opaque(image: Image.Image) -> Grey:
+    """Without alpha, on a ground that the ink stands out from."""
+    if image.mode == "LA":
+        values, alpha = (np.asarray(image.getchannel(band), np.float32) for band in "LA")
+        if (values * alpha).sum() > 127 * alpha.sum():
+            return np.asarray(values * alpha / 255, np.uint8)
+    return np.asarray(flat(image), np.uint8)
+
+
+def _mask(ink: Inked) -> tuple[Mask, float]:
+    """What is ink, and the strength of full ink in levels. Raises Refused for blank paper."""
+    levels = np.clip(ink.strength, 0, 255).astype(np.uint8)
+    threshold = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0]
+    mask = levels > threshold
+    full = float(np.percentile(levels[mask], 60)) if mask.any() else 0.0
+    if full < max(_FAINTEST, 5 * ink.noise):
+        raise Refused(
+            "there is no digit to be seen: the picture is blank, or its ink too faint",
+            "send a picture of one digit that stands out from its paper",
+            "image",
+        )
+    return mask, full
+
+
+def _blobs(mask: Mask) -> list[_Blob]:
+    """Connected ink, the largest first, without dirt and without what the picture's edge cuts off from elsewhere."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    blobs = [_Blob(number, *(int(value) for value in row)) for number, row in enumerate(stats) if number]  # 0 is paper
+    found = sorted(blobs, key=lambda one: -one.pixels)
+    height, width = mask.shape
+
+    def cut_off(blob: _Blob) -> bool:
+        edges = blob.left == 0, blob.top == 0, blob.left + blob.width == width, blob.top + blob.height == height
+        return any(edges)
+
+    inner = [one for one in found if not cut_off(one)]
+    if inner and min(mask.shape) >= 64 and inner[0].height >= 0.15 * height:
+        found = inner
+    return [one for one in found if one.pixels >= _SPECK * found[0].pixels]
+
+
+def _one(blobs: list[_Blob], mask: Mask) -> Mask:
+    """The ink of these blobs. Raises Refused when they are several digits."""
+    tallest = max(max(one.height, one.width) for one in blobs)
+    tall = [one for one in blobs if one.height >= _TALL * tallest and one.pixels >= 0.2 * blobs[0].pixels]
+    groups: list[_Blob] = []
+    for blob in tall:
+        if all(blob.apart(other) for other in groups):
+            groups.append(blob)
+    if len(groups) > 1:
+        raise Refused(
+            f"there seem to be {len(groups)} digits beside or above each other, and one is wanted",
+            "cut them out with image-crop and send them one by one",
+            "image",
+        )
+    labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[1]
+    return np.isin(labels, [one.number for one in blobs])
+
+
+def _bounds(mask: Mask) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _thick(ink: Grey, mask: Mask) -> Grey:
+    """The same with lines that do not vanish when it gets small."""
+    distance = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 3)
+    line = 4 * float(distance[distance > 0].mean()) - 1
+    scale = 20 / max(mask.shape)
+    more = round(_THINNEST / scale - line)
+    if more < 1:
+        return ink
+    room = np.pad(ink, more)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (more + 1, more + 1))
+    return cv2.dilate(room, kernel).astype(np.uint8)

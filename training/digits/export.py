@@ -1,0 +1,59 @@
+"""A trained network as the files that are served, and pictures with its answers for those who have no TensorFlow."""
+
+import hashlib
+import json
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tf2onnx
+from numpy.typing import NDArray
+
+from agents.digits.models import network_file
+from training.digits.distort import distorted
+from training.digits.drawn import drawn
+from training.digits.network import served
+
+REFERENCES = 64
+"""Pictures whose answers are kept. They are drawn, since MNIST's are not the project's to give away."""
+
+_OPSET = 13
+
+
+def export(model: keras.Model, temperature: float, folder: Path, name: str) -> str:
+    """Writes the network as ONNX; its SHA-256."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with redirect_stdout(StringIO()):  # the converter lists its tensors there
+        lite = bytes(tf.lite.TFLiteConverter.from_keras_model(served(model, temperature)).convert())
+    with TemporaryDirectory() as scratch:
+        given = Path(scratch, "network.tflite")
+        given.write_bytes(lite)
+        made, _ = tf2onnx.convert.from_tflite(str(given), opset=_OPSET)
+    data = made.SerializeToString(deterministic=True)
+    network_file(folder, name).write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_card(card: dict[str, Any], folder: Path, name: str) -> None:
+    """The card beside the network, for programs."""
+    (folder / f"{name}.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def write_references(model: keras.Model, temperature: float, file: Path, seed: int) -> None:
+    """Drawn digits, and what the trained network itself says of them."""
+    random = np.random.default_rng((seed, 1))
+    digits = drawn(REFERENCES, random)
+    pictures = np.asarray(distorted(digits.pictures, random) * 255, np.uint8)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(file, pictures=pictures, probabilities=probabilities(model, temperature, pictures))
+
+
+def probabilities(model: keras.Model, temperature: float, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What is to be served, computed by TensorFlow."""
+    logits = np.asarray(model((pictures[..., None] / 255).astype(np.float32), training=False))
+    return np.asarray(tf.nn.softmax(logits / temperature), np.float32)

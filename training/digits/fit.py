@@ -1,0 +1,124 @@
+"""The training loop: fixed seeds, one thread, every epoch's state kept, so that a stopped training goes on where it was."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import monotonic
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from training.digits.data import Digits, Labels, Split
+from training.digits.distort import distorted
+from training.digits.drawn import drawn
+from training.digits.network import network
+
+Batch = tuple[NDArray[np.float32], Labels]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What decides the result, together with the data and the libraries' versions."""
+
+    epochs: int
+    seed: int = 5
+    batch: int = 192
+    drawn: int = 16
+    """Of each batch's pictures, so many more are drawn ones."""
+    rate: float = 2e-3
+    settling: float = 0.5
+    """The part of the epochs, at the end, in which the rate goes down to nothing."""
+
+    def rate_at(self, epoch: float) -> float:
+        """The learning rate at a point of the training."""
+        warm = min(1.0, (epoch + 0.02) / 0.3)
+        left = min(1.0, (self.epochs - epoch) / (self.settling * self.epochs))
+        return self.rate * warm * max(left, 1e-3)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass over the data gave."""
+
+    epoch: int
+    loss: float
+    validation: float
+    """Accuracy on the validation set, 0 to 1."""
+    seconds: float
+
+
+def fit(split: Split, plan: Plan, folder: Path, say: Callable[[Epoch], None]) -> tuple[keras.Model, list[Epoch]]:
+    """A trained network and its course. State is kept in `folder`, for the same plan only."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.experimental.enable_op_determinism()
+    model = network(plan.seed)
+    optimizer = keras.optimizers.AdamW(plan.rate, weight_decay=1e-3)
+    optimizer.build(model.trainable_variables)
+    loss_of = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.05)
+
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # TensorFlow is not here when types are checked
+    def step(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            loss = loss_of(tf.one_hot(y, 10), model(x, training=True))
+        optimizer.apply(tape.gradient(loss, model.trainable_variables))
+        return loss
+
+    folder.mkdir(parents=True, exist_ok=True)
+    state, course = folder / "state.npz", folder / "course.json"
+    done = _resumed(model, optimizer, plan, state, course)
+    for epoch in range(len(done), plan.epochs):
+        began, losses = monotonic(), []
+        batches = list(_places(len(split.train), plan, epoch))
+        for index, places in enumerate(batches):
+            optimizer.learning_rate.assign(plan.rate_at(epoch + index / len(batches)))
+            losses.append(float(step(*_batch(split.train.at(places), plan, (plan.seed, epoch, index)))))
+        accuracy = float((logits(model, split.validation).argmax(axis=1) == split.validation.labels).mean())
+        done.append(Epoch(epoch + 1, float(np.mean(losses)), accuracy, round(monotonic() - began, 1)))
+        _keep(model, optimizer, plan, done, state, course)
+        say(done[-1])
+    return model, done
+
+
+def logits(model: keras.Model, digits: Digits) -> NDArray[np.float32]:
+    """What the network says of pictures as they are."""
+    x = (digits.pictures[..., None] / 255).astype(np.float32)
+    return np.concatenate([np.asarray(model(x[at : at + 500], training=False)) for at in range(0, len(x), 500)])
+
+
+def _places(count: int, plan: Plan, epoch: int) -> Iterator[NDArray[np.int64]]:
+    order = np.random.default_rng((plan.seed, epoch)).permutation(count)
+    for at in range(0, count - plan.batch + 1, plan.batch):
+        yield order[at : at + plan.batch]
+
+
+def _batch(digits: Digits, plan: Plan, seed: tuple[int, ...]) -> Batch:
+    random = np.random.default_rng(seed)
+    more = drawn(plan.drawn, random)
+    pictures = distorted(np.concatenate([digits.pictures, more.pictures]), random)
+    return pictures[..., None], np.concatenate([digits.labels, more.labels])
+
+
+def _keep(
+    model: keras.Model, optimizer: keras.Optimizer, plan: Plan, done: list[Epoch], state: Path, course: Path
+) -> None:
+    variables = [*model.variables, *optimizer.variables]
+    part = state.with_suffix(".part.npz")
+    np.savez(part, *[np.asarray(one) for one in variables])
+    part.replace(state)
+    course.write_text(json.dumps({"plan": asdict(plan), "epochs": [asdict(one) for one in done]}, indent=1))
+
+
+def _resumed(model: keras.Model, optimizer: keras.Optimizer, plan: Plan, state: Path, course: Path) -> list[Epoch]:
+    if not (state.exists() and course.exists()):
+        return []
+    kept = json.loads(course.read_text())
+    if kept["plan"] != asdict(plan):
+        return []
+    with np.load(state) as arrays:
+        for variable, name in zip([*model.variables, *optimizer.variables], arrays.files, strict=True):
+            variable.assign(arrays[name])
+    return [Epoch(**one) for one in kept["epochs"]]

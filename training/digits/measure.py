@@ -1,0 +1,105 @@
+"""What a digit model is worth: accuracy with its interval, per digit, calibration; on pictures and through the service."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.digits.ink import find
+from agents.digits.reader import Reader
+from agents.imaging.picture import Picture
+from streams.refusal import Refused
+from training.digits.data import Labels
+from training.digits.scenes import Scene
+
+Scores = NDArray[np.float64]
+"""Count x 10, one row a picture."""
+
+_BINS = 15
+"""Of the expected calibration error."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """So many of so many."""
+
+    right: int
+    of: int
+    refused: int = 0
+    """Of those that are not right: not answered at all."""
+
+    @property
+    def rate(self) -> float:
+        """0 to 1."""
+        return self.right / self.of
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's, at 95 %."""
+        z, n, p = 1.959964, self.of, self.rate
+        middle, half = p + z * z / (2 * n), z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+
+    def to_json(self) -> dict[str, Any]:
+        """For the card."""
+        low, high = self.interval
+        return {
+            "right": self.right,
+            "of": self.of,
+            "refused": self.refused,
+            "rate": self.rate,
+            "low": low,
+            "high": high,
+        }
+
+
+def share(scores: Scores, labels: Labels) -> Share:
+    """How many rows have their highest score where it should be."""
+    return Share(int((scores.argmax(axis=1) == labels).sum()), len(labels))
+
+
+def confusion(scores: Scores, labels: Labels) -> NDArray[np.int64]:
+    """10 x 10: row is the digit, column what it was read as."""
+    table = np.zeros((10, 10), np.int64)
+    np.add.at(table, (labels, scores.argmax(axis=1)), 1)
+    return table
+
+
+def temperature(logits: Scores, labels: Labels) -> float:
+    """What logits are to be divided by for the probabilities of these pictures to be most likely."""
+    candidates = np.geomspace(0.2, 3, 200)
+    return float(candidates[int(np.argmin([surprise(softmax(logits / one), labels) for one in candidates]))])
+
+
+def softmax(logits: Scores) -> Scores:
+    """Probabilities of logits."""
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+
+
+def surprise(probabilities: Scores, labels: Labels) -> float:
+    """The mean negative log likelihood, in nats."""
+    return float(-np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-12, 1)).mean())
+
+
+def calibration_error(probabilities: Scores, labels: Labels) -> float:
+    """The expected calibration error: how far confidence and accuracy lie apart, 0 to 1."""
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    parts = (bins == one for one in range(_BINS))
+    return float(sum(abs(right[part].sum() - confidence[part].sum()) for part in parts if part.any()) / len(labels))
+
+
+def through_service(reader: Reader, scenes: Iterable[Scene]) -> Share:
+    """Picture files to digits, as the service does it; a refusal is not right."""
+    right = of = refused = 0
+    for data, label in scenes:
+        of += 1
+        try:
+            right += reader.read(find(Picture.decode(data)).pixels).digit == label
+        except Refused:
+            refused += 1
+    return Share(right, of, refused)
