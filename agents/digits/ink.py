@@ -26,6 +26,9 @@ _SPECK = 0.04
 _TALL = 0.5
 """Of the tallest blob's height: two blobs that are as tall and stand apart are two digits."""
 
+_FAR = 0.3
+"""Of the taller blob's height: a gap that no broken line has."""
+
 _THINNEST = 1.7
 """Pixels of a line in the network's picture; MNIST's pens make lines of 2 to 4."""
 
@@ -53,10 +56,19 @@ class _Blob:
     pixels: int
 
     def apart(self, other: "_Blob") -> bool:
-        """Whether they share next to no columns, or next to no rows."""
-        across = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
-        along = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
-        return across <= 0.1 * min(self.width, other.width) or along <= 0.1 * min(self.height, other.height)
+        """Whether they are two digits: beside each other, one above the other, or far from each other.
+
+        The parts of one digit whose line is broken are none of these.
+        """
+        left, top = min(self.left, other.left), min(self.top, other.top)
+        width = max(self.left + self.width, other.left + other.width) - left
+        height = max(self.top + self.height, other.top + other.height) - top
+        across = self.width + other.width - width  # shared columns; less than none is a gap
+        along = self.height + other.height - height
+        low, narrow = min(self.height, other.height), min(self.width, other.width)
+        beside = across <= 0.1 * narrow and along >= 0.6 * low
+        above = along <= 0.1 * low and height >= 2 * width
+        return beside or above or min(across, along) <= -_FAR * max(self.height, other.height)
 
 
 def find(picture: Picture) -> Found:

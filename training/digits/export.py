@@ -34,9 +34,26 @@ def export(model: keras.Model, temperature: float, folder: Path, name: str) -> s
         given = Path(scratch, "network.tflite")
         given.write_bytes(lite)
         made, _ = tf2onnx.convert.from_tflite(str(given), opset=_OPSET)
+    _rename(made)
     data = made.SerializeToString(deterministic=True)
     network_file(folder, name).write_bytes(data)
     return hashlib.sha256(data).hexdigest()
+
+
+def _rename(made: Any) -> None:
+    """Names by order of use: the converter's own differ from run to run, and with them the file's hash would."""
+    graph = made.graph
+    names = {graph.input[0].name: "ink", graph.output[0].name: "probabilities"}
+    for index, node in enumerate(graph.node):
+        node.name = f"{node.op_type}{index}"
+        for used in (node.input, node.output):
+            for at, name in enumerate(used):
+                used[at] = names.setdefault(name, f"value{len(names)}")
+    for value in (*graph.input, *graph.output, *graph.initializer):
+        value.name = names[value.name]
+    ordered = sorted(graph.initializer, key=lambda one: int(one.name.removeprefix("value")))
+    del graph.initializer[:]
+    graph.initializer.extend(ordered)
 
 
 def write_card(card: dict[str, Any], folder: Path, name: str) -> None:
