@@ -15,6 +15,7 @@ def markdown(card: dict[str, Any]) -> str:
     """The whole page."""
     plan, figures = card["plan"], card["metrics"]
     rows = "\n".join(_row(_SETS[key], figures["accuracy"][key]) for key in _SETS)
+    pairs = figures["pairs_refused"]
     recalls = " | ".join(f"{one['rate']:.2%}" for one in figures["recall"])
     ends = " | ".join(f"{one['low']:.1%} to {one['high']:.1%}" for one in figures["recall"])
     table = "\n".join(
@@ -48,6 +49,8 @@ Every accuracy has its 95 % interval (Wilson). A refused picture counts as wrong
 | digits | right | refused | accuracy | interval |
 | --- | --- | --- | --- | --- |
 {rows}
+
+Of {pairs["of"]} photos of two digits beside each other, {pairs["right"]} were refused ({pairs["rate"]:.1%}, {pairs["low"]:.1%} to {pairs["high"]:.1%}).
 
 Accuracy on the validation set: {figures["accuracy"]["validation"]["rate"]:.2%}. On the test set, expected calibration error {figures["calibration"]:.4f}, mean negative
 log likelihood {figures["surprise"]:.4f}. The network that is served, read by OpenCV, differs from the trained one by {figures["served_difference"]:.1e} at most, and in

@@ -82,10 +82,12 @@ def figures(reader: Reader, sets: Split, chosen: measure.Scores, wanted: measure
         "scanned": scenes.scanned(other.images, other.target),
     }
     accuracy = {name: measure.through_service(reader, pictures) for name, pictures in through.items()}
+    two = measure.through_service(reader, scenes.pairs(some, random))
     accuracy["mnist-test"] = measure.share(found, test.labels)
     accuracy["validation"] = measure.share(chosen, sets.validation.labels)
     return {
         "accuracy": {name: one.to_json() for name, one in accuracy.items()},
+        "pairs_refused": measure.Share(two.refused, two.of).to_json(),
         "recall": [measure.Share(int(table[at, at]), int(table[at].sum())).to_json() for at in range(10)],
         "confusion": table.tolist(),
         "calibration": measure.calibration_error(found, test.labels),

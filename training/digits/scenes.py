@@ -50,6 +50,13 @@ def photo(ink: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uin
     return np.asarray(np.clip(seen, 0, 255), np.uint8)
 
 
+def pairs(digits: Digits, random: np.random.Generator) -> Iterator[Scene]:
+    """Photos of two digits beside each other; they have no digit, and are to be refused."""
+    for one, other in zip(digits.pictures[::2], digits.pictures[1::2], strict=True):
+        both = np.pad(np.hstack([one, other]), ((14, 14), (0, 0)))
+        yield _jpeg(photo(both, random)), -1
+
+
 def letters(count: int, random: np.random.Generator) -> Iterator[Scene]:
     """Printed digits of the letters that Pillow brings (Aileron), bent as `distorted` does, dark on white."""
     font = ImageFont.load_default(72)
