@@ -87,10 +87,6 @@ class SecureBroker:
     def admit(self, user: str, rules: Iterable[dict[str, Any]], principal: str = "") -> Path:
         """Gives a user a password and the rights of a KafkaUser resource, as the operator does; the password's file."""
         admin, password = self.admin, f"{user}-password"
-        info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
-        change = UserScramCredentialUpsertion(user, info, password.encode())
-        for future in admin.alter_user_scram_credentials([change]).values():
-            future.result(30)
         bindings = [
             AclBinding(
                 ResourceType[rule["resource"]["type"].upper()],
@@ -106,9 +102,32 @@ class SecureBroker:
         ]
         for done in admin.create_acls(bindings).values() if bindings else ():
             done.result(30)
+        info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+        change = UserScramCredentialUpsertion(user, info, password.encode())
+        for future in admin.alter_user_scram_credentials([change]).values():
+            future.result(30)
+        # What was asked for takes effect in its order, but a moment later than it is answered: who may log in has the rights.
+        eventually(lambda: self._knows(user, password), seconds=30)
         file = self.folder / f"{user}.password"
         file.write_text(password + "\n")
         return file
+
+    def _knows(self, user: str, password: str) -> bool:
+        login: dict[str, str | int | float | bool] = {
+            "bootstrap.servers": self.passwords,
+            "security.protocol": "SASL_SSL",
+            "ssl.ca.location": str(self.ca),
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": user,
+            "sasl.password": password,
+            "log_level": 0,
+        }
+        try:
+            # Of a topic that nobody has: asking for those that there are would use the user's rights.
+            AdminClient(login).list_topics(f"{user}.login", timeout=2)
+        except KafkaException:
+            return False
+        return True
 
     def used(self) -> set[Used]:
         """Every right that was asked for until now."""

@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaError
 from confluent_kafka import Producer
 from PIL import Image
 
+from streams.cli.offline import contracts
 from streams.records import Outgoing, Place
 from streams.runtime.parts import Parts
 from streams.runtime.tail import Tail
@@ -60,7 +61,7 @@ nodes:
     output: "${grey.image}"
 output: {image: "${round}"}
 """
-_SERVICE = re.compile(r"(face|image|http)-[a-z]+$")
+_SERVICE = re.compile(rf"({'|'.join(contracts())})$")
 _OWNER = re.compile(r"(pipeline|task|retry)\.[\w-]*")
 WORKERS = ("flow", "retry", "recorder", "image-greyscale", "image-resize")
 
