@@ -124,7 +124,7 @@ class _Consumer(driver.Consumer):
             waiting = delivery.send(None)
         except StopIteration as done:
             suspended.close()
-            await asyncio.sleep(0)  # what was delivered begins before the next is: else a whole batch waits for its last
+            await asyncio.sleep(0)  # what was delivered begins now: else a whole batch waits for its last
             return WaitResults([delivery], [done.value], False)
         except BaseException:
             suspended.close()
