@@ -6,7 +6,6 @@ import pickle
 import resource
 import signal
 import socket
-import struct
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from streams.refusal import Later, Refused
+from streams.runtime.framing import framed, receive
 
 _PR_SET_PDEATHSIG = 1
 _MIB = 1024 * 1024
@@ -74,10 +74,6 @@ def _let_fork_server_go() -> None:
         forkserver._forkserver._forkserver_alive_fd = None  # type: ignore[attr-defined]
 
 
-HEADER = struct.Struct("!Q")
-"""What stands before each message on the socket between a worker and its child: the length of the message in bytes."""
-
-
 def serve(channel: socket.socket) -> None:
     """Answers calls until the other end closes."""
     _let_fork_server_go()
@@ -86,27 +82,12 @@ def serve(channel: socket.socket) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     while True:
         try:
-            (size,) = HEADER.unpack(_received(channel, HEADER.size))
-            reply = _answer(_received(channel, size))
-            answer = pickle.dumps(reply, protocol=5)
-            channel.sendall(HEADER.pack(len(answer)))
-            channel.sendall(answer)
+            reply = _answer(receive(channel))
+            channel.sendall(framed(pickle.dumps(reply, protocol=5)))
         except (EOFError, OSError):
             return
         if reply.ending is Ending.MEMORY:
             return  # a child that ran out of memory once is fragmented: a new one takes its place
-
-
-def _received(channel: socket.socket, size: int) -> bytearray:
-    """Exactly so many bytes. Raises EOFError when the other end has closed."""
-    data = bytearray(size)
-    rest = memoryview(data)
-    while rest:
-        count = channel.recv_into(rest)
-        if not count:
-            raise EOFError
-        rest = rest[count:]
-    return data
 
 
 def _answer(request: bytearray) -> Reply:

@@ -18,7 +18,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from streams.messages import Failure, Fault
-from streams.runtime.child import HEADER, Call, Ending, Reply, serve
+from streams.runtime.child import Call, Ending, Reply, serve
+from streams.runtime.framing import framed, read
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ class _Child:
 
     async def call(self, call: Call, seconds: float) -> Ended:
         try:
-            request = pickle.dumps(call, protocol=5)
+            request = framed(pickle.dumps(call, protocol=5))
         except Exception as error:  # noqa: BLE001  # what a caller hands in decides what pickling raises
             return Ended.failed(f"its input cannot be handed to a process: {error}")
         await self.ensure()
@@ -147,9 +148,8 @@ class _Child:
             return Ended.failed(_STOPPING)
         try:
             async with asyncio.timeout(seconds):
-                self._writer.writelines((HEADER.pack(len(request)), request))
-                (size,) = HEADER.unpack(await self._reader.readexactly(HEADER.size))
-                answer = await self._reader.readexactly(size)
+                self._writer.write(request)
+                answer = await read(self._reader)
         except TimeoutError:
             self.abandon()
             return Ended.failed(

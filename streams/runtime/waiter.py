@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from streams.runtime.child import Call, Ending, Reply, die_with_parent, limit_memory, told
+from streams.runtime.framing import framed, read
 
-SIZE = 8
-"""Bytes before each frame that say, big-endian, how long it is."""
 _STACK = 512 * 1024
 _THREADS = 16
 
@@ -47,16 +46,14 @@ class Over:
     reply: Reply | None
 
 
-def framed(message: Begin | Cancel | Over) -> bytes:
-    """A message with its length before it. Raises what pickling raises."""
-    data = pickle.dumps(message, protocol=5)
-    return len(data).to_bytes(SIZE, "big") + data
+def packed(message: Begin | Cancel | Over) -> bytes:
+    """A message as it is sent. Raises what pickling raises."""
+    return framed(pickle.dumps(message, protocol=5))
 
 
-async def read(reader: asyncio.StreamReader) -> Any:
+async def unpacked(reader: asyncio.StreamReader) -> Any:
     """The next message. Raises IncompleteReadError at the end of the stream."""
-    size = int.from_bytes(await reader.readexactly(SIZE), "big")
-    return pickle.loads(await reader.readexactly(size))  # noqa: S301  # between a worker and its own child
+    return pickle.loads(await read(reader))  # noqa: S301  # between a worker and its own child
 
 
 class _Waiter:
@@ -78,7 +75,7 @@ class _Waiter:
             pass  # asked for: that it is over is the answer
         finally:
             del self._calls[begin.number]
-            self._writer.write(framed(Over(begin.number, reply)))
+            self._writer.write(packed(Over(begin.number, reply)))
 
 
 async def _reply(call: Call) -> Reply:
@@ -99,7 +96,7 @@ async def _serve(output: int) -> None:
     waiter = _Waiter(asyncio.StreamWriter(transport, protocol, reader, loop))
     with contextlib.suppress(asyncio.IncompleteReadError):
         while True:
-            waiter.take(await read(reader))
+            waiter.take(await unpacked(reader))
 
 
 def main(arguments: Sequence[str]) -> int:

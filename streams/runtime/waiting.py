@@ -15,7 +15,7 @@ from typing import Any
 
 from streams.runtime.child import Call
 from streams.runtime.pool import Ended
-from streams.runtime.waiter import Begin, Cancel, Over, framed, read
+from streams.runtime.waiter import Begin, Cancel, Over, packed, unpacked
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Waiting:
             if self._stopped:
                 return Ended.failed("the worker is stopping")
             try:
-                request = framed(begin := Begin(next(self._numbers), Call(function, arguments, memory)))
+                request = packed(begin := Begin(next(self._numbers), Call(function, arguments, memory)))
             except Exception as error:  # noqa: BLE001  # what a caller hands in decides what pickling raises
                 return Ended.failed(f"its input cannot be handed to a process: {error}")
             child = await self._alive()
@@ -149,7 +149,7 @@ class _Child:
     def give_up(self, number: int) -> None:
         """Ends a call that nobody waits for any more, if need be with its process."""
         if self._calls.pop(number, None) is not None and not self._gone:
-            self._input.write(framed(Cancel(number)))
+            self._input.write(packed(Cancel(number)))
             self._leaving[number] = asyncio.get_running_loop().call_later(_PATIENCE, self._hangs)
 
     async def end(self) -> None:
@@ -182,7 +182,7 @@ class _Child:
     async def _read(self, output: asyncio.StreamReader) -> None:
         try:
             while True:
-                over: Over = await read(output)
+                over: Over = await unpacked(output)
                 timer = self._leaving.pop(over.number, None)
                 if timer is not None:
                     timer.cancel()

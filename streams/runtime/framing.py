@@ -1,0 +1,35 @@
+"""Messages between a worker and its child processes: bytes, each with their length before them."""
+
+import asyncio
+import socket
+import struct
+
+_SIZE = struct.Struct("!Q")
+
+
+def framed(message: bytes) -> bytes:
+    """A message as it is sent."""
+    return _SIZE.pack(len(message)) + message
+
+
+async def read(reader: asyncio.StreamReader) -> bytes:
+    """The next message. Raises IncompleteReadError at the end of the stream."""
+    (size,) = _SIZE.unpack(await reader.readexactly(_SIZE.size))
+    return await reader.readexactly(size)
+
+
+def receive(channel: socket.socket) -> bytearray:
+    """The next message, waiting for it. Raises EOFError when the other end has closed."""
+    (size,) = _SIZE.unpack(_exactly(channel, _SIZE.size))
+    return _exactly(channel, size)
+
+
+def _exactly(channel: socket.socket, size: int) -> bytearray:
+    data = bytearray(size)
+    rest = memoryview(data)
+    while rest:
+        count = channel.recv_into(rest)
+        if not count:
+            raise EOFError
+        rest = rest[count:]
+    return data
