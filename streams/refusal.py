@@ -1,4 +1,4 @@
-"""How a service says why it does not answer: Refused, never tried again, and Later, tried again."""
+"""How a service says why it does not answer: Refused, never tried again; Later, tried again; PartAway, waited out."""
 
 from typing import Self
 
@@ -37,3 +37,19 @@ class Later(MillraceError):
 
     def __str__(self) -> str:
         return f"{self.reason} ({self.hint})" if self.hint else self.reason
+
+
+class PartAway(MillraceError):
+    """A part of the installation that the service needs does not answer: nobody's fault, and no attempt is spent on it.
+
+    The same attempt is made again until the part is back or the run is over. `part` is what the catalogue says the worker
+    waits for (`postgres`); `reason` is for people who run the system, and names no secret.
+    """
+
+    def __init__(self, part: str, reason: str) -> None:
+        super().__init__(part, reason)
+        self.part = part
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.part} is away: {self.reason}"

@@ -16,7 +16,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
-from streams.refusal import Later, Refused
+from streams.refusal import Later, PartAway, Refused
 from streams.runtime.framing import framed, receive
 
 _PR_SET_PDEATHSIG = 1
@@ -30,6 +30,7 @@ class Ending(StrEnum):
     REFUSED = "refused"
     RAISED = "raised"
     MEMORY = "memory"
+    AWAY = "away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Reply:
     stack: str = ""
     after: float = 0.0
     """Seconds that the next attempt waits at least."""
+    away: str = ""
+    """The part that is away."""
 
 
 def die_with_parent(parent: int) -> None:
@@ -107,6 +110,8 @@ def told(error: Exception) -> Reply:
             return Reply(Ending.REFUSED, reason=reason, hint=error.hint)
         case Later():
             return Reply(Ending.RAISED, reason=error.reason, hint=error.hint, after=error.after)
+        case PartAway():
+            return Reply(Ending.AWAY, reason=error.reason, away=error.part)
         case MemoryError():
             return Reply(Ending.MEMORY, reason="ran out of memory")
     stack = "".join(traceback.format_exception(error))

@@ -41,6 +41,8 @@ class Ended:
     stack: str = ""
     after: float = 0.0
     """Seconds that the next attempt waits at least."""
+    away: str = ""
+    """The part of the installation that the body needs and that is away; empty when that is not why it failed."""
 
     @classmethod
     def failed(cls, reason: str, hint: str = "", stack: str = "", after: float = 0.0) -> "Ended":
@@ -57,6 +59,9 @@ class Ended:
                 return cls(failure=Failure(reply.reason, Fault.CALLER, hint=reply.hint))
             case Ending.MEMORY:
                 return cls.failed(f"took more than {memory} MiB", "make the input smaller")
+            case Ending.AWAY:
+                failure = Failure(f"{reply.away} is away: {reply.reason}", Fault.SERVICE)
+                return cls(failure=failure, away=reply.away)
             case Ending.RAISED:
                 return cls.failed(reply.reason, reply.hint, reply.stack, reply.after)
 

@@ -16,13 +16,14 @@ from streams.messages import Failure, Fault, Outcome, Status, Task, message_id
 from streams.nodes.service import started
 from streams.records import Outgoing, Record
 from streams.runtime.aborts import Aborts
+from streams.runtime.backoff import outlast
 from streams.runtime.deadletters import DeadLetters
 from streams.runtime.deliveries import LIMIT, Watch
-from streams.runtime.errors import Missing
+from streams.runtime.errors import Away, Missing
 from streams.runtime.outcomes import Outcomes
 from streams.runtime.parts import Parts
 from streams.runtime.pipelines import Pipelines
-from streams.runtime.pool import Bodies
+from streams.runtime.pool import Bodies, Ended
 from streams.runtime.publish import Publisher
 from streams.service import Invocation, call, wait
 from streams.topology import ServiceWork, Topology
@@ -139,7 +140,15 @@ class TaskHandler:
             objects = await self._fetch(refs)
         except Missing as error:
             return _failed(str(error), Fault.CALLER, "send the object again"), ""
-        ended = await self._bodies.run(
+        ended = await self._body(task, objects)
+        if ended.away:
+            ended = await self._when_back(ended.away, task, objects)
+        if ended.failure is not None:
+            return Outcome(Status.FAILED, failure=ended.failure, after=ended.after), ended.stack
+        return await self._kept(task, ended.value), ""
+
+    async def _body(self, task: Task, objects: dict[str, bytes]) -> Ended:
+        return await self._bodies.run(
             wait if self._hosted.waits else call,
             self._hosted.module,
             self._contract.name,
@@ -149,9 +158,17 @@ class TaskHandler:
             seconds=task.timeout or self._contract.timeout,
             memory=self._contract.memory,
         )
-        if ended.failure is not None:
-            return Outcome(Status.FAILED, failure=ended.failure, after=ended.after), ended.stack
-        return await self._kept(task, ended.value), ""
+
+    async def _when_back(self, part: str, task: Task, objects: dict[str, bytes]) -> Ended:
+        """The end of the same attempt once a part that the body asks is no longer away."""
+
+        async def again() -> Ended:
+            ended = await self._body(task, objects)
+            if ended.away:
+                raise Away(ended.failure.reason if ended.failure else ended.away)
+            return ended
+
+        return await outlast(self._parts.outages, part, again, Away)
 
     async def _fetch(self, refs: list[Ref]) -> dict[str, bytes]:
         for ref in refs:

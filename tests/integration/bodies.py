@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from streams.refusal import Later, Refused
+from streams.refusal import Later, PartAway, Refused
 
 
 def double(number: int) -> int:
@@ -116,3 +116,13 @@ async def prints(text: str) -> str:
 async def echoes(data: bytes) -> bytes:
     """The same bytes."""
     return data
+
+
+def lacks() -> None:
+    """Needs a part that is away."""
+    raise PartAway("postgres", "connection refused")
+
+
+async def lacks_waiting() -> None:
+    """The same, of a body that waits for others."""
+    lacks()

@@ -3,12 +3,13 @@
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Annotated
 
 import psutil
 
 from streams.contract import Doc, Record
-from streams.refusal import Refused
+from streams.refusal import PartAway, Refused
 from streams.service import service
 
 
@@ -86,4 +87,12 @@ def assassin(request: Marked) -> Number:
         _, worker, *_ = psutil.Process().parents()  # the fork server, and whose it is
         worker.kill()
         time.sleep(30)
+    return Number(n=request.n)
+
+
+@service("needs-postgres", version="1.0.0")
+def needs_postgres(request: Marked) -> Number:
+    """Finds PostgreSQL away for as long as there is no such file."""
+    if not Path(request.mark).exists():
+        raise PartAway("postgres", "nobody is there")
     return Number(n=request.n)

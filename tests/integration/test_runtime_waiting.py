@@ -66,6 +66,13 @@ def test_failures_say_whose_fault_they_are() -> None:
     assert "bodies.py" in failed.stack
 
 
+def test_a_part_that_is_away_is_named() -> None:
+    """Whoever gets the ending can wait for the part: its name comes along, with the reason for people."""
+    ended = run(bodies.lacks_waiting)
+    assert (ended.away, ended.stack) == ("postgres", "")
+    assert ended.failure == Failure("postgres is away: connection refused", Fault.SERVICE)
+
+
 def test_calls_wait_side_by_side(tmp_path: Path) -> None:
     """Forty calls that end only when all forty are there end in one process."""
 
