@@ -37,6 +37,7 @@ class Response(Record):
     memory=2048,
     example={"image": DIGIT},
     models=digits_status,
+    label="digit",
     preload=("agents.digits.ink", "agents.digits.reader"),
 )
 def digit_recognition(request: Request) -> Response:

@@ -24,6 +24,7 @@ from gateway.routes import (
     objects,
     pages,
     pipelines,
+    predictions,
     runs,
     services,
     session,
@@ -48,7 +49,20 @@ ERRORS: tuple[tuple[type[Exception], Kind, str], ...] = (
 )
 """Errors of the other packages: what they are to a client."""
 
-ROUTERS = (health, session, services, pipelines, versions, runs, deadletters, objects, docs, metrics, pages)
+ROUTERS = (
+    health,
+    session,
+    services,
+    pipelines,
+    versions,
+    runs,
+    predictions,
+    deadletters,
+    objects,
+    docs,
+    metrics,
+    pages,
+)
 
 
 def create_app(settings: Settings, limits: Limits | None = None) -> "Surrounded":

@@ -72,6 +72,8 @@ class Keeper:
 
     key: str
     clock: Callable[[], float] = time.time
+    name: str = "local"
+    """What its holder is called where what was done is kept."""
 
     @property
     def owner(self) -> str:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from schemas.checks import compile_check
 from schemas.errors import BadSchema, Nonconforming, Problem
 from schemas.memo import Memo
 from schemas.scalars import Check, Look
-from schemas.shapes import shape
+from schemas.shapes import Field, Record, shape
 
 ImageHook = Callable[[str, Any], Mapping[str, Any]]
 """Turns what stands in an image's place and is no object (a data URL) into a ref; gets its path; ValueError says why not."""
@@ -24,6 +25,15 @@ def conform(schema: Any, value: Any, *, image: ImageHook | None = None) -> Any:
     if look.problems:
         raise Nonconforming(look.problems)
     return made
+
+
+def conform_field(field: Field, value: Any) -> Any:
+    """What `conform` makes of the value of one field of a record. Raises Nonconforming, naming the field."""
+    look = Look(None)
+    made = compile_check(Record("", fields=(replace(field, required=True),)))({field.name: value}, None, look)
+    if look.problems:
+        raise Nonconforming(look.problems)
+    return made[field.name]
 
 
 def conform_json(schema: Any, data: bytes | str, *, image: ImageHook | None = None) -> Any:

@@ -41,6 +41,8 @@ class Contract:
     """MiB that one execution may take."""
     example: dict[str, Any] | None = field(default=None, hash=False)
     """An input record in JSON form, or None."""
+    label: str = ""
+    """The output's field that a person can put right when a model was wrong; empty when there is none."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -56,11 +58,19 @@ class Contract:
                 record_shape(schema)
             except (ValueError, KeyError, TypeError) as error:
                 raise BadContract(f"service {self.name}: the {side} schema cannot be used: {error}") from error
+        if self.label and record_shape(self.output).field(self.label) is None:
+            raise BadContract(f"service {self.name}: its label {self.label!r} is no field of its output")
 
     @property
     def major(self) -> int:
         """The major version: the `1` of topic `task.image-blur.v1`."""
         return int(self.version.split(".")[0])
+
+    @property
+    def predicts(self) -> bool:
+        """Whether its output says which model gave it: each is kept as a prediction then."""
+        output = record_shape(self.output)
+        return all(output.field(name) is not None for name in ("model", "model_version"))
 
     @property
     def input_schema(self) -> dict[str, Any]:
@@ -99,7 +109,11 @@ class Contract:
             "timeout": self.timeout,
             "memory": self.memory,
         }
-        return meta if self.example is None else {**meta, "example": self.example}
+        if self.example is not None:
+            meta["example"] = self.example
+        if self.label:
+            meta["label"] = self.label
+        return meta
 
 
 def load_contracts(folder: Path | None = None) -> dict[str, Contract]:

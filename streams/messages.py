@@ -70,6 +70,7 @@ class Outcome:
     value: Value = None
     failure: Failure | None = None
     after: float = 0.0  # seconds that the next attempt waits at least
+    about: Mapping[str, Value] = field(default_factory=dict)  # what the event of its end says beside a value
 
 
 @dataclass(frozen=True, slots=True)

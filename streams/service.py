@@ -72,6 +72,8 @@ class Service(Generic[Q, A]):
     """Modules that its function imports when called: what a pool imports once, before it forks its children."""
     check: Callable[[], str] = str
     """Says when a worker starts why the service cannot serve there; empty when it can."""
+    label: str = ""
+    """The response's field that a person can put right when the model was wrong."""
 
     def __call__(self, request: Q) -> A:
         """The function itself, for tests and for services that build on others; not inside a running loop."""
@@ -98,6 +100,7 @@ class Service(Generic[Q, A]):
             timeout=self.timeout,
             memory=self.memory,
             example=None if self.example is None else dict(self.example),
+            label=self.label,
         )
 
     def model_status(self) -> tuple[ModelStatus, ...]:
@@ -151,11 +154,13 @@ def service(
     models: Callable[[], tuple[ModelStatus, ...]] = tuple,
     preload: tuple[str, ...] = (),
     check: Callable[[], str] = str,
+    label: str = "",
 ) -> Callable[[Callable[[Q], A | Awaitable[A]]], Service[Q, A]]:
     """Makes a Service of a function from one Record to another; an `async` one is for services that wait for others.
 
     The first line of the module's docstring is its summary, the rest its description. `models` says at worker start
-    which weights are here. Raises BadService for a function that is not typed.
+    which weights are here. Where the response says `model` and `model_version`, every answer is kept as a prediction, and
+    people can correct its field `label`. Raises BadService for a function that is not typed.
     """
 
     def made(function: Callable[[Q], A | Awaitable[A]]) -> Service[Q, A]:
@@ -178,6 +183,7 @@ def service(
             models=models,
             preload=preload,
             check=check,
+            label=label,
         )
 
     return made

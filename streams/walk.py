@@ -146,7 +146,7 @@ class Walk:
     def finish(self, visit: Visit, outcome: Outcome, attempt: int = 0, told: Mapping[str, Value] | None = None) -> None:
         """The node's work ended: say so, apply its `on_error`, and go on along its edges."""
         if outcome.failure is None:
-            self.tell(visit, EventKind.FINISHED, {"output": outcome.value, **(told or {})}, attempt)
+            self.tell(visit, EventKind.FINISHED, {"output": outcome.value, **outcome.about, **(told or {})}, attempt)
             self._leave(visit, Status.VALUE, outcome.value)
             return
         failure = outcome.failure

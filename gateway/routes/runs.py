@@ -1,8 +1,6 @@
 """Runs: what there is, what each did, its events as they come, its result, and stopping it."""
 
 import asyncio
-import base64
-import binascii
 import contextlib
 import json
 from datetime import datetime
@@ -12,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from gateway import body, prefer, sse, stream
+from gateway import cursor as cursors
 from gateway.entry import Entry
 from gateway.explain import explain
 from gateway.parts import Connected, Parts, Shared
@@ -70,7 +69,7 @@ async def listing(
     if faults:
         raise Problem(Kind.INVALID, "Some parameters are not what this call takes.", faults)
     rows = await parts.store.runs(
-        Filter(pipeline, wanted, _aware(since), _aware(until), _position(cursor), limit + 1, shadow_of)
+        Filter(pipeline, wanted, cursors.aware(since), cursors.aware(until), cursors.read(cursor), limit + 1, shadow_of)
     )
     page, more = rows[:limit], len(rows) > limit
     document = {"runs": [_summary(row) for row in page], "next": _cursor(page[-1]) if more else None}
@@ -194,22 +193,5 @@ def _summary(row: Any) -> dict[str, Any]:
     }
 
 
-def _aware(when: datetime | None) -> datetime | None:
-    return when.astimezone() if when is not None and when.tzinfo is None else when
-
-
 def _cursor(row: Any) -> str | None:
-    if row["accepted_at"] is None:
-        return None
-    return base64.urlsafe_b64encode(f"{row['accepted_at'].isoformat()} {row['run']}".encode()).decode()
-
-
-def _position(cursor: str | None) -> tuple[datetime, str] | None:
-    if not cursor:
-        return None
-    try:
-        when, _, run = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
-        return datetime.fromisoformat(when), run
-    except (binascii.Error, ValueError):
-        fault = Fault("cursor", "not a cursor of this list", "pass `next` of the page before as it came")
-        raise Problem(Kind.INVALID, "Some parameters are not what this call takes.", [fault]) from None
+    return None if row["accepted_at"] is None else cursors.written(row["accepted_at"], row["run"])

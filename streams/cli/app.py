@@ -18,6 +18,7 @@ from streams.cli import (
     explain,
     importing,
     lint,
+    predictions,
     runs,
     stack,
     test,
@@ -187,6 +188,27 @@ GROUPS = {
                     "millrace dead-letters resend --consumer image-blur --since 2h",
                     "millrace dead-letters resend --all --dry-run",
                 ),
+            ),
+        ),
+    ),
+    "predictions": (
+        "What models said: list, show, correct.",
+        (
+            Command(
+                "list",
+                predictions.listing,
+                "List predictions.",
+                (
+                    "millrace predictions list --service digit-recognition --below 0.8",
+                    "millrace predictions list --run RUN --output json",
+                ),
+            ),
+            Command("show", predictions.show, "Show one prediction.", ("millrace predictions show ID",)),
+            Command(
+                "correct",
+                predictions.correct,
+                "Say what it should have been.",
+                ("millrace predictions correct ID 7", "millrace predictions correct ID neutrophil"),
             ),
         ),
     ),

@@ -90,3 +90,34 @@ create table if not exists shadow_comparisons (
 );
 
 create index if not exists shadow_comparisons_by_pipeline on shadow_comparisons (pipeline, digest, verdict);
+
+-- What models said: one row for each answer that names its model. Written with the events, corrected by people.
+create table if not exists predictions (
+    id         uuid primary key,                   -- of the event node.finished: telling it twice changes nothing
+    run        text not null,
+    node       text not null,
+    path       text not null,
+    service    text not null,
+    model      text not null,
+    version    text not null,
+    input      text not null,                      -- SHA-256 of the input, objects by their content
+    output     jsonb not null,                     -- the whole of it
+    confidence double precision,                   -- where the output says one
+    at         timestamptz not null
+);
+
+create index if not exists predictions_by_time on predictions (at desc, id);
+create index if not exists predictions_by_service on predictions (service, at desc, id);
+create index if not exists predictions_by_run on predictions (run);
+
+-- Every correction stays; the newest one of a prediction counts.
+create table if not exists corrections (
+    id         bigint generated always as identity primary key,
+    prediction uuid not null references predictions (id),
+    author     text not null,                      -- the name of the key that it came with
+    at         timestamptz not null default now(),
+    old        jsonb not null,                     -- the label that counted before
+    new        jsonb not null
+);
+
+create index if not exists corrections_by_prediction on corrections (prediction, id desc);

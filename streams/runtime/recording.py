@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import psycopg
 
+from streams import predictions
 from streams.messages import EventKind
 from streams.records import Place
 from streams.runtime import shadows
@@ -85,6 +86,14 @@ insert into progress (partition, next_sequence)
 select partition, next_sequence from jsonb_to_recordset(%s::jsonb) as fresh (partition integer, next_sequence bigint)
 on conflict (partition) do update set next_sequence = excluded.next_sequence, updated_at = now()
 """
+_PREDICTIONS = """
+insert into predictions (id, run, node, path, service, model, version, input, output, confidence, at)
+select id, run, node, path, service, model, version, input, output, confidence, at
+from jsonb_to_recordset(%s::jsonb)
+     as fresh (id uuid, run text, node text, path text, service text, model text, version text, input text, output jsonb,
+               confidence double precision, at timestamptz)
+on conflict do nothing
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +109,7 @@ class Recorded:
 class _Changes:
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     executions: dict[tuple[str, str, tuple[int, ...]], dict[str, Any]] = field(default_factory=dict)
+    predictions: list[dict[str, Any]] = field(default_factory=list)
 
 
 async def record(connection: psycopg.AsyncConnection[Any], batch: Sequence[Recorded]) -> None:
@@ -116,6 +126,8 @@ async def record(connection: psycopg.AsyncConnection[Any], batch: Sequence[Recor
         progress = [{"partition": number, "next_sequence": end} for number, end in ends.items()]
         parts = (list(changes.runs.values()), list(changes.executions.values()), progress)
         await connection.execute(_CHANGES, [jsonb(one) for one in parts], prepare=True)
+        if changes.predictions:
+            await connection.execute(_PREDICTIONS, [jsonb(changes.predictions)], prepare=True)
     ended = sorted({one.told.event.run.id for one in batch if one.told.event.kind.terminal})
     if ended:
         await shadows.compare(connection, ended)
@@ -189,6 +201,8 @@ def _fold(changes: _Changes, one: Recorded) -> None:
         row["failure"] = None if event.kind is EventKind.RUN_FINISHED else event.data
     if event.kind in NODE:
         _fold_node(changes, one, at)
+    if event.kind is EventKind.FINISHED and predictions.KEY in event.data:
+        changes.predictions.append(_prediction(one, at))
 
 
 def _fold_node(changes: _Changes, one: Recorded, at: datetime) -> None:
@@ -217,6 +231,24 @@ def _fold_node(changes: _Changes, one: Recorded, at: datetime) -> None:
         row["started_at"] = at
     if event.kind in (EventKind.FAILED, EventKind.RETRYING):
         row["failure"] = event.data
+
+
+def _prediction(one: Recorded, at: datetime) -> dict[str, Any]:
+    event = one.told.event
+    output, about = event.data["output"], event.data[predictions.KEY]
+    return {
+        "id": one.told.id,
+        "run": event.run.id,
+        "node": event.vertex,
+        "path": event.path,
+        "service": about["service"],
+        "model": output["model"],
+        "version": output["model_version"],
+        "input": about["input"],
+        "output": output,
+        "confidence": predictions.confidence(output),
+        "at": at,
+    }
 
 
 def jsonb(value: Any) -> str:

@@ -11,6 +11,7 @@ from schemas.conform import conform
 from schemas.contracts import Contract
 from schemas.errors import Nonconforming, Undecodable
 from schemas.refs import Ref, replace, walk
+from streams import predictions
 from streams.advance import advance
 from streams.messages import Failure, Fault, Outcome, Status, Task, message_id
 from streams.nodes.service import started
@@ -134,7 +135,7 @@ class TaskHandler:
         if not self._contract.deterministic:
             known = await self._outcomes.known(task)
             if known is not None:
-                return Outcome(Status.VALUE, known), ""
+                return self._value(task, known), ""
         refs = [ref for _, ref in walk(self._contract.input, task.input)]
         try:
             objects = await self._fetch(refs)
@@ -191,7 +192,10 @@ class TaskHandler:
             return _failed(f"the output of {self._contract.name} is not what its contract says: {error}", Fault.SERVICE)
         if not self._contract.deterministic:
             output = await self._outcomes.keep(task, output)
-        return Outcome(Status.VALUE, output)
+        return self._value(task, output)
+
+    def _value(self, task: Task, output: dict[str, Any]) -> Outcome:
+        return Outcome(Status.VALUE, output, about=predictions.about(self._contract, task, output))
 
 
 def _deadly(times: int) -> Outcome:

@@ -1,0 +1,98 @@
+"""`predictions`: what models said, and putting right what was wrong, over HTTP."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from streams.cli.client import Gateway, part
+from streams.cli.output import Output, OutputOption, columns, emit, say
+
+Identity = Annotated[str, typer.Argument(help="The prediction's id, as `list` shows it.", metavar="ID")]
+Label = Annotated[str, typer.Argument(help="What it should have been: a number or a word.", metavar="LABEL")]
+Last = Annotated[int, typer.Option("--last", min=1, max=500, help="How many, the newest first.")]
+Service = Annotated[str | None, typer.Option("--service", help="Only those of this service.")]
+Version = Annotated[str | None, typer.Option("--version", help="Only those of this version of a model.")]
+OfRun = Annotated[str | None, typer.Option("--run", help="Only those of this run.")]
+Below = Annotated[float | None, typer.Option("--below", min=0, max=1, help="Only those with a lower confidence.")]
+Corrected = Annotated[
+    bool | None, typer.Option("--corrected/--uncorrected", help="Only those that were, or were not, corrected.")
+]
+
+
+def listing(
+    last: Last = 20,
+    service: Service = None,
+    version: Version = None,
+    run: OfRun = None,
+    below: Below = None,
+    corrected: Corrected = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List predictions, the newest first; the most doubtful are worth a look (--below 0.8)."""
+    wanted = {"service": service, "model_version": version, "run": run, "below": below, "corrected": corrected}
+    query = {name: value for name, value in wanted.items() if value is not None}
+    with Gateway() as gateway:
+        found = gateway.call("GET", "/predictions", params={**query, "limit": last}).json()["predictions"]
+    if output is Output.JSON:
+        for one in found:
+            emit(output, one, "")
+    elif found:
+        rows = [
+            (one["id"], one["service"], one["model_version"], _said(one), _sure(one), one["at"], one["run"])
+            for one in found
+        ]
+        print(columns(rows, ("ID", "SERVICE", "VERSION", "LABEL", "CONFIDENCE", "AT", "RUN")))
+    else:
+        say("millrace: there are no such predictions")
+
+
+def show(identity: Identity, output: OutputOption = Output.TEXT) -> None:
+    """Show one prediction: its output, and who corrected it."""
+    with Gateway() as gateway:
+        one = gateway.call("GET", f"/predictions/{part(identity)}").json()
+    emit(output, one, lambda: _whole(one))
+
+
+def correct(identity: Identity, label: Label, output: OutputOption = Output.TEXT) -> None:
+    """Say what a prediction should have been. Saying it again with another label replaces that; the history stays."""
+    try:
+        value = json.loads(label)
+    except ValueError:
+        value = label
+    with Gateway() as gateway:
+        one = gateway.call("POST", f"/predictions/{part(identity)}/corrections", json={"label": value}).json()
+    emit(output, one, lambda: f"{one['id']}  {_said(one)}")
+
+
+def _said(one: Mapping[str, Any]) -> str:
+    label = "-" if one["label"] is None else _text(one["label"])
+    return f"{label} → {_text(one['correction']['label'])}" if one["correction"] else label
+
+
+def _sure(one: Mapping[str, Any]) -> str:
+    return "-" if one["confidence"] is None else f"{one['confidence']:.3f}"
+
+
+def _text(label: Any) -> str:
+    return label if isinstance(label, str) else json.dumps(label)
+
+
+def _whole(one: Mapping[str, Any]) -> str:
+    rows = [
+        ("id", one["id"]),
+        ("service", one["service"]),
+        ("model", f"{one['model']} {one['model_version']}"),
+        ("label", _said(one)),
+        ("confidence", _sure(one)),
+        ("run", f"{one['run']}  {one['path']}"),
+        ("at", one["at"]),
+        ("input", one["input"]),
+        ("output", json.dumps(one["output"], ensure_ascii=False)),
+        *(
+            ("corrected", f"{_text(c['old'])} → {_text(c['new'])} by {c['by']} at {c['at']}")
+            for c in one["corrections"]
+        ),
+    ]
+    return columns(rows)

@@ -1,0 +1,36 @@
+"""What a model said, from the picture to the person who corrects it, with the command line and over HTTP."""
+
+from tests.acceptance.command import millrace
+from tests.acceptance.system import System
+from tests.acceptance.test_http_digits import sheet
+from tests.integration.eventually import eventually
+
+
+def test_a_person_corrects_what_a_model_said(system: System) -> None:
+    """A digit that was read is a prediction, whose id its event shows; it is listed, corrected, and says so."""
+    home = system.stack.home
+    run = system.submit("digit-recognition", files={"image": ("eight.png", sheet("8"))})
+    (told,) = [one.data for one in system.follow(run) if one.name == "node.finished"]
+
+    def listed() -> list[dict[str, object]]:
+        return millrace("predictions", "list", "--run", run, "--output", "json", home=home).rows
+
+    eventually(listed, 30)
+    (one,) = listed()
+    assert one["id"] == told["prediction"]["id"]
+    assert (one["label"], one["model_version"]) == (told["output"]["digit"], told["output"]["model_version"])
+    identity = str(one["id"])
+    (corrected,) = millrace("predictions", "correct", identity, "3", "--output", "json", home=home).rows
+    assert corrected["correction"]["label"] == 3
+    assert "8 → 3 by local" in millrace("predictions", "show", identity, home=home).out
+    refused = millrace("predictions", "correct", identity, "eight", home=home)
+    assert refused.status != 0
+    assert "from 0 to 9" in refused.err
+
+
+def test_the_same_picture_has_the_same_input(system: System) -> None:
+    """Two runs on one picture give two predictions of one input."""
+    runs = [system.submit("digit-recognition", files={"image": ("five.png", sheet("5"))}) for _ in range(2)]
+    told = [one.data for run in runs for one in system.follow(run) if one.name == "node.finished"]
+    assert len({one["prediction"]["id"] for one in told}) == 2
+    assert len({one["prediction"]["input"] for one in told}) == 1
