@@ -13,12 +13,8 @@ from streams.messages import Action, Control, Event, EventKind, Run, Start
 from streams.records import Outgoing
 from streams.runtime.producer import Producer
 from streams.topics import Topics
-from streams.wire import Wire, traceparent
+from streams.wire import DIGEST, RUN, Wire, traceparent
 
-RUN = "millrace-run"
-"""The header of a request that says which run it is to be, in place of an id made of the record's offset."""
-DIGEST = "millrace-digest"
-"""The header of a request that says which version its client was told; flow keeps to it as long as it is known."""
 _PATIENCE = 15.0
 """Seconds that a client waits for a publish before it is told to come back; the publish itself goes on."""
 

@@ -32,6 +32,11 @@ from streams.records import Headers, Outgoing, Record
 from streams.topics import Topics
 from streams.topology import Topology
 
+RUN = "millrace-run"
+"""The header of a request by which its sender says which run it is to be; it must be the record's key too. Without it, the
+run's id is made of the record's place."""
+DIGEST = "millrace-digest"
+"""The header of a request that says which version its client was told; flow keeps to it as long as it is known."""
 ENVELOPE = "millrace-envelope"
 """The header of a task that says which node execution it is."""
 SPILLED = "millrace-spilled"

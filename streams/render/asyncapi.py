@@ -10,6 +10,7 @@ from schemas.results import result_schema
 from streams import topics
 from streams.topics import RETRY_TIERS, Topics
 from streams.topology import Topology
+from streams.wire import RUN
 
 AVRO = "application/vnd.apache.avro+json;version=1.9.0"
 BINARY = "application/avro"
@@ -62,7 +63,7 @@ def asyncapi(
 def _public(pipelines: Iterable[Topology], names: Topics) -> Iterable[_Channel]:
     for one in pipelines:
         about = f"{one.name}: {one.summary}" if one.summary else one.name
-        key = "Any. With the same UUID in the header millrace-run, its own run id; else that is made of the record's place."
+        key = f"Any. With the same UUID in the header {RUN}, its own run id; else that is made of the record's place."
         yield _Channel(
             names.requests(one.name), f"Starts a run of {about}", one.input, "receive", key, accepts_json=True
         )
@@ -153,7 +154,7 @@ _TYPES = frozenset({"type", "items", "values"})
 _REQUEST_HEADERS = {
     "type": "object",
     "properties": {
-        "millrace-run": {"type": "string", "format": "uuid", "description": "The run's id; the key says the same."},
+        RUN: {"type": "string", "format": "uuid", "description": "The run's id; the key says the same."},
         "content-type": {"type": "string", "enum": [BINARY, JSON]},
     },
 }

@@ -19,12 +19,7 @@ from streams.runtime.parts import Parts
 from streams.runtime.pipelines import Pipelines
 from streams.runtime.publish import Publisher
 from streams.topology import Topology
-from streams.wire import content_type, traceparent
-
-RUN = "millrace-run"
-"""The header by which a gateway says which run a request is to be; it must be the record's key too."""
-DIGEST = "millrace-digest"
-"""The header by which a gateway says which version it has told the client; it counts only beside that of the run."""
+from streams.wire import DIGEST, RUN, content_type, traceparent
 
 
 class Requests:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from gateway.sender import RUN
 from streams.records import Place
+from streams.wire import RUN
 from tests.integration.gateway_world import World, png
 
 SMALL = png(3, 2)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from gateway.sender import RUN
 from gateway.submit import keyed_run
 from streams.messages import Action, Event, EventKind
 from streams.records import Place
 from streams.runtime.partitioner import partition_of
+from streams.wire import RUN
 from tests.integration.gateway_services import ECHO
 from tests.integration.gateway_world import FAILED, FINISHED, Gateway, World, events, wait
 
