@@ -1,11 +1,10 @@
 """What one gateway process takes before it says no; read once from the environment."""
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Self
 
-from streams.settings import SettingError
+from streams.settings import read_fields
 
 PREFIX = "MILLRACE_GATEWAY_"
 MIB = 1024 * 1024
@@ -51,21 +50,4 @@ class Limits:
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Limits from the environment, else defaults. Raises SettingError naming the key and the bad value."""
-        environ = os.environ if environ is None else environ
-        known = {f"{PREFIX}{field.name.upper()}": field for field in fields(cls)}
-        values: dict[str, float | str] = {}
-        for key, field in known.items():
-            if key not in environ:
-                continue
-            if field.type in (str, "str"):
-                values[field.name] = environ[key]
-                continue
-            kind = int if field.type in (int, "int") else float
-            try:
-                number = kind(environ[key])
-            except ValueError:
-                number = kind(0)
-            if not 0 < number < float("inf"):
-                raise SettingError(f"{key}: expected a positive number, got {environ[key]!r}")
-            values[field.name] = number
-        return cls(**values)  # type: ignore[arg-type]  # each value was made of its field's type
+        return cls(**read_fields(cls, PREFIX, environ))

@@ -3,9 +3,10 @@
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from streams.brokers import MECHANISMS, BadAccess, Brokers
 
@@ -116,6 +117,34 @@ def _stack(home: Path) -> dict[str, object]:
         for name, value in state.get("settings", {}).items()
         if name in known
     }
+
+
+def read_fields(
+    kind: type[Any], prefix: str, environ: Mapping[str, str] | None = None, *, may_be_zero: Collection[str] = ()
+) -> dict[str, Any]:
+    """What the environment says of the fields (text and numbers) of a dataclass, each under `<prefix><FIELD>`.
+
+    Numbers are positive, and some may be zero. Raises SettingError naming the key and the bad value.
+    """
+    environ = os.environ if environ is None else environ
+    given = ((field, f"{prefix}{field.name.upper()}") for field in fields(kind))
+    return {
+        field.name: _field(key, environ[key], field.type, zero=field.name in may_be_zero)
+        for field, key in given
+        if key in environ
+    }
+
+
+def _field(key: str, text: str, kind: object, *, zero: bool) -> str | int | float:
+    if kind in (str, "str"):
+        return text
+    try:
+        number = int(text) if kind in (int, "int") else float(text)
+    except ValueError:
+        number = math.nan
+    if not (0 < number < math.inf or (zero and number == 0)):
+        raise SettingError(f"{key}: expected a positive number, got {text!r}")
+    return number
 
 
 def _parse(key: str, value: str, kind: object) -> object:

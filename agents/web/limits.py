@@ -1,14 +1,13 @@
 """How much a call may take, and who may be called; read from the operator's environment when a call comes."""
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 from agents.web.allow import AllowList
-from streams.settings import SettingError
+from streams.settings import read_fields
 
 PREFIX = "MILLRACE_HTTP_"
 MIB = 1024 * 1024
@@ -40,15 +39,7 @@ class Limits:
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Limits from the environment, else defaults. Raises SettingError naming the key and the bad value."""
-        environ = os.environ if environ is None else environ
-        values: dict[str, float | str] = {}
-        for field in fields(cls):
-            key = f"{PREFIX}{field.name.upper()}"
-            if key not in environ:
-                continue
-            text = environ[key]
-            values[field.name] = text if field.type in (str, "str") else _number(key, text, field.type, field.name)
-        made = cls(**values)  # type: ignore[arg-type]  # each value was made of its field's type
+        made = cls(**read_fields(cls, PREFIX, environ, may_be_zero=("redirects",)))
         made.allowed  # noqa: B018  # read now, so that a wrong one is told at once
         return made
 
@@ -61,14 +52,3 @@ class Limits:
     def folder(self) -> Path | None:
         """`secrets`, as a path."""
         return Path(self.secrets) if self.secrets else None
-
-
-def _number(key: str, text: str, kind: object, name: str) -> float:
-    least = 0 if name == "redirects" else 1e-9
-    try:
-        number = int(text) if kind in (int, "int") else float(text)
-    except ValueError:
-        number = -1
-    if not least <= number < float("inf"):
-        raise SettingError(f"{key}: expected a positive number, got {text!r}")
-    return number
