@@ -48,6 +48,17 @@ async def read(request: Request, ceiling: int) -> bytes:
     return bytes(chunks)
 
 
+async def read_json(request: Request, limits: Limits) -> Any:
+    """The value of a JSON body, None when it is empty. Raises Problem (400, 413)."""
+    data = await read(request, limits.json)
+    return await parse(data, limits) if data.strip() else None
+
+
+def described(schema: dict[str, Any]) -> dict[str, Any]:
+    """What an OpenAPI document says of a JSON body that a call takes, and need not have."""
+    return {"requestBody": {"required": False, "content": {"application/json": {"schema": schema}}}}
+
+
 async def parse(data: bytes | str, limits: Limits, where: str = "") -> Any:
     """The value of JSON text; large text is parsed beside the event loop. Raises Problem (400)."""
     if len(data) > _LARGE:

@@ -10,11 +10,11 @@ from aiokafka.errors import KafkaError
 
 from gateway.explain_text import text
 from gateway.parts import Parts
-from gateway.render import moment
 from gateway.view import View
 from schemas.errors import SchemasError
 from streams import topics
 from streams.explain import Waiting, Why, waits
+from streams.moments import moment
 from streams.records import Place
 from streams.rows import rebuild
 from streams.runstate import RunState

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 from schemas.refs import Ref
 from schemas.render import any_to_json
+from streams.moments import moment
 
 
 def rendered(value: Any) -> Any:
@@ -40,11 +40,3 @@ def event_json(
     if attempt:
         head["attempt"] = attempt
     return to_json({**carried, **more, **head})
-
-
-def moment(at: float | datetime | None) -> str | None:
-    """A time (epoch seconds, or aware) as RFC 3339 text in UTC with milliseconds."""
-    if at is None:
-        return None
-    when = at.astimezone(UTC) if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC)
-    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -2,16 +2,15 @@
 
 import base64
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from gateway.parts import Connected, Parts
 from gateway.problems import Fault, Kind, Problem
-from gateway.render import moment
 from gateway.routes.runs import answer
-from streams.runtime.deadletters import DeadLetter, DeadLetters, Filter
+from streams.runtime.deadletters import DeadLetters, Filter
 from streams.runtime.errors import Missing
 
 router = APIRouter(tags=["dead letters"])
@@ -40,7 +39,7 @@ async def listing(
 ) -> Response:
     """Each with where it stood, why it was given up, and whether it was sent again; one alone shows its bytes."""
     found = sorted([one async for one in DeadLetters(parts.connections).read(chosen)], key=lambda one: one.at)
-    return answer({"dead_letters": [_document(one) for one in found[-limit:]], "count": len(found)})
+    return answer({"dead_letters": [one.document() for one in found[-limit:]], "count": len(found)})
 
 
 @router.post("/dead-letters/resend", summary="Send again those that a filter takes")
@@ -65,7 +64,7 @@ async def detail(identity: str, parts: Parts = Connected) -> Response:
         raise Problem(Kind.NOT_FOUND, f"{error}.") from None
     return answer(
         {
-            **_document(one),
+            **one.document(),
             "headers": [{"name": name, **_text("value", value)} for name, value in one.headers],
             **_text("key", one.key),
             "value_base64": base64.b64encode(one.value).decode() if one.value is not None else None,
@@ -82,22 +81,6 @@ async def resend(identity: str, parts: Parts = Connected) -> Response:
     except Missing as error:
         raise Problem(Kind.NOT_FOUND, f"{error}.") from None
     return answer({"id": one.id, "topic": one.topic, "run": one.run})
-
-
-def _document(one: DeadLetter) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "at": moment(one.at),
-        "topic": one.topic,
-        "partition": one.partition,
-        "offset": one.offset,
-        "run": one.run,
-        "path": one.path,
-        "attempt": one.attempt,
-        "consumer": one.consumer,
-        "reason": one.reason,
-        "resent": one.resent,
-    }
 
 
 def _text(name: str, value: bytes | None) -> dict[str, str | None]:

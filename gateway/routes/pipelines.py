@@ -11,11 +11,11 @@ from gateway.definitions import Condition
 from gateway.graph import graph, is_automatic
 from gateway.parts import Connected, Parts
 from gateway.problems import Kind, Problem
-from gateway.render import moment
 from gateway.routes.runs import answer
 from gateway.routes.versions import read_trial, trial_of
 from gateway.start import start
 from schemas.json_schema import json_schema
+from streams.moments import moment
 from streams.render.mermaid import mermaid
 from streams.runtime.pipelines import Owner, Version
 from streams.topology import Topology

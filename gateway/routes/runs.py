@@ -15,11 +15,12 @@ from gateway.entry import Entry
 from gateway.explain import explain
 from gateway.parts import Connected, Parts, Shared
 from gateway.problems import Fault, Kind, Problem
-from gateway.render import moment, rendered, to_json
+from gateway.render import rendered, to_json
 from gateway.replay import Wish, replay
 from gateway.start import respond
 from gateway.store import Filter, HistoryAway
 from gateway.view import View, links, result
+from streams.moments import moment
 
 router = APIRouter(tags=["runs"])
 
@@ -27,20 +28,13 @@ STATUSES = ("accepted", "running", "waiting", "finished", "failed", "cancelled")
 _YIELD = 200
 _MOMENT = 0.5
 """Seconds in which the history may add to what is known without it."""
-_REPLAY = {
-    "requestBody": {
-        "required": False,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "properties": {"from": {"type": "string"}, "set": {"type": "object"}},
-                    "additionalProperties": False,
-                }
-            }
-        },
+_REPLAY = body.described(
+    {
+        "type": "object",
+        "properties": {"from": {"type": "string"}, "set": {"type": "object"}},
+        "additionalProperties": False,
     }
-}
+)
 
 
 def answer(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -156,8 +150,7 @@ async def repeat(run: str, request: Request, parts: Parts = Connected) -> Respon
     Without either, everything runs again. 410 when an object that it needs has expired.
     """
     prefer.wait(request.headers, parts.limits.wait)
-    data = await body.read(request, parts.limits.json)
-    wish = Wish.of(await body.parse(data, parts.limits) if data.strip() else {})
+    wish = Wish.of(await body.read_json(request, parts.limits))
     async with parts.journal.open(run) as entry:
         made, given = await view(parts, entry), await parts.journal.input(entry)
     begun = await replay(parts, made, given, wish, prefer.idempotency_key(request.headers))

@@ -9,9 +9,10 @@ from gateway import body, catalogue, definitions
 from gateway.definitions import Condition
 from gateway.parts import Connected, Parts
 from gateway.problems import Fault, Kind, Problem
-from gateway.render import moment, rendered
+from gateway.render import rendered
 from gateway.routes.runs import answer
 from gateway.store import HistoryAway
+from streams.moments import moment
 from streams.rollout import Trial, percent
 from streams.runtime import versions
 from streams.runtime.pipelines import Version
@@ -19,20 +20,13 @@ from streams.runtime.versions import Known
 
 router = APIRouter(tags=["pipelines"])
 
-_ROLLBACK = {
-    "requestBody": {
-        "required": False,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "properties": {"digest": {"type": "string", "description": "The version to go back to."}},
-                    "additionalProperties": False,
-                }
-            }
-        },
+_ROLLBACK = body.described(
+    {
+        "type": "object",
+        "properties": {"digest": {"type": "string", "description": "The version to go back to."}},
+        "additionalProperties": False,
     }
-}
+)
 
 
 @router.get("/pipelines/{name}/versions", summary="The versions of a pipeline, newest first")
@@ -51,8 +45,8 @@ async def listing(name: str, parts: Parts = Connected) -> Response:
 @router.post("/pipelines/{name}/rollback", summary="Go back to an earlier version", openapi_extra=_ROLLBACK)
 async def rollback(name: str, request: Request, parts: Parts = Connected) -> Response:
     """Ends a trial; without one, makes the version before active, or that of `digest`. Runs under way go on as they began."""
-    data = await body.read(request, parts.limits.json)
-    given = await body.parse(data, parts.limits) if data.strip() else {}
+    given = await body.read_json(request, parts.limits)
+    given = {} if given is None else given
     digest = given.get("digest", "") if isinstance(given, dict) else None
     if not isinstance(digest, str) or (isinstance(given, dict) and given.keys() - {"digest"}):
         fault = Fault("digest", "the body is an object with a digest, or empty", '{"digest": "4f2a…"}')

@@ -7,7 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -15,6 +15,7 @@ import typer
 from streams.cli.exits import Exit, Failed
 from streams.cli.output import Output, OutputOption, columns, emit, say
 from streams.cli.settings import settings
+from streams.moments import moment
 
 if TYPE_CHECKING:
     from streams.runtime.deadletters import DeadLetter, DeadLetters, Filter
@@ -57,7 +58,7 @@ def listing(
             emit(output, _document(one, whole=False), "")
     elif found:
         rows = [
-            (one.id, _moment(one.at), one.topic, one.run or "-", "yes" if one.resent else "", _first_line(one.reason))
+            (one.id, moment(one.at), one.topic, one.run or "-", "yes" if one.resent else "", _first_line(one.reason))
             for one in found
         ]
         print(columns(rows, ("ID", "AT", "TOPIC", "RUN", "RESENT", "REASON")))
@@ -155,19 +156,7 @@ async def _connected(act: "Callable[[DeadLetters], Awaitable[T]]") -> T:
 
 
 def _document(one: "DeadLetter", *, whole: bool) -> dict[str, Any]:
-    made: dict[str, Any] = {
-        "id": one.id,
-        "at": _moment(one.at),
-        "topic": one.topic,
-        "partition": one.partition,
-        "offset": one.offset,
-        "run": one.run,
-        "path": one.path,
-        "attempt": one.attempt,
-        "consumer": one.consumer,
-        "reason": one.reason,
-        "resent": one.resent,
-    }
+    made = one.document()
     if whole:
         made["headers"] = {name: value.decode(errors="backslashreplace") for name, value in one.headers}
         made["key"] = one.key.decode(errors="backslashreplace") if one.key is not None else None
@@ -179,7 +168,7 @@ def _document(one: "DeadLetter", *, whole: bool) -> dict[str, Any]:
 def _text(one: "DeadLetter") -> str:
     rows = [
         ("id", one.id),
-        ("at", _moment(one.at)),
+        ("at", moment(one.at)),
         ("from", f"{one.topic}/{one.partition}@{one.offset}"),
         ("run", one.run or "-"),
         ("path", one.path or "-"),
@@ -191,10 +180,6 @@ def _text(one: "DeadLetter") -> str:
         *((f"header {name}", value[:200].decode(errors="backslashreplace")) for name, value in one.headers),
     ]
     return columns(rows) + (f"\n\n{one.stack.rstrip()}" if one.stack else "")
-
-
-def _moment(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _first_line(text: str) -> str:

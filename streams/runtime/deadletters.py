@@ -9,6 +9,7 @@ from schemas.codec import value_subject
 from schemas.errors import RegistryAway, Undecodable
 from schemas.library import load
 from streams import topics
+from streams.moments import moment
 from streams.records import Headers, Outgoing, Place, Record
 from streams.runtime.backoff import outlast
 from streams.runtime.errors import Missing
@@ -40,6 +41,22 @@ class DeadLetter:
     """Epoch seconds at which it was given up."""
     resent: bool = False
     """Whether it was sent again since."""
+
+    def document(self) -> dict[str, Any]:
+        """What lists of them say of one, for JSON: not its bytes, nor its stack."""
+        return {
+            "id": self.id,
+            "at": moment(self.at),
+            "topic": self.topic,
+            "partition": self.partition,
+            "offset": self.offset,
+            "run": self.run,
+            "path": self.path,
+            "attempt": self.attempt,
+            "consumer": self.consumer,
+            "reason": self.reason,
+            "resent": self.resent,
+        }
 
 
 @dataclass(frozen=True)
