@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from streams.messages import EventKind
 from streams.records import Record
+from streams.wire import UNLESS
 
 _KINDS = {kind.value: kind for kind in EventKind}
 
@@ -20,6 +21,8 @@ class Line:
     id: bytes
     kind: EventKind
     body: Record | bytes | None
+    unless: bytes | None = None
+    """The id of an event after which this one is nothing any more."""
 
 
 @dataclass(slots=True)
@@ -44,6 +47,10 @@ class Entry:
     def terminal(self) -> Line | None:
         """The event that ended the run."""
         return self.lines[-1] if self.ended else None
+
+    def takes(self, line: Line) -> bool:
+        """Whether this event belongs to the run, after those that are here."""
+        return not (self.ended or line.id in self.ids or line.unless in self.ids)
 
     def after(self, sequence: int) -> int:
         """Position in `lines` of the first event past this one."""
@@ -81,14 +88,18 @@ def run_of(record: Record) -> str | None:
 
 def to_line(record: Record) -> Line | None:
     """The event that a record of run.events is, undecoded; None for what is no event of ours."""
-    name, text = record.header("ce_type"), record.header("ce_id")
+    name, text, unless = (record.header(one) for one in ("ce_type", "ce_id", UNLESS))
     kind = _KINDS.get(name.decode("latin-1")) if name else None
     if kind is None or text is None or record.value is None:
         return None
     try:
-        return Line(record.offset, uuid.UUID(text.decode("ascii")).bytes, kind, record)
+        return Line(record.offset, _id(text), kind, record, None if unless is None else _id(unless))
     except ValueError:
         return None
+
+
+def _id(text: bytes) -> bytes:
+    return uuid.UUID(text.decode("ascii")).bytes
 
 
 def weight(line: Line) -> int:

@@ -71,7 +71,7 @@ class Index:
         if line is None or run is None:
             return None
         entry = self._entries.get(run) or self._open(run, line, record)
-        if entry.ended or line.id in entry.ids:
+        if not entry.takes(line):
             return None
         self._append(entry, line)
         self._entries.move_to_end(run)
@@ -105,7 +105,7 @@ class Index:
         self.size -= entry.size
         entry.size = 0
         for line in sorted((*earlier, *later), key=lambda one: one.sequence):
-            if not entry.ended and line.id not in entry.ids:
+            if entry.takes(line):
                 self._append(entry, line)
         entry.whole = True
         entry.notify()

@@ -75,7 +75,9 @@ class View:
             self.pipeline = event.get("pipeline") or self.pipeline
             self.digest = event.get("digest") or self.digest
             kind = EventKind(event["event"])
-            if kind in _OF_NODE:
+            if kind is EventKind.PROGRESS:
+                self._progress(event)
+            elif kind in _OF_NODE:
                 self._node(kind, event)
             elif kind in _OF_RUN:
                 self._run(kind, event)
@@ -98,6 +100,7 @@ class View:
         self.status, self.waiting_for = "running", None
         node = self.nodes.setdefault(event["path"], {"node": event["node"], "path": event["path"]})
         node["status"] = _OF_NODE[kind]
+        node.pop("progress", None)  # of an attempt that is over
         node["attempt"] = event.get("attempt", node.get("attempt", 1))
         for name in ("service", "input"):
             if name in event:
@@ -113,6 +116,11 @@ class View:
             node.pop("retry", None)
             node.pop("retrying_at", None)
             node.update(_data(event))
+
+    def _progress(self, event: Mapping[str, Any]) -> None:
+        """The newest that a node said of how far it is; its end takes it away again."""
+        node = self.nodes.setdefault(event["path"], {"node": event["node"], "path": event["path"], "status": "started"})
+        node["progress"] = {name: value for name, value in _data(event).items() if name != "service"}
 
     def to_json(self) -> dict[str, Any]:
         """The whole of it."""

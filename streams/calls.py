@@ -1,11 +1,16 @@
-"""What a service's function may know of the call that it answers."""
+"""What a service's function may know of the call that it answers, and say while it works."""
 
 import contextlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from typing import Any
+
+from streams.progress import Progress
+from streams.progress import progress as checked
 
 _KEY: ContextVar[str] = ContextVar("millrace-call")
+_HEARD: ContextVar[Callable[[Progress], None]] = ContextVar("millrace-heard")
 
 
 def key() -> str:
@@ -16,6 +21,21 @@ def key() -> str:
     return _KEY.get(None) or str(uuid.uuid4())
 
 
+def progress(text: str = "", *, done: float | None = None, **figures: Any) -> None:
+    """Tells whoever follows the run how far this call is: they see a `node.progress` event of its node.
+
+    `text` is for people, one line; `done` is the share of the work that is done, 0 to 1; `figures` are named values that JSON can
+    carry: `progress("epoch 3 of 16", done=3 / 16, epoch=3, loss=0.02)`. Cheap, and may be called as often as one likes:
+    a few a second are sent, each the newest there is, and the last one is always sent. Call it in the function itself, in
+    what it awaits or in `asyncio.to_thread`; in threads of another making, and outside a run, it does nothing.
+    Raises TypeError for a figure that is no JSON, and ValueError for figures of more than 16 KiB.
+    """
+    said = checked(text, done, figures)
+    heard = _HEARD.get(None)
+    if heard is not None:
+        heard(said)
+
+
 @contextlib.contextmanager
 def known_as(name: str) -> Iterator[None]:
     """While this lasts, `key` gives this name; with an empty one it is as outside a run."""
@@ -24,3 +44,13 @@ def known_as(name: str) -> Iterator[None]:
         yield
     finally:
         _KEY.reset(token)
+
+
+@contextlib.contextmanager
+def heard_by(listener: Callable[[Progress], None]) -> Iterator[None]:
+    """While this lasts, what `progress` says goes there."""
+    token = _HEARD.set(listener)
+    try:
+        yield
+    finally:
+        _HEARD.reset(token)

@@ -1,5 +1,7 @@
 """What travels: frozen values that `advance` and `flow` make and read. No wire format, no Kafka, no clock here."""
 
+import hashlib
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -216,12 +218,19 @@ class Event:
         """Deterministic: the same happening has the same id however often it is sent.
 
         A run ends once, and so does a node execution: whichever end is told first is the one that readers keep. A task that is
-        delivered again while its run is being aborted is dropped, though it was done before.
+        delivered again while its run is being aborted is dropped, though it was done before. Of what one attempt says of its
+        progress there is much: each has its number, and a delivery that says something else than an earlier one is heard.
         """
         if self.kind.over:
-            return message_id(self.run.id, "node.ended", self.vertex, self.at)
+            return self.end
         kind = "run.ended" if self.kind.terminal else self.kind
-        return message_id(self.run.id, kind, self.vertex, self.at, self.attempt)
+        said = _digest(self.data) if self.kind is EventKind.PROGRESS else ""
+        return message_id(self.run.id, kind, self.vertex, self.at, self.attempt, said)
+
+    @property
+    def end(self) -> str:
+        """The id that the end of its node execution has: what comes of the same execution after that is not told."""
+        return message_id(self.run.id, "node.ended", self.vertex, self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,3 +264,7 @@ Message = Task | Retry | Token | Opened | Item | Event | Result | Control
 def message_id(run: str, kind: str, place: str, at: At, attempt: int = 0, edge: str = "") -> str:
     """A deterministic id (uuid5) of a message by (run, kind, from, edge, path, attempt)."""
     return str(uuid.uuid5(NAMESPACE, "\0".join((run, kind, place, ".".join(map(str, at)), edge, str(attempt)))))
+
+
+def _digest(data: Mapping[str, Value]) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

@@ -45,6 +45,9 @@ ENVELOPE_SPILLED = "millrace-envelope-spilled"
 LIMIT = 256 * 1024
 """Bytes above which a value or an envelope travels through S3."""
 
+UNLESS = "millrace-unless"
+"""The header of an event that is nothing any more once the event of this id is told: progress, after the end."""
+
 _AVRO = b"application/avro"
 _STATUS = {EventKind.RUN_FINISHED: "finished", EventKind.RUN_FAILED: "failed", EventKind.RUN_CANCELLED: "cancelled"}
 
@@ -132,6 +135,8 @@ class Wire:
         now = self._clock()
         value = await self._codec.encode(value_subject(topic), self._event, plain.event(event, now))
         headers = self._headers(event.run.id, event.kind.value, event.id, now)
+        if event.kind is EventKind.PROGRESS:
+            headers.append((UNLESS, event.end.encode()))
         return await self._made(topic, event.run.id, value, headers, event.run.id)
 
     async def control(self, control: Control) -> Outgoing:

@@ -78,6 +78,9 @@ def line(event: Mapping[str, Any], seconds: float) -> str:
     words += [str(event[key]) for key in ("path",) if event.get(key)]
     if event.get("service") and event["service"] != event.get("path"):
         words.append(f"({event['service']})")
+    if event.get("event") == "node.progress":
+        words += [f"{event['done']:.0%}"] if "done" in event else []
+        words += [str(event["text"])] if event.get("text") else [json.dumps(event.get("figures", {}))]
     failure = {**(event.get("failure") or {}), **event}
     if reason := failure.get("reason"):
         hint = failure.get("hint") if event.get("event") in ENDS else ""  # once, at the end, what to do about it

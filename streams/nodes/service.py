@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from schemas.codec import Nonconforming, conform
 from streams.messages import Event, EventKind, Fault, Task
 from streams.nodes.built import Built
+from streams.progress import Progress
 from streams.spec.source import Place
 from streams.topology import ServiceWork
 
@@ -60,3 +61,9 @@ def started(task: Task) -> Event:
     """What a worker says before it runs the body."""
     data = {"service": task.service, "input": task.input}
     return Event(task.run, EventKind.STARTED, task.vertex, task.at, task.path, task.attempt, data)
+
+
+def progressed(task: Task, progress: Progress) -> Event:
+    """What a worker says while it runs the body, when the body says something."""
+    data = {"service": task.service, **progress.to_data()}
+    return Event(task.run, EventKind.PROGRESS, task.vertex, task.at, task.path, task.attempt, data)

@@ -16,8 +16,11 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
+from streams import calls
+from streams.progress import Progress
 from streams.refusal import Later, PartAway, Refused
 from streams.runtime.framing import framed, receive
+from streams.runtime.reporter import Reporter
 
 _PR_SET_PDEATHSIG = 1
 _MIB = 1024 * 1024
@@ -85,21 +88,28 @@ def serve(channel: socket.socket) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     while True:
         try:
-            reply = _answer(receive(channel))
-            channel.sendall(framed(pickle.dumps(reply, protocol=5)))
+            reply = _answer(receive(channel), lambda said: _send(channel, said))
+            _send(channel, reply)
         except (EOFError, OSError):
             return
         if reply.ending is Ending.MEMORY:
             return  # a child that ran out of memory once is fragmented: a new one takes its place
 
 
-def _answer(request: bytearray) -> Reply:
+def _send(channel: socket.socket, message: Progress | Reply) -> None:
+    channel.sendall(framed(pickle.dumps(message, protocol=5)))
+
+
+def _answer(request: bytearray, say: Callable[[Progress], None]) -> Reply:
+    reporter = Reporter(say)
     try:
         call: Call = pickle.loads(request)  # noqa: S301  # from our own parent process
-        with _limited(call.memory):
+        with _limited(call.memory), calls.heard_by(reporter.tell):
             return Reply(Ending.VALUE, call.function(*call.arguments))
     except Exception as error:  # noqa: BLE001  # whatever a service raises is its failure, and must be told
         return told(error)
+    finally:
+        reporter.close()  # before the reply: nothing of a call comes after its end
 
 
 def told(error: Exception) -> Reply:

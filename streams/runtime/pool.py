@@ -18,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from streams.messages import Failure, Fault
+from streams.progress import Progress
 from streams.runtime.child import Call, Ending, Reply, serve
 from streams.runtime.framing import framed, read
 
@@ -66,10 +67,20 @@ class Ended:
                 return cls.failed(reply.reason, reply.hint, reply.stack, reply.after)
 
 
+Heard = Callable[[Progress], None]
+"""Is given what a call says of its progress, while it works; it must not raise."""
+
+
+def unheard(_: Progress) -> None:
+    """For who does not want to know."""
+
+
 class Bodies(Protocol):
     """Where the bodies of services run, limited."""
 
-    async def run(self, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int) -> Ended:
+    async def run(
+        self, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int, heard: Heard = unheard
+    ) -> Ended:
         """Runs a module-level function for at most `seconds` and `memory` MiB, until it ends or the caller is cancelled."""
 
 
@@ -102,14 +113,16 @@ class Pool:
         """The process ids of the children that live."""
         return [child.pid for child in self._children if child.pid is not None]
 
-    async def run(self, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int) -> Ended:
+    async def run(
+        self, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int, heard: Heard = unheard
+    ) -> Ended:
         """Runs a module-level function in a child, for at most `seconds` and `memory` MiB.
 
         Waiting for a free child does not count. When the caller is cancelled, the child is killed.
         """
         child = await self._free.get()
         try:
-            return await child.call(Call(function, arguments, memory), seconds)
+            return await child.call(Call(function, arguments, memory), seconds, heard)
         except BaseException:
             child.abandon()
             raise
@@ -143,7 +156,7 @@ class _Child:
         if self._is_retired():  # meanwhile
             self.abandon()
 
-    async def call(self, call: Call, seconds: float) -> Ended:
+    async def call(self, call: Call, seconds: float, heard: Heard) -> Ended:
         try:
             request = framed(pickle.dumps(call, protocol=5))
         except Exception as error:  # noqa: BLE001  # what a caller hands in decides what pickling raises
@@ -154,7 +167,7 @@ class _Child:
         try:
             async with asyncio.timeout(seconds):
                 self._writer.write(request)
-                answer = await read(self._reader)
+                reply = await _reply(self._reader, heard)
         except TimeoutError:
             self.abandon()
             return Ended.failed(
@@ -162,7 +175,6 @@ class _Child:
             )
         except (asyncio.IncompleteReadError, OSError):
             return await self._died()
-        reply: Reply = pickle.loads(answer)  # noqa: S301  # from our own child process
         if reply.ending is Ending.MEMORY:
             self.abandon()
         return Ended.of(reply, call.memory)
@@ -209,6 +221,15 @@ class _Child:
         self.abandon()
         how = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"status {code}"
         return Ended.failed(f"its process ended with {how}", "the input may be more than the service can take")
+
+
+async def _reply(reader: asyncio.StreamReader, heard: Heard) -> Reply:
+    """The end of a call; what it says of its progress comes before that."""
+    while True:
+        message = pickle.loads(await read(reader))  # noqa: S301  # from our own child process
+        if isinstance(message, Reply):
+            return message
+        heard(message)
 
 
 def _spawned() -> tuple[BaseProcess, socket.socket]:

@@ -37,8 +37,9 @@ insert into events (run, sequence, partition, id, kind, node, path, position, at
 select run, sequence, partition, id, kind, node, path, position, attempt, at, data
 from jsonb_to_recordset(%s::jsonb)
      as fresh (run text, sequence bigint, partition integer, id uuid, kind text, node text, path text, position integer[],
-               attempt integer, at timestamptz, data jsonb)
+               attempt integer, at timestamptz, data jsonb, unless uuid)
 where not exists (select from runs where runs.run = fresh.run and runs.ended_sequence < fresh.sequence)
+  and (unless is null or not exists (select from events e where e.run = fresh.run and e.id = fresh.unless))
 order by sequence  -- of two events with one id, the first is the one that readers of the log see
 on conflict do nothing returning run, sequence
 """
@@ -134,16 +135,21 @@ async def record(connection: psycopg.AsyncConnection[Any], batch: Sequence[Recor
 
 
 def _before_the_end(batch: Iterable[Recorded]) -> list[Recorded]:
-    """The events that come before the end of their run, where that is in the batch too."""
+    """The events that come before the end of their run, and progress before that of its node, where those are here too."""
     ends: dict[str, int] = {}
+    over = set[str]()
     lasting = []
     for one in batch:
-        run = one.told.event.run.id
-        if one.offset > ends.get(run, one.offset):
+        event = one.told.event
+        if one.offset > ends.get(event.run.id, one.offset):
+            continue
+        if event.kind is EventKind.PROGRESS and event.end in over:
             continue
         lasting.append(one)
-        if one.told.event.kind.terminal:
-            ends.setdefault(run, one.offset)
+        if event.kind.over:
+            over.add(one.told.id)
+        if event.kind.terminal:
+            ends.setdefault(event.run.id, one.offset)
     return lasting
 
 
@@ -162,6 +168,7 @@ def _event(one: Recorded) -> dict[str, Any]:
         "attempt": event.attempt,
         "at": _time(one.told.at),
         "data": event.data,
+        "unless": event.end if event.kind is EventKind.PROGRESS else None,
     }
 
 

@@ -1,8 +1,10 @@
 """One task of a service, from its record to everything that follows from its outcome."""
 
 import asyncio
+import functools
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from typing import Any
@@ -24,8 +26,9 @@ from streams.runtime.errors import Away, Missing
 from streams.runtime.outcomes import Outcomes
 from streams.runtime.parts import Parts
 from streams.runtime.pipelines import Pipelines
-from streams.runtime.pool import Bodies, Ended
+from streams.runtime.pool import Bodies, Ended, Heard
 from streams.runtime.publish import Publisher
+from streams.runtime.telling import Telling
 from streams.service import Invocation, call, wait
 from streams.topology import ServiceWork, Topology
 from streams.walk import dropped
@@ -105,18 +108,20 @@ class TaskHandler:
         await self._publisher.publish(messages, topology, unsaid)
 
     async def _attempt(self, task: Task) -> tuple[Outcome, str, list[Outgoing]]:
-        """The outcome of one attempt, the stack of a failure, and the event of its beginning if that is still to be sent.
+        """The outcome of one attempt, the stack of a failure, and the events of it that are still to be sent.
 
         An abort of the run ends it early.
         """
-        work = asyncio.create_task(self._work(task))
+        telling = Telling(task, self._publisher, self._parts.producer)
+        work = asyncio.create_task(self._work(task, telling))
         unsaid = await self._publisher.encoded([started(task)])
         self.running += 1
         try:
             with self._aborts.watching(task.run.id, work):
                 await asyncio.wait([work], timeout=_QUICK)
                 if not work.done():
-                    _, unsaid = await asyncio.gather(asyncio.wait([work]), self._said(unsaid))
+                    await telling.follow(unsaid, work)
+                    unsaid = []
         except asyncio.CancelledError:
             work.cancel()
             await asyncio.wait([work])
@@ -125,13 +130,9 @@ class TaskHandler:
             self.running -= 1
         if work.cancelled():
             return dropped("the run is ending"), "", unsaid
-        return *work.result(), unsaid
+        return *work.result(), [*unsaid, *await telling.rest()]
 
-    async def _said(self, events: list[Outgoing]) -> list[Outgoing]:
-        await self._parts.producer.send_all(events)
-        return []
-
-    async def _work(self, task: Task) -> tuple[Outcome, str]:
+    async def _work(self, task: Task, telling: Telling) -> tuple[Outcome, str]:
         if not self._contract.deterministic:
             known = await self._outcomes.known(task)
             if known is not None:
@@ -141,14 +142,15 @@ class TaskHandler:
             objects = await self._fetch(refs)
         except Missing as error:
             return _failed(str(error), Fault.CALLER, "send the object again"), ""
-        ended = await self._body(task, objects)
+        body = functools.partial(self._body, task, objects, telling.take)
+        ended = await body()
         if ended.away:
-            ended = await self._when_back(ended.away, task, objects)
+            ended = await self._when_back(ended.away, body)
         if ended.failure is not None:
             return Outcome(Status.FAILED, failure=ended.failure, after=ended.after), ended.stack
         return await self._kept(task, ended.value), ""
 
-    async def _body(self, task: Task, objects: dict[str, bytes]) -> Ended:
+    async def _body(self, task: Task, objects: dict[str, bytes], heard: Heard) -> Ended:
         return await self._bodies.run(
             wait if self._hosted.waits else call,
             self._hosted.module,
@@ -158,13 +160,14 @@ class TaskHandler:
             message_id(task.run.id, "call", task.vertex, task.at),
             seconds=task.timeout or self._contract.timeout,
             memory=self._contract.memory,
+            heard=heard,
         )
 
-    async def _when_back(self, part: str, task: Task, objects: dict[str, bytes]) -> Ended:
+    async def _when_back(self, part: str, body: Callable[[], Awaitable[Ended]]) -> Ended:
         """The end of the same attempt once a part that the body asks is no longer away."""
 
         async def again() -> Ended:
-            ended = await self._body(task, objects)
+            ended = await body()
             if ended.away:
                 raise Away(ended.failure.reason if ended.failure else ended.away)
             return ended

@@ -16,8 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from streams import calls
+from streams.progress import Progress
 from streams.runtime.child import Call, Ending, Reply, die_with_parent, limit_memory, told
 from streams.runtime.framing import framed, read
+from streams.runtime.reporter import Reporter
 
 _STACK = 512 * 1024
 _THREADS = 16
@@ -46,7 +49,15 @@ class Over:
     reply: Reply | None
 
 
-def packed(message: Begin | Cancel | Over) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a call says of its progress."""
+
+    number: int
+    progress: Progress
+
+
+def packed(message: Begin | Cancel | Said | Over) -> bytes:
     """A message as it is sent. Raises what pickling raises."""
     return framed(pickle.dumps(message, protocol=5))
 
@@ -59,23 +70,32 @@ async def unpacked(reader: asyncio.StreamReader) -> Any:
 class _Waiter:
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
-        self._calls: dict[int, asyncio.Task[None]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._calls: dict[int, asyncio.Task[Reply]] = {}
 
     def take(self, message: Begin | Cancel) -> None:
         if isinstance(message, Begin):
-            self._calls[message.number] = asyncio.create_task(self._answer(message))
+            call = self._calls[message.number] = asyncio.create_task(self._answer(message))
+            call.add_done_callback(lambda done: self._over(message.number, done))
         elif message.number in self._calls:
             self._calls[message.number].cancel()
 
-    async def _answer(self, begin: Begin) -> None:
-        reply: Reply | None = None
+    async def _answer(self, begin: Begin) -> Reply:
+        reporter = Reporter(lambda said: self._send(Said(begin.number, said)))
         try:
-            reply = await _reply(begin.call)
-        except asyncio.CancelledError:
-            pass  # asked for: that it is over is the answer
+            with calls.heard_by(reporter.tell):
+                return await _reply(begin.call)
         finally:
-            del self._calls[begin.number]
-            self._writer.write(packed(Over(begin.number, reply)))
+            reporter.close()  # before the end: nothing of a call comes after it
+
+    def _over(self, number: int, call: "asyncio.Task[Reply]") -> None:
+        """Also of a call that was cancelled before it began: then that it is over is the answer."""
+        del self._calls[number]
+        self._send(Over(number, None if call.cancelled() else call.result()))
+
+    def _send(self, message: Said | Over) -> None:
+        # What a call says may be said in a thread. All goes this way, so that it stays in order.
+        self._loop.call_soon_threadsafe(self._writer.write, packed(message))
 
 
 async def _reply(call: Call) -> Reply:

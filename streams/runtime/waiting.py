@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from streams.runtime.child import Call
-from streams.runtime.pool import Ended
-from streams.runtime.waiter import Begin, Cancel, Over, packed, unpacked
+from streams.runtime.pool import Ended, Heard, unheard
+from streams.runtime.waiter import Begin, Cancel, Over, Said, packed, unpacked
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,9 @@ class Waiting:
         """The process id of the child that lives."""
         return self._child.pid if self._child is not None and self._child.alive else None
 
-    async def run(self, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int) -> Ended:
+    async def run(
+        self, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int, heard: Heard = unheard
+    ) -> Ended:
         """Runs a module-level coroutine function in the child, for at most `seconds`.
 
         Waiting for a free place does not count. `memory` is not counted for each call: the child has a limit for all.
@@ -68,7 +70,7 @@ class Waiting:
             except Exception as error:  # noqa: BLE001  # what a caller hands in decides what pickling raises
                 return Ended.failed(f"its input cannot be handed to a process: {error}")
             child = await self._alive()
-            ending = child.begin(begin.number, request)
+            ending = child.begin(begin.number, request, heard)
             try:
                 async with asyncio.timeout(seconds):
                     over = await ending
@@ -102,6 +104,7 @@ class _Child:
         self._process = process
         self._input = process.stdin
         self._calls: dict[int, asyncio.Future[Over | str]] = {}
+        self._heard: dict[int, Heard] = {}
         self._leaving: dict[int, asyncio.TimerHandle] = {}
         self._gone = False
         self._reading = asyncio.create_task(self._read(process.stdout), name="answers of the waiting child")
@@ -136,10 +139,10 @@ class _Child:
     def alive(self) -> bool:
         return not self._gone
 
-    def begin(self, number: int, request: bytes) -> "asyncio.Future[Over | str]":
+    def begin(self, number: int, request: bytes, heard: Heard) -> "asyncio.Future[Over | str]":
         """Sends a call; what comes is its end, or why there will be none."""
         ending: asyncio.Future[Over | str] = asyncio.get_running_loop().create_future()
-        self._calls[number] = ending
+        self._calls[number], self._heard[number] = ending, heard
         if self._gone:
             self._fail(number, "its process ended")
         else:
@@ -148,6 +151,7 @@ class _Child:
 
     def give_up(self, number: int) -> None:
         """Ends a call that nobody waits for any more, if need be with its process."""
+        self._heard.pop(number, None)
         if self._calls.pop(number, None) is not None and not self._gone:
             self._input.write(packed(Cancel(number)))
             self._leaving[number] = asyncio.get_running_loop().call_later(_PATIENCE, self._hangs)
@@ -176,13 +180,18 @@ class _Child:
 
     def _fail(self, number: int, reason: str) -> None:
         ending = self._calls.pop(number)
+        self._heard.pop(number, None)
         if not ending.done():
             ending.set_result(reason)
 
     async def _read(self, output: asyncio.StreamReader) -> None:
         try:
             while True:
-                over: Over = await unpacked(output)
+                over: Said | Over = await unpacked(output)
+                if isinstance(over, Said):
+                    self._heard.get(over.number, unheard)(over.progress)
+                    continue
+                self._heard.pop(over.number, None)
                 timer = self._leaving.pop(over.number, None)
                 if timer is not None:
                     timer.cancel()

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 
+from streams import calls
 from streams.refusal import Later, PartAway, Refused
 
 
@@ -126,3 +127,61 @@ def lacks() -> None:
 async def lacks_waiting() -> None:
     """The same, of a body that waits for others."""
     lacks()
+
+
+def chats(times: int) -> int:
+    """Says something that often."""
+    for index in range(times):
+        calls.progress(str(index + 1), done=(index + 1) / times, n=index + 1)
+    return times
+
+
+async def chats_waiting(times: int) -> int:
+    """The same, letting go of its loop at each."""
+    for index in range(times):
+        calls.progress(str(index + 1), done=(index + 1) / times, n=index + 1)
+        await asyncio.sleep(0)
+    return times
+
+
+def pauses(mark: str) -> None:
+    """Says two things at once, and then nothing until a file is there."""
+    calls.progress("first")
+    calls.progress("second")
+    while not os.path.exists(mark):  # noqa: PTH110
+        time.sleep(0.01)
+
+
+async def pauses_waiting(mark: str) -> None:
+    """The same."""
+    calls.progress("first")
+    calls.progress("second")
+    while not os.path.exists(mark):  # noqa: ASYNC110, ASYNC240, PTH110  # the test makes it
+        await asyncio.sleep(0.01)
+
+
+def says_and_fails() -> None:
+    """Says two things, the second too soon after the first to be sent at once, and fails."""
+    calls.progress("one")
+    calls.progress("two")
+    raise ZeroDivisionError("no luck")
+
+
+async def says_and_fails_waiting() -> None:
+    """The same."""
+    says_and_fails()
+
+
+def says_nonsense() -> None:
+    """Says what no event can carry."""
+    calls.progress("three", figure=object())
+
+
+async def says_nonsense_waiting() -> None:
+    """The same."""
+    says_nonsense()
+
+
+async def speaks_in_a_thread() -> None:
+    """Says something in a thread."""
+    await asyncio.to_thread(calls.progress, "from a thread")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from streams.settings import Settings
@@ -19,11 +20,11 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def whole(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Two gateways, and one worker process that hosts flow, recorder and image-greyscale."""
+    """Two gateways, and one worker process that hosts flow, recorder, image-greyscale, and services that talk."""
     folder = tmp_path_factory.mktemp("whole")
     with world(settings, folder) as made, (folder / "worker.log").open("wb") as out:
         worker = subprocess.Popen(
-            [sys.executable, "-m", "agents", "flow", "recorder", "image-greyscale"],
+            [sys.executable, "-m", "agents", "flow", "recorder", "image-greyscale", "tests.integration.talk"],
             cwd=ROOT, env={**os.environ, **made.settings.environ()}, stdout=out, stderr=subprocess.STDOUT,
         )  # fmt: skip
         try:
@@ -167,3 +168,27 @@ output: {image: "${blur.image}"}
     wait(lambda: w.one.http.get(f"/runs/{run}").json()["status"] == "cancelled", "the run is cancelled")
     assert w.one.http.delete(f"/runs/{run}").status_code == 409
     assert w.one.http.get(f"/runs/{run}/result").json()["type"] == "urn:millrace:run-cancelled"
+
+
+def test_progress_is_streamed_and_kept(whole: World) -> None:
+    """What a service says of its progress comes over SSE in its place, and is in the history as it was streamed."""
+    w = whole
+    answer = w.one.http.post("/services/talk/runs", json={"times": 500})
+    assert answer.status_code == 202, answer.text
+    run = answer.json()["id"]
+    with w.two.http.stream("GET", f"/runs/{run}/events") as stream:
+        told = [one for one in events(stream.iter_lines()) if one["event"] != "ping"]
+    names = [one["event"] for one in told]
+    said = names.count("node.progress")
+    assert names == ["run.accepted", "node.started", *["node.progress"] * said, "node.finished", "run.finished"]
+    last = told[-3]["data"]
+    assert (last["text"], last["done"], last["figures"], last["number"]) == ("step 500", 1.0, {"step": 500}, 500)
+    assert (last["node"], last["path"], last["service"]) == ("call", "call", "talk")
+    with psycopg.connect(w.settings.postgres) as history:
+
+        def kept() -> list[tuple[int, str]]:
+            query = "select sequence, kind from events where run = %s order by sequence"
+            return history.execute(query, [run]).fetchall()
+
+        wait(lambda: len(kept()) == len(told), "the history is complete")
+        assert kept() == [(one["id"], one["event"]) for one in told]

@@ -62,14 +62,16 @@ def story(run: Run) -> list[Event]:
     return [
         told(run, EventKind.ACCEPTED, input={"text": "nul \0 and \\u0000"}),
         told(run, EventKind.STARTED, "a", service="add-one", input={}),
+        told(run, EventKind.PROGRESS, "a", number=1, text="half of it"),
         told(run, EventKind.FINISHED, "a", output={"n": float("nan")}),
+        told(run, EventKind.PROGRESS, "a", number=1, text="of a worker that is late"),
         told(run, EventKind.RUN_FINISHED, output={"total": 3}),
     ]
 
 
 def test_history_is_what_happened(settings: Settings, tmp_path: Path) -> None:
-    """Runs, events and executions are recorded once; what comes after the end, and what comes twice, is not; an outage
-    of PostgreSQL loses nothing.
+    """Runs, events and executions are recorded once; what comes after the end (of a run, or progress after that of its node),
+    and what comes twice, is not; an outage of PostgreSQL loses nothing.
     """
 
     async def main() -> None:
@@ -100,9 +102,10 @@ def test_history_is_what_happened(settings: Settings, tmp_path: Path) -> None:
             assert run["accepted_at"] <= run["ended_at"]
 
             events = await rows(connection, "select * from events where run = %s order by sequence", first.id)
-            kinds = ["run.accepted", "node.started", "node.finished", "run.finished"]
+            kinds = ["run.accepted", "node.started", "node.progress", "node.finished", "run.finished"]
             assert [event["kind"] for event in events] == kinds
             assert run["ended_sequence"] == events[-1]["sequence"]
+            assert events[2]["data"] == {"number": 1, "text": "half of it"}
 
             (execution,) = await rows(connection, "select * from node_executions where run = %s", first.id)
             assert (execution["node"], execution["service"], execution["status"]) == ("a", "add-one", "finished")

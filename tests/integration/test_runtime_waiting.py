@@ -109,12 +109,25 @@ def test_a_call_that_takes_too_long_is_cancelled(tmp_path: Path) -> None:
         async with waiting() as made:
             pid, mark = made.pid, tmp_path / "mark"
             other = call(made, bodies.rendezvous, str(tmp_path), "a", 2)
-            late = await call(made, bodies.cleans_up, str(mark), seconds=0.3)
+            late = await call(made, bodies.cleans_up, str(mark), seconds=2)
             assert late.failure is not None
-            assert (late.failure.reason, late.failure.fault) == ("took longer than 0.3 s", Fault.SERVICE)
+            assert (late.failure.reason, late.failure.fault) == ("took longer than 2 s", Fault.SERVICE)
             await until(mark.exists)
             assert (await other).value == "a"  # the mark was what it waited for
             assert made.pid == pid
+
+    asyncio.run(main())
+
+
+def test_a_call_that_is_cancelled_before_it_begins_costs_nobody_else_anything() -> None:
+    """Its end is told like any other: the child is not taken to hang, and what else is in it goes on."""
+
+    async def main() -> None:
+        async with waiting() as made:
+            other = call(made, bodies.waits, 3.0)  # longer than a call that was cancelled may take to end
+            for late in await asyncio.gather(*(call(made, bodies.waits, 60.0, seconds=0) for _ in range(20))):
+                assert late.failure is not None
+            assert (await other).value == made.pid
 
     asyncio.run(main())
 

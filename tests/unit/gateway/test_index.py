@@ -14,13 +14,23 @@ ID = {name: str(uuid.uuid5(uuid.NAMESPACE_OID, name)) for name in "abcdefgh"}
 
 
 def record(
-    offset: int, run: str, kind: EventKind, name: str, *, at: float = 10_000.0, size: int = 10, partition: int = 0
+    offset: int,
+    run: str,
+    kind: EventKind,
+    name: str,
+    *,
+    at: float = 10_000.0,
+    size: int = 10,
+    partition: int = 0,
+    unless: str = "",
 ) -> Record:
-    """A record of run.events; `name` stands for its event id."""
-    headers = (
+    """A record of run.events; `name` stands for its event id, `unless` for that of the one that makes it void."""
+    headers: tuple[tuple[str, bytes], ...] = (
         ("ce_type", kind.value.encode()),
         ("ce_id", ID.get(name, str(uuid.uuid5(uuid.NAMESPACE_OID, name))).encode()),
     )
+    if unless:
+        headers = (*headers, ("millrace-unless", ID[unless].encode()))
     return Record(Place("run.events", partition), offset, run.encode(), b"x" * size, headers, at)
 
 
@@ -54,6 +64,23 @@ def test_events_keep_their_first_offset() -> None:
     assert made.add(record(2, "r", E.STARTED, "b")) is E.STARTED
     assert made.add(record(3, "r", E.ACCEPTED, "a")) is None
     assert offsets(made.get("r")) == [0, 2]
+
+
+def test_progress_that_comes_after_the_end_of_its_node_is_not_told() -> None:
+    """A worker that lost its partition may still speak of work that another has finished; also when the past is read later."""
+    made = index()
+    assert made.add(record(0, "r", E.ACCEPTED, "a")) is E.ACCEPTED
+    assert made.add(record(1, "r", E.PROGRESS, "b", unless="c")) is E.PROGRESS
+    assert made.add(record(2, "r", E.FINISHED, "c")) is E.FINISHED
+    assert made.add(record(3, "r", E.PROGRESS, "d", unless="c")) is None
+    assert made.add(record(4, "r", E.PROGRESS, "e", unless="f")) is E.PROGRESS
+    assert offsets(made.get("r")) == [0, 1, 2, 4]
+    late = index([record(7, "s", E.PROGRESS, "d", unless="c")], start=5)
+    found = late.get("s")
+    assert found is not None
+    assert offsets(found) == [7]
+    late.complete(found, [line(record(1, "s", E.ACCEPTED, "a")), line(record(2, "s", E.FINISHED, "c"))])
+    assert offsets(found) == [1, 2]
 
 
 def test_nothing_comes_after_the_end() -> None:

@@ -44,6 +44,23 @@ def test_a_run_from_its_events() -> None:
     assert look["reason"] == "when: false is false"
 
 
+def test_progress_stands_at_its_node_while_it_works() -> None:
+    """The newest word of an attempt is shown, and none of it once the attempt or the node is over."""
+    said = {"service": "digit-train", "number": 2, "text": "epoch 2 of 3", "done": 0.67}
+    begun = [event("run.accepted", 0.0), event("node.started", 1.0, "train", "train", 1, service="digit-train")]
+    made = View("r").fold([*begun, event("node.progress", 2.0, "train", "train", 1, **{**said, "number": 1})])
+    made.fold([event("node.progress", 3.0, "train", "train", 1, **said)])
+    train = made.to_json()["nodes"][0]
+    assert (made.status, train["status"], train["service"]) == ("running", "started", "digit-train")
+    assert train["progress"] == {"number": 2, "text": "epoch 2 of 3", "done": 0.67}
+    made.fold([event("node.retrying", 4.0, "train", "train", 1, reason="out of memory")])
+    assert "progress" not in made.to_json()["nodes"][0]
+    made.fold(
+        [event("node.progress", 5.0, "train", "train", 2, **said), event("node.finished", 6.0, "train", "train", 2)]
+    )
+    assert "progress" not in made.to_json()["nodes"][0]
+
+
 def test_a_waiting_run_says_for_what() -> None:
     """A run without a live worker names the service, until something happens."""
     made = View("r").fold([event("run.accepted", 0.0), event("run.waiting", 1.0, service="image-blur")])

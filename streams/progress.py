@@ -1,0 +1,58 @@
+"""How far a call is: what a service says of it while it works."""
+
+import math
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+LONGEST = 500
+"""Characters of a text; what is longer is cut."""
+LARGEST = 16 * 1024
+"""Bytes of the figures as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One thing that was said."""
+
+    text: str = ""
+    done: float | None = None
+    """The share of the work that is done, from 0 to 1; None when nobody knows."""
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    number: int = 0
+    """Which of the things that its call said it is, from 1."""
+
+    def to_data(self) -> dict[str, Any]:
+        """What `node.progress` says."""
+        said: dict[str, Any] = {"number": self.number}
+        if self.text:
+            said["text"] = self.text
+        if self.done is not None:
+            said["done"] = self.done
+        if self.figures:
+            said["figures"] = dict(self.figures)
+        return said
+
+
+def progress(text: str, done: float | None, figures: Mapping[str, Any]) -> Progress:
+    """Checked: figures that JSON can carry, where what is no number is null.
+
+    Raises TypeError for a figure that is no JSON, and ValueError for more than LARGEST bytes of them.
+    """
+    share = None if done is None or math.isnan(done) else min(1.0, max(0.0, float(done)))
+    given = msgspec.json.encode(dict(figures), enc_hook=_number)
+    if len(given) > LARGEST:
+        raise ValueError(f"the figures of a progress are {len(given)} bytes of JSON, and {LARGEST} are the most")
+    return Progress(str(text)[:LONGEST], share, msgspec.json.decode(given))
+
+
+def _number(value: Any) -> int | float:
+    """Numbers of other libraries are numbers too."""
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    raise TypeError(f"a figure of a progress is what JSON can carry, and {type(value).__name__} is not")
