@@ -12,8 +12,9 @@ from gateway import body, cursor
 from gateway.parts import Parts, Shared
 from gateway.predictions import Predictions, Wanted, label_of, right_label
 from gateway.problems import Fault, Kind, Problem
-from gateway.render import moment, rendered
+from gateway.render import rendered
 from gateway.routes.runs import answer
+from streams.moments import moment
 
 router = APIRouter(tags=["predictions"])
 
