@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from streams.brokers import MECHANISMS, BadAccess, Brokers
 
@@ -48,6 +49,10 @@ class Settings:
     s3_secret_key: str = ""
     s3_bucket: str = "millrace"
     postgres: str = "postgresql://millrace@127.0.0.1:5432/millrace"
+    mlflow: str = ""
+    """MLflow's database; empty: the one named `mlflow` on the server of `postgres`."""
+    train: Path = Path(".millrace/train")
+    """The environment with TensorFlow and MLflow, in which models are trained."""
     http_host: str = "127.0.0.1"
     http_port: int = 8000
     topic_prefix: str = ""
@@ -94,6 +99,11 @@ class Settings:
             user=self.kafka_user,
             password_file=self.kafka_password_file,
         )
+
+    @property
+    def mlflow_database(self) -> str:
+        """MLflow's database as a `postgresql://` URL: its tables say which version of each model is the champion."""
+        return self.mlflow or urlsplit(self.postgres)._replace(path="/mlflow").geturl()
 
     def environ(self) -> dict[str, str]:
         """The same settings as environment variables, for a child process."""

@@ -1,4 +1,4 @@
-"""PostgreSQL, with one database for Millrace and one for the schema registry."""
+"""PostgreSQL, with a database each for Millrace, its models' registry (MLflow) and the schema registry."""
 
 import os
 import pwd
@@ -17,8 +17,10 @@ from infra.local.ports import LOOPBACK
 from infra.local.site import Site
 
 _USER_INSTEAD_OF_ROOT = "nobody"
-_DATABASES = {"millrace": "postgres", "registry": "registry"}
-"""Each database and its owner of the same name, with the name of the owner's secret."""
+_ROLES = {"millrace": "postgres", "registry": "registry"}
+"""Each role, with the name of its secret."""
+_DATABASES = {"millrace": "millrace", "registry": "registry", "mlflow": "millrace"}
+"""Each database, with its owner. MLflow makes its tables itself, when first something is trained."""
 _ADMIN = "postgres"
 
 
@@ -123,14 +125,14 @@ def _settle(site: Site) -> None:
     with _connect(site) as connection:
         existing = {row[0] for row in connection.execute("select datname from pg_database")}
         roles = {row[0] for row in connection.execute("select rolname from pg_roles")}
-        for name, secret in _DATABASES.items():
-            role = sql.Identifier(name)
+        for name, secret in _ROLES.items():
             verb = sql.SQL("alter" if name in roles else "create")
-            connection.execute(
-                sql.SQL("{} role {} login password {}").format(verb, role, sql.Literal(site.secrets[secret]))
-            )
+            password = sql.Literal(site.secrets[secret])
+            connection.execute(sql.SQL("{} role {} login password {}").format(verb, sql.Identifier(name), password))
+        for name, owner in _DATABASES.items():
             if name not in existing:
-                connection.execute(sql.SQL("create database {} owner {}").format(role, role))
+                made = sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(owner))
+                connection.execute(made)
 
 
 POSTGRES = Part(

@@ -39,6 +39,7 @@ class Site:
             self.base,
             home=self.home,
             data=self.base.data.resolve(),
+            train=self.base.train.resolve(),
             kafka=f"{LOOPBACK}:{self.ports['kafka']}",
             registry=f"http://{LOOPBACK}:{self.ports['registry']}/apis/ccompat/v7",
             s3=f"http://{LOOPBACK}:{self.ports['s3']}",

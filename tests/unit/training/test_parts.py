@@ -1,0 +1,49 @@
+"""What all parts of the training share, without any of its libraries."""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+
+from training import bundle
+from training.report import Report
+
+
+def test_a_bundle_is_named_by_its_files(tmp_path: Path) -> None:
+    """The card has every file's hash and the version, which other metrics do not change and other files do."""
+    (tmp_path / "network.onnx").write_bytes(b"weights")
+    card = {"name": "tiny", "dataset": "mnist@fa6749934515", "licence": "Apache-2.0", "metrics": {}}
+    made = bundle.write(tmp_path, card)
+    sha256 = hashlib.sha256(b"weights").hexdigest()
+    assert made["files"] == {"network.onnx": sha256}
+    assert made["version"] == sha256[:12]
+    again = bundle.write(tmp_path, {**made, "metrics": {"accuracy": 0.9}})
+    assert again["version"] == made["version"]
+    assert json.loads((tmp_path / "card.json").read_text()) == again
+    (tmp_path / "labels.txt").write_text("a b")
+    assert bundle.write(tmp_path, card)["version"] not in (made["version"], "")
+
+
+def test_programs_hear_each_epoch_as_a_line() -> None:
+    """Each line is one JSON object with its kind; whoever listens in the process hears the same figures."""
+    out = io.StringIO()
+    report = Report("digits", programs=True, to=out)
+    heard: list[tuple[int, dict[str, float]]] = []
+    report.heard = lambda epoch, figures: heard.append((epoch, figures))
+    report.say("begins")
+    report.epoch(1, 2, loss=0.5, validation=0.9)
+    report.end("done", version="abc")
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert lines == [
+        {"kind": "text", "text": "begins"},
+        {"kind": "epoch", "epoch": 1, "epochs": 2, "loss": 0.5, "validation": 0.9},
+        {"kind": "end", "text": "done", "version": "abc"},
+    ]
+    assert heard == [(1, {"loss": 0.5, "validation": 0.9})]
+
+
+def test_people_read_lines() -> None:
+    """The same as text, each line with the part's name."""
+    out = io.StringIO()
+    Report("digits", to=out).epoch(1, 2, loss=0.54321, validation=0.9)
+    assert out.getvalue() == "digits: epoch 1 of 2: loss 0.5432, validation 0.9\n"

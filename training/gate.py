@@ -1,0 +1,95 @@
+"""The gate: whether a new model may take the champion's place. Pure functions of what both said of the same test data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import comb, sqrt
+
+RISK = 0.05
+"""How often a candidate that is as good as the champion may be refused by chance."""
+
+_Z = 1.959964
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says."""
+
+    passed: bool
+    text: str
+    """Why, in one or two sentences with the figures."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """How two models fared on the same examples."""
+
+    both: int = 0
+    """Right by both."""
+    candidate: int = 0
+    """Right by the candidate alone."""
+    champion: int = 0
+    """Right by the champion alone."""
+    neither: int = 0
+
+    @property
+    def of(self) -> int:
+        """All of them."""
+        return self.both + self.candidate + self.champion + self.neither
+
+    @property
+    def worse(self) -> float:
+        """The probability of so many, or more, that the champion alone has right, if both models were as good (0 to 1).
+
+        McNemar's test, exact and one-sided: of the examples on which they differ, each would be as likely either's.
+        """
+        differ = self.candidate + self.champion
+        return sum(comb(differ, count) for count in range(self.champion, differ + 1)) / (1 << differ)
+
+
+def interval(right: int, of: int) -> tuple[float, float]:
+    """Wilson's interval of a share at 95 %; `of` is at least 1."""
+    share = right / of
+    middle, half = share + _Z**2 / (2 * of), _Z * sqrt(share * (1 - share) / of + _Z**2 / (4 * of**2))
+    return (middle - half) / (1 + _Z**2 / of), (middle + half) / (1 + _Z**2 / of)
+
+
+def paired(examples: Mapping[str, Pairs], unclaimed: Sequence[str] = ()) -> Verdict:
+    """The verdict on a classifier, from the examples of each class that the candidate claims to know.
+
+    It is refused when it is worse than the champion on all of them together, or on any one class, by more than chance
+    explains: at RISK, shared among the comparisons (Bonferroni). `unclaimed` are classes that the champion knows and the
+    candidate does not: what is lost is said, and is no reason to refuse. Raises ValueError without examples.
+    """
+    whole = Pairs(*(sum(values) for values in zip(*(_counts(one) for one in examples.values()), strict=True)))
+    if not whole.of:
+        raise ValueError("a gate needs examples to compare on")
+    lost = f" It does not know {', '.join(unclaimed)}, which the champion does." if unclaimed else ""
+    level = RISK / (1 + len(examples))
+    said = f"the candidate has {_share(whole.both + whole.candidate, whole.of)} right, the champion {_share(whole.both + whole.champion, whole.of)}"
+    differ = f"{whole.candidate} are right by the candidate alone, {whole.champion} by the champion alone"
+    for name, one in {"what it claims": whole, **examples}.items():
+        if one.worse < level:
+            where = (
+                f"on {name}"
+                if one is whole
+                else f"on {name} ({one.candidate} against {one.champion} that one alone has right)"
+            )
+            return Verdict(
+                False,
+                f"Refused: worse than the champion {where} by more than chance explains (McNemar, one-sided p = {one.worse:.2g}, "
+                f"below {level:.2g}). Of {whole.of:,} test examples {said}; {differ}.",
+            )
+    return Verdict(
+        True,
+        f"Not worse than the champion on what it claims: of {whole.of:,} test examples {said}; {differ} "
+        f"(McNemar, one-sided p = {whole.worse:.2g}).{lost}",
+    )
+
+
+def _counts(one: Pairs) -> tuple[int, int, int, int]:
+    return one.both, one.candidate, one.champion, one.neither
+
+
+def _share(right: int, of: int) -> str:
+    low, high = interval(right, of)
+    return f"{right:,} ({right / of:.2%}, {low:.2%} to {high:.2%})"
