@@ -18,7 +18,13 @@ def _digits(settings: Settings, top: Path, epochs: int | None) -> None:
     run(settings.data, settings.home / "training" / "digits", top, epochs or 16, lambda text: print(text, flush=True))
 
 
-PARTS: Mapping[str, Callable[[Settings, Path, int | None], None]] = {"digits": _digits}
+def _faces(settings: Settings, top: Path, epochs: int | None) -> None:  # noqa: ARG001  # nothing is trained
+    from training.faces.run import run
+
+    run(settings.data, top, lambda text: print(text, flush=True))
+
+
+PARTS: Mapping[str, Callable[[Settings, Path, int | None], None]] = {"digits": _digits, "faces": _faces}
 """A model that joins is one more line, and a folder of its own."""
 
 

@@ -1,0 +1,1 @@
+"""What the face services are worth, measured on public photos; nothing is trained here."""

@@ -1,0 +1,36 @@
+"""From the photos to the cards of the face services: measure, and write down. Nothing is trained."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from agents.imaging.faces.detector import Haar, YuNet
+from agents.imaging.faces.models import EMOTION, GENDER, YUNET
+from streams.data import fetch
+from streams.data_catalogue import entry
+from training.faces import card, traits
+from training.faces.detection import conditions, tally
+from training.faces.truth import photos
+
+DETECTION = Path("docs/models/face-detect.md")
+ANALYSIS = Path("docs/models/face-analyze.md")
+
+
+def run(data: Path, top: Path, say: Callable[[str], None]) -> None:
+    """Measures the face services on the photos of the data directory and writes their cards below `top`. Raises DataError."""
+    weights = {one: fetch(entry(one.file), data).path for one in (YUNET, GENDER, EMOTION)}
+    known = photos(data)
+    say(f"faces: {len(known)} photos with {sum(photo.faces for photo in known)} faces")
+    yunet, cascade = conditions(YuNet(weights[YUNET]), known), conditions(Haar(), known)
+    _write(top / DETECTION, card.detection(yunet, cascade))
+    for name, found in (("YuNet", yunet), ("the cascade", cascade)):
+        counted = tally(next(iter(found.values()))).counted
+        say(f"faces: {name} counts {counted.right} of {counted.of} photos right; see {DETECTION}")
+    told = traits.measure(known)
+    _write(top / ANALYSIS, card.analysis(told))
+    gender = told.known("woman", "man")
+    say(f"faces: gender of {gender.right} of {gender.of} faces that are known told right; see {ANALYSIS}")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,99 @@
+"""What the estimates of face-analyze are worth, as far as these photos can tell."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from agents.face_analyze import Face, Request, face_analyze
+from agents.imaging.area import Area
+from agents.imaging.picture import Picture
+from training.digits.measure import Share
+from training.faces.scenes import as_it_is, mirrored
+from training.faces.truth import Photo
+
+TRAITS = ("gender", "emotion", "eyes", "smile")
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The genders of one photo's faces, known and told."""
+
+    photo: str
+    men: int
+    women: int
+    told_men: int
+    told_women: int
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all of its faces are known one by one, because they are of one gender."""
+        return not (self.men and self.women)
+
+    @property
+    def wrong(self) -> int:
+        """So many faces at least are told wrong; of a uniform photo, just so many."""
+        return abs(self.told_men - self.men)
+
+    @property
+    def right(self) -> int:
+        """So many faces at least are told right; of a uniform photo, just so many."""
+        return max(0, self.told_men - self.women) + max(0, self.told_women - self.men)
+
+
+@dataclass(frozen=True)
+class Traits:
+    """Everything that was measured."""
+
+    counts: tuple[Counted, ...]
+    """Of the photos whose women and men were counted and whose faces were all found."""
+    steady: dict[str, Share]
+    """Faces of which a trait is told alike in the photo and in its mirror image, by trait."""
+
+    @property
+    def faces(self) -> int:
+        """Those of `counts`."""
+        return sum(one.men + one.women for one in self.counts)
+
+    @property
+    def least(self) -> Share:
+        """Faces told right, if all that the counts leave open went wrong."""
+        return Share(sum(one.right for one in self.counts), self.faces)
+
+    @property
+    def most(self) -> Share:
+        """Faces told right, if all that the counts leave open went well."""
+        return Share(self.faces - sum(one.wrong for one in self.counts), self.faces)
+
+    def known(self, *genders: str) -> Share:
+        """Faces told right among those of these genders in photos where all are of one gender."""
+        photos = [one for one in self.counts if one.uniform and ("man" if one.men else "woman") in genders]
+        return Share(sum(one.right for one in photos), sum(one.men + one.women for one in photos))
+
+
+def measure(photos: Sequence[Photo]) -> Traits:
+    """Asks the service about every photo and its mirror image."""
+    counts: list[Counted] = []
+    same = dict.fromkeys(TRAITS, 0)
+    faces = 0
+    for photo in photos:
+        picture = as_it_is(photo)[0]
+        told = face_analyze(Request(image=picture)).faces
+        if photo.men is not None and photo.women is not None and len(told) == photo.faces:
+            genders = [face.gender for face in told]
+            counts.append(
+                Counted(photo.name, photo.men, photo.women, genders.count("man"), genders.count("woman")),
+            )
+        faces += len(told)
+        for one, other in zip(told, _told_of(mirrored(picture), told), strict=True):
+            for trait in TRAITS:
+                same[trait] += getattr(one, trait) == getattr(other, trait)
+    return Traits(tuple(counts), {trait: Share(same[trait], faces) for trait in TRAITS})
+
+
+def _told_of(mirror: Picture, faces: Iterable[Face]) -> tuple[Face, ...]:
+    """What is told of the same faces in the mirror image of their picture."""
+    width = mirror.size[0]
+    areas = tuple(
+        Area(x=width - one.area.x - one.area.width, y=one.area.y, width=one.area.width, height=one.area.height)
+        for one in faces
+    )
+    return face_analyze(Request(image=mirror, areas=areas)).faces
