@@ -38,6 +38,7 @@ class Response(Record):
     example={"image": DIGIT},
     models=digits_status,
     label="digit",
+    keeps="image",
     preload=("agents.digits.ink", "agents.digits.reader"),
 )
 def digit_recognition(request: Request) -> Response:

@@ -82,13 +82,6 @@ class Objects(Store):
         """Stores what a request brought."""
         await asyncio.gather(*(self.write(ref.key, data, ref.media_type) for ref, data in objects))
 
-    async def copy(self, key: str, to: str) -> None:
-        """Copies an object inside the store. Raises Missing."""
-        try:
-            await self._do(lambda: obstore.copy(self._client, key, to))
-        except (NotFoundError, FileNotFoundError):
-            raise Missing(f"there is no object {self.bucket}/{key}") from None
-
     async def _chunks(self, key: str, start: int, stop: int) -> AsyncIterator[bytes]:
         if start >= stop:
             return

@@ -11,10 +11,12 @@ from typing import Any, Self
 
 from schemas.errors import BadContract
 from schemas.library import inline
-from schemas.shapes import record_shape
+from schemas.shapes import RefShape, branches, record_shape
 
 META = "millrace"
 """The attribute of an input record schema that holds what a contract says beyond its two records."""
+WHOLE = "*"
+"""What stands for the whole input where one says what is kept of it."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
@@ -43,6 +45,8 @@ class Contract:
     """An input record in JSON form, or None."""
     label: str = ""
     """The output's field that a person can put right when a model was wrong; empty when there is none."""
+    keeps: str = ""
+    """What of the input is kept for training when a model has answered: a field that is a ref, or WHOLE."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -60,6 +64,11 @@ class Contract:
                 raise BadContract(f"service {self.name}: the {side} schema cannot be used: {error}") from error
         if self.label and record_shape(self.output).field(self.label) is None:
             raise BadContract(f"service {self.name}: its label {self.label!r} is no field of its output")
+        if self.keeps and not (self.predicts and self._keepable()):
+            raise BadContract(
+                f"service {self.name}: keeps {self.keeps!r}: a field of its input that is an object, or {WHOLE!r}, and only"
+                " where its output says `model` and `model_version`"
+            )
 
     @property
     def major(self) -> int:
@@ -71,6 +80,10 @@ class Contract:
         """Whether its output says which model gave it: each is kept as a prediction then."""
         output = record_shape(self.output)
         return all(output.field(name) is not None for name in ("model", "model_version"))
+
+    def _keepable(self) -> bool:
+        field = record_shape(self.input).field(self.keeps)
+        return self.keeps == WHOLE or (field is not None and RefShape() in branches(field.shape))
 
     @property
     def input_schema(self) -> dict[str, Any]:
@@ -113,6 +126,8 @@ class Contract:
             meta["example"] = self.example
         if self.label:
             meta["label"] = self.label
+        if self.keeps:
+            meta["keeps"] = self.keeps
         return meta
 
 

@@ -32,7 +32,7 @@ class DatasetFile:
     @property
     def key(self) -> str:
         """Where its content lies in the bucket; a file that versions share lies there once."""
-        return f"{PREFIX}/objects/{self.sha256}"
+        return object_key(self.sha256)
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,11 @@ class Manifest:
         """Text that `parse` reads."""
         body = {"name": self.name, "version": self.version, "files": [asdict(one) for one in self.files]}
         return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
+
+
+def object_key(sha256: str) -> str:
+    """Where a content lies in the bucket."""
+    return f"{PREFIX}/objects/{sha256}"
 
 
 def manifest(name: str, files: Iterable[DatasetFile]) -> Manifest:

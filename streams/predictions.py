@@ -14,16 +14,21 @@ KEY = "prediction"
 
 
 def digest(schema: Any, record: Mapping[str, Value]) -> str:
-    """The SHA-256 (64 hexadecimal digits) of an input of this schema.
+    """The SHA-256 (64 hexadecimal digits) of the canonical text of an input of this schema."""
+    return hashlib.sha256(canonical(schema, record)).hexdigest()
 
-    Objects count by what is in them, wherever they lie: the same picture sent twice gives the same digest.
+
+def canonical(schema: Any, record: Mapping[str, Value]) -> bytes:
+    """An input as JSON of which there is only one form.
+
+    Objects count by what is in them, wherever they lie: the same picture sent twice gives the same text.
     """
 
     def content(ref: Ref) -> dict[str, str]:
         return {"sha256": ref.sha256}
 
     text = json.dumps(replace(schema, record, content), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return text.encode("utf-8", "surrogatepass")
 
 
 def identity(task: Task) -> str:
@@ -31,11 +36,15 @@ def identity(task: Task) -> str:
     return message_id(task.run.id, "node.ended", task.vertex, task.at)
 
 
-def about(contract: Contract, task: Task, output: Mapping[str, Value]) -> dict[str, Value]:
-    """What the event of an answer's end says beside it; nothing for services without models, whose events stay as small."""
-    if not (contract.predicts and output.get("model") and output.get("model_version")):
-        return {}
-    return {KEY: {"id": identity(task), "service": contract.name, "input": digest(contract.input, task.input)}}
+def made(contract: Contract, output: Mapping[str, Value]) -> bool:
+    """Whether an output is a model's answer: services without models, and answers that none gave, are nothing to keep."""
+    return contract.predicts and bool(output.get("model") and output.get("model_version"))
+
+
+def about(contract: Contract, task: Task, kept: Ref | None = None) -> dict[str, Value]:
+    """What the event of a prediction says beside the output. `kept`: what of the input was kept for training."""
+    told = {"id": identity(task), "service": contract.name, "input": digest(contract.input, task.input)}
+    return {KEY: {**told, **({"kept": kept.to_dict()} if kept else {})}}
 
 
 def confidence(output: Mapping[str, Value]) -> float | None:

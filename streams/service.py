@@ -74,6 +74,8 @@ class Service(Generic[Q, A]):
     """Says when a worker starts why the service cannot serve there; empty when it can."""
     label: str = ""
     """The response's field that a person can put right when the model was wrong."""
+    keeps: str = ""
+    """The request's field whose object is kept for training; `*`: the whole request, as JSON."""
 
     def __call__(self, request: Q) -> A:
         """The function itself, for tests and for services that build on others; not inside a running loop."""
@@ -101,6 +103,7 @@ class Service(Generic[Q, A]):
             memory=self.memory,
             example=None if self.example is None else dict(self.example),
             label=self.label,
+            keeps=self.keeps,
         )
 
     def model_status(self) -> tuple[ModelStatus, ...]:
@@ -155,12 +158,13 @@ def service(
     preload: tuple[str, ...] = (),
     check: Callable[[], str] = str,
     label: str = "",
+    keeps: str = "",
 ) -> Callable[[Callable[[Q], A | Awaitable[A]]], Service[Q, A]]:
     """Makes a Service of a function from one Record to another; an `async` one is for services that wait for others.
 
     The first line of the module's docstring is its summary, the rest its description. `models` says at worker start
     which weights are here. Where the response says `model` and `model_version`, every answer is kept as a prediction, and
-    people can correct its field `label`. Raises BadService for a function that is not typed.
+    people can correct its field `label`; of its request, `keeps` is kept for training. Raises BadService for a function that is not typed.
     """
 
     def made(function: Callable[[Q], A | Awaitable[A]]) -> Service[Q, A]:
@@ -184,6 +188,7 @@ def service(
             preload=preload,
             check=check,
             label=label,
+            keeps=keeps,
         )
 
     return made

@@ -101,7 +101,12 @@ async def _document(parts: Parts, identity: str) -> dict[str, Any]:
     corrections = [
         {"by": one["author"], "at": moment(one["at"]), "old": one["old"], "new": one["new"]} for one in history
     ]
-    return {**_summary(parts, row), "output": rendered(row["output"]), "corrections": corrections}
+    return {
+        **_summary(parts, row),
+        "output": rendered(row["output"]),
+        "kept": rendered(row["kept"]),
+        "corrections": corrections,
+    }
 
 
 async def _found(parts: Parts, identity: str) -> tuple[DictRow, list[DictRow]]:

@@ -101,11 +101,18 @@ create table if not exists predictions (
     model      text not null,
     version    text not null,
     input      text not null,                      -- SHA-256 of the input, objects by their content
+    kept       jsonb,                              -- the ref of what was kept of the input for training
     output     jsonb not null,                     -- the whole of it
     confidence double precision,                   -- where the output says one
     at         timestamptz not null
 );
 
+do $$ begin
+    if not exists (select from information_schema.columns
+                   where table_schema = current_schema() and table_name = 'predictions' and column_name = 'kept') then
+        alter table predictions add column if not exists kept jsonb;
+    end if;
+end $$;
 create index if not exists predictions_by_time on predictions (at desc, id);
 create index if not exists predictions_by_service on predictions (service, at desc, id);
 create index if not exists predictions_by_run on predictions (run);

@@ -88,11 +88,11 @@ select partition, next_sequence from jsonb_to_recordset(%s::jsonb) as fresh (par
 on conflict (partition) do update set next_sequence = excluded.next_sequence, updated_at = now()
 """
 _PREDICTIONS = """
-insert into predictions (id, run, node, path, service, model, version, input, output, confidence, at)
-select id, run, node, path, service, model, version, input, output, confidence, at
+insert into predictions (id, run, node, path, service, model, version, input, kept, output, confidence, at)
+select id, run, node, path, service, model, version, input, kept, output, confidence, at
 from jsonb_to_recordset(%s::jsonb)
-     as fresh (id uuid, run text, node text, path text, service text, model text, version text, input text, output jsonb,
-               confidence double precision, at timestamptz)
+     as fresh (id uuid, run text, node text, path text, service text, model text, version text, input text, kept jsonb,
+               output jsonb, confidence double precision, at timestamptz)
 on conflict do nothing
 """
 
@@ -252,6 +252,7 @@ def _prediction(one: Recorded, at: datetime) -> dict[str, Any]:
         "model": output["model"],
         "version": output["model_version"],
         "input": about["input"],
+        "kept": about.get("kept"),
         "output": output,
         "confidence": predictions.confidence(output),
         "at": at,

@@ -99,6 +99,21 @@ class Store:
         except (NotFoundError, FileNotFoundError):
             raise Missing(f"there is no object {self.bucket}/{key}") from None
 
+    async def has(self, key: str) -> bool:
+        """Whether there is an object under a key."""
+        try:
+            await self._do(lambda: obstore.head(self._client, key))
+        except (NotFoundError, FileNotFoundError):
+            return False
+        return True
+
+    async def copy(self, key: str, to: str) -> None:
+        """Copies an object inside the store, with its media type. Raises Missing."""
+        try:
+            await self._do(lambda: obstore.copy(self._client, key, to))
+        except (NotFoundError, FileNotFoundError):
+            raise Missing(f"there is no object {self.bucket}/{key}") from None
+
     async def list(self, prefix: str) -> list[str]:
         """The keys that begin so."""
         return await self._do(lambda: [meta["path"] for batch in obstore.list(self._client, prefix) for meta in batch])

@@ -23,6 +23,7 @@ from streams.runtime.backoff import outlast
 from streams.runtime.deadletters import DeadLetters
 from streams.runtime.deliveries import LIMIT, Watch
 from streams.runtime.errors import Away, Missing
+from streams.runtime.keeping import keep
 from streams.runtime.outcomes import Outcomes
 from streams.runtime.parts import Parts
 from streams.runtime.pipelines import Pipelines
@@ -136,7 +137,7 @@ class TaskHandler:
         if not self._contract.deterministic:
             known = await self._outcomes.known(task)
             if known is not None:
-                return self._value(task, known), ""
+                return await self._value(task, known), ""
         refs = [ref for _, ref in walk(self._contract.input, task.input)]
         try:
             objects = await self._fetch(refs)
@@ -195,10 +196,13 @@ class TaskHandler:
             return _failed(f"the output of {self._contract.name} is not what its contract says: {error}", Fault.SERVICE)
         if not self._contract.deterministic:
             output = await self._outcomes.keep(task, output)
-        return self._value(task, output)
+        return await self._value(task, output)
 
-    def _value(self, task: Task, output: dict[str, Any]) -> Outcome:
-        return Outcome(Status.VALUE, output, about=predictions.about(self._contract, task, output))
+    async def _value(self, task: Task, output: dict[str, Any]) -> Outcome:
+        if not predictions.made(self._contract, output):
+            return Outcome(Status.VALUE, output)
+        kept = await keep(self._parts.store, self._contract, task)
+        return Outcome(Status.VALUE, output, about=predictions.about(self._contract, task, kept))
 
 
 def _deadly(times: int) -> Outcome:

@@ -1,5 +1,8 @@
 """What a model said, from the picture to the person who corrects it, with the command line and over HTTP."""
 
+import asyncio
+
+from streams.runtime.store import Store
 from tests.acceptance.command import millrace
 from tests.acceptance.system import System
 from tests.acceptance.test_http_digits import sheet
@@ -26,6 +29,26 @@ def test_a_person_corrects_what_a_model_said(system: System) -> None:
     refused = millrace("predictions", "correct", identity, "eight", home=home)
     assert refused.status != 0
     assert "from 0 to 9" in refused.err
+
+
+def test_a_kept_picture_outlives_its_run(system: System) -> None:
+    """The picture that was read is kept as it was sent, and is there when everything of its run is gone."""
+    picture = sheet("4")
+    runs = [system.submit("digit-recognition", files={"image": ("four.png", picture)}) for _ in range(2)]
+    told = [one.data for run in runs for one in system.follow(run) if one.name == "node.finished"]
+    first, second = (one["prediction"]["kept"] for one in told)
+    assert first == second, "the same picture is kept once"
+    assert first["ref"]["key"].startswith("datasets/")
+
+    async def clean() -> None:
+        store = Store(system.settings)
+        for run in runs:
+            await store.delete(await store.list(f"runs/{run}"))
+        store.close()
+
+    asyncio.run(clean())
+    answer = system.object(first)
+    assert (answer.content, answer.headers["content-type"]) == (picture, "image/png")
 
 
 def test_the_same_picture_has_the_same_input(system: System) -> None:

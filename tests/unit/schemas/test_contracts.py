@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.contracts import Contract, load_contracts, render_contract, write_contract
+from schemas.contracts import WHOLE, Contract, load_contracts, render_contract, write_contract
 from schemas.errors import BadContract
 from schemas.shapes import record_shape
 
@@ -100,3 +100,21 @@ def test_the_checked_in_contracts_load() -> None:
     for name, one in load_contracts().items():
         assert one.name == name
         assert one.summary
+
+
+def test_what_is_kept_and_put_right_must_be_there() -> None:
+    """A label is a field of the output, what is kept an object of the input, and only of a service with a model."""
+    says = {
+        "type": "record",
+        "name": "t.Says",
+        "fields": [{"name": n, "type": "string"} for n in ("model", "model_version", "word")],
+    }
+    kept = contract(output=says, label="word", keeps="image")
+    assert Contract.from_json(kept.to_json()) == kept
+    assert contract(output=says, keeps=WHOLE).keeps == WHOLE
+    wrong: list[dict[str, Any]] = [{"label": "words"}, {"keeps": "photo"}]
+    for changes in wrong:
+        with pytest.raises(BadContract, match=next(iter(changes.values()))):
+            contract(output=says, **changes)
+    with pytest.raises(BadContract, match="model_version"):
+        contract(keeps="image")

@@ -9,7 +9,7 @@ from schemas.contracts import Contract
 from schemas.refs import Ref
 from streams.advance import advance
 from streams.messages import Context, Event, EventKind, Outcome, Run, Status, Task
-from streams.predictions import KEY, about, confidence, digest
+from streams.predictions import KEY, about, confidence, digest, made
 from tests.unit.streams.core import pipeline
 
 PICTURE = {"name": "image", "type": "millrace.Ref"}
@@ -37,28 +37,34 @@ def test_the_same_content_is_the_same_input() -> None:
     assert len({first, digest(INPUT, {"image": ref("b" * 64), "x": 1}), digest(INPUT, {"image": ref(), "x": 2})}) == 3
 
 
-def test_only_answers_of_models_are_told_of() -> None:
-    """An answer that names its model says which prediction it is; others, and those without a model, say nothing more."""
-    given = task(image=ref(), x=1)
-    told = about(READER, given, {"model": "m", "model_version": "1", "word": "w"})
-    assert told[KEY]["service"] == "reader"
-    assert told[KEY]["input"] == digest(INPUT, given.input)
-    assert about(PLAIN, given, {"word": "w"}) == {}
-    assert about(READER, given, {"model": "", "model_version": "", "word": "w"}) == {}
-    elsewhere = about(READER, replace(given, at=(3,)), {"model": "m", "model_version": "1", "word": "w"})
-    assert elsewhere[KEY]["id"] != told[KEY]["id"]
-    assert elsewhere[KEY]["input"] == told[KEY]["input"]
+def test_only_answers_of_models_are_predictions() -> None:
+    """An answer that names its model is one; others, and answers that none gave, are not."""
+    assert made(READER, {"model": "m", "model_version": "1", "word": "w"})
+    assert not made(PLAIN, {"word": "w"})
+    assert not made(READER, {"model": "", "model_version": "", "word": "w"})
+
+
+def test_each_execution_is_a_prediction_of_its_own() -> None:
+    """Two positions of a loop give two ids, also on the same input, which has one digest."""
+    first = about(READER, task(image=ref(), x=1))[KEY]
+    second = about(READER, replace(task(image=ref(), x=1), at=(3,)))[KEY]
+    assert first["service"] == "reader"
+    assert first["id"] != second["id"]
+    assert first["input"] == second["input"] == digest(INPUT, {"image": ref(), "x": 1})
+    assert "kept" not in first
 
 
 def test_the_event_of_the_end_carries_it() -> None:
     """`node.finished` of the answer has what was said about it beside the output, and the prediction's id is the event's."""
-    made = pipeline('nodes:\n  t: {service: calc, with: {x: "${n}"}}\noutput: {r: "${t.v}"}')
+    topology = pipeline('nodes:\n  t: {service: calc, with: {x: "${n}"}}\noutput: {r: "${t.v}"}')
     asked = replace(task(x=1), vertex="t", at=(), path="t")
-    said = about(READER, replace(asked, input={"image": ref(), "x": 1}), {"model": "m", "model_version": "1"})
-    sent = advance(made, asked, Outcome(Status.VALUE, {"v": 4}, about=said))
+    kept = Ref.from_dict(ref(key="datasets/objects/x"))
+    said = about(READER, replace(asked, input={"image": ref(), "x": 1}), kept)
+    sent = advance(topology, asked, Outcome(Status.VALUE, {"v": 4}, about=said))
     (event,) = [one for one in sent if isinstance(one, Event) and one.kind is EventKind.FINISHED and one.vertex == "t"]
     assert event.data == {"output": {"v": 4}, **said}
     assert event.id == said[KEY]["id"]
+    assert said[KEY]["kept"] == kept.to_dict()
 
 
 @pytest.mark.parametrize(("said", "sure"), [(0.25, 0.25), (1, 1.0), (True, None), ("high", None), (7.0, None)])
