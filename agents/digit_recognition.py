@@ -9,7 +9,7 @@ is no digit at all is still read as one, mostly with a low confidence.
 from typing import Annotated
 
 from agents.digits.example import DIGIT
-from agents.digits.models import digits_status
+from agents.digits.models import DIGITS
 from agents.imaging.area import Area
 from agents.imaging.picture import Picture
 from streams.contract import Doc, Record
@@ -36,17 +36,16 @@ class Response(Record):
     timeout=30,
     memory=2048,
     example={"image": DIGIT},
-    models=digits_status,
+    slot=DIGITS,
     label="digit",
     keeps="image",
     preload=("agents.digits.ink", "agents.digits.reader"),
 )
 def digit_recognition(request: Request) -> Response:
     from agents.digits.ink import find  # OpenCV is for pool children, not for the worker itself
-    from agents.digits.reader import reader
 
     found = find(request.image)
-    used = reader()
+    used = DIGITS.loaded()
     reading = used.read(found.pixels)
     return Response(
         digit=reading.digit,
@@ -54,6 +53,6 @@ def digit_recognition(request: Request) -> Response:
         probabilities=reading.probabilities,
         area=found.area,
         light_on_dark=found.light_on_dark,
-        model=used.card.name,
-        model_version=used.card.version,
+        model=used.bundle.name,
+        model_version=used.bundle.version,
     )

@@ -4,12 +4,14 @@ import contextlib
 import uuid
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 from streams.progress import Progress
 from streams.progress import progress as checked
 
 _KEY: ContextVar[str] = ContextVar("millrace-call")
+_BUNDLE: ContextVar[Path | None] = ContextVar("millrace-bundle", default=None)
 _HEARD: ContextVar[Callable[[Progress], None]] = ContextVar("millrace-heard")
 
 
@@ -19,6 +21,11 @@ def key() -> str:
     Outside a run, as in a test of a function, it is new each time.
     """
     return _KEY.get(None) or str(uuid.uuid4())
+
+
+def bundle() -> Path | None:
+    """The folder of the bundle that serves this call; None for the shipped one. `streams.models.Slot` loads it."""
+    return _BUNDLE.get()
 
 
 def progress(text: str = "", *, done: float | None = None, **figures: Any) -> None:
@@ -37,13 +44,14 @@ def progress(text: str = "", *, done: float | None = None, **figures: Any) -> No
 
 
 @contextlib.contextmanager
-def known_as(name: str) -> Iterator[None]:
-    """While this lasts, `key` gives this name; with an empty one it is as outside a run."""
-    token = _KEY.set(name)
+def known_as(name: str, bundle: str = "") -> Iterator[None]:
+    """While this lasts, `key` gives this name, and `bundle` this folder; with empty ones they are as outside a run."""
+    key, folder = _KEY.set(name), _BUNDLE.set(Path(bundle) if bundle else None)
     try:
         yield
     finally:
-        _KEY.reset(token)
+        _KEY.reset(key)
+        _BUNDLE.reset(folder)
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from streams.contract import Encoded, Record
 from streams.contract_avro import avro
 from streams.contract_values import BadOutput, bind, unbind
 from streams.model_status import ModelStatus
+from streams.models import Slot
 from streams.refusal import Refused
 
 Q = TypeVar("Q", bound=Record)
@@ -76,6 +77,8 @@ class Service(Generic[Q, A]):
     """The response's field that a person can put right when the model was wrong."""
     keeps: str = ""
     """The request's field whose object is kept for training; `*`: the whole request, as JSON."""
+    slot: Slot[Any] | None = None
+    """Where it finds its model, when that is one that can be exchanged while it serves."""
 
     def __call__(self, request: Q) -> A:
         """The function itself, for tests and for services that build on others; not inside a running loop."""
@@ -108,7 +111,8 @@ class Service(Generic[Q, A]):
 
     def model_status(self) -> tuple[ModelStatus, ...]:
         """The models of this service and whether their weights are here; cheap, loads none of them."""
-        return self.models()
+        own = () if self.slot is None else (self.slot.status(self.name),)
+        return (*own, *self.models())
 
     def invoke(self, record: Mapping[str, Any], objects: Mapping[str, bytes]) -> Invocation:
         """Runs the service on one input record; `objects` holds the bytes of its refs by their SHA-256.
@@ -159,11 +163,12 @@ def service(
     check: Callable[[], str] = str,
     label: str = "",
     keeps: str = "",
+    slot: Slot[Any] | None = None,
 ) -> Callable[[Callable[[Q], A | Awaitable[A]]], Service[Q, A]]:
     """Makes a Service of a function from one Record to another; an `async` one is for services that wait for others.
 
     The first line of the module's docstring is its summary, the rest its description. `models` says at worker start
-    which weights are here. Where the response says `model` and `model_version`, every answer is kept as a prediction, and
+    which weights are here; with a `slot` it says that of the model in it, which can be exchanged while the service runs. Where the response says `model` and `model_version`, every answer is kept as a prediction, and
     people can correct its field `label`; of its request, `keeps` is kept for training. Raises BadService for a function that is not typed.
     """
 
@@ -189,23 +194,42 @@ def service(
             check=check,
             label=label,
             keeps=keeps,
+            slot=slot,
         )
 
     return made
 
 
-def call(module: str, name: str, record: Mapping[str, Any], objects: Mapping[str, bytes], key: str = "") -> Invocation:
-    """`Service.invoke` of the service `name` in `module`: what a pool child runs. `key` is what `calls.key` gives."""
-    with calls.known_as(key):
+def call(
+    module: str, name: str, record: Mapping[str, Any], objects: Mapping[str, bytes], key: str = "", bundle: str = ""
+) -> Invocation:
+    """`Service.invoke` of the service `name` in `module`: what a pool child runs.
+
+    `key` is what `calls.key` gives, `bundle` the folder of the model that serves this call; empty for the shipped one.
+    """
+    with calls.known_as(key, bundle):
         return find(module, name).invoke(record, objects)
 
 
 async def wait(
-    module: str, name: str, record: Mapping[str, Any], objects: Mapping[str, bytes], key: str = ""
+    module: str, name: str, record: Mapping[str, Any], objects: Mapping[str, bytes], key: str = "", bundle: str = ""
 ) -> Invocation:
     """`Service.wait` of the service `name` in `module`: what a waiting child runs."""
-    with calls.known_as(key):
+    with calls.known_as(key, bundle):
         return await find(module, name).wait(record, objects)
+
+
+def load(module: str, name: str, bundle: str) -> None:
+    """Loads the model of a service in this process, so that no call waits for that. Raises what loading it raises."""
+    slot = find(module, name).slot
+    if slot is not None:
+        with calls.known_as("", bundle):
+            slot.loaded()
+
+
+async def load_waiting(module: str, name: str, bundle: str) -> None:
+    """`load` in a waiting child."""
+    load(module, name, bundle)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Writing a bundle: a folder with a card and the files that it speaks of. A version is named by the hash of those files."""
+"""Writing a bundle (see `streams.models.bundle`): the card of a folder's files."""
 
 import hashlib
 import json
@@ -6,18 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-CARD = "card.json"
-
-
-def version_of(files: Mapping[str, str]) -> str:
-    """The version of a bundle with these files, by name with their SHA-256: twelve hexadecimal digits.
-
-    A single file gives it the start of its own hash, several the start of the hash of all names and hashes.
-    """
-    if len(files) == 1:
-        return next(iter(files.values()))[:12]
-    text = json.dumps(sorted(files.items()), separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+from streams.models.bundle import CARD, version_of
 
 
 def write(folder: Path, card: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,15 @@
-"""Reading a centred digit: the network, loaded once a process, in one forward pass of OpenCV."""
+"""Reading a centred digit: a network in one forward pass of OpenCV."""
 
-import hashlib
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.digits import models
 from agents.digits.centre import Grey
+from streams.models import BadBundle, check
 
 
 @dataclass(frozen=True)
@@ -24,26 +24,30 @@ class Reading:
 class Reader:
     """One loaded model."""
 
-    def __init__(self, folder: Path = models.FOLDER, name: str = models.SHIPPED) -> None:
-        """Raises RuntimeError when the network is not the one that its card speaks of."""
-        self.card = models.card(folder, name)
-        file = models.network_file(folder, name)
-        data = file.read_bytes()
-        if hashlib.sha256(data).hexdigest() != self.card.sha256:
-            raise RuntimeError(f"{file.name} is not the network of its card {self.card.version}")
+    def __init__(self, folder: Path = models.FOLDER) -> None:
+        """Raises BadBundle when the folder is not what its card says, or not of a network that reads digits."""
+        self.bundle = check(folder)
+        self.digits = tuple(self.bundle.card.get("digits") or ())
+        """What the network's outputs stand for, in their order."""
+        if not set(self.digits) <= set(range(10)) or len(set(self.digits)) < max(2, len(self.digits)):
+            raise BadBundle(f"{folder}: its card has no digits that a network could tell apart: {self.digits}")
         cv2.setNumThreads(1)  # the worker decides how much runs at once
-        self._net = cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))
+        try:
+            self._net = cv2.dnn.readNetFromONNX(np.frombuffer((folder / models.FILE).read_bytes(), np.uint8))
+            outputs = self._forward(np.zeros((1, 28, 28, 1), np.float32)).size
+        except (OSError, cv2.error) as error:
+            raise BadBundle(f"{folder}: {models.FILE} is no network that can be read: {error}") from error
+        if outputs != len(self.digits):
+            raise BadBundle(f"{folder}: its network has {outputs} outputs, and its card {len(self.digits)} digits")
 
     def read(self, pixels: Grey) -> Reading:
         """The digit of SIDE x SIDE pixels with ink 255."""
-        self._net.setInput((pixels[None, :, :, None] / 255).astype(np.float32))
-        found = np.asarray(self._net.forward(), np.float64)[0]
+        found = self._forward((pixels[None, :, :, None] / 255).astype(np.float32))
         probabilities = np.zeros(10)
-        probabilities[list(self.card.digits)] = found
+        probabilities[list(self.digits)] = found
         return Reading(int(probabilities.argmax()), tuple(round(float(one), 6) for one in probabilities))
 
-
-@cache
-def reader() -> Reader:
-    """The one that serves."""
-    return Reader()
+    def _forward(self, ink: NDArray[np.float32]) -> NDArray[np.float64]:
+        self._net.setInput(ink)
+        found: NDArray[np.float64] = np.asarray(self._net.forward(), np.float64)[0]
+        return found

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from agents.digits.models import card
+from agents.digits.models import FOLDER
+from streams.models import read
 from tests.acceptance.system import System
 
 
@@ -27,7 +28,7 @@ def test_a_digit_is_read_over_http(system: System) -> None:
     assert output["digit"] == 8
     assert output["confidence"] == max(output["probabilities"]) > 0.5
     assert len(output["probabilities"]) == 10
-    assert (output["model"], output["model_version"]) == (card().name, card().version)
+    assert (output["model"], output["model_version"]) == (read(FOLDER).name, read(FOLDER).version)
 
 
 def test_two_digits_are_refused_over_http(system: System) -> None:
@@ -44,4 +45,4 @@ def test_the_catalogue_names_the_model(system: System) -> None:
     """Who looks at the service sees which model serves, and its version."""
     with system.http as http:
         said = http.get("/services/digit-recognition").json()
-    assert said["model_version"] == card().version
+    assert said["model_version"] == read(FOLDER).version

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from agents.digits.models import FILE
+
 _SETS = {
     "mnist-test": "MNIST's 10,000 test pictures, the network alone",
     "mnist-test-files": "the same as files, through the whole service",
@@ -30,7 +32,7 @@ Written by `make train`; the same for programs lies beside the network in `agent
 | | |
 | --- | --- |
 | serves | `digit-recognition` |
-| version | `{card["version"]}` (of its file's SHA-256 `{card["sha256"]}`) |
+| version | `{card["version"]}` (of its file's SHA-256 `{card["files"][FILE]}`) |
 | file | ONNX, {card["bytes"]:,} bytes, {card["parameters"]:,} parameters |
 | learned from | dataset version `{card["dataset"]}`: MNIST's training set (LeCun, Cortes, Burges; usually given as CC BY-SA 3.0), and digits that OpenCV draws |
 | licence | that of the project; MNIST is to be credited |

@@ -1,7 +1,5 @@
 """A trained network as the files that are served, and pictures with its answers for those who have no TensorFlow."""
 
-import hashlib
-import json
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -14,7 +12,7 @@ import tensorflow as tf
 import tf2onnx
 from numpy.typing import NDArray
 
-from agents.digits.models import network_file
+from agents.digits.models import FILE
 from training.digits.distort import distorted
 from training.digits.drawn import drawn
 from training.digits.network import served
@@ -25,8 +23,8 @@ REFERENCES = 64
 _OPSET = 13
 
 
-def export(model: keras.Model, temperature: float, folder: Path, name: str) -> str:
-    """Writes the network as ONNX; its SHA-256."""
+def export(model: keras.Model, temperature: float, folder: Path) -> None:
+    """Writes the network as ONNX."""
     folder.mkdir(parents=True, exist_ok=True)
     with redirect_stdout(StringIO()):  # the converter lists its tensors there
         lite = bytes(tf.lite.TFLiteConverter.from_keras_model(served(model, temperature)).convert())
@@ -36,8 +34,7 @@ def export(model: keras.Model, temperature: float, folder: Path, name: str) -> s
         made, _ = tf2onnx.convert.from_tflite(str(given), opset=_OPSET)
     _rename(made)
     data = made.SerializeToString(deterministic=True)
-    network_file(folder, name).write_bytes(data)
-    return hashlib.sha256(data).hexdigest()
+    (folder / FILE).write_bytes(data)
 
 
 def _rename(made: Any) -> None:
@@ -54,11 +51,6 @@ def _rename(made: Any) -> None:
     ordered = sorted(graph.initializer, key=lambda one: int(one.name.removeprefix("value")))
     del graph.initializer[:]
     graph.initializer.extend(ordered)
-
-
-def write_card(card: dict[str, Any], folder: Path, name: str) -> None:
-    """The card beside the network, for programs."""
-    (folder / f"{name}.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 
 def write_references(model: keras.Model, temperature: float, file: Path, seed: int) -> None:

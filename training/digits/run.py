@@ -11,13 +11,14 @@ import cv2
 import numpy as np
 from sklearn.datasets import load_digits
 
-from agents.digits.models import FOLDER, SHIPPED, network_file
+from agents.digits.models import FILE, FOLDER, SHIPPED
 from agents.digits.reader import Reader
 from streams.datasets import of_catalogue
+from training.bundle import write
 from training.digits import measure, scenes
 from training.digits.card import markdown
 from training.digits.data import Split, split
-from training.digits.export import export, probabilities, write_card, write_references
+from training.digits.export import export, probabilities, write_references
 from training.digits.fit import Epoch, Plan, fit, logits
 
 REFERENCE = Path("tests/unit/agents/digit_reference.npz")
@@ -40,12 +41,11 @@ def run(data: Path, state: Path, top: Path, epochs: int, say: Callable[[str], No
     chosen = logits(model, sets.validation).astype(np.float64)
     temperature = measure.temperature(chosen, sets.validation.labels)
     folder = top / FOLDER.relative_to(FOLDER.parents[2])
-    sha256 = export(model, temperature, folder, SHIPPED)
+    export(model, temperature, folder)
     card: dict[str, Any] = {
         "name": SHIPPED,
-        "version": sha256[:12],
-        "sha256": sha256,
-        "bytes": network_file(folder).stat().st_size,
+        "licence": "Apache-2.0, as the project; MNIST, which it learned from, is to be credited",
+        "bytes": (folder / FILE).stat().st_size,
         "parameters": model.count_params(),
         "dataset": of_catalogue("mnist").label,
         "digits": list(range(10)),
@@ -55,10 +55,10 @@ def run(data: Path, state: Path, top: Path, epochs: int, say: Callable[[str], No
         "libraries": {name: version(name) for name in ("tensorflow-cpu", "keras", "numpy", "opencv-python-headless")},
         "course": [{"epoch": one.epoch, "loss": one.loss, "validation": one.validation} for one in course],
     }
-    write_card(card, folder, SHIPPED)
+    write(folder, {**card, "metrics": {}})  # what is measured is the bundle, as it is served
     wanted = probabilities(model, temperature, sets.test.pictures).astype(np.float64)
     card["metrics"] = figures(Reader(folder), sets, measure.softmax(chosen / temperature), wanted, plan.seed)
-    write_card(card, folder, SHIPPED)
+    card = write(folder, card)
     write_references(model, temperature, top / REFERENCE, plan.seed)
     (top / PAGE).parent.mkdir(parents=True, exist_ok=True)
     (top / PAGE).write_text(markdown(card), encoding="utf-8")

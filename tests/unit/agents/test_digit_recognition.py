@@ -1,5 +1,7 @@
 """A digit is found, centred and read, however it was drawn; what is none, or several, gets a clear answer."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import cv2
@@ -9,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from agents.digit_recognition import digit_recognition
-from agents.digits.models import FOLDER, SHIPPED, card, digits_status, network_file
+from agents.digits.models import DIGITS, FILE, FOLDER, SHIPPED
 from agents.digits.reader import Reader
+from streams.models import BadBundle, read
 from streams.refusal import Refused
 from tests.unit.agents.pictures import file, run
 
@@ -54,7 +57,7 @@ def test_a_digit_is_read(digit: int, how: str) -> None:
     assert sum(output["probabilities"]) == pytest.approx(1, abs=1e-4)
     assert output["light_on_dark"] == (how in ("light on dark", "small"))
     assert output["model"] == SHIPPED
-    assert output["model_version"] == card().version
+    assert output["model_version"] == read(FOLDER).version
 
 
 def test_the_ink_is_found() -> None:
@@ -121,16 +124,55 @@ def test_the_served_network_is_the_trained_one() -> None:
 
 def test_the_model_is_announced() -> None:
     """The catalogue names the model and its version, and the model the dataset version that it learned from."""
-    (status,) = digits_status()
-    assert (status.name, status.version, status.ready) == (SHIPPED, card().version, True)
-    assert card().dataset.startswith("mnist@")
-    assert network_file().stat().st_size < 1_000_000
-    assert digit_recognition.model_status() == (status,)
+    (status,) = digit_recognition.model_status()
+    assert (status.name, status.version, status.ready) == (SHIPPED, read(FOLDER).version, True)
+    assert read(FOLDER).dataset.startswith("mnist@")
+    assert (FOLDER / FILE).stat().st_size < 1_000_000
+
+
+def test_the_shipped_model_is_loaded_once() -> None:
+    """Outside a run the shipped bundle serves, and a process reads it once."""
+    assert DIGITS.loaded() is DIGITS.loaded()
+    assert DIGITS.loaded().bundle.folder == FOLDER
+
+
+def made(folder: Path, network: bytes, **card: object) -> Path:
+    """A bundle like the shipped one, with this network and these changes of the card."""
+    known = json.loads((FOLDER / "card.json").read_text())
+    sha256 = hashlib.sha256(network).hexdigest()
+    (folder / FILE).write_bytes(network)
+    (folder / "card.json").write_text(json.dumps({**known, "version": sha256[:12], "files": {FILE: sha256}, **card}))
+    return folder
+
+
+def test_a_model_of_fewer_digits(tmp_path: Path) -> None:
+    """Its card says what the outputs stand for; digits that it does not know have a probability of 0."""
+    network = (FOLDER / FILE).read_bytes()
+    turned = Reader(made(tmp_path, network, digits=[9, 8, 7, 6, 5, 4, 3, 2, 1, 0]))
+    picture = np.load(REFERENCE)["pictures"][0]
+    assert turned.read(picture).digit == 9 - Reader().read(picture).digit
+
+
+@pytest.mark.parametrize(
+    ("network", "card", "said"),
+    [
+        (b"none", {}, "no network that can be read"),
+        ((FOLDER / FILE).read_bytes(), {"digits": [0, 1, 2]}, "has 10 outputs, and its card 3 digits"),
+        ((FOLDER / FILE).read_bytes(), {"digits": [0, 1, 2, 3, 4, 5, 6, 7, 8, 8]}, "no digits that a network could"),
+        ((FOLDER / FILE).read_bytes(), {"digits": None}, "no digits that a network could"),
+    ],
+    ids=["no network", "too few digits", "a digit twice", "no digits"],
+)
+def test_a_bundle_that_cannot_read_digits_is_not_loaded(
+    tmp_path: Path, network: bytes, card: dict[str, object], said: str
+) -> None:
+    """Loading says what is wrong with a bundle before it serves; no picture has to find it out."""
+    with pytest.raises(BadBundle, match=said):
+        Reader(made(tmp_path, network, **card))
 
 
 def test_another_network_than_its_card_speaks_of(tmp_path: Path) -> None:
     """A network file that was exchanged is not served under the old name."""
-    (tmp_path / f"{SHIPPED}.json").write_bytes((FOLDER / f"{SHIPPED}.json").read_bytes())
-    network_file(tmp_path).write_bytes(network_file().read_bytes() + b"\0")
-    with pytest.raises(RuntimeError, match="is not the network of its card"):
+    made(tmp_path, b"one").joinpath(FILE).write_bytes(b"another")
+    with pytest.raises(BadBundle, match="is not the file of its card"):
         Reader(tmp_path)
