@@ -17,10 +17,10 @@ from pathlib import Path
 
 import psutil
 import uvloop
-from aiokafka import AIOKafkaConsumer
 
 from streams.settings import Settings
 from tests.benchmarks.figures import show
+from tests.benchmarks.results import following
 from tests.integration.rig import Rig, WorkerProcess, alone
 
 PIPELINES = {
@@ -50,24 +50,16 @@ def seconds(worker: WorkerProcess) -> float:
 
 async def measure(rig: Rig, name: str, count: int) -> float:
     """Seconds from the first request to the last result."""
-    consumer = AIOKafkaConsumer(
-        rig.parts.names.results(name), bootstrap_servers=rig.settings.kafka, auto_offset_reset="latest"
-    )
-    await consumer.start()
-    await consumer.seek_to_end()
-    for place in consumer.assignment():
-        await consumer.position(place)
-    runs = [str(uuid.uuid4()) for _ in range(count)]
-    records = [await rig.request(name, {"n": number}, run) for number, run in enumerate(runs)]
-    missing = {run.encode() for run in runs}
-    begun = time.perf_counter()
-    sending = asyncio.create_task(rig.parts.producer.send_all(records))
-    while missing:
-        for batch in (await asyncio.wait_for(consumer.getmany(timeout_ms=1000), 60)).values():
-            missing.difference_update(record.key for record in batch)
-    took = time.perf_counter() - begun
-    await sending
-    await consumer.stop()
+    async with following(rig.settings.kafka, rig.parts.names.results(name)) as results:
+        runs = [str(uuid.uuid4()) for _ in range(count)]
+        records = [await rig.request(name, {"n": number}, run) for number, run in enumerate(runs)]
+        missing = [results.expected(run) for run in runs]
+        begun = time.perf_counter()
+        sending = asyncio.create_task(rig.parts.producer.send_all(records))
+        async with asyncio.timeout(60 + count / 10):
+            await asyncio.gather(*missing)
+        took = time.perf_counter() - begun
+        await sending
     return took
 
 
