@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from schemas.errors import Undecodable
 from streams import topics
 from streams.flow import Step
-from streams.messages import Action, Ending, FlowMessage, Start, Stop
+from streams.messages import Action, Ending, FlowMessage, Run, Start, Stop
 from streams.records import Record
 from streams.runstate import RunState
 from streams.runtime.app import Member
@@ -157,6 +157,8 @@ class Flow:
                 state = await shard.state(run)
                 topology = await self._topology(state, message) or topology
                 steps[number] = made = whole_step(topology, state, message, time.time())
+                if state is not None and isinstance(message, Stop) and message.ending is Ending.CANCEL:
+                    await self._cancel_shadow(state.run)
             except (ProducerStopped, Revoked):
                 raise
             except Exception as error:  # noqa: BLE001  # it is this message's alone
@@ -172,6 +174,12 @@ class Flow:
             for number, made in steps.items():
                 became[number] = await self._alone(made, topology, partition)
         return became
+
+    async def _cancel_shadow(self, run: Run) -> None:
+        """What repeats a run unseen has nothing to be compared with any more."""
+        shadow = self.requests.shadow_of(run)
+        if shadow is not None:
+            await self._publisher.to_flow(Stop(shadow, Ending.CANCEL))
 
     async def _topology(self, state: RunState | None, message: FlowMessage) -> Topology | None:
         """The topology of the run's digest, where one is needed."""

@@ -97,6 +97,12 @@ class Requests:
             await self._publisher.tell([accepted, Event(made, EventKind.RUN_FAILED, data=data)])
             return None
 
+    def shadow_of(self, run: Run) -> str | None:
+        """The id of the run that repeats this one unseen, if its pipeline has a version in the shadow now."""
+        version = self._pipelines.version(run.pipeline)
+        digest = version.rollout.shadow if version and not run.shadow_of else None
+        return shadow_run(run.id, digest) if digest else None
+
     async def _given(self, record: Record, topology: Topology) -> dict[str, object]:
         if record.value is None:
             raise Undecodable("the record has no value")

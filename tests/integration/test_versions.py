@@ -184,6 +184,18 @@ def test_a_shadow_is_compared_and_seen_by_nobody(yard: World) -> None:
     )
 
 
+def test_a_cancelled_run_takes_its_shadow_with_it(yard: World) -> None:
+    """What repeats a run unseen ends with it: nobody would compare it with anything."""
+    w, name = yard, fresh()
+    put(w, steps(name, 1, 60.0))
+    put(w, steps(name, 2, 60.0), shadow=True)
+    run = submit(w, name, n=1)
+    (shadow,) = wait(lambda: w.two.http.get("/runs", params={"shadow_of": run}).json()["runs"], "the shadow has begun")
+    assert w.two.http.delete(f"/runs/{run}").status_code == 202
+    assert ended(w, run)["status"] == "cancelled"
+    assert ended(w, shadow["id"])["status"] == "cancelled"
+
+
 def results(w: World, name: str) -> list[str]:
     """The runs of which a result was published."""
     topic = w.parts.names.results(name)
