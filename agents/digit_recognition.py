@@ -39,6 +39,7 @@ class Response(Record):
     slot=DIGITS,
     label="digit",
     keeps="image",
+    dataset="mnist",
     preload=("agents.digits.ink", "agents.digits.reader"),
 )
 def digit_recognition(request: Request) -> Response:

@@ -47,6 +47,8 @@ class Contract:
     """The output's field that a person can put right when a model was wrong; empty when there is none."""
     keeps: str = ""
     """What of the input is kept for training when a model has answered: a field that is a ref, or WHOLE."""
+    dataset: str = ""
+    """The dataset of the data catalogue that its model learns from, and corrections add to."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -128,6 +130,8 @@ class Contract:
             meta["label"] = self.label
         if self.keeps:
             meta["keeps"] = self.keeps
+        if self.dataset:
+            meta["dataset"] = self.dataset
         return meta
 
 

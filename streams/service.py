@@ -79,6 +79,8 @@ class Service(Generic[Q, A]):
     """The request's field whose object is kept for training; `*`: the whole request, as JSON."""
     slot: Slot[Any] | None = None
     """Where it finds its model, when that is one that can be exchanged while it serves."""
+    dataset: str = ""
+    """The dataset of the data catalogue that its model learns from; corrections make further versions of it."""
 
     def __call__(self, request: Q) -> A:
         """The function itself, for tests and for services that build on others; not inside a running loop."""
@@ -107,6 +109,7 @@ class Service(Generic[Q, A]):
             example=None if self.example is None else dict(self.example),
             label=self.label,
             keeps=self.keeps,
+            dataset=self.dataset,
         )
 
     def model_status(self) -> tuple[ModelStatus, ...]:
@@ -164,12 +167,15 @@ def service(
     label: str = "",
     keeps: str = "",
     slot: Slot[Any] | None = None,
+    dataset: str = "",
 ) -> Callable[[Callable[[Q], A | Awaitable[A]]], Service[Q, A]]:
     """Makes a Service of a function from one Record to another; an `async` one is for services that wait for others.
 
     The first line of the module's docstring is its summary, the rest its description. `models` says at worker start
-    which weights are here; with a `slot` it says that of the model in it, which can be exchanged while the service runs. Where the response says `model` and `model_version`, every answer is kept as a prediction, and
-    people can correct its field `label`; of its request, `keeps` is kept for training. Raises BadService for a function that is not typed.
+    which weights are here; with a `slot` it says that of the model in it, which can be exchanged while the service runs.
+    Where the response says `model` and `model_version`, every answer is kept as a prediction, and people can correct its
+    field `label`; of its request, `keeps` is kept for training, which learns from `dataset` and these. Raises BadService
+    for a function that is not typed.
     """
 
     def made(function: Callable[[Q], A | Awaitable[A]]) -> Service[Q, A]:
@@ -195,6 +201,7 @@ def service(
             label=label,
             keeps=keeps,
             slot=slot,
+            dataset=dataset,
         )
 
     return made

@@ -222,6 +222,12 @@ GROUPS = {
                 ("millrace data fetch", "millrace data fetch models"),
             ),
             Command("keep", data.keep, "Put a dataset version into S3.", ("millrace data keep mnist",)),
+            Command(
+                "corrections",
+                data.corrections,
+                "Make a dataset version with people's corrections.",
+                ("millrace data corrections digit-recognition",),
+            ),
             Command("versions", data.versions, "List dataset versions in S3.", ("millrace data versions mnist",)),
         ),
     ),

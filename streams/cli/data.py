@@ -12,6 +12,7 @@ from streams.cli.output import Output, OutputOption, columns, emit, problems, sa
 from streams.cli.settings import settings
 
 if TYPE_CHECKING:
+    from streams.corrections import Extended
     from streams.data_catalogue import Entry
     from streams.datasets import Manifest
     from streams.runtime.store import Store
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Dataset = Annotated[str, typer.Argument(help="A folder of the data catalogue.", metavar="NAME")]
+Service = Annotated[str, typer.Argument(help="A service whose predictions people corrected.", metavar="SERVICE")]
 Datasets = Annotated[list[str] | None, typer.Argument(help="Datasets; none means all.", metavar="[NAME…]")]
 Names = Annotated[
     list[str] | None,
@@ -60,6 +62,38 @@ def keep(name: Dataset, output: OutputOption = Output.TEXT) -> None:
     emit(output, _document(kept.manifest) | {"new": kept.stored}, text)
 
 
+def corrections(name: Service, output: OutputOption = Output.TEXT) -> None:
+    """Make the version of a service's dataset that has people's corrections, put it into S3, and print what it is called.
+
+    It is the dataset of the data catalogue and every correction that counts now, so the same corrections give the same version.
+    What is a test picture of the dataset, or was made of one, is left out.
+    """
+    import psycopg
+
+    from schemas.contracts import load_contracts
+    from streams.runtime.corrections import make
+
+    contract = load_contracts().get(name)
+    if contract is None:
+        raise Failed(Exit.UNKNOWN, f"there is no service {name}")
+    where = settings()
+
+    async def act(store: "Store") -> "Extended":
+        link = psycopg.AsyncConnection.connect(where.postgres, autocommit=True, connect_timeout=5)
+        async with await link as connection:
+            return await make(store, connection, contract, where.data)
+
+    made = _stored(act)
+    text = f"{made.manifest.label}  {made.base.label} and {made.added} corrections"
+    emit(
+        output,
+        _document(made.manifest) | {"base": made.base.label, "added": made.added, "left_out": made.reasons},
+        text,
+    )
+    for reason, count in made.reasons.items():
+        say(f"millrace: {count} left out: {reason}")
+
+
 def versions(names: Datasets = None, output: OutputOption = Output.TEXT) -> None:
     """List the dataset versions in S3."""
     from streams.runtime.datasets import versions as listed
@@ -91,8 +125,11 @@ def _document(manifest: "Manifest") -> dict[str, object]:
 
 def _stored(action: "Callable[[Store], Awaitable[T]]") -> T:
     """What an action on the object store gives; its errors end the command."""
+    import psycopg
+
     from streams.data import DataError
     from streams.datasets import BadManifest
+    from streams.runtime.corrections import NothingToLearn
     from streams.runtime.errors import StoreAway
     from streams.runtime.store import Store
 
@@ -106,7 +143,9 @@ def _stored(action: "Callable[[Store], Awaitable[T]]") -> T:
 
     try:
         return asyncio.run(act())
-    except (DataError, BadManifest) as error:
+    except (DataError, BadManifest, NothingToLearn) as error:
         raise Failed(Exit.REFUSED, str(error)) from error
+    except psycopg.OperationalError as error:
+        raise Failed(Exit.AWAY, f"the run history (PostgreSQL) does not answer: {error}") from error
     except StoreAway as error:
         raise Failed(Exit.AWAY, f"the object store does not answer: {error}") from error

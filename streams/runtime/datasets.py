@@ -48,6 +48,15 @@ async def versions(store: Store, names: Iterable[str] = ()) -> tuple[Manifest, .
     return tuple([parse((await store.read(key)).decode(), key) for key in sorted(keys)])
 
 
+async def version(label: str, store: Store) -> Manifest:
+    """The version that is called so: `mnist@` and at least twelve digits of its hash. Raises Missing, BadManifest, StoreAway."""
+    name, _, digits = label.partition("@")
+    found = [key for key in await store.list(f"{PREFIX}/{name}/") if key.startswith(f"{PREFIX}/{name}/{digits}")]
+    if len(digits) < 12 or len(found) != 1:
+        raise Missing(f"there is no dataset version {label}; `millrace data versions {name}` lists them")
+    return parse((await store.read(found[0])).decode(), found[0])
+
+
 async def content(manifest: Manifest, name: str, store: Store) -> bytes:
     """The content of one file of a version. Raises Missing for a file it does not have, BadManifest for other bytes."""
     files = {one.name: one for one in manifest.files}

@@ -1,12 +1,32 @@
 """What a model said, from the picture to the person who corrects it, with the command line and over HTTP."""
 
 import asyncio
+import gzip
+import os
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pytest
+from PIL import Image
+
+from streams.datasets import of_catalogue
 from streams.runtime.store import Store
 from tests.acceptance.command import millrace
 from tests.acceptance.system import System
 from tests.acceptance.test_http_digits import sheet
 from tests.integration.eventually import eventually
+
+
+def prediction_of(system: System, picture: bytes) -> str:
+    """The id of the prediction that reading a picture makes, once it is listed."""
+    run = system.submit("digit-recognition", files={"image": ("digit.png", picture)})
+    (told,) = [one.data for one in system.follow(run) if one.name == "node.finished"]
+    identity: str = told["prediction"]["id"]
+    eventually(lambda: millrace("predictions", "show", identity, home=system.stack.home).status == 0, 30)
+    return identity
 
 
 def test_a_person_corrects_what_a_model_said(system: System) -> None:
@@ -49,6 +69,51 @@ def test_a_kept_picture_outlives_its_run(system: System) -> None:
     asyncio.run(clean())
     answer = system.object(first)
     assert (answer.content, answer.headers["content-type"]) == (picture, "image/png")
+
+
+@pytest.mark.data
+def test_corrections_make_the_next_dataset_version(system: System) -> None:
+    """Corrected pictures and the published data are a version, the same one each time; a test picture gets into none."""
+    folder = os.environ.get("MILLRACE_DATA")
+    if folder is None:
+        pytest.skip("needs the public data: run `millrace data fetch` and set MILLRACE_DATA to its directory")
+    home = system.stack.home
+    with gzip.open(Path(folder) / "mnist/t10k-images-idx3-ubyte.gz") as file:
+        pixels = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 28, 28)[:2]
+    tests = []
+    for one in (pixels[0], 255 - pixels[1]):
+        out = BytesIO()
+        Image.fromarray(one).save(out, "PNG")
+        tests.append(out.getvalue())
+    corrected = [prediction_of(system, picture) for picture in (sheet("6"), sheet("9"), *tests)]
+    for identity in corrected:
+        assert millrace("predictions", "correct", identity, "1", home=home).status == 0
+
+    def made() -> dict[str, Any]:
+        said = millrace("data", "corrections", "digit-recognition", "--output", "json", home=home)
+        assert said.status == 0, said.err
+        (row,) = said.rows
+        return row
+
+    first = made()
+    assert first["base"] == of_catalogue("mnist").label
+    assert first["added"] >= 2
+    assert first["left_out"]["its input is a test picture of the dataset"] == 2
+    names = {one["name"] for one in first["files"]}
+    for picture in (sheet("6"), sheet("9")):
+        assert f"mnist/corrections/1/{sha256(picture).hexdigest()}" in names
+    assert not names & {f"mnist/corrections/1/{sha256(one).hexdigest()}" for one in tests}
+    assert made()["version"] == first["version"]
+    assert first["dataset"] in millrace("data", "versions", "mnist", home=home).out
+    assert millrace("predictions", "correct", corrected[-1], "2", home=home).status == 0
+    assert made()["version"] == first["version"], "what is left out changes nothing"
+
+
+def test_a_service_that_learns_from_nothing_has_no_versions(system: System) -> None:
+    """Corrections of a service without a label, or of none at all, are refused with its name."""
+    home = system.stack.home
+    assert "image-blur" in millrace("data", "corrections", "image-blur", home=home).err
+    assert millrace("data", "corrections", "nobody", home=home).status == 14
 
 
 def test_the_same_picture_has_the_same_input(system: System) -> None:
