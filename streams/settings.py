@@ -24,6 +24,8 @@ class Settings:
     """State of the local stack: `stack.json`, `api-key`, `logs/`, data of the parts."""
     data: Path = Path(".millrace/data")
     """Public data and model weights, looked in before anything is downloaded."""
+    object_detector: str = ""
+    """The file that describes the detector of `object-detect`; empty: `models/object-detect.yaml` in `data`, if it is there."""
     pipelines: Path = Path("pipelines")
     """Folder of one's own pipeline files; `millrace test` runs their tests too, where it is there."""
     kafka: str = "127.0.0.1:9092"

@@ -40,6 +40,7 @@ class Site:
             home=self.home,
             data=self.base.data.resolve(),
             train=self.base.train.resolve(),
+            object_detector=self.base.object_detector and str(Path(self.base.object_detector).resolve()),
             kafka=f"{LOOPBACK}:{self.ports['kafka']}",
             registry=f"http://{LOOPBACK}:{self.ports['registry']}/apis/ccompat/v7",
             s3=f"http://{LOOPBACK}:{self.ports['s3']}",

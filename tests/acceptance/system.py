@@ -17,6 +17,7 @@ from infra.local.ports import PREFERRED, Ports
 from infra.local.running import RunningStack
 from streams.settings import Settings
 from tests.acceptance.sse import Told, events
+from tests.detectors.folder import shapes
 from tests.integration.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -115,12 +116,16 @@ def started(home: Path) -> Iterator[System]:
 
 
 def outside(home: Path) -> dict[str, str]:
-    """What the operator sets so that pipelines may call servers of this machine, with a secret for them."""
+    """What the operator sets: pipelines may call servers of this machine, with a secret for them, and shapes are found."""
     secrets = home / "secrets"
     secrets.mkdir()
     (secrets / "shop-token").write_text(SECRET)
     (secrets / "shop-token.origins").write_text("http://127.0.0.1:*")
-    return {"MILLRACE_HTTP_ALLOW": "* http://127.0.0.1:* at 127.0.0.1/32", "MILLRACE_HTTP_SECRETS": str(secrets)}
+    return {
+        "MILLRACE_HTTP_ALLOW": "* http://127.0.0.1:* at 127.0.0.1/32",
+        "MILLRACE_HTTP_SECRETS": str(secrets),
+        "MILLRACE_OBJECT_DETECTOR": str(shapes(home / "detector")),
+    }
 
 
 def running(home: Path) -> System:

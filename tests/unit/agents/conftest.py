@@ -19,4 +19,5 @@ def data() -> Path:
 def no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty data directory: no model has its weights."""
     monkeypatch.setenv("MILLRACE_DATA", str(tmp_path))
+    monkeypatch.delenv("MILLRACE_OBJECT_DETECTOR", raising=False)
     return tmp_path

@@ -1,0 +1,1 @@
+"""Serving an operator's own detector. Only `description` and `status` may be imported without loading OpenCV."""

@@ -1,0 +1,219 @@
+"""The file in which an operator describes a detector: read, checked, and named by its content. Loads nothing of it."""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from streams.errors import MillraceError
+from streams.settings import Settings
+
+SETTING = "MILLRACE_OBJECT_DETECTOR"
+USUAL = Path("models") / "object-detect.yaml"
+"""Where it is looked for in the data directory, when the setting names none."""
+
+
+class BadDescription(MillraceError):
+    """A detector cannot serve as it is described; the message names the file, says what is wrong, and what to do."""
+
+
+class Layout(StrEnum):
+    """How a network's outputs are laid out; docs/object-detect.md has the shapes."""
+
+    YOLO = "yolo"
+    YOLO_OBJECTNESS = "yolo-objectness"
+    ROWS = "rows"
+    DETECTIONS = "detections"
+    SSD = "ssd"
+    LISTED = "listed"
+    DETR = "detr"
+
+
+class Form(StrEnum):
+    """What the four numbers of a box are."""
+
+    CENTRE = "centre"
+    """x and y of the middle, width, height."""
+    CORNERS = "corners"
+    """Left, top, right, bottom."""
+    CORNERS_YX = "corners-yx"
+    """Top, left, bottom, right."""
+    CORNER = "corner"
+    """Left, top, width, height."""
+
+
+class Unit(StrEnum):
+    PIXEL = "pixel"
+    """Of the network's input."""
+    FRACTION = "fraction"
+    """Of its width and height."""
+
+
+class Scores(StrEnum):
+    PROBABILITY = "probability"
+    SIGMOID = "sigmoid"
+    SOFTMAX = "softmax"
+
+
+class Background(StrEnum):
+    """Whether one more label than those of the file, which means no object, is counted, and where."""
+
+    NONE = "none"
+    FIRST = "first"
+    LAST = "last"
+
+
+class Outputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Names of outputs, where shapes do not tell which is which."""
+
+    boxes: str = ""
+    """The only one that counts, where boxes and scores are in one."""
+    scores: str = ""
+    labels: str = ""
+
+
+class Pixels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the network takes: (value / divide - mean) / std, for values from 0 to 255."""
+
+    order: str = "rgb"
+    channels: str = "first"
+    divide: float = 255.0
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    fit: str = "letterbox"
+    fill: int = 114
+    """Of the bars of a letterbox."""
+
+
+class _Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    file: str
+    labels: str | tuple[str, ...]
+    size: int | tuple[int, int]
+    name: str = ""
+    layout: Layout | None = None
+    outputs: Outputs = Outputs()
+    boxes: Form | None = None
+    unit: Unit | None = None
+    scores: Scores | None = None
+    background: Background | None = None
+    overlap: float | None = None
+    pixels: Pixels = Pixels()
+
+
+@dataclass(frozen=True)
+class Description:
+    """A detector as an operator describes it. What is None is decided by the outputs' shapes and the layout."""
+
+    path: Path
+    weights: Path
+    name: str
+    version: str
+    """Twelve hexadecimal digits of the SHA-256 of the weights and of everything else here that makes the answers."""
+    labels: tuple[str, ...]
+    size: tuple[int, int]
+    """Width and height of the network's input."""
+    layout: Layout | None
+    outputs: Outputs
+    boxes: Form | None
+    unit: Unit | None
+    scores: Scores | None
+    background: Background | None
+    overlap: float | None
+    pixels: Pixels
+
+    def bad(self, what: str, hint: str = "see docs/object-detect.md") -> BadDescription:
+        """What is wrong with it, as an error."""
+        return BadDescription(f"{self.path}: {what}; {hint}")
+
+
+def place() -> Path | None:
+    """The file that describes the detector; None when nobody named one and there is none at the usual place."""
+    settings = Settings.read()
+    if settings.object_detector:
+        return Path(settings.object_detector)
+    usual = settings.data / USUAL
+    return usual if usual.exists() else None
+
+
+def read(path: Path) -> Description:
+    """The description in this file (YAML, or JSON). Raises BadDescription."""
+    try:
+        text = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), _Text)
+    except OSError as error:
+        raise BadDescription(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadDescription(f"{path}: is neither YAML nor JSON: {error}") from error
+    except msgspec.ValidationError as error:
+        raise BadDescription(f"{path}: {error}; see docs/object-detect.md") from error
+    weights = path.parent / text.file
+    made = Description(
+        path=path,
+        weights=weights,
+        name=text.name or weights.stem,
+        version=_version(path, weights, text),
+        labels=_labels(path, text.labels),
+        size=(text.size, text.size) if isinstance(text.size, int) else text.size,
+        layout=text.layout,
+        outputs=text.outputs,
+        boxes=text.boxes,
+        unit=text.unit,
+        scores=text.scores,
+        background=text.background,
+        overlap=text.overlap,
+        pixels=text.pixels,
+    )
+    _check(made)
+    return made
+
+
+def _check(made: Description) -> None:
+    if not made.labels or not all(made.labels):
+        raise made.bad("labels must be one and more texts, none of them empty")
+    double = sorted({one for one in made.labels if made.labels.count(one) > 1})
+    if double:
+        raise made.bad(f"labels: {', '.join(double)} is there more than once")
+    if not all(8 <= side <= 4096 for side in made.size):
+        raise made.bad(f"size: {made.size[0]} x {made.size[1]} is not within 8 to 4096 pixels a side")
+    if made.overlap is not None and not 0 < made.overlap <= 1:
+        raise made.bad(f"overlap: {made.overlap:g} is not above 0 and at most 1")
+    pixels = made.pixels
+    words = {"order": ("rgb", "bgr"), "channels": ("first", "last"), "fit": ("letterbox", "stretch")}
+    for field, known in words.items():
+        if getattr(pixels, field) not in known:
+            raise made.bad(f"pixels.{field}: {getattr(pixels, field)!r} is not {' or '.join(known)}")
+    if pixels.divide <= 0 or min(pixels.std) <= 0:
+        raise made.bad("pixels: divide and std must be above 0")
+    if not 0 <= pixels.fill <= 255:
+        raise made.bad(f"pixels.fill: {pixels.fill} is not within 0 to 255")
+
+
+def _labels(path: Path, given: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Labels, from the file that holds one a line, where a file is named."""
+    if not isinstance(given, str):
+        return given
+    file = path.parent / given
+    try:
+        return tuple(line.strip() for line in file.read_text(encoding="utf-8").rstrip().splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadDescription(f"{path}: labels: {file} cannot be read: {error}") from error
+
+
+def _version(path: Path, weights: Path, text: Any) -> str:
+    try:
+        stat = weights.stat()
+        sha256 = _sha256(weights, stat.st_size, stat.st_mtime_ns)
+    except OSError as error:
+        raise BadDescription(f"{path}: file: {weights} cannot be read: {error.strerror or error}") from error
+    said = msgspec.json.encode([sha256, _labels(path, text.labels), msgspec.structs.replace(text, file="", labels=())])
+    return hashlib.sha256(said).hexdigest()[:12]
+
+
+@lru_cache(maxsize=8)
+def _sha256(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  # part of the key: a changed file is read again
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

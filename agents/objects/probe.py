@@ -1,0 +1,25 @@
+"""Tries a detector and says what is wrong with it, for a process of its own.
+
+python -m agents.objects.probe DESCRIPTION   (prints JSON)
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from agents.objects.description import BadDescription, read
+from agents.objects.detector import Detector
+
+
+def main(path: str) -> int:
+    """Prints the layout that the outputs are read by, or the problem."""
+    try:
+        said = {"problem": "", "layout": Detector(read(Path(path))).reading.layout}
+    except BadDescription as error:
+        said = {"problem": str(error)}
+    sys.stdout.write(json.dumps(said) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
