@@ -94,7 +94,7 @@ def _served(settings: Settings, wanted: Plan) -> int:
     except Stuck as error:
         log.error("stuck, to be started again: %s", error)
         return STUCK
-    except BadModule as error:
+    except (BadModule, SettingError) as error:
         log.error("%s", error)
         return 2
     except (KafkaError, KafkaException, RuntimeFault, OSError) as error:

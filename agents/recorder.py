@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from agents.notifier import Notifier
 from schemas.errors import RegistryAway
 from streams.records import Record
 from streams.runtime import history, shadows
@@ -37,13 +38,16 @@ class Recorder:
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._notifier = Notifier(parts.settings.postgres)
 
     async def start(self) -> None:
         """Begins to write what is handed over."""
+        self._notifier.start()
         self._task = asyncio.create_task(self._run(), name="recorder")
 
     async def stop(self) -> None:
         """Ends the writing. What was not written was not acknowledged."""
+        await self._notifier.stop()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -96,7 +100,8 @@ class Recorder:
         async def attempt() -> None:
             connection = await self._connected()
             try:
-                await record(connection, batch)
+                if await record(connection, batch, self._notifier.rules.notices):
+                    self._notifier.soon()
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 await self._disconnect()
                 raise

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import logging
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from gateway.problems import Fault, Kind, Problem
 from gateway.render import to_json
 from gateway.store import HistoryAway, Store
 from gateway.view import result
+from streams import webhooks
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +158,7 @@ class Callbacks:
             body = await self._body(claim.run)
             signature = "sha256=" + hmac.new(self._key, body, hashlib.sha256).hexdigest()
             headers = {"content-type": "application/json", "millrace-run": claim.run, SIGNATURE: signature}
+            headers |= webhooks.headers(claim.run, time.time(), body, self._key.decode())
             answer = await client.post(claim.url, content=body, headers=headers)
             error = "" if answer.is_success else f"it answered {answer.status_code}"
             final = answer.status_code == 410
@@ -169,7 +172,7 @@ class Callbacks:
             log.warning(
                 "callback of run %s to %s, try %d: %s", claim.run, urlsplit(claim.url).hostname, claim.tries, error
             )
-        pause = min(2 ** (claim.tries - 1), _LONGEST)
+        pause = webhooks.pause(claim.tries, 1.0, _LONGEST)
         if outcome is None:
             asyncio.get_running_loop().call_later(pause + 0.1, self._news.set)
         with contextlib.suppress(HistoryAway):  # then the lease runs out, and it is tried again

@@ -78,6 +78,10 @@ class _Statistics(Collector):
             counts.shadows,
             "verdict",
         )
+        notices = GaugeMetricFamily("millrace_notices", "What is told of ended runs, by state.", labels=("state",))
+        for state, number in sorted(counts.notices.items()):
+            notices.add_metric((state,), number)
+        yield notices
 
 
 def _family(

@@ -43,6 +43,8 @@ class Counts:
     executions: Mapping[tuple[str, str], int] = field(default_factory=dict)
     shadows: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Comparisons of shadows with what callers got, by (pipeline, verdict)."""
+    notices: Mapping[str, int] = field(default_factory=dict)
+    """What is told of ended runs, by state: waiting, delivered, given up."""
 
 
 class Store:
@@ -186,6 +188,9 @@ class Store:
             "select pipeline, status, count(*) as n from runs where shadow_of is null group by 1, 2", {}
         )
         shadows = await self._all("select pipeline, verdict, count(*) as n from shadow_comparisons group by 1, 2", {})
+        notices = await self._all(
+            "select coalesce(outcome, 'waiting') as state, count(*) as n from notices group by 1", {}
+        )
         executions = await self._all(
             """select coalesce(service, '') as service, status, count(*) as n
                from node_executions where service is not null group by 1, 2""",
@@ -195,6 +200,7 @@ class Store:
             {(row["pipeline"], row["status"]): row["n"] for row in runs},
             {(row["service"], row["status"]): row["n"] for row in executions},
             {(row["pipeline"], row["verdict"]): row["n"] for row in shadows},
+            {row["state"]: row["n"] for row in notices},
         )
 
 

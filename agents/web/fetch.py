@@ -93,8 +93,35 @@ async def fetch(call: Call, limits: Limits, resolve: Resolve = lookup) -> Answer
     raise Refused(f"{call.target} is the end of more than {limits.redirects} redirects", where="url")
 
 
-async def _send(call: Call, limits: Limits, resolve: Resolve) -> _Received:
-    """One request and its answer; nothing is sent where it may not go."""
+@dataclass(frozen=True)
+class Taken:
+    """What a receiver says of what it was sent; its words are not read."""
+
+    status: int
+    after: float
+    """Seconds that it wants to be left alone."""
+
+
+async def deliver(call: Call, limits: Limits, resolve: Resolve = lookup) -> Taken:
+    """Sends, and looks at the status only; a redirect is not followed. Raises Refused and Later.
+
+    What is raised does not name the path, which may hold the receiver's token.
+    """
+    try:
+        received = await _send(call, limits, resolve, reads=False)
+    except (Refused, Later) as error:
+        error.args = tuple(_without_path(call.target, one) for one in error.args)
+        error.reason = _without_path(call.target, error.reason)
+        raise
+    return Taken(received.status, min(_retry_after(received.headers), limits.retry_after))
+
+
+def _without_path(target: Target, text: Any) -> Any:
+    return text.replace(str(target), f"{target.scheme}://{target.netloc}") if isinstance(text, str) else text
+
+
+async def _send(call: Call, limits: Limits, resolve: Resolve, *, reads: bool = True) -> _Received:
+    """One request and its answer; nothing is sent where it may not go. `reads`: whether the answer's body matters."""
     rule = limits.allowed.rule(call.method, call.target)
     for one in call.sensitive.values():
         if not one.secret.open_to(call.target):
@@ -127,6 +154,8 @@ async def _send(call: Call, limits: Limits, resolve: Resolve) -> _Received:
         async with pool:
             response = await pool.handle_async_request(request)
             try:
+                if not reads:
+                    return _Received(response.status, heads.shown(response.headers))
                 return await _receive(response, limits, _wanted(call, response.status))
             finally:
                 await response.aclose()

@@ -18,6 +18,7 @@ from streams.cli import (
     explain,
     importing,
     lint,
+    notices,
     predictions,
     runs,
     stack,
@@ -210,6 +211,22 @@ GROUPS = {
                 "Say what it should have been.",
                 ("millrace predictions correct ID 7", "millrace predictions correct ID neutrophil"),
             ),
+        ),
+    ),
+    "notices": (
+        "Who was told of ended runs: list, resend.",
+        (
+            Command(
+                "list",
+                notices.listing,
+                "List notices.",
+                (
+                    "millrace notices list",
+                    "millrace notices list --state 'given up'",
+                    "millrace notices list --run RUN",
+                ),
+            ),
+            Command("resend", notices.resend, "Try one again.", ("millrace notices resend ID",)),
         ),
     ),
     "data": (

@@ -128,3 +128,22 @@ create table if not exists corrections (
 );
 
 create index if not exists corrections_by_prediction on corrections (prediction, id desc);
+
+-- What is to be told of ended runs, until it is told or given up: written with the end itself, so that none is lost.
+create table if not exists notices (
+    id       uuid primary key,                     -- of the run and whom it is told: told twice, it has the same id
+    run      text not null,
+    pipeline text not null,
+    kind     text not null,                        -- run.finished, run.failed, run.cancelled
+    channel  text not null check (channel in ('webhook', 'email')),
+    target   text not null,
+    secret   text not null default '',             -- the name of what a webhook is signed with
+    made_at  timestamptz not null default now(),
+    tries    integer not null default 0,
+    due      timestamptz not null default now(),
+    outcome  text check (outcome in ('delivered', 'given up')),
+    error    text                                  -- of the last try
+);
+
+create index if not exists notices_due on notices (due) where outcome is null;
+create index if not exists notices_by_time on notices (made_at desc, id);

@@ -1,7 +1,7 @@
 """Writing events into the history: one transaction a batch, each statement harmless when repeated."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ import msgspec
 import psycopg
 
 from streams import predictions
-from streams.messages import EventKind
+from streams.messages import Event, EventKind
 from streams.records import Place
 from streams.runtime import shadows
 from streams.wire import Told
@@ -95,6 +95,13 @@ from jsonb_to_recordset(%s::jsonb)
                output jsonb, confidence double precision, at timestamptz)
 on conflict do nothing
 """
+_NOTICES = """
+insert into notices (id, run, pipeline, kind, channel, target, secret)
+select id, run, pipeline, kind, channel, target, secret
+from jsonb_to_recordset(%s::jsonb)
+     as fresh (id uuid, run text, pipeline text, kind text, channel text, target text, secret text)
+on conflict do nothing
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +120,17 @@ class _Changes:
     predictions: list[dict[str, Any]] = field(default_factory=list)
 
 
-async def record(connection: psycopg.AsyncConnection[Any], batch: Sequence[Recorded]) -> None:
-    """Writes a batch in which the events of each partition are in order. Raises psycopg.Error, and has written nothing then."""
+Notices = Callable[[Event], Iterable[Mapping[str, Any]]]
+"""What is to be told of the end of a run: rows of the table `notices`, with ids that are the same each time."""
+
+
+async def record(
+    connection: psycopg.AsyncConnection[Any], batch: Sequence[Recorded], notices: Notices = lambda _: ()
+) -> int:
+    """Writes a batch in which the events of each partition are in order; how many notices came of it.
+
+    Raises psycopg.Error, and has written nothing then.
+    """
     lasting = _before_the_end(batch)
     changes = _Changes()
     async with connection.transaction():
@@ -123,15 +139,20 @@ async def record(connection: psycopg.AsyncConnection[Any], batch: Sequence[Recor
         for one in lasting:
             if (one.told.event.run.id, one.offset) in fresh:
                 _fold(changes, one)
-        ends = {one.place.partition: one.offset + 1 for one in batch}
-        progress = [{"partition": number, "next_sequence": end} for number, end in ends.items()]
+        reach = {one.place.partition: one.offset + 1 for one in batch}
+        progress = [{"partition": number, "next_sequence": end} for number, end in reach.items()]
         parts = (list(changes.runs.values()), list(changes.executions.values()), progress)
         await connection.execute(_CHANGES, [jsonb(one) for one in parts], prepare=True)
         if changes.predictions:
             await connection.execute(_PREDICTIONS, [jsonb(changes.predictions)], prepare=True)
+        ends = [one for one in lasting if one.told.event.kind.terminal and (one.told.event.run.id, one.offset) in fresh]
+        told = [row for one in ends if not one.told.event.run.shadow_of for row in notices(one.told.event)]
+        if told:
+            await connection.execute(_NOTICES, [jsonb(told)], prepare=True)
     ended = sorted({one.told.event.run.id for one in batch if one.told.event.kind.terminal})
     if ended:
         await shadows.compare(connection, ended)
+    return len(told)
 
 
 def _before_the_end(batch: Iterable[Recorded]) -> list[Recorded]:

@@ -23,7 +23,7 @@ RUN = Run("", "demo", "d" * 64, 2_000_000_000.0)
 
 @contextlib.asynccontextmanager
 async def recording(
-    settings: Settings, folder: Path
+    settings: Settings, folder: Path, **environ: str
 ) -> AsyncIterator[tuple[Rig, Gate, "psycopg.AsyncConnection[Any]"]]:
     """A rig whose worker records into a schema of its own, through a gate."""
     schema = f"t{uuid.uuid4().hex[:10]}"
@@ -35,7 +35,7 @@ async def recording(
     await connection.execute(f"set search_path to {schema}".encode())
     try:
         async with Rig(dataclasses.replace(alone(settings), postgres=through), folder) as made:
-            await made.start("recorder")
+            await made.start("recorder", **environ)
             yield made, gate, connection
     finally:
         await connection.execute(f"drop schema {schema} cascade".encode())

@@ -1,0 +1,173 @@
+"""E-mail over SMTP: the operator's server, and whom it may be sent to. Nobody, until the operator says whom."""
+
+import asyncio
+import re
+import smtplib
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import format_datetime, localtime
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from streams.refusal import Later, Refused
+from streams.settings import SettingError, read_fields
+
+PREFIX = "MILLRACE_MAIL_"
+RECIPIENTS = f"{PREFIX}RECIPIENTS"
+TLS = ("starttls", "tls", "none")
+
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.|$))+(?<!\.)"
+)
+_LONGEST = 200
+"""Characters of a subject."""
+_OPERATOR = "the operator of this worker sets it right"
+
+
+@dataclass(frozen=True)
+class Mail:
+    """Each field is read from `MILLRACE_MAIL_<FIELD>`; the numbers are positive."""
+
+    host: str = ""
+    """The SMTP server; without one no e-mail is sent."""
+    port: int = 587
+    tls: str = TLS[0]
+    """`starttls`, `tls` from the first byte (port 465), or `none`; certificates are verified."""
+    ca: str = ""
+    """A file with certificates (PEM) of authorities to trust beside those of the system."""
+    user: str = ""
+    """Who logs in; nobody when empty. Never without TLS."""
+    password_file: str = ""
+    """The file with the user's password, read at each e-mail."""
+    sender: str = ""
+    """The address that e-mails come from."""
+    recipients: str = ""
+    """Who may be written to: addresses, or `*@example.com`, comma separated; nobody when empty."""
+    seconds: float = 20.0
+    """Seconds that the server may take for each answer."""
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Settings from the environment. Raises SettingError naming the key and the bad value."""
+        made = cls(**read_fields(cls, PREFIX, environ))
+        if made.tls not in TLS:
+            raise SettingError(f"{PREFIX}TLS: expected one of {', '.join(TLS)}, got {made.tls!r}")
+        if made.user and made.tls == "none":
+            raise SettingError(f"{PREFIX}USER: a password is not sent without TLS; say {PREFIX}TLS=starttls or tls")
+        if made.host and not _ADDRESS.fullmatch(made.sender):
+            raise SettingError(f"{PREFIX}SENDER: expected an address such as millrace@example.com, got {made.sender!r}")
+        made.allowed  # noqa: B018  # read now, so that a wrong one is told at once
+        return made
+
+    @cached_property
+    def allowed(self) -> frozenset[str]:
+        """`recipients`, in lower case. Raises SettingError."""
+        found = frozenset(one.strip().lower() for one in self.recipients.split(",") if one.strip())
+        for one in found:
+            if not _ADDRESS.fullmatch(one):  # `*` may stand before an @ too
+                raise SettingError(f"{RECIPIENTS}: {one!r} is neither an address nor *@example.com")
+        return found
+
+    @property
+    def problem(self) -> str:
+        """Why nobody can be written to; empty when somebody can."""
+        if not self.host:
+            return f"{PREFIX}HOST names no server, so no e-mail is sent"
+        return "" if self.allowed else f"{RECIPIENTS} allows nobody, so no e-mail is sent"
+
+    def check(self, address: str) -> str:
+        """The address, when it may be written to. Raises Refused."""
+        if not _ADDRESS.fullmatch(address):
+            raise Refused("this is no address of one person", "such as somebody@example.com", "email")
+        domain = address.lower().partition("@")[2]
+        if address.lower() not in self.allowed and f"*@{domain}" not in self.allowed:
+            raise Refused(f"nobody at {domain} may be written to from here", f"{RECIPIENTS} says who may", "email")
+        return address
+
+    def password(self) -> str:
+        """What the user logs in with. Raises Later when it cannot be read."""
+        try:
+            return Path(self.password_file).read_text(encoding="utf-8").strip("\r\n")
+        except (OSError, UnicodeError) as error:
+            raise Later(f"the password of {self.user} cannot be read: {type(error).__name__}", _OPERATOR) from None
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One e-mail to one person."""
+
+    identity: str
+    """The same at every attempt: it makes the Message-ID, so that a mailbox shows one that came twice once."""
+    to: str
+    subject: str
+    text: str
+
+
+async def send(letter: Letter, mail: Mail) -> None:
+    """Sends, beside the event loop. Raises Refused for what will never be taken, Later for what may be another time."""
+    if mail.problem:
+        raise Refused(mail.problem, _OPERATOR, "email")
+    mail.check(letter.to)
+    if re.search(r"[\x00-\x1f\x7f]", letter.subject) or len(letter.subject) > _LONGEST:
+        raise Refused(f"the subject is longer than {_LONGEST} characters or has a line end", where="subject")
+    await asyncio.to_thread(_send, _written(letter, mail), mail)
+
+
+def _written(letter: Letter, mail: Mail) -> EmailMessage:
+    made = EmailMessage()
+    made["From"], made["To"], made["Subject"] = mail.sender, letter.to, letter.subject
+    made["Date"] = format_datetime(localtime())
+    made["Message-ID"] = f"<{letter.identity}@{mail.sender.partition('@')[2]}>"
+    made["Auto-Submitted"] = "auto-generated"  # no absence notes in reply
+    made.set_content(letter.text)
+    return made
+
+
+def _send(message: EmailMessage, mail: Mail) -> None:
+    try:
+        with _connected(mail) as server:
+            if mail.user:
+                server.login(mail.user, mail.password())
+            server.send_message(message)
+    except smtplib.SMTPRecipientsRefused as error:
+        raise _judged(*next(iter(error.recipients.values()))) from None
+    except smtplib.SMTPAuthenticationError as error:
+        raise Later(f"{mail.host} does not let {mail.user} in ({error.smtp_code})", _OPERATOR) from None
+    except smtplib.SMTPNotSupportedError as error:
+        raise Later(f"{mail.host} does not offer what is needed: {error}", _OPERATOR) from None
+    except smtplib.SMTPResponseException as error:
+        raise _judged(error.smtp_code, error.smtp_error) from None
+    except ssl.SSLCertVerificationError as error:
+        raise Later(f"the certificate of {mail.host} is not trusted: {error.verify_message}", _OPERATOR) from None
+    except (smtplib.SMTPException, OSError) as error:
+        raise Later(f"{mail.host} cannot be spoken to ({type(error).__name__})") from None
+
+
+def _connected(mail: Mail) -> smtplib.SMTP:
+    if mail.tls == "tls":
+        return smtplib.SMTP_SSL(mail.host, mail.port, timeout=mail.seconds, context=_trust(mail))
+    server = smtplib.SMTP(mail.host, mail.port, timeout=mail.seconds)
+    if mail.tls == "starttls":
+        try:
+            server.starttls(context=_trust(mail))
+        except BaseException:
+            server.close()
+            raise
+    return server
+
+
+def _trust(mail: Mail) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if mail.ca:
+        context.load_verify_locations(cafile=mail.ca)
+    return context
+
+
+def _judged(code: int, said: bytes | str) -> Refused | Later:
+    """What a server's answer means: 5xx is for good (RFC 5321, 4.2.1)."""
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+    reason = f"the mail server answered {code}: {' '.join(text.split()):.200}"
+    return Refused(reason, where="email") if code >= 500 else Later(reason)

@@ -1,0 +1,76 @@
+"""Posting a signed message to where the operator allows: the checks of `http-call`, and what a receiver's answer means."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agents.web.fetch import Call, deliver
+from agents.web.limits import Limits
+from agents.web.prepare import AGENT
+from agents.web.secrets import Misplaced, Secrets
+from agents.web.target import Target, parse
+from streams import webhooks
+from streams.refusal import Later, Refused
+
+
+@dataclass(frozen=True)
+class Post:
+    """One message to one address."""
+
+    identity: str
+    """The same at every attempt: the receiver goes by it when a message comes twice."""
+    url: str
+    secret: str
+    """The operator's name for what it is signed with; empty: it is not signed."""
+    body: bytes
+
+
+def encoded(kind: str, at: str, data: Mapping[str, Any]) -> bytes:
+    """The body of a message as Standard Webhooks suggests it: what happened, when (RFC 3339), and to what."""
+    made = {"type": kind, "timestamp": at, "data": data}
+    return json.dumps(made, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def checked(url: str, limits: Limits) -> Target:
+    """Where a message goes, when it may. Raises Refused."""
+    target = parse(url)
+    limits.allowed.rule("POST", target)
+    return target
+
+
+async def send(post: Post, limits: Limits, clock: Callable[[], float] = time.time) -> int:
+    """Posts; the status, from 200 to 299. Redirects are not followed.
+
+    Raises Refused for what may not be sent or is not wanted any more (410), and Later for any other answer and for silence: a
+    receiver that is set up wrongly today may be right tomorrow.
+    """
+    target = checked(post.url, limits)
+    if len(post.body) > limits.request:
+        raise Refused(
+            f"the message has {len(post.body):,} bytes, more than the {limits.request:,} allowed", where="data"
+        )
+    made = {"user-agent": AGENT, "accept": "*/*", "content-type": "application/json"}
+    if post.secret:
+        made |= _signature(post, target, limits, clock())
+    answer = await deliver(Call("POST", target, made, post.body), limits)
+    if 200 <= answer.status < 300:
+        return answer.status
+    where = f"{target.scheme}://{target.netloc}"  # not the path: it may hold the receiver's token
+    if answer.status == 410:
+        raise Refused(f"{where} answered 410: it does not want this any more", where="webhook")
+    raise Later(f"{where} answered {answer.status}", after=answer.after)
+
+
+def _signature(post: Post, target: Target, limits: Limits, now: float) -> dict[str, str]:
+    try:
+        secret = Secrets(limits.folder).get(post.secret)
+        if not secret.open_to(target):
+            where = f"{target.scheme}://{target.netloc}"
+            raise Refused(
+                f"the secret {secret.name!r} may not sign for {where}", "its origins name for whom it may", "secret"
+            )
+        return webhooks.headers(post.identity, now, post.body, secret.value)
+    except (Misplaced, webhooks.BadSecret) as error:
+        raise Later(str(error), "the operator of this worker sets it right") from None

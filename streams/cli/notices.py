@@ -1,0 +1,49 @@
+"""`notices`: who was told of runs that ended, over HTTP."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from streams.cli.client import Gateway, part
+from streams.cli.output import Output, OutputOption, columns, emit, say
+
+
+class State(StrEnum):
+    """What has become of a notice."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    GIVEN_UP = "given up"
+
+
+Identity = Annotated[str, typer.Argument(help="The notice's id, as `list` shows it.", metavar="ID")]
+Last = Annotated[int, typer.Option("--last", min=1, max=500, help="How many, the newest first.")]
+InState = Annotated[State | None, typer.Option("--state", help="Only those in this state.")]
+OfRun = Annotated[str | None, typer.Option("--run", help="Only those of this run.")]
+
+
+def listing(last: Last = 20, state: InState = None, run: OfRun = None, output: OutputOption = Output.TEXT) -> None:
+    """List who was to be told of ended runs, the newest first: whether they were, and why not."""
+    wanted = {"state": state.value if state else None, "run": run, "limit": last}
+    with Gateway() as gateway:
+        query = {name: value for name, value in wanted.items() if value is not None}
+        found = gateway.call("GET", "/notices", params=query).json()["notices"]
+    if output is Output.JSON:
+        for one in found:
+            emit(output, one, "")
+    elif found:
+        rows = [
+            (one["id"], one["event"], one["pipeline"], one["to"], one["state"], str(one["tries"]), one["error"] or "")
+            for one in found
+        ]
+        print(columns(rows, ("ID", "EVENT", "PIPELINE", "TO", "STATE", "TRIES", "ERROR")))
+    else:
+        say("millrace: there are no such notices; MILLRACE_NOTIFY says who is told of what")
+
+
+def resend(identity: Identity, output: OutputOption = Output.TEXT) -> None:
+    """Try a notice again, with the same id; also one that was given up or delivered."""
+    with Gateway() as gateway:
+        one = gateway.call("POST", f"/notices/{part(identity)}/resend").json()
+    emit(output, one, f"{one['id']} → {one['to']}")
