@@ -16,6 +16,7 @@ from agents.objects.description import BadDescription, Layout, read
 from agents.objects.detector import Detector, Found
 from tests.detectors.export import constant
 from tests.detectors.folder import describe
+from tests.detectors.modern import modern
 from tests.unit.agents.pictures import file
 
 Array = NDArray[Any]
@@ -233,3 +234,16 @@ def test_no_more_than_can_be_told(tmp_path: Path) -> None:
     found = _found(_detector(tmp_path, {"output0": rows[None]}))
     assert len(found) == 300
     assert found[-1].score == pytest.approx(1 - 299 / 2000, abs=1e-4)
+
+
+def test_parts_of_current_networks(tmp_path: Path) -> None:
+    """What exports of current YOLO detectors are made of runs, is told by its shape, and gives what the reference gives."""
+    path = modern(tmp_path / "net.onnx", len(LABELS), 64)
+    detector = Detector(read(describe(tmp_path, file="net.onnx", labels=LABELS, size=64)))
+    assert detector.reading.layout is Layout.YOLO
+    images = np.random.default_rng(2).uniform(0, 1, (1, 3, 64, 64)).astype(np.float32)
+    (wanted,) = ReferenceEvaluator(onnx.load(path)).run(None, {"images": images})
+    (found,) = detector._run(images).values()
+    assert found.shape == (1, 4 + len(LABELS), 8 * 8 + 4 * 4)
+    assert float(np.abs(found - np.asarray(wanted)).max()) < 1e-3
+    assert float(np.ptp(found[0, 4:])) > 0.05
