@@ -1,6 +1,7 @@
 # One command each. `make run` and `make test` prepare everything they need.
 
 PYTHON := .venv/bin/python
+TRAINER := .millrace/train/bin/python
 
 ifdef PYTHONDONTWRITEBYTECODE
 # Nothing is to be written beside the sources; compiling every module anew in each of many processes would be slow.
@@ -9,7 +10,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.millrace/pycache
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test sync lint format types imports schemas bench train clean
+.PHONY: help run test sync lint format types imports schemas bench trainer train mlflow clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:[^#]*## /: /' | awk -F': ' '{printf "%-10s %s\n", $$1, $$2}'
@@ -20,6 +21,7 @@ run: sync ## start the whole system, send a photo through face-blur, serve until
 test: sync ## every check and test, with the real parts
 	@status=0; \
 	$(PYTHON) -m infra.local train || true; \
+	$(MAKE) --no-print-directory trainer || status=1; \
 	$(MAKE) --no-print-directory lint || status=1; \
 	$(MAKE) --no-print-directory types || status=1; \
 	$(MAKE) --no-print-directory imports || status=1; \
@@ -53,10 +55,18 @@ schemas: sync ## write the Avro contracts of the services from their agents
 bench: sync ## the benchmarks, against bare loops in the same run
 	@$(PYTHON) -m streams.cli bench
 
-# TensorFlow is in an environment of its own: what serves must not carry it.
-train: ## make the shipped models anew from the data, with fixed seeds (PART=digits for one of them)
+# TensorFlow and MLflow are in an environment of their own: what serves must not carry them.
+trainer: .millrace/train/synced ## the environment in which models are trained
+
+.millrace/train/synced: pyproject.toml uv.lock
 	@UV_PROJECT_ENVIRONMENT=.millrace/train infra/local/bootstrap --no-default-groups --group train
-	@.millrace/train/bin/python -m training $(PART)
+	@touch $@
+
+train: trainer ## make the shipped models anew from the data, with fixed seeds (PART=digits for one of them)
+	@$(TRAINER) -m training $(PART)
+
+mlflow: trainer ## the page of MLflow: trainings, models and their versions, of the local stack that runs
+	@$(TRAINER) -m training.page
 
 clean: ## stop the local stack and remove its state, and what tools left
 	@if [ -d .millrace ] && [ -x $(PYTHON) ]; then $(PYTHON) -m infra.local down --home .millrace || [ $$? -eq 6 ]; fi

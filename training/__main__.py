@@ -1,52 +1,169 @@
-"""`python -m training PART`: makes the files of a shipped model anew, from the data, with fixed seeds."""
+"""Train a model.
+
+    python -m training                            make every shipped model anew, with fixed seeds, in the repository
+    python -m training digits                     one of them
+    python -m training digits --register --digits 0,1,2 --epochs 3
+                                                  another one: it is registered, passes a gate, and serves if it is not worse
+
+Ends with 0; 1 when it could not be done, which standard error explains; 2 for an order that makes no sense. What was cut off goes on
+from its last epoch when the same is asked for again.
+"""
 
 import argparse
+import hashlib
+import json
 import os
+import resource
+import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from streams.data import DataError
-from streams.settings import Settings
+from streams.datasets import of_catalogue
+from streams.errors import MillraceError
+from streams.runtime.child import die_with_parent
+from streams.settings import SettingError, Settings
+from training.part import REPOSITORY, BadOrder, Order, Part
+from training.parts import MEASURED, PARTS
+from training.report import Report
+from training.turn import turn
 
-TOP = Path(__file__).parent.parent
-
-
-def _digits(settings: Settings, top: Path, epochs: int | None) -> None:
-    from training.digits.run import run  # TensorFlow takes its time; not for --help
-
-    run(settings.data, settings.home / "training" / "digits", top, epochs or 16, lambda text: print(text, flush=True))
-
-
-def _faces(settings: Settings, top: Path, epochs: int | None) -> None:  # noqa: ARG001  # nothing is trained
-    from training.faces.run import run
-
-    run(settings.data, top, lambda text: print(text, flush=True))
+_MOST = 100
+"""Epochs."""
 
 
-PARTS: Mapping[str, Callable[[Settings, Path, int | None], None]] = {"digits": _digits, "faces": _faces}
-"""A model that joins is one more line, and a folder of its own."""
-
-
-def main() -> int:
-    """Trains the parts that are named, or all."""
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; none means all")
-    parser.add_argument("--epochs", type=int, help="instead of as many as the shipped models had, to try something")
-    parser.add_argument("--top", type=Path, default=TOP, help="below what folder the files are written")
-    given = parser.parse_args()
-    unknown = [part for part in given.parts if part not in PARTS]
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Trains what is asked for; the exit status."""
+    parts = {name: load() for name, load in PARTS.items()}
+    given = _parser(parts).parse_args(arguments)
+    names = [*parts, *MEASURED]
+    unknown = [name for name in given.parts if name not in names]
     if unknown:
-        parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        return _refused(f"there is no part {', '.join(unknown)}; there are {', '.join(names)}")
+    options = {name: value for name, value in vars(given).items() if name in _options(parts) and value is not None}
+    if (given.register or options) and (len(given.parts) != 1 or given.parts[0] not in parts):
+        return _refused(
+            f"--register and options of a part need the name of one part that is trained: {', '.join(parts)}"
+        )
+    _settle(with_parent=given.with_parent)
     try:
-        for part in given.parts or PARTS:
-            PARTS[part](Settings.read(), given.top, given.epochs)
-    except DataError as error:
+        settings = Settings.read()
+        for name in given.parts or names:
+            if name in parts:
+                _one(parts[name], settings, given, options)
+            else:
+                MEASURED[name](settings.data, given.top, Report(name, programs=given.report == "json"))
+    except BadOrder as error:
+        return _refused(str(error))
+    except (DataError, MillraceError, SettingError) as error:
         print(f"millrace: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _one(part: Part, settings: Settings, given: argparse.Namespace, options: dict[str, str]) -> None:
+    report = Report(part.name, programs=given.report == "json")
+    unfit = [name for name in options if name not in part.options]
+    if unfit:
+        raise BadOrder(f"{part.name} takes no --{unfit[0]}")
+    if options and not given.register:
+        raise BadOrder(f"the shipped model has no choice of {', '.join(options)}: add --register to train another one")
+    epochs = part.epochs if given.epochs is None else given.epochs
+    if not 1 <= epochs <= _MOST:
+        raise BadOrder(f"epochs: {epochs} is not between 1 and {_MOST}")
+    home = (settings.home / "training").resolve()
+    dataset = given.dataset or of_catalogue(part.dataset).label
+    key = _digest(part.name, dataset, epochs, options, given.register)
+    out = (given.out or home / "made" / f"{part.name}-{given.call or key}").resolve()
+    with turn(
+        home, f"{part.name} ({', '.join(f'{name} {value}' for name, value in options.items()) or 'as shipped'})", report
+    ):
+        order = Order(
+            folder=out / "bundle",
+            state=home / "state" / f"{part.name}-{key}",
+            data=settings.data,
+            dataset=dataset,
+            epochs=epochs,
+            options=options,
+            ship=not given.register,
+        )
+        if not given.register:
+            from training.ship import ship
+
+            made = ship(part, order, given.top, report)
+            report.end(
+                f"{made.card['name']} {made.card['version']} is written; see {part.page}", version=made.card["version"]
+            )
+            return
+        from dataclasses import asdict, replace
+
+        from training.objects import Objects  # what speaks to S3 and MLflow is for who registers
+        from training.retrain import retrain
+
+        objects = Objects(settings)
+        found = objects.dataset(dataset)
+        order = replace(order, dataset=found.label, examples=objects.examples(found))
+        outcome = retrain(part, settings, order, given.call, report)
+        report.end(outcome.verdict, **asdict(outcome))
+
+
+def _parser(parts: dict[str, Part]) -> argparse.ArgumentParser:
+    lines = (__doc__ or "").splitlines()
+    parser = argparse.ArgumentParser(
+        prog="python -m training",
+        description=lines[0],
+        epilog="\n".join(lines[1:]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join([*parts, *MEASURED])}; none means all")
+    parser.add_argument("--epochs", type=int, help=f"1 to {_MOST} (default: as many as the shipped model had)")
+    parser.add_argument("--dataset", metavar="NAME@VERSION", help="what it learns from (default: the data catalogue's)")
+    parser.add_argument(
+        "--register", action="store_true", help="put it into the registry and past the gate, not into the repository"
+    )
+    parser.add_argument(
+        "--report", choices=("text", "json"), default="text", help="json: one object a line, for programs"
+    )
+    parser.add_argument(
+        "--top", type=Path, default=REPOSITORY, help="below what folder a shipped model's files are written"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="folder for the bundle, the pictures and the outcome of one that is registered"
+    )
+    parser.add_argument(
+        "--call", default="", help="what names this order, so that the same one asked for again is told its outcome"
+    )
+    parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
+    for name, text in _options(parts).items():
+        parser.add_argument(f"--{name}", help=text)
+    return parser
+
+
+def _options(parts: dict[str, Part]) -> dict[str, str]:
+    return {name: f"{part.name}: {text}" for part in parts.values() for name, text in part.options.items()}
+
+
+def _settle(*, with_parent: bool) -> None:
+    """What the process needs before heavy libraries are imported."""
+    if with_parent:
+        die_with_parent(os.getppid())
+    # Whoever starts it may live under a limit that TensorFlow cannot.
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    # An exception, so that MLflow hears of the end.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def _digest(*values: object) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _refused(reason: str) -> int:
+    print(f"millrace: {reason}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ from streams.errors import MillraceError
 from training.gate import Verdict
 from training.report import Report
 
+REPOSITORY = Path(__file__).parents[1]
+"""Its top. Training is no part of the wheel: it runs from the repository."""
+
 
 class BadOrder(MillraceError):
     """What is asked for cannot be trained; the message names the option, its value and what it may be."""
@@ -34,6 +37,9 @@ class Order:
     """At least 1. What an epoch is, the part decides; one that learns in a single step has one."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Of `Part.options`, as they were given; the part reads them, and raises BadOrder."""
+    examples: tuple[tuple[Any, bytes], ...] = ()
+    """What people corrected, when the dataset version has corrections: the label, and the kept input (a picture file, or JSON),
+    in a fixed order. A part adds what it can learn from to its training set, and to no other, and says how many it left out."""
     ship: bool = False
     """Whether this is the model that the project ships: everything is measured that its card is to say."""
 

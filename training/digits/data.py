@@ -1,6 +1,7 @@
 """MNIST from the data catalogue, and the honest split: what is learned from, what is chosen by, what is reported."""
 
 import gzip
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,10 @@ class Digits:
         """Those at these places."""
         return Digits(self.pictures[places], self.labels[places])
 
+    def and_also(self, others: "Digits") -> "Digits":
+        """These, and others after them."""
+        return Digits(np.concatenate([self.pictures, others.pictures]), np.concatenate([self.labels, others.labels]))
+
 
 @dataclass(frozen=True)
 class Split:
@@ -51,16 +56,27 @@ class Split:
     test: Digits
 
 
-def split(folder: Path, seed: int) -> Split:
-    """MNIST of a data directory; fetched when it is not there. Raises DataError."""
-    paths = {name: fetch(entry(name), folder).path for name in FILES}
-    test, whole = (
-        Digits(_pictures(paths[images]), _labels(paths[labels])) for images, labels in (FILES[:2], FILES[2:])
-    )
+def split(folder: Path, seed: int, digits: Sequence[int] = tuple(range(10)), most: int | None = None) -> Split:
+    """MNIST of a data directory; fetched when it is not there. Raises DataError.
+
+    What is learned from and chosen by has these digits only, and at most `most` pictures of each to learn from; the test set has all ten.
+    """
+    test, whole = test_digits(folder), _digits(folder, *FILES[2:])
     order = np.random.default_rng(seed).permutation(len(whole))
-    kept = np.concatenate([order[whole.labels[order] == digit][:VALIDATION] for digit in range(10)])
-    rest = np.setdiff1d(order, kept)
-    return Split(whole.at(rest), whole.at(np.sort(kept)), test)
+    places = [order[whole.labels[order] == digit] for digit in sorted(digits)]
+    kept = np.concatenate([one[:VALIDATION] for one in places])
+    rest = np.concatenate([one[VALIDATION:][:most] for one in places])
+    return Split(whole.at(np.sort(rest)), whole.at(np.sort(kept)), test)
+
+
+def test_digits(folder: Path) -> Digits:
+    """MNIST's 10,000 test pictures of a data directory; fetched when they are not there. Raises DataError."""
+    return _digits(folder, *FILES[:2])
+
+
+def _digits(folder: Path, images: str, labels: str) -> Digits:
+    files = (fetch(entry(name), folder).path for name in (images, labels))
+    return Digits(_pictures(next(files)), _labels(next(files)))
 
 
 def _pictures(path: Path) -> Pictures:

@@ -1,5 +1,7 @@
 """Digits drawn as strokes by OpenCV (Hershey's letters), with pens of any width: forms that MNIST's writers did not use."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -22,9 +24,9 @@ _HIGH = 64
 """Pixels of the letters on it."""
 
 
-def drawn(count: int, random: np.random.Generator) -> Digits:
-    """So many digits, centred as MNIST's are."""
-    labels = random.integers(0, 10, count)
+def drawn(count: int, random: np.random.Generator, digits: Sequence[int] = tuple(range(10))) -> Digits:
+    """So many digits, of these kinds, centred as MNIST's are."""
+    labels = np.asarray(digits, np.int64)[random.integers(0, len(digits), count)]
     faces = random.integers(0, len(FACES), count)
     widths = random.integers(3, 15, count)
     stretches = random.uniform(0.6, 1.2, count)

@@ -1,7 +1,7 @@
 """A trained network as the files that are served, and pictures with its answers for those who have no TensorFlow."""
 
 from contextlib import redirect_stdout
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +12,6 @@ import tensorflow as tf
 import tf2onnx
 from numpy.typing import NDArray
 
-from agents.digits.models import FILE
 from training.digits.distort import distorted
 from training.digits.drawn import drawn
 from training.digits.network import served
@@ -23,9 +22,8 @@ REFERENCES = 64
 _OPSET = 13
 
 
-def export(model: keras.Model, temperature: float, folder: Path) -> None:
+def export(model: keras.Model, temperature: float, file: Path) -> None:
     """Writes the network as ONNX."""
-    folder.mkdir(parents=True, exist_ok=True)
     with redirect_stdout(StringIO()):  # the converter lists its tensors there
         lite = bytes(tf.lite.TFLiteConverter.from_keras_model(served(model, temperature)).convert())
     with TemporaryDirectory() as scratch:
@@ -33,8 +31,7 @@ def export(model: keras.Model, temperature: float, folder: Path) -> None:
         given.write_bytes(lite)
         made, _ = tf2onnx.convert.from_tflite(str(given), opset=_OPSET)
     _rename(made)
-    data = made.SerializeToString(deterministic=True)
-    (folder / FILE).write_bytes(data)
+    file.write_bytes(made.SerializeToString(deterministic=True))
 
 
 def _rename(made: Any) -> None:
@@ -53,13 +50,14 @@ def _rename(made: Any) -> None:
     graph.initializer.extend(ordered)
 
 
-def write_references(model: keras.Model, temperature: float, file: Path, seed: int) -> None:
-    """Drawn digits, and what the trained network itself says of them."""
+def references(model: keras.Model, temperature: float, seed: int) -> bytes:
+    """Drawn digits, and what the trained network itself says of them, as an NPZ file."""
     random = np.random.default_rng((seed, 1))
     digits = drawn(REFERENCES, random)
     pictures = np.asarray(distorted(digits.pictures, random) * 255, np.uint8)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(file, pictures=pictures, probabilities=probabilities(model, temperature, pictures))
+    out = BytesIO()
+    np.savez_compressed(out, pictures=pictures, probabilities=probabilities(model, temperature, pictures))
+    return out.getvalue()
 
 
 def probabilities(model: keras.Model, temperature: float, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -21,7 +21,7 @@ Batch = tuple[NDArray[np.float32], Labels]
 
 @dataclass(frozen=True)
 class Plan:
-    """What decides the result, together with the data and the libraries' versions."""
+    """What decides the result, together with the data, the digits and the libraries' versions."""
 
     epochs: int
     seed: int = 5
@@ -50,12 +50,55 @@ class Epoch:
     seconds: float
 
 
-def fit(split: Split, plan: Plan, folder: Path, say: Callable[[Epoch], None]) -> tuple[keras.Model, list[Epoch]]:
-    """A trained network and its course. State is kept in `folder`, for the same plan only."""
+@dataclass(frozen=True)
+class Kept:
+    """Where a training that is cut off goes on from: its variables, and its course so far."""
+
+    folder: Path
+    plan: Plan
+
+    def write(self, variables: list[keras.Variable], done: list[Epoch]) -> None:
+        """Both are put in place whole; the course last, so that it never tells of an epoch that is not there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        state = self._state(len(done))
+        part = state.with_suffix(".part.npz")
+        np.savez(part, *[np.asarray(one) for one in variables])
+        part.replace(state)
+        text = json.dumps({"plan": asdict(self.plan), "epochs": [asdict(one) for one in done]}, indent=1)
+        fresh = self._course.with_suffix(".part")
+        fresh.write_text(text)
+        fresh.replace(self._course)
+        self._state(len(done) - 1).unlink(missing_ok=True)
+
+    def read(self, variables: list[keras.Variable]) -> list[Epoch]:
+        """The course so far, with the variables as they were after it; empty when there is none of this plan."""
+        try:
+            kept = json.loads(self._course.read_text())
+        except FileNotFoundError:
+            return []
+        if kept["plan"] != asdict(self.plan):
+            return []
+        with np.load(self._state(len(kept["epochs"]))) as arrays:
+            for variable, name in zip(variables, arrays.files, strict=True):
+                variable.assign(arrays[name])
+        return [Epoch(**one) for one in kept["epochs"]]
+
+    @property
+    def _course(self) -> Path:
+        return self.folder / "course.json"
+
+    def _state(self, epoch: int) -> Path:
+        return self.folder / f"state{epoch}.npz"
+
+
+def fit(
+    split: Split, digits: tuple[int, ...], plan: Plan, folder: Path, say: Callable[[Epoch], None]
+) -> tuple[keras.Model, list[Epoch]]:
+    """A trained network of these digits, in this order, and its course. State is kept in `folder`, for the same plan only."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.experimental.enable_op_determinism()
-    model = network(plan.seed)
+    model = network(plan.seed, len(digits), plan.epochs * (len(split.train) // plan.batch or 1))
     optimizer = keras.optimizers.AdamW(plan.rate, weight_decay=1e-3)
     optimizer.build(model.trainable_variables)
     loss_of = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.05)
@@ -63,22 +106,21 @@ def fit(split: Split, plan: Plan, folder: Path, say: Callable[[Epoch], None]) ->
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # TensorFlow is not here when types are checked
     def step(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            loss = loss_of(tf.one_hot(y, 10), model(x, training=True))
+            loss = loss_of(tf.one_hot(y, len(digits)), model(x, training=True))
         optimizer.apply(tape.gradient(loss, model.trainable_variables))
         return loss
 
-    folder.mkdir(parents=True, exist_ok=True)
-    state, course = folder / "state.npz", folder / "course.json"
-    done = _resumed(model, optimizer, plan, state, course)
+    kept, variables = Kept(folder, plan), [*model.variables, *optimizer.variables]
+    done = kept.read(variables)
     for epoch in range(len(done), plan.epochs):
         began, losses = monotonic(), []
         batches = list(_places(len(split.train), plan, epoch))
         for index, places in enumerate(batches):
             optimizer.learning_rate.assign(plan.rate_at(epoch + index / len(batches)))
-            losses.append(float(step(*_batch(split.train.at(places), plan, (plan.seed, epoch, index)))))
-        accuracy = float((logits(model, split.validation).argmax(axis=1) == split.validation.labels).mean())
-        done.append(Epoch(epoch + 1, float(np.mean(losses)), accuracy, round(monotonic() - began, 1)))
-        _keep(model, optimizer, plan, done, state, course)
+            losses.append(float(step(*_batch(split.train.at(places), digits, plan, (plan.seed, epoch, index)))))
+        right = logits(model, split.validation).argmax(axis=1) == positions(split.validation.labels, digits)
+        done.append(Epoch(epoch + 1, float(np.mean(losses)), float(right.mean()), round(monotonic() - began, 1)))
+        kept.write(variables, done)
         say(done[-1])
     return model, done
 
@@ -89,36 +131,20 @@ def logits(model: keras.Model, digits: Digits) -> NDArray[np.float32]:
     return np.concatenate([np.asarray(model(x[at : at + 500], training=False)) for at in range(0, len(x), 500)])
 
 
+def positions(labels: Labels, digits: tuple[int, ...]) -> Labels:
+    """Which output stands for each label; every label must be one of the digits, which are sorted."""
+    return np.searchsorted(digits, labels).astype(np.int64)
+
+
 def _places(count: int, plan: Plan, epoch: int) -> Iterator[NDArray[np.int64]]:
     order = np.random.default_rng((plan.seed, epoch)).permutation(count)
-    for at in range(0, count - plan.batch + 1, plan.batch):
-        yield order[at : at + plan.batch]
+    batch = min(plan.batch, count)
+    for at in range(0, count - batch + 1, batch):
+        yield order[at : at + batch]
 
 
-def _batch(digits: Digits, plan: Plan, seed: tuple[int, ...]) -> Batch:
+def _batch(some: Digits, digits: tuple[int, ...], plan: Plan, seed: tuple[int, ...]) -> Batch:
     random = np.random.default_rng(seed)
-    more = drawn(plan.drawn, random)
-    pictures = distorted(np.concatenate([digits.pictures, more.pictures]), random)
-    return pictures[..., None], np.concatenate([digits.labels, more.labels])
-
-
-def _keep(
-    model: keras.Model, optimizer: keras.Optimizer, plan: Plan, done: list[Epoch], state: Path, course: Path
-) -> None:
-    variables = [*model.variables, *optimizer.variables]
-    part = state.with_suffix(".part.npz")
-    np.savez(part, *[np.asarray(one) for one in variables])
-    part.replace(state)
-    course.write_text(json.dumps({"plan": asdict(plan), "epochs": [asdict(one) for one in done]}, indent=1))
-
-
-def _resumed(model: keras.Model, optimizer: keras.Optimizer, plan: Plan, state: Path, course: Path) -> list[Epoch]:
-    if not (state.exists() and course.exists()):
-        return []
-    kept = json.loads(course.read_text())
-    if kept["plan"] != asdict(plan):
-        return []
-    with np.load(state) as arrays:
-        for variable, name in zip([*model.variables, *optimizer.variables], arrays.files, strict=True):
-            variable.assign(arrays[name])
-    return [Epoch(**one) for one in kept["epochs"]]
+    more = drawn(plan.drawn, random, digits)
+    pictures = distorted(np.concatenate([some.pictures, more.pictures]), random)
+    return pictures[..., None], positions(np.concatenate([some.labels, more.labels]), digits)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,15 @@ from agents.digits.ink import find
 from agents.digits.reader import Reader
 from agents.imaging.picture import Picture
 from streams.refusal import Refused
-from training.digits.data import Labels
+from training.digits.data import Digits, Labels
 from training.digits.scenes import Scene
+from training.gate import interval
 
 Scores = NDArray[np.float64]
 """Count x 10, one row a picture."""
+
+SURE = 0.9
+"""A probability from which on an answer looks certain."""
 
 _BINS = 15
 """Of the expected calibration error."""
@@ -39,9 +42,7 @@ class Share:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson's, at 95 %."""
-        z, n, p = 1.959964, self.of, self.rate
-        middle, half = p + z * z / (2 * n), z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+        return interval(self.right, self.of)
 
     def to_json(self) -> dict[str, Any]:
         """For the card."""
@@ -91,6 +92,31 @@ def calibration_error(probabilities: Scores, labels: Labels) -> float:
     bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
     parts = (bins == one for one in range(_BINS))
     return float(sum(abs(right[part].sum() - confidence[part].sum()) for part in parts if part.any()) / len(labels))
+
+
+def answers(reader: Reader, digits: Digits) -> Scores:
+    """What is served says of pictures, as probabilities of all ten digits."""
+    return np.array([reader.read(picture).probabilities for picture in digits.pictures])
+
+
+def figures(found: Scores, trained: Scores, test: Digits, digits: tuple[int, ...]) -> dict[str, Any]:
+    """Everything about the test set. `trained` is what the network itself says of it, one column for each of its digits."""
+    known = np.isin(test.labels, digits)
+    table = confusion(found, test.labels)
+    made: dict[str, Any] = {
+        "accuracy": {"mnist-test": share(found[known], test.labels[known]).to_json()},
+        "recall": [Share(int(table[at, at]), int(table[at].sum())).to_json() for at in range(10)],
+        "confusion": table.tolist(),
+        "calibration": calibration_error(found[known], test.labels[known]),
+        "surprise": surprise(found[known], test.labels[known]),
+        "served_difference": float(np.abs(found[:, list(digits)] - trained).max()),
+        "served_disagreements": int((np.array(digits)[trained.argmax(axis=1)] != found.argmax(axis=1)).sum()),
+    }
+    if not known.all():
+        sure = int((found[~known].max(axis=1) >= SURE).sum())
+        made["accuracy"]["mnist-test-all"] = share(found, test.labels).to_json()
+        made["unknown_but_sure"] = Share(sure, int((~known).sum())).to_json()
+    return made
 
 
 def through_service(reader: Reader, scenes: Iterable[Scene]) -> Share:

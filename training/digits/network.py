@@ -1,24 +1,29 @@
-"""The network: four convolutions and one dense layer, 28 x 28 x 1 in, ten probabilities out."""
+"""The network: four convolutions and one dense layer, 28 x 28 x 1 in, a probability of each digit out."""
 
 import keras
 
 layers = keras.layers
 
 
-def network(seed: int) -> keras.Model:
-    """A new one, with logits as its output."""
+_LONG, _SHARE = 0.99, 10
+"""How slowly the statistics of normalisation forget, at most; and the share of a short training that they remember: a tenth."""
+
+
+def network(seed: int, outputs: int, steps: int) -> keras.Model:
+    """A new one, with as many logits as its output, that is to be trained for so many steps."""
+    momentum = min(_LONG, max(0.5, 1 - _SHARE / steps))
     keras.utils.set_random_seed(seed)
     inputs = x = keras.Input((28, 28, 1), name="ink")
     x = layers.Conv2D(16, 3, activation="relu")(x)
     x = layers.MaxPool2D()(layers.Conv2D(32, 3)(x))  # before what follows, which then has a quarter to do
-    x = layers.ReLU()(layers.BatchNormalization()(x))
-    x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(48, 3)(x)))
+    x = layers.ReLU()(layers.BatchNormalization(momentum=momentum)(x))
+    x = layers.ReLU()(layers.BatchNormalization(momentum=momentum)(layers.Conv2D(48, 3)(x)))
     x = layers.MaxPool2D()(layers.Conv2D(64, 3)(x))
-    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.ReLU()(layers.BatchNormalization(momentum=momentum)(x))
     x = layers.Dense(128, use_bias=False)(layers.Flatten()(x))
-    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.ReLU()(layers.BatchNormalization(momentum=momentum)(x))
     x = layers.Dropout(0.3, seed=seed)(x)
-    return keras.Model(inputs, layers.Dense(10)(x), name="digits")
+    return keras.Model(inputs, layers.Dense(outputs)(x), name="digits")
 
 
 def served(model: keras.Model, temperature: float) -> keras.Model:

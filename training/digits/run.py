@@ -1,97 +1,120 @@
-"""From the data to the shipped files: train, calibrate, export, measure, write the cards."""
+"""From the data to a bundle: train, calibrate, export, measure as it is served, write the cards."""
 
-import shutil
-from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from sklearn.datasets import load_digits
 
-from agents.digits.models import FILE, FOLDER, SHIPPED
+from agents.digits.models import FILE
 from agents.digits.reader import Reader
-from streams.datasets import of_catalogue
-from training.bundle import write
-from training.digits import measure, scenes
-from training.digits.card import markdown
-from training.digits.data import Split, split
-from training.digits.export import export, probabilities, write_references
-from training.digits.fit import Epoch, Plan, fit, logits
+from training import bundle, pictures
+from training.digits import measure
+from training.digits.card import LICENCE, markdown
+from training.digits.data import split
+from training.digits.examples import REPEAT, examples
+from training.digits.export import export, probabilities, references
+from training.digits.fit import Epoch, Plan, fit, logits, positions
+from training.digits.options import Choice, choice
+from training.part import Made, Order
+from training.report import Report
 
 REFERENCE = Path("tests/unit/agents/digit_reference.npz")
-PAGE = Path(f"docs/models/{SHIPPED}.md")
-
-_PHOTOS, _LETTERS = 1000, 500
+"""Pictures with the answers of the network that is shipped."""
 
 
-def run(data: Path, state: Path, top: Path, epochs: int, say: Callable[[str], None]) -> None:
-    """Trains the shipped model and writes it below `top`. What was cut off in `state` goes on. Raises DataError."""
+def train(order: Order, report: Report) -> Made:
+    """A network of the digits that are ordered. Raises BadOrder and DataError."""
     cv2.setNumThreads(1)
-    plan = Plan(epochs)
-    sets = split(data, plan.seed)
-    say(f"digits: {len(sets.train):,} to learn from, {epochs} epochs; state is kept in {state}")
+    chosen, plan = choice(order.options), Plan(order.epochs)
+    sets = split(order.data, plan.seed, chosen.digits, chosen.pictures)
+    corrected = examples(order.examples, chosen.digits)
+    sets = replace(sets, train=sets.train.and_also(corrected.digits))
+    if order.examples:
+        report.say(
+            f"{corrected.used} corrections are learned from, each {REPEAT} times; {corrected.left} cannot be used"
+        )
+    report.say(f"{chosen.name}: {len(sets.train):,} pictures to learn from, {len(sets.validation):,} to choose by")
 
     def told(one: Epoch) -> None:
-        say(f"digits: epoch {one.epoch} of {epochs}: validation {one.validation:.2%}, {one.seconds:.0f} s")
+        report.epoch(one.epoch, plan.epochs, loss=one.loss, validation=one.validation, seconds=one.seconds)
 
-    model, course = fit(sets, plan, state, told)
-    chosen = logits(model, sets.validation).astype(np.float64)
-    temperature = measure.temperature(chosen, sets.validation.labels)
-    folder = top / FOLDER.relative_to(FOLDER.parents[2])
-    export(model, temperature, folder)
+    model, course = fit(sets, chosen.digits, plan, order.state, told)
+    report.say("trained; it is exported and measured now")
+    said = logits(model, sets.validation).astype(np.float64)
+    wanted = positions(sets.validation.labels, chosen.digits)
+    temperature = measure.temperature(said, wanted)
+    export(model, temperature, order.folder / FILE)
     card: dict[str, Any] = {
-        "name": SHIPPED,
-        "licence": "Apache-2.0, as the project; MNIST, which it learned from, is to be credited",
-        "bytes": (folder / FILE).stat().st_size,
+        "name": chosen.name,
+        "dataset": order.dataset,
+        "licence": LICENCE,
+        "digits": list(chosen.digits),
+        "claims": chosen.claims,
+        "bytes": (order.folder / FILE).stat().st_size,
         "parameters": model.count_params(),
-        "dataset": of_catalogue("mnist").label,
-        "digits": list(range(10)),
         "temperature": temperature,
         "plan": asdict(plan),
-        "split": {"train": len(sets.train), "validation": len(sets.validation), "test": len(sets.test)},
+        "split": {
+            "train": len(sets.train),
+            "corrections": corrected.used,
+            "validation": len(sets.validation),
+            "test": len(sets.test),
+        },
         "libraries": {name: version(name) for name in ("tensorflow-cpu", "keras", "numpy", "opencv-python-headless")},
         "course": [{"epoch": one.epoch, "loss": one.loss, "validation": one.validation} for one in course],
+        "metrics": {},
     }
-    write(folder, {**card, "metrics": {}})  # what is measured is the bundle, as it is served
-    wanted = probabilities(model, temperature, sets.test.pictures).astype(np.float64)
-    card["metrics"] = figures(Reader(folder), sets, measure.softmax(chosen / temperature), wanted, plan.seed)
-    card = write(folder, card)
-    write_references(model, temperature, top / REFERENCE, plan.seed)
-    (top / PAGE).parent.mkdir(parents=True, exist_ok=True)
-    (top / PAGE).write_text(markdown(card), encoding="utf-8")
-    shutil.rmtree(state)
-    accuracy = card["metrics"]["accuracy"]["mnist-test"]
-    say(f"digits: {accuracy['right']:,} of {accuracy['of']:,} test pictures right; see {PAGE}")
+    bundle.write(order.folder, card)
+    reader = Reader(order.folder)
+    trained = probabilities(model, temperature, sets.test.pictures).astype(np.float64)
+    validation = measure.share(measure.softmax(said / temperature), wanted)
+    found = measure.answers(reader, sets.test)
+    card["metrics"] = metrics = measure.figures(found, trained, sets.test, chosen.digits)
+    metrics["accuracy"]["validation"] = validation.to_json()
+    if order.ship:
+        from training.digits.elsewhere import elsewhere  # scikit-learn is for what is shipped
+
+        shares, metrics["pairs_refused"] = elsewhere(reader, sets.test, np.random.default_rng((plan.seed, 2)))
+        metrics["accuracy"] |= shares
+    whole = bundle.write(order.folder, card)
+    return Made(
+        card=whole,
+        params={**asdict(plan), "digits": chosen.text, "pictures": len(sets.train), "temperature": temperature},
+        figures=_flat(whole["metrics"], chosen),
+        pictures=_drawn(whole, chosen),
+        page=markdown(whole),
+        beside={REFERENCE: references(model, temperature, plan.seed)} if order.ship else {},
+    )
 
 
-def figures(reader: Reader, sets: Split, chosen: measure.Scores, wanted: measure.Scores, seed: int) -> dict[str, Any]:
-    """Everything that is measured; `wanted` is what the trained network says of the test set."""
-    test = sets.test
-    found = np.array([reader.read(picture).probabilities for picture in test.pictures])
-    random = np.random.default_rng((seed, 2))
-    table = measure.confusion(found, test.labels)
-    other = load_digits()
-    some = test.at(random.permutation(len(test))[:_PHOTOS])
-    through = {
-        "mnist-test-files": scenes.files(test),
-        "photos": scenes.photos(some, random),
-        "letters": scenes.letters(_LETTERS, random),
-        "scanned": scenes.scanned(other.images, other.target),
-    }
-    accuracy = {name: measure.through_service(reader, pictures) for name, pictures in through.items()}
-    two = measure.through_service(reader, scenes.pairs(some, random))
-    accuracy["mnist-test"] = measure.share(found, test.labels)
-    accuracy["validation"] = measure.share(chosen, sets.validation.labels)
+def _flat(metrics: dict[str, Any], chosen: Choice) -> dict[str, float]:
+    known = {f"test.recall.{digit}": metrics["recall"][digit]["rate"] for digit in chosen.digits}
     return {
-        "accuracy": {name: one.to_json() for name, one in accuracy.items()},
-        "pairs_refused": measure.Share(two.refused, two.of).to_json(),
-        "recall": [measure.Share(int(table[at, at]), int(table[at].sum())).to_json() for at in range(10)],
-        "confusion": table.tolist(),
-        "calibration": measure.calibration_error(found, test.labels),
-        "surprise": measure.surprise(found, test.labels),
-        "served_difference": float(np.abs(found - wanted).max()),
-        "served_disagreements": int((found.argmax(axis=1) != wanted.argmax(axis=1)).sum()),
+        "test.accuracy": metrics["accuracy"]["mnist-test"]["rate"],
+        "test.accuracy.all": metrics["accuracy"].get("mnist-test-all", metrics["accuracy"]["mnist-test"])["rate"],
+        "validation.accuracy": metrics["accuracy"]["validation"]["rate"],
+        "test.calibration_error": metrics["calibration"],
+        "test.surprise": metrics["surprise"],
+        **known,
+    }
+
+
+def _drawn(card: dict[str, Any], chosen: Choice) -> dict[str, bytes]:
+    table = np.array(card["metrics"]["confusion"], np.int64)
+    title = f"{card['name']} {card['version']}: MNIST's 10,000 test pictures"
+    curves = {
+        "loss": [one["loss"] for one in card["course"]],
+        "accuracy, validation": [one["validation"] for one in card["course"]],
+    }
+    recalls = {str(digit): card["metrics"]["recall"][digit] for digit in chosen.digits}
+    return {
+        "confusion": pictures.confusion(table, [str(digit) for digit in range(10)], title),
+        "course": pictures.course(curves),
+        "recall": pictures.shares(
+            {name: (one["rate"], one["low"], one["high"]) for name, one in recalls.items()},
+            "recall on the test pictures, with 95 % intervals",
+        ),
     }

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from agents.digits.centre import centred
-from streams.settings import Settings
 from training.digits import measure
 from training.digits.data import VALIDATION, Digits, split
 from training.digits.distort import distorted
@@ -62,23 +61,23 @@ def test_no_ink_is_no_digit() -> None:
 
 
 @pytest.mark.data
-def test_the_split_is_honest(data: Path) -> None:
+def test_the_split_is_honest(mnist: Path) -> None:
     """No picture is in two sets, as many of each digit are kept to choose by, and MNIST's own test set is the test set."""
-    sets = split(data, 5)
+    sets = split(mnist, 5)
     assert (len(sets.train), len(sets.validation), len(sets.test)) == (55_000, 5_000, 10_000)
     assert np.bincount(sets.validation.labels).tolist() == [VALIDATION] * 10
     assert np.bincount(sets.test.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     together = np.bincount(sets.train.labels) + np.bincount(sets.validation.labels)
     assert together.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    kept, again = _hashes(sets.validation), _hashes(split(data, 5).validation)
+    kept, again = _hashes(sets.validation), _hashes(split(mnist, 5).validation)
     assert kept == again
     assert not kept & _hashes(sets.train)
 
 
 @pytest.mark.data
-def test_mnist_comes_back_as_it_is(data: Path) -> None:
+def test_mnist_comes_back_as_it_is(mnist: Path) -> None:
     """What centres a digit for the service gives MNIST's own pictures back nearly unchanged."""
-    pictures = split(data, 5).validation.pictures[::25]
+    pictures = split(mnist, 5).validation.pictures[::25]
     made = np.stack([one for one in map(centred, pictures) if one is not None])
     assert float(np.abs(made.astype(int) - pictures).mean()) < 0.5
 
@@ -128,12 +127,3 @@ def _reached(packages: dict[str, Any], first: list[dict[str, Any]]) -> set[str]:
 
 def _hashes(digits: Digits) -> set[bytes]:
     return {picture.tobytes() for picture in digits.pictures}
-
-
-@pytest.fixture
-def data() -> Path:
-    """The data directory; a test is skipped where MNIST is not in it."""
-    folder = Settings.read().data
-    if not (folder / "mnist").exists():
-        pytest.skip("needs the public data: run `millrace data fetch mnist` and set MILLRACE_DATA to its directory")
-    return folder

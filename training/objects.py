@@ -1,0 +1,80 @@
+"""Bundles and dataset versions in S3, for the training: one call after another, without a loop of its own around it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from streams.corrections import published
+from streams.datasets import Manifest, of_catalogue
+from streams.models import Bundle, check
+from streams.models.bundle import CARD, parse, prefix_of
+from streams.runtime import corrections, datasets
+from streams.runtime.errors import Missing
+from streams.runtime.store import Store
+from streams.settings import Settings
+from training.part import BadOrder
+
+T = TypeVar("T")
+
+
+class Objects:
+    """The bucket of an installation. Every call raises StoreAway when the server does not answer."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def keep(self, slot: str, bundle: Bundle) -> None:
+        """Stores a bundle; the card last, so that who finds a card finds all. What is there already stays as it is."""
+
+        async def act(store: Store) -> None:
+            for name in (*bundle.files, CARD):
+                await store.create(f"{prefix_of(slot, bundle.version)}/{name}", (bundle.folder / name).read_bytes())
+
+        self._do(act)
+
+    def fetch(self, slot: str, version: str, folder: Path) -> Bundle:
+        """Brings a bundle into a folder, and holds it against its hashes. Raises BadBundle and Missing."""
+        prefix = prefix_of(slot, version)
+
+        async def act(store: Store) -> dict[str, bytes]:
+            card = await store.read(f"{prefix}/{CARD}")
+            names = parse(card, prefix)["files"]
+            return {CARD: card, **{name: await store.read(f"{prefix}/{name}") for name in names}}
+
+        found = self._do(act)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in found.items():
+            (folder / name).write_bytes(data)
+        return check(folder)
+
+    def names(self, prefix: str) -> list[str]:
+        """The keys that begin so."""
+        return self._do(lambda store: store.list(prefix))
+
+    def dataset(self, label: str) -> Manifest:
+        """The dataset version that is called so. Raises BadOrder for one that is not there, or not made of the data catalogue's."""
+        if label == of_catalogue(label.partition("@")[0]).label:
+            return of_catalogue(label.partition("@")[0])
+        try:
+            found = self._do(lambda store: datasets.version(label, store))
+        except Missing as error:
+            raise BadOrder(f"dataset: {error}") from error
+        base, here = published(found).label, of_catalogue(found.name).label
+        if base != here:
+            raise BadOrder(f"dataset: {label} was made of {base}, and what the data catalogue has is {here}")
+        return found
+
+    def examples(self, dataset: Manifest) -> tuple[tuple[Any, bytes], ...]:
+        """What people corrected in a version: labels and inputs. Raises Missing and BadManifest."""
+        return tuple(self._do(lambda store: corrections.examples(dataset, store)))
+
+    def _do(self, action: Callable[[Store], Awaitable[T]]) -> T:
+        async def act() -> T:
+            store = Store(self._settings)
+            try:
+                return await action(store)
+            finally:
+                store.close()
+
+        return asyncio.run(act())

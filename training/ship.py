@@ -1,0 +1,24 @@
+"""Making a shipped model anew: its bundle, its card for people, and what its tests are held to, below the top of a repository."""
+
+import shutil
+from pathlib import Path
+
+from training.part import Made, Order, Part
+from training.report import Report
+
+
+def ship(part: Part, order: Order, top: Path, report: Report) -> Made:
+    """Trains, and writes what the repository holds. Nothing is written there before everything is made. Raises BadOrder, DataError."""
+    shutil.rmtree(order.folder, ignore_errors=True)
+    order.folder.mkdir(parents=True)
+    made = part.train(order, report)
+    bundle = top / part.shipped
+    shutil.rmtree(bundle, ignore_errors=True)
+    bundle.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(order.folder, bundle)
+    files = {part.page: made.page.encode(), **made.beside}
+    for path, data in files.items():
+        (top / path).parent.mkdir(parents=True, exist_ok=True)
+        (top / path).write_bytes(data)
+    shutil.rmtree(order.state, ignore_errors=True)
+    return made
