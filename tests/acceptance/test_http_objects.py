@@ -63,4 +63,4 @@ def test_the_catalogue_names_the_detector(system: System) -> None:
     with system.http as http:
         said = http.get("/services/object-detect").json()
     assert (said["model"], said["model_version"]) == (about.name, about.version)
-    assert not said.get("problem")
+    assert said["problem"] is None
