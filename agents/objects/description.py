@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from agents.objects.words import Background, Form, Layout, Scores, Unit
 from streams.errors import MillraceError
 from streams.settings import Settings
 
@@ -20,52 +20,6 @@ USUAL = Path("models") / "object-detect.yaml"
 
 class BadDescription(MillraceError):
     """A detector cannot serve as it is described; the message names the file, says what is wrong, and what to do."""
-
-
-class Layout(StrEnum):
-    """How a network's outputs are laid out; docs/object-detect.md has the shapes."""
-
-    YOLO = "yolo"
-    YOLO_OBJECTNESS = "yolo-objectness"
-    ROWS = "rows"
-    DETECTIONS = "detections"
-    SSD = "ssd"
-    LISTED = "listed"
-    DETR = "detr"
-
-
-class Form(StrEnum):
-    """What the four numbers of a box are."""
-
-    CENTRE = "centre"
-    """x and y of the middle, width, height."""
-    CORNERS = "corners"
-    """Left, top, right, bottom."""
-    CORNERS_YX = "corners-yx"
-    """Top, left, bottom, right."""
-    CORNER = "corner"
-    """Left, top, width, height."""
-
-
-class Unit(StrEnum):
-    PIXEL = "pixel"
-    """Of the network's input."""
-    FRACTION = "fraction"
-    """Of its width and height."""
-
-
-class Scores(StrEnum):
-    PROBABILITY = "probability"
-    SIGMOID = "sigmoid"
-    SOFTMAX = "softmax"
-
-
-class Background(StrEnum):
-    """Whether one more label than those of the file, which means no object, is counted, and where."""
-
-    NONE = "none"
-    FIRST = "first"
-    LAST = "last"
 
 
 class Outputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from agents.objects.description import Background, Description, Form, Layout, Scores, Unit
+from agents.objects.description import Description
+from agents.objects.words import Background, Form, Layout, Scores, Unit
 
 Shape = tuple[int, ...]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.objects.description import Background, Form, Layout, Scores, Unit
 from agents.objects.layouts import Reading
+from agents.objects.words import Background, Form, Layout, Scores, Unit
 
 Array = NDArray[np.float64]
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from agents.objects.description import USUAL, BadDescription, place, read
+from agents.objects.description import USUAL, BadDescription, Description, Outputs, Pixels, place, read
 from agents.objects.detector import Detector
 from agents.objects.status import detector_status, works
+from agents.objects.words import Background, Form, Layout, Scores, Unit
 from streams.model_status import summarise
 from tests.detectors.export import constant, save
 from tests.detectors.folder import describe
@@ -93,6 +94,26 @@ def test_text_that_is_no_description(tmp_path: Path, text: str, message: str) ->
     path.write_text(text)
     with pytest.raises(BadDescription, match=message):
         read(path)
+
+
+def test_the_page_has_every_word() -> None:
+    """Each field of a description, and each word that it may hold, stands on the page about it."""
+    page = (Path(__file__).parents[4] / "docs" / "object-detect.md").read_text(encoding="utf-8")
+    fields = [name for name in Description.__dataclass_fields__ if name not in ("path", "weights", "version")]
+    words = [word for kind in (Layout, Form, Unit, Scores, Background) for word in kind]
+    parts = [*Pixels.__struct_fields__, "file"]
+    assert [one for one in (*fields, *words, *parts) if f"`{one}" not in page] == []
+    assert all(f"{one}:" in page for one in Outputs.__struct_fields__)
+
+
+def test_the_example_of_the_page(folder: Path) -> None:
+    """The description that the page begins with is one that can be read."""
+    page = (Path(__file__).parents[4] / "docs" / "object-detect.md").read_text(encoding="utf-8")
+    path = folder / "detector.yaml"
+    path.write_text(page.partition("```yaml\n")[2].partition("```")[0])
+    (folder / "yolo11n.onnx").write_bytes(b"weights")
+    (folder / "coco.txt").write_text("person\nbicycle\n")
+    assert read(path).labels == ("person", "bicycle")
 
 
 def test_where_it_is_looked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,9 @@ from PIL import Image
 
 from agents.imaging.area import Area
 from agents.imaging.picture import Picture
-from agents.objects.description import BadDescription, Layout, read
+from agents.objects.description import BadDescription, read
 from agents.objects.detector import Detector, Found
+from agents.objects.words import Layout
 from tests.detectors.export import constant
 from tests.detectors.folder import describe
 from tests.detectors.modern import modern
