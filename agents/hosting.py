@@ -18,12 +18,12 @@ from agents.discovery import registry
 from streams.runtime.discover import BadModule
 from streams.runtime.errors import RuntimeFault, Stuck
 from streams.runtime.parts import Parts
-from streams.runtime.worker import Plan, Recorder, Worker
+from streams.runtime.worker import Background, Plan, Recorder, Worker
 from streams.settings import SettingError, Settings
 
 log = logging.getLogger("agents")
 
-AGENTS = ("flow", "recorder", "retry")
+AGENTS = ("flow", "recorder", "retry", "models")
 """What can be hosted beside services."""
 STUCK = 3
 """The exit status of a worker that makes no progress."""
@@ -54,6 +54,7 @@ def plan(names: Sequence[str]) -> Plan:
         flow="flow" in wanted,
         retry="retry" in wanted,
         recorder=_recorder if "recorder" in wanted else None,
+        models=_models if "models" in wanted else None,
     )
 
 
@@ -61,6 +62,12 @@ def _recorder(parts: Parts) -> Recorder:
     from agents.recorder import Recorder as Real  # here: PostgreSQL's client is for who needs it
 
     return Real(parts)
+
+
+def _models(parts: Parts) -> Background:
+    from agents.models import Watcher
+
+    return Watcher(parts)
 
 
 def serve(names: Sequence[str], *, quiet: bool = False) -> int:

@@ -12,7 +12,7 @@ class ModelStatus:
     version: str
     ready: bool
     detail: str = ""
-    """What the service does without it, and how to get it."""
+    """What is wrong: what the service does without it, and how to get it; or, of one that is ready, why no other is."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ def summarise(statuses: Iterable[ModelStatus]) -> ModelSummary:
     """One summary of a service's models."""
     all_of_them = tuple(statuses)
     ready = [status for status in all_of_them if status.ready]
-    missing = [f"{one.name}: {one.detail or 'its weights are missing'}" for one in all_of_them if not one.ready]
+    wrong = [one for one in all_of_them if one.detail or not one.ready]
     return ModelSummary(
         "+".join(status.name for status in ready) or None,
         "+".join(status.version for status in ready) or None,
-        "; ".join(missing) or None,
+        "; ".join(f"{one.name}: {one.detail or 'its weights are missing'}" for one in wrong) or None,
     )

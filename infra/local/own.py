@@ -10,8 +10,8 @@ from infra.local import logs, web
 from infra.local.part import Part
 from infra.local.site import Site
 
-FLOW = ("flow", "recorder", "retry")
-"""The agents that every pipeline needs."""
+FLOW = ("flow", "recorder", "retry", "models")
+"""The agents that every pipeline needs, and the one that watches which models are to serve."""
 _READY = "INFO agents: ready"
 _CONTRACT = ".input.avsc"
 

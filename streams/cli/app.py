@@ -18,6 +18,7 @@ from streams.cli import (
     explain,
     importing,
     lint,
+    models,
     notices,
     predictions,
     runs,
@@ -227,6 +228,19 @@ GROUPS = {
                 ),
             ),
             Command("resend", notices.resend, "Try one again.", ("millrace notices resend ID",)),
+        ),
+    ),
+    "models": (
+        "Versions of models, and which of them serves.",
+        (
+            Command("list", models.listing, "List registered versions.", ("millrace models list digit-recognition",)),
+            Command("show", models.show, "Show one version.", ("millrace models show digit-recognition 2",)),
+            Command(
+                "use",
+                models.use,
+                "Let another version serve.",
+                ("millrace models use digit-recognition 1", "millrace models use digit-recognition shipped"),
+            ),
         ),
     ),
     "data": (

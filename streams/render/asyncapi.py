@@ -77,6 +77,7 @@ def _shared(names: Topics) -> Iterable[_Channel]:
         (topics.EVENTS, "Event", "The run's id.", "Every event of every run, in order within a run."),
         (topics.SERVICES, "Announcement", "Service and worker.", "Which worker serves which service; compacted."),
         (topics.PIPELINES, "PipelineRecord", "Name and digest.", "Every version of every pipeline; compacted."),
+        (topics.MODELS, "ModelUpdate", "The service.", "Which model is to serve each service; compacted."),
         (topics.DEAD_LETTERS, "DeadLetter", "The run's id.", "What could not be processed, byte for byte, and why."),
     ):
         yield _Channel(names.named(topic), about, load(record), "send", key)

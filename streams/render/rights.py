@@ -35,6 +35,7 @@ class Rights:
         """A service's agent: its tasks, and those of the services (`sends`) that come right after it."""
         names = self.names
         topic = {names.tasks(name, major): {"Read"} for major in majors}
+        topic[names.named(topics.MODELS)] = {"Read"}
         for one in [topics.EVENTS, topics.TOKENS, topics.DEAD_LETTERS]:
             topic[names.named(one)] = {"Write"}
         for tier, _ in RETRY_TIERS:
@@ -84,6 +85,10 @@ class Rights:
         """What writes history."""
         named = self.names.named
         return self._worker({named(topics.EVENTS): {"Read"}, named(topics.DEAD_LETTERS): {"Write"}}, ["recorder"])
+
+    def models(self) -> list[Right]:
+        """What tells workers which models are to serve."""
+        return self._worker({self.names.named(topics.MODELS): {"Read", "Write"}}, [])
 
     def gateway(self, pipelines: list[str], services: list[tuple[str, int]], dynamic: bool) -> list[Right]:
         """The HTTP edge."""

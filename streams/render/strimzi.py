@@ -92,6 +92,7 @@ def _users(
     yield names.prefix + "flow", rights.flow([one.name for one in topologies], services, cluster.dynamic)
     yield names.prefix + "retry", rights.retry(services, cluster.dynamic)
     yield names.prefix + "recorder", rights.recorder()
+    yield names.prefix + "models", rights.models()
     yield names.prefix + "gateway", rights.gateway([one.name for one in topologies], services, cluster.dynamic)
     yield names.prefix + "apply", rights.apply()
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from streams.model_status import ModelSummary, summarise
+from streams.model_status import ModelStatus
 from streams.runtime.errors import RuntimeFault
 from streams.service import Service
 
@@ -27,17 +27,15 @@ class Found:
 
     module: str
     contract: dict[str, Any]
-    models: ModelSummary
+    models: tuple[ModelStatus, ...]
+    """Those that it uses as they are shipped; with a slot, the first one is the one that is shipped for that."""
     preload: tuple[str, ...]
     waits: bool = False
     """Whether its function is `async`."""
     check: str = ""
     """Why it cannot serve here."""
-
-    @property
-    def problem(self) -> str | None:
-        """Why it cannot work as it should."""
-        return "; ".join(filter(None, (self.models.problem, self.check))) or None
+    slot: bool = False
+    """Whether its model can be exchanged while it serves."""
 
 
 async def discover(modules: Sequence[str]) -> list[Found]:
@@ -61,7 +59,13 @@ async def discover(modules: Sequence[str]) -> list[Found]:
     if process.returncode:
         raise BadModule(errors.decode(errors="replace").strip()[-2000:])
     return [
-        Found(**{**one, "models": ModelSummary(**one["models"]), "preload": tuple(one["preload"])})
+        Found(
+            **{
+                **one,
+                "models": tuple(ModelStatus(**status) for status in one["models"]),
+                "preload": tuple(one["preload"]),
+            }
+        )
         for one in json.loads(output)
     ]
 
@@ -72,10 +76,11 @@ def services(module: str) -> list[Found]:
         Found(
             module,
             value.contract.to_json(),
-            summarise(value.model_status()),
+            value.model_status(),
             value.preload,
             value.waits,
             value.check() or "",
+            value.slot is not None,
         )
         for value in vars(importlib.import_module(module)).values()
         if isinstance(value, Service) and value.function.__module__ == module

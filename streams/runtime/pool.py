@@ -83,6 +83,24 @@ class Bodies(Protocol):
     ) -> Ended:
         """Runs a module-level function for at most `seconds` and `memory` MiB, until it ends or the caller is cancelled."""
 
+    async def prepare(
+        self, key: str, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int
+    ) -> Ended:
+        """Has a module-level function run once in every process, so that later calls find what it leaves there.
+
+        What it came to where it ended first; where it failed, nothing of it is kept. A later one with the same `key` takes its place.
+        """
+
+
+@dataclass(eq=False)
+class _Chore:
+    """What every child does once, between two calls."""
+
+    call: Call
+    seconds: float
+    first: "asyncio.Future[Ended]"
+    """How it ended where it ended first."""
+
 
 class Pool:
     """A fixed number of children. `modules` are imported once, before the children are forked from that."""
@@ -94,6 +112,8 @@ class Pool:
         self._free: asyncio.Queue[_Child] = asyncio.Queue()
         for child in self._children:
             self._free.put_nowait(child)
+        self._chores: dict[str, _Chore] = {}
+        self._tending = set[asyncio.Task[None]]()
 
     async def start(self) -> None:
         """Starts the children, so that the first call does not wait for them."""
@@ -127,6 +147,43 @@ class Pool:
             child.abandon()
             raise
         finally:
+            self._release(child)
+
+    async def prepare(
+        self, key: str, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int
+    ) -> Ended:
+        """Children that are idle do it now, the others after the call that they are at, and new ones before their first."""
+        before = self._chores.get(key)
+        chore = _Chore(Call(function, arguments, memory), seconds, asyncio.get_running_loop().create_future())
+        self._chores[key] = chore
+        while not self._free.empty():
+            self._release(self._free.get_nowait())
+        ended = await asyncio.shield(chore.first)
+        if ended.failure is not None and self._chores.get(key) is chore:
+            del self._chores[key]
+            if before is not None:
+                self._chores[key] = before
+        return ended
+
+    def _release(self, child: "_Child") -> None:
+        """A child may take the next call, unless there is something that it is to do before."""
+        if all(child.chores.get(key) is chore for key, chore in self._chores.items()):
+            self._free.put_nowait(child)
+            return
+        task = asyncio.create_task(self._tend(child))
+        self._tending.add(task)
+        task.add_done_callback(self._tending.discard)
+
+    async def _tend(self, child: "_Child") -> None:
+        try:
+            await child.ensure()
+            for key, chore in list(self._chores.items()):
+                if child.chores.get(key) is not chore:
+                    ended = await child.call(chore.call, chore.seconds, unheard)
+                    child.chores[key] = chore
+                    if not chore.first.done():
+                        chore.first.set_result(ended)
+        finally:
             self._free.put_nowait(child)
 
 
@@ -139,6 +196,8 @@ class _Child:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._retired = False
+        self.chores: dict[str, _Chore] = {}
+        """Those that this process has done."""
 
     @property
     def pid(self) -> int | None:
@@ -198,6 +257,7 @@ class _Child:
         if self._writer is not None:
             self._writer.close()
         self._channel = self._reader = self._writer = None
+        self.chores = {}
         if self._process is not None:
             self._process.kill()
 

@@ -24,6 +24,7 @@ CORE: Mapping[str, str] = {
     topics.SERVICES: "Announcement",
     topics.PIPELINES: "PipelineRecord",
     topics.DEAD_LETTERS: "DeadLetter",
+    topics.MODELS: "ModelUpdate",
 }
 """The record of `schemas/avro` that each shared topic carries."""
 

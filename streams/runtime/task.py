@@ -63,7 +63,9 @@ class TaskHandler:
         aborts: Aborts,
         letters: DeadLetters,
         watch: Watch,
+        bundle: Callable[[], str],
     ) -> None:
+        """`bundle`: the folder of the model that a call is to use now; empty for the shipped one, or where there is none."""
         self._hosted = hosted
         self._contract = hosted.contract
         self._parts = parts
@@ -73,6 +75,7 @@ class TaskHandler:
         self._aborts = aborts
         self._letters = letters
         self._watch = watch
+        self._bundle = bundle
         self._outcomes = Outcomes(parts.store, hosted.contract)
         self.running = 0
 
@@ -159,6 +162,7 @@ class TaskHandler:
             dict(task.input),
             objects,
             message_id(task.run.id, "call", task.vertex, task.at),
+            self._bundle(),
             seconds=task.timeout or self._contract.timeout,
             memory=self._contract.memory,
             heard=heard,

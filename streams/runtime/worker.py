@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ import psutil
 from schemas.contracts import Contract
 from streams import topic_specs
 from streams.compile import automatic, compile_spec
+from streams.model_status import ModelStatus, summarise
 from streams.records import Handler
 from streams.runtime.aborts import Aborts
 from streams.runtime.app import REBALANCE_PATIENCE, Member
@@ -27,15 +29,17 @@ from streams.runtime.errors import Stuck
 from streams.runtime.flow import Flow
 from streams.runtime.guard import guarded
 from streams.runtime.liveness import Liveness
+from streams.runtime.models import Models
 from streams.runtime.parts import Parts
 from streams.runtime.pipelines import Owner, Pipelines
-from streams.runtime.pool import Bodies, Pool
+from streams.runtime.pool import Bodies, Ended, Pool
 from streams.runtime.publish import Publisher
 from streams.runtime.retry import ROOM as RETRY_ROOM
 from streams.runtime.retry import Retry
 from streams.runtime.services import Announcement, Announcer, Services
 from streams.runtime.task import Hosted, TaskHandler
 from streams.runtime.waiting import Waiting
+from streams.service import load, load_waiting
 from streams.settings import Settings
 from streams.topics import EVENTS, RETRY_TIERS
 
@@ -44,16 +48,22 @@ log = logging.getLogger(__name__)
 GRACE = 20.0
 """Seconds that work under way gets at a stop."""
 _CHECK_EVERY = 5.0
+_LOADING = 60.0
+"""Seconds that loading a model may take, at least."""
 
 
-class Recorder(Protocol):
-    """What records events: `agents.recorder`, which knows PostgreSQL."""
+class Background(Protocol):
+    """What goes on by itself, as `agents.models` does."""
 
     async def start(self) -> None:
         """Begins."""
 
     async def stop(self) -> None:
         """Ends."""
+
+
+class Recorder(Background, Protocol):
+    """What records events: `agents.recorder`, which knows PostgreSQL."""
 
     async def __call__(self, record: Any) -> None:
         """Records one event."""
@@ -67,6 +77,7 @@ class Plan:
     flow: bool = False
     retry: bool = False
     recorder: Callable[[Parts], Recorder] | None = None
+    models: Callable[[Parts], Background] | None = None
 
 
 class Worker:
@@ -89,10 +100,11 @@ class Worker:
         self._letters = DeadLetters(self._parts)
         self._publisher = Publisher(self._parts, self._services.live)
         self._aborts = Aborts(self._parts)
+        self._models = Models(self._parts, self._model_changed)
         self._flow = Flow(self._parts, self._pipelines, self._publisher, self._letters)
         self._pool: Pool | None = None
         self._waiting: Waiting | None = None
-        self._announcer: Announcer
+        self._announcer: Announcer | None = None
         self._told_of: frozenset[str] = frozenset()
         """Outages that the last announcement told of."""
         self._cleanup = contextlib.AsyncExitStack()
@@ -125,9 +137,10 @@ class Worker:
         await self._parts.admin.ensure(topic_specs.core(names, count), self._settings.replication)
         self._found = await discovering
         await self._start_bodies()
-        for part in (self._services, self._pipelines, self._aborts):
+        followers = (self._services, self._pipelines, self._aborts, self._models)
+        for part in followers:
             self._cleanup.push_async_callback(part.stop)
-        await asyncio.gather(self._services.start(), self._pipelines.start(), self._aborts.start())
+        await asyncio.gather(*(part.start() for part in followers))
         await self._publish_automatic()
 
     async def _start_bodies(self) -> None:
@@ -143,6 +156,25 @@ class Worker:
             self._waiting = Waiting({one.module for one in waiting}, memory)
             self._cleanup.push_async_callback(self._waiting.stop)
             await self._waiting.start()
+
+        for one in self._found:
+            if one.slot:
+                self._models.host(one.contract["name"], one.models[0], functools.partial(self._load, one))
+
+    async def _load(self, one: Found, folder: str) -> Ended:
+        """Loads a model of a service where its calls run."""
+        bodies: Bodies | None = self._waiting if one.waits else self._pool
+        assert bodies is not None
+        contract = Contract.from_json(one.contract)
+        function = load_waiting if one.waits else load
+        seconds = max(_LOADING, contract.timeout)
+        return await bodies.prepare(
+            contract.name, function, one.module, contract.name, folder, seconds=seconds, memory=contract.memory
+        )
+
+    def _model_changed(self) -> None:
+        if self._announcer is not None:
+            self._announcer.soon()
 
     async def _publish_automatic(self) -> None:
         """Every service is also a pipeline of one node with its name."""
@@ -165,6 +197,9 @@ class Worker:
             recorder = self._plan.recorder(self._parts)
             self._host("recorder", [self._parts.topic(EVENTS)], recorder, room=2000)
             await self._begin(recorder.start, recorder.stop)
+        if self._plan.models is not None:
+            watcher = self._plan.models(self._parts)
+            await self._begin(watcher.start, watcher.stop)
         if self._plan.flow:
             await self._host_flow()
         announcer = self._announcer = Announcer(self._parts, self._announcements, self._settings.announce)
@@ -208,7 +243,15 @@ class Worker:
         group = self._parts.group(contract.name)
         watch = Watch(self._parts, self.id, group, self._turns, lambda: member.partitions)
         handler = TaskHandler(
-            hosted, self._parts, bodies, self._pipelines, self._publisher, self._aborts, self._letters, watch
+            hosted,
+            self._parts,
+            bodies,
+            self._pipelines,
+            self._publisher,
+            self._aborts,
+            self._letters,
+            watch,
+            functools.partial(self._models.folder, contract.name),
         )
         self._handlers[contract.name] = handler
         topic = self._parts.names.tasks(contract.name, contract.major)
@@ -253,6 +296,7 @@ class Worker:
         made = []
         for one in self._found:
             contract = Contract.from_json(one.contract)
+            models = summarise(self._model_statuses(one))
             made.append(
                 Announcement(
                     service=contract.name,
@@ -263,14 +307,18 @@ class Worker:
                     running=self._handlers[contract.name].running,
                     capacity=self._size(one),
                     memory=memory,
-                    model=one.models.model,
-                    model_version=one.models.model_version,
-                    problem=one.problem,
+                    model=models.model,
+                    model_version=models.model_version,
+                    problem="; ".join(filter(None, (models.problem, one.check))) or None,
                     waiting_for=tuple(self._parts.outages.now()),
                 )
             )
         self._told_of = frozenset(self._parts.outages.now())
         return made
+
+    def _model_statuses(self, one: Found) -> tuple[ModelStatus, ...]:
+        serving = self._models.status(one.contract["name"])
+        return one.models if serving is None else (serving, *one.models[1:])
 
     async def _watch(self) -> None:
         liveness = Liveness(self._members, self._parts.probe, self._parts.outages)
@@ -289,7 +337,11 @@ class Worker:
                     if member.failure is not None:
                         raise Stuck(member.failure)
                 _write(path, await self._health(liveness))
-                if self._found and self._told_of != frozenset(self._parts.outages.now()):
+                if (
+                    self._announcer is not None
+                    and self._found
+                    and self._told_of != frozenset(self._parts.outages.now())
+                ):
                     self._announcer.soon()
         finally:
             for task in (stopped, *failures):

@@ -185,3 +185,20 @@ async def says_nonsense_waiting() -> None:
 async def speaks_in_a_thread() -> None:
     """Says something in a thread."""
     await asyncio.to_thread(calls.progress, "from a thread")
+
+
+_PREPARED: list[str] = []
+
+
+def prepares(what: str) -> str:
+    """Remembers something in its process."""
+    if what == "poison":
+        raise ValueError("not this")
+    _PREPARED.append(what)
+    return what
+
+
+def prepared(seconds: float = 0.0) -> tuple[int, list[str]]:
+    """The process id, and what was prepared in it."""
+    time.sleep(seconds)
+    return os.getpid(), list(_PREPARED)

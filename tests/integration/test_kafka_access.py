@@ -220,6 +220,7 @@ def test_the_rights_that_are_written_are_enough_and_no_more(
     assert sorted(map(str, (one for one in asked if not one.allowed))) == []
     assert _unused(users, asked, prefix) == [
         "gateway: Describe group flow",  # it looks there when flow is behind
+        "service: Read topic models.updates",  # one with a model of its own
         "service: Write topic catalog.pipelines",  # one that is newer than what was applied publishes its own pipeline
     ]
 

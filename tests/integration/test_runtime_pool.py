@@ -162,3 +162,37 @@ def test_children_do_not_outlive_a_killed_worker(tmp_path: Path) -> None:
         worker.kill()
         _, alive = psutil.wait_procs(family, timeout=10)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_every_child_is_prepared_before_its_next_call() -> None:
+    """What is prepared is done once in each process, also in one that takes another's place, without a break in the calls;
+    what fails is not kept, and what was there before it is.
+    """
+
+    async def main() -> None:
+        async with pool(3) as made:
+
+            async def prepare(what: str) -> Ended:
+                return await made.prepare("model", bodies.prepares, what, seconds=20, memory=256)
+
+            async def seen() -> dict[int, list[str]]:
+                calls = (made.run(bodies.prepared, 0.2, seconds=20, memory=256) for _ in range(3))
+                return dict(ended.value for ended in await asyncio.gather(*calls))
+
+            assert (await prepare("a")).value == "a"
+            assert list((await seen()).values()) == [["a"]] * 3
+            busy = [asyncio.create_task(made.run(bodies.prepared, 0.5, seconds=20, memory=256)) for _ in range(3)]
+            await asyncio.sleep(0)
+            assert (await prepare("b")).value == "b"
+            assert {tuple((await one).value[1]) for one in busy} <= {("a",), ("a", "b")}
+            assert list((await seen()).values()) == [["a", "b"]] * 3
+            failed = await prepare("poison")
+            assert reason(failed) == (Fault.SERVICE, "ValueError: not this")
+            for pid in made.pids:
+                psutil.Process(pid).kill()
+            await asyncio.gather(*(made.run(bodies.double, 1, seconds=20, memory=256) for _ in range(3)))
+            await until(lambda: len(made.pids) == 3, 20, "new children")
+            await asyncio.gather(*(made.run(bodies.double, 1, seconds=20, memory=256) for _ in range(6)))
+            assert {tuple(one) for one in (await seen()).values()} == {("b",)}
+
+    asyncio.run(main())

@@ -21,13 +21,12 @@ def document() -> dict[str, Any]:
 
 
 def test_names_every_topic(document: dict[str, Any]) -> None:
-    """Each topic that an installation has is a channel, but for the one that no part of it uses yet."""
+    """Each topic that an installation has is a channel."""
     used = {(name, use.major) for one in shipped() for name, use in one.services.items()}
     specs = topic_specs.every(Topics(), 8, services=used, pipelines=[one.name for one in shipped()])
     addresses = [channel["address"] for channel in document["channels"].values()]
     assert len(set(addresses)) == len(addresses)
-    assert {spec.name for spec in specs} - set(addresses) == {topics.MODELS}
-    assert set(addresses) <= {spec.name for spec in specs}
+    assert set(addresses) == {spec.name for spec in specs}
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:

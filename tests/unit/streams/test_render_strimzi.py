@@ -157,6 +157,7 @@ def test_a_service_may_do_its_work_and_no_more() -> None:
         "topic catalog.services",
         "topic catalog.pipelines",
         "topic run.control",
+        "topic models.updates",
     }
     assert not any(name.endswith("*") for name in may)
 

@@ -13,7 +13,14 @@ def test_every_model_is_told() -> None:
     """All models in use are named, not only the first, and what is missing is said beside them."""
     (found,) = asyncio.run(discover([sighted.__name__]))
     assert found.contract["name"] == "sighted"
-    assert found.models == ModelSummary("left+right", "1+2", "glasses: sees less without")
+    assert summarise(found.models) == ModelSummary("left+right", "1+2", "glasses: sees less without")
+    assert not found.slot
+
+
+def test_a_model_in_use_may_have_something_wrong_beside_it() -> None:
+    """Why another model is not the one in use is told, and the one in use still named."""
+    said = summarise([ModelStatus("eye", "1", ready=True, detail="2 cannot serve")])
+    assert said == ModelSummary("eye", "1", "eye: 2 cannot serve")
 
 
 def test_a_missing_model_that_says_nothing() -> None:
