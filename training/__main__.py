@@ -5,8 +5,8 @@
     python -m training digits --register --digits 0,1,2 --epochs 3
                                                   another one: it is registered, passes a gate, and serves if it is not worse
 
-Ends with 0; 1 when it could not be done, which standard error explains; 2 for an order that makes no sense. What was cut off goes on
-from its last epoch when the same is asked for again.
+Ends with 0; 1 when it could not be done, which standard error explains; 2 for an order that makes no sense; 3 when MLflow's
+database does not answer, 4 when S3 does not. What was cut off goes on from its last epoch when the same is asked for again.
 """
 
 import argparse
@@ -23,8 +23,9 @@ from streams.data import DataError
 from streams.datasets import of_catalogue
 from streams.errors import MillraceError
 from streams.runtime.child import die_with_parent
+from streams.runtime.errors import StoreAway
 from streams.settings import SettingError, Settings
-from training.part import REPOSITORY, BadOrder, Order, Part
+from training.part import REPOSITORY, BadOrder, Order, Part, RegistryAway
 from training.parts import MEASURED, PARTS
 from training.report import Report
 from training.turn import turn
@@ -56,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 MEASURED[name](settings.data, given.top, Report(name, programs=given.report == "json"))
     except BadOrder as error:
         return _refused(str(error))
+    except (RegistryAway, StoreAway) as error:
+        print(f"millrace: {error}", file=sys.stderr)
+        return 3 if isinstance(error, RegistryAway) else 4
     except (DataError, MillraceError, SettingError) as error:
         print(f"millrace: {error}", file=sys.stderr)
         return 1

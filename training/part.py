@@ -21,6 +21,10 @@ class BadOrder(MillraceError):
     """What is asked for cannot be trained; the message names the option, its value and what it may be."""
 
 
+class RegistryAway(MillraceError):
+    """The registry of models cannot be reached."""
+
+
 @dataclass(frozen=True)
 class Order:
     """What is asked of a part."""

@@ -12,9 +12,8 @@ import psycopg
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
-from streams.errors import MillraceError
 from streams.settings import Settings
-from training.part import Made
+from training.part import Made, RegistryAway
 
 PREFIX = "mlflow"
 """Where its artifacts lie in the bucket; no sweeper of runs goes there."""
@@ -25,10 +24,6 @@ CALL = "millrace.call"
 
 _PATIENCE = 5
 """Seconds."""
-
-
-class RegistryAway(MillraceError):
-    """The registry of models cannot be reached."""
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""What the services that train models share: the training itself runs in another environment, as a process of its own."""

@@ -1,0 +1,157 @@
+"""A training as a process: started in the environment for it, followed line by line, ended when nobody waits for it any more."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from streams import calls
+from streams.refusal import Later, PartAway, Refused
+from streams.settings import SettingError, Settings
+
+_TOP = Path(__file__).parents[2]
+"""Of the repository: training is no part of the wheel."""
+
+_REFUSED, _AWAY = 2, {3: "postgres", 4: "s3"}
+"""Exit statuses of `python -m training`."""
+
+_GRACE = 10.0
+"""Seconds that a training may take to tell MLflow that it ends; then it is killed."""
+
+_LINE = 1024 * 1024
+"""Bytes of a line that it says, at most."""
+
+_leaving: set[asyncio.Task[None]] = set()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What became of a training; see `training.retrain.Outcome`."""
+
+    model: str
+    version: str
+    dataset: str
+    registered: int
+    promoted: bool
+    verdict: str
+    figures: Mapping[str, float]
+    pictures: Mapping[str, bytes]
+
+
+def usable() -> str:
+    """Why no model can be trained here; empty when one can."""
+    try:
+        python = _python(Settings.read())
+    except SettingError as error:
+        return str(error)
+    if not (_TOP / "training").is_dir():
+        return "models are trained from a checkout of the repository, and this is none"
+    return "" if python.exists() else f"the environment for training is missing ({python}): `make trainer` makes it"
+
+
+async def trained(part: str, epochs: int, dataset: str, options: Mapping[str, str]) -> Trained:
+    """Trains, registers and judges a model; each epoch is told to whoever follows the run.
+
+    A call that is delivered again goes on from the last epoch on the same machine, or is told the outcome. Raises Refused, Later
+    and PartAway. When it is cancelled, the training ends.
+    """
+    reason = usable()
+    if reason:
+        raise Later(reason, "the operator of this worker sees to it")
+    settings = Settings.read()
+    name = hashlib.sha256(calls.key().encode()).hexdigest()[:24]
+    out = settings.home.resolve() / "training" / "calls" / name
+    out.mkdir(parents=True, exist_ok=True)
+    asked = [*(f"--{key}={value}" for key, value in options.items()), *([f"--dataset={dataset}"] if dataset else [])]
+    log = out / "log"
+    with log.open("wb") as errors:
+        process = await asyncio.create_subprocess_exec(
+            *("nice", "-n", "19", str(_python(settings)), "-m", "training", part, "--register", "--report=json"),
+            *(f"--epochs={epochs}", *asked, f"--call={name}", f"--out={out}", "--with-parent"),
+            cwd=_TOP,
+            env={**_environ(), **settings.environ()},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            limit=_LINE,
+        )
+    try:
+        end = await _followed(process)
+        status = await process.wait()
+    except asyncio.CancelledError:
+        _let_go(process)
+        raise
+    if end is None or status:
+        raise _failure(status, log)
+    return _read(end)
+
+
+async def _followed(process: asyncio.subprocess.Process) -> Mapping[str, Any] | None:
+    """Tells what it says as progress; what it says at its end, None when it ends without."""
+    assert process.stdout is not None
+    async for line in process.stdout:
+        said = json.loads(line)
+        match said.pop("kind"):
+            case "end":
+                return dict(said)
+            case "epoch":
+                epoch, epochs = said["epoch"], said["epochs"]
+                calls.progress(f"epoch {epoch} of {epochs}", done=epoch / epochs, **said)
+            case _:
+                calls.progress(said["text"])
+    return None
+
+
+def _let_go(process: asyncio.subprocess.Process) -> None:
+    """Asks it to end, and sees to it beside everything else: whoever cancels does not wait."""
+
+    async def end() -> None:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+            try:
+                async with asyncio.timeout(_GRACE):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+
+    task = asyncio.get_running_loop().create_task(end())
+    _leaving.add(task)
+    task.add_done_callback(_leaving.discard)
+
+
+def _failure(status: int, log: Path) -> Exception:
+    lines = log.read_text(errors="replace").strip().splitlines() or [f"it ended with status {status}"]
+    reason = lines[-1].removeprefix("millrace: ")
+    if status == _REFUSED:
+        where, _, rest = reason.partition(": ")
+        return Refused(rest or where, where=where if rest else "")
+    if status in _AWAY:
+        return PartAway(_AWAY[status], reason)
+    return Later(f"the training failed: {reason}", f"{log} has all that it said")
+
+
+def _read(end: Mapping[str, Any]) -> Trained:
+    return Trained(
+        model=end["model"],
+        version=end["version"],
+        dataset=end["dataset"],
+        registered=int(end["registered"]),
+        promoted=end["promoted"],
+        verdict=end["verdict"],
+        figures=end["figures"],
+        pictures={name: Path(path).read_bytes() for name, path in end["pictures"].items()},
+    )
+
+
+def _python(settings: Settings) -> Path:
+    return settings.train.absolute() / "bin" / "python"
+
+
+def _environ() -> dict[str, str]:
+    """This process's environment without what leads Python to the libraries of this one."""
+    return {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
