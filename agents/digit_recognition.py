@@ -26,6 +26,7 @@ class Response(Record):
     probabilities: Annotated[tuple[float, ...], Doc("Of 0 to 9, in this order; they add up to 1.")]
     area: Annotated[Area, Doc("Where its ink is.")]
     light_on_dark: Annotated[bool, Doc("Whether the ink is lighter than the paper, as on a blackboard.")]
+    ink: Annotated[float, Doc("Mean of the centred picture that was read: 0 is paper, 1 is ink.", minimum=0, maximum=1)]
     model: Annotated[str, Doc("What read it.")]
     model_version: str
 
@@ -54,6 +55,7 @@ def digit_recognition(request: Request) -> Response:
         probabilities=reading.probabilities,
         area=found.area,
         light_on_dark=found.light_on_dark,
+        ink=round(float(found.pixels.mean()) / 255, 4),
         model=used.bundle.name,
         model_version=used.bundle.version,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from agents.drift import DriftWatch
 from agents.notifier import Notifier
 from schemas.errors import RegistryAway
 from streams.records import Record
@@ -39,15 +40,18 @@ class Recorder:
         self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
         self._task: asyncio.Task[None] | None = None
         self._notifier = Notifier(parts.settings.postgres)
+        self._drift = DriftWatch(parts.settings.postgres, parts.store)
 
     async def start(self) -> None:
         """Begins to write what is handed over."""
         self._notifier.start()
+        self._drift.start()
         self._task = asyncio.create_task(self._run(), name="recorder")
 
     async def stop(self) -> None:
         """Ends the writing. What was not written was not acknowledged."""
         await self._notifier.stop()
+        await self._drift.stop()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -82,6 +82,14 @@ class _Statistics(Collector):
         for state, number in sorted(counts.notices.items()):
             notices.add_metric((state,), number)
         yield notices
+        drift = GaugeMetricFamily(
+            "millrace_model_drift",
+            "Population stability index of what a model met last against what it learned from.",
+            labels=("service", "model", "version", "feature"),
+        )
+        for labels, psi in sorted(counts.drift.items()):
+            drift.add_metric(labels, psi)
+        yield drift
 
 
 def _family(

@@ -77,6 +77,18 @@ class Predictions:
             )
             return row, await history.fetchall()
 
+    async def drift(self, service: str | None, version: str | None) -> list[DictRow]:
+        """What was measured last, of a service or a version of its model, or of all."""
+        async with self._store.connection() as connection:
+            found = await connection.execute(
+                """select service, model, version as model_version, feature, psi, chance, level, predictions, measured_at
+                   from drift where (%(service)s::text is null or service = %(service)s)
+                     and (%(version)s::text is null or version = %(version)s)
+                   order by service, measured_at desc, version, feature limit 1000""",
+                {"service": service, "version": version},
+            )
+            return await found.fetchall()
+
     async def correct(self, identity: str, label: str, right: Any, author: str) -> bool:
         """Says that the output's field `label` should have been `right`; whether that is news.
 

@@ -45,6 +45,8 @@ class Counts:
     """Comparisons of shadows with what callers got, by (pipeline, verdict)."""
     notices: Mapping[str, int] = field(default_factory=dict)
     """What is told of ended runs, by state: waiting, delivered, given up."""
+    drift: Mapping[tuple[str, str, str, str], float] = field(default_factory=dict)
+    """Population stability indices by (service, model, version, feature)."""
 
 
 class Store:
@@ -191,6 +193,7 @@ class Store:
         notices = await self._all(
             "select coalesce(outcome, 'waiting') as state, count(*) as n from notices group by 1", {}
         )
+        drift = await self._all("select service, model, version, feature, psi from drift", {})
         executions = await self._all(
             """select coalesce(service, '') as service, status, count(*) as n
                from node_executions where service is not null group by 1, 2""",
@@ -201,6 +204,7 @@ class Store:
             {(row["service"], row["status"]): row["n"] for row in executions},
             {(row["pipeline"], row["verdict"]): row["n"] for row in shadows},
             {row["state"]: row["n"] for row in notices},
+            {(row["service"], row["model"], row["version"], row["feature"]): row["psi"] for row in drift},
         )
 
 

@@ -66,6 +66,17 @@ async def listing(
     return answer({"predictions": [_summary(parts, row) for row in page], "next": following})
 
 
+@router.get("/predictions/drift", summary="How far what models met last is from what they learned from")
+async def drift(
+    parts: Parts = Shared,
+    service: Annotated[str | None, Query(max_length=200)] = None,
+    model_version: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """Population stability indices of the features that a model's card describes; what meets a model is measured by and by."""
+    rows = await Predictions(parts.store).drift(service, model_version)
+    return answer({"drift": [{**row, "measured_at": moment(row["measured_at"])} for row in rows]})
+
+
 @router.get("/predictions/{identity}", summary="One prediction, with its output and its corrections")
 async def detail(identity: Identity, parts: Parts = Shared) -> Response:
     """Every correction stays listed; the newest one counts."""

@@ -207,6 +207,12 @@ GROUPS = {
             ),
             Command("show", predictions.show, "Show one prediction.", ("millrace predictions show ID",)),
             Command(
+                "drift",
+                predictions.drift,
+                "Show what models meet beside what they learned from.",
+                ("millrace predictions drift", "millrace predictions drift --service digit-recognition"),
+            ),
+            Command(
                 "correct",
                 predictions.correct,
                 "Say what it should have been.",

@@ -55,6 +55,36 @@ def show(identity: Identity, output: OutputOption = Output.TEXT) -> None:
     emit(output, one, lambda: _whole(one))
 
 
+def drift(service: Service = None, version: Version = None, output: OutputOption = Output.TEXT) -> None:
+    """Show how far what models met last is from what they learned from.
+
+    Under 0.1 a feature is steady, from 0.25 on it has drifted; `chance` is what chance alone gives in one case of twenty.
+    """
+    wanted = {"service": service, "model_version": version}
+    with Gateway() as gateway:
+        query = {name: value for name, value in wanted.items() if value is not None}
+        found = gateway.call("GET", "/predictions/drift", params=query).json()["drift"]
+    if output is Output.JSON:
+        for one in found:
+            emit(output, one, "")
+    elif found:
+        rows = [
+            (
+                one["service"],
+                one["model_version"],
+                one["feature"],
+                f"{one['psi']:.3f}",
+                "-" if one["chance"] is None else f"{one['chance']:.3f}",
+                str(one["predictions"]),
+                one["level"],
+            )
+            for one in found
+        ]
+        print(columns(rows, ("SERVICE", "VERSION", "FEATURE", "PSI", "CHANCE", "PREDICTIONS", "LEVEL")))
+    else:
+        say("millrace: nothing was measured yet: no model whose card says what it learned from has met anything")
+
+
 def correct(identity: Identity, label: Label, output: OutputOption = Output.TEXT) -> None:
     """Say what a prediction should have been. Saying it again with another label replaces that; the history stays."""
     try:

@@ -147,3 +147,17 @@ create table if not exists notices (
 
 create index if not exists notices_due on notices (due) where outcome is null;
 create index if not exists notices_by_time on notices (made_at desc, id);
+
+-- How far what each model met lately is from what it learned from: replaced whenever it is measured anew.
+create table if not exists drift (
+    service     text not null,
+    model       text not null,
+    version     text not null,
+    feature     text not null,                     -- output.confidence, input.age
+    psi         double precision not null,         -- population stability index, see streams/drift.py
+    chance      double precision,                  -- what chance gives in one case of twenty; null without values
+    predictions integer not null,                  -- of how many, the newest
+    level       text not null,
+    measured_at timestamptz not null default now(),
+    primary key (service, version, feature)
+);

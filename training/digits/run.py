@@ -18,6 +18,7 @@ from training.digits.examples import REPEAT, examples
 from training.digits.export import export, probabilities, references
 from training.digits.fit import Epoch, Plan, fit, logits, positions
 from training.digits.options import Choice, choice
+from training.digits.reference import reference
 from training.part import Made, Order
 from training.report import Report
 
@@ -79,6 +80,7 @@ def train(order: Order, report: Report) -> Made:
 
         shares, metrics["pairs_refused"] = elsewhere(reader, sets.test, np.random.default_rng((plan.seed, 2)))
         metrics["accuracy"] |= shares
+    card["reference"] = reference(reader, sets.validation)
     whole = bundle.write(order.folder, card)
     return Made(
         card=whole,

@@ -1,0 +1,176 @@
+"""Whether what a model meets still looks like what it learned from: the population stability index. Pure.
+
+For each feature, with the share e of what was learned from and the share a of what is met now in each bin:
+
+    PSI = Σ (a − e) · ln(a / e)
+
+Source: N. Siddiqi, Credit Risk Scorecards (Wiley, 2006), where under 0.1 means no change worth a look and over 0.25 a
+great one. Of few values, chance alone gives a large one: without any change it is distributed as χ² with bins − 1 degrees
+of freedom, times 1/n + 1/m (B. Yurdakul and J. Naranjo, Statistical properties of the population stability index, Journal
+of Risk Model Validation 14(4), 2020). So what chance gives in one case of twenty is told beside it.
+
+A card says what was learned from as `reference: {"of": 5000, "features": {"output.ink": {"edges": […], "shares": […]}}}`: numbers
+by the inner edges of their bins (a value at an edge is in the bin above), others by `values`. A feature is the path of a
+field of the output or the input.
+"""
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from streams.errors import MillraceError
+
+MOVED, DRIFTED = 0.1, 0.25
+_FLOOR = 1e-4
+"""The smallest share of a bin: one that was empty would make the index infinite."""
+_BINS = 10
+_NORMAL_95 = 1.6449
+
+
+class BadReference(MillraceError):
+    """What a card says of what was learned from cannot be used; the message names the feature."""
+
+
+class Level(StrEnum):
+    """What an index means."""
+
+    STEADY = "steady"
+    MOVED = "moved"
+    DRIFTED = "drifted"
+    TOO_FEW = "too few"
+    """Chance alone may give a greater one than MOVED."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """What was learned from, in one respect."""
+
+    path: tuple[str, ...]
+    """`output` or `input`, and the names of fields."""
+    shares: tuple[float, ...]
+    edges: tuple[float, ...] = ()
+    values: tuple[Any, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`output.ink`."""
+        return ".".join(self.path)
+
+    def place(self, value: Any) -> int | None:
+        """The bin of a value; None for one that no bin is for, and for none at all."""
+        if self.values:
+            return self.values.index(value) if value in self.values else len(self.values)
+        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+            return None
+        return bisect_right(self.edges, value)
+
+    def counts(self, met: Sequence[Any]) -> list[int]:
+        """How many of the values that are met are in each bin; with `values`, a last one is for all others."""
+        found = Counter(place for value in met if value is not None and (place := self.place(value)) is not None)
+        return [found[at] for at in range(len(self.shares) + bool(self.values))]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a model learned from."""
+
+    features: tuple[Feature, ...]
+    of: int
+    """How many examples the shares are of."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far a feature is from what was learned from."""
+
+    feature: str
+    psi: float
+    chance: float
+    """What chance gives in one case of twenty."""
+    count: int
+    """Values that were met."""
+
+    @property
+    def level(self) -> Level:
+        """What it means."""
+        if self.psi < MOVED:
+            return Level.STEADY if self.chance < MOVED else Level.TOO_FEW
+        if self.psi < self.chance:
+            return Level.TOO_FEW
+        return Level.DRIFTED if self.psi >= DRIFTED else Level.MOVED
+
+
+def read(card: Mapping[str, Any]) -> Reference | None:
+    """What a card says was learned from; None when it says nothing. Raises BadReference."""
+    said = card.get("reference")
+    if said is None:
+        return None
+    try:
+        features = tuple(_feature(name, one) for name, one in said["features"].items())
+        return Reference(features, int(said["of"]))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise BadReference(f"the reference of {card.get('name')} cannot be read: {error!r}") from error
+
+
+def _feature(name: str, said: Mapping[str, Any]) -> Feature:
+    path = tuple(name.split("."))
+    made = Feature(
+        path, tuple(map(float, said["shares"])), tuple(map(float, said.get("edges", ()))), tuple(said.get("values", ()))
+    )
+    bins = len(made.values) if made.values else len(made.edges) + 1
+    if path[0] not in ("input", "output") or len(path) < 2 or len(made.shares) != bins:
+        raise BadReference(f"{name}: {len(made.shares)} shares of {bins} bins, of a field of the input or the output")
+    if list(made.edges) != sorted(made.edges) or abs(sum(made.shares) - 1) > 0.01:
+        raise BadReference(f"{name}: edges rise, and shares add up to 1")
+    return made
+
+
+def measured(feature: Feature, met: Sequence[Any], of: int) -> Drift:
+    """How far what is met is from what was learned from, of `of` examples."""
+    counts = feature.counts(met)
+    total, bins = sum(counts), len(counts)
+    expected = [max(share, _FLOOR) for share in (*feature.shares, 0.0)[:bins]]
+    if not total:
+        return Drift(feature.name, 0.0, math.inf, 0)
+    # Half a value more in every bin: of few values, an empty bin says little.
+    actual = [(count + 0.5) / (total + 0.5 * bins) for count in counts]
+    psi = sum((a - e) * math.log(a / e) for a, e in zip(actual, expected, strict=True))
+    used = sum(1 for count, share in zip(counts, expected, strict=True) if count or share > _FLOOR)
+    return Drift(feature.name, psi, _chi_squared_95(max(1, used - 1)) * (1 / total + 1 / of), total)
+
+
+def described(values: Sequence[float], edges: Sequence[float] | None = None) -> dict[str, list[float]]:
+    """Numbers as a card describes them, in bins with these edges; without them, in ten of about equal shares.
+
+    Give edges where a difference means little, as among confidences near 1. Raises ValueError for no values.
+    """
+    ordered = sorted(values)
+    if not ordered:
+        raise ValueError("of nothing there are no bins")
+    if edges is None:
+        edges = sorted({ordered[len(ordered) * at // _BINS] for at in range(1, _BINS)} - {ordered[0]})
+    found = Counter(bisect_right(edges, value) for value in ordered)
+    return {"edges": list(edges), "shares": [round(found[at] / len(ordered), 6) for at in range(len(edges) + 1)]}
+
+
+CONFIDENCES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
+"""Edges between confidences that people tell apart."""
+
+
+def listed(values: Sequence[Any]) -> dict[str, list[Any]]:
+    """Words, or numbers that are names, as a card describes them: by their shares. Raises ValueError for none."""
+    if not values:
+        raise ValueError("of nothing there are no shares")
+    found = Counter(values)
+    names = sorted(found)
+    return {"values": names, "shares": [round(found[name] / len(values), 6) for name in names]}
+
+
+def _chi_squared_95(freedom: int) -> float:
+    """The 95 % point of χ², by Wilson and Hilferty's approximation (within 2 % from one degree on)."""
+    inner = 2 / (9 * freedom)
+    return float(freedom * (1 - inner + _NORMAL_95 * math.sqrt(inner)) ** 3)

@@ -1,0 +1,24 @@
+"""What digits look like that the network learned from: what its drift is measured against (see `streams.drift`).
+
+Of the validation pictures: they are MNIST's training pictures like the others, and the network has not learned from them, so that
+its confidence in them is what it is in new ones.
+"""
+
+from typing import Any
+
+from agents.digits.reader import Reader
+from streams.drift import CONFIDENCES, described, listed
+from training.digits.data import Digits
+
+
+def reference(reader: Reader, validation: Digits) -> dict[str, Any]:
+    """The part `reference` of a card, by what the served network says of these pictures."""
+    readings = [reader.read(picture) for picture in validation.pictures]
+    return {
+        "of": len(validation),
+        "features": {
+            "output.ink": described([round(float(picture.mean()) / 255, 4) for picture in validation.pictures]),
+            "output.confidence": described([reading.probabilities[reading.digit] for reading in readings], CONFIDENCES),
+            "output.digit": listed([reading.digit for reading in readings]),
+        },
+    }
