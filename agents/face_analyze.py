@@ -49,6 +49,12 @@ def _models() -> tuple[ModelStatus, ...]:
     return (*detector_status(), *traits_status())
 
 
+def _load() -> None:
+    from agents.imaging.faces.analysis import load
+
+    load()
+
+
 @service(
     "face-analyze",
     version="1.0.0",
@@ -57,6 +63,7 @@ def _models() -> tuple[ModelStatus, ...]:
     example={"image": PICTURE, "areas": [{"x": 4, "y": 0, "width": 24, "height": 24}]},
     models=_models,
     preload=("agents.imaging.faces.analysis",),
+    loads=_load,
 )
 def face_analyze(request: Request) -> Response:
     from agents.imaging.faces.analysis import analyse, detected  # OpenCV is for pool children, not for the worker

@@ -51,6 +51,12 @@ class Response(Record):
     model_version: str
 
 
+def _load() -> None:
+    from agents.imaging.faces.detector import detector
+
+    detector()
+
+
 @service(
     "face-detect",
     version="1.0.0",
@@ -59,6 +65,7 @@ class Response(Record):
     example={"image": PICTURE, "min_score": 0.7},
     models=detector_status,
     preload=("agents.imaging.faces.detector",),
+    loads=_load,
 )
 def face_detect(request: Request) -> Response:
     from agents.imaging.faces.detector import detector  # OpenCV is for pool children, not for the worker itself

@@ -4,6 +4,7 @@ Which labels there are, and how good it is, depends on that detector: any ONNX n
 in a small file, as docs/object-detect.md says. Without one every call is refused, and the catalogue says so.
 """
 
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Annotated
 
@@ -40,6 +41,14 @@ class Response(Record):
     model_version: str
 
 
+def _load() -> None:
+    from agents.objects.description import BadDescription
+    from agents.objects.detector import detector
+
+    with suppress(BadDescription):  # the catalogue has it
+        detector()
+
+
 @service(
     "object-detect",
     version="1.0.0",
@@ -49,6 +58,7 @@ class Response(Record):
     models=detector_status,
     preload=("agents.objects.detector",),
     check=works,
+    loads=_load,
 )
 def object_detect(request: Request) -> Response:
     from agents.objects.description import BadDescription

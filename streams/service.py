@@ -79,6 +79,8 @@ class Service(Generic[Q, A]):
     """The request's field whose object is kept for training; `*`: the whole request, as JSON."""
     slot: Slot[Any] | None = None
     """Where it finds its model, when that is one that can be exchanged while it serves."""
+    loads: Callable[[], object] | None = None
+    """Loads what its function needs beside that, in every process, so that no call waits for it."""
     dataset: str = ""
     """The dataset of the data catalogue that its model learns from; corrections make further versions of it."""
 
@@ -167,6 +169,7 @@ def service(
     label: str = "",
     keeps: str = "",
     slot: Slot[Any] | None = None,
+    loads: Callable[[], object] | None = None,
     dataset: str = "",
 ) -> Callable[[Callable[[Q], A | Awaitable[A]]], Service[Q, A]]:
     """Makes a Service of a function from one Record to another; an `async` one is for services that wait for others.
@@ -201,6 +204,7 @@ def service(
             label=label,
             keeps=keeps,
             slot=slot,
+            loads=loads,
             dataset=dataset,
         )
 
@@ -227,11 +231,13 @@ async def wait(
 
 
 def load(module: str, name: str, bundle: str) -> None:
-    """Loads the model of a service in this process, so that no call waits for that. Raises what loading it raises."""
-    slot = find(module, name).slot
-    if slot is not None:
-        with calls.known_as("", bundle):
-            slot.loaded()
+    """Loads the models of a service in this process, so that no call waits for that. Raises what loading them raises."""
+    service = find(module, name)
+    with calls.known_as("", bundle):
+        if service.slot is not None:
+            service.slot.loaded()
+        if service.loads is not None:
+            service.loads()
 
 
 async def load_waiting(module: str, name: str, bundle: str) -> None:

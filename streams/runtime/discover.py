@@ -36,6 +36,8 @@ class Found:
     """Why it cannot serve here."""
     slot: bool = False
     """Whether its model can be exchanged while it serves."""
+    loads: bool = False
+    """Whether it has anything to load before its first call."""
 
 
 async def discover(modules: Sequence[str]) -> list[Found]:
@@ -81,6 +83,7 @@ def services(module: str) -> list[Found]:
             value.waits,
             value.check() or "",
             value.slot is not None,
+            value.loads is not None,
         )
         for value in vars(importlib.import_module(module)).values()
         if isinstance(value, Service) and value.function.__module__ == module

@@ -160,6 +160,10 @@ class Worker:
         for one in self._found:
             if one.slot:
                 self._models.host(one.contract["name"], one.models[0], functools.partial(self._load, one))
+            elif one.loads:
+                ended = await self._load(one, "")
+                if ended.failure is not None:  # its calls will say so, and those of the others go on
+                    log.warning("%s could not load its models: %s", one.contract["name"], ended.failure.reason)
 
     async def _load(self, one: Found, folder: str) -> Ended:
         """Loads a model of a service where its calls run."""

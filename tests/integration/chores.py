@@ -96,3 +96,16 @@ def needs_postgres(request: Marked) -> Number:
     if not Path(request.mark).exists():
         raise PartAway("postgres", "nobody is there")
     return Number(n=request.n)
+
+
+_LEARNED: list[int] = []
+
+
+def _learn() -> None:
+    _LEARNED.append(os.getpid())
+
+
+@service("learned", version="1.0.0", loads=_learn)
+def learned(request: Number) -> Number:
+    """How often its process loaded something before."""
+    return Number(n=_LEARNED.count(os.getpid()))

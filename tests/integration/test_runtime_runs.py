@@ -113,6 +113,17 @@ def test_a_run_without_services_ends_in_flow(town: Town) -> None:
     town.run(main(town.rig))
 
 
+def test_what_a_service_needs_is_loaded_once_before_its_calls(town: Town) -> None:
+    """Each process loads what its services say, once, and every call finds it there."""
+
+    async def main(rig: Rig) -> None:
+        await until(lambda: rig.pipelines.version("learned"))
+        runs = [await rig.submit("learned", {"n": 0}) for _ in range(12)]
+        assert [await rig.output(run) for run in runs] == [{"n": 1}] * len(runs)
+
+    town.run(main(town.rig))
+
+
 async def _found(rig: Rig, pipeline: str, run: str) -> dict[str, object] | None:
     return (await answers(rig, pipeline)).get(run)
 

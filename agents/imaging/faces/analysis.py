@@ -6,14 +6,27 @@ import numpy as np
 
 from agents.imaging.area import Area
 from agents.imaging.colour import flat
+from agents.imaging.faces import models
+from agents.imaging.faces.cascades import cascade
 from agents.imaging.faces.detector import detector
-from agents.imaging.faces.looks import SIDE, Looks, looks
+from agents.imaging.faces.looks import CASCADES, SIDE, Looks, looks
 from agents.imaging.faces.traits import Estimate, emotion, gender
+from agents.imaging.faces.traits import load as network
 from agents.imaging.picture import Picture
 from streams.model_status import ModelStatus
 
 MIN_SCORE = 0.7
 """Of faces that are looked for here; face-detect takes another on request."""
+
+
+def load() -> None:
+    """Loads every model that is used here."""
+    detector()
+    for path in (models.GENDER.path(), models.EMOTION.path()):
+        if path is not None:
+            network(path)
+    for name in CASCADES:
+        cascade(name)
 
 
 def detected(picture: Picture) -> tuple[tuple[Area, ...], ModelStatus]:

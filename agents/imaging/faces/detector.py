@@ -22,6 +22,8 @@ from streams.model_status import ModelStatus
 LONGEST = 1280
 """Pixels of the longer side that a detector gets: on larger photos YuNet finds faces that are none."""
 
+_FRONTAL = "haarcascade_frontalface_default"
+
 _SMALLEST = 16
 """Pixels of the shorter side below which no face can be told."""
 
@@ -93,12 +95,13 @@ class Haar(Detector):
     """OpenCV's frontal face cascade."""
 
     def __init__(self) -> None:
-        self.model = models.haar("haarcascade_frontalface_default")
+        self.model = models.haar(_FRONTAL)
+        self._cascade = cascade(_FRONTAL)
 
     def find(self, image: Image.Image, min_score: float) -> list[tuple[float, ...]]:
         """Without landmarks; the score is made from the cascade's weight."""
         grey = np.asarray(image.convert("L"))
-        found = hits(cascade("haarcascade_frontalface_default"), grey, scale=1.1, neighbours=5, smallest=(24, 24))
+        found = hits(self._cascade, grey, scale=1.1, neighbours=5, smallest=(24, 24))
         scored = [(*map(float, box), 1 / (1 + math.exp(_HAAR_EVEN - weight))) for box, weight in found]
         return [row for row in scored if row[4] >= min_score]
 

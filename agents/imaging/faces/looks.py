@@ -13,6 +13,8 @@ from agents.imaging.faces.cascades import cascade, hits
 SIDE = 160
 """Pixels a side to which a face is scaled first, so that all are measured alike."""
 
+CASCADES = _EYE, _SMILE = "haarcascade_eye", "haarcascade_smile"
+
 _EYES, _MOUTH = slice(20, 96), slice(88, SIDE)
 """Rows in which eyes and mouths are looked for."""
 
@@ -62,8 +64,7 @@ def _eyes(rows: NDArray[np.uint8]) -> tuple[int, float]:
     """How many open eyes are seen, one in each half, and how sure that is; not seeing one proves little."""
     halves = [rows[:, columns] for columns in _HALVES]
     found = [
-        hits(cascade("haarcascade_eye"), half, scale=1.05, neighbours=2, smallest=(20, 20), largest=(70, 70))
-        for half in halves
+        hits(cascade(_EYE), half, scale=1.05, neighbours=2, smallest=(20, 20), largest=(70, 70)) for half in halves
     ]
     weights = [best[0][1] for best in found if best and best[0][1] > 0]
     if not weights:
@@ -72,7 +73,7 @@ def _eyes(rows: NDArray[np.uint8]) -> tuple[int, float]:
 
 
 def _smile(rows: NDArray[np.uint8]) -> tuple[bool, float]:
-    found = hits(cascade("haarcascade_smile"), rows, scale=1.1, neighbours=15, smallest=(40, 20))
+    found = hits(cascade(_SMILE), rows, scale=1.1, neighbours=15, smallest=(40, 20))
     weight = found[0][1] if found else 1.0
     likely = _even((weight - _SMILE_EVEN) / _SMILE_STEP)
     return likely >= 0.5, max(likely, 1 - likely)
