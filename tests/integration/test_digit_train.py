@@ -19,7 +19,7 @@ from tests.integration.waiting import until
 
 __all__ = ["trainer"]
 
-pytestmark = [pytest.mark.data, pytest.mark.slow]
+pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(400)]
 
 LONG = {"digits": [0, 1], "epochs": 50, "pictures": 3000}
 
@@ -66,11 +66,11 @@ def test_a_training_outlives_its_worker(trainer: Trainer, tmp_path: Path) -> Non
             await rig.start("flow")
             first = await rig.start("digit-train")
             run = await rig.submit("digit-train", {"digits": [1, 0], "epochs": 2, "pictures": 1500})
-            await until(lambda: epochs(rig, run) == [1], 120, "the first epoch")
+            await until(lambda: epochs(rig, run) == [1], 240, "the first epoch")
             first.kill()
             await until(lambda: not trainings(rig), 20, "the end of its training")
             await rig.start("digit-train")
-            end = await rig.ended(run, 150)
+            end = await rig.ended(run, 300)
             assert epochs(rig, run) == [1, 2]
             for name in ("confusion", "course"):
                 assert (await rig.parts.store.get(Ref.from_dict(end.event.data["output"][name]))).startswith(b"\x89PNG")
@@ -94,13 +94,13 @@ def test_a_second_training_waits_and_both_can_be_cancelled(trainer: Trainer, tmp
         async with school(trainer, tmp_path) as rig:
             await rig.start("flow", "digit-train")
             one = await rig.submit("digit-train", LONG)
-            await until(lambda: progress(rig, one), 120, "the begin of the first")
+            await until(lambda: progress(rig, one), 240, "the begin of the first")
             other = await rig.submit("digit-train", {**LONG, "digits": [2, 3]})
-            await until(lambda: progress(rig, other), 120, "the second to wait")
+            await until(lambda: progress(rig, other), 240, "the second to wait")
             assert progress(rig, other)[0]["text"].startswith(
                 "waits its turn: digits (digits 0,1, pictures 3000) is trained"
             )
-            await until(lambda: epochs(rig, one), 120, "an epoch of the first")
+            await until(lambda: epochs(rig, one), 240, "an epoch of the first")
             for run in (other, one):
                 await rig.parts.producer.send(await rig.parts.wire.control(Control(run, Action.CANCEL)))
             for run in (other, one):

@@ -13,7 +13,7 @@ from training.objects import Objects
 
 __all__ = ["trainer"]
 
-pytestmark = [pytest.mark.data, pytest.mark.slow]
+pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(400)]
 
 ORDER = ("digits", "--register", "--digits", "1,0", "--pictures", "1500", "--epochs", "2", "--call", "first")
 

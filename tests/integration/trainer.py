@@ -39,7 +39,7 @@ class Trainer:
     def run(self, *arguments: str) -> list[dict[str, Any]]:
         """What a training says, to its end. Fails when it does."""
         with self.start(*arguments) as process:
-            out, errors = process.communicate(timeout=170)
+            out, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors[-3000:]
         return [json.loads(line) for line in out.splitlines()]
 
