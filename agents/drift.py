@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import time
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
@@ -26,12 +27,11 @@ WINDOW = 1000
 DAYS = 30
 """And none older than this."""
 
+_LATE = 120.0
+"""Seconds that a prediction may be written after it was made."""
+
 _NEWS = """
-select p.service, p.model, p.version from predictions p
-where p.at > now() - make_interval(days => %(days)s)
-group by 1, 2, 3
-having max(p.at) > coalesce((select min(d.measured_at) from drift d where d.service = p.service and d.version = p.version),
-                            '-infinity')
+select distinct service, model, version from predictions where at > now() - make_interval(secs => %(seconds)s)
 """
 # The input stands in the event of the beginning: it is read only where something of it counts.
 _VALUES = """
@@ -60,6 +60,8 @@ class DriftWatch:
         self._store = store
         self._period = period
         self._references: dict[tuple[str, str], Reference | None] = {}
+        self._looked = -math.inf
+        """When it looked last, by the monotonic clock."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -89,8 +91,9 @@ class DriftWatch:
                 log.exception("drift is not measured")
 
     async def measure(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> None:
-        """Measures every model that met something since it was measured last. Raises psycopg.Error and StoreAway."""
-        found = await connection.execute(_NEWS, {"days": DAYS})
+        """Measures every model that met something since this watch looked last. Raises psycopg.Error and StoreAway."""
+        now = time.monotonic()
+        found = await connection.execute(_NEWS, {"seconds": min(DAYS * 86400.0, now - self._looked + _LATE)})
         for row in await found.fetchall():
             reference = await self._reference(row["service"], row["version"])
             if reference is None:
@@ -101,6 +104,7 @@ class DriftWatch:
             async with connection.transaction():
                 for one in drifts:
                     await connection.execute(_KEEP, {**row, **_row(one)})
+        self._looked = now  # only now: what was cut off is looked at again
 
     async def _reference(self, service: str, version: str) -> Reference | None:
         """What a model's card says: of its bundle in S3, or of the one that is shipped; None where none says anything."""

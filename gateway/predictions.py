@@ -50,7 +50,9 @@ class Predictions:
     async def page(self, wanted: Wanted) -> list[DictRow]:
         """A page, newest first."""
         at, identity = wanted.before or (None, None)
-        query = f"""{_SELECT}
+        query = (
+            _SELECT
+            + """
             where (%(service)s::text is null or p.service = %(service)s)
               and (%(model)s::text is null or p.model = %(model)s)
               and (%(version)s::text is null or p.version = %(version)s)
@@ -59,8 +61,11 @@ class Predictions:
               and (%(until)s::timestamptz is null or p.at < %(until)s)
               and (%(below)s::float8 is null or p.confidence < %(below)s)
               and (%(corrected)s::boolean is null or (c.new is not null) = %(corrected)s)
+              -- Of many predictions few are corrected: those are looked up, not looked for.
+              and (%(corrected)s::boolean is distinct from true or p.id in (select prediction from corrections))
               and (%(at)s::timestamptz is null or (p.at, p.id) < (%(at)s, %(id)s::uuid))
-            order by p.at desc, p.id desc limit %(limit)s"""  # of constants only
+            order by p.at desc, p.id desc limit %(limit)s"""
+        )
         async with self._store.connection() as connection:
             found = await connection.execute(query.encode(), {**vars(wanted), "at": at, "id": identity})
             return await found.fetchall()

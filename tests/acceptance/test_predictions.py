@@ -122,3 +122,27 @@ def test_the_same_picture_has_the_same_input(system: System) -> None:
     told = [one.data for run in runs for one in system.follow(run) if one.name == "node.finished"]
     assert len({one["prediction"]["id"] for one in told}) == 2
     assert len({one["prediction"]["input"] for one in told}) == 1
+
+
+def test_drift_is_shown_for_what_was_read(system: System) -> None:
+    """Within a minute of a reading the features of the shipped card are measured; of a few values it is said that they are few."""
+    home = system.stack.home
+    prediction_of(system, sheet("2"))
+
+    def rows() -> list[dict[str, Any]]:
+        return millrace("predictions", "drift", "--service", "digit-recognition", "--output", "json", home=home).rows
+
+    eventually(rows, 90)
+    assert {one["feature"] for one in rows()} == {"output.ink", "output.confidence", "output.digit"}
+    assert {one["level"] for one in rows()} <= {"too few", "drifted"}
+    assert "output.ink" in millrace("predictions", "drift", home=home).out
+    with system.http as http:
+        eventually(lambda: "millrace_model_drift{" in http.get("/metrics").text, 30)
+
+
+def test_who_was_told_is_listed(system: System) -> None:
+    """Where the operator keeps no list nobody is told, and the command says where to begin; an unknown notice is an error."""
+    listed = millrace("notices", "list", home=system.stack.home)
+    assert (listed.status, listed.out) == (0, "")
+    assert "MILLRACE_NOTIFY" in listed.err
+    assert millrace("notices", "resend", "nothing", home=system.stack.home).status == 14
