@@ -64,7 +64,7 @@ class Predictions:
               -- Of many predictions few are corrected: those are looked up, not looked for.
               and (%(corrected)s::boolean is distinct from true or p.id in (select prediction from corrections))
               and (%(at)s::timestamptz is null or (p.at, p.id) < (%(at)s, %(id)s::uuid))
-            order by p.at desc, p.id desc limit %(limit)s"""
+            order by p.at desc, p.id desc limit %(limit)s"""  # noqa: S608  # of constants only
         )
         async with self._store.connection() as connection:
             found = await connection.execute(query.encode(), {**vars(wanted), "at": at, "id": identity})
