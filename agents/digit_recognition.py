@@ -38,6 +38,7 @@ class Response(Record):
     memory=2048,
     example={"image": DIGIT},
     slot=DIGITS,
+    batch=16,
     label="digit",
     keeps="image",
     dataset="mnist",

@@ -5,7 +5,7 @@ import hashlib
 import importlib
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Generic, TypeVar, cast, get_type_hints
@@ -81,6 +81,10 @@ class Service(Generic[Q, A]):
     """Where it finds its model, when that is one that can be exchanged while it serves."""
     loads: Callable[[], object] | None = None
     """Loads what its function needs beside that, in every process, so that no call waits for it."""
+    batch: int = 1
+    """Calls that a process takes together when many wait, at most."""
+    many: Callable[[list[Q]], Sequence[A | Exception]] | None = None
+    """The function over many requests at once, where there is one: an answer, or what is wrong, for each of them in order."""
     dataset: str = ""
     """The dataset of the data catalogue that its model learns from; corrections make further versions of it."""
 
@@ -127,6 +131,36 @@ class Service(Generic[Q, A]):
         """
         return self._made(self(self._bound(record, lambda ref: objects[ref.sha256])))
 
+    def invoke_all(
+        self, given: Sequence[tuple[Mapping[str, Any], Mapping[str, bytes]]]
+    ) -> list[Invocation | Exception]:
+        """Runs the function over many on several records with their objects; how each fared, in order.
+
+        A request that cannot be served is Refused alone. Raises what the function raises: then nothing is known of any.
+        """
+        if self.many is None:
+            raise BadService(f"service {self.name}: it has no function over many")
+        found: list[Any] = []
+        for record, objects in given:
+            try:
+                found.append(self._bound(record, lambda ref, objects=objects: objects[ref.sha256]))  # type: ignore[misc]
+            except Exception as error:  # noqa: BLE001  # whatever it is, it is this one's
+                found.append(error)
+        requests = [one for one in found if not isinstance(one, Exception)]
+        answers = list(self.many(requests)) if requests else []
+        if len(answers) != len(requests):
+            raise BadService(f"service {self.name}: it gave {len(answers)} answers to {len(requests)} requests")
+        left = iter(answers)
+        return [one if isinstance(one, Exception) else self._made_or_wrong(next(left)) for one in found]
+
+    def _made_or_wrong(self, answer: A | Exception) -> Invocation | Exception:
+        if isinstance(answer, Exception):
+            return answer
+        try:
+            return self._made(answer)
+        except Exception as error:  # noqa: BLE001  # an output that is wrong fails alone
+            return error
+
     async def wait(self, record: Mapping[str, Any], objects: Mapping[str, bytes]) -> Invocation:
         """`invoke` of a service whose function waits, inside a running loop."""
         return self._made(await cast(Awaitable[A], self.function(self._bound(record, lambda ref: objects[ref.sha256]))))
@@ -170,6 +204,8 @@ def service(
     keeps: str = "",
     slot: Slot[Any] | None = None,
     loads: Callable[[], object] | None = None,
+    batch: int = 1,
+    many: Callable[[list[Any]], Sequence[Any]] | None = None,
     dataset: str = "",
 ) -> Callable[[Callable[[Q], A | Awaitable[A]]], Service[Q, A]]:
     """Makes a Service of a function from one Record to another; an `async` one is for services that wait for others.
@@ -183,6 +219,11 @@ def service(
 
     def made(function: Callable[[Q], A | Awaitable[A]]) -> Service[Q, A]:
         request, response = _records(name, function)
+        if batch < 1 or (batch > 1 and inspect.iscoroutinefunction(function)) or (many is not None and batch == 1):
+            raise BadService(
+                f"service {name}: `batch` is how many calls a process takes together, 1 or more; a function that waits takes "
+                "any number anyhow, and a function over `many` needs more than 1"
+            )
         summary, _, description = inspect.cleandoc(sys.modules[function.__module__].__doc__ or "").partition("\n")
         if not summary:
             raise BadService(f"service {name}: its module needs a docstring; the first line is the catalogue's summary")
@@ -205,6 +246,8 @@ def service(
             keeps=keeps,
             slot=slot,
             loads=loads,
+            batch=batch,
+            many=many,
             dataset=dataset,
         )
 

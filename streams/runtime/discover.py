@@ -38,6 +38,10 @@ class Found:
     """Whether its model can be exchanged while it serves."""
     loads: bool = False
     """Whether it has anything to load before its first call."""
+    batch: int = 1
+    """Calls that a process takes together when many wait."""
+    many: bool = False
+    """Whether it has a function over many."""
 
 
 async def discover(modules: Sequence[str]) -> list[Found]:
@@ -84,6 +88,8 @@ def services(module: str) -> list[Found]:
             value.check() or "",
             value.slot is not None,
             value.loads is not None,
+            value.batch,
+            value.many is not None,
         )
         for value in vars(importlib.import_module(module)).values()
         if isinstance(value, Service) and value.function.__module__ == module

@@ -12,7 +12,8 @@ import os
 import pickle
 import signal
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
@@ -108,8 +109,8 @@ class Pool:
     def __init__(self, size: int = 0, modules: Iterable[str] = ()) -> None:
         self.size = size or os.cpu_count() or 1
         self._modules = list(modules)
-        self._children = [_Child() for _ in range(self.size)]
-        self._free: asyncio.Queue[_Child] = asyncio.Queue()
+        self._children = [Child() for _ in range(self.size)]
+        self._free: asyncio.Queue[Child] = asyncio.Queue()
         for child in self._children:
             self._free.put_nowait(child)
         self._chores: dict[str, _Chore] = {}
@@ -140,9 +141,15 @@ class Pool:
 
         Waiting for a free child does not count. When the caller is cancelled, the child is killed.
         """
+        async with self.lent() as child:
+            return await child.call(Call(function, arguments, memory), seconds, heard)
+
+    @asynccontextmanager
+    async def lent(self) -> "AsyncIterator[Child]":
+        """A child for oneself, when one is free. Whatever is raised meanwhile kills it."""
         child = await self._free.get()
         try:
-            return await child.call(Call(function, arguments, memory), seconds, heard)
+            yield child
         except BaseException:
             child.abandon()
             raise
@@ -165,7 +172,7 @@ class Pool:
                 self._chores[key] = before
         return ended
 
-    def _release(self, child: "_Child") -> None:
+    def _release(self, child: "Child") -> None:
         """A child may take the next call, unless there is something that it is to do before."""
         if all(child.chores.get(key) is chore for key, chore in self._chores.items()):
             self._free.put_nowait(child)
@@ -174,7 +181,7 @@ class Pool:
         self._tending.add(task)
         task.add_done_callback(self._tending.discard)
 
-    async def _tend(self, child: "_Child") -> None:
+    async def _tend(self, child: "Child") -> None:
         try:
             await child.ensure()
             for key, chore in list(self._chores.items()):
@@ -187,7 +194,7 @@ class Pool:
             self._free.put_nowait(child)
 
 
-class _Child:
+class Child:
     """One slot of the pool: a process and the socket to it; one call at a time."""
 
     def __init__(self) -> None:
@@ -201,6 +208,7 @@ class _Child:
 
     @property
     def pid(self) -> int | None:
+        """Of the process that lives."""
         process = self._process
         return process.pid if process is not None and process.is_alive() else None
 
@@ -216,10 +224,11 @@ class _Child:
             self.abandon()
 
     async def call(self, call: Call, seconds: float, heard: Heard) -> Ended:
+        """How a call of at most so many seconds ended."""
         try:
             request = framed(pickle.dumps(call, protocol=5))
         except Exception as error:  # noqa: BLE001  # what a caller hands in decides what pickling raises
-            return Ended.failed(f"its input cannot be handed to a process: {error}")
+            return _unsendable(error)
         await self.ensure()
         if self._reader is None or self._writer is None:
             return Ended.failed(_STOPPING)
@@ -229,14 +238,47 @@ class _Child:
                 reply = await _reply(self._reader, heard)
         except TimeoutError:
             self.abandon()
-            return Ended.failed(
-                f"took longer than {seconds:g} s", "make the input smaller, or give the node a longer timeout"
-            )
+            return _late(seconds)
         except (asyncio.IncompleteReadError, OSError):
             return await self._died()
         if reply.ending is Ending.MEMORY:
             self.abandon()
         return Ended.of(reply, call.memory)
+
+    async def each(self, calls: Sequence[tuple[Call, float, Heard]], ended: Callable[[int, Ended], None]) -> None:
+        """Does calls in turn, each with its own limits; `ended` is told how each ended, when it has.
+
+        All are sent at once: the process goes from one to the next without waiting for this one. Those that `ended` is not told
+        of did not come to their end, since the process did before.
+        """
+        requests: list[tuple[int, bytes]] = []
+        for index, (call, _, _) in enumerate(calls):
+            try:
+                requests.append((index, framed(pickle.dumps(call, protocol=5))))
+            except Exception as error:  # noqa: BLE001  # what a caller hands in decides what pickling raises
+                ended(index, _unsendable(error))
+        await self.ensure()
+        if self._reader is None or self._writer is None:
+            for index, _ in requests:
+                ended(index, Ended.failed(_STOPPING))
+            return
+        self._writer.writelines(request for _, request in requests)
+        for index, _ in requests:
+            call, seconds, heard = calls[index]
+            try:
+                async with asyncio.timeout(seconds):
+                    reply = await _reply(self._reader, heard)
+            except TimeoutError:
+                self.abandon()
+                ended(index, _late(seconds))
+                return
+            except (asyncio.IncompleteReadError, OSError):
+                await self._died()
+                return
+            ended(index, Ended.of(reply, call.memory))
+            if reply.ending is Ending.MEMORY:
+                self.abandon()
+                return
 
     def _is_retired(self) -> bool:
         return self._retired
@@ -290,6 +332,14 @@ async def _reply(reader: asyncio.StreamReader, heard: Heard) -> Reply:
         if isinstance(message, Reply):
             return message
         heard(message)
+
+
+def _unsendable(error: Exception) -> Ended:
+    return Ended.failed(f"its input cannot be handed to a process: {error}")
+
+
+def _late(seconds: float) -> Ended:
+    return Ended.failed(f"took longer than {seconds:g} s", "make the input smaller, or give the node a longer timeout")
 
 
 def _spawned() -> tuple[BaseProcess, socket.socket]:

@@ -22,6 +22,7 @@ from streams.model_status import ModelStatus, summarise
 from streams.records import Handler
 from streams.runtime.aborts import Aborts
 from streams.runtime.app import REBALANCE_PATIENCE, Member
+from streams.runtime.batches import Batches
 from streams.runtime.deadletters import DeadLetters
 from streams.runtime.deliveries import Turns, Watch
 from streams.runtime.discover import Found, discover
@@ -167,14 +168,20 @@ class Worker:
 
     async def _load(self, one: Found, folder: str) -> Ended:
         """Loads a model of a service where its calls run."""
-        bodies: Bodies | None = self._waiting if one.waits else self._pool
-        assert bodies is not None
         contract = Contract.from_json(one.contract)
         function = load_waiting if one.waits else load
         seconds = max(_LOADING, contract.timeout)
-        return await bodies.prepare(
+        return await self._bodies(one).prepare(
             contract.name, function, one.module, contract.name, folder, seconds=seconds, memory=contract.memory
         )
+
+    def _bodies(self, one: Found) -> Bodies:
+        """Where the calls of a service run."""
+        if one.waits:
+            assert self._waiting is not None
+            return self._waiting
+        assert self._pool is not None
+        return self._pool if one.batch == 1 else Batches(self._pool, one.batch, together=one.many)
 
     def _model_changed(self) -> None:
         if self._announcer is not None:
@@ -240,8 +247,7 @@ class Worker:
         return member
 
     def _host_service(self, one: Found) -> None:
-        bodies: Bodies | None = self._waiting if one.waits else self._pool
-        assert bodies is not None
+        bodies = self._bodies(one)
         hosted = Hosted(one.module, Contract.from_json(one.contract), one.waits)
         contract = hosted.contract
         group = self._parts.group(contract.name)
@@ -260,7 +266,7 @@ class Worker:
         self._handlers[contract.name] = handler
         topic = self._parts.names.tasks(contract.name, contract.major)
         # Enough to fetch and store objects while the pool computes, not so much that memory fills with objects.
-        room = self._size(one) if one.waits else 4 * self._size(one) + 4
+        room = self._size(one) if one.waits else max(4, 2 * one.batch) * self._size(one) + 4
         member = self._host(contract.name, [topic], handler, room=room, on_generation=watch.take_over)
         self._watches.append(watch)
 

@@ -202,3 +202,8 @@ def prepared(seconds: float = 0.0) -> tuple[int, list[str]]:
     """The process id, and what was prepared in it."""
     time.sleep(seconds)
     return os.getpid(), list(_PREPARED)
+
+
+def touch(path: str) -> None:
+    """Leaves a trace."""
+    open(path, "w").close()  # noqa: PTH123

@@ -326,3 +326,38 @@ def _png() -> bytes:
     out = BytesIO()
     Image.new("RGB", (2, 2), (255, 0, 0)).save(out, "PNG")
     return out.getvalue()
+
+
+def change_all(requests: list[Request]) -> list[Response | Exception]:
+    """The first fails, the others are changed."""
+    return [ValueError("not the first"), *map(change_case.function, requests[1:])]  # type: ignore[list-item]
+
+
+def test_a_function_over_many_answers_each_alone() -> None:
+    """A request that is none, one whose answer is an exception, and good ones: each gets its own end, in order."""
+    made = service("change-all", version="1.0.0", batch=4, many=change_all)(change_case.function)
+    good = ({"note": _ref(b"Hello")}, {hashlib.sha256(b"Hello").hexdigest(): b"Hello"})
+    found = made.invoke_all([({"note": 3}, {}), good, good])
+    assert [type(one).__name__ for one in found] == ["Refused", "ValueError", "Invocation"]
+    with pytest.raises(BadService, match="gave 1 answers to 2 requests"):
+        service("change-all", version="1.0.0", batch=4, many=lambda _: [1])(change_case.function).invoke_all(
+            [good, good]
+        )
+
+
+@pytest.mark.parametrize("options", [{"batch": 0}, {"many": change_all}])
+def test_batches_that_cannot_be(options: dict[str, Any]) -> None:
+    """No calls at once, and a function over many that would never get more than one, are refused when they are declared."""
+    with pytest.raises(BadService, match="`batch` is how many calls a process takes together"):
+        service("change-all", version="1.0.0", **options)(change_case.function)
+
+
+def test_what_waits_takes_no_batches() -> None:
+    """A function that waits runs many times at once anyhow."""
+
+    async def waits(request: Request) -> Response:
+        """Never called."""
+        raise AssertionError(request)
+
+    with pytest.raises(BadService, match="a function that waits takes any number"):
+        service("waits", version="1.0.0", batch=2)(waits)
