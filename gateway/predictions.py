@@ -22,6 +22,20 @@ select p.*, c.new as corrected, c.author, c.at as corrected_at
 from predictions p
 left join lateral (select new, author, at from corrections where prediction = p.id order by id desc limit 1) c on true
 """
+_CHOSEN = """
+where (%(service)s::text is null or p.service = %(service)s)
+  and (%(model)s::text is null or p.model = %(model)s)
+  and (%(version)s::text is null or p.version = %(version)s)
+  and (%(run)s::text is null or p.run = %(run)s)
+  and (%(since)s::timestamptz is null or p.at >= %(since)s)
+  and (%(until)s::timestamptz is null or p.at < %(until)s)
+  and (%(below)s::float8 is null or p.confidence < %(below)s)
+  and (%(corrected)s::boolean is null or (c.new is not null) = %(corrected)s)
+  -- Of many predictions few are corrected: those are looked up, not looked for.
+  and (%(corrected)s::boolean is distinct from true or p.id in (select prediction from corrections))
+  and (%(at)s::timestamptz is null or (p.at, p.id) < (%(at)s, %(id)s::uuid))
+order by p.at desc, p.id desc limit %(limit)s
+"""
 
 
 @dataclass(frozen=True)
@@ -50,24 +64,8 @@ class Predictions:
     async def page(self, wanted: Wanted) -> list[DictRow]:
         """A page, newest first."""
         at, identity = wanted.before or (None, None)
-        query = (
-            _SELECT
-            + """
-            where (%(service)s::text is null or p.service = %(service)s)
-              and (%(model)s::text is null or p.model = %(model)s)
-              and (%(version)s::text is null or p.version = %(version)s)
-              and (%(run)s::text is null or p.run = %(run)s)
-              and (%(since)s::timestamptz is null or p.at >= %(since)s)
-              and (%(until)s::timestamptz is null or p.at < %(until)s)
-              and (%(below)s::float8 is null or p.confidence < %(below)s)
-              and (%(corrected)s::boolean is null or (c.new is not null) = %(corrected)s)
-              -- Of many predictions few are corrected: those are looked up, not looked for.
-              and (%(corrected)s::boolean is distinct from true or p.id in (select prediction from corrections))
-              and (%(at)s::timestamptz is null or (p.at, p.id) < (%(at)s, %(id)s::uuid))
-            order by p.at desc, p.id desc limit %(limit)s"""  # noqa: S608  # of constants only
-        )
         async with self._store.connection() as connection:
-            found = await connection.execute(query.encode(), {**vars(wanted), "at": at, "id": identity})
+            found = await connection.execute((_SELECT + _CHOSEN).encode(), {**vars(wanted), "at": at, "id": identity})
             return await found.fetchall()
 
     async def one(self, identity: str) -> tuple[DictRow, list[DictRow]] | None:
