@@ -66,13 +66,11 @@ def object_detect(request: Request) -> Response:
 
     try:
         used = detector()
+        wanted = _wanted(request.labels, used.about.labels)
+        found = used.detect(request.image, request.min_score, wanted)
     except BadDescription as error:
         raise Refused(str(error), "who runs this installation can give it a detector: docs/object-detect.md") from error
-    wanted = _wanted(request.labels, used.about.labels)
-    objects = tuple(
-        Object(label=one.label, area=one.area, score=one.score)
-        for one in used.detect(request.image, request.min_score, wanted)
-    )
+    objects = tuple(Object(label=one.label, area=one.area, score=one.score) for one in found)
     return Response(objects=objects, model=used.about.name, model_version=used.about.version)
 
 

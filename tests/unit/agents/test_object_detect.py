@@ -17,7 +17,7 @@ from agents.objects.detector import Detector
 from agents.objects.frame import tensor
 from streams.model_status import summarise
 from streams.refusal import Refused
-from tests.detectors import folder
+from tests.detectors import export, folder
 from tests.detectors.shapes import LABELS, Scene, scene
 from tests.unit.agents.pictures import file, run
 from training.faces.match import overlap
@@ -136,6 +136,15 @@ def test_without_a_detector() -> None:
     with pytest.raises(Refused, match="no detector is described here") as refused:
         run("object-detect", _picture(scene(np.random.default_rng(1))))
     assert "object-detect.md" in refused.value.hint
+
+
+def test_a_detector_with_more_labels_than_were_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where only an answer shows that a label is missing, the call is refused with that, and not tried again and again."""
+    export.constant(tmp_path / "net.onnx", {"output0": np.array([[[1, 1, 9, 9, 0.9, 7]]], np.float32)})
+    path = folder.describe(tmp_path, file="net.onnx", labels=["a", "b", "c"], size=32)
+    monkeypatch.setenv("MILLRACE_OBJECT_DETECTOR", str(path))
+    with pytest.raises(Refused, match="tells of label 7, and there are 3"):
+        run("object-detect", _picture(scene(np.random.default_rng(1))))
 
 
 def test_a_broken_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
