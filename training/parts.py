@@ -13,7 +13,13 @@ def _digits() -> Part:
     return DIGITS
 
 
-PARTS: Mapping[str, Callable[[], Part]] = {"digits": _digits}
+def _cells() -> Part:
+    from training.cells.part import CELLS
+
+    return CELLS
+
+
+PARTS: Mapping[str, Callable[[], Part]] = {"digits": _digits, "cells": _cells}
 """By name; each imports what it needs when it is called, and TensorFlow not before it trains."""
 
 

@@ -233,7 +233,7 @@ def test_what_is_shipped_is_tested_without_naming_it(tested: Path, home: Path) -
     said = millrace("test", "--json", home=home)
     assert said.status == 0
     shipped = {row["pipeline"] for row in said.rows}
-    assert shipped == {"blur-women", "describe-faces", "face-blur", "face-thumbnail", "to-jpg"}
+    assert shipped == {"blur-women", "classify-cell", "describe-faces", "face-blur", "face-thumbnail", "to-jpg"}
     said = millrace("test", "--json", home=home, more={"MILLRACE_PIPELINES": str(tested.parent)})
     assert said.status == 1
     assert {row["pipeline"] for row in said.rows} == {*shipped, "mine"}
@@ -278,7 +278,7 @@ def test_lint_against_a_revision_says_what_a_change_breaks(repository: Path, hom
         in lines
     )
     assert not any(line.startswith("describe-faces") for line in lines)
-    assert re.fullmatch(r"millrace: 2 of \d+ contracts changed since HEAD, 3 of 5 pipelines break\n", said.err)
+    assert re.fullmatch(r"millrace: 2 of \d+ contracts changed since HEAD, 3 of 6 pipelines break\n", said.err)
 
 
 def test_lint_against_a_folder_in_json(repository: Path, home: Path, tmp_path: Path) -> None:

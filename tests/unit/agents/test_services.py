@@ -56,7 +56,7 @@ def test_an_unknown_service() -> None:
     """A wrong name gets the nearest one, or all that there are."""
     with pytest.raises(UnknownService, match="did you mean image-blur"):
         agents.load("image-blurr")
-    with pytest.raises(UnknownService, match="there are digit-recognition, "):
+    with pytest.raises(UnknownService, match="there are cell-classify, "):
         agents.load("xyz")
 
 

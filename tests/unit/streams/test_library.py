@@ -22,6 +22,7 @@ def test_everything_that_is_shipped_compiles() -> None:
     library = load(CONTRACTS)
     assert library.named(Origin.SHIPPED) == (
         "blur-women",
+        "classify-cell",
         "describe-faces",
         "face-blur",
         "face-thumbnail",

@@ -1,0 +1,142 @@
+"""Telling white cells apart: each trait of the cell, compared with what is usual, speaks for or against each type.
+
+A linear model over named numbers: its file is JSON that a person can read, and reading it takes NumPy alone.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.cells import models
+from agents.cells.types import CellType
+from streams.models import BadBundle, check
+
+Numbers = NDArray[np.float64]
+
+UNUSUAL = 4.0
+"""Standard deviations that count: what is further off says no more than that."""
+
+_DIGITS = 6
+"""Of the probabilities in an answer."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What was learned."""
+
+    types: tuple[CellType, ...]
+    """What the model tells apart, in the order of its outputs."""
+    traits: tuple[str, ...]
+    """Its inputs, see `agents.cells.traits`."""
+    usual: Numbers
+    """The mean of each trait."""
+    spread: Numbers
+    """Its standard deviation."""
+    weights: Numbers
+    """Types x traits."""
+    biases: Numbers
+    """One a type."""
+    temperature: float
+    """What scores are divided by for the probabilities to be calibrated."""
+    familiar: float
+    """The largest strangeness of a cell that is like those that were learned from."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError when the parts do not fit together."""
+        types, traits = len(self.types), len(self.traits)
+        shapes = self.usual.shape, self.spread.shape, self.weights.shape, self.biases.shape
+        if shapes != ((traits,), (traits,), (types, traits), (types,)):
+            raise ValueError(f"{types} types and {traits} traits, and numbers of the shapes {shapes}")
+        numbers = np.concatenate([self.usual, self.spread, self.weights.ravel(), self.biases, self._scales])
+        positive = (self.spread > 0).all() and (self._scales > 0).all()
+        if types < 2 or not np.isfinite(numbers).all() or not positive:
+            raise ValueError("fewer than two types, numbers that are none, or a scale that is not positive")
+
+    def scores(self, traits: Numbers) -> Numbers:
+        """What speaks for each type, before calibration; `traits` is one row, or many."""
+        usual = np.clip((traits - self.usual) / self.spread, -UNUSUAL, UNUSUAL)
+        return np.asarray(usual @ self.weights.T + self.biases)
+
+    def probabilities(self, traits: Numbers) -> Numbers:
+        """Of each type; each row adds up to 1."""
+        scores = self.scores(traits) / self.temperature
+        raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
+
+    def strangeness(self, traits: Numbers) -> Numbers:
+        """How far a cell is from those that were learned from: standard deviations, the root of the mean of their squares."""
+        return np.asarray(np.sqrt((((traits - self.usual) / self.spread) ** 2).mean(axis=-1)))
+
+    @property
+    def _scales(self) -> Numbers:
+        return np.array([self.temperature, self.familiar])
+
+    def to_json(self) -> str:
+        """Text that `parse` reads, number for number."""
+        body = {
+            "types": list(self.types),
+            "temperature": self.temperature,
+            "familiar": self.familiar,
+            "biases": self.biases.tolist(),
+            "traits": {
+                name: {"usual": usual, "spread": spread, "weights": list(weights)}
+                for name, usual, spread, weights in zip(
+                    self.traits, self.usual.tolist(), self.spread.tolist(), self.weights.T.tolist(), strict=True
+                )
+            },
+        }
+        return json.dumps(body, indent=1) + "\n"
+
+
+def parse(text: str) -> Weights:
+    """The weights of this text. Raises ValueError, KeyError and TypeError when it has none."""
+    body = json.loads(text)
+    rows = body["traits"].values()
+    return Weights(
+        tuple(CellType(one) for one in body["types"]),
+        tuple(body["traits"]),
+        np.array([row["usual"] for row in rows], np.float64),
+        np.array([row["spread"] for row in rows], np.float64),
+        np.array([row["weights"] for row in rows], np.float64).T,
+        np.array(body["biases"], np.float64),
+        float(body["temperature"]),
+        float(body["familiar"]),
+    )
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the model makes of a cell."""
+
+    probabilities: Mapping[CellType, float]
+    """Of each type that the model knows."""
+    familiar: bool
+    """Whether the cell is like those that were learned from; if not, the probabilities mean little."""
+
+
+class Classifier:
+    """One loaded model."""
+
+    def __init__(self, folder: Path = models.FOLDER) -> None:
+        """Raises BadBundle when the folder is not what its card says, or not of a model that tells cells apart."""
+        self.bundle = check(folder)
+        try:
+            self.weights = parse((folder / models.FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadBundle(f"{folder}: {models.FILE} is no model that can be read: {error}") from error
+
+    def tell(self, traits: Mapping[str, float]) -> Told:
+        """What the model makes of a cell. Raises BadBundle for a model of other traits."""
+        missing = set(self.weights.traits) - traits.keys()
+        if missing:
+            raise BadBundle(
+                f"{self.bundle.folder}: the model wants {', '.join(sorted(missing))}, which is not measured here"
+            )
+        row = np.array([traits[name] for name in self.weights.traits], np.float64)
+        found = self.weights.probabilities(row)
+        said = {kind: round(float(one), _DIGITS) for kind, one in zip(self.weights.types, found, strict=True)}
+        return Told(said, bool(self.weights.strangeness(row) <= self.weights.familiar))

@@ -1,0 +1,25 @@
+"""What the model looks at: the traits of the white cell in a normalised picture, by their names."""
+
+from collections.abc import Mapping
+
+from agents.cells.find import find
+from agents.cells.shape import shape
+from agents.cells.stain import Colour, stain
+from agents.cells.tint import tint
+from streams.refusal import Refused
+
+_REACH = 10
+"""Pixels between the lobes of one nucleus, in a picture in which the cell has 120."""
+
+
+def traits(pixels: Colour) -> Mapping[str, float]:
+    """Of a picture as `agents.cells.crop` makes it. Raises Refused when it shows no white cell."""
+    seen = stain(pixels, blur=1.0)
+    cell = find(seen, _REACH)
+    if cell is None:
+        raise Refused(
+            "there is no white cell to be seen: nothing is stained as its nucleus is (purple)",
+            "send what cell-preprocess made of a microscope picture",
+            "image",
+        )
+    return {**shape(cell), **tint(cell, seen, stain(pixels, blur=0))}

@@ -1,0 +1,122 @@
+"""Blood cells over HTTP: a microscope picture in, the type of its white cell out; one without gets a reason."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from agents.cell_classify import NOTICE
+from agents.cells.models import FOLDER
+from agents.cells.types import CellType
+from streams.datasets import of_catalogue
+from streams.models import read
+from tests.acceptance.command import millrace
+from tests.acceptance.system import System
+from tests.integration.eventually import eventually
+from training.cells.data import BCCD, originals
+from training.cells.drawn import smear
+from training.cells.measure import overlap
+
+
+def field(*kinds: CellType) -> bytes:
+    """A drawn smear, as a JPEG."""
+    out = BytesIO()
+    Image.fromarray(smear(kinds, np.random.default_rng(9))).save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+def test_a_cell_is_told_over_http(system: System) -> None:
+    """One call of the pipeline finds the cell and tells its type, how sure that is, by which model, and what it is not for."""
+    run = system.submit("classify-cell", files={"image": ("smear.jpg", field(CellType.NEUTROPHIL))})
+    assert system.follow(run)[-1].name == "run.finished"
+    output = system.output(run)
+    assert output["cell_type"] == "neutrophil"
+    assert output["confidence"] == output["probabilities"]["neutrophil"] > 0.5
+    assert set(output["probabilities"]) == set(CellType)
+    area = output["area"]
+    box = area["x"], area["y"], area["x"] + area["width"], area["y"] + area["height"]
+    assert overlap(box, (258, 178, 382, 302)) > 0.7
+    card = read(FOLDER)
+    assert (output["model"], output["model_version"]) == (card.name, card.version)
+    assert output["notice"] == NOTICE
+
+
+def test_a_picture_without_a_white_cell_over_http(system: System) -> None:
+    """A run on red cells alone fails at once, at the node that looks for the white cell, and says what to send."""
+    run = system.submit("classify-cell", files={"image": ("red.jpg", field())})
+    told = system.follow(run)
+    assert told[-1].name == "run.failed"
+    assert not [one for one in told if one.name == "node.retrying"]
+    assert "no white cell" in str(told[-1].data)
+    assert "found" in str(told[-1].data)
+
+
+def test_the_catalogue_names_the_model_of_cells(system: System) -> None:
+    """Who looks at the service sees which model serves, and that it is not for medical use."""
+    with system.http as http:
+        said = http.get("/services/cell-classify").json()
+    assert said["model_version"] == read(FOLDER).version
+    assert "Not for medical use" in said["summary"]
+
+
+@pytest.mark.data
+def test_real_cells_over_http(system: System, cells: Path) -> None:
+    """Of eight test originals of BCCD, two of each type, at least seven are told as the list has them."""
+    right = 0
+    for kind in CellType:
+        for one in [one for one in originals(cells, "test") if one.label is kind][:2]:
+            run = system.submit("classify-cell", files={"image": (one.name, one.data)})
+            assert system.follow(run)[-1].name == "run.finished"
+            right += system.output(run)["cell_type"] == kind
+    assert right >= 7
+
+
+def correct(system: System, picture: bytes, label: str) -> list[dict[str, Any]]:
+    """Runs the pipeline on a picture, corrects what was told, and gives what its two nodes said."""
+    run = system.submit("classify-cell", files={"image": ("field.jpg", picture)})
+    told = {one.data["node"]: one.data for one in system.follow(run) if one.name == "node.finished"}
+    identity = str(told["told"]["prediction"]["id"])
+    home = system.stack.home
+    eventually(lambda: millrace("predictions", "show", identity, home=home).status == 0, 30)
+    assert "basophil" in millrace("predictions", "correct", identity, "basophil", home=home).err
+    assert millrace("predictions", "correct", identity, label, home=home).status == 0
+    return [told["found"], told["told"]]
+
+
+def test_fields_and_cells_are_kept(system: System) -> None:
+    """With the prediction the field is kept as it was sent, and the cell as it was told; a person can say what it was."""
+    picture = field(CellType.MONOCYTE)
+    found, told = correct(system, picture, "monocyte")
+    assert system.object(found["prediction"]["kept"]).content == picture
+    with Image.open(BytesIO(system.object(told["prediction"]["kept"]).content)) as cell:
+        assert cell.size == (160, 160)
+
+
+@pytest.mark.data
+def test_corrections_of_cells_are_learned_from(system: System, cells: Path) -> None:
+    """A corrected cell is in the next version of the dataset, and one that was cut out of a test original is not."""
+    correct(system, field(CellType.LYMPHOCYTE), "lymphocyte")
+    correct(system, originals(cells, "test")[0].data, "lymphocyte")
+    said = millrace("data", "corrections", "cell-classify", "--output", "json", home=system.stack.home)
+    assert said.status == 0, said.err
+    (made,) = said.rows
+    assert made["base"] == of_catalogue(BCCD).label == read(FOLDER).dataset
+    assert made["added"] >= 1
+    assert made["left_out"]["its input was made of a test picture of the dataset"] == 1
+    assert any(one["name"].startswith(f"{BCCD}/corrections/lymphocyte/") for one in made["files"])
+
+
+@pytest.fixture
+def cells() -> Path:
+    """The data directory; a test is skipped where the blood cells are not in it."""
+    from streams.settings import Settings
+
+    folder = Settings.read().data
+    if not (folder / "blood-cells").exists():
+        pytest.skip(
+            "needs the public data: set MILLRACE_DATA to a directory that has blood-cells (see the data catalogue)"
+        )
+    return folder

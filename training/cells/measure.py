@@ -1,0 +1,148 @@
+"""What a model of few and unequal classes is worth: balanced accuracy with its uncertainty, recalls, calibration, boxes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.imaging.area import Box
+from training.gate import interval
+
+Scores = NDArray[np.float64]
+"""Cells x types."""
+
+Labels = NDArray[np.int64]
+Table = NDArray[np.int64]
+
+_BINS = 10
+"""Of the expected calibration error."""
+
+_DRAWS = 10_000
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the service said of pictures; a refusal has probabilities of 0, and is not right."""
+
+    probabilities: Scores
+    labels: Labels
+    refused: int = 0
+    familiar: NDArray[np.bool_] | None = None
+    """Which of them are like what was learned from; None when nobody asked."""
+
+    def at(self, places: NDArray[np.bool_]) -> "Said":
+        """Of some of them; refusals among them are not counted apart."""
+        return Said(
+            self.probabilities[places], self.labels[places], 0, None if self.familiar is None else self.familiar[places]
+        )
+
+
+def softmax(scores: Scores) -> Scores:
+    """Probabilities of scores."""
+    raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
+
+
+def surprise(probabilities: Scores, labels: Labels) -> float:
+    """The mean negative log likelihood, in nats."""
+    return float(-np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-6, 1)).mean())
+
+
+def calibration_error(probabilities: Scores, labels: Labels) -> float:
+    """The expected calibration error: how far confidence and accuracy lie apart, 0 to 1."""
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    parts = (bins == one for one in range(_BINS))
+    return float(sum(abs(right[part].sum() - confidence[part].sum()) for part in parts if part.any()) / len(labels))
+
+
+def confusion(scores: Scores, labels: Labels) -> Table:
+    """Types x (types + 1): the row is the type, the column what it was taken for; the last column counts refusals."""
+    kinds = scores.shape[1]
+    table = np.zeros((kinds, kinds + 1), np.int64)
+    taken = np.where(scores.any(axis=1), scores.argmax(axis=1), kinds)
+    np.add.at(table, (labels, taken), 1)
+    return table
+
+
+def recalls(table: Table) -> Scores:
+    """Of each type that there is, the share that was told."""
+    of = table.sum(axis=1)
+    return np.asarray(np.diagonal(table)[of > 0] / of[of > 0])
+
+
+def balanced(scores: Scores, labels: Labels) -> float:
+    """The mean of the recalls."""
+    return float(recalls(confusion(scores, labels)).mean())
+
+
+def drawn_again(table: Table, seed: int) -> tuple[float, float]:
+    """The 95 % interval of the balanced accuracy by bootstrap: pictures of each type drawn again, with replacement."""
+    random = np.random.default_rng(seed)
+    of, right = table.sum(axis=1), np.diagonal(table)
+    parts = [random.binomial(n, r / n, _DRAWS) / n for n, r in zip(of, right, strict=True) if n]
+    return _ends(np.mean(parts, axis=0))
+
+
+def believed(table: Table, seed: int) -> tuple[float, float]:
+    """A wider interval: each recall may be what Jeffreys' posterior allows, also where all of three are right."""
+    random = np.random.default_rng(seed)
+    of, right = table.sum(axis=1), np.diagonal(table)
+    parts = [random.beta(r + 0.5, n - r + 0.5, _DRAWS) for n, r in zip(of, right, strict=True) if n]
+    return _ends(np.mean(parts, axis=0))
+
+
+def figures(said: Said, seed: int) -> dict[str, Any]:
+    """Everything about one set of pictures, for the card."""
+    table = confusion(said.probabilities, said.labels)
+    low, high = drawn_again(table, seed)
+    widest = believed(table, seed)
+    return {
+        "of": len(said.labels),
+        "refused": said.refused,
+        "familiar": None if said.familiar is None else share(int(said.familiar.sum()), len(said.labels)),
+        "balanced_accuracy": float(recalls(table).mean()),
+        "bootstrap": [low, high],
+        "jeffreys": list(widest),
+        "accuracy": share(int(np.diagonal(table).sum()), len(said.labels)),
+        "recall": [share(int(table[at, at]), int(table[at].sum())) for at in range(len(table))],
+        "confusion": table.tolist(),
+        "calibration": calibration_error(said.probabilities, said.labels),
+        "surprise": surprise(said.probabilities, said.labels),
+    }
+
+
+def share(right: int, of: int) -> dict[str, Any]:
+    """So many of so many, with Wilson's interval."""
+    low, high = interval(right, of) if of else (0.0, 1.0)
+    return {"right": right, "of": of, "rate": right / of if of else 0.0, "low": low, "high": high}
+
+
+def overlap(one: Box, other: Box) -> float:
+    """What two boxes share, of what either covers: 0 to 1."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    both = max(0, width) * max(0, height)
+    return both / (_size(one) + _size(other) - both)
+
+
+def boxes(overlaps: Sequence[float]) -> dict[str, Any]:
+    """How well cells were found; a picture that was refused has 0."""
+    values = np.asarray(overlaps)
+    return {
+        "found": share(int((values >= 0.5).sum()), len(values)),
+        "mean": float(values.mean()),
+        "median": float(np.median(values)),
+        "least": float(values.min()),
+    }
+
+
+def _size(box: Box) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _ends(values: Scores) -> tuple[float, float]:
+    low, high = np.percentile(values, (2.5, 97.5))
+    return float(low), float(high)

@@ -1,0 +1,41 @@
+"""Drawn cells, and what the trained model itself says of them: for those who have no scikit-learn."""
+
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from agents.cells.crop import cut_out
+from agents.cells.traits import traits
+from agents.imaging.picture import Picture
+from training.cells.data import Smear
+from training.cells.drawn import smear
+from training.cells.fit import Learned
+from training.cells.measure import softmax
+from training.cells.samples import TYPES, cut
+
+_EACH = 3
+
+
+def references(learned: Learned, names: tuple[str, ...], temperature: float, seed: int) -> bytes:
+    """An npz: `pictures`, files one after the other, `ends` of each, and `probabilities`."""
+    random = np.random.default_rng((seed, 1))
+    fields = [_jpeg(smear((kind,), random, (320, 240), 44)) for kind in TYPES for _ in range(_EACH)]
+    cells = cut([Smear("drawn", data, TYPES[0], "drawn") for data in fields])
+    files = [_jpeg(one) for one in cells]
+    found = [traits(cut_out(Picture.decode(data))) for data in files]
+    rows = np.array([[one[name] for name in names] for one in found])
+    out = BytesIO()
+    np.savez_compressed(
+        out,
+        pictures=np.frombuffer(b"".join(files), np.uint8),
+        ends=np.cumsum([len(one) for one in files]),
+        probabilities=softmax(learned.scores(rows) / temperature),
+    )
+    return out.getvalue()
+
+
+def _jpeg(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
+    out = BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG", quality=85)
+    return out.getvalue()
