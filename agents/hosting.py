@@ -59,9 +59,12 @@ def plan(names: Sequence[str]) -> Plan:
 
 
 def _recorder(parts: Parts) -> Recorder:
-    from agents.recorder import Recorder as Real  # here: PostgreSQL's client is for who needs it
+    from agents.drift import DriftWatch  # here: PostgreSQL's client is for who needs it
+    from agents.notifier import Notifier
+    from agents.recorder import Recorder as Real
 
-    return Real(parts)
+    postgres = parts.settings.postgres
+    return Real(parts, Notifier(postgres), DriftWatch(postgres, parts.store))
 
 
 def _models(parts: Parts) -> Background:

@@ -32,26 +32,29 @@ class _Waiting:
 
 
 class Recorder:
-    """Handles the records of `run.events`. While PostgreSQL is away it pauses; it loses nothing."""
+    """Handles the records of `run.events`. While PostgreSQL is away it pauses; it loses nothing.
 
-    def __init__(self, parts: Parts) -> None:
+    Beside it work, for as long as it does, who tells of ended runs and who watches the drift of models.
+    """
+
+    def __init__(self, parts: Parts, notifier: Notifier | None = None, drift: DriftWatch | None = None) -> None:
         self._parts = parts
+        self._notifier = notifier
+        self._beside = [one for one in (notifier, drift) if one is not None]
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._notifier = Notifier(parts.settings.postgres)
-        self._drift = DriftWatch(parts.settings.postgres, parts.store)
 
     async def start(self) -> None:
         """Begins to write what is handed over."""
-        self._notifier.start()
-        self._drift.start()
+        for one in self._beside:
+            one.start()
         self._task = asyncio.create_task(self._run(), name="recorder")
 
     async def stop(self) -> None:
         """Ends the writing. What was not written was not acknowledged."""
-        await self._notifier.stop()
-        await self._drift.stop()
+        for one in self._beside:
+            await one.stop()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -104,7 +107,9 @@ class Recorder:
         async def attempt() -> None:
             connection = await self._connected()
             try:
-                if await record(connection, batch, self._notifier.rules.notices):
+                if self._notifier is None:
+                    await record(connection, batch)
+                elif await record(connection, batch, self._notifier.rules.notices):
                     self._notifier.soon()
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 await self._disconnect()
