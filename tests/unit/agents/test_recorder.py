@@ -12,6 +12,7 @@ from streams.records import Place, Record
 from streams.runtime.backoff import Outages
 from streams.runtime.parts import Parts
 from streams.runtime.recording import Recorded
+from streams.settings import Settings
 
 
 class Slow(Recorder):
@@ -20,7 +21,8 @@ class Slow(Recorder):
     def __init__(self) -> None:
         self.written: list[int] = []
         wire = SimpleNamespace(read_event=self._event)
-        super().__init__(cast(Parts, SimpleNamespace(wire=wire, outages=Outages())))
+        parts = SimpleNamespace(wire=wire, outages=Outages(), settings=Settings(), store=None)
+        super().__init__(cast(Parts, parts))
 
     async def _event(self, record: Record) -> Any:
         for _ in range(int(record.value or b"0")):
