@@ -36,6 +36,10 @@ class Response(Record):
     cell_type: Annotated[CellType, Doc("The most probable type.")]
     confidence: Annotated[float, Doc("Its probability.", minimum=0, maximum=1)]
     probabilities: Annotated[Probabilities, Doc("Of every type.")]
+    strangeness: Annotated[
+        float,
+        Doc("How far its traits are from the usual: standard deviations, the root of the mean of their squares.", 0),
+    ]
     familiar: Annotated[
         bool, Doc("Whether the cell looks like those that the model learned from; if not, the rest means little.")
     ]
@@ -68,6 +72,7 @@ def cell_classify(request: Request) -> Response:
         cell_type=kind,
         confidence=found[kind],
         probabilities=Probabilities(**{one.value: found.get(one, 0.0) for one in CellType}),
+        strangeness=told.strangeness,
         familiar=told.familiar,
         model=used.bundle.name,
         model_version=used.bundle.version,

@@ -114,6 +114,8 @@ class Told:
 
     probabilities: Mapping[CellType, float]
     """Of each type that the model knows."""
+    strangeness: float
+    """See `Weights.strangeness`."""
     familiar: bool
     """Whether the cell is like those that were learned from; if not, the probabilities mean little."""
 
@@ -139,4 +141,5 @@ class Classifier:
         row = np.array([traits[name] for name in self.weights.traits], np.float64)
         found = self.weights.probabilities(row)
         said = {kind: round(float(one), _DIGITS) for kind, one in zip(self.weights.types, found, strict=True)}
-        return Told(said, bool(self.weights.strangeness(row) <= self.weights.familiar))
+        strangeness = float(self.weights.strangeness(row))
+        return Told(said, round(strangeness, _DIGITS), strangeness <= self.weights.familiar)

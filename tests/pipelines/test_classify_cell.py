@@ -24,7 +24,13 @@ def test_one_service_after_the_other() -> None:
     def classify(given: dict[str, object]) -> dict[str, object]:
         asked.append(_key(given))
         chances = dict(zip(map(str, CellType), np.array([0.7, 0.1, 0.1, 0.1]).tolist(), strict=True))
-        said = {"cell_type": "neutrophil", "confidence": 0.7, "probabilities": chances, "familiar": True}
+        said = {
+            "cell_type": "neutrophil",
+            "confidence": 0.7,
+            "probabilities": chances,
+            "familiar": True,
+            "strangeness": 1.0,
+        }
         return {**said, "model": "memory", "model_version": "1", "notice": NOTICE}
 
     services: dict[str, Service] = {"cell-preprocess": preprocess, "cell-classify": classify}  # type: ignore[dict-item]

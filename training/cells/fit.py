@@ -13,14 +13,16 @@ from training.cells.samples import TYPES, Samples
 
 Numbers = NDArray[np.float64]
 
+SEED = 5
+
 
 @dataclass(frozen=True)
 class Plan:
     """What decides the result, together with the data and the libraries' versions."""
 
-    seed: int = 5
-    copies: int = 10
+    copies: int
     """Varied copies of each cell."""
+    seed: int = SEED
     folds: int = 5
     repeats: int = 3
     """Of the cross-validation, each with other folds."""
@@ -47,14 +49,14 @@ class Learned:
     """A trained model as scikit-learn has it."""
 
     def __init__(self, known: Samples, places: NDArray[np.int64], strength: float) -> None:
-        """Learns from the cells at these places. Every type counts alike, however few cells show it."""
+        """Learns from the cells at these places, whose `strangeness` it keeps. Every type counts alike, however few cells show it."""
         chosen = known.traits[places]
         rows = chosen.reshape(-1, chosen.shape[-1])
         labels = np.repeat(known.labels[places], chosen.shape[1])
         self.usual = rows.mean(axis=0)
         self.spread = np.where(rows.std(axis=0) > 0, rows.std(axis=0), 1.0)
-        strangeness = np.sqrt((((chosen[:, 0] - self.usual) / self.spread) ** 2).mean(axis=1))
-        self.familiar = float(strangeness.max())
+        self.strangeness = np.sqrt((((chosen[:, 0] - self.usual) / self.spread) ** 2).mean(axis=1))
+        self.familiar = float(self.strangeness.max())
         self.model = LogisticRegression(C=strength, class_weight="balanced", max_iter=5000, tol=1e-6)
         self.model.fit(self._usual(rows), labels)
 

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 from agents.cells.models import FOLDER, SHIPPED
+from training.cells.options import OPTIONS, copies
 from training.gate import Verdict
 from training.part import REPOSITORY, Made, Order, Part
 from training.report import Report
 
 
 def _train(order: Order, report: Report) -> Made:
+    copies(order.options)  # what cannot be trained is said before anything takes its time
     from training.cells.run import train
 
     return train(order, report)
@@ -29,4 +31,5 @@ CELLS = Part(
     epochs=1,
     train=_train,
     judge=_judge,
+    options=OPTIONS,
 )

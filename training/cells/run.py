@@ -14,7 +14,9 @@ from training import bundle, pictures
 from training.cells import measure
 from training.cells.card import LICENCE, markdown
 from training.cells.data import augmented, learned_from, originals, tecom
-from training.cells.fit import Course, Learned, Plan, cross_validated
+from training.cells.fit import SEED, Course, Learned, Plan, cross_validated
+from training.cells.options import copies
+from training.cells.reference import reference
 from training.cells.references import references
 from training.cells.samples import TYPES, Samples, corrected, cut, samples, shared
 from training.cells.through import overlaps, refused, told
@@ -28,7 +30,7 @@ REFERENCE = Path("tests/unit/agents/cell_reference.npz")
 def train(order: Order, report: Report) -> Made:
     """The model of all training originals. Raises DataError."""
     cv2.setNumThreads(1)
-    plan = Plan()
+    plan = Plan(copies=copies(order.options))
     smears = learned_from(order.data)
     report.say(f"{len(smears)} originals to learn from, {plan.copies} varied copies of each")
     extra = corrected(order.examples)
@@ -60,6 +62,7 @@ def train(order: Order, report: Report) -> Made:
         "metrics": {},
     }
     bundle.write(order.folder, card)
+    card["reference"] = reference(learned, course)
     card["metrics"] = _measured(order, known, course, learned, cells)
     whole = bundle.write(order.folder, card)
     test = whole["metrics"]["test"]
@@ -80,17 +83,16 @@ def train(order: Order, report: Report) -> Made:
 
 
 def _measured(order: Order, known: Samples, course: Course, learned: Learned, cells: list[Any]) -> dict[str, Any]:
-    seed = Plan().seed
     model = Classifier(order.folder)
     test = originals(order.data, "test")
     said = told(model, test)
     seen_before = shared(cut(test), cells)
     unseen = measure.Said(measure.softmax(course.scores[0] / course.temperature), known.labels)
     found = {
-        "test": measure.figures(said, seed),
-        "test_without_twins": measure.figures(said.at(~seen_before), seed),
+        "test": measure.figures(said, SEED),
+        "test_without_twins": measure.figures(said.at(~seen_before), SEED),
         "cross_validated": {
-            **measure.figures(unseen, seed),
+            **measure.figures(unseen, SEED),
             "balanced_accuracy": course.tried[course.strength],
             "spread": course.spread,
             "tried": {str(one): value for one, value in course.tried.items()},
@@ -101,8 +103,8 @@ def _measured(order: Order, known: Samples, course: Course, learned: Learned, ce
         boxed = {"train": learned_from(order.data), "test": test}
         found["boxes"] = {name: measure.boxes(overlaps(some)) for name, some in boxed.items()}
         found["empty_refused"] = measure.share(*refused(test))
-        found["augmented"] = measure.figures(told(model, augmented(order.data)), seed)
-        found["tecom"] = measure.figures(told(model, tecom(order.data)), seed)
+        found["augmented"] = measure.figures(told(model, augmented(order.data)), SEED)
+        found["tecom"] = measure.figures(told(model, tecom(order.data)), SEED)
     return found
 
 

@@ -17,6 +17,7 @@ from agents.cells.stain import PLASMA
 from agents.cells.traits import traits
 from agents.cells.types import CellType
 from agents.imaging.picture import Picture
+from streams.drift import read as reference
 from streams.models import BadBundle, read
 from streams.refusal import Refused
 from tests.unit.agents.pictures import file, result, run
@@ -72,8 +73,21 @@ def test_unlike_everything_learned_from() -> None:
     density = -np.log((pixels + 1) / (PLASMA + 1))
     maroon = density @ np.array([[1.2, 0, 0], [0.6, 2.5, 0.6], [0, 0, 1]])
     other = np.clip((PLASMA + 1) * np.exp(-maroon) - 1, 0, 255)
-    assert run("cell-classify", drawn(CellType.LYMPHOCYTE)).output["familiar"] is True
-    assert run("cell-classify", file(Image.fromarray(other.astype(np.uint8)))).output["familiar"] is False
+    usual = run("cell-classify", drawn(CellType.LYMPHOCYTE)).output
+    strange = run("cell-classify", file(Image.fromarray(other.astype(np.uint8)))).output
+    assert usual["familiar"] is True
+    assert strange["familiar"] is False
+    assert strange["strangeness"] > Classifier().weights.familiar >= usual["strangeness"]
+
+
+def test_the_card_says_what_was_learned_from() -> None:
+    """Drift is measured against features that every answer has."""
+    learned = reference(read(FOLDER).card)
+    assert learned is not None
+    assert learned.of == 214
+    output = run("cell-classify", drawn(CellType.NEUTROPHIL)).output
+    assert {one.name for one in learned.features} == {"output.strangeness", "output.confidence", "output.cell_type"}
+    assert all(one.place(output[one.path[1]]) is not None for one in learned.features)
 
 
 @pytest.mark.parametrize("size", [(640, 480), (160, 120), (80, 80)])

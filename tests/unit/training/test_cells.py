@@ -13,10 +13,12 @@ from tests.unit.agents.pictures import file
 from training.cells import measure
 from training.cells.data import AUGMENTED, BCCD, TECOM, Smear, augmented, learned_from, originals, tecom
 from training.cells.drawn import smear
+from training.cells.options import copies
 from training.cells.part import CELLS
 from training.cells.samples import TYPES, corrected, cut, samples, shared, twins
 from training.cells.through import refused
 from training.cells.vary import varied
+from training.part import BadOrder
 from training.parts import PARTS
 
 
@@ -92,6 +94,14 @@ def test_calibration() -> None:
     labels = np.array([0, 1] * 50)
     assert measure.calibration_error(np.tile([0.5 + 1e-9, 0.5, 0, 0], (100, 1)), labels) == pytest.approx(0, abs=1e-6)
     assert measure.calibration_error(np.tile([1.0, 0, 0, 0], (100, 1)), labels) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("given", ["0", "51", "-1", "ten", "", "1.5"])
+def test_copies_that_make_no_sense(given: str) -> None:
+    """A number of copies that is none is refused with what it may be, before anything is learned."""
+    with pytest.raises(BadOrder, match=r"^copies: .* 1 to 50"):
+        copies({"copies": given})
+    assert copies({}) == 10
 
 
 def test_overlap() -> None:

@@ -1,0 +1,17 @@
+"""What may be ordered of a cell model: how many varied copies of each cell it learns from."""
+
+from collections.abc import Mapping
+
+from training.part import BadOrder
+
+OPTIONS = {"copies": "varied copies of each cell to learn from, 1 to 50 (default: 10)"}
+
+_DEFAULT, _MOST = "10", 50
+
+
+def copies(options: Mapping[str, str]) -> int:
+    """What these options mean. Raises BadOrder."""
+    given = options.get("copies", _DEFAULT)
+    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= _MOST):
+        raise BadOrder(f"copies: {given!r} is no number from 1 to {_MOST}")
+    return int(given)
