@@ -19,7 +19,13 @@ def _cells() -> Part:
     return CELLS
 
 
-PARTS: Mapping[str, Callable[[], Part]] = {"digits": _digits, "cells": _cells}
+def _loan() -> Part:
+    from training.loan.part import LOAN
+
+    return LOAN
+
+
+PARTS: Mapping[str, Callable[[], Part]] = {"digits": _digits, "cells": _cells, "loan": _loan}
 """By name; each imports what it needs when it is called, and TensorFlow not before it trains."""
 
 

@@ -17,6 +17,7 @@ from streams.cli import (
     deadletters,
     explain,
     importing,
+    indicators,
     lint,
     models,
     notices,
@@ -266,6 +267,30 @@ GROUPS = {
                 ("millrace data corrections digit-recognition",),
             ),
             Command("versions", data.versions, "List dataset versions in S3.", ("millrace data versions mnist",)),
+        ),
+    ),
+    "indicators": (
+        "Socio-economic indicators, which loan-appetence reads live.",
+        (
+            Command(
+                "load",
+                indicators.load,
+                "Bring those of a file.",
+                ("millrace indicators load", "millrace indicators load bank-additional-full.csv"),
+            ),
+            Command("show", indicators.show, "List them by month.", ("millrace indicators show",)),
+            Command(
+                "set",
+                indicators.set_,
+                "Change those of a month.",
+                (
+                    "millrace indicators set 2010-11 --euribor3m 1.042",
+                    (
+                        "millrace indicators set 2010-12 --emp-var-rate -1.1 --cons-price-idx 94.9 --cons-conf-idx -49.5 "
+                        "--euribor3m 1.02 --nr-employed 4963.6"
+                    ),
+                ),
+            ),
         ),
     ),
 }

@@ -1,0 +1,36 @@
+"""The model that scores: the slot that it is in, the bundle that is shipped, and the trees, loaded once a process."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from agents.loan.features import NAMES
+from streams.models import Slot, check
+
+FOLDER = Path(__file__).parent / "model"
+FILE = "model.onnx"
+NAME = "bank_marketing_model"
+
+
+class Scorer:
+    """One loaded model."""
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        """Raises BadBundle for a bundle that is not whole, and ValueError for one that is made for another service."""
+        import onnxruntime  # here: the worker itself, which lists the service, does not need it
+
+        self.bundle = check(folder)
+        if tuple(self.bundle.card.get("features", ())) != NAMES:
+            raise ValueError(f"the model {self.bundle.version} is made for other features than this service gives")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1  # the worker decides how much runs at once
+        self._session = onnxruntime.InferenceSession(str(folder / FILE), options, providers=["CPUExecutionProvider"])
+
+    def score(self, rows: Sequence[Sequence[float]]) -> list[float]:
+        """The probability of a yes, 0 to 1, for each row of features."""
+        import numpy as np
+
+        (found,) = self._session.run(["probabilities"], {"features": np.asarray(rows, np.float32)})
+        return [float(one) for one in found[:, 1]]
+
+
+LOAN = Slot(FOLDER, Scorer)

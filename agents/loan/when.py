@@ -1,0 +1,60 @@
+"""Which month a request asks for: a month and its year, a moment, or the newest that there is."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from streams.indicators import MONTHS, Month
+from streams.refusal import Refused
+
+_AT = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2})(?:[T ].*)?)?")
+
+
+@dataclass(frozen=True)
+class When:
+    """A month; or only which of the twelve, whose newest is meant; or neither, for the newest of all."""
+
+    month: Month | None = None
+    number: int | None = None
+    day: int | None = None
+    """Of the month, where the request names it."""
+
+    def __str__(self) -> str:
+        if self.month is not None:
+            return str(self.month)
+        return f"any {MONTHS[self.number - 1]}" if self.number is not None else "any month"
+
+
+def asked(month: str | None, year: int | None, at: str | None, day: int | None) -> When:
+    """What these inputs mean together. Raises Refused."""
+    if at is not None:
+        if month is not None or year is not None:
+            raise Refused("says a month that `month` and `year` say too", "send one or the other", "at")
+        return _moment(at, day)
+    if month is None and year is not None:
+        raise Refused("a year alone is no month", "send `month` with it", "year")
+    number = None if month is None else MONTHS.index(month) + 1
+    if year is None:
+        return When(number=number, day=day)
+    assert number is not None
+    return _dated(Month(year, number), day, "day")
+
+
+def _moment(at: str, day: int | None) -> When:
+    found = _AT.fullmatch(at.strip())
+    if found is None or not 1 <= int(found[2]) <= 12:
+        raise Refused(f"{at!r} is no month and no date", "write it as 2010-05 or 2010-05-17", "at")
+    if found[3] is None:
+        return _dated(Month(int(found[1]), int(found[2])), day, "day")
+    if day is not None and day != int(found[3]):
+        raise Refused(f"is not the day of {at}", "send one or the other", "day")
+    return _dated(Month(int(found[1]), int(found[2])), int(found[3]), "at")
+
+
+def _dated(month: Month, day: int | None, where: str) -> When:
+    if day is not None:
+        try:
+            date(month.year, month.month, day)
+        except ValueError:
+            raise Refused(f"{month} has no day {day}", where=where) from None
+    return When(month=month, day=day)

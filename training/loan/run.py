@@ -1,0 +1,207 @@
+"""From the data to a bundle: choose, train, calibrate, export, measure as it is served, write the cards."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.loan.features import INPUTS, NAMES
+from agents.loan.model import FILE, NAME, Scorer
+from streams.datasets import of_catalogue
+from training import bundle
+from training.loan import measure
+from training.loan.card import LICENCE, markdown
+from training.loan.data import TEST, Calls, Floats, load, masked, only
+from training.loan.export import export, references
+from training.loan.fit import Plan, Platt, candidates, fit, held_out, platt, probabilities, shipped, simply
+from training.loan.part import LOAN
+from training.part import BadOrder, Made, Order
+from training.report import Report
+
+REFERENCE = Path("tests/unit/agents/loan_reference.json")
+"""Customers with the scores of the trees that are shipped."""
+
+LATE = 201001
+"""The month from which on the split by time tests; 100 * year + month."""
+_ROLLING = 200906
+_FEWER = 200
+"""Rounds of the bootstrap of a model that is not shipped."""
+
+Say = Callable[[str], None]
+
+
+def train(order: Order, report: Report) -> Made:
+    """Trees for the calls of a data directory. What is shipped is also compared with others and tested by time. Raises BadOrder, DataError."""
+    wanted = of_catalogue(LOAN.dataset).label
+    if order.dataset != wanted:
+        raise BadOrder(
+            f"dataset: {order.dataset} is not {wanted}, the data catalogue's, which is all that this model learns from"
+        )
+    if order.epochs != LOAN.epochs:
+        raise BadOrder("epochs: trees are grown in one; there is no more of them")
+    plan, calls = _plan(order.options), load(order.data)
+    test, rest = calls.at(calls.share < TEST), calls.at(calls.share >= TEST)
+    report.say(f"{len(rest):,} calls to learn from, {len(test):,} held back")
+    scores = held_out(rest, shipped(plan))
+    calibrations = _calibrations(scores, rest)
+    calibration = platt(scores, rest.bought) if calibrations["platt"] < calibrations["none"] else Platt()
+    model = fit(plan, rest)
+    report.epoch(1, 1, validation=measure.auc(scores, rest.bought))
+    export(model, calibration, order.folder / FILE)
+    card: dict[str, Any] = {
+        "name": NAME,
+        "dataset": order.dataset,
+        "licence": LICENCE,
+        "features": list(NAMES),
+        "bytes": (order.folder / FILE).stat().st_size,
+        "plan": asdict(plan),
+        "calibration": asdict(calibration),
+        "split": {"train": len(rest), "test": len(test)},
+        "libraries": {
+            name: version(name) for name in ("lightgbm", "onnxmltools", "onnxruntime", "scikit-learn", "numpy")
+        },
+        "metrics": {},
+    }
+    bundle.write(order.folder, card)
+    scorer = Scorer(order.folder)
+    served = np.asarray(scorer.score(test.features.tolist()), np.float64)
+    trained = calibration(probabilities(model, test.features))
+    card["metrics"] = {
+        "validation": measure.auc(scores, rest.bought),
+        "calibrations": calibrations,
+        "served_difference": float(np.abs(served - trained).max()),
+        **_random(served, test, plan, measure.ROUNDS if order.ship else _FEWER),
+        "known": _known(scorer, test, plan),
+    }
+    if order.ship:
+        card["metrics"] |= {
+            "choice": _choice(plan, rest, report.say),
+            "without": _without(plan, rest, scores),
+            "by_time": _by_time(plan, calls, report.say),
+        }
+    whole = bundle.write(order.folder, card)
+    known = references(model, calibration, rest, np.random.default_rng((plan.seed, 3)))
+    return Made(
+        card=whole,
+        params={**asdict(plan), **asdict(calibration), "calls": len(rest)},
+        figures=_flat(whole["metrics"]),
+        page=markdown(whole),
+        beside={REFERENCE: known} if order.ship else {},
+    )
+
+
+def _plan(options: Mapping[str, str]) -> Plan:
+    trees = options.get("trees", str(Plan.trees))
+    if not (trees.isdecimal() and 10 <= int(trees) <= 2000):
+        raise BadOrder(f"trees: {trees} is not between 10 and 2000")
+    return Plan(trees=int(trees))
+
+
+def _flat(metrics: dict[str, Any]) -> dict[str, float]:
+    test = {f"test.{name}": metrics["test"][name]["value"] for name in measure.MEASURES}
+    files = {f"test.auc.{name}": metrics[name]["auc"]["value"] for name in ("additional", "full")}
+    return {"validation.auc": metrics["validation"], **test, **files}
+
+
+def _choice(plan: Plan, rest: Calls, say: Say) -> list[dict[str, Any]]:
+    """The candidates, each by cross-validation on the calls to learn from."""
+    made = []
+    for name, make in candidates(plan).items():
+        scores = held_out(rest, simply(make))
+        one = {"name": name, "auc": measure.auc(scores, rest.bought), "log_loss": measure.surprise(scores, rest.bought)}
+        say(f"{name}: AUC {one['auc']:.4f} in cross-validation")
+        made.append(one)
+    return made
+
+
+def _calibrations(scores: Floats, rest: Calls) -> dict[str, float]:
+    """The mean negative log likelihood of held-out scores as they are, and calibrated in two ways by other calls' scores."""
+    from sklearn.isotonic import IsotonicRegression
+
+    half = (rest.share * 1e6).astype(np.int64) % 2 == 0
+    sigmoid, steps = np.empty_like(scores), np.empty_like(scores)
+    for part in (half, ~half):
+        sigmoid[part] = platt(scores[~part], rest.bought[~part])(scores[part])
+        isotonic = IsotonicRegression(y_min=1e-4, y_max=1 - 1e-4, out_of_bounds="clip")
+        steps[part] = isotonic.fit(scores[~part], rest.bought[~part]).predict(scores[part])
+    return {
+        "none": measure.surprise(scores, rest.bought),
+        "platt": measure.surprise(sigmoid, rest.bought),
+        "isotonic": measure.surprise(steps, rest.bought),
+    }
+
+
+def _random(served: Floats, test: Calls, plan: Plan, rounds: int) -> dict[str, Any]:
+    """What is measured on the calls that were drawn to be held back."""
+    ages = np.digitize(test.age, (25, 35, 45, 55, 65))
+    bands = np.array(["under 25", "25 to 34", "35 to 44", "45 to 54", "55 to 64", "65 and over"])
+    return {
+        "test": measure.figures(served, test.bought, test.groups, plan.seed, rounds),
+        "additional": _figures(served, test, ~test.full, plan, rounds),
+        "full": _figures(served, test, test.full, plan, rounds),
+        "reliability": measure.reliability(served, test.bought),
+        "by_month": measure.slices(served, test.bought, test.month),
+        "by_age": measure.slices(served, test.bought, np.array([f"{at} {bands[at]}" for at in ages])),
+        "by_marital": measure.slices(served, test.bought, test.marital),
+    }
+
+
+def _figures(served: Floats, test: Calls, chosen: NDArray[np.bool_], plan: Plan, rounds: int) -> dict[str, Any]:
+    return measure.figures(served[chosen], test.bought[chosen], test.groups[chosen], plan.seed, rounds)
+
+
+def _known(scorer: Scorer, test: Calls, plan: Plan) -> list[dict[str, Any]]:
+    """The same calls with less known of their customers."""
+    person = frozenset({"age", "job", "marital", "education", "balance", "housing", "loan", "default"})
+    earlier = frozenset({"campaign", "pdays", "previous", "poutcome"})
+    cases = {
+        "nothing but the month": only(test.features, frozenset()),
+        "the person": only(test.features, person),
+        "earlier campaigns": only(test.features, earlier),
+        "all but the balance": only(test.features, frozenset(INPUTS) - {"balance"}),
+        "all but age and marital status": only(test.features, frozenset(INPUTS) - {"age", "marital"}),
+        "each input or not, at random": masked(test.features, np.random.default_rng((plan.seed, 2))),
+    }
+    made = []
+    for name, rows in cases.items():
+        scores = np.asarray(scorer.score(rows.tolist()), np.float64)
+        auc, error = measure.auc(scores, test.bought), measure.calibration_error(scores, test.bought)
+        made.append({"known": name, "auc": auc, "calibration_error": error})
+    return made
+
+
+def _without(plan: Plan, rest: Calls, scores: Floats) -> list[dict[str, Any]]:
+    """What learning without some of the inputs costs, by cross-validation."""
+    person = {"age", "job", "marital", "education", "balance", "housing", "loan", "default"}
+    made = [{"without": "nothing", "auc": measure.auc(scores, rest.bought)}]
+    for name, inputs in {"age and marital status": {"age", "marital"}, "everything about the person": person}.items():
+        gone = {feature for one in inputs for feature in INPUTS[one]}
+        columns = np.array([at for at, feature in enumerate(NAMES) if feature not in gone])
+        found = held_out(rest, shipped(plan, columns))
+        made.append({"without": name, "auc": measure.auc(found, rest.bought)})
+    return made
+
+
+def _by_time(plan: Plan, calls: Calls, say: Say) -> dict[str, Any]:
+    """What the same recipe gives when it may only learn from calls that were made before those it is tested on."""
+    late = calls.month >= LATE
+    scores = probabilities(fit(plan, calls.at(~late)), calls.at(late).features)
+    after = calls.at(late)
+    say(f"by time: AUC {measure.auc(scores, after.bought):.4f} from {LATE} on")
+    months = [int(one) for one in np.unique(calls.month) if one >= _ROLLING]
+    rolling = np.full(len(calls), np.nan)
+    for month in months:
+        now = calls.month == month
+        rolling[now] = probabilities(fit(plan, calls.at(calls.month < month)), calls.features[now])
+    seen = calls.month >= _ROLLING
+    return {
+        "train": int((~late).sum()),
+        "test": measure.figures(scores, after.bought, after.groups, plan.seed),
+        "by_month": measure.slices(scores, after.bought, after.month),
+        "rolling": measure.figures(rolling[seen], calls.bought[seen], calls.groups[seen], plan.seed),
+        "rolling_by_month": measure.slices(rolling[seen], calls.bought[seen], calls.month[seen]),
+    }
