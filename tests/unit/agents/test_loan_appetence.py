@@ -46,7 +46,8 @@ def test_the_card_belongs_to_the_file_and_to_the_data() -> None:
     assert "CC BY 4.0" in card["licence"]
     assert "Moro" in card["licence"]
     found = card["metrics"]["test"]["auc"]
-    assert 0.78 < found["low"] < 0.80 <= found["value"] < found["high"] < 0.83
+    assert 0.78 < found["low"] < found["value"] < found["high"] < 0.84
+    assert min(found["value"], card["metrics"]["validation"]) >= 0.80
     assert card["metrics"]["test"]["calibration_error"]["value"] < 0.01
     assert card["metrics"]["by_time"]["test"]["auc"]["value"] < found["value"], "the honest figure by time is there too"
 
