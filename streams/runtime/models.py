@@ -140,7 +140,9 @@ class _Slot:
         """Makes the champion serve; whether it does. What served before goes on until then, and if it cannot."""
         try:
             self._serve(await self._loaded(champion))
-        except (BadBundle, OSError) as error:
+        except Exception as error:
+            if not isinstance(error, BadBundle | OSError):
+                log.exception("the champion of %s cannot serve", self._name)
             wanted = "the shipped model" if champion is None else f"{champion.model} {champion.version}"
             self._serve(await self._instead(f"{wanted} cannot serve: {error}"))
             return False

@@ -157,7 +157,6 @@ class Worker:
             self._waiting = Waiting({one.module for one in waiting}, memory)
             self._cleanup.push_async_callback(self._waiting.stop)
             await self._waiting.start()
-
         for one in self._found:
             if one.slot:
                 self._models.host(one.contract["name"], one.models[0], functools.partial(self._load, one))

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
+import psycopg
 import pytest
 import yaml
 from aiokafka.errors import KafkaError
@@ -27,6 +29,7 @@ from streams.runtime.tail import Tail
 from streams.settings import Settings
 from tests.integration.eventually import eventually
 from tests.integration.secure import SecureBroker, Used, client_certificate, free_ports, secure_broker
+from tests.integration.shelf import TABLES
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,7 +66,7 @@ output: {image: "${round}"}
 """
 _SERVICE = re.compile(rf"({'|'.join(contracts())})$")
 _OWNER = re.compile(r"(pipeline|task|retry)\.[\w-]*")
-WORKERS = ("flow", "retry", "recorder", "image-greyscale", "image-resize")
+WORKERS = ("flow", "retry", "recorder", "models", "image-greyscale", "image-resize", "digit-recognition")
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +206,7 @@ def test_the_rights_that_are_written_are_enough_and_no_more(
     before = broker.used()
     cli(own["apply"], "apply", *files)
     with ExitStack() as stack:
+        own["models"] = dataclasses.replace(own["models"], mlflow=stack.enter_context(champion(settings)))
         logs = {
             name: stack.enter_context(running(["agents", name], own[name], tmp_path / f"{name}.log"))
             for name in WORKERS
@@ -210,6 +214,7 @@ def test_the_rights_that_are_written_are_enough_and_no_more(
         stack.enter_context(running(["gateway"], own["gateway"], tmp_path / "gateway.log"))
         for log in logs.values():
             eventually(lambda log=log: "agents: ready" in log.read_text(), 90)  # type: ignore[misc]
+        eventually(lambda: "image-resize is to be served by" in logs["models"].read_text(), 60)
         key = tmp_path / "api-key"
         eventually(key.exists, 60)
         headers = {"authorization": f"Bearer {key.read_text().strip()}"}
@@ -220,9 +225,31 @@ def test_the_rights_that_are_written_are_enough_and_no_more(
     assert sorted(map(str, (one for one in asked if not one.allowed))) == []
     assert _unused(users, asked, prefix) == [
         "gateway: Describe group flow",  # it looks there when flow is behind
-        "service: Read topic models.updates",  # one with a model of its own
         "service: Write topic catalog.pipelines",  # one that is newer than what was applied publishes its own pipeline
     ]
+
+
+CHAMPION = """
+insert into registered_models (name) values ('image-resize');
+insert into model_versions (name, version) values ('image-resize', 1);
+insert into model_version_tags (name, version, key, value) values ('image-resize', 1, 'millrace.version', '0123456789ab');
+insert into registered_model_aliases (name, alias, version) values ('image-resize', 'champion', 1);
+"""
+
+
+@contextmanager
+def champion(settings: Settings) -> Iterator[str]:
+    """A registry of models in which one slot has a champion."""
+    name = f"t{uuid.uuid4().hex[:10]}"
+    with psycopg.connect(settings.postgres, autocommit=True) as connection:
+        connection.execute(f"create schema {name}".encode())
+        try:
+            connection.execute(f"set search_path to {name}".encode())
+            connection.execute(TABLES.encode())
+            connection.execute(CHAMPION.encode())
+            yield f"{settings.postgres}?options={quote(f'-csearch_path={name}')}"
+        finally:
+            connection.execute(f"drop schema {name} cascade".encode())
 
 
 def _exercise(http: httpx.Client, broker: SecureBroker, prefix: str) -> None:
@@ -284,7 +311,7 @@ def _unused(users: dict[str, Any], asked: set[Used], prefix: str) -> list[str]:
 def _role(user: str, prefix: str = "") -> str:
     """What a user is: every service has rights of the same kinds."""
     name = user.removeprefix(prefix)
-    return "service" if name.startswith("image-") else name
+    return "service" if name.startswith(("image-", "digit-")) else name
 
 
 def _kind_of(name: str) -> str:
