@@ -29,8 +29,8 @@ class Correction:
     at: str
     kept: Ref | None
     """What was kept of its input."""
-    inputs: frozenset[str] = frozenset()
-    """The SHA-256 of every object that its run was given: what the kept one may have been cut from."""
+    inputs: tuple[Ref, ...] = ()
+    """Every object that its run was given: what the kept one may have been cut from."""
 
     @property
     def source(self) -> str:
@@ -68,7 +68,7 @@ def extend(
 ) -> Extended:
     """The version of `base` and these corrections, oldest first; of several about one input the last one counts.
 
-    `prints`: what each kept object is known by, by its SHA-256; one that is missing there is no longer kept. `held`: what the
+    `prints`: what each object is known by, by its SHA-256; a kept one that is missing there is no longer kept. `held`: what the
     test pictures of the base are known by: neither they nor what was made of them is added.
     """
     files: dict[str, tuple[Correction, DatasetFile]] = {}
@@ -107,7 +107,7 @@ def _unfit(one: Correction, prints: Mapping[str, frozenset[str]], held: frozense
         return "what was kept of its input is no longer there"
     if prints[one.kept.sha256] & held:
         return "its input is a test picture of the dataset"
-    if one.inputs & held:
+    if any(prints.get(ref.sha256, {ref.sha256}) & held for ref in one.inputs):
         return "its input was made of a test picture of the dataset"
     return ""
 

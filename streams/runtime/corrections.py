@@ -1,5 +1,6 @@
 """Making the next version of a dataset from the corrections in PostgreSQL and the inputs kept in S3."""
 
+import asyncio
 from collections.abc import Iterable
 from datetime import UTC
 from pathlib import Path
@@ -53,7 +54,8 @@ async def make(store: Store, connection: psycopg.AsyncConnection[Any], contract:
     base = kept.manifest
     held = heldout.known({name: await datasets.content(base, name, store) for name in heldout.needed(base)})
     corrections = await collect(connection, contract)
-    prints = await _prints(store, (one.kept for one in corrections if one.kept))
+    kept_or_given = [ref for one in corrections for ref in (one.kept, *one.inputs) if ref is not None]
+    prints = await _prints(store, kept_or_given)
     made = extend(base, corrections, prints, held)
     # One that is there already stays as it is: who was first to say what it says is part of it.
     await store.create(made.manifest.key, made.manifest.to_json().encode())
@@ -65,11 +67,13 @@ async def examples(dataset: Manifest, store: Store) -> list[tuple[Any, bytes]]:
     return [(label, await datasets.content(dataset, file.name, store)) for label, file in labelled(dataset)]
 
 
-async def _prints(store: Store, kept: Iterable[Ref]) -> dict[str, frozenset[str]]:
-    found = {}
-    for ref in {one.sha256: one for one in kept}.values():
+async def _prints(store: Store, refs: Iterable[Ref]) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for ref in refs:
+        if ref.sha256 in found or ref.bucket != store.bucket:
+            continue
         try:
-            found[ref.sha256] = heldout.prints(await store.get(ref))
+            found[ref.sha256] = await asyncio.to_thread(heldout.prints, await store.get(ref))
         except Missing:
             continue
     return found
@@ -85,5 +89,5 @@ def _correction(contract: Contract, row: dict[str, Any]) -> Correction:
         author=row["author"],
         at=row["at"].astimezone(UTC).isoformat(timespec="seconds"),
         kept=Ref.from_dict(row["kept"]) if row["kept"] else None,
-        inputs=frozenset(ref.sha256 for _, ref in walk(None, row["input"])),
+        inputs=tuple(ref for _, ref in walk(None, row["input"])),
     )

@@ -1,5 +1,6 @@
 """Callbacks: another system hears of a run's end, once it can be reached, and nobody else does."""
 
+import base64
 import hashlib
 import hmac
 import json
@@ -87,6 +88,9 @@ def test_a_run_that_ends_is_told(gateways: World, calling: Gateway, listener: Li
     headers, body = next(one for one in listener.heard if one[0]["millrace-run"] == run.id)
     document = json.loads(body)
     assert (document["id"], document["status"], document["output"]) == (run.id, "finished", {"text": "done"})
+    stamp = headers["webhook-timestamp"]
+    signed = hmac.new(w.one.key.encode(), f"{headers['webhook-id']}.{stamp}.".encode() + body, hashlib.sha256).digest()
+    assert headers["webhook-signature"] == "v1," + base64.b64encode(signed).decode()
     assert headers["millrace-signature"] == "sha256=" + hmac.new(w.one.key.encode(), body, hashlib.sha256).hexdigest()
 
 

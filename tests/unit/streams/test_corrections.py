@@ -71,17 +71,19 @@ def test_the_last_correction_of_an_input_counts() -> None:
 def test_test_pictures_never_get_into_the_training() -> None:
     """A test picture is left out by its file, by its pixels, and when the input was only cut from one."""
     by_pixels = {sha("c"): frozenset({sha("c"), "test-pixels"})}
+    gone, packed, honest = (correction(letter, 7).kept for letter in "bcf")
     given = [
         correction("b", 7),
         correction("c", 7),
-        correction("d", 7, inputs=frozenset({sha("b")})),
-        correction("e", 7),
+        correction("d", 7, inputs=(gone,)),
+        correction("e", 7, inputs=(packed,)),
+        correction("f", 7, inputs=(honest,)),
     ]
-    made = extend(BASE, given, {**prints("b", "d", "e"), **by_pixels}, HELD)
+    made = extend(BASE, given, {**prints(*"bdef"), **by_pixels}, HELD)
     assert made.added == 1
     assert made.reasons == {
         "its input is a test picture of the dataset": 2,
-        "its input was made of a test picture of the dataset": 1,
+        "its input was made of a test picture of the dataset": 2,
     }
 
 
