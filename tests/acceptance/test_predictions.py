@@ -1,8 +1,10 @@
 """What a model said, from the picture to the person who corrects it, with the command line and over HTTP."""
 
 import asyncio
+import csv
 import gzip
 import os
+import tarfile
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -25,8 +27,13 @@ def prediction_of(system: System, picture: bytes) -> str:
     run = system.submit("digit-recognition", files={"image": ("digit.png", picture)})
     (told,) = [one.data for one in system.follow(run) if one.name == "node.finished"]
     identity: str = told["prediction"]["id"]
-    eventually(lambda: millrace("predictions", "show", identity, home=system.stack.home).status == 0, 30)
+    listed_by(system, identity)
     return identity
+
+
+def listed_by(system: System, identity: str) -> None:
+    """Waits until a prediction can be shown."""
+    eventually(lambda: millrace("predictions", "show", identity, home=system.stack.home).status == 0, 30)
 
 
 def test_a_person_corrects_what_a_model_said(system: System) -> None:
@@ -107,6 +114,34 @@ def test_corrections_make_the_next_dataset_version(system: System) -> None:
     assert first["dataset"] in millrace("data", "versions", "mnist", home=home).out
     assert millrace("predictions", "correct", corrected[-1], "2", home=home).status == 0
     assert made()["version"] == first["version"], "what is left out changes nothing"
+
+
+@pytest.mark.data
+def test_what_was_cut_from_a_test_picture_is_not_learned_from(system: System) -> None:
+    """A cell out of a test picture is left out, though the cell itself is in no data; one out of a training picture is added."""
+    folder = os.environ.get("MILLRACE_DATA")
+    if folder is None:
+        pytest.skip("needs the public data: run `millrace data fetch` and set MILLRACE_DATA to its directory")
+    home, place = system.stack.home, Path(folder) / "blood-cells/bccd"
+    labels = list(csv.DictReader((place / "labels.csv").read_text().splitlines()))
+    identity = ""
+    with tarfile.open(place / "images.tar") as tar:
+        for side in ("train", "test"):
+            name = next(one["filename"] for one in labels if one["split"] == side)
+            file = tar.extractfile(name)
+            assert file is not None
+            run = system.submit("classify-cell", files={"image": (name, file.read())})
+            told = [one.data for one in system.follow(run) if one.name == "node.finished"]
+            made = [one["prediction"] for one in told if "prediction" in one]
+            (identity,) = [one["id"] for one in made if one["service"] == "cell-classify"]
+            listed_by(system, identity)
+            assert millrace("predictions", "correct", identity, "monocyte", home=home).status == 0
+    refused = millrace("predictions", "correct", identity, "basophil", home=home)
+    assert "neutrophil" in refused.err, "it says which there are"
+    (version,) = millrace("data", "corrections", "cell-classify", "--output", "json", home=home).rows
+    assert version["added"] == 1
+    assert version["left_out"] == {"its input was made of a test picture of the dataset": 1}
+    assert [one["name"] for one in version["files"] if "/corrections/monocyte/" in one["name"]]
 
 
 def test_a_service_that_learns_from_nothing_has_no_versions(system: System) -> None:
