@@ -163,6 +163,13 @@ EXAMPLE = {
 }
 
 
+def check() -> str:
+    """Why nobody can be scored here yet; empty when somebody can."""
+    from agents.loan.ready import usable  # PostgreSQL's client is not for whoever only lists services
+
+    return usable()
+
+
 @service(
     "loan-appetence",
     version="1.0.0",
@@ -171,6 +178,7 @@ EXAMPLE = {
     memory=768,
     example=EXAMPLE,
     slot=LOAN,
+    check=check,
 )
 async def loan_appetence(request: Request) -> Response:
     from agents.loan.economy import economy  # here: the worker itself, which lists the service, needs no database

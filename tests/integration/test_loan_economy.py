@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from agents.loan.economy import MOST, Economy
+from agents.loan.ready import usable
 from agents.loan.when import When
 from infra.local.stack import Stack
 from streams.indicators import Indicators, Month
@@ -133,6 +134,23 @@ def test_no_half_of_a_table_is_written(settings: Settings) -> None:
             with pytest.raises(psycopg.errors.CheckViolation):
                 await indicators.write(made.connection, {Month(2011, 1): GOOD, Month(1, 1): GOOD})
             assert Month(2011, 1) not in await indicators.months(made.connection)
+
+    run(main())
+
+
+def test_a_worker_says_when_there_is_nothing_to_read(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the table, and with an empty one, the catalogue says what is missing and how to bring it; with rows it is silent."""
+
+    async def main() -> None:
+        async with savings(settings.postgres) as made, savings(settings.postgres, table=False) as bare:
+            monkeypatch.setenv("MILLRACE_POSTGRES", made.url)
+            assert usable() == ""
+            await made.connection.execute("delete from socio_economic")
+            assert "millrace indicators load" in usable()
+            monkeypatch.setenv("MILLRACE_POSTGRES", bare.url)
+            assert "millrace indicators load" in usable()
+            monkeypatch.setenv("MILLRACE_POSTGRES", "postgresql://millrace@127.0.0.1:1/millrace")
+            assert usable() == "", "a database that is away is waited for, and no fault of the service"
 
     run(main())
 

@@ -19,6 +19,7 @@ from training.loan.data import TEST, Calls, Floats, load, masked, only
 from training.loan.export import export, references
 from training.loan.fit import Plan, Platt, candidates, fit, held_out, platt, probabilities, shipped, simply
 from training.loan.part import LOAN
+from training.loan.reference import reference
 from training.part import BadOrder, Made, Order
 from training.report import Report
 
@@ -77,6 +78,7 @@ def train(order: Order, report: Report) -> Made:
         **_random(served, test, plan, measure.ROUNDS if order.ship else _FEWER),
         "known": _known(scorer, test, plan),
     }
+    card["reference"] = reference(rest, calibration(scores))
     if order.ship:
         card["metrics"] |= {
             "choice": _choice(plan, rest, report.say),

@@ -10,9 +10,11 @@ import pytest
 
 from agents.loan.features import NAMES, Customer, features
 from agents.loan.model import FOLDER, LOAN, Scorer
-from agents.loan_appetence import loan_appetence
+from agents.loan_appetence import Request, Response, loan_appetence
 from schemas.conform import conform
 from schemas.errors import Nonconforming
+from streams import drift
+from streams.contract import fields_of
 from streams.datasets import of_catalogue
 from streams.indicators import Indicators, Month
 from streams.models import check
@@ -50,6 +52,15 @@ def test_the_card_belongs_to_the_file_and_to_the_data() -> None:
     assert min(found["value"], card["metrics"]["validation"]) >= 0.80
     assert card["metrics"]["test"]["calibration_error"]["value"] < 0.01
     assert card["metrics"]["by_time"]["test"]["auc"]["value"] < found["value"], "the honest figure by time is there too"
+
+
+def test_the_card_says_what_drift_is_measured_against() -> None:
+    """Its reference can be read, and each feature of it is a field of the input or the output."""
+    found = drift.read(check(FOLDER).card)
+    assert found is not None
+    assert {one.name for one in found.features} >= {"output.appetence", "input.age", "output.indicators.euribor3m"}
+    inputs, outputs = ({one.name for one in fields_of(kind)} for kind in (Request, Response))
+    assert all(one.path[1] in {"input": inputs, "output": outputs}[one.path[0]] for one in found.features)
 
 
 def test_a_model_for_other_features_is_not_served(tmp_path: Path) -> None:

@@ -1,0 +1,29 @@
+"""What customers and months look like that the model learned from: what its drift is measured against (see `streams.drift`)."""
+
+from typing import Any
+
+import numpy as np
+
+from agents.loan.features import NAMES
+from streams.drift import described
+from training.loan.data import Calls, Floats
+
+_INPUTS = ("age", "balance", "campaign", "previous")
+_INDICATOR = "euribor3m"
+
+
+def reference(learned: Calls, scores: Floats) -> dict[str, Any]:
+    """The part `reference` of a card. `scores` are those of models that had not seen the calls, as it is of new ones."""
+
+    def known(name: str) -> list[float]:
+        values = learned.features[:, NAMES.index(name)]
+        return [round(float(one), 4) for one in values[~np.isnan(values)]]
+
+    return {
+        "of": len(learned),
+        "features": {
+            "output.appetence": described([round(float(one), 4) for one in scores]),
+            **{f"input.{name}": described(known(name)) for name in _INPUTS},
+            f"output.indicators.{_INDICATOR}": described(known(_INDICATOR)),
+        },
+    }
