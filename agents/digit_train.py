@@ -13,6 +13,7 @@ from typing import Annotated
 from agents.imaging.picture import Picture
 from agents.retraining.process import trained, usable
 from streams.contract import Doc, Record
+from streams.models.order import order
 from streams.service import service
 
 
@@ -54,7 +55,8 @@ async def digit_train(request: Request) -> Response:
     options = {"digits": ",".join(map(str, request.digits))}
     if request.pictures is not None:
         options["pictures"] = str(request.pictures)
-    made = await trained("digits", request.epochs, request.dataset, options)
+    given = {name: getattr(request, name) for name in ("digits", "epochs", "pictures", "dataset")}
+    made = await trained("digits", request.epochs, request.dataset, options, order("digit-train", given))
     return Response(
         model=made.model,
         version=made.version,

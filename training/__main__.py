@@ -108,7 +108,7 @@ def _one(part: Part, settings: Settings, given: argparse.Namespace, options: dic
         objects = Objects(settings)
         found = objects.dataset(dataset)
         order = replace(order, dataset=found.label, examples=objects.examples(found))
-        outcome = retrain(part, settings, order, given.call, report)
+        outcome = retrain(part, settings, order, report, given.call, given.ordered)
         report.end(outcome.verdict, **asdict(outcome))
 
 
@@ -138,6 +138,7 @@ def _parser(parts: dict[str, Part]) -> argparse.ArgumentParser:
     parser.add_argument(
         "--call", default="", help="what names this order, so that the same one asked for again is told its outcome"
     )
+    parser.add_argument("--ordered", default="", help="the order as a text, for the registry")
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
     for name, text in _options(parts).items():
         parser.add_argument(f"--{name}", help=text)

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 from streams.corrections import published
 from streams.datasets import Manifest, of_catalogue
-from streams.models import Bundle, check
-from streams.models.bundle import CARD, parse, prefix_of
+from streams.models import Bundle, Champion
+from streams.models.bundle import CARD, prefix_of
 from streams.runtime import corrections, datasets
+from streams.runtime.bundles import fetch
 from streams.runtime.errors import Missing
 from streams.runtime.store import Store
 from streams.settings import Settings
@@ -33,20 +33,9 @@ class Objects:
 
         self._do(act)
 
-    def fetch(self, slot: str, version: str, folder: Path) -> Bundle:
-        """Brings a bundle into a folder, and holds it against its hashes. Raises BadBundle and Missing."""
-        prefix = prefix_of(slot, version)
-
-        async def act(store: Store) -> dict[str, bytes]:
-            card = await store.read(f"{prefix}/{CARD}")
-            names = parse(card, prefix)["files"]
-            return {CARD: card, **{name: await store.read(f"{prefix}/{name}") for name in names}}
-
-        found = self._do(act)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in found.items():
-            (folder / name).write_bytes(data)
-        return check(folder)
+    def fetch(self, champion: Champion) -> Bundle:
+        """The bundle of a version, from where this home's workers have theirs, or from S3. Raises BadBundle."""
+        return self._do(lambda store: fetch(store, champion, self._settings.home / "models"))
 
     def names(self, prefix: str) -> list[str]:
         """The keys that begin so."""

@@ -5,16 +5,16 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from streams.models import Bundle, check
+from streams.models.order import ORDER
 from streams.settings import Settings
 from training import tracking
 from training.gate import Verdict
 from training.objects import Objects
 from training.part import REPOSITORY, Order, Part
-from training.registry import Registry
+from training.registry import CALL, Registry
 from training.report import Report
 
 OUTCOME = "outcome.json"
@@ -38,10 +38,10 @@ class Outcome:
     """PNG files by name."""
 
 
-def retrain(part: Part, settings: Settings, order: Order, call: str, report: Report) -> Outcome:
+def retrain(part: Part, settings: Settings, order: Order, report: Report, call: str = "", ordered: str = "") -> Outcome:
     """Trains, and lets the model serve if it is not worse than the champion on what it claims.
 
-    The outcome is kept beside the bundle's folder: the same call asked for again, as after a worker was killed, is given it. Raises
+    `call` names the order, `ordered` is its text (see `streams.models.order`). The outcome is kept beside the bundle's folder: the same call asked for again, as after a worker was killed, is given it. Raises
     BadOrder, DataError, BadBundle, StoreAway and RegistryAway.
     """
     kept = order.folder.parent / OUTCOME
@@ -56,11 +56,14 @@ def retrain(part: Part, settings: Settings, order: Order, call: str, report: Rep
         order.folder.mkdir(parents=True)
         made = part.train(order, report)
         run.made(made)
-        registry.found(shipped)
+        registry.begin(shipped)
         bundle = check(order.folder)
-        entry = registry.add(bundle, {"millrace.call": call}, run.id)
+        entry = registry.add(bundle, {CALL: call} | ({ORDER: ordered} if ordered else {}), run.id)
         report.say(f"registered as version {entry.number} of {part.slot}; the gate compares it with the champion")
-        verdict = _judged(part, registry, bundle, shipped, order.data)
+        champion = registry.champion()
+        # Where the alias was taken away the shipped bundle serves, and is the one to beat.
+        serves = objects.fetch(champion) if champion else check(shipped)
+        verdict = _judged(part, bundle, serves, order.data)
         registry.judged(entry, verdict.text)
         if verdict.passed:
             registry.promote(entry)
@@ -68,7 +71,7 @@ def retrain(part: Part, settings: Settings, order: Order, call: str, report: Rep
         model=bundle.name,
         version=bundle.version,
         dataset=bundle.dataset,
-        registered=entry.number,
+        registered=str(entry.number),
         promoted=verdict.passed,
         verdict=verdict.text,
         figures=dict(made.figures),
@@ -81,15 +84,10 @@ def retrain(part: Part, settings: Settings, order: Order, call: str, report: Rep
     return outcome
 
 
-def _judged(part: Part, registry: Registry, bundle: Bundle, shipped: Path, data: Path) -> Verdict:
-    """Against the version with the alias; where that was taken away the shipped bundle serves, and is the one to beat."""
-    champion = registry.champion()
-    if champion is not None and champion.version == bundle.version:
+def _judged(part: Part, bundle: Bundle, champion: Bundle, data: Path) -> Verdict:
+    if champion.version == bundle.version:
         return Verdict(True, "It is the champion: the same data, order and seeds gave the same model.")
-    if champion is None:
-        return part.judge(bundle.folder, shipped, data)
-    with TemporaryDirectory() as scratch:
-        return part.judge(bundle.folder, registry.fetch(champion, Path(scratch)).folder, data)
+    return part.judge(bundle.folder, champion.folder, data)
 
 
 def _written(pictures: Mapping[str, bytes], folder: Path) -> dict[str, str]:

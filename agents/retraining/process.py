@@ -54,8 +54,8 @@ def usable() -> str:
     return "" if python.exists() else f"the environment for training is missing ({python}): `make trainer` makes it"
 
 
-async def trained(part: str, epochs: int, dataset: str, options: Mapping[str, str]) -> Trained:
-    """Trains, registers and judges a model; each epoch is told to whoever follows the run.
+async def trained(part: str, epochs: int, dataset: str, options: Mapping[str, str], ordered: str = "") -> Trained:
+    """Trains, registers and judges a model; each epoch is told to whoever follows the run. `ordered`: see `streams.models.order`.
 
     A call that is delivered again goes on from the last epoch on the same machine, or is told the outcome. Raises Refused, Later
     and PartAway. When it is cancelled, the training ends.
@@ -72,7 +72,7 @@ async def trained(part: str, epochs: int, dataset: str, options: Mapping[str, st
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
             *("nice", "-n", "19", str(_python(settings)), "-m", "training", part, "--register", "--report=json"),
-            *(f"--epochs={epochs}", *asked, f"--call={name}", f"--out={out}", "--with-parent"),
+            *(f"--epochs={epochs}", *asked, f"--call={name}", f"--out={out}", f"--ordered={ordered}", "--with-parent"),
             cwd=_TOP,
             env={**_environ(), **settings.environ()},
             stdin=asyncio.subprocess.DEVNULL,

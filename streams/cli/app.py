@@ -22,6 +22,7 @@ from streams.cli import (
     models,
     notices,
     predictions,
+    retrain,
     runs,
     stack,
     test,
@@ -247,6 +248,9 @@ GROUPS = {
                 models.use,
                 "Let another version serve.",
                 ("millrace models use digit-recognition 1", "millrace models use digit-recognition shipped"),
+            ),
+            Command(
+                "retrain", retrain.retrain, "Order what a file in git names.", ("millrace models retrain models.yaml",)
             ),
         ),
     ),

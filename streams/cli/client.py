@@ -109,7 +109,7 @@ def accepted(answer: "httpx.Response") -> "httpx.Response":
         text = answer.text.strip().split("\n")[0][:200]
         raise Failed(Exit.FAULT, f"the gateway answered {answer.status_code} {answer.reason_phrase}: {text}")
     status = Exit.FAULT if answer.status_code == 500 else Exit.REFUSED
-    raise Failed(_EXITS.get(str(problem.get("type")), status), _told(problem))
+    raise Failed(_EXITS.get(str(problem.get("type")), status), _told(problem), problem)
 
 
 def _told(problem: Mapping[str, Any]) -> str:

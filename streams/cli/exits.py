@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
 
 class Exit(IntEnum):
@@ -53,6 +54,8 @@ def table() -> str:
 class Failed(Exception):
     """A command cannot do what was asked: its exit status, and what to tell on stderr."""
 
-    def __init__(self, exit: Exit, message: str) -> None:
+    def __init__(self, exit: Exit, message: str, problem: Mapping[str, Any] | None = None) -> None:
+        """`problem`: the document of a gateway that refused, for commands that can make something of it."""
         self.exit = exit
+        self.problem = problem or {}
         super().__init__(message)

@@ -35,7 +35,7 @@ def listing(slot: SlotOption = None, output: OutputOption = Output.TEXT) -> None
     """
     from streams.runtime.champions import versions
 
-    found = _asked(lambda connection: versions(connection, slot)) or []
+    found = asked(lambda connection: versions(connection, slot)) or []
     if output is Output.JSON:
         for one in found:
             emit(output, _document(one), "")
@@ -56,7 +56,7 @@ def show(slot: Slot, version: VersionOption = None, output: OutputOption = Outpu
 
     found = [
         one
-        for one in _asked(lambda connection: versions(connection, slot)) or []
+        for one in asked(lambda connection: versions(connection, slot)) or []
         if (one.champion if version is None else version in (str(one.number), one.version))
     ]
     if not found:
@@ -77,7 +77,7 @@ def use(slot: Slot, version: Version, output: OutputOption = Output.TEXT) -> Non
     from streams.runtime.champions import NoSuchVersion, demote, promote
 
     if version == SHIPPED:
-        moved = _asked(lambda connection: demote(connection, slot))
+        moved = asked(lambda connection: demote(connection, slot))
         text = f"{slot}: the shipped model serves" + (" from now on" if moved else ", as before")
         emit(output, {"slot": slot, "champion": None}, text)
         return
@@ -88,14 +88,14 @@ def use(slot: Slot, version: Version, output: OutputOption = Output.TEXT) -> Non
         except NoSuchVersion as error:
             raise Failed(Exit.UNKNOWN, str(error)) from error
 
-    found = _asked(move)
+    found = asked(move)
     if found is None:
         raise Failed(Exit.REFUSED, "there is no registry of models yet: nothing was trained here")
     text = f"{slot}: {found.tags.get(MODEL, '')} {found.version} (number {found.number}) is the champion"
     emit(output, _document(found) | {"champion": True}, text)
 
 
-def _asked(action: "Callable[[Connection], Awaitable[T]]") -> T | None:
+def asked(action: "Callable[[Connection], Awaitable[T]]") -> T | None:
     """What the registry answers; None where there is none."""
     from streams.runtime.champions import RegistryOfModelsAway, connected
 

@@ -8,21 +8,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
-from PIL import Image
 
 from agents.digits.models import FOLDER, SHIPPED
 from streams.models import read
 from streams.runtime.champions import connected, promote
+from tests.acceptance.command import Said, millrace
 from tests.integration.gateway_world import World, events, wait, world
 from tests.integration.rig import ROOT
-from tests.integration.trainer import Trainer, trainer
-from training.digits.drawn import drawn
+from tests.integration.trainer import Trainer, picture, trainer
 
 __all__ = ["trainer"]
 
@@ -67,14 +65,6 @@ def serving(w: World, version: str) -> None:
         lambda: live(w, "digit-recognition"),
         60,
     )
-
-
-def picture(digit: int) -> bytes:
-    """A drawn digit as a file."""
-    out = BytesIO()
-    ink = drawn(1, np.random.default_rng(digit), (digit,)).pictures[0]
-    Image.fromarray(np.pad(255 - ink, 20, constant_values=255)).save(out, "PNG")
-    return out.getvalue()
 
 
 def read_digit(http: httpx.Client, digit: int) -> httpx.Response:
@@ -143,3 +133,25 @@ def test_a_model_is_ordered_promoted_and_taken_back(academy: World, trainer: Tra
     assert {one["model_version"] for one in given} == {shipped, output["version"]}
     assert {one["digit"] for one in given} == {1}
     assert trainer.champion()["millrace.model"] == SHIPPED
+
+
+def test_a_list_of_digits_in_git_is_ordered_when_it_changes(academy: World, trainer: Trainer, tmp_path: Path) -> None:
+    """What was ordered last is not ordered again; another list is, once; a mistake in the file is said."""
+    w, file = academy, tmp_path / "models.yaml"
+    assert trainer.rows("select count(*) from model_versions") == [(2,)], "the test before has ordered a model"
+
+    def asked(digits: str) -> Said:
+        file.write_text(f"digit-train: {{digits: {digits}, epochs: 2, pictures: 1500}}\n")
+        more = {**w.settings.environ(), "MILLRACE_HTTP_PORT": w.one.url.rpartition(":")[2]}
+        return millrace("models", "retrain", str(file), "--output", "json", home=w.settings.home, more=more)
+
+    assert asked("[0, 1]").rows == [{"service": "digit-train", "run": None, "slot": "digit-recognition", "number": 2}]
+    once, again = asked("[2, 3]"), asked("[2, 3]")
+    assert (once.status, again.status) == (0, 0), once.err + again.err
+    assert once.rows == again.rows
+    (first,) = once.rows
+    assert w.one.http.delete(f"/runs/{first['run']}").status_code == 202
+    wait(lambda: w.one.http.get(f"/runs/{first['run']}").json()["status"] == "cancelled", "the end of the run", 60)
+    wrong = asked("[2, 33]")
+    assert wrong.status == 1
+    assert "digits" in wrong.err

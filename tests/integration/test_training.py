@@ -1,5 +1,8 @@
 """A model is trained, kept, registered and judged by the real parts: TensorFlow, MLflow on PostgreSQL, S3."""
 
+import asyncio
+import dataclasses
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -7,8 +10,10 @@ from typing import Any
 import pytest
 
 from agents.digits.models import FOLDER
-from streams.models import check, read
-from tests.integration.trainer import Trainer, trainer
+from streams.datasets import DatasetFile, Manifest, manifest, of_catalogue
+from streams.models import Bundle, Champion, check, read
+from streams.runtime.store import Store
+from tests.integration.trainer import Trainer, picture, trainer
 from training.objects import Objects
 
 __all__ = ["trainer"]
@@ -19,15 +24,41 @@ ORDER = ("digits", "--register", "--digits", "1,0", "--pictures", "1500", "--epo
 
 
 @pytest.fixture(scope="module")
-def lines(trainer: Trainer) -> list[dict[str, Any]]:
+def corrected(trainer: Trainer) -> Manifest:
+    """A version of MNIST with a one and a seven that people put right."""
+    files = []
+    for digit in (1, 7):
+        content = picture(digit)
+        sha256 = hashlib.sha256(content).hexdigest()
+        files.append((DatasetFile(f"mnist/corrections/{digit}/{sha256}", sha256, "ours", "a test"), content))
+    made = manifest("mnist", (*of_catalogue("mnist").files, *(file for file, _ in files)))
+
+    async def keep() -> None:
+        store = Store(trainer.settings)
+        for file, content in files:
+            await store.create(file.key, content)
+        await store.create(made.key, made.to_json().encode())
+        store.close()
+
+    asyncio.run(keep())
+    return made
+
+
+@pytest.fixture(scope="module")
+def lines(trainer: Trainer, corrected: Manifest) -> list[dict[str, Any]]:
     """What a training of two digits says that is killed after its first epoch, and then asked for again."""
-    with trainer.start(*ORDER) as process:
+    return killed_and_asked_again(trainer, *ORDER, "--dataset", corrected.label)
+
+
+def killed_and_asked_again(trainer: Trainer, *order: str) -> list[dict[str, Any]]:
+    """What the second of two trainings of the same order says."""
+    with trainer.start(*order) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if json.loads(line)["kind"] == "epoch":
                 break
         process.kill()
-    return trainer.run(*ORDER)
+    return trainer.run(*order)
 
 
 def test_a_training_that_was_killed_goes_on(lines: list[dict[str, Any]]) -> None:
@@ -39,6 +70,12 @@ def test_a_training_that_was_killed_goes_on(lines: list[dict[str, Any]]) -> None
     assert end["figures"]["test.accuracy.all"] < 0.22
     assert set(end["pictures"]) == {"confusion", "course", "recall"}
     assert all(Path(path).read_bytes().startswith(b"\x89PNG") for path in end["pictures"].values())
+
+
+def test_people_s_corrections_are_learned_from(corrected: Manifest, lines: list[dict[str, Any]]) -> None:
+    """A version with corrections brings those of the digits that are asked for, and the model names it."""
+    assert "1 corrections are learned from, each 10 times; 1 cannot be used" in [one.get("text") for one in lines]
+    assert lines[-1]["dataset"] == corrected.label
 
 
 def test_the_shipped_model_is_the_first_version(trainer: Trainer, lines: list[dict[str, Any]]) -> None:
@@ -60,14 +97,20 @@ def test_a_model_that_is_not_worse_is_the_champion(trainer: Trainer, lines: list
 
 def test_its_bundle_is_in_s3(trainer: Trainer, lines: list[dict[str, Any]], tmp_path: Path) -> None:
     """What is kept is whole, and what is kept once is not changed by another with the same name."""
-    objects, end = Objects(trainer.settings), lines[-1]
-    bundle = objects.fetch("digit-recognition", end["version"], tmp_path)
+    end = lines[-1]
+    champion = Champion(
+        "digit-recognition", end["model"], end["version"], 2, f"models/digit-recognition/{end['version']}"
+    )
+
+    def fetched(home: str) -> Bundle:
+        return Objects(dataclasses.replace(trainer.settings, home=tmp_path / home)).fetch(champion)
+
+    bundle = fetched("one")
     assert bundle.card["digits"] == [0, 1]
     assert bundle.dataset == end["dataset"]
-    (tmp_path / "card.json").write_text(json.dumps({**bundle.card, "claims": "all"}))
-    objects.keep("digit-recognition", check(tmp_path))
-    again = objects.fetch("digit-recognition", end["version"], tmp_path / "again")
-    assert again.card["claims"].startswith("Reads 0, 1.")
+    (bundle.folder / "card.json").write_text(json.dumps({**bundle.card, "claims": "all"}))
+    Objects(trainer.settings).keep("digit-recognition", check(bundle.folder))
+    assert fetched("another").card["claims"].startswith("Reads 0, 1.")
 
 
 def test_mlflow_has_how_it_went(trainer: Trainer, lines: list[dict[str, Any]]) -> None:
@@ -86,9 +129,9 @@ def test_mlflow_has_how_it_went(trainer: Trainer, lines: list[dict[str, Any]]) -
     }  # fmt: skip
 
 
-def test_the_same_call_is_told_its_outcome(trainer: Trainer, lines: list[dict[str, Any]]) -> None:
+def test_the_same_call_is_told_its_outcome(trainer: Trainer, corrected: Manifest, lines: list[dict[str, Any]]) -> None:
     """Asked again, as after a worker was killed that had not passed the outcome on, nothing is trained or registered again."""
-    assert trainer.run(*ORDER) == lines[-1:]
+    assert trainer.run(*ORDER, "--dataset", corrected.label) == lines[-1:]
     assert trainer.rows("select count(*) from model_versions") == [(2,)]
 
 

@@ -5,14 +5,18 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import psycopg
 import pytest
+from PIL import Image
 from psycopg import sql
 
 from streams.settings import Settings
+from training.digits.drawn import drawn
 from training.part import REPOSITORY
 
 PYTHON = REPOSITORY / Settings.read({}).train / "bin" / "python"
@@ -57,6 +61,14 @@ class Trainer:
                 [slot],
             ).fetchall()
         return dict(found)
+
+
+def picture(digit: int) -> bytes:
+    """A drawn digit as a file."""
+    out = BytesIO()
+    ink = drawn(1, np.random.default_rng(digit), (digit,)).pictures[0]
+    Image.fromarray(np.pad(255 - ink, 20, constant_values=255)).save(out, "PNG")
+    return out.getvalue()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,22 @@
+"""What was ordered of a service that trains: one text for one order, so that a version says in the registry what it was made for."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+ORDER = "millrace.order"
+"""The tag of a version in the registry."""
+
+
+def order(service: str, given: Mapping[str, Any]) -> str:
+    """The text of an order: the service, and its whole input with every default."""
+    return json.dumps({"service": service, "input": given}, sort_keys=True, separators=(",", ":"))
+
+
+def service_of(text: str) -> str:
+    """The service of an order; empty for a text that is none."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return ""
+    return str(found.get("service", "")) if isinstance(found, dict) else ""
