@@ -17,6 +17,7 @@ from agents.cells.stain import PLASMA
 from agents.cells.traits import traits
 from agents.cells.types import CellType
 from agents.imaging.picture import Picture
+from streams.datasets import of_catalogue
 from streams.drift import read as reference
 from streams.models import BadBundle, read
 from streams.refusal import Refused
@@ -129,7 +130,7 @@ def test_the_model_is_announced() -> None:
     (status,) = cell_classify.model_status()
     card = read(FOLDER).card
     assert (status.name, status.version, status.ready) == (SHIPPED, card["version"], True)
-    assert card["dataset"].startswith("blood-cells/bccd@")
+    assert card["dataset"] == of_catalogue("blood-cells/bccd").label
     assert card["notice"] == NOTICE
     assert (FOLDER / FILE).stat().st_size < 50_000
 
