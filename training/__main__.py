@@ -28,6 +28,7 @@ from streams.settings import SettingError, Settings
 from training.part import REPOSITORY, BadOrder, Order, Part, RegistryAway
 from training.parts import MEASURED, PARTS
 from training.report import Report
+from training.sweep import sweep
 from training.turn import turn
 
 _MOST = 100
@@ -83,6 +84,8 @@ def _one(part: Part, settings: Settings, given: argparse.Namespace, options: dic
     with turn(
         home, f"{part.name} ({', '.join(f'{name} {value}' for name, value in options.items()) or 'as shipped'})", report
     ):
+        for leavings in ("calls", "made", "state"):
+            sweep(home / leavings)
         order = Order(
             folder=out / "bundle",
             state=home / "state" / f"{part.name}-{key}",
