@@ -10,15 +10,20 @@ workers share them (PSS); as resident memory they count in each process. Aim: an
 import asyncio
 import base64
 import hashlib
+import os
+import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psutil
+import psycopg
 import uvloop
 
 from agents.discovery import load, registry
@@ -142,12 +147,30 @@ def _stored(value: Any, rig: Rig) -> Any:
     return [_stored(one, rig) for one in value] if isinstance(value, list) else value
 
 
+@contextmanager
+def indicators() -> Iterator[None]:
+    """Loan appetence reads the newest month's indicators at every scoring: a schema that has them, for this process and its workers."""
+    settings, schema = Settings.read(), f"t{uuid.uuid4().hex[:10]}"
+    url = f"{settings.postgres}?options={quote(f'-csearch_path={schema}')}"
+    with psycopg.connect(settings.postgres, autocommit=True) as connection:
+        connection.execute(f"create schema {schema}".encode())
+        os.environ["MILLRACE_POSTGRES"] = url
+        try:
+            subprocess.run([sys.executable, "-m", "streams.cli", "indicators", "load"], check=True, stdout=sys.stderr)
+            yield
+        finally:
+            os.environ["MILLRACE_POSTGRES"] = settings.postgres
+            connection.execute(f"drop schema {schema} cascade".encode())
+
+
 async def main(names: list[str]) -> None:
     """Each service in turn."""
-    for name in names or [one for one in MODELS if one in registry()]:
-        direct, child = await in_a_process(name)
-        run, memory = await as_a_run(name)
-        show("service", service=name, direct=direct, child=child, run=run, **memory)
+    wanted = names or MODELS
+    with indicators() if "loan-appetence" in wanted else nullcontext():
+        for name in wanted:
+            direct, child = await in_a_process(name)
+            run, memory = await as_a_run(name)
+            show("service", service=name, direct=direct, child=child, run=run, **memory)
 
 
 if __name__ == "__main__":
