@@ -123,10 +123,11 @@ def test_every_pipeline_there_is_gives_its_result(system: System) -> None:
         listed = {one["name"]: one for one in http.get("/pipelines").json()["pipelines"]}
         services = {one["name"] for one in http.get("/services").json()["services"]}
     shipped = {name for name, one in listed.items() if one["owner"] == "git"}
-    # test_http_nodes, test_http_digits, test_http_objects, test_http_cells, test_retraining and test_notices:
+    # test_http_nodes, test_http_digits, test_http_objects, test_http_cells, test_loan, test_retraining and test_notices:
     # they want no astronaut
     elsewhere = {"http-call", "digit-recognition", "object-detect", "digit-train", "notify"}
     elsewhere |= {"cell-preprocess", "cell-classify", "classify-cell", "cell-train"}
+    elsewhere |= {"loan-appetence", "loan-train"}
     assert shipped == CASES.keys() | elsewhere
     assert services == {name for name, one in listed.items() if one["automatic"]}
     runs = {

@@ -77,7 +77,7 @@ blurred, noisy. From each, {card["traits"]} traits were measured: how lobed, rou
 The strength of the regularisation was chosen by {plan["folds"]}-fold cross-validation, repeated {plan["repeats"]} times, on the training originals alone (balanced accuracy {tried}), and
 the temperature ({card["temperature"]:.3f}) was fitted on what was said there of unseen cells. Served and trained probabilities differ by {figures["served_difference"]:.0e} at most.
 
-A small convolutional network (four layers, 47,000 weights, eight varied copies of each original) was tried in the same folds, and gave 0.81 where this model gave 0.86; both together gave 0.82. Support vector
+Before, with all 222 training originals and copies varied as whole fields, a small convolutional network (four layers, 47,000 weights, eight varied copies of each original) gave 0.81 where a regression like this one gave 0.86 in the same folds; both together gave 0.82. Support vector
 machines, extremely random trees and linear discriminants over the same traits gave 0.82 to 0.86.
 
 **The split is by original picture.** Copies of one picture on both sides would make a model look good that has only learned the picture. In the augmented set the number in a file name is *not* the number of its
@@ -88,13 +88,13 @@ of the cross-validation, and the second row above leaves out those of the test s
 repository that is under the MIT licence, and the lists do not say which. The types come from the list of `dhruvp/wbc-classification`, which has no licence file.
 
 **What was seen of the test set.** The model was chosen by cross-validation, and then measured. After that first measurement (balanced accuracy 0.95, 4 of {test["of"]} wrong) three things were changed because of other
-pictures: black corners are no nuclei (the augmented set was mostly refused), nuclei must be darker and larger (quarters without a cell were not refused), and `familiar` was added. The test figures stayed the same.
+pictures: black corners are no nuclei (the augmented set was mostly refused), nuclei must be darker and larger (quarters without a cell were not refused), and `familiar` was added. The last two were set by training originals. The confusion matrix stayed the same; the ECE went from 0.080 to 0.096.
 
 ## Limits
 - **Not for medical use.** Nobody's health may depend on an answer; every answer says so in `notice`.
 - Four types only. Basophils, immature and sick cells, smudged ones and clumps of platelets are told as one of the four.
 - One laboratory, one stain, one camera; other ones are recognised as not `familiar`, at best.
-- The list itself is doubtful in places: several cells that it calls eosinophils have the pale cytoplasm of neutrophils, and the reverse. Most mistakes are between these two.
+- The list itself seems doubtful in places, as far as a layman sees: several cells that it calls eosinophils have the pale cytoplasm of neutrophils, and the reverse. Most mistakes are between these two.
 - Of several white cells in a picture the one with the largest nucleus is told; the others are only counted.
 - Probabilities are calibrated on a set with the types as frequent as here ({learned}); in blood where they are not, they are off.
 - The same seed gives the same model on the same machine and libraries; another processor may round otherwise.
