@@ -39,7 +39,7 @@ MEANINGS: Mapping[Exit, str] = {
     Exit.RUN_FAILED: "the run failed",
     Exit.RUN_CANCELLED: "the run was cancelled",
     Exit.RUN_NOT_OVER: "the run goes on",
-    Exit.AWAY: "the server, Kafka, the registry or S3 does not answer",
+    Exit.AWAY: "the server, Kafka, the registry, S3 or PostgreSQL does not answer",
     Exit.UNKNOWN: "there is nothing of that name",
     Exit.FAULT: "a fault of ours",
     Exit.INTERRUPTED: "interrupted with Ctrl-C",

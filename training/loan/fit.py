@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, SplineTransformer
 
 from agents.loan.features import NAMES
-from training.loan.data import Calls, Floats, Mask, masked
+from training.loan.data import Calls, Floats, masked
 
 FOLDS = 5
 
@@ -148,9 +148,9 @@ class Platt:
         return np.asarray(1 / (1 + np.exp(-(self.slope * logit(scores) + self.shift))))
 
 
-def platt(scores: Floats, bought: NDArray[np.int64], weights: Mask | None = None) -> Platt:
+def platt(scores: Floats, bought: NDArray[np.int64]) -> Platt:
     """Platt's calibration of scores that were held out."""
-    model = LogisticRegression(C=1e6).fit(logit(scores)[:, None], bought, sample_weight=weights)
+    model = LogisticRegression(C=1e6).fit(logit(scores)[:, None], bought)
     return Platt(float(model.coef_[0, 0]), float(model.intercept_[0]))
 
 
