@@ -77,6 +77,7 @@ def _one(part: Part, settings: Settings, given: argparse.Namespace, options: dic
     epochs = part.epochs if given.epochs is None else given.epochs
     if not 1 <= epochs <= _MOST:
         raise BadOrder(f"epochs: {epochs} is not between 1 and {_MOST}")
+    part.check(options)
     home = (settings.home / "training").resolve()
     dataset = given.dataset or of_catalogue(part.dataset).label
     key = _digest(part.name, dataset, epochs, options, given.register)

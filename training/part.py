@@ -89,3 +89,5 @@ class Part:
     in the third that neither has learned from, and on what the first one claims. See `training.gate`."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Further options with their help: `--digits 0,1,2` is `{"digits": …}`."""
+    check: Callable[[Mapping[str, str]], object] = lambda _: None
+    """Looks at options before anything is begun. Raises BadOrder for those that make no sense."""

@@ -10,7 +10,6 @@ from training.report import Report
 
 
 def _train(order: Order, report: Report) -> Made:
-    choice(order.options)  # what cannot be trained is said before TensorFlow takes its time
     from training.digits.run import train
 
     return train(order, report)
@@ -32,4 +31,5 @@ DIGITS = Part(
     train=_train,
     judge=_judge,
     options=OPTIONS,
+    check=choice,
 )
