@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from streams.runtime.bodies import Ended, Heard, unheard
 from streams.runtime.child import Call
-from streams.runtime.pool import Child, Ended, Heard, Pool, unheard
+from streams.runtime.pool import Pool
+from streams.runtime.process import Child
 from streams.runtime.together import call_all
 
 log = logging.getLogger(__name__)

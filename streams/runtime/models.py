@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from streams.model_status import ModelStatus
 from streams.models import BadBundle, Champion
 from streams.runtime.backoff import delays
+from streams.runtime.bodies import Ended
 from streams.runtime.bundles import fetch
 from streams.runtime.parts import Parts
-from streams.runtime.pool import Ended
 from streams.runtime.updates import Updates
 
 log = logging.getLogger(__name__)

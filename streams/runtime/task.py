@@ -20,6 +20,7 @@ from streams.nodes.service import started
 from streams.records import Outgoing, Record
 from streams.runtime.aborts import Aborts
 from streams.runtime.backoff import outlast
+from streams.runtime.bodies import Bodies, Ended, Heard
 from streams.runtime.deadletters import DeadLetters
 from streams.runtime.deliveries import LIMIT, Watch
 from streams.runtime.errors import Away, Missing
@@ -27,7 +28,6 @@ from streams.runtime.keeping import keep
 from streams.runtime.outcomes import Outcomes
 from streams.runtime.parts import Parts
 from streams.runtime.pipelines import Pipelines
-from streams.runtime.pool import Bodies, Ended, Heard
 from streams.runtime.publish import Publisher
 from streams.runtime.telling import Telling
 from streams.service import Invocation, call, wait

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from streams.runtime.bodies import Ended, Heard, unheard
 from streams.runtime.child import Call
-from streams.runtime.pool import Ended, Heard, unheard
 from streams.runtime.waiter import Begin, Cancel, Over, Said, packed, unpacked
 
 log = logging.getLogger(__name__)

@@ -23,6 +23,7 @@ from streams.records import Handler
 from streams.runtime.aborts import Aborts
 from streams.runtime.app import REBALANCE_PATIENCE, Member
 from streams.runtime.batches import Batches
+from streams.runtime.bodies import Bodies, Ended
 from streams.runtime.deadletters import DeadLetters
 from streams.runtime.deliveries import Turns, Watch
 from streams.runtime.discover import Found, discover
@@ -33,7 +34,7 @@ from streams.runtime.liveness import Liveness
 from streams.runtime.models import Models
 from streams.runtime.parts import Parts
 from streams.runtime.pipelines import Owner, Pipelines
-from streams.runtime.pool import Bodies, Ended, Pool
+from streams.runtime.pool import Pool
 from streams.runtime.publish import Publisher
 from streams.runtime.retry import ROOM as RETRY_ROOM
 from streams.runtime.retry import Retry

@@ -11,7 +11,8 @@ import pytest
 from streams.messages import EventKind, Fault
 from streams.progress import Progress
 from streams.runtime.batches import Batches
-from streams.runtime.pool import Ended, Pool
+from streams.runtime.bodies import Ended
+from streams.runtime.pool import Pool
 from streams.service import call
 from streams.settings import Settings
 from tests.integration import bodies

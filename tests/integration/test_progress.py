@@ -9,7 +9,8 @@ import pytest
 
 from streams.messages import EventKind
 from streams.progress import Progress
-from streams.runtime.pool import Bodies, Pool
+from streams.runtime.bodies import Bodies
+from streams.runtime.pool import Pool
 from streams.runtime.waiting import Waiting
 from streams.settings import Settings
 from tests.integration import bodies

@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 
 from streams.messages import Fault
-from streams.runtime.pool import Ended, Pool
+from streams.runtime.bodies import Ended
+from streams.runtime.pool import Pool
 from tests.integration import bodies
 from tests.integration.waiting import until
 

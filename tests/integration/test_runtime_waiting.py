@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from streams.messages import Failure, Fault
-from streams.runtime.pool import Ended
+from streams.runtime.bodies import Ended
 from streams.runtime.waiting import Waiting
 from tests.integration import bodies
 from tests.integration.waiting import until
