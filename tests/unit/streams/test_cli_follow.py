@@ -188,5 +188,5 @@ def test_progress_is_one_line() -> None:
     """How far a node is stands in percent with its text, or with its figures where it has none."""
     event = {"event": "node.progress", "path": "train", "service": "digit-train", "number": 3}
     said = follow.line({**event, "done": 0.19, "text": "epoch 3 of 16", "figures": {"loss": 0.02}}, 12.3)
-    assert said.split() == "12.30 s node.progress train (digit-train) 19% epoch 3 of 16".split()
+    assert " ".join(said.split()) == "12.30 s node.progress train (digit-train) 19% epoch 3 of 16"
     assert follow.line({**event, "figures": {"loss": 0.02}}, 0).endswith('{"loss": 0.02}')
