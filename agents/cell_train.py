@@ -47,6 +47,7 @@ class Response(Record):
     memory=768,
     example={"copies": 10},
     check=usable,
+    trains="cell-classify",
 )
 async def cell_train(request: Request) -> Response:
     made = await trained("cells", 1, request.dataset, {"copies": str(request.copies)})

@@ -50,6 +50,7 @@ class Response(Record):
     memory=768,
     example={"digits": [0, 1, 2], "epochs": 3},
     check=usable,
+    trains="digit-recognition",
 )
 async def digit_train(request: Request) -> Response:
     options = {"digits": ",".join(map(str, request.digits))}

@@ -49,6 +49,7 @@ class Response(Record):
     memory=768,
     example={},
     check=usable,
+    trains="loan-appetence",
 )
 async def loan_train(request: Request) -> Response:
     serving = await _serving()

@@ -54,9 +54,9 @@ async def read_json(request: Request, limits: Limits) -> Any:
     return await parse(data, limits) if data.strip() else None
 
 
-def described(schema: dict[str, Any]) -> dict[str, Any]:
-    """What an OpenAPI document says of a JSON body that a call takes, and need not have."""
-    return {"requestBody": {"required": False, "content": {"application/json": {"schema": schema}}}}
+def described(schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
+    """What an OpenAPI document says of a JSON body that a call takes."""
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
 async def parse(data: bytes | str, limits: Limits, where: str = "") -> Any:

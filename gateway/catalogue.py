@@ -99,6 +99,7 @@ def describe_service(parts: Parts, contract: Contract) -> dict[str, Any]:
         "label": contract.label or None,
         "keeps": contract.keeps or None,
         "dataset": contract.dataset or None,
+        "trains": contract.trains or None,
         "model": newest.model if newest else None,
         "model_version": newest.model_version if newest else None,
         "problem": next((one.problem for one in workers if one.problem), None),

@@ -49,6 +49,8 @@ class Contract:
     """What of the input is kept for training when a model has answered: a field that is a ref, or WHOLE."""
     dataset: str = ""
     """The dataset of the data catalogue that its model learns from, and corrections add to."""
+    trains: str = ""
+    """The service whose model it trains anew."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -132,6 +134,8 @@ class Contract:
             meta["keeps"] = self.keeps
         if self.dataset:
             meta["dataset"] = self.dataset
+        if self.trains:
+            meta["trains"] = self.trains
         return meta
 
 

@@ -87,6 +87,8 @@ class Service(Generic[Q, A]):
     """The function over many requests at once, where there is one: an answer, or what is wrong, for each of them in order."""
     dataset: str = ""
     """The dataset of the data catalogue that its model learns from; corrections make further versions of it."""
+    trains: str = ""
+    """The service whose model it trains anew."""
 
     def __call__(self, request: Q) -> A:
         """The function itself, for tests and for services that build on others; not inside a running loop."""
@@ -116,6 +118,7 @@ class Service(Generic[Q, A]):
             label=self.label,
             keeps=self.keeps,
             dataset=self.dataset,
+            trains=self.trains,
         )
 
     def model_status(self) -> tuple[ModelStatus, ...]:
@@ -207,14 +210,15 @@ def service(
     batch: int = 1,
     many: Callable[[list[Any]], Sequence[Any]] | None = None,
     dataset: str = "",
+    trains: str = "",
 ) -> Callable[[Callable[[Q], A | Awaitable[A]]], Service[Q, A]]:
     """Makes a Service of a function from one Record to another; an `async` one is for services that wait for others.
 
     The first line of the module's docstring is its summary, the rest its description. `models` says at worker start
     which weights are here; with a `slot` it says that of the model in it, which can be exchanged while the service runs.
     Where the response says `model` and `model_version`, every answer is kept as a prediction, and people can correct its
-    field `label`; of its request, `keeps` is kept for training, which learns from `dataset` and these. Raises BadService
-    for a function that is not typed.
+    field `label`; of its request, `keeps` is kept for training, which learns from `dataset` and these. A service that
+    `trains` another one's model is what orders for a new model go to. Raises BadService for a function that is not typed.
     """
 
     def made(function: Callable[[Q], A | Awaitable[A]]) -> Service[Q, A]:
@@ -249,6 +253,7 @@ def service(
             batch=batch,
             many=many,
             dataset=dataset,
+            trains=trains,
         )
 
     return made

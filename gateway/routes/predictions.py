@@ -18,21 +18,15 @@ from streams.moments import moment
 
 router = APIRouter(tags=["predictions"])
 
-_CORRECTION = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "properties": {"label": {"description": "What it should have been."}},
-                    "required": ["label"],
-                    "additionalProperties": False,
-                }
-            }
-        },
-    }
-}
+_CORRECTION = body.described(
+    {
+        "type": "object",
+        "properties": {"label": {"description": "What it should have been."}},
+        "required": ["label"],
+        "additionalProperties": False,
+    },
+    required=True,
+)
 _MOST = 4096
 """Bytes of a correction."""
 

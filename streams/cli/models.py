@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -38,7 +38,7 @@ def listing(slot: SlotOption = None, output: OutputOption = Output.TEXT) -> None
     found = asked(lambda connection: versions(connection, slot)) or []
     if output is Output.JSON:
         for one in found:
-            emit(output, _document(one), "")
+            emit(output, one.document(), "")
         return
     if not found:
         say(f"millrace: no version of {slot or 'any model'} is registered; the shipped models serve")
@@ -65,7 +65,7 @@ def show(slot: Slot, version: VersionOption = None, output: OutputOption = Outpu
     one = found[-1]
     rows = [("slot", slot), ("number", str(one.number)), ("champion", "yes" if one.champion else "no"),
             ("registered", _when(one)), *sorted(one.tags.items())]  # fmt: skip
-    emit(output, _document(one), "\n".join(f"{name}: {value}" for name, value in rows))
+    emit(output, one.document(), "\n".join(f"{name}: {value}" for name, value in rows))
 
 
 def use(slot: Slot, version: Version, output: OutputOption = Output.TEXT) -> None:
@@ -92,7 +92,7 @@ def use(slot: Slot, version: Version, output: OutputOption = Output.TEXT) -> Non
     if found is None:
         raise Failed(Exit.REFUSED, "there is no registry of models yet: nothing was trained here")
     text = f"{slot}: {found.tags.get(MODEL, '')} {found.version} (number {found.number}) is the champion"
-    emit(output, _document(found) | {"champion": True}, text)
+    emit(output, found.document() | {"champion": True}, text)
 
 
 def asked(action: "Callable[[Connection], Awaitable[T]]") -> T | None:
@@ -107,18 +107,6 @@ def asked(action: "Callable[[Connection], Awaitable[T]]") -> T | None:
         return asyncio.run(act())
     except RegistryOfModelsAway as error:
         raise Failed(Exit.AWAY, str(error)) from error
-
-
-def _document(one: "Registered") -> dict[str, Any]:
-    return {
-        "slot": one.slot,
-        "number": one.number,
-        "version": one.version or None,
-        "model": one.tags.get(MODEL),
-        "champion": one.champion,
-        "registered": datetime.fromtimestamp(one.created, UTC).isoformat(timespec="seconds"),
-        "tags": one.tags,
-    }
 
 
 def _when(one: "Registered") -> str:

@@ -15,6 +15,7 @@ from psycopg.rows import DictRow, dict_row
 
 from streams.models.bundle import is_version, prefix_of
 from streams.models.champion import ALIAS, BUNDLE, MODEL, VERSION, Champion
+from streams.moments import moment
 from streams.runtime.errors import Away, RuntimeFault
 from streams.settings import Settings
 
@@ -57,6 +58,18 @@ class Registered:
         """Its bundle's; empty when nobody tagged it with one that could be."""
         found = self.tags.get(VERSION, "")
         return found if is_version(found) else ""
+
+    def document(self) -> dict[str, Any]:
+        """What lists of them say of one, for JSON."""
+        return {
+            "slot": self.slot,
+            "number": self.number,
+            "version": self.version or None,
+            "model": self.tags.get(MODEL),
+            "champion": self.champion,
+            "registered": moment(self.created),
+            "tags": self.tags,
+        }
 
     def as_champion(self) -> Champion | None:
         """What workers are told of it; None when it names no bundle."""

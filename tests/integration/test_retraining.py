@@ -1,6 +1,5 @@
 """The whole way of a model over HTTP: ordered, trained, promoted, served without a dropped request, and taken back."""
 
-import asyncio
 import dataclasses
 import os
 import signal
@@ -16,7 +15,6 @@ import pytest
 
 from agents.digits.models import FOLDER, SHIPPED
 from streams.models import read
-from streams.runtime.champions import connected, promote
 from tests.acceptance.command import Said, millrace
 from tests.integration.gateway_world import World, events, wait, world
 from tests.integration.rig import ROOT
@@ -95,7 +93,9 @@ def test_a_model_is_ordered_promoted_and_taken_back(academy: World, trainer: Tra
     try:
         body = {"digits": [0, 1], "epochs": 2, "pictures": 1500}
         headers = {"accept": "text/event-stream"}
-        with w.one.http.stream("POST", "/services/digit-train/runs", json=body, headers=headers, timeout=300) as stream:
+        with w.one.http.stream(
+            "POST", "/models/digit-recognition/retrain", json=body, headers=headers, timeout=300
+        ) as stream:
             told = []
             for one in events(stream.iter_lines()):
                 told.append(one)
@@ -115,13 +115,7 @@ def test_a_model_is_ordered_promoted_and_taken_back(academy: World, trainer: Tra
         assert seven["digit"] in (0, 1)
         before = len(answers)
         wait(lambda: len(answers) > before + 10, "more answers", 60)
-
-        async def back() -> None:
-            async with connected(w.settings) as connection:
-                assert connection is not None
-                await promote(connection, "digit-recognition", shipped)
-
-        asyncio.run(back())
+        assert w.two.http.put("/models/digit-recognition/champion", json={"version": shipped}).status_code == 200
         serving(w, shipped)
         seven = read_digit(w.one.http, 7).json()["output"]
         assert (seven["digit"], seven["model"], seven["model_version"]) == (7, SHIPPED, shipped)
