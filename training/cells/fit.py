@@ -8,8 +8,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
 from agents.cells.classifier import UNUSUAL, Weights
-from training.cells.measure import Scores, balanced, softmax, surprise
+from training.cells.measure import FLOOR, Scores, balanced
 from training.cells.samples import TYPES, Samples
+from training.probabilities import temperature
 
 Numbers = NDArray[np.float64]
 
@@ -96,5 +97,4 @@ def _unseen(known: Samples, plan: Plan, strength: float) -> Scores:
 
 def _temperature(scores: Scores, known: Samples) -> float:
     rows, labels = scores.reshape(-1, len(TYPES)), np.tile(known.labels, len(scores))
-    candidates = np.geomspace(0.2, 3, 200)
-    return float(candidates[int(np.argmin([surprise(softmax(rows / one), labels) for one in candidates]))])
+    return temperature(rows, labels, floor=FLOOR)

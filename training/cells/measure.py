@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 
 from agents.imaging.area import Box
 from training.gate import interval
+from training.probabilities import calibration_error, surprise
 
 Scores = NDArray[np.float64]
 """Cells x types."""
 
 Labels = NDArray[np.int64]
 Table = NDArray[np.int64]
+
+FLOOR = 1e-6
+"""The least probability that counts: of a few cells one sure mistake would be all that is seen."""
 
 _BINS = 10
 """Of the expected calibration error."""
@@ -37,25 +41,6 @@ class Said:
         return Said(
             self.probabilities[places], self.labels[places], 0, None if self.familiar is None else self.familiar[places]
         )
-
-
-def softmax(scores: Scores) -> Scores:
-    """Probabilities of scores."""
-    raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
-
-
-def surprise(probabilities: Scores, labels: Labels) -> float:
-    """The mean negative log likelihood, in nats."""
-    return float(-np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-6, 1)).mean())
-
-
-def calibration_error(probabilities: Scores, labels: Labels) -> float:
-    """The expected calibration error: how far confidence and accuracy lie apart, 0 to 1."""
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    parts = (bins == one for one in range(_BINS))
-    return float(sum(abs(right[part].sum() - confidence[part].sum()) for part in parts if part.any()) / len(labels))
 
 
 def confusion(scores: Scores, labels: Labels) -> Table:
@@ -109,8 +94,8 @@ def figures(said: Said, seed: int) -> dict[str, Any]:
         "accuracy": share(int(np.diagonal(table).sum()), len(said.labels)),
         "recall": [share(int(table[at, at]), int(table[at].sum())) for at in range(len(table))],
         "confusion": table.tolist(),
-        "calibration": calibration_error(said.probabilities, said.labels),
-        "surprise": surprise(said.probabilities, said.labels),
+        "calibration": calibration_error(said.probabilities, said.labels, bins=_BINS),
+        "surprise": surprise(said.probabilities, said.labels, floor=FLOOR),
     }
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from streams.drift import CONFIDENCES, described, listed
 from training.cells.fit import Course, Learned
-from training.cells.measure import softmax
 from training.cells.samples import TYPES
+from training.probabilities import softmax
 
 
 def reference(learned: Learned, course: Course) -> dict[str, Any]:

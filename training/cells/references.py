@@ -11,8 +11,8 @@ from agents.imaging.picture import Picture
 from training.cells.data import Smear
 from training.cells.drawn import smear
 from training.cells.fit import Learned
-from training.cells.measure import softmax
 from training.cells.samples import TYPES, cut
+from training.probabilities import softmax
 
 _EACH = 3
 

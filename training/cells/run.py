@@ -21,6 +21,7 @@ from training.cells.references import references
 from training.cells.samples import TYPES, Samples, corrected, cut, samples, shared
 from training.cells.through import overlaps, refused, told
 from training.part import Made, Order
+from training.probabilities import softmax
 from training.report import Report
 
 REFERENCE = Path("tests/unit/agents/cell_reference.npz")
@@ -87,7 +88,7 @@ def _measured(order: Order, known: Samples, course: Course, learned: Learned, ce
     test = originals(order.data, "test")
     said = told(model, test)
     seen_before = shared(cut(test), cells)
-    unseen = measure.Said(measure.softmax(course.scores[0] / course.temperature), known.labels)
+    unseen = measure.Said(softmax(course.scores[0] / course.temperature), known.labels)
     found = {
         "test": measure.figures(said, SEED),
         "test_without_twins": measure.figures(said.at(~seen_before), SEED),
@@ -111,7 +112,7 @@ def _measured(order: Order, known: Samples, course: Course, learned: Learned, ce
 def _difference(model: Classifier, learned: Learned, known: Samples, temperature: float) -> float:
     """Between what is served and what was trained, over everything that was learned from."""
     rows = known.traits[:, 0]
-    trained = measure.softmax(learned.scores(rows) / temperature)
+    trained = softmax(learned.scores(rows) / temperature)
     served = [model.tell(dict(zip(known.names, row.tolist(), strict=True))) for row in rows]
     return float(np.abs(np.array([[one.probabilities[kind] for kind in TYPES] for one in served]) - trained).max())
 

@@ -14,12 +14,16 @@ from streams.refusal import Refused
 from training.digits.data import Digits, Labels
 from training.digits.scenes import Scene
 from training.gate import interval
+from training.probabilities import calibration_error, surprise
 
 Scores = NDArray[np.float64]
 """Count x 10, one row a picture."""
 
 SURE = 0.9
 """A probability from which on an answer looks certain."""
+
+FLOOR = 1e-12
+"""The least probability that counts."""
 
 _BINS = 15
 """Of the expected calibration error."""
@@ -69,31 +73,6 @@ def confusion(scores: Scores, labels: Labels) -> NDArray[np.int64]:
     return table
 
 
-def temperature(logits: Scores, labels: Labels) -> float:
-    """What logits are to be divided by for the probabilities of these pictures to be most likely."""
-    candidates = np.geomspace(0.2, 3, 200)
-    return float(candidates[int(np.argmin([surprise(softmax(logits / one), labels) for one in candidates]))])
-
-
-def softmax(logits: Scores) -> Scores:
-    """Probabilities of logits."""
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
-
-
-def surprise(probabilities: Scores, labels: Labels) -> float:
-    """The mean negative log likelihood, in nats."""
-    return float(-np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-12, 1)).mean())
-
-
-def calibration_error(probabilities: Scores, labels: Labels) -> float:
-    """The expected calibration error: how far confidence and accuracy lie apart, 0 to 1."""
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    parts = (bins == one for one in range(_BINS))
-    return float(sum(abs(right[part].sum() - confidence[part].sum()) for part in parts if part.any()) / len(labels))
-
-
 def answers(reader: Reader, digits: Digits) -> Scores:
     """What is served says of pictures, as probabilities of all ten digits."""
     return np.array([reader.read(picture).probabilities for picture in digits.pictures])
@@ -107,8 +86,8 @@ def figures(found: Scores, trained: Scores, test: Digits, digits: tuple[int, ...
         "accuracy": {"mnist-test": share(found[known], test.labels[known]).to_json()},
         "recall": [Share(int(table[at, at]), int(table[at].sum())).to_json() for at in range(10)],
         "confusion": table.tolist(),
-        "calibration": calibration_error(found[known], test.labels[known]),
-        "surprise": surprise(found[known], test.labels[known]),
+        "calibration": calibration_error(found[known], test.labels[known], bins=_BINS),
+        "surprise": surprise(found[known], test.labels[known], floor=FLOOR),
         "served_difference": float(np.abs(found[:, list(digits)] - trained).max()),
         "served_disagreements": int((np.array(digits)[trained.argmax(axis=1)] != found.argmax(axis=1)).sum()),
     }

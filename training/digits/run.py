@@ -20,6 +20,7 @@ from training.digits.fit import Epoch, Plan, fit, logits, positions
 from training.digits.options import Choice, choice
 from training.digits.reference import reference
 from training.part import Made, Order
+from training.probabilities import softmax, temperature
 from training.report import Report
 
 REFERENCE = Path("tests/unit/agents/digit_reference.npz")
@@ -46,8 +47,8 @@ def train(order: Order, report: Report) -> Made:
     report.say("trained; it is exported and measured now")
     said = logits(model, sets.validation).astype(np.float64)
     wanted = positions(sets.validation.labels, chosen.digits)
-    temperature = measure.temperature(said, wanted)
-    export(model, temperature, order.folder / FILE)
+    fitted = temperature(said, wanted, floor=measure.FLOOR)
+    export(model, fitted, order.folder / FILE)
     card: dict[str, Any] = {
         "name": chosen.name,
         "dataset": order.dataset,
@@ -56,7 +57,7 @@ def train(order: Order, report: Report) -> Made:
         "claims": chosen.claims,
         "bytes": (order.folder / FILE).stat().st_size,
         "parameters": model.count_params(),
-        "temperature": temperature,
+        "temperature": fitted,
         "plan": asdict(plan),
         "split": {
             "train": len(sets.train),
@@ -70,8 +71,8 @@ def train(order: Order, report: Report) -> Made:
     }
     bundle.write(order.folder, card)
     reader = Reader(order.folder)
-    trained = probabilities(model, temperature, sets.test.pictures).astype(np.float64)
-    validation = measure.share(measure.softmax(said / temperature), wanted)
+    trained = probabilities(model, fitted, sets.test.pictures).astype(np.float64)
+    validation = measure.share(softmax(said / fitted), wanted)
     found = measure.answers(reader, sets.test)
     card["metrics"] = metrics = measure.figures(found, trained, sets.test, chosen.digits)
     metrics["accuracy"]["validation"] = validation.to_json()
@@ -84,11 +85,11 @@ def train(order: Order, report: Report) -> Made:
     whole = bundle.write(order.folder, card)
     return Made(
         card=whole,
-        params={**asdict(plan), "digits": chosen.text, "pictures": len(sets.train), "temperature": temperature},
+        params={**asdict(plan), "digits": chosen.text, "pictures": len(sets.train), "temperature": fitted},
         figures=_flat(whole["metrics"], chosen),
         pictures=_drawn(whole, chosen),
         page=markdown(whole),
-        beside={REFERENCE: references(model, temperature, plan.seed)} if order.ship else {},
+        beside={REFERENCE: references(model, fitted, plan.seed)} if order.ship else {},
     )
 
 

@@ -20,6 +20,7 @@ from training.cells.through import refused
 from training.cells.vary import varied
 from training.part import BadOrder
 from training.parts import PARTS
+from training.probabilities import calibration_error
 
 
 def field(kind: CellType, seed: int) -> Smear:
@@ -92,8 +93,8 @@ def test_intervals_of_few() -> None:
 def test_calibration() -> None:
     """Being as sure as being right often has no error; being always sure and half right has one of a half."""
     labels = np.array([0, 1] * 50)
-    assert measure.calibration_error(np.tile([0.5 + 1e-9, 0.5, 0, 0], (100, 1)), labels) == pytest.approx(0, abs=1e-6)
-    assert measure.calibration_error(np.tile([1.0, 0, 0, 0], (100, 1)), labels) == pytest.approx(0.5)
+    assert calibration_error(np.tile([0.5 + 1e-9, 0.5, 0, 0], (100, 1)), labels, bins=10) == pytest.approx(0, abs=1e-6)
+    assert calibration_error(np.tile([1.0, 0, 0, 0], (100, 1)), labels, bins=10) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("given", ["0", "51", "-1", "ten", "", "1.5"])

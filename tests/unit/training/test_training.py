@@ -13,6 +13,7 @@ from training.digits.data import VALIDATION, Digits, split
 from training.digits.distort import distorted
 from training.digits.drawn import drawn
 from training.digits.scenes import photo
+from training.probabilities import calibration_error, softmax, temperature
 
 ROOT = Path(__file__).parents[3]
 
@@ -95,12 +96,12 @@ def test_the_temperature_calibrates() -> None:
     """Logits that are too sure by a known factor are brought back, and the calibration error falls."""
     random = _random()
     logits = random.normal(0, 2, (5000, 10))
-    chances = measure.softmax(logits)
+    chances = softmax(logits)
     labels = np.array([random.choice(10, p=row) for row in chances])
-    found = measure.temperature(logits * 2.5, labels)
+    found = temperature(logits * 2.5, labels, floor=measure.FLOOR)
     assert found == pytest.approx(2.5, rel=0.1)
-    sure, right = measure.softmax(logits * 2.5), measure.softmax(logits * 2.5 / found)
-    assert measure.calibration_error(right, labels) < 0.03 < measure.calibration_error(sure, labels)
+    sure, right = softmax(logits * 2.5), softmax(logits * 2.5 / found)
+    assert calibration_error(right, labels, bins=15) < 0.03 < calibration_error(sure, labels, bins=15)
     assert measure.confusion(right, labels).sum() == 5000
 
 
