@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import uuid
 from datetime import datetime
 
 from gateway.problems import Fault, Kind, Problem
@@ -14,13 +15,16 @@ def written(when: datetime, identity: str) -> str:
     return base64.urlsafe_b64encode(f"{when.isoformat()} {identity}".encode()).decode()
 
 
-def read(cursor: str | None) -> Position | None:
-    """The place that a word stands for; None for none. Raises Problem (422) for a word that this list did not give."""
+def read(cursor: str | None, *, uuids: bool = False) -> Position | None:
+    """The place that a word stands for; None for none. Raises Problem (422) for a word that this list did not give.
+
+    `uuids`: the ids of the list are UUIDs.
+    """
     if not cursor:
         return None
     try:
         when, _, identity = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
-        return datetime.fromisoformat(when), identity
+        return datetime.fromisoformat(when), str(uuid.UUID(identity)) if uuids else identity
     except (binascii.Error, ValueError):
         fault = Fault("cursor", "not a cursor of this list", "pass `next` of the page before as it came")
         raise Problem(Kind.INVALID, "Some parameters are not what this call takes.", [fault]) from None

@@ -1,6 +1,5 @@
 """Notices: who was told of runs that ended, who could not be, and trying those again."""
 
-import uuid
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -11,6 +10,7 @@ from psycopg.rows import DictRow
 from starlette.responses import Response
 
 from gateway import cursor
+from gateway.identity import known as of_uuid
 from gateway.parts import Parts, Shared
 from gateway.problems import Kind, Problem
 from gateway.routes.runs import answer
@@ -51,10 +51,7 @@ async def listing(
 @router.post("/notices/{identity}/resend", status_code=202, summary="Try a notice again")
 async def resend(identity: Annotated[str, Path(max_length=60)], parts: Parts = Shared) -> Response:
     """It is told again within seconds, with the same id; one that was delivered as well. Its tries count anew."""
-    try:
-        known = str(uuid.UUID(identity))
-    except ValueError:
-        raise Problem(Kind.NOT_FOUND, f"No notice has such an id: {identity:.60}.") from None
+    known = of_uuid(identity, "notice")
     async with parts.store.connection() as connection:
         found = await connection.execute(
             "update notices set outcome = null, tries = 0, due = now() where id = %s::uuid returning *", [known]

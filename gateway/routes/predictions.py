@@ -1,6 +1,5 @@
 """Predictions: what models said, how sure they were, and putting right what was wrong."""
 
-import uuid
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -9,6 +8,7 @@ from psycopg.rows import DictRow
 from starlette.responses import Response
 
 from gateway import body, cursor
+from gateway.identity import known
 from gateway.parts import Parts, Shared
 from gateway.predictions import Predictions, Wanted, label_of, right_label
 from gateway.problems import Fault, Kind, Problem
@@ -48,9 +48,7 @@ async def listing(
     cursor_: Annotated[str | None, Query(alias="cursor", max_length=300)] = None,
 ) -> Response:
     """From the history, which follows the events by a moment. One alone shows its whole output and its corrections."""
-    place = cursor.read(cursor_)
-    if place is not None:
-        _checked(place[1], "cursor")
+    place = cursor.read(cursor_, uuids=True)
     wanted = Wanted(
         service, model, model_version, run, cursor.aware(since), cursor.aware(until), below, corrected, place, limit + 1
     )
@@ -115,20 +113,10 @@ async def _document(parts: Parts, identity: str) -> dict[str, Any]:
 
 
 async def _found(parts: Parts, identity: str) -> tuple[DictRow, list[DictRow]]:
-    found = await Predictions(parts.store).one(_checked(identity))
+    found = await Predictions(parts.store).one(known(identity, "prediction"))
     if found is None:
         raise Problem(Kind.NOT_FOUND, f"No prediction {identity} is known; one is listed a moment after it was made.")
     return found
-
-
-def _checked(identity: str, where: str = "") -> str:
-    try:
-        return str(uuid.UUID(identity))
-    except ValueError:
-        if where:
-            fault = Fault(where, "not a cursor of this list", "pass `next` of the page before as it came")
-            raise Problem(Kind.INVALID, "Some parameters are not what this call takes.", [fault]) from None
-        raise Problem(Kind.NOT_FOUND, f"No prediction has such an id: {identity:.60}.") from None
 
 
 def _summary(parts: Parts, row: DictRow) -> dict[str, Any]:
