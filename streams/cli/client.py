@@ -55,7 +55,9 @@ class Gateway:
         self._http.close()
 
     def call(self, method: str, path: str, **options: Any) -> "httpx.Response":
-        """One answer. Ends the command when the gateway is away or refuses."""
+        """One answer; `params` that are None are not asked for. Ends the command when the gateway is away or refuses."""
+        if "params" in options:
+            options["params"] = {name: value for name, value in options["params"].items() if value is not None}
         with self.reached():
             answer = self._http.request(method, path, **options)
         return accepted(answer)

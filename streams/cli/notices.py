@@ -27,8 +27,7 @@ def listing(last: Last = 20, state: InState = None, run: OfRun = None, output: O
     """List who was to be told of ended runs, the newest first: whether they were, and why not."""
     wanted = {"state": state.value if state else None, "run": run, "limit": last}
     with Gateway() as gateway:
-        query = {name: value for name, value in wanted.items() if value is not None}
-        found = gateway.call("GET", "/notices", params=query).json()["notices"]
+        found = gateway.call("GET", "/notices", params=wanted).json()["notices"]
     if output is Output.JSON:
         for one in found:
             emit(output, one, "")

@@ -32,9 +32,8 @@ def listing(
 ) -> None:
     """List predictions, the newest first; the most doubtful are worth a look (--below 0.8)."""
     wanted = {"service": service, "model_version": version, "run": run, "below": below, "corrected": corrected}
-    query = {name: value for name, value in wanted.items() if value is not None}
     with Gateway() as gateway:
-        found = gateway.call("GET", "/predictions", params={**query, "limit": last}).json()["predictions"]
+        found = gateway.call("GET", "/predictions", params={**wanted, "limit": last}).json()["predictions"]
     if output is Output.JSON:
         for one in found:
             emit(output, one, "")
@@ -62,8 +61,7 @@ def drift(service: Service = None, version: Version = None, output: OutputOption
     """
     wanted = {"service": service, "model_version": version}
     with Gateway() as gateway:
-        query = {name: value for name, value in wanted.items() if value is not None}
-        found = gateway.call("GET", "/predictions/drift", params=query).json()["drift"]
+        found = gateway.call("GET", "/predictions/drift", params=wanted).json()["drift"]
     if output is Output.JSON:
         for one in found:
             emit(output, one, "")
