@@ -10,7 +10,6 @@ from importlib import resources
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 
 from streams.drift import BadReference, Drift, Reference, measured, read
 from streams.models.bundle import CARD, BadBundle, parse, prefix_of
@@ -79,11 +78,7 @@ class DriftWatch:
         while True:
             await asyncio.sleep(self._period)
             try:
-                connecting = psycopg.AsyncConnection.connect(
-                    self._postgres, autocommit=True, connect_timeout=5, row_factory=dict_row
-                )
-                async with await connecting as connection:
-                    await history.ensure(connection)
+                async with await history.connected(self._postgres) as connection:
                     await self.measure(connection)
             except (psycopg.OperationalError, psycopg.InterfaceError, StoreAway) as error:
                 log.warning("drift is not measured: %s", error)

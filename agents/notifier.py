@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 
 from agents.notices import mail, told, webhook
 from agents.notices.mail import Letter, Mail
@@ -81,11 +80,7 @@ class Notifier:
                     await self._news.wait()
             self._news.clear()
             try:
-                connecting = psycopg.AsyncConnection.connect(
-                    self._postgres, autocommit=True, connect_timeout=5, row_factory=dict_row
-                )
-                async with await connecting as connection:
-                    await history.ensure(connection)
+                async with await history.connected(self._postgres) as connection:
                     while claims := await self._claimed(connection):
                         await asyncio.gather(*(self._try(connection, claim) for claim in claims))
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
