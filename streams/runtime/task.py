@@ -118,10 +118,11 @@ class TaskHandler:
         """
         telling = Telling(task, self._publisher, self._parts.producer)
         work = asyncio.create_task(self._work(task, telling))
-        unsaid = await self._publisher.encoded([started(task)])
         self.running += 1
         try:
             with self._aborts.watching(task.run.id, work):
+                await asyncio.sleep(0)  # it begins before its beginning is put into words
+                unsaid = await self._publisher.encoded([started(task)])
                 await asyncio.wait([work], timeout=_QUICK)
                 if not work.done():
                     await telling.follow(unsaid, work)
