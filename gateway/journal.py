@@ -2,8 +2,9 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 _MOST = 200_000
 """Records of one partition that are read to restore one run, at most."""
 _STEP = 5_000
+_PATIENCE = 10.0
+"""Seconds that the first event of a run that was made here may take."""
 
 
 class Journal:
@@ -65,9 +68,23 @@ class Journal:
                 async with entry.restoring:
                     if not entry.whole:
                         await self._restore(entry)
+            if entry.awaited and not entry.lines:
+                await self._first(entry)
             if not entry.lines:
                 raise unknown(run)
             yield entry
+
+    @contextmanager
+    def fresh(self, run: str) -> Iterator[None]:
+        """While a run is made here, of an id that nobody had before: there is nothing of it but what the tail will bring."""
+        with self._index.hold(run, self._partition_of(run)) as entry:
+            entry.whole = entry.awaited = True
+            yield
+
+    async def heard(self, run: str, seconds: float) -> bool:
+        """Whether anything is said of a run within so many seconds."""
+        with self._index.hold(run, self._partition_of(run)) as entry:
+            return bool(entry.lines) or await entry.changed(entry.version, seconds)
 
     def wake(self) -> None:
         """Makes everybody who waits for an event look again."""
@@ -116,6 +133,13 @@ class Journal:
                 if "input" in told:
                     return told["input"]
         return None
+
+    async def _first(self, entry: Entry) -> None:
+        """Waits for the first event of a run that was made here. Raises Problem (503) when that takes too long."""
+        deadline = time.monotonic() + _PATIENCE
+        while not entry.lines:
+            if not await entry.changed(entry.version, deadline - time.monotonic()):
+                raise self._tail.away()
 
     async def _restore(self, entry: Entry) -> None:
         """Completes an entry with what came before the tail saw the run."""

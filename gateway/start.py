@@ -17,19 +17,22 @@ from streams.topology import Topology
 
 async def start(parts: Parts, request: Request, topology: Topology, callback: str | None = None) -> Response:
     """Reads the input, submits the run, and answers. Raises Problem."""
-    prefer.wait(request.headers, parts.limits.wait)  # refused before anything is done
+    seconds = prefer.wait(request.headers, parts.limits.wait)  # refused before anything is done
     key = prefer.idempotency_key(request.headers)
     if callback is not None:
         callback = parts.callbacks.check(callback)
     run = keyed_run(parts.keeper.owner, key) if key else str(uuid.uuid4())
     topology = catalogue.assigned(parts, topology, run)
     body.announced(request, parts.limits.body)
-    async with nullcontext() if body.is_small(request) else parts.uploads:
-        given = await inputs.read(request, topology.input, run, parts.limits, parts.objects)
-        first = None if callback is None else partial(parts.callbacks.keep, run, callback)
-        fresh = await parts.submissions.submit(Order(run, topology, given, key is not None, callback, first))
-        del given  # what was uploaded need not stay in memory while the client waits
-    return await respond(parts, request, run, fresh)
+    with nullcontext() if key else parts.journal.fresh(run):
+        async with nullcontext() if body.is_small(request) else parts.uploads:
+            given = await inputs.read(request, topology.input, run, parts.limits, parts.objects)
+            first = None if callback is None else partial(parts.callbacks.keep, run, callback)
+            stays = seconds is not None or prefer.events(request.headers)
+            order = Order(run, topology, given, key is not None, stays, callback, first)
+            fresh = await parts.submissions.submit(order)
+            del given, order  # what was uploaded need not stay in memory while the client waits
+        return await respond(parts, request, run, fresh)
 
 
 async def respond(parts: Parts, request: Request, run: str, fresh: bool = True, **more: object) -> Response:

@@ -19,6 +19,8 @@ from streams.messages import EventKind, Run
 from streams.topology import Topology
 
 NAMESPACE = uuid.UUID("0b0dd2a4-3d5c-5f53-9f5b-0b8a7c1d6e42")
+_MOMENT = 0.1
+"""Seconds in which flow says that it has accepted a run, where nothing holds it up."""
 _SHOWN = 64 * 1024
 """Bytes of JSON up to which the accepted event says the input."""
 
@@ -36,6 +38,8 @@ class Order:
     topology: Topology
     input: Input
     keyed: bool = False
+    followed: bool = False
+    """Whether the caller stays, and waits for what is said of the run."""
     callback: str | None = None
     first: Callable[[], Awaitable[None]] | None = None
     """What has to be done when it is sure that this makes the run, before it begins."""
@@ -65,9 +69,10 @@ class Submissions:
         await self._objects.store(order.input.objects)
         run = Run(order.run, order.topology.name, order.topology.digest, time.time() + order.topology.timeout)
         if not order.keyed:
-            # The request first: whatever happens then, flow says the rest.
+            # The request first: whatever happens then, flow says the rest, and to a caller who stays that it was accepted too.
             await self._begin(order, run)
-            await self._sender.accepted(run, self._said(order))
+            if not (order.followed and await self._journal.heard(order.run, _MOMENT)):
+                await self._sender.accepted(run, self._said(order))
             return True
         # With a key the event first: of several gateways with the same key, the one whose event is first has won.
         place = await self._sender.accepted(run, self._said(order))

@@ -65,6 +65,18 @@ def test_a_photo_goes_in_and_a_grey_one_comes_out(whole: World) -> None:
     assert (again.status_code, again.json()["status"]) == (200, "finished")
 
 
+def test_who_stays_is_told_everything_once(whole: World) -> None:
+    """Events on the submission itself: whole though the gateway asked nobody what came before, and the same as later."""
+    w = whole
+    headers, files = {"accept": "text/event-stream"}, {"image": ("p.png", png(12, 8, 7))}
+    with w.one.http.stream("POST", "/services/image-greyscale/runs", files=files, headers=headers) as stream:
+        told = [one for one in events(stream.iter_lines()) if one["event"] != "ping"]
+        place = stream.headers["location"]
+    assert [one["event"] for one in told] == ["run.accepted", "node.started", "node.finished", "run.finished"]
+    with w.two.http.stream("GET", f"{place}/events") as stream:
+        assert [one for one in events(stream.iter_lines()) if one["event"] != "ping"] == told
+
+
 def test_the_history_has_it_with_the_same_ids(whole: World) -> None:
     """What the recorder wrote gives the same stream as the log did: ids, times, values."""
     w = whole
