@@ -24,7 +24,8 @@ class Pool:
         self.size = size or os.cpu_count() or 1
         self._modules = list(modules)
         self._children = [Child() for _ in range(self.size)]
-        self._free: asyncio.Queue[Child] = asyncio.Queue()
+        # The last to come is the first to go: a processor's caches still know what it did.
+        self._free: asyncio.LifoQueue[Child] = asyncio.LifoQueue()
         for child in self._children:
             self._free.put_nowait(child)
         self._chores: dict[str, Chore] = {}
