@@ -80,16 +80,18 @@ class Watcher:
     async def _say(self, champions: dict[str, Champion | None]) -> None:
         """Publishes what is new. A slot whose champion is None stays as it is; one that is not there gets its shipped model."""
         topic = self._parts.topic(topics.MODELS)
-        news = []
+        news, told = [], []
         for slot, champion in champions.items():
             if champion is not None and champion != self._updates.champions.get(slot):
-                log.info("%s is to be served by %s %s", slot, champion.model, champion.version)
                 news.append(Outgoing(topic, slot.encode(), await self._encoded(topic, champion)))
+                told.append(f"{slot} is to be served by {champion.model} {champion.version}")
         for slot in self._updates.champions.keys() - champions.keys():
-            log.info("%s is to be served by its shipped model", slot)
             news.append(Outgoing(topic, slot.encode(), None))
+            told.append(f"{slot} is to be served by its shipped model")
         if news:
             await self._parts.producer.send_all(news)
+            for one in told:  # only now: until the broker has it, no worker will ever know
+                log.info("%s", one)
             await self._updates.reach(champions)
 
     async def _encoded(self, topic: str, champion: Champion) -> bytes:
