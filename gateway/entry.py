@@ -35,8 +35,6 @@ class Entry:
     whole: bool = False
     lines: list[Line] = field(default_factory=list)
     ids: set[bytes] = field(default_factory=set)
-    awaited: bool = False
-    """Whether the run was made here just now: its first event is on its way."""
     ended: bool = False
     readers: int = 0
     size: int = 0

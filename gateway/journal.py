@@ -2,7 +2,6 @@
 
 import json
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -29,8 +28,6 @@ log = logging.getLogger(__name__)
 _MOST = 200_000
 """Records of one partition that are read to restore one run, at most."""
 _STEP = 5_000
-_PATIENCE = 10.0
-"""Seconds that the first event of a run that was made here may take."""
 
 
 class Journal:
@@ -68,8 +65,6 @@ class Journal:
                 async with entry.restoring:
                     if not entry.whole:
                         await self._restore(entry)
-            if entry.awaited and not entry.lines:
-                await self._first(entry)
             if not entry.lines:
                 raise unknown(run)
             yield entry
@@ -78,13 +73,15 @@ class Journal:
     def fresh(self, run: str) -> Iterator[None]:
         """While a run is made here, of an id that nobody had before: there is nothing of it but what the tail will bring."""
         with self._index.hold(run, self._partition_of(run)) as entry:
-            entry.whole = entry.awaited = True
+            entry.whole = True
             yield
 
     async def heard(self, run: str, seconds: float) -> bool:
         """Whether anything is said of a run within so many seconds."""
         with self._index.hold(run, self._partition_of(run)) as entry:
-            return bool(entry.lines) or await entry.changed(entry.version, seconds)
+            if not entry.lines:
+                await entry.changed(entry.version, seconds)
+            return bool(entry.lines)  # a change may be that the gateway stops
 
     def wake(self) -> None:
         """Makes everybody who waits for an event look again."""
@@ -133,13 +130,6 @@ class Journal:
                 if "input" in told:
                     return told["input"]
         return None
-
-    async def _first(self, entry: Entry) -> None:
-        """Waits for the first event of a run that was made here. Raises Problem (503) when that takes too long."""
-        deadline = time.monotonic() + _PATIENCE
-        while not entry.lines:
-            if not await entry.changed(entry.version, deadline - time.monotonic()):
-                raise self._tail.away()
 
     async def _restore(self, entry: Entry) -> None:
         """Completes an entry with what came before the tail saw the run."""

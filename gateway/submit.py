@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aiokafka.structs import RecordMetadata
+
 from gateway import view
 from gateway.entry import Entry
 from gateway.inputs import Input
@@ -71,17 +73,24 @@ class Submissions:
         if not order.keyed:
             # The request first: whatever happens then, flow says the rest, and to a caller who stays that it was accepted too.
             await self._begin(order, run)
-            if not (order.followed and await self._journal.heard(order.run, _MOMENT)):
+            if not order.followed:
                 await self._sender.accepted(run, self._said(order))
+            elif not await self._journal.heard(order.run, _MOMENT):
+                await self._accepted(run, order)
             return True
         # With a key the event first: of several gateways with the same key, the one whose event is first has won.
-        place = await self._sender.accepted(run, self._said(order))
-        await self._tail.reach(place.partition, place.offset + 1)
+        place = await self._accepted(run, order)
         async with self._journal.open(order.run) as entry:
             if entry.lines[0].sequence != place.offset:
                 return await self._again(order)
         await self._begin(order, run)
         return True
+
+    async def _accepted(self, run: Run, order: Order) -> RecordMetadata:
+        """Says that the run was accepted, and returns where that stands, when it is known here."""
+        place = await self._sender.accepted(run, self._said(order))
+        await self._tail.reach(place.partition, place.offset + 1)
+        return place
 
     async def _begin(self, order: Order, run: Run) -> None:
         if order.first is not None:
