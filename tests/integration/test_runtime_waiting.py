@@ -150,9 +150,8 @@ def test_a_call_that_does_not_let_go_costs_its_process() -> None:
 
     async def main() -> None:
         async with waiting() as made:
-            assert (await call(made, bodies.waits, 0)).value == (
-                pid := made.pid
-            )  # it serves: what blocks begins at once
+            pid = made.pid
+            assert (await call(made, bodies.waits, 0)).value == pid  # it serves: what blocks then begins at once
             other = call(made, bodies.waits, 600, seconds=900)
             blocking = await call(made, bodies.blocks, 600, seconds=0.3)
             assert blocking.failure is not None
