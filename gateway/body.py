@@ -28,17 +28,8 @@ def announced(request: Request, ceiling: int) -> None:
 
 def is_small(request: Request) -> bool:
     """Whether the body says that it is so small that it need not wait for others."""
-    return _at_most(request, _SMALL)
-
-
-def is_quick(request: Request) -> bool:
-    """Whether the body says that it is so small that a thread for it would take longer than the work itself."""
-    return _at_most(request, _LARGE)
-
-
-def _at_most(request: Request, size: int) -> bool:
     length = request.headers.get("content-length", "")
-    return length.isdigit() and int(length) <= size
+    return length.isdigit() and int(length) <= _SMALL
 
 
 def too_large(ceiling: int) -> Problem:

@@ -83,7 +83,7 @@ async def read(request: Request, schema: Mapping[str, Any], run: str, limits: Li
         async with asyncio.timeout(limits.patience):
             raw = await _raw(request, schema, limits)
         check = partial(conform, schema, raw, image=deposit)
-        made = check() if body.is_quick(request) else await asyncio.to_thread(check)
+        made = check() if body.is_small(request) else await asyncio.to_thread(check)
     except TimeoutError:
         raise Problem(
             Kind.SLOW, f"The body did not arrive within {limits.patience:g} s.", headers={"Connection": "close"}
