@@ -84,8 +84,8 @@ def corrections(name: Service, output: OutputOption = Output.TEXT) -> None:
             return await make(store, connection, contract, where.data)
 
     made = _stored(act)
-    corrections = "correction" if made.added == 1 else "corrections"
-    text = f"{made.manifest.label}  {made.base.label} and {made.added} {corrections}"
+    noun = "correction" if made.added == 1 else "corrections"
+    text = f"{made.manifest.label}  {made.base.label} and {made.added} {noun}"
     emit(
         output,
         _document(made.manifest) | {"base": made.base.label, "added": made.added, "left_out": made.reasons},
