@@ -147,9 +147,9 @@ class Plant:
     async def _follow(self, run: str) -> None:
         """Reads a run's events as a browser does: it comes back with the last id when the connection ends too early."""
         told = self.told[run]
-        while not told or told[-1].name not in ENDS:
+        while True:
             headers = {"last-event-id": str(told[-1].id)} if told else {}
-            try:
+            with contextlib.suppress(aiohttp.ClientError):
                 async with self.http.get(f"/runs/{run}/events", headers=headers) as stream:
                     assert stream.status in (200, 503), await stream.text()
                     lines: list[str] = []
@@ -158,8 +158,9 @@ class Plant:
                         if not lines[-1]:
                             told.extend(events(lines))
                             lines = []
-            except aiohttp.ClientError:
-                await asyncio.sleep(0.2)
+            if told and told[-1].name in ENDS:
+                return
+            await asyncio.sleep(0.2)  # before it comes back
 
     def gateway(self) -> subprocess.Popen[bytes]:
         """Starts the gateway."""

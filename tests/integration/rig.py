@@ -54,6 +54,14 @@ class WorkerProcess:
         self.process.kill()
         self.process.wait()
 
+    def hold(self) -> None:
+        """SIGSTOP: it does nothing until it is let go, and is not gone."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def let_go(self) -> None:
+        """SIGCONT."""
+        self.process.send_signal(signal.SIGCONT)
+
     def end(self, seconds: float = 40) -> int:
         """SIGTERM; the exit status."""
         self.process.send_signal(signal.SIGTERM)
