@@ -13,6 +13,7 @@ from infra.local.parts import BACKEND
 from infra.local.running import RunningStack
 from infra.local.stack import Stack
 from streams.settings import Settings
+from tests.timeouts import pytest_timeout_set_timer as pytest_timeout_set_timer
 
 hypothesis_settings.register_profile(
     "untimed", deadline=None

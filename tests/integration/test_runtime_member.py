@@ -1,12 +1,14 @@
 """A group member on a real broker: where it begins, which gaps it passes, what it commits, how it takes to new topics."""
 
 import asyncio
+import logging
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
@@ -257,6 +259,30 @@ def test_more_than_there_is_room_for_is_delivered_when_room_is_made(settings: Se
                 await until(made.caught_up)
 
     asyncio.run(main())
+
+
+def test_lag_is_not_called_a_hang(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    """While more waits than is worked on, however long, nothing is logged as an error."""
+
+    async def main() -> None:
+        async with ground(settings) as made:
+            go = asyncio.Event()
+
+            async def handle(record: Record) -> None:
+                await go.wait()
+                await made.note(record)
+
+            await made.send(1000)
+            async with made.member(handle) as member:
+                await until(lambda: member.lanes.in_flight == 64)
+                consumer: Any = member._app.consumer
+                consumer._thread.tp_stream_timeout_secs = 0.0  # as after five minutes
+                await consumer.verify_all_partitions_active()
+                go.set()
+                await until(made.caught_up)
+
+    asyncio.run(main())
+    assert [one.message for one in caplog.records if one.levelno >= logging.ERROR] == []
 
 
 def test_a_record_that_was_passed_over_comes_all_the_same(settings: Settings) -> None:
