@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -164,6 +165,18 @@ def test_a_killed_part_comes_back_with_its_data(launcher: Launcher, kept: Settin
     after = launcher.running.part(name)
     assert (after.restarts, after.port, after.reason) == (before.restarts + 1, before.port, "was killed by signal 9")
     eventually(lambda: keeps(kept) == ["kafka", "registry", "s3", "postgres"], 20)
+
+
+def test_the_registry_serves_when_its_database_is_back(launcher: Launcher, kept: Settings) -> None:
+    """No call fails on a connection that PostgreSQL's death has cut, however many of them the registry kept."""
+    with ThreadPoolExecutor(8) as callers:
+
+        def all_answers() -> set[int]:
+            return set(callers.map(lambda _: httpx.get(f"{kept.registry}/subjects").status_code, range(32)))
+
+        assert all_answers() == {200}  # now it has connections
+        launcher.running.restart("postgres", kill=True)
+        assert all_answers() == {200}
 
 
 def test_status_shows_each_part(launcher: Launcher, kept: Settings) -> None:
