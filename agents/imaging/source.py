@@ -6,6 +6,7 @@ from PIL import ExifTags, Image, JpegImagePlugin
 from PIL.ImageFile import ImageFile
 
 from agents.imaging.colour import WORKING_MODES, is_srgb, working
+from agents.imaging.strip import is_lossless
 from streams.media import Format, MediaInfo, open_header
 from streams.refusal import Refused
 
@@ -25,9 +26,6 @@ _TURNS = {
 
 _BASELINE_MOST = 255
 """The largest entry of a table that every JPEG reader understands."""
-
-_WEBP_HEAD = 64
-"""Bytes of a WebP in which its first pixel chunk is named, unless a profile stands before it."""
 
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 
@@ -71,20 +69,20 @@ class Source:
             self._draft(cast(JpegImagePlugin.JpegImageFile, image), at_least, grey)
         try:
             image.load()
-        except MemoryError:
+            made = working(image)
+        except (MemoryError, Refused):
             raise
         except Exception as error:  # decoders raise a dozen kinds; all of them come from these bytes
             raise Refused(
                 f"the {self.info.format} picture is damaged: {str(error) or type(error).__name__}",
                 "the file is cut short or broken: export it again",
             ) from error
-        made = working(image)
         return made.transpose(_TURNS[self.orientation]) if self.orientation in _TURNS else made
 
     @property
     def lossless(self) -> bool:
         """Whether a WebP holds its pixels without loss."""
-        return b"VP8L" in self.data[:_WEBP_HEAD]
+        return is_lossless(self.data)
 
     def jpeg_tables(self) -> dict[int, list[int]] | None:
         """The quantisation tables of a JPEG: encoding with them again loses least. None when they cannot be used."""

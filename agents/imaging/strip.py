@@ -1,17 +1,22 @@
 """Taking the metadata out of a JPEG or WebP file without touching its pixels."""
 
 import re
+from collections.abc import Iterator
 
 from streams.media import Format
 
-_KEPT_SEGMENTS = frozenset({0xE0, 0xEE})
-"""JFIF and Adobe: they say how the samples are to be read. All other application segments and comments go."""
+_KEPT_SEGMENTS = {0xE0: (b"JFIF\0", 14), 0xEE: (b"Adobe", 12)}
+"""How the samples are to be read: by marker, what JFIF's and Adobe's segment begin with, and their bytes. What stands
+behind that (a thumbnail), their markers with another beginning, all other application segments and comments go."""
 
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """Ends the data of a scan: not a stuffed byte, not a restart, not a fill byte."""
 
-_KEPT_CHUNKS = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"VP8X"})
+_PIXEL_CHUNKS = frozenset({b"VP8 ", b"VP8L"})
+_KEPT_CHUNKS = _PIXEL_CHUNKS | {b"ALPH", b"VP8X"}
 _VP8X_ALPHA = 0x10
+_FRAME_HEAD = 24
+"""Bytes of an animation's frame before the chunks in it."""
 
 
 def strip(data: bytes, format: Format) -> bytes | None:
@@ -41,24 +46,49 @@ def _jpeg(data: bytes) -> bytes | None:
             if following is None:
                 return None
             end = following.start()
-        if marker in _KEPT_SEGMENTS or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
+        if marker in _KEPT_SEGMENTS:
+            kept.append(_plain(marker, data[position + 4 : end]))
+        elif not (0xE0 <= marker <= 0xEF or marker == 0xFE):
             kept.append(data[position:end])
         position = end
     return b"".join([*kept, b"\xff\xd9"]) if data[position : position + 2] == b"\xff\xd9" else None
 
 
+def _plain(marker: int, content: bytes) -> bytes:
+    """JFIF's or Adobe's segment without what may stand behind it; nothing for another one with their marker."""
+    begins, length = _KEPT_SEGMENTS[marker]
+    if not content.startswith(begins) or len(content) < length:
+        return b""
+    told = content[:12] + b"\0\0" if marker == 0xE0 else content[:length]  # a thumbnail of no width and height
+    return bytes([0xFF, marker]) + (length + 2).to_bytes(2, "big") + told
+
+
 def _webp(data: bytes) -> bytes | None:
-    """The chunks that hold the pixels of a still WebP, in a RIFF of their own."""
-    kept = []
-    position = 12
+    """The chunks that hold the pixels of a still WebP, in a RIFF of their own; None for a frame of an animation."""
+    kept = {name: chunk for name, chunk in chunks(data) if name in _KEPT_CHUNKS}
+    if not _PIXEL_CHUNKS & kept.keys():
+        return None
+    if b"VP8X" in kept:
+        whole = kept[b"VP8X"]
+        kept[b"VP8X"] = whole[:8] + bytes([whole[8] & _VP8X_ALPHA]) + whole[9:]
+    body = b"WEBP" + b"".join(kept.values())
+    return b"RIFF" + len(body).to_bytes(4, "little") + body
+
+
+def is_lossless(data: bytes) -> bool:
+    """Whether the first picture of a WebP, which may be a frame of an animation, is stored without loss."""
+    for name, chunk in chunks(data):
+        if name in _PIXEL_CHUNKS:
+            return name == b"VP8L"
+        if name == b"ANMF":
+            return any(inner == b"VP8L" for inner, _ in chunks(chunk, _FRAME_HEAD))
+    return False
+
+
+def chunks(data: bytes, position: int = 12) -> Iterator[tuple[bytes, bytes]]:
+    """The chunks of a WebP from a place on: each one's name, and all of it (https://developers.google.com/speed/webp/docs/riff_container)."""
     while position + 8 <= len(data):
-        name, size = data[position : position + 4], int.from_bytes(data[position + 4 : position + 8], "little")
+        size = int.from_bytes(data[position + 4 : position + 8], "little")
         end = position + 8 + size + size % 2
-        if name == b"VP8X":
-            flags = data[position + 8] & _VP8X_ALPHA
-            kept.append(data[position : position + 8] + bytes([flags]) + data[position + 9 : end])
-        elif name in _KEPT_CHUNKS:
-            kept.append(data[position:end])
+        yield data[position : position + 4], data[position:end]
         position = end
-    body = b"WEBP" + b"".join(kept)
-    return b"RIFF" + len(body).to_bytes(4, "little") + body if kept else None

@@ -1,6 +1,7 @@
 """Pictures come in right whatever their file is like, and go out with nothing but their pixels."""
 
 import struct
+import zlib
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -99,6 +100,26 @@ def test_an_untouched_jpeg_keeps_its_pixels(options: dict[str, object]) -> None:
     made = Picture.decode(given).encode().data
     assert b"secret" not in made
     assert (np.asarray(Image.open(BytesIO(made))) == np.asarray(Image.open(BytesIO(given)))).all()
+
+
+def _segment(marker: int, content: bytes) -> bytes:
+    return bytes([0xFF, marker]) + (len(content) + 2).to_bytes(2, "big") + content
+
+
+def test_no_thumbnail_of_a_jpeg_goes_out() -> None:
+    """What JFIF's and Adobe's segments carry beside what decoding needs goes too: a thumbnail may show what was cut away."""
+    for mode in ("RGB", "L", "CMYK"):
+        plain = file(corners(mode=mode), "jpeg")
+        start = plain.index(b"\xff\xdb")  # the first table: before it stands what the writer says of itself
+        adobe = _segment(0xEE, b"Adobe" + bytes([0, 100, 0, 0, 0, 0, 2 if mode == "CMYK" else 1]) + b"a secret")
+        jfif = b"" if mode == "CMYK" else _segment(0xE0, b"JFIF\0\1\2\0\0\1\0\1\3\1a secret!")
+        more = _segment(0xE0, b"JFXX\0\x10a secret") + _segment(0xE0, b"a secret") + _segment(0xEE, b"a secret place")
+        given = plain[:2] + jfif + adobe + more + plain[start:]
+        picture = Picture.decode(given)
+        made = picture.encode().data
+        assert b"secret" not in made
+        if picture.source.normal:
+            assert (np.asarray(Image.open(BytesIO(made))) == np.asarray(Image.open(BytesIO(given)))).all()
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
@@ -225,6 +246,32 @@ def test_several_frames(format: str) -> None:
         with pytest.raises(Refused, match=r"3 (frames|pages), and all but the first would be lost.*image-convert"):
             making()
     assert quarters(Image.open(BytesIO(picture.converted(Format.PNG).encode().data)))
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+def test_an_animation_of_one_frame_is_a_still(lossless: bool) -> None:
+    """A WebP that is written as an animation and has one frame is handed on as that picture, and changed as one without loss."""
+    given = file(corners(), "webp", save_all=True, append_images=[corners().rotate(90)], lossless=lossless, kmax=0)
+    second = given.index(b"ANMF", given.index(b"ANMF") + 1)
+    alone = given[:4] + (second - 8).to_bytes(4, "little") + given[8:second]
+    picture = Picture.decode(alone)
+    assert picture.source.info.frames == 1
+    assert picture.source.lossless is lossless
+    for made in (picture.encode().data, picture.replaced(picture.pixels).encode().data):
+        again = Image.open(BytesIO(made))
+        assert quarters(again, 0 if lossless else 40)
+        assert Picture.decode(made).source.lossless is lossless
+
+
+def test_a_broken_palette_is_the_file_s_fault() -> None:
+    """What only shows when decoded pixels are brought into form is refused as the damage that it is."""
+    plain = file(corners(mode="P"), "png", transparency=0)
+    start = plain.index(b"tRNS") - 4
+    entries = bytes(300)
+    chunk = struct.pack(">I", len(entries)) + b"tRNS" + entries + struct.pack(">I", zlib.crc32(b"tRNS" + entries))
+    old = 12 + struct.unpack(">I", plain[start : start + 4])[0]
+    with pytest.raises(Refused, match="damaged"):
+        Picture.decode(plain[:start] + chunk + plain[start + old :]).encode()
 
 
 @pytest.mark.parametrize("format", Format)
