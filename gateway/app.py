@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 
 from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from gateway import problems
+from gateway import address, problems
 from gateway.auth import Guard, Keeper, read_key
 from gateway.headers import SecurityHeaders
 from gateway.limits import Limits
@@ -89,6 +89,7 @@ def create_app(settings: Settings, limits: Limits | None = None) -> "Surrounded"
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(address.is_text)],
     )
     app.state.parts = parts
     for module in ROUTERS:

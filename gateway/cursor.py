@@ -3,7 +3,7 @@
 import base64
 import binascii
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 
 from gateway.problems import Fault, Kind, Problem
 
@@ -24,6 +24,8 @@ def read(cursor: str | None, *, uuids: bool = False) -> Position | None:
         return None
     try:
         when, _, identity = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
+        if "\0" in identity:
+            raise ValueError("no id has a NUL")
         return datetime.fromisoformat(when), str(uuid.UUID(identity)) if uuids else identity
     except (binascii.Error, ValueError):
         fault = Fault("cursor", "not a cursor of this list", "pass `next` of the page before as it came")
@@ -32,4 +34,9 @@ def read(cursor: str | None, *, uuids: bool = False) -> Position | None:
 
 def aware(when: datetime | None) -> datetime | None:
     """A time with its zone; one that says none is in this machine's."""
-    return when.astimezone() if when is not None and when.tzinfo is None else when
+    if when is None or when.tzinfo is not None:
+        return when
+    try:
+        return when.astimezone()
+    except (ValueError, OverflowError):  # at the ends of the calendar no machine knows its zone
+        return when.replace(tzinfo=UTC)

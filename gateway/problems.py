@@ -155,7 +155,9 @@ def install(app: FastAPI, table: Iterable[tuple[type[Exception], Kind, str]]) ->
         return of_validation(error).response()
 
     async def ours(_: Request, __: Exception) -> Response:
-        return Problem(Kind.INTERNAL, "Something went wrong here; the gateway's log says what.").response()
+        detail = "Something went wrong here; the gateway's log says what."
+        # The server closes the connection after it; a client that is not told sends its next request into the void.
+        return Problem(Kind.INTERNAL, detail, headers={"Connection": "close"}).response()
 
     app.add_exception_handler(Problem, refused)
     app.add_exception_handler(HTTPException, framework)

@@ -142,7 +142,7 @@ def _under(path: str, name: str) -> bool:
     return path == name or path.startswith((f"{name}.", f"{name}["))
 
 
-_STEP = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]")
+_STEP = re.compile(r"\.([A-Za-z_]\w*)|\[(\d{1,9})\]")
 
 
 def _changed(value: Value, rest: str, new: Value) -> Any:

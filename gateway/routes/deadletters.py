@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
+from gateway.cursor import aware
 from gateway.parts import Connected, Parts
 from gateway.problems import Fault, Kind, Problem
 from gateway.routes.runs import answer
@@ -93,4 +94,5 @@ def _text(name: str, value: bytes | None) -> dict[str, str | None]:
 
 
 def _seconds(when: datetime | None) -> float | None:
-    return None if when is None else when.astimezone().timestamp()
+    known = aware(when)
+    return None if known is None else known.timestamp()

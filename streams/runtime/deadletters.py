@@ -1,5 +1,6 @@
 """Dead letters: what could not be processed, byte for byte, with the reason; to be read, and sent again."""
 
+import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ from streams.runtime.parts import Parts
 
 RESENT = "millrace-resent"
 """The header of a record that was sent again: which dead letter it was."""
+_NUMBER = re.compile(r"[0-9]{1,18}")
+"""A partition or an offset, as Kafka can have them."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,7 @@ class DeadLetters:
     async def show(self, identity: str) -> DeadLetter:
         """One dead letter by its id. Raises Missing."""
         partition, dash, offset = identity.partition("-")
-        if dash and partition.isdecimal() and offset.isdecimal():
+        if dash and _NUMBER.fullmatch(partition) and _NUMBER.fullmatch(offset):
             place = Place(self._topic, int(partition))
             if place.partition < await self._parts.producer.partitions(self._topic):
                 for record in await self._parts.probe.read(place, int(offset), int(offset) + 1):

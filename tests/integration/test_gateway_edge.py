@@ -1,5 +1,6 @@
 """Keys, headers, pages, health and metrics of a running gateway; and what the framework itself refuses."""
 
+import base64
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -124,6 +125,9 @@ def test_a_fault_of_ours_is_a_problem_without_details(gateways: World, monkeypat
     answer = gateways.one.http.get("/services")
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert "division" not in answer.text
+    assert (
+        answer.headers["connection"] == "close"
+    )  # which the server does: a client may not send its next request there
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
@@ -205,3 +209,36 @@ def test_a_key_in_a_query_is_not_a_label(gateways: World) -> None:
     text = gateways.one.http.get("/metrics").text
     assert "made-up" not in text
     assert "secret" not in text
+
+
+NUL_CURSOR = base64.urlsafe_b64encode(b"2026-01-01T00:00:00+00:00 \0").decode()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        *(("GET", f"/runs/%00{more}", 404) for more in ("", "/events", "/result", "/explain")),
+        ("DELETE", "/runs/%00", 404),
+        ("POST", "/runs/%00/replay", 404),
+        ("GET", "/models/%00", 404),
+        ("DELETE", "/models/%00/champion", 404),
+        ("GET", "/runs?pipeline=%00", 422),
+        ("GET", "/runs?shadow_of=%00", 422),
+        ("GET", f"/runs?cursor={NUL_CURSOR}", 422),
+        ("GET", "/predictions?service=%00", 422),
+        ("GET", "/predictions/drift?service=%00", 422),
+        ("GET", "/notices?run=%00", 422),
+        *(
+            ("GET", f"{path}?{name}={moment}", 200)
+            for path, name in (("/runs", "since"), ("/predictions", "until"), ("/notices", "since"), ("/dead-letters", "until"))
+            for moment in ("0001-01-01T00:00:00", "0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00")
+        ),
+        ("GET", f"/dead-letters/0-{'9' * 5000}", 404),
+        ("GET", f"/dead-letters/{'9' * 5000}-0", 404),
+    ],
+)  # fmt: skip
+def test_no_address_is_a_fault_of_ours(gateways: World, method: str, path: str, status: int) -> None:
+    """Texts that the database does not take, the ends of the calendar, and numbers without end are answered like others."""
+    answer = gateways.one.http.request(method, path)
+    assert answer.status_code == status, answer.text
+    assert status == 200 or answer.headers["content-type"] == "application/problem+json"
