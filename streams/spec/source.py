@@ -1,6 +1,7 @@
 """YAML (or JSON) text as plain data, with the line and column of every place in it. YAML 1.2 core rules: `yes` is a string."""
 
 import functools
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,11 @@ Place = tuple[str | int, ...]
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 60
+_DEEPEST = 1000
+"""Levels at which nothing is read any more: the YAML library goes down by recursion in C, and some ten thousand end the process."""
 
+_PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+"""One character of JSON past 16 bits, as two escapes, which YAML does not know."""
 
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """Where a line ends for the YAML reader, which counts them."""
@@ -96,7 +101,9 @@ def read(text: str, file: str) -> Source:
         raise PipelineErrors(
             [Problem(file, 0, 0, "", f"the file is larger than {MAX_BYTES} bytes", "split the pipeline")]
         )
+    text = _joined(text)
     try:
+        _refuse_abyss(text, file)
         loader = _Composer(text)
         try:
             root = loader.get_single_node()
@@ -112,6 +119,28 @@ def read(text: str, file: str) -> Source:
     except (yaml.YAMLError, ValueError) as error:
         raise PipelineErrors([Problem(file, 0, 0, "", f"not YAML: {error}")]) from None
     return Source(file, text, data, marks, tuple(problems), frozenset(spoiled))
+
+
+def _joined(text: str) -> str:
+    """JSON with every pair of escapes that stands for one character as that character."""
+    if not text.lstrip().startswith("{"):
+        return text
+    return _PAIR.sub(lambda pair: pair[1] + _character(pair[2], pair[3]), text)
+
+
+def _character(high: str, low: str) -> str:
+    return bytes.fromhex(high + low).decode("utf-16-be")
+
+
+def _refuse_abyss(text: str, file: str) -> None:
+    """Raises PipelineErrors for a text that cannot even be read to say what is wrong with it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Composer):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        mark = event.start_mark
+        if depth > _DEEPEST and mark is not None:
+            problem = f"nested deeper than {MAX_DEPTH} levels"
+            raise PipelineErrors([Problem(file, mark.line + 1, mark.column + 1, "", problem)])
 
 
 def _place(mark: yaml.Mark | None, text: str) -> tuple[int, int]:
@@ -152,7 +181,10 @@ def _build(
         items = enumerate(node.value)
         return [_build(child, (*place, i), marks, problems, file, seen, spoiled) for i, child in items]
     if isinstance(node, yaml.ScalarNode):
-        return _scalar(node)
+        try:
+            return _scalar(node)
+        except ValueError:
+            refuse(f"{node.value[:40]} is no number of 64 bits", "with a point it is a float, in quotes a text")
     return None
 
 
@@ -179,11 +211,18 @@ def _mapping(
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:
+    """The value of a scalar. Raises ValueError for a number that is none, or that no value can hold."""
     kind = node.tag.rpartition(":")[2]
     if kind == "int":
-        return int(node.value)
+        whole = int(node.value)
+        if not -(2**63) <= whole < 2**63:
+            raise ValueError(whole)
+        return whole
     if kind == "float":
-        return float(node.value)
+        number = float(node.value)
+        if not math.isfinite(number):
+            raise ValueError(number)
+        return number
     if kind == "bool":
         return node.value.lower() == "true"
     return None if kind == "null" else node.value

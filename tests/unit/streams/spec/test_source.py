@@ -60,6 +60,25 @@ def test_json_is_yaml() -> None:
     assert read('{"a": [1, 2.5, true, null, "x\\n"]}', "f").data == {"a": [1, 2.5, True, None, "x\n"]}
 
 
+def test_json_may_write_a_character_as_two_escapes() -> None:
+    """As most JSON writers do with what lies past 16 bits; what only looks like it stays as it is."""
+    assert read(r'{"a": "x \ud83d\uDE00\ud83d\ude01 y", "b": "\\ud83d\\ude00"}', "f").data == {
+        "a": "x \U0001f600\U0001f601 y",
+        "b": r"\ud83d\ude00",
+    }
+    assert read(r"a: '\ud83d\ude00'", "f").data == {"a": r"\ud83d\ude00"}
+    assert "not YAML" in refused(r'{"a": "\ud83d"}')[0]
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "-9223372036854775809", "1e999", "9" * 5000, "!!int abc"])
+def test_a_number_that_no_value_can_hold_is_refused(number: str) -> None:
+    """Where it stands, not when a run gets there."""
+    (problem,) = refused(f"a:\n  b: {number}\n")
+    assert problem.startswith("f.yaml:2:6: a.b: ")
+    assert "is no number of 64 bits" in problem
+    assert read("a: [9223372036854775807, -9223372036854775808]", "f").data == {"a": [2**63 - 1, -(2**63)]}
+
+
 def test_every_value_has_its_mark() -> None:
     """Lines and columns count from 1 and stand where the value begins."""
     source = read("a:\n  b: 1\n  c:\n    - x\n    - {d: 2}\n", "f.yaml")
@@ -124,6 +143,13 @@ def test_size_and_depth_are_bounded() -> None:
     """A file of more than a mebibyte, or nested too deep, is refused before anything is made of it."""
     assert refused("a: " + "x" * MAX_BYTES)[0].startswith("f.yaml: the file is larger")
     assert "nested deeper" in refused("[" * (MAX_DEPTH + 2) + "]" * (MAX_DEPTH + 2))[0]
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "{a: " * 200_000, "- " * 200_000 + "a", "? " * 200_000])
+def test_no_depth_ends_the_process(text: str) -> None:
+    """The YAML library's own recursion is never entered with a text that is nested without end."""
+    (problem,) = refused(text)
+    assert "nested deeper than 60 levels" in problem
 
 
 def test_places_are_written_with_dots() -> None:
