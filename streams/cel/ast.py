@@ -55,6 +55,10 @@ def _parsed_expr() -> Any:
 _ParsedExpr = _parsed_expr()
 
 
+NAMESPACED = frozenset({("strings", "quote")})
+"""Functions whose name has a dot in it: what stands before it reads nothing, and may be a name of the author's too."""
+
+
 @dataclass
 class Reading:
     """Free names of an expression, and how deep its comprehensions nest. A choice keeps the names of each of its sides."""
@@ -116,7 +120,7 @@ def _call(call: Any, bound: frozenset[str], out: Reading, depth: int, markers: f
         out.depth = max(out.depth, left.depth, right.depth)
         out.types |= left.types | right.types
         return
-    if call.HasField("target"):
+    if call.HasField("target") and (call.target.ident_expr.name, call.function) not in NAMESPACED:
         _walk(call.target, bound, out, depth, markers)
     for argument in call.args:
         _walk(argument, bound, out, depth, markers)

@@ -25,6 +25,7 @@ NAMES = {
         {"grid": list_of(list_of(INT)), "map": Type(Kind.MAP, item=INT), "maps": Type(Kind.MAP, item=AREA)}
     ),
     "e5": INT,
+    "strings": list_of(STRING),
 }
 
 
@@ -35,6 +36,8 @@ NAMES = {
         ("f * 2.0", FLOAT),
         ("n > 1 && f < 2.0", BOOL),
         ("s + 'x'", STRING),
+        ("strings.quote(s)", STRING),
+        ("strings.map(x, strings.quote(x))", list_of(STRING)),
         ("raw", BYTES),
         ("photo", IMAGE),
         ("photo.size", INT),
