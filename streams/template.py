@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
+from schemas.words import found as kind_of
 from streams.cel import words
 from streams.cel.expression import BadExpression, Condition, Expression, parse
+from streams.cel.room import Room
 from streams.errors import EvaluationError
 from streams.spec.names import FIELD_NAME
 from streams.spec.source import Place
@@ -145,15 +147,20 @@ def needs(*templates: Template | None) -> Condition:
 
 def evaluate(template: Template, values: Mapping[str, Any]) -> Any:
     """The value, with `values` by name. Raises EvaluationError."""
+    return template.value if isinstance(template, Const) else _evaluate(template, values, Room())
+
+
+def _evaluate(template: Template, values: Mapping[str, Any], room: Room) -> Any:
     if isinstance(template, Const):
         return template.value
     if isinstance(template, Expression):
-        return template.evaluate(values)
+        return template.evaluate(values, room)
     if isinstance(template, Items):
-        return [evaluate(one, values) for one in template.items]
+        return [_evaluate(one, values, room) for one in template.items]
     if isinstance(template, Fields):
-        return {key: evaluate(one, values) for key, one in template.fields.items()}
-    return "".join(part if isinstance(part, str) else _shown(part.evaluate(values), part) for part in template.parts)
+        return {key: _evaluate(one, values, room) for key, one in template.fields.items()}
+    parts = (one if isinstance(one, str) else _shown(one.evaluate(values, room), one) for one in template.parts)
+    return "".join(parts)
 
 
 def _shown(value: Any, expression: Expression) -> str:
@@ -162,7 +169,7 @@ def _shown(value: Any, expression: Expression) -> str:
     if isinstance(value, str | int | float):
         return str(value)
     raise EvaluationError(
-        f"{expression.text}: a {type(value).__name__} cannot stand inside a text", "give one string or number"
+        f"{expression.text}: {kind_of(value)} cannot stand inside a text", "give one string or number"
     )
 
 

@@ -36,6 +36,10 @@ class Type:
         """The field of that name."""
         return next((one for one in self.fields if one.name == name), None)
 
+    def within(self, most: int) -> bool:
+        """Whether it has no more than so many parts, inside out; none is counted past that."""
+        return _counted(self, most) >= 0
+
     def __str__(self) -> str:
         return _text(self)
 
@@ -98,6 +102,16 @@ def list_of(item: Type) -> Type:
 def record_of(fields: Mapping[str, Type]) -> Type:
     """`{name: type}`, every field required."""
     return Type(Kind.RECORD, fields=tuple(Field(name, kind) for name, kind in fields.items()))
+
+
+def _counted(kind: Type, left: int) -> int:
+    """What is left of a number of parts; negative when there are more."""
+    left -= 1
+    for inner in (*([kind.item] if kind.item else []), *(one.type for one in kind.fields)):
+        if left < 0:
+            break
+        left = _counted(inner, left)
+    return left
 
 
 def _text(kind: Type, deep: int = 99) -> str:

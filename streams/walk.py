@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.codec import Nonconforming, conform
@@ -30,8 +30,15 @@ from streams.nodes.starts import start
 from streams.template import Template
 from streams.topology import EachWork, OutWork, RepeatWork, Topology, Vertex
 
+MAX_STEPS = 100_000
+"""Nodes and rounds that are computed one after another without a message in between: whoever computes them does nothing else."""
+
 Reused = Mapping[tuple[str, At], Value]
 """What services gave in the run that this one repeats, by vertex and position."""
+
+
+_ENDLESS = f"more than {MAX_STEPS:,} nodes and rounds in a row without a service"
+_ENDLESS_HINT = "bound the loops with `max:`, or go through a list with each"
 
 
 class ContextLost(MillraceError):
@@ -68,10 +75,12 @@ class Walk:
         self._events: list[Event] = []
         self._others: list[Message] = []
         self._pending: deque[_Arrival] = deque()
+        self._steps = 0
 
     def messages(self) -> list[Message]:
         """Everything to send, after walking as far as it goes."""
         while self._pending:
+            self._steps += 1
             self._arrive(self._pending.popleft())
         return [*self._events, *self._others]
 
@@ -169,9 +178,9 @@ class Walk:
     def _handled(self, visit: Visit) -> tuple[str | None, Value]:
         """What `on_error` makes of a failure; a value that cannot be computed leaves the failure as it is."""
         on_error = visit.vertex.on_error
-        if on_error.action == "skip":
+        if on_error.action == "skip" and not self._endless:
             return "skip", None
-        if on_error.value is None:
+        if on_error.value is None or self._endless:
             return None, None
         values = self.values(visit)
         if not template.needs(on_error.value).met(frozenset(visit.vertex.refs) - values.keys()):
@@ -198,6 +207,8 @@ class Walk:
 
     def _arrive(self, arrival: _Arrival) -> None:
         visit = Visit(self.topology.vertices[arrival.vertex], arrival.at, arrival.context)
+        if self._endless and arrival.failure is None:
+            arrival = replace(arrival, failure=Failure(_ENDLESS, Fault.PIPELINE, self.path(visit), _ENDLESS_HINT))
         if isinstance(visit.vertex.work, OutWork):
             self._end_block(visit, visit.vertex.work, arrival.failure)
         elif arrival.failure:
@@ -211,6 +222,11 @@ class Walk:
                     start(self, visit)
             except EvaluationError as error:
                 self.fail(visit, str(error), Fault.PIPELINE, error.hint)
+
+    @property
+    def _endless(self) -> bool:
+        """Whether it has gone too far: then everything fails, and nothing turns that into something that would go on."""
+        return self._steps > MAX_STEPS
 
     def _reason_to_skip(self, visit: Visit) -> tuple[str, dict[str, Value]] | None:
         vertex = visit.vertex

@@ -12,6 +12,7 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_math, ext_strings
 
 from streams.cel import ast, first, lists
+from streams.cel.room import PART, Room, bounded, manifold, too_large
 from streams.errors import EvaluationError
 from streams.spec.names import CEL_TYPES
 
@@ -19,6 +20,8 @@ MAX_LENGTH = 4096
 """Characters of one expression."""
 MAX_DEPTH = 3
 """How deep comprehensions (`map`, `filter`, `exists`, `all`) may nest."""
+MAX_NESTING = 32
+"""How deep an expression may nest in all: CEL itself stops there. Every `+` of a sum is one level, `&&` and `||` are none."""
 MAX_STEPS = 9_999
 """Items that the comprehensions of one expression may go through: CEL itself stops it there."""
 
@@ -26,6 +29,7 @@ EXTENSIONS = (ext_math.ExtMath(), ext_strings.ExtStrings())
 _ENV = cel.NewEnv(extensions=EXTENSIONS)
 _POSITION = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _EXPECTING = re.compile(r" expecting .*$", re.DOTALL)
+_TOO_NESTED = re.compile(r"recursion (?:depth|limit)")
 _NO_OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\(([^']*)\)'")
 
 
@@ -77,17 +81,20 @@ class Expression(msgspec.Struct, frozen=True, omit_defaults=True, tag="cel"):
         """Every name it may read."""
         return self.needs.read()
 
-    def evaluate(self, values: Mapping[str, Any]) -> Any:
+    def evaluate(self, values: Mapping[str, Any], room: Room | None = None) -> Any:
         """The value, as plain data, with `values` by name; a name that is not among them is absent.
 
-        Raises EvaluationError.
+        `room`: what is left for a larger value that this is a part of. Raises EvaluationError.
         """
+        room = room or Room()
         if self.markers:
             missing = self.names - values.keys()
             values = {**values, **{marker: condition.met(missing) for marker, condition in self.markers}}
         found = lists.chain(self.text)
         items = lists.long(found, values) if found else None
-        return _evaluate(self.text, values) if items is None or found is None else _in_pieces(found, items, values)
+        if items is None or found is None:
+            return _evaluate(self.text, values, room)
+        return _in_pieces(found, items, values, room)
 
 
 @functools.lru_cache(maxsize=8192)
@@ -133,7 +140,7 @@ def compile_text(env: cel.Env, expanded: first.Expanded, check: bool) -> cel.Exp
         return env.compile(expanded.text, disable_check=not check)
     except RuntimeError as error:
         found = [one for one in _POSITION.finditer(str(error)) if "*error*" not in one[3]]  # that follows from another
-        first, *others = [_located(one, expanded) for one in found] or [BadExpression(str(error))]
+        first, *others = [_located(one, expanded) for one in found] or [_unlocated(str(error))]
         first.others = tuple(others)
         raise first from None
 
@@ -148,8 +155,16 @@ def _located(found: re.Match[str], expanded: first.Expanded) -> BadExpression:
     return BadExpression(message, expanded.original(offset), hint)
 
 
+def _unlocated(message: str) -> BadExpression:
+    message, hint = _explain(message)
+    return BadExpression(message, hint=hint)
+
+
 def _explain(message: str) -> tuple[str, str]:
     """CEL's message in the words of the language, and what its author can do."""
+    if _TOO_NESTED.search(message):
+        hint = "each + is a level, and each operand of first(): compute a part in a value node, or in a list"
+        return f"the expression nests deeper than {MAX_NESTING} levels", hint
     overload = _NO_OVERLOAD.search(message)
     if overload:
         operator, kinds = overload[1].replace("_", " ").strip(), overload[2]
@@ -177,23 +192,40 @@ def _program(text: str) -> cel.Expression:
     return _ENV.compile(text, disable_check=True)
 
 
-def _evaluate(text: str, values: Mapping[str, Any]) -> Any:
+def _evaluate(text: str, values: Mapping[str, Any], room: Room) -> Any:
     try:
-        result = _program(text).eval(data=values)
-        if result.type() == cel.Type.ERROR:
-            raise EvaluationError(f"{text}: {_cleaned(str(result.plain_value()))}")
-        return _plain(result.plain_value())
+        if not manifold(text):
+            return _result(text, values, room)
+        with bounded():
+            return _result(text, values, room)
     except RuntimeError as error:
         raise EvaluationError(f"{text}: {_cleaned(str(error))}") from None
+    except MemoryError:
+        raise too_large(text) from None
+    except (TypeError, ValueError) as error:  # what the library cannot turn into a Python object
+        raise EvaluationError(f"{text}: {str(error).partition(chr(10))[0]}") from None
 
 
-def _in_pieces(found: lists.Chain, items: list[Any], values: Mapping[str, Any]) -> Any:
+def _result(text: str, values: Mapping[str, Any], room: Room) -> Any:
+    result = _program(text).eval(data=values)
+    if result.type() == cel.Type.ERROR:
+        raise EvaluationError(f"{text}: {_cleaned(str(result.plain_value()))}")
+    try:
+        return _plain(result.plain_value(), room)
+    except EvaluationError as error:
+        raise EvaluationError(f"{text}: {error}", error.hint) from None
+
+
+def _in_pieces(found: lists.Chain, items: list[Any], values: Mapping[str, Any], room: Room) -> Any:
     """What a chain of `map` and `filter` gives, in a time that grows with the list, not with its square."""
     try:
         for call in found.calls:
             if len(items) > MAX_STEPS:
                 raise EvaluationError(f"{call}: {_TOO_FAR}")
-            items = [one for piece in lists.pieces(items) for one in _evaluate(call, {**values, lists.ITEMS: piece})]
+            part = Room() if call is not found.calls[-1] else room
+            items = [
+                one for piece in lists.pieces(items) for one in _evaluate(call, {**values, lists.ITEMS: piece}, part)
+            ]
     except EvaluationError as error:
         raise EvaluationError(str(error).replace(lists.ITEMS, ".".join(found.path), 1), error.hint) from None
     return items
@@ -213,22 +245,24 @@ _COUNTED = sys.version_info < (3, 12)
 """Whether None has a count of references that can run out; from 3.12 on it lives for ever."""
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, room: Room) -> Any:
     """Only what a record can carry: CEL's own kinds become numbers and strings."""
+    if isinstance(value, str | bytes | bytearray):
+        room.take(PART + len(value))
+        return bytes(value) if isinstance(value, bytearray) else value
+    room.take(PART)
     if value is None:
         if _COUNTED:  # cel-expr-python 0.1.3 hands out None without a reference of its own: thousands end the process
             ctypes.pythonapi.Py_IncRef(_NONE)
         return None
-    if isinstance(value, bool | int | float | str | bytes):
+    if isinstance(value, bool | int | float):
         return value
-    if isinstance(value, bytearray):
-        return bytes(value)
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_plain(one, room) for one in value]
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):
             raise EvaluationError("a map in an expression must have string keys")
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: _plain(one, room) for key, one in value.items()}
     if hasattr(value, "total_seconds"):
         return float(value.total_seconds())
     if hasattr(value, "isoformat"):

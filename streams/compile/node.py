@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from streams.compile.compiler import Compiler, Signature
 
 MAX_ATTEMPTS = 20
+MAX_PARTS = 5_000
+"""Fields of a type, those of records inside records counted: a record that holds the one before twice doubles them each time."""
 
 
 @dataclass
@@ -251,6 +253,10 @@ class NodeBuilder:
         when = self.expression(self.place("when"), keys["when"], BOOL) if "when" in keys else None
         built = self.compiler.builders[self.spec.kind](builder)
         if built is None:
+            return Name(self.id, ANY)
+        if not built.type.within(MAX_PARTS):
+            hint = "leave out what nobody reads, or name what is needed"
+            self.refuse(self.spec.place, f"the type of its value has more than {MAX_PARTS:,} parts", hint)
             return Name(self.id, ANY)
         on_error, kind = self._on_error(built.type)
         needs = template.needs(*built.templates, when)

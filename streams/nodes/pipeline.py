@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MAX_INLINED = 20
 """How deep pipelines may stand in pipelines."""
+MAX_NODES = 10_000
+"""Nodes after which no other pipeline is inlined: twenty pipelines that hold the one before twice would have a million."""
 
 
 def build(node: "NodeBuilder") -> Built | None:
@@ -33,6 +35,10 @@ def build(node: "NodeBuilder") -> Built | None:
         return None
     if len(node.chain) > MAX_INLINED:
         node.refuse(place, f"pipelines stand in pipelines deeper than {MAX_INLINED} levels")
+        return None
+    if len(node.compiler.vertices) > MAX_NODES:
+        problem = f"with the pipelines in it, this one has more than {MAX_NODES:,} nodes"
+        node.refuse(place, problem, "go through a list with each, or start runs of their own")
         return None
     node.compiler.problems.extend(spec.problems)
     given = node.inputs(Type(Kind.RECORD, fields=spec.inputs), f"pipeline {name}")

@@ -5,12 +5,13 @@ import re
 
 import pytest
 
+from streams import walk
 from streams.cases.suite import run
-from streams.cel import expression
+from streams.cel import expression, room
 from streams.cel.checker import Checker
 from streams.cel.expression import parse
 from streams.cli.app import COMMANDS
-from streams.compile.node import MAX_ATTEMPTS
+from streams.compile.node import MAX_ATTEMPTS, MAX_PARTS
 from streams.errors import EvaluationError
 from streams.nodes import each, pipeline, repeat
 from streams.spec import names, source
@@ -68,14 +69,19 @@ def test_every_limit_is_the_true_one() -> None:
         "levels of lists and mappings in a file": source.MAX_DEPTH,
         "characters of a name": names.MAX_NAME,
         "characters of an expression": expression.MAX_LENGTH,
+        "levels of an expression, of which each `+` is one": expression.MAX_NESTING,
         "levels of `map`, `filter`, `exists`, `all` in each other": expression.MAX_DEPTH,
         "items that `map`, `filter`, … of one expression may walk through": expression.MAX_STEPS,
+        "characters of a value that expressions give, where a number or a field counts as 8": room.LARGEST,
+        "fields of the type of a node, with those inside them": MAX_PARTS,
+        "nodes and rounds that are computed in a row without a service": walk.MAX_STEPS,
         "attempts of a node": MAX_ATTEMPTS,
         "attempts when it does not say": Retry().attempts,
         "items of an `each` at once": each.MAX_CONCURRENCY,
         "items at once when it does not say": each.CONCURRENCY,
         "rounds of a `repeat`": repeat.MAX_ROUNDS,
         "levels of pipelines in pipelines": pipeline.MAX_INLINED,
+        "nodes after which no more pipelines go into one": pipeline.MAX_NODES,
         "seconds of a run when it does not say": int(DEFAULT_TIMEOUT),
     }
     assert {key: int(value) for key, value in table("| limit | value |").items()} == {
@@ -89,6 +95,15 @@ def test_an_expression_that_walks_too_far_says_what_to_do() -> None:
     assert parse("a.all(x, x >= 0)").evaluate({"a": most})
     with pytest.raises(EvaluationError, match="9,999 items at most: use each"):
         parse("a.all(x, x >= 0)").evaluate({"a": [*most, 1]})
+
+
+def test_an_expression_that_nests_too_deep_says_so() -> None:
+    """The library's own bound is the one that is told, wherever it notices."""
+    most = expression.MAX_NESTING
+    assert parse(" + ".join(["1"] * most)).evaluate({}) == most
+    for text in (" + ".join(["1"] * (most + 1)), "-(" * 2 * most + "1" + ")" * 2 * most):
+        with pytest.raises(expression.BadExpression, match="nests deeper than 32 levels"):
+            Checker().check(parse(text).text, {})
 
 
 def test_every_word_of_the_language_is_told() -> None:

@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from streams.messages import Context, Event, EventKind, Failure, Fault, Run, Status, Task, Token
-from streams.walk import ContextLost, Walk, dropped, first_failure
-from tests.unit.streams.core import pipeline
+from streams.walk import MAX_STEPS, ContextLost, Walk, dropped, first_failure
+from tests.unit.streams.core import pipeline, run
 
 RUN = Run("r", "test", "d", 0.0)
 
@@ -39,6 +39,30 @@ output: {r: "${t.v}", b: "${first(b, 0)}"}
     ]
     assert sent[: len(told)] == [one for one in sent if isinstance(one, Event)], "events come first"
     assert [(one.edge, one.status) for one in sent if isinstance(one, Token)] == [("b", Status.SKIPPED)]
+
+
+@pytest.mark.parametrize("handled", ["fail", "skip", "{use: 0}"])
+def test_what_computes_without_end_fails(handled: str) -> None:
+    """Loops in loops are bounded each, and together not at all: too many rounds in a row end the run, whatever handles failures."""
+    inner = "{repeat: {s: 0}, next: {s: '${s + 1}'}, max: 10000, output: '${s}'"
+    made = pipeline(
+        f"""
+nodes:
+  a:
+    repeat: {{t: 0}}
+    nodes: {{b: {inner}, on_error: {handled}}}}}
+    next: {{t: "${{first(b, 0)}}"}}
+    max: 10000
+    on_error: {handled}
+    output: "${{t}}"
+output: {{r: "${{first(a, 0)}}"}}
+"""
+    )
+    end = run(made, n=1).end
+    assert end is not None
+    assert end.kind is EventKind.RUN_FAILED
+    assert end.data["reason"] == f"more than {MAX_STEPS:,} nodes and rounds in a row without a service"
+    assert end.data["fault"] == "pipeline"
 
 
 def test_a_key_that_nobody_knows_is_a_fault_of_ours() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from streams.cel import expression, lists
 from streams.cel.expression import parse
+from streams.cel.room import Room
 from streams.errors import EvaluationError
 
 
@@ -66,7 +67,7 @@ def test_pieces_give_what_the_whole_gives(text: str, rows: list[dict[str, Any]],
     """The same value, however many pieces; the other names of the expression see the whole list still."""
     values = {"rows": rows * times, "k": 1}  # short enough for what goes through the list once for each of its items
     with patch.object(lists, "PIECE", 7):
-        assert parse(text).evaluate(values) == expression._evaluate(parse(text).text, values)
+        assert parse(text).evaluate(values) == expression._evaluate(parse(text).text, values, Room())
 
 
 def test_what_fails_fails_in_pieces_too() -> None:

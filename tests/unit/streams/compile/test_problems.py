@@ -34,6 +34,20 @@ output: {r: "${a.v}"}
             "p.yaml:4:43: nodes.a.with.z: service calc has no input 'z' (there is x, y)",
         ],
     ),
+    "type without end": (
+        "pipeline: p\ninput: {a0: int}\nnodes:\n"
+        + "".join(f'  a{n + 1}: {{value: {{x: "${{a{n}}}", y: "${{a{n}}}"}}}}\n' for n in range(20))
+        + 'output: {r: "${a0}"}\n',
+        [
+            "p.yaml:15:8: nodes.a12: the type of its value has more than 5,000 parts (leave out what nobody reads, or name what is needed)",
+        ],
+    ),
+    "nested without end": (
+        HEAD + f"""output: {{r: "${{{" + ".join(["n"] * 33)}}}"}}\n""",
+        [
+            "p.yaml:3:146: output.r: the expression nests deeper than 32 levels (each + is a level, and each operand of first(): compute a part in a value node, or in a list)",
+        ],
+    ),
     "missing input": (
         HEAD
         + """\

@@ -1,5 +1,8 @@
 """`pipeline:` nodes: inlined, isolated, checked."""
 
+import pytest
+
+from streams.errors import PipelineErrors
 from tests.unit.streams.core import pipeline, run
 
 INNER = """
@@ -54,3 +57,19 @@ def test_a_failure_inside_is_the_node_s_failure() -> None:
     assert run(made, n=13).output == {"r": 13}
     assert run(made, n=0).output == {"r": 0}
     assert run(made, n=12).output == {"r": 12}
+
+
+def test_pipelines_that_hold_the_one_before_twice_come_to_an_end() -> None:
+    """Each is small; inlined they would be a million nodes."""
+    inner = [
+        f"""
+pipeline: p{level}
+input: {{n: int}}
+nodes: {{i: {{pipeline: p{level - 1}, with: {{n: "${{n}}"}}}}, j: {{pipeline: p{level - 1}, with: {{n: "${{n}}"}}}}}}
+output: {{r: "${{i.r + j.r}}"}}
+"""
+        for level in range(1, 18)
+    ]
+    lowest = 'pipeline: p0\ninput: {n: int}\noutput: {r: "${n}"}'
+    with pytest.raises(PipelineErrors, match="with the pipelines in it, this one has more than 10,000 nodes"):
+        pipeline('nodes: {m: {pipeline: p17, with: {n: "${n}"}}}\noutput: {r: "${m.r}"}', lowest, *inner)
