@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.codec import Nonconforming, conform
+from schemas.words import found
 from streams import template
 from streams.cel.expression import Expression
 from streams.cel.seen import seen
@@ -99,7 +100,7 @@ class Walk:
     def boolean(self, value: Any, expression: Expression) -> bool:
         """A condition's value. Raises EvaluationError when it is no bool."""
         if not isinstance(value, bool):
-            raise EvaluationError(f"{expression.text}: a condition gave {value!r}, not true or false")
+            raise EvaluationError(f"{expression.text}: a condition gave {found(value)}, not true or false")
         return value
 
     def restrict(self, context: Context, keys: frozenset[str]) -> Context:

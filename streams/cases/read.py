@@ -8,7 +8,7 @@ from streams.errors import Problem
 from streams.messages import Fault
 from streams.spec.model import PipelineSpec
 from streams.spec.parse import suggest
-from streams.spec.source import Place
+from streams.spec.source import Place, written
 
 KEYS = ("name", "summary", "input", "mock", "expect", "weather")
 FAULTS = tuple(fault.value for fault in Fault if fault is not Fault.DROPPED)
@@ -57,7 +57,7 @@ class _Reader:
             name = ""
         weather = data.get("weather", "any")
         if weather not in ("any", "fair"):
-            self.refuse((*place, "weather"), f"weather is any or fair, not {weather!r}")
+            self.refuse((*place, "weather"), f"weather is any or fair, not {written(weather)}")
         mocks = self._mocks((*place, "mock"), data.get("mock", {}))
         expect = self._expect((*place, "expect"), data.get("expect", {}))
         return Case(name, place, data, mocks, expect, weather == "fair")
@@ -90,7 +90,7 @@ class _Reader:
             self.refuse((*place, "fail"), "fail is the reason, a text", "fail: the disk is full")
             reason = ""
         if fault not in FAULTS:
-            self.refuse((*place, "fault"), f"{fault!r} is no fault", _words(fault, FAULTS))
+            self.refuse((*place, "fault"), f"{written(fault)} is no fault", _words(fault, FAULTS))
             fault = Fault.SERVICE.value
         if attempts is not None and (not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1):
             self.refuse((*place, "attempts"), "attempts is how often it fails, a whole number from 1")
@@ -134,7 +134,7 @@ class _Reader:
         self._only(place, data, ("fault", "reason", "at"))
         fault = data.get("fault")
         if fault is not None and fault not in FAULTS:
-            self.refuse((*place, "fault"), f"{fault!r} is no fault", _words(fault, FAULTS))
+            self.refuse((*place, "fault"), f"{written(fault)} is no fault", _words(fault, FAULTS))
             fault = None
         for key in ("reason", "at"):
             if key in data and not isinstance(data[key], str):

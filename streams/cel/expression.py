@@ -11,7 +11,7 @@ import msgspec
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_math, ext_strings
 
-from streams.cel import ast, first, lists
+from streams.cel import ast, first, hints, lists
 from streams.cel.room import PART, Room, bounded, manifold, too_large
 from streams.errors import EvaluationError
 from streams.spec.names import CEL_TYPES
@@ -30,6 +30,9 @@ _ENV = cel.NewEnv(extensions=EXTENSIONS)
 _POSITION = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _EXPECTING = re.compile(r" expecting .*$", re.DOTALL)
 _TOO_NESTED = re.compile(r"recursion (?:depth|limit)")
+_CODES = re.compile(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$")
+_SELECTED = re.compile(r"expression of type '(.*)' cannot be the operand of a select operation")
+_NO_OVERLOAD_FOUND = re.compile(r"No matching overloads found : (\S+?)\((.*)\)")
 _NO_OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\(([^']*)\)'")
 
 
@@ -152,6 +155,8 @@ def _located(found: re.Match[str], expanded: first.Expanded) -> BadExpression:
     if expanded.markers and expanded.text.count("?") == len(expanded.markers):
         message = message.replace("'_?_:_'", "'first'").replace("'(bool, ", "'(")
     message, hint = _explain(message)
+    if message.startswith("Syntax error"):
+        hint = hint or hints.operator(expanded.text)
     return BadExpression(message, expanded.original(offset), hint)
 
 
@@ -177,14 +182,25 @@ def _explain(message: str) -> tuple[str, str]:
             hint = hint or "write string(x)"
         if operator == "[ ]":
             hint = "a position in a list is an int, a key of a map a string"
-        return f"{operator!r} cannot be applied to ({kinds.replace('double', 'float').replace('m.', '')})", hint
+        return f"{operator!r} cannot be applied to ({_words(kinds)})", hint
     if message.startswith("undeclared reference to 'secret'"):
         return "a secret cannot stand here", "only a header of an http node may hold \"${secret('name')}\""
     if message.startswith("undeclared reference to"):
-        hint = "there is no such function, or not for values of these types"
+        known = hints.FUNCTIONS.get(message.split("'")[1])
+        hint = f"write {known}" if known else "there is no such function, or not for values of these types"
         return message.replace(" (in container '')", ""), hint
+    selected = _SELECTED.fullmatch(message)
+    if selected:
+        kind = _words(selected[1])
+        hint = "one of a list is xs[0], all of them are xs.map(x, x.field)" if kind.startswith("list") else ""
+        return f"{kind} has no fields", hint
     message = _EXPECTING.sub("", message).replace("mismatched input '<EOF>'", "the expression ends too early")
     return message.replace(" (in container '')", "").replace("'m.", "'"), ""
+
+
+def _words(kinds: str) -> str:
+    """CEL's names of types in those of the language."""
+    return kinds.replace("double", "float").replace("int64", "int").replace("null_type", "null").replace("m.", "")
 
 
 @functools.lru_cache(maxsize=8192)
@@ -199,7 +215,7 @@ def _evaluate(text: str, values: Mapping[str, Any], room: Room) -> Any:
         with bounded():
             return _result(text, values, room)
     except RuntimeError as error:
-        raise EvaluationError(f"{text}: {_cleaned(str(error))}") from None
+        raise _failed(text, str(error)) from None
     except MemoryError:
         raise too_large(text) from None
     except (TypeError, ValueError) as error:  # what the library cannot turn into a Python object
@@ -209,7 +225,7 @@ def _evaluate(text: str, values: Mapping[str, Any], room: Room) -> Any:
 def _result(text: str, values: Mapping[str, Any], room: Room) -> Any:
     result = _program(text).eval(data=values)
     if result.type() == cel.Type.ERROR:
-        raise EvaluationError(f"{text}: {_cleaned(str(result.plain_value()))}")
+        raise _failed(text, str(result.plain_value()))
     try:
         return _plain(result.plain_value(), room)
     except EvaluationError as error:
@@ -234,10 +250,19 @@ def _in_pieces(found: lists.Chain, items: list[Any], values: Mapping[str, Any], 
 _TOO_FAR = f"map, filter, exists and all of one expression go through {MAX_STEPS:,} items at most: use each"
 
 
-def _cleaned(message: str) -> str:
+def _failed(text: str, message: str) -> EvaluationError:
+    """What failed on real values, in the words of the language where CEL's are only its own."""
+    hint = ""
+    overload = _NO_OVERLOAD_FOUND.search(message)
     if "Iteration budget exceeded" in message:
-        return _TOO_FAR
-    return re.sub(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$", "", message)
+        message = _TOO_FAR
+    elif "SELECT to non-message" in message:
+        message, hint = "what stands before a dot is null or no record", "ask before: x != null && x.y > 0"
+    elif overload:
+        operator, kinds = overload[1].replace("_", " ").strip(), _words(overload[2])
+        hint = "int and float do not mix: write double(x)" if {"int", "float"} <= set(kinds.split(", ")) else ""
+        message = f"{operator!r} cannot be applied to ({kinds})"
+    return EvaluationError(f"{text}: {_CODES.sub('', message)}", hint)
 
 
 _NONE = ctypes.py_object(None)

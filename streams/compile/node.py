@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from schemas.codec import Nonconforming, conform
 from streams import template
 from streams.cel import expression as cel
-from streams.cel import words
+from streams.cel import hints, words
 from streams.cel.expression import BadExpression, Condition, Expression
 from streams.compile.graph import Graph
 from streams.compile.scope import Name, Scope
@@ -17,7 +17,7 @@ from streams.spec import reads
 from streams.spec.model import BlockSpec, NodeSpec, PipelineSpec
 from streams.spec.names import wrong_name
 from streams.spec.parse import duration, suggest
-from streams.spec.source import Place, Source, split, strings
+from streams.spec.source import Place, Source, split, strings, written
 from streams.template import BadTemplate, Template
 from streams.topology import OnError, Retry, Vertex, Wait, vertex_id
 from streams.types import (
@@ -170,7 +170,7 @@ class NodeBuilder:
         if isinstance(text, bool):
             text = "true" if text else "false"
         if not isinstance(text, str):
-            self.refuse(place, f"{text!r} is no expression", "write CEL, without ${…}")
+            self.refuse(place, f"{written(text)} is no expression", "write CEL, without ${…}")
             return Expression("false", Condition())
         if text.strip().startswith("${"):
             self.refuse(place, "this place holds bare CEL", "leave the ${…} away")
@@ -201,7 +201,7 @@ class NodeBuilder:
         unknown = sorted(name for name in read if name not in scope.names)
         for name in unknown:
             at = offset + words.position(text, name)
-            self.refuse(place, f"unknown name {name!r}", suggest(name, scope.names), at)
+            self.refuse(place, f"unknown name {name!r}", _named(name) or suggest(name, scope.names), at)
         known = scope.types(read.difference(unknown))
         try:
             kind = self.compiler.checker.check(text, {**known, **dict.fromkeys(unknown, ANY)})
@@ -283,7 +283,7 @@ class NodeBuilder:
         keys = self.spec.keys
         wait = keys.get("wait", Wait.ALL.value)
         if wait not in (Wait.ALL, Wait.ANY):
-            self.refuse(self.place("wait"), f"wait is all or any, not {wait!r}")
+            self.refuse(self.place("wait"), f"wait is all or any, not {written(wait)}")
             wait = Wait.ALL
         deadline = self.seconds("deadline")
         for key in ("wait", "deadline"):
@@ -328,7 +328,7 @@ class NodeBuilder:
             if both is None:
                 self.typed(value["use"], place, kind, exact=True)  # says which part of it is wrong
             return OnError("use", made), both or kind
-        self.refuse(self.place("on_error"), f"on_error is fail, skip or {{use: value}}, not {value!r}")
+        self.refuse(self.place("on_error"), f"on_error is fail, skip or {{use: value}}, not {written(value)}")
         return OnError(), kind
 
     def seconds(self, key: str) -> float | None:
@@ -338,7 +338,9 @@ class NodeBuilder:
         made = duration(self.spec.keys[key])
         if made is None:
             self.refuse(
-                self.place(key), f"{self.spec.keys[key]!r} is no length of time", "write 500ms, 20s, 5m, 1h or 7d"
+                self.place(key),
+                f"{written(self.spec.keys[key])} is no length of time",
+                "write 500ms, 20s, 5m, 1h or 7d",
             )
         return made
 
@@ -365,7 +367,7 @@ class NodeBuilder:
         """What a service takes and gives, reported when there is no such service; the pipeline uses it from here on."""
         contract = self.compiler.contracts.get(name) if isinstance(name, str) else None
         if contract is None:
-            self.refuse(place, f"unknown service {name!r}", suggest(str(name), self.compiler.contracts))
+            self.refuse(place, f"unknown service {written(name)}", suggest(str(name), self.compiler.contracts))
             return None
         return self.compiler.signature(contract)
 
@@ -393,6 +395,11 @@ class NodeBuilder:
             if one.required and one.name not in given:
                 self.refuse(self.spec.place, f"{what} needs {one.name} ({one.type})", f"add {one.name} to `{key}:`")
         return made
+
+
+def _named(name: str) -> str:
+    """What a value of another language is called here."""
+    return f"write {hints.NAMES[name]}" if name in hints.NAMES else ""
 
 
 def _never(condition: Expression) -> bool:

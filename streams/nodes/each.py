@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from schemas.words import found
 from streams import template
 from streams.messages import Context, Fault, Opened, Outcome, Status
 from streams.nodes.built import Built, variable_key
@@ -56,7 +57,7 @@ def start(walk: "Walk", visit: "Visit", work: EachWork) -> None:
     """An empty list ends at once; any other is opened in flow, which dispatches the items in a window."""
     items = template.evaluate(work.items, walk.values(visit))
     if not isinstance(items, list):
-        walk.fail(visit, f"each goes through a list, not a {type(items).__name__}", Fault.PIPELINE)
+        walk.fail(visit, f"each goes through a list, not {found(items)}", Fault.PIPELINE)
     elif not items:
         walk.finish(visit, Outcome(Status.VALUE, []))
     else:

@@ -6,6 +6,7 @@ from schemas.codec import Nonconforming, conform
 from streams.messages import Context, Fault
 from streams.nodes.built import Built, variable_key
 from streams.spec.parse import suggest
+from streams.spec.source import written
 from streams.topology import PipelineWork
 from streams.types import Kind, Type, camel, record_schema
 
@@ -25,7 +26,7 @@ def build(node: "NodeBuilder") -> Built | None:
     name, place = node.spec.subject, node.place("pipeline")
     spec = node.compiler.pipelines(name) if isinstance(name, str) else None
     if spec is None:
-        node.refuse(place, f"unknown pipeline {name!r}", suggest(str(name), node.compiler.known_pipelines()))
+        node.refuse(place, f"unknown pipeline {written(name)}", suggest(str(name), node.compiler.known_pipelines()))
         node.loose("with")
         return None
     if name in node.chain:

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.codec import Nonconforming, conform
 from streams.spec.names import FIELD_NAME, wrong_name
-from streams.spec.source import Place
+from streams.spec.source import Place, written
 from streams.types import WORDS, Field, Kind, Type, list_of, record_of, record_schema
 
 LONG_FORM = frozenset({"type", "default", "minimum", "maximum", "enum", "summary"})
@@ -26,6 +26,12 @@ def _input(name: str, value: Any, place: Place, refuse: Refuse, suggest: Suggest
     wrong = wrong_name(name)
     if wrong:
         refuse(place, *wrong)
+    if isinstance(value, dict) and "type" in value:
+        # A record may have a field `type`; what stands behind its other fields is a type, however it is written.
+        mistyped = [key for key, one in value.items() if key not in LONG_FORM and not _like_a_type(one)]
+        for key in mistyped:
+            refuse((*place, key), f"unknown key {key!r}", suggest(key, LONG_FORM))
+        value = {key: one for key, one in value.items() if key not in mistyped}
     if not (isinstance(value, dict) and "type" in value and set(value) <= LONG_FORM):
         return Field(name, read_type(value, place, refuse, suggest))
     kind = read_type(value["type"], (*place, "type"), refuse, suggest)
@@ -47,6 +53,10 @@ def _input(name: str, value: Any, place: Place, refuse: Refuse, suggest: Suggest
     return replace(made, default=default, required=False)
 
 
+def _like_a_type(value: Any) -> bool:
+    return isinstance(value, list | dict) or (isinstance(value, str) and value in WORDS)
+
+
 def read_type(value: Any, place: Place, refuse: Refuse, suggest: Suggest) -> Type:
     """A type: a word, `[T]` or `{field: T}`."""
     if isinstance(value, str) and value in WORDS:
@@ -61,7 +71,7 @@ def read_type(value: Any, place: Place, refuse: Refuse, suggest: Suggest) -> Typ
     hint = (
         suggest(value, WORDS) if isinstance(value, str) else "string, int, float, bool, image, any, [T] or {field: T}"
     )
-    refuse(place, f"{value!r} is no type", hint)
+    refuse(place, f"{written(value)} is no type", hint)
     return WORDS["any"]
 
 

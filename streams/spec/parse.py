@@ -11,7 +11,7 @@ from streams.spec import source as yaml_source
 from streams.spec.inputs import read_inputs
 from streams.spec.model import GRAMMAR, OPTIONS, BlockSpec, NodeKind, NodeSpec, PipelineSpec
 from streams.spec.names import MAX_NAME, PIPELINE_NAME, wrong_name
-from streams.spec.source import Place, Source
+from streams.spec.source import Place, Source, written
 
 TOP_KEYS = frozenset({"pipeline", "summary", "input", "nodes", "output", "tests", "timeout", "retain"})
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
@@ -83,7 +83,7 @@ class _Parser:
         if not isinstance(name, str) or not PIPELINE_NAME.fullmatch(name) or len(name) > MAX_NAME:
             self.refuse(
                 ("pipeline",),
-                "a pipeline needs a name" if name is None else f"{name!r} is no pipeline name",
+                "a pipeline needs a name" if name is None else f"{written(name)} is no pipeline name",
                 f"lower-case words joined by dashes, at most {MAX_NAME} characters: `pipeline: blur-women`",
             )
             return ""
@@ -99,7 +99,7 @@ class _Parser:
         key = str(place[-1])
         seconds = duration(data[key]) if key in data else None
         if key in data and seconds is None:
-            self.refuse(place, f"{data[key]!r} is no length of time", "write 500ms, 20s, 5m, 1h or 7d")
+            self.refuse(place, f"{written(data[key])} is no length of time", "write 500ms, 20s, 5m, 1h or 7d")
         return seconds
 
     def _block(self, place: Place, data: Any) -> BlockSpec:

@@ -1,6 +1,7 @@
 """YAML (or JSON) text as plain data, with the line and column of every place in it. YAML 1.2 core rules: `yes` is a string."""
 
 import functools
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 60
 _DEEPEST = 1000
 """Levels at which nothing is read any more: the YAML library goes down by recursion in C, and some ten thousand end the process."""
+
+_LONG = 60
 
 _PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 """One character of JSON past 16 bits, as two escapes, which YAML does not know."""
@@ -87,6 +90,12 @@ def dotted(place: Place) -> str:
     for part in place:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text
+
+
+def written(value: Any) -> str:
+    """A value as it stands in a file, shortened: texts in quotes, `null`, `{"a": 1}`."""
+    text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
 
 
 def split(where: str) -> Place:

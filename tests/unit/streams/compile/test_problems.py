@@ -34,6 +34,37 @@ output: {r: "${a.v}"}
             "p.yaml:4:43: nodes.a.with.z: service calc has no input 'z' (there is x, y)",
         ],
     ),
+    "mistyped key of an input": (
+        "pipeline: p\ninput: {n: {type: int, defualt: 3}, m: {type: string, size: int}}\noutput: {r: '${m.size}', s: '${n}'}\n",
+        [
+            "p.yaml:2:33: input.n.defualt: unknown key 'defualt' (did you mean 'default'?)",
+        ],
+    ),
+    "words of other languages": (
+        HEAD
+        + """\
+nodes:
+  a: {value: 1, when: n > 1 and n < 3}
+  b: {value: 1, when: not n > 1}
+  c: {if: n = 1, then: {output: 'a = b'}}
+  d: {value: "${len('and')}"}
+  e: {value: "${True}"}
+  f: {value: 1, when: }
+  g: {value: 1, on_error: {use: null, or: true}}
+  h: {value: "${[n].x}"}
+output: {r: 1}
+""",
+        [
+            "p.yaml:4:29: nodes.a.when: Syntax error: mismatched input 'and' (write &&, not and)",
+            "p.yaml:5:27: nodes.b.when: Syntax error: mismatched input 'n' (write !x, not `not x`)",
+            "p.yaml:6:13: nodes.c.if: Syntax error: token recognition error at: '= ' (write ==, to compare)",
+            "p.yaml:7:20: nodes.d.value: undeclared reference to 'len' (write size(x))",
+            "p.yaml:8:17: nodes.e.value: unknown name 'True' (write true)",
+            "p.yaml:9:23: nodes.f.when: null is no expression (write CEL, without ${…})",
+            'p.yaml:10:27: nodes.g.on_error: on_error is fail, skip or {use: value}, not {"use": null, "or": true}',
+            "p.yaml:11:20: nodes.h.value: list(int) has no fields (one of a list is xs[0], all of them are xs.map(x, x.field))",
+        ],
+    ),
     "type without end": (
         "pipeline: p\ninput: {a0: int}\nnodes:\n"
         + "".join(f'  a{n + 1}: {{value: {{x: "${{a{n}}}", y: "${{a{n}}}"}}}}\n' for n in range(20))
@@ -491,7 +522,7 @@ output: {r: 1}
             "p.yaml:4:27: nodes.a.on_error: on_error is fail, skip or {use: value}, not 'ignore'",
             'p.yaml:5:33: nodes.b.on_error.use: string is given, int is expected (this is a text; "${…}" is an expression)',
             "p.yaml:6:35: nodes.c.on_error.use: int is given, float is expected (write 2.0, or double(x))",
-            "p.yaml:7:27: nodes.d.on_error: on_error is fail, skip or {use: value}, not {'use': 2, 'else': 3}",
+            'p.yaml:7:27: nodes.d.on_error: on_error is fail, skip or {use: value}, not {"use": 2, "else": 3}',
         ],
     ),
     "kinds": (
@@ -673,7 +704,7 @@ output: {r: 1}
             "p.yaml:3:7: input.In: 'In' is no name (lower-case letters, digits and _, beginning with a letter, at most 60 characters)",
             "p.yaml:4:7: input.in: 'in' is a reserved name (choose another)",
             "p.yaml:5:6: input.a: 'strng' is no type (did you mean 'string'?)",
-            "p.yaml:6:6: input.b: ['int', 'int'] is no type (string, int, float, bool, image, any, [T] or {field: T})",
+            'p.yaml:6:6: input.b: ["int", "int"] is no type (string, int, float, bool, image, any, [T] or {field: T})',
             "p.yaml:7:27: input.c.minimum: minimum is a number, for an int or a float, or a list of them",
             "p.yaml:8:29: input.d.default: an image has no default (leave it away, and the caller gives one)",
             "p.yaml:9:27: input.e.default: expected a whole number, got the text 'x'",
@@ -879,7 +910,7 @@ output: {r: 1}
             "p.yaml:4:39: nodes.a.value[2]: Syntax error: the expression ends too early",
             "p.yaml:4:43: nodes.a.value[2]: unknown name 'k' (there is n, photo)",
             "p.yaml:5:19: nodes.b.value: '+' cannot be applied to (int, string) (write string(x))",
-            "p.yaml:5:28: nodes.b.value: expression of type 'int' cannot be the operand of a select operation",
+            "p.yaml:5:28: nodes.b.value: int has no fields",
             "p.yaml:6:23: nodes.c.when: this place holds bare CEL (leave the ${…} away)",
             "p.yaml:6:26: nodes.c.when: unknown name 'm' (there is a, b, n, photo)",
         ],

@@ -53,7 +53,7 @@ def test_what_is_no_list_fails_the_node() -> None:
     assert run(made, v=[1]).output == {"r": [1]}
     end = run(made, v={"a": 1}).end
     assert end is not None
-    assert end.data["reason"] == "each goes through a list, not a dict"
+    assert end.data["reason"] == "each goes through a list, not an object"
 
 
 def test_a_loop_may_wait_for_several_nodes() -> None:

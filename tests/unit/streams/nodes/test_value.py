@@ -41,7 +41,7 @@ def test_a_condition_must_be_true_or_false() -> None:
     assert run(made, x={"y": False}).output == {"r": 2}
     end = run(made, x={"y": 3}).end
     assert end is not None
-    assert end.data["reason"] == "x.y: a condition gave 3, not true or false"
+    assert end.data["reason"] == "x.y: a condition gave the number 3, not true or false"
 
 
 def test_on_error_turns_a_failure_where_it_happens() -> None:
