@@ -222,7 +222,8 @@ class Member:
     """One member of one consumer group: records of `topics` go to `handle`, and are acknowledged in order after it.
 
     `on_generation` is called when the partitions of a new generation are known, before the first of its records.
-    `patience`: seconds that a membership change waits for work under way.
+    `patience`: seconds that a membership change waits for work under way. `allowed`: seconds that the work in hand may take
+    by limits of its own.
     """
 
     def __init__(
@@ -236,8 +237,10 @@ class Member:
         room: int = 64,
         patience: float = REBALANCE_PATIENCE,
         on_generation: Callable[[], None] | None = None,
+        allowed: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.group = group
+        self.allowed = allowed
         self.brokers = brokers
         self.failure: str | None = None
         """Why this member cannot go on; the worker starts again then."""

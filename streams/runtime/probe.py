@@ -58,11 +58,15 @@ class Probe:
         beginnings = await self.beginnings(places)
         return {place: committed.get(place, beginnings[place]) for place in places}
 
-    async def lag(self, group: str, places: Iterable[Place]) -> dict[Place, int]:
-        """Records that the group has not committed yet, for each partition."""
+    async def behind(self, group: str, places: Iterable[Place]) -> dict[Place, range]:
+        """The offsets that the group has not committed yet, of each partition."""
         places = list(places)
         starts, ends = await self.starts(group, frozenset(places)), await self.ends(places)
-        return {place: max(0, ends[place] - starts[place]) for place in places}
+        return {place: range(starts[place], max(starts[place], ends[place])) for place in places}
+
+    async def lag(self, group: str, places: Iterable[Place]) -> dict[Place, int]:
+        """How many these are."""
+        return {place: len(offsets) for place, offsets in (await self.behind(group, places)).items()}
 
     async def found(self, place: Place, start: int, stop: int) -> bool:
         """Whether any record exists in [start, stop)."""

@@ -21,6 +21,12 @@ class Retry:
         self._producer = producer
         self._prefix = prefix
         self._generation = generation
+        self._waits: list[float] = []
+
+    @property
+    def allowed(self) -> float:
+        """Seconds that the one that waits longest waits in all."""
+        return max(self._waits, default=0.0)
 
     async def __call__(self, record: Record) -> None:
         """Waits and forwards. Raises Undecodable for a record that does not say where it is to go."""
@@ -33,9 +39,14 @@ class Retry:
         topic = (target or b"").decode(errors="replace")
         if not topic.startswith(f"{self._prefix}task."):
             raise Undecodable(f"{record.where}: the header {TARGET} names no topic of tasks")
-        wait = moment - time.time()
+        # Never longer than its whole delay: the clock of who sent it may be another, or have been set since.
+        wait = min(moment - time.time(), moment - record.timestamp)
         if wait > 0:
-            await asyncio.sleep(wait)
+            self._waits.append(wait)
+            try:
+                await asyncio.sleep(wait)
+            finally:
+                self._waits.remove(wait)
         if generation != self._generation():
             raise Revoked(record.where)
         headers = tuple((name, value) for name, value in record.headers if name not in (DUE, TARGET))

@@ -77,7 +77,17 @@ class TaskHandler:
         self._watch = watch
         self._bundle = bundle
         self._outcomes = Outcomes(parts.store, hosted.contract)
-        self.running = 0
+        self._limits: list[float] = []
+
+    @property
+    def running(self) -> int:
+        """Attempts under way."""
+        return len(self._limits)
+
+    @property
+    def allowed(self) -> float:
+        """Seconds that the longest of the attempts under way may take."""
+        return max(self._limits, default=0.0)
 
     async def __call__(self, record: Record) -> None:
         """Does the task. Raises Undecodable for a record that is none, and ProducerStopped at the worker's end."""
@@ -118,7 +128,8 @@ class TaskHandler:
         """
         telling = Telling(task, self._publisher, self._parts.producer)
         work = asyncio.create_task(self._work(task, telling))
-        self.running += 1
+        limit = self._limit(task)
+        self._limits.append(limit)
         try:
             with self._aborts.watching(task.run.id, work):
                 await asyncio.sleep(0)  # it begins before its beginning is put into words
@@ -132,7 +143,7 @@ class TaskHandler:
             await asyncio.wait([work])
             raise
         finally:
-            self.running -= 1
+            self._limits.remove(limit)
         if work.cancelled():
             return dropped("the run is ending"), "", unsaid
         return *work.result(), [*unsaid, *await telling.rest()]
@@ -155,6 +166,10 @@ class TaskHandler:
             return Outcome(Status.FAILED, failure=ended.failure, after=ended.after), ended.stack
         return await self._kept(task, ended.value), ""
 
+    def _limit(self, task: Task) -> float:
+        """Seconds that its body may take."""
+        return task.timeout or self._contract.timeout
+
     async def _body(self, task: Task, objects: dict[str, bytes], heard: Heard) -> Ended:
         return await self._bodies.run(
             wait if self._hosted.waits else call,
@@ -164,7 +179,7 @@ class TaskHandler:
             objects,
             message_id(task.run.id, "call", task.vertex, task.at),
             self._bundle(),
-            seconds=task.timeout or self._contract.timeout,
+            seconds=self._limit(task),
             memory=self._contract.memory,
             heard=heard,
         )

@@ -232,6 +232,7 @@ class Worker:
         room: int,
         patience: float = REBALANCE_PATIENCE,
         on_generation: Callable[[], None] | None = None,
+        allowed: Callable[[], float] = lambda: 0.0,
     ) -> Member:
         member = Member(
             self._parts.group(name),
@@ -242,6 +243,7 @@ class Worker:
             room=room,
             patience=patience,
             on_generation=on_generation,
+            allowed=allowed,
         )
         self._members.append(member)
         return member
@@ -267,7 +269,14 @@ class Worker:
         topic = self._parts.names.tasks(contract.name, contract.major)
         # Enough to fetch and store objects while the pool computes, not so much that memory fills with objects.
         room = self._size(one) if one.waits else max(4, 2 * one.batch) * self._size(one) + 4
-        member = self._host(contract.name, [topic], handler, room=room, on_generation=watch.take_over)
+        member = self._host(
+            contract.name,
+            [topic],
+            handler,
+            room=room,
+            on_generation=watch.take_over,
+            allowed=lambda: handler.allowed,
+        )
         self._watches.append(watch)
 
     def _size(self, one: Found) -> int:
@@ -278,7 +287,10 @@ class Worker:
     def _host_retry(self, tier: str) -> None:
         # What waits here need not be waited for: whoever has the partition next waits for it.
         handler = Retry(self._parts.producer, self._settings.topic_prefix, lambda: member.generation)
-        member = self._host(f"retry.{tier}", [self._parts.names.retry(tier)], handler, room=RETRY_ROOM, patience=0)
+        topic = self._parts.names.retry(tier)
+        member = self._host(
+            f"retry.{tier}", [topic], handler, room=RETRY_ROOM, patience=0, allowed=lambda: handler.allowed
+        )
 
     async def _host_flow(self) -> None:
         flow = self._flow

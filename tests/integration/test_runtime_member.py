@@ -239,6 +239,91 @@ def test_a_member_without_progress_is_stuck(settings: Settings) -> None:
     asyncio.run(main())
 
 
+async def stuck(liveness: Liveness) -> bool:
+    """Whether a look finds a member stuck."""
+    try:
+        await liveness.check()
+    except Stuck:
+        return True
+    return False
+
+
+def test_work_may_take_as_long_as_it_is_allowed_to(settings: Settings) -> None:
+    """A training of an hour is not called a hang after a quarter of one; what takes longer than it may is."""
+
+    async def main() -> None:
+        async with ground(settings) as made:
+            go = asyncio.Event()
+
+            async def handle(_: Record) -> None:
+                await go.wait()
+
+            await made.send(1)
+            async with made.member(handle) as member:
+                await until(lambda: member.lanes.in_flight == 1)
+                member.allowed = lambda: 3600.0
+                now = 0.0
+                liveness = Liveness([member], made.probe, Outages(), clock=lambda: now)
+                for seconds in range(0, 4500, 50):
+                    now = float(seconds)
+                    assert not await stuck(liveness)
+                now = 4501.0
+                assert await stuck(liveness)
+                go.set()
+
+    asyncio.run(main())
+
+
+def test_who_stood_still_itself_is_not_stuck(settings: Settings) -> None:
+    """A process that was stopped for minutes and goes on has seen nothing: others get the time that they always get."""
+
+    async def main() -> None:
+        async with ground(settings) as made:
+            go = asyncio.Event()
+
+            async def handle(_: Record) -> None:
+                await go.wait()
+
+            await made.send(1)
+            async with made.member(handle) as member:
+                await until(lambda: member.lanes.in_flight == 1)
+                now = 0.0
+                liveness = Liveness([member], made.probe, Outages(), busy=60.0, clock=lambda: now)
+                for moment in (0.0, 5.0, 500.0, 530.0):
+                    now = moment
+                    assert not await stuck(liveness)
+                now = 561.0
+                assert await stuck(liveness)
+                go.set()
+
+    asyncio.run(main())
+
+
+def test_the_marker_of_a_transaction_is_no_work(settings: Settings) -> None:
+    """Another system's transaction ends with an offset that no record has: with none behind it, nothing is waited for."""
+
+    async def main() -> None:
+        async with ground(settings) as made:
+            foreign = AIOKafkaProducer(bootstrap_servers=settings.kafka, transactional_id=f"{made.topic}-tx")
+            await foreign.start()
+            async with foreign.transaction():
+                await foreign.send_and_wait(made.topic, b"x", key=b"k")
+            await foreign.stop()
+            async with made.member() as member:
+
+                async def left() -> bool:
+                    return await made.probe.behind(made.group, [made.place]) == {made.place: range(1, 2)}
+
+                await until(left)
+                now = 0.0
+                liveness = Liveness([member], made.probe, Outages(), clock=lambda: now)
+                for minute in range(5):
+                    now = minute * 45.0
+                    assert not await stuck(liveness)
+
+    asyncio.run(main())
+
+
 def test_more_than_there_is_room_for_is_delivered_when_room_is_made(settings: Settings) -> None:
     """A reader whose buffers are full waits, and goes on where it stopped."""
     count = 1000  # more than Faust's buffer and the lanes take together
