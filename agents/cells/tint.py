@@ -20,12 +20,12 @@ _DYES = ("basic", "pink", "violet")
 
 
 def tint(cell: Cell, seen: Stain, sharp: Stain) -> Mapping[str, float]:
-    """Each trait by its name; `seen` is smoothed, `sharp` is not."""
-    nucleus, cytoplasm = _inside(cell), _cytoplasm(cell)
+    """Each trait by its name; `seen` is smoothed, `sharp` is not. The cell must show cytoplasm."""
+    nucleus, around = _inside(cell), cytoplasm(cell)
     return {
-        **_stained(seen, nucleus, cytoplasm),
-        **_granules(cell, seen, cytoplasm),
-        **_grain(cell, sharp, nucleus, cytoplasm),
+        **_stained(seen, nucleus, around),
+        **_granules(cell, seen, around),
+        **_grain(cell, sharp, nucleus, around),
     }
 
 
@@ -34,8 +34,8 @@ def _inside(cell: Cell) -> Where:
     return np.asarray(inner if inner.sum() >= _FEW else cell.nucleus > 0)
 
 
-def _cytoplasm(cell: Cell) -> Where:
-    """Without the nucleus's blurred rim; of a cell that shows none, what lies right around the nucleus."""
+def cytoplasm(cell: Cell) -> Where:
+    """Without the nucleus's blurred rim; of a cell that shows none, what lies right around the nucleus. May be empty."""
     found = (cell.whole > 0) & (cv2.dilate(cell.nucleus, disc(7)) == 0)
     if found.sum() >= _FEW:
         return np.asarray(found)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from agents.cells.find import find
 from agents.cells.shape import shape
 from agents.cells.stain import Colour, stain
-from agents.cells.tint import tint
+from agents.cells.tint import cytoplasm, tint
 from streams.refusal import Refused
 
 _REACH = 10
@@ -19,6 +19,12 @@ def traits(pixels: Colour) -> Mapping[str, float]:
     if cell is None:
         raise Refused(
             "there is no white cell to be seen: nothing is stained as its nucleus is (purple)",
+            "send what cell-preprocess made of a microscope picture",
+            "image",
+        )
+    if not cytoplasm(cell).any():
+        raise Refused(
+            "the picture shows nothing but a nucleus: there is nothing around it that its type could be told by",
             "send what cell-preprocess made of a microscope picture",
             "image",
         )

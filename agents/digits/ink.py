@@ -17,6 +17,11 @@ from streams.refusal import Refused
 LONGEST = 320
 """Pixels of the longer side that is looked at; more tells nothing about a digit."""
 
+_NARROWEST = 5
+"""Pixels of the shorter side in which a digit can be told, when the longer one is brought to LONGEST."""
+
+_LARGER = "send a larger one, or one that is not as narrow"
+
 _FAINTEST = 24
 """Levels of 255 that ink differs from its paper at least."""
 
@@ -74,9 +79,9 @@ class _Blob:
 def find(picture: Picture) -> Found:
     """The digit of a picture. Raises Refused when there is no ink, or that of several digits."""
     width, height = picture.size
-    if min(width, height) < 5:
-        raise Refused(f"the picture has {width} x {height} pixels, too few for a digit", "send a larger one", "image")
     scale = min(1.0, LONGEST / max(width, height))
+    if min(width, height) * scale < _NARROWEST:
+        raise Refused(f"the picture has {width} x {height} pixels, too few for a digit", _LARGER, "image")
     image = picture.grey((max(1, round(width * scale)), max(1, round(height * scale))))
     image.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX)
     ink = inked(_opaque(image))

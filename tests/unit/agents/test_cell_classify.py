@@ -106,6 +106,13 @@ def test_a_cut_out_without_a_cell() -> None:
         run("cell-classify", file(Image.new("RGB", (160, 160), "white")))
 
 
+def test_a_picture_of_nothing_but_a_nucleus() -> None:
+    """Where nothing lies around the nucleus there is nothing to tell the type by, which is the picture's fault."""
+    with pytest.raises(Refused, match="nothing but a nucleus") as refused:
+        run("cell-classify", file(Image.new("RGB", (160, 160), (112, 84, 186))))
+    assert refused.value.where == "image"
+
+
 def test_traits_do_not_depend_on_the_turn() -> None:
     """A cell has the same shape when its picture is turned or mirrored."""
     image = Image.fromarray(cut_out(Picture.decode(drawn(CellType.NEUTROPHIL))))

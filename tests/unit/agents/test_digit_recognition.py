@@ -102,8 +102,9 @@ def test_dirt_is_passed_over() -> None:
         (uneven(strokes("358")), "3 digits"),
         (np.vstack([strokes("2"), strokes("7")]), "2 digits"),
         (np.full((3, 90), 255, np.uint8), "too few"),
+        (np.full((30, 5000), 255, np.uint8), "too few"),
     ],
-    ids=["white", "black", "empty paper", "two", "three in a photo", "one above the other", "a line"],
+    ids=["white", "black", "empty paper", "two", "three in a photo", "one above the other", "a line", "a strip"],
 )
 def test_what_is_not_one_digit_is_refused(pixels: Grey, said: str) -> None:
     """Blank paper, several digits and slivers get an answer that says what is wrong and what to send."""
