@@ -19,12 +19,16 @@ from gateway.problems import Fault, Kind, Problem
 from schemas.conform import conform
 from schemas.errors import Nonconforming
 from schemas.refs import Ref, walk
+from schemas.scalars import MOST
 from schemas.shapes import record_shape
 from streams import media
 from streams.refusal import Refused
 
 _NOWHERE = "\0"
 """The key in place of an image that was refused; nobody can send it, since text with a NUL is not taken."""
+
+_AT_ONCE = 16
+"""Objects that are looked at together."""
 
 TAKEN = "application/json, multipart/form-data"
 
@@ -37,6 +41,7 @@ class Deposit:
     run: str
     faults: list[Fault] = field(default_factory=list)
     objects: dict[str, tuple[Ref, bytes]] = field(default_factory=dict)
+    _seen: set[Fault] = field(default_factory=set)
 
     def __call__(self, where: str, value: Any) -> Mapping[str, Any]:
         """The ref of an image that came as bytes or as a data URL; what is wrong with it is noted."""
@@ -45,7 +50,10 @@ class Deposit:
             ref = self._take(data)
         except Refused as refusal:
             fault = Fault(where, refusal.reason, refusal.hint)
-            if fault not in self.faults:  # a field with several types is looked at more than once
+            if (
+                fault not in self._seen and len(self._seen) < MOST
+            ):  # a field with several types is looked at more than once
+                self._seen.add(fault)
                 self.faults.append(fault)
             return Ref(self.bucket, _NOWHERE, 0, "", "").to_dict()
         return ref.to_dict()
@@ -93,11 +101,25 @@ async def read(request: Request, schema: Mapping[str, Any], run: str, limits: Li
         made = None
     if made is not None:
         mine = {ref.key for ref, _ in deposit.objects.values()} | {_NOWHERE}
-        others = [(where, ref) for where, ref in walk(schema, made) if ref.key not in mine]
-        faults += [fault for fault in await asyncio.gather(*(objects.may_read(*one) for one in others)) if fault]
+        others: dict[Ref, str] = {}
+        for where, ref in walk(schema, made):
+            if ref.key not in mine:
+                others.setdefault(ref, where)
+        faults += await _unreadable(others, objects)
     if faults or made is None:
-        raise Problem(Kind.INVALID, "The input does not fit; every problem is listed.", faults)
+        raise Problem(Kind.INVALID, "The input does not fit; its problems are listed.", faults)
     return Input(made, list(deposit.objects.values()))
+
+
+async def _unreadable(refs: Mapping[Ref, str], objects: Objects) -> list[Fault]:
+    """Why these refs may not be sent. A few at a time: the store has other callers too."""
+    all_, faults = list(refs.items()), list[Fault]()
+    for first in range(0, len(all_), _AT_ONCE):
+        some = all_[first : first + _AT_ONCE]
+        faults += [one for one in await asyncio.gather(*(objects.may_read(where, ref) for ref, where in some)) if one]
+        if len(faults) >= MOST:
+            break
+    return faults
 
 
 async def _raw(request: Request, schema: Mapping[str, Any], limits: Limits) -> Any:

@@ -22,7 +22,7 @@ DATA = "data"
 async def form(request: Request, limits: Limits) -> AsyncIterator[FormData]:
     """The parts of a body; files lie on disk while large, and are gone afterwards. Raises Problem (400, 413)."""
     announced(request, limits.body)
-    parser = MultiPartParser(
+    parser = _Parser(
         request.headers,
         _bounded(request, limits.body),
         max_files=limits.parts,
@@ -32,11 +32,34 @@ async def form(request: Request, limits: Limits) -> AsyncIterator[FormData]:
     try:
         parts = await parser.parse()
     except MultiPartException as error:
-        raise Problem(Kind.BAD_REQUEST, f"The multipart body cannot be read: {error.message}") from None
+        raise _unreadable(error.message) from None
+    except UnicodeError as error:
+        raise _unreadable(f"its charset: {error}") from None
     try:
+        if not parser.ended:
+            raise _unreadable("it breaks off before the boundary that ends it (--boundary--)")
         yield parts
     finally:
         await parts.close()
+
+
+class _Parser(MultiPartParser):
+    """Knows whether the parts came to their end: what is missing of a body that broke off would be taken for left out."""
+
+    ended = True
+
+    def on_part_begin(self) -> None:
+        """Hears of the next part."""
+        super().on_part_begin()
+        self.ended = False
+
+    def on_end(self) -> None:
+        """Hears of the last boundary."""
+        self.ended = True
+
+
+def _unreadable(why: str) -> Problem:
+    return Problem(Kind.BAD_REQUEST, f"The multipart body cannot be read: {why}")
 
 
 async def _bounded(request: Request, ceiling: int) -> AsyncGenerator[bytes, None]:
@@ -109,17 +132,17 @@ async def _image(where: str, value: UploadFile | str, limits: Limits, faults: li
 async def _plain(where: str, of: Shape, value: UploadFile | str, limits: Limits, faults: list[Fault]) -> Any:
     kinds = list(branches(of))
     if any(kind == Primitive("string") or isinstance(kind, Enum) for kind in kinds):
-        return value if isinstance(value, str) else await _text(where, value, limits, faults)
+        return await _text(where, value, limits, faults)
     if any(isinstance(kind, AnyShape) for kind in kinds) and isinstance(value, str):
         try:
             return parse_now(value, limits.depth)
         except Problem:
-            return value
+            return await _text(where, value, limits, faults)
     return await _json(where, value, limits, faults)
 
 
 async def _json(where: str, value: UploadFile | str, limits: Limits, faults: list[Fault]) -> Any:
-    text = value if isinstance(value, str) else await _text(where, value, limits, faults)
+    text = await _text(where, value, limits, faults)
     if text is None:
         return None
     try:
@@ -130,15 +153,20 @@ async def _json(where: str, value: UploadFile | str, limits: Limits, faults: lis
         return None
 
 
-async def _text(where: str, value: UploadFile, limits: Limits, faults: list[Fault]) -> str | None:
-    if (value.size or 0) > limits.json:
-        faults.append(Fault(where, f"larger than {limits.json} bytes"))
+async def _text(where: str, value: UploadFile | str, limits: Limits, faults: list[Fault]) -> str | None:
+    if isinstance(value, UploadFile):
+        if (value.size or 0) > limits.json:
+            faults.append(Fault(where, f"larger than {limits.json} bytes"))
+            return None
+        try:
+            value = (await value.read()).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            faults.append(Fault(where, "a file where text is expected", "only images are sent as files"))
+            return None
+    if "\0" in value:
+        faults.append(Fault(where, "text with a NUL character in it"))
         return None
-    try:
-        return (await value.read()).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        faults.append(Fault(where, "a file where text is expected", "only images are sent as files"))
-        return None
+    return value
 
 
 def _is_image(of: Shape) -> bool:

@@ -152,6 +152,8 @@ def _record(of: Record) -> Check:
                 made[name] = copy.deepcopy(default) if isinstance(default, (list, dict)) else default
         if known < len(value):
             for name in value:
+                if look.full:
+                    break
                 if name not in fields:
                     _unknown(name, where, look)
         return made

@@ -18,7 +18,7 @@ ImageHook = Callable[[str, Any], Mapping[str, Any]]
 def conform(schema: Any, value: Any, *, image: ImageHook | None = None) -> Any:
     """A copy of `value` that is exactly of the schema: defaults filled in, numbers of the right kind, bounds kept.
 
-    In the place of a ref, `{"ref": {…}}` (as outputs show an image) is taken too. Raises Nonconforming with every problem.
+    In the place of a ref, `{"ref": {…}}` (as outputs show an image) is taken too. Raises Nonconforming with every problem, of very many with the first.
     """
     look = Look(image)
     made = _checks(schema)(value, None, look)

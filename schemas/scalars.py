@@ -17,6 +17,10 @@ Where = tuple[Any, str | int] | None
 MAX_DEPTH = 64
 """Levels of lists and objects inside a value of any type."""
 
+MOST = 100
+"""Problems of one value that are listed. A list of a million wrong things has one mistake, and an answer that names each
+would be many times as large as what was sent."""
+
 _RANGES = {"int": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
 
 
@@ -29,9 +33,17 @@ class Look:
         self.problems: list[Problem] = []
         self.image = image
 
+    @property
+    def full(self) -> bool:
+        """Whether no further problem is listed."""
+        return len(self.problems) > MOST
+
     def note(self, where: Where, problem: str, hint: str = "") -> None:
-        """Adds a problem."""
-        self.problems.append(Problem(text(where), problem, hint))
+        """Adds a problem; after the last that is listed, that there are more."""
+        if len(self.problems) < MOST:
+            self.problems.append(Problem(text(where), problem, hint))
+        elif not self.full:
+            self.problems.append(Problem("", f"there is more wrong; these are the first {MOST} problems"))
 
 
 Check = Callable[[Any, Where, Look], Any]
@@ -180,6 +192,8 @@ def any_value(value: Any, where: Where, look: Look, depth: int = 0) -> Any:
 
 def choice(value: Any, choices: tuple[Any, ...], where: Where, look: Look) -> None:
     """Notes that a value is none of the choices."""
+    if look.full:
+        return
     near = (
         get_close_matches(value, [one for one in choices if isinstance(one, str)], 1) if isinstance(value, str) else []
     )

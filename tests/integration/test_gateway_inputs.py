@@ -169,6 +169,18 @@ def test_json_that_does_not_fit(gateways: World, body: Any, where: str, says: st
     assert says in error["problem"]
 
 
+def test_very_many_problems(gateways: World) -> None:
+    """A small body with thousands of mistakes is answered at once, in an answer of its size, and keeps nobody waiting."""
+    first = accepted(gateways, json={"photo": data_url(SMALL)})["photo"]
+    lost = [{**first, "key": f"runs/{number}/{first['sha256']}"} for number in range(300)]
+    wrong: tuple[list[Any], ...] = (["x"] * 15_000, [data_url(b"nothing")] * 1500, [1] * 20_000, [{}] * 10_000, lost)
+    for others in wrong:
+        answer = post(gateways, json={"photo": first, "others": others})
+        assert answer.status_code == 422
+        assert 100 <= len(answer.json()["errors"]) <= 300
+    assert post(gateways, json={"photo": first, "others": [first] * 1000}).status_code == 202
+
+
 def test_every_problem_at_once(gateways: World) -> None:
     """All that is wrong is said in one answer, images included."""
     body = {"photo": data_url(b"nothing"), "others": [data_url(SMALL), "x"], "strength": 7, "mode": "m", "zoom": 1}
@@ -194,6 +206,7 @@ def test_nothing_is_stored_of_a_refused_request(gateways: World) -> None:
         ({"photo": ("p", SMALL), "data": (None, "[]")}, "data"),
         ({"photo": ("p", SMALL), "data": (None, "{")}, "data"),
         ({"photo": ("p", SMALL), "mode": ("m", b"\xff\xfe\xfa")}, "mode"),
+        ({"photo": ("p", SMALL), "mode": (None, "so\0ft")}, "mode"),
         ([("photo", ("p", SMALL)), ("photo", ("q", OTHER))], "photo"),
         ({"photo": ("p", b"GIF87a")}, "photo"),
         ({"strength": (None, "1")}, "photo"),
@@ -204,6 +217,9 @@ def test_parts_that_do_not_fit(gateways: World, files: Any, where: str) -> None:
     answer = post(gateways, files=files)
     assert answer.status_code == 422, answer.text
     assert where in {one["where"] for one in answer.json()["errors"]}
+
+
+FORM = b'--x\r\nContent-Disposition: form-data; name="strength"\r\n\r\n0.5\r\n--x--\r\n'
 
 
 @pytest.mark.parametrize(
@@ -220,7 +236,11 @@ def test_parts_that_do_not_fit(gateways: World, files: Any, where: str) -> None:
         (b"--x", "multipart/form-data", 400),
         (b"no boundary here", "multipart/form-data; boundary=x", 400),
         (b"--x\r\nContent-Disposition: form-data\r\n\r\n1\r\n--x--\r\n", "multipart/form-data; boundary=x", 400),
+        (FORM[:-5], "multipart/form-data; boundary=x", 400),
+        (FORM[:-1], "multipart/form-data; boundary=x", 422),
+        (FORM, "multipart/form-data; boundary=x; charset=undefined", 400),
         (b"", "application/json", 422),
+        (b"--x--", "multipart/form-data; boundary=x", 422),
         (b"", "multipart/form-data; boundary=x", 422),
     ],
 )

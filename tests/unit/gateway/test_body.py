@@ -36,6 +36,13 @@ def test_json_is_taken_up_to_the_depth() -> None:
     assert parse_now(b"[" * 8 + b"]" * 8, 8) is not None
 
 
+def test_a_name_that_stands_twice_among_very_many_is_found() -> None:
+    """Looking for it takes no longer than reading did: this kept a gateway from everything else for minutes."""
+    many = ",".join(f'"{number}": 0' for number in range(200_000))
+    with pytest.raises(Problem, match="'199999' stands twice"):
+        parse_now(f'{{{many}, "199999": 1}}', 8)
+
+
 def test_canonical_json_is_equal_for_equal_values() -> None:
     """The order of members does not matter."""
     assert canonical({"a": 1, "b": [1.5, None]}) == canonical({"b": [1.5, None], "a": 1})

@@ -12,6 +12,7 @@ from schemas.conform import conform, conform_json, parse_json
 from schemas.errors import BadSchema, Nonconforming, Problem
 from schemas.refs import Ref
 from schemas.render import to_json
+from schemas.scalars import MOST
 from tests.unit.schemas.strategies import VALUES, records
 
 REF = Ref("millrace", "runs/r/a", 3, "a" * 64, "image/png")
@@ -149,6 +150,17 @@ def test_each_problem(value: Any, where: str, words: str) -> None:
     """Each kind of mistake is said at its place, in words that fit it."""
     found = next(one for one in problems(value) if one.where == where)
     assert words in str(found)
+
+
+@pytest.mark.parametrize(
+    "many", [{"areas": [1] * 100_000}, {"digits": [11] * 100_000}, {f"a{number}": 1 for number in range(100_000)}]
+)
+def test_of_very_many_problems_the_first_are_listed(many: dict[str, Any]) -> None:
+    """The answer to a list of a million wrong things is not a hundred times as large as the list, and says so."""
+    found = problems({**LEAST, **many})
+    assert len(found) == MOST + 1
+    assert found[0].where in {"areas[0]", "digits[0]", "a0"}
+    assert (found[-1].where, "more" in found[-1].problem) == ("", True)
 
 
 def test_deep_values_are_refused() -> None:
