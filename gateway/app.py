@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from gateway import address, problems
 from gateway.auth import Guard, Keeper, read_key
 from gateway.headers import SecurityHeaders
+from gateway.heads import Heads
 from gateway.limits import Limits
 from gateway.metrics import Timing
 from gateway.parts import Parts
@@ -94,8 +96,20 @@ def create_app(settings: Settings, limits: Limits | None = None) -> "Surrounded"
     app.state.parts = parts
     for module in ROUTERS:
         app.include_router(module.router)
-    problems.install(app, ERRORS)
+    problems.install(app, ERRORS, _offered)
     return Surrounded(app, parts)
+
+
+def _offered(path: str) -> list[str]:
+    """The methods that a path takes, whichever routes they are of."""
+    routes = (route for module in ROUTERS for route in module.router.routes)
+    found = {
+        method
+        for route in routes
+        if isinstance(route, APIRoute) and route.path_regex.match(path)
+        for method in route.methods or ()
+    }
+    return sorted(found | {"HEAD"} if "GET" in found else found)
 
 
 class Surrounded:
@@ -104,7 +118,7 @@ class Surrounded:
     def __init__(self, app: FastAPI, parts: Parts) -> None:
         self.app = app
         self.parts = parts
-        self._stack = SecurityHeaders(Timing(Guard(app, parts.keeper), parts.metrics))
+        self._stack = Heads(SecurityHeaders(Timing(Guard(app, parts.keeper), parts.metrics)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""

@@ -3,7 +3,7 @@
 import http
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -115,14 +115,15 @@ _BY_STATUS = {401: Kind.NO_KEY, 403: Kind.FORBIDDEN, 404: Kind.NOT_FOUND, 405: K
 """Kinds of what the framework itself refuses."""
 
 
-def of_framework(error: HTTPException, path: str, method: str) -> Problem:
-    """The problem that an error of the framework is."""
+def of_framework(error: HTTPException, path: str, method: str, offered: Iterable[str] = ()) -> Problem:
+    """The problem that an error of the framework is; `offered` are the methods that the path takes."""
     if error.status_code == 404:
-        return Problem(Kind.NOT_FOUND, f"{path} does not exist; see /docs for what does.")
+        return Problem(Kind.NOT_FOUND, f"{path:.200} does not exist; see /docs for what does.")
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
-        detail = f"{method} is not offered on {path}" + (f"; {allowed} is." if allowed else ".")
-        return Problem(Kind.METHOD, detail, headers=error.headers)
+        allowed = ", ".join(offered)
+        return Problem(
+            Kind.METHOD, f"{method} is not offered on {path:.200}; {allowed} is.", headers={"Allow": allowed}
+        )
     kind = _BY_STATUS.get(error.status_code, Kind.BAD_REQUEST if error.status_code < 500 else Kind.INTERNAL)
     return Problem(kind, str(error.detail or http.HTTPStatus(error.status_code).phrase), headers=error.headers)
 
@@ -136,10 +137,12 @@ def of_validation(error: RequestValidationError) -> Problem:
     return Problem(Kind.INVALID, "Some parameters are not what this call takes.", faults)
 
 
-def install(app: FastAPI, table: Iterable[tuple[type[Exception], Kind, str]]) -> None:
+def install(
+    app: FastAPI, table: Iterable[tuple[type[Exception], Kind, str]], offered: Callable[[str], Iterable[str]]
+) -> None:
     """Makes every error of the app a problem document; `table` adds errors of other packages: type, kind, detail.
 
-    In the detail `{error}` stands for the error's own words.
+    In the detail `{error}` stands for the error's own words. `offered`: the methods that a path takes.
     """
 
     async def refused(_: Request, error: Exception) -> Response:
@@ -148,7 +151,8 @@ def install(app: FastAPI, table: Iterable[tuple[type[Exception], Kind, str]]) ->
 
     async def framework(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return of_framework(error, request.url.path, request.method).response()
+        path = request.scope["path"]
+        return of_framework(error, path, request.method, offered(path)).response()
 
     async def parameters(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

@@ -20,7 +20,6 @@ _SUFFIXES = {"image/jpeg": "jpg", "image/tiff": "tif", "text/plain": "txt", "app
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 
 
-@router.head("/objects/{bucket}/{key:path}", include_in_schema=False)
 @router.get(
     "/objects/{bucket}/{key:path}",
     summary="The bytes of a ref",
@@ -45,8 +44,6 @@ async def read(bucket: str, key: str, request: Request, parts: Parts = Shared) -
     if span:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{meta.size}"
     status = 206 if span else 200
-    if request.method == "HEAD":
-        return Response(None, status, headers)
     _, chunks = await parts.objects.open(key, start, stop)
     return StreamingResponse(chunks, status, headers)
 

@@ -118,6 +118,39 @@ def test_what_the_framework_refuses(gateways: World, method: str, path: str, sta
     assert (status != 405) or answer.headers["allow"]
 
 
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        ("/pipelines/greet", "DELETE, GET, HEAD, PUT"),
+        ("/pipelines/greet/runs", "POST"),
+        ("/runs/abc", "DELETE, GET, HEAD"),
+        ("/runs", "GET, HEAD"),
+        ("/objects/a/b", "GET, HEAD"),
+        ("/session", "DELETE, POST"),
+    ],
+)
+def test_a_refused_method_names_every_other_one(gateways: World, path: str, allow: str) -> None:
+    """`Allow` has all that the path takes, and the detail says them."""
+    answer = gateways.one.http.patch(path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allow)
+    assert f"; {allow} is." in answer.json()["detail"]
+
+
+def test_head_is_what_get_says_without_its_body(gateways: World) -> None:
+    """Wherever there is a GET, for whoever only wants to know whether something is there; an event stream ends at once."""
+    w = gateways
+    run = w.submit()
+    for path in ("/health/ready", "/", "/runs", f"/runs/{run.id}", "/pipelines/greet", "/nothing", "/docs", "/metrics"):
+        head, get = w.one.http.head(path), w.one.http.get(path)
+        assert (head.status_code, head.content) == (get.status_code, b""), path
+        assert head.headers["content-type"] == get.headers["content-type"], path
+    stream = w.one.http.head(f"/runs/{run.id}/events")
+    assert (stream.status_code, stream.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    wait(lambda: w.one.app.parts.streams.open == 0, "the stream's place is free again")
+    assert httpx.head(w.one.url + "/runs").status_code == 401
+    assert w.one.http.head("/pipelines/greet/runs").status_code == 405
+
+
 def test_a_fault_of_ours_is_a_problem_without_details(gateways: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error that nobody expected is a 500 that gives nothing away."""
     monkeypatch.setattr("gateway.catalogue.describe_service", lambda *_: 1 / 0)
