@@ -104,10 +104,12 @@ async def connected(settings: Settings) -> AsyncIterator[Connection | None]:
 
 async def versions(connection: Connection, slot: str | None = None) -> list[Registered]:
     """Every version of a slot, or of all, oldest first; none where MLflow has not made its tables yet."""
-    try:
-        cursor = await connection.execute(_VERSIONS, {"alias": ALIAS, "slot": slot})
-    except UndefinedTable:
+    # Asked first: to PostgreSQL, a table that is missing is an error, and its log has it each time.
+    cursor = await connection.execute("select to_regclass('registered_model_aliases') is not null as made")
+    row = await cursor.fetchone()
+    if row is None or not row["made"]:
         return []
+    cursor = await connection.execute(_VERSIONS, {"alias": ALIAS, "slot": slot})
     return [_registered(row) for row in await cursor.fetchall()]
 
 

@@ -1,8 +1,12 @@
 """The tables of the run history: who reads or writes them makes sure first that they exist."""
 
+import hashlib
+from functools import cache
 from importlib import resources
+from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 
 _LOCK = 0x6D696C6C
@@ -27,8 +31,30 @@ async def connected(postgres: str) -> psycopg.AsyncConnection[DictRow]:
     return connection
 
 
-async def ensure(connection: psycopg.AsyncConnection[object]) -> None:
-    """Makes the tables that are missing, in one transaction. Raises psycopg.Error."""
+async def ensure(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Makes the tables that are missing, in one transaction. Raises psycopg.Error.
+
+    Where they are as this text says, nothing is done: also an index that is there already keeps every writer waiting while it
+    is asked for, and two that wait for each other are a deadlock.
+    """
+    if await _made(connection):
+        return
     async with connection.transaction():
         await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
-        await connection.execute(schema().encode())
+        if not await _made(connection):
+            await connection.execute(schema().encode())
+            await connection.execute(sql.SQL("comment on table progress is {}").format(sql.Literal(_fingerprint())))
+
+
+async def _made(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Whether the tables were made by this very text; which one made them stands as a comment on one of them."""
+    found = await connection.execute(
+        "select obj_description(to_regclass('progress'), 'pg_class') = %s as made", [_fingerprint()]
+    )
+    row = await found.fetchone()
+    return bool(row["made"] if isinstance(row, dict) else row and row[0])
+
+
+@cache
+def _fingerprint() -> str:
+    return hashlib.sha256(schema().encode()).hexdigest()
