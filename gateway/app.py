@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import address, problems
 from gateway.auth import Guard, Keeper, read_key
+from gateway.drained import Drained
 from gateway.headers import SecurityHeaders
 from gateway.heads import Heads
 from gateway.limits import Limits
@@ -118,7 +119,7 @@ class Surrounded:
     def __init__(self, app: FastAPI, parts: Parts) -> None:
         self.app = app
         self.parts = parts
-        self._stack = Heads(SecurityHeaders(Timing(Guard(app, parts.keeper), parts.metrics)))
+        self._stack = Drained(Heads(SecurityHeaders(Timing(Guard(app, parts.keeper), parts.metrics))))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import http.client
 import json
 import secrets
 import socket
@@ -271,6 +272,44 @@ def test_bodies_that_are_too_large(gateways: World) -> None:
         assert post(w, files={"photo": ("p", SMALL)}).status_code == 202
     finally:
         w.one.app.parts.limits = limits
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/pipelines/pass-photo/runs", {}, 413),
+        ("/pipelines/nothing/runs", {}, 404),
+        ("/pipelines/pass-photo/runs", {"authorization": "Bearer wrong"}, 401),
+        ("/pipelines/pass-photo/runs", {"content-length": "", "transfer-encoding": "chunked"}, 413),
+        ("/pipelines/pass-photo/runs", {"prefer": "wait=soon"}, 400),
+    ],
+)
+def test_who_sends_all_before_reading_hears_why_it_was_refused(
+    gateways: World, path: str, headers: dict[str, str], status: int
+) -> None:
+    """Many clients do: a connection that is closed on what they still send is all that they would see."""
+    w = gateways
+    given = {"authorization": f"Bearer {w.one.key}", "content-type": "application/json", "connection": "close"}
+    body = bytes(30_000_000)
+    for _ in range(3):
+        connection = http.client.HTTPConnection(w.one.url.removeprefix("http://"), timeout=30)
+        chunked = "transfer-encoding" in headers
+        sent = given | {name: value for name, value in headers.items() if value}
+        connection.request("POST", path, [body] if chunked else body, sent, encode_chunked=chunked)
+        answer = connection.getresponse()
+        assert answer.status == status
+        assert json.loads(answer.read())["status"] == status
+        connection.close()
+
+
+def test_who_asks_before_sending_is_told_at_once(gateways: World) -> None:
+    """A body that is refused by its length is not asked for."""
+    with socket.create_connection(("127.0.0.1", int(gateways.one.url.rpartition(":")[2])), timeout=10) as sock:
+        sock.sendall(
+            f"POST /pipelines/pass-photo/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {gateways.one.key}\r\n"
+            "Content-Type: application/json\r\nContent-Length: 99999999\r\nExpect: 100-continue\r\n\r\n".encode()
+        )
+        assert b" 413 " in sock.recv(1000).split(b"\r\n")[0]
 
 
 @pytest.mark.parametrize(

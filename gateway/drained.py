@@ -1,0 +1,57 @@
+"""Bodies that nobody wants: read to their end before the answer, so that the answer arrives.
+
+A connection that is closed while its client still sends is reset, and the reset overtakes what was answered: of a refused
+upload the client would see a broken connection, and not why.
+"""
+
+import asyncio
+import contextlib
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_MOST = 256 * 1024 * 1024
+"""Bytes that are read for nothing, at most."""
+_PATIENCE = 30.0
+"""Seconds that they may take."""
+_SLOW = 408
+
+
+class Drained:
+    """Reads what is left of a request's body when its answer begins, within bounds."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http" or not _has_body(headers := Headers(scope=scope)):
+            await self.app(scope, receive, send)
+            return
+        whole, asked = False, "expect" not in headers
+
+        async def take() -> Message:
+            nonlocal whole, asked
+            asked = True
+            message = await receive()
+            whole = not message.get("more_body", False)
+            return message
+
+        async def drain() -> None:
+            left = _MOST
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE):
+                    while not whole and left > 0:
+                        left -= len((await take()).get("body", b""))
+
+        async def answer(message: Message) -> None:
+            # A client that asks first (`Expect`) has not begun to send, and one that is too slow is not waited for.
+            if message["type"] == "http.response.start" and asked and message["status"] != _SLOW:
+                await drain()
+            await send(message)
+
+        await self.app(scope, take, answer)
+
+
+def _has_body(headers: Headers) -> bool:
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
