@@ -11,8 +11,8 @@ import msgspec
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_math, ext_strings
 
-from streams.cel import ast, first, hints, lists
-from streams.cel.room import PART, Room, bounded, manifold, too_large
+from streams.cel import ast, first, hints, lists, plain
+from streams.cel.room import PART, Room, bounded, manifold, measure, too_large
 from streams.errors import EvaluationError
 from streams.spec.names import CEL_TYPES
 
@@ -90,14 +90,20 @@ class Expression(msgspec.Struct, frozen=True, omit_defaults=True, tag="cel"):
         `room`: what is left for a larger value that this is a part of. Raises EvaluationError.
         """
         room = room or Room()
+        found = plain.path(self.text)
+        value = plain.at(found, values) if found else plain.ABSENT
+        if value is not plain.ABSENT:
+            return _passed(self.text, value, room)
+        names = self.names
+        values = plain.sound({name: values[name] for name in names if name in values})
         if self.markers:
-            missing = self.names - values.keys()
+            missing = names - values.keys()
             values = {**values, **{marker: condition.met(missing) for marker, condition in self.markers}}
-        found = lists.chain(self.text)
-        items = lists.long(found, values) if found else None
-        if items is None or found is None:
+        chain = lists.chain(self.text)
+        items = lists.long(chain, values) if chain else None
+        if items is None or chain is None:
             return _evaluate(self.text, values, room)
-        return _in_pieces(found, items, values, room)
+        return _in_pieces(chain, items, values, room)
 
 
 @functools.lru_cache(maxsize=8192)
@@ -206,6 +212,17 @@ def _words(kinds: str) -> str:
 @functools.lru_cache(maxsize=8192)
 def _program(text: str) -> cel.Expression:
     return _ENV.compile(text, disable_check=True)
+
+
+def _passed(text: str, value: Any, room: Room) -> Any:
+    """A value that is handed on as it is."""
+    try:
+        measure(value, room)
+    except RecursionError:
+        raise plain.too_deep() from None
+    except EvaluationError as error:
+        raise EvaluationError(f"{text}: {error}", error.hint) from None
+    return value
 
 
 def _evaluate(text: str, values: Mapping[str, Any], room: Room) -> Any:

@@ -5,9 +5,10 @@ import os
 import re
 import resource
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from streams.errors import EvaluationError
 
@@ -38,6 +39,20 @@ class Room:
         self.left -= size
         if self.left < 0:
             raise too_large()
+
+
+def measure(value: Any, room: Room) -> None:
+    """Take room for a value that is there already. Raises EvaluationError when it is not there."""
+    if isinstance(value, str | bytes):
+        room.take(PART + len(value))
+        return
+    room.take(PART)
+    if isinstance(value, list):
+        for one in value:
+            measure(one, room)
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            measure(one, room)
 
 
 def too_large(text: str = "") -> EvaluationError:

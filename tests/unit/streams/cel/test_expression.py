@@ -94,6 +94,30 @@ def test_values_are_plain(text: str, values: dict[str, Any], value: Any) -> None
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("s", "x\0yz"),
+        ("r", {"s": ["a\0b"], "k\0l": 1, "raw": b"a\0b"}),
+        ("r.s", ["a\0b"]),
+        ("size(s)", 4),
+        ("s == 'x'", False),
+        ("s + r.s[0]", "x\ufffdyza\ufffdb"),
+        ("[r][0].s", ["a\ufffdb"]),
+        ("[s]", ["x\ufffdyz"]),
+        ("first(t, s)", "x\ufffdyz"),
+        ("s + '\\\\u0000'", "x\ufffdyz\\u0000"),
+        ("'\\u0000' + t", "\0t"),
+    ],
+)
+def test_a_nul_ends_no_text(text: str, value: Any) -> None:
+    """What is handed on is handed on as it is; what is computed has U+FFFD for it, as the history does."""
+    values = {"s": "x\0yz", "r": {"s": ["a\0b"], "k\0l": 1, "raw": b"a\0b"}, "t": "t"}
+    expression = parse(text)
+    there = {name: values[name] for name in expression.names if "first" not in text or name == "s"}
+    assert expression.evaluate(there) == value
+
+
+@pytest.mark.parametrize(
     ("text", "values", "message"),
     [
         ("1 / a", {"a": 0}, "1 / a: divide by zero"),
