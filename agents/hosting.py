@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 
 from agents.discovery import registry
+from streams.runtime import logs
 from streams.runtime.discover import BadModule
 from streams.runtime.errors import RuntimeFault, Stuck
 from streams.runtime.parts import Parts
@@ -75,13 +76,7 @@ def _models(parts: Parts) -> Background:
 
 def serve(names: Sequence[str], *, quiet: bool = False) -> int:
     """Runs a worker until a signal or a failure; its exit status (see `agents.__main__`)."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.WARNING if quiet else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    for noisy in ("faust", "mode", "aiokafka", "httpx", "botocore"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logs.begin(logging.WARNING if quiet else logging.INFO)
     try:
         wanted, settings = plan(names), Settings.read()
     except (UnknownName, SettingError) as error:

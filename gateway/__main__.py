@@ -5,16 +5,14 @@ import os
 import sys
 
 from gateway.limits import Limits
+from streams.runtime import logs
 from streams.settings import SettingError, Settings
 
 
 def main() -> int:
     """The exit status: 0 after a stop, 2 for a setting that cannot be used, 1 when it could not start."""
-    logging.basicConfig(
-        level=os.environ.get("MILLRACE_LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    for name in ("aiokafka", "httpx"):  # their warnings are for the authors of clients
-        logging.getLogger(name).setLevel(logging.ERROR)
+    # The libraries' warnings are for the authors of clients.
+    logs.begin(os.environ.get("MILLRACE_LOG_LEVEL", "INFO"), libraries=logging.ERROR)
     try:
         settings, limits = Settings.read(), Limits.read()
         from gateway.app import create_app  # only now: it takes seconds, and a bad setting is said at once

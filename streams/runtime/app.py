@@ -16,6 +16,7 @@ from typing import Any, cast
 import faust
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError
 from faust.app.base import BootStrategy
 from faust.sensors.monitor import Monitor
 from faust.tables.manager import TableManager
@@ -30,6 +31,8 @@ from streams.runtime.probe import Probe
 
 log = logging.getLogger(__name__)
 
+_FAUST = logging.getLogger("faust")
+"""Where Faust says what its services do: else it would speak in the name of this module."""
 REBALANCE_PATIENCE = 3.0
 """Seconds that a membership change waits for work under way; what takes longer goes on and is not begun anew here."""
 LOOKS = (1.0, 1.0, 1.0, 2.0, 5.0)
@@ -40,6 +43,8 @@ _LEAVE = 10.0
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer with a short long-poll and the range assignor."""
+
+    logger = _FAUST
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         conf = self.app.conf
@@ -80,6 +85,8 @@ class _Unread(dict[Any, None]):
 
 class _Consumer(driver.Consumer):
     """Faust's consumer, which commits what the lanes acknowledge: they do it in order, and know which gaps are real."""
+
+    logger = _FAUST
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -172,6 +179,8 @@ class _Boot(BootStrategy):
 class _NoTables(TableManager):
     """Faust's tables are not used; what stands here is that it does not wait a second for them to be registered."""
 
+    logger = _FAUST
+
     async def on_start(self) -> None:
         await self._update_channels()
         await self.recovery.start()
@@ -179,6 +188,8 @@ class _NoTables(TableManager):
 
 class _NoMonitor(Monitor):
     """Faust's statistics cost more than reading a record does; ours are in the worker's health file and in the events."""
+
+    logger = _FAUST
 
     def on_message_in(self, *_: Any) -> None:
         pass
@@ -194,6 +205,7 @@ class _NoMonitor(Monitor):
 
 
 class _App(faust.App):
+    logger = _FAUST
     BootStrategy = _Boot
     member: "Member"
 
@@ -403,7 +415,9 @@ class Member:
         try:
             await self._open(self._epoch)
             await self._lookout.look()
-        except Exception:  # the cluster is away, or membership changes: the next look will do
+        except (KafkaError, OSError):
+            pass  # the cluster is away, or membership changes: the next look will do
+        except Exception:
             log.warning("%s cannot look for records that were passed over", self.group, exc_info=True)
 
     async def _go_back(self, place: Place, offset: int) -> None:

@@ -73,7 +73,7 @@ class Liveness:
             suspected = now - seen.since > limit and not member.lanes.in_flight
             if not lag or (suspected and not await self._any(behind)):
                 seen.since = now
-        except KafkaError as error:
+        except (KafkaError, OSError) as error:
             if not self._away:
                 log.warning("the lag of %s is not known: %s", member.group, error)
             self._away = True
