@@ -50,6 +50,8 @@ class Journal:
         self._topic = topic
         self._partition_of = partition_of
         self._decode = decode
+        self.stopping = False
+        """Set when the gateway stops: who waits for an event answers with what there is."""
 
     @asynccontextmanager
     async def open(self, run: str, *, current: bool = True) -> AsyncIterator[Entry]:
@@ -83,8 +85,9 @@ class Journal:
                 await entry.changed(entry.version, seconds)
             return bool(entry.lines)  # a change may be that the gateway stops
 
-    def wake(self) -> None:
-        """Makes everybody who waits for an event look again."""
+    def stop(self) -> None:
+        """Says that nobody is to wait for events here any more, and wakes who does."""
+        self.stopping = True
         self._index.wake()
 
     async def find(self, run: str) -> bool:

@@ -24,13 +24,11 @@ class Streams:
         self._journal = journal
         self._metrics = metrics
         self._limits = limits
-        self._stopping = False
         self.open = 0
 
     def stop(self) -> None:
-        """Ends every stream; clients come back with the last id that they have seen."""
-        self._stopping = True
-        self._journal.wake()
+        """Ends every stream and every wait; clients come back, with the last id that they have seen."""
+        self._journal.stop()
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -75,18 +73,18 @@ class Streams:
                 position += 1
             if batch:
                 yield bytes(batch)
-            elif entry.ended or self._stopping:
+            elif entry.ended or self._journal.stopping:
                 return
             elif not await entry.changed(version, self._limits.ping):
                 yield sse.PING
 
 
 async def ended(entry: Entry, journal: Journal, seconds: float) -> dict[str, Any] | None:
-    """The last event of a run, waiting for it up to so many seconds; None when the run has not ended by then."""
+    """The last event of a run, waiting for it up to so many seconds; None when it has not ended by then, or by a stop."""
     deadline = time.monotonic() + seconds
     while not entry.ended:
         left = deadline - time.monotonic()
-        if left <= 0:
+        if left <= 0 or journal.stopping:
             return None
         await entry.changed(entry.version, left)
     event: dict[str, Any] = json.loads(await journal.body(entry, len(entry.lines) - 1) or b"{}")

@@ -272,6 +272,22 @@ def test_a_stop_ends_streams_so_that_clients_come_back_elsewhere(gateways: World
     assert places(read(w.one, run, first["id"])) == ["run.finished"]
 
 
+def test_a_stop_answers_who_waits_for_a_result(gateways: World, small: Gateway) -> None:
+    """They learn which run it is and come back elsewhere; cut off, a caller would not know that there is a run at all."""
+    w, waits = gateways, {"prefer": "wait=60"}
+    run = w.submit()
+    with concurrent.futures.ThreadPoolExecutor(2) as pool, small.client() as http:
+        asked = pool.submit(http.post, "/pipelines/greet/runs", json={"name": "Ada"}, headers=waits)
+        other = pool.submit(http.get, f"/runs/{run.id}/result", headers=waits)
+        held = small.app.parts.index._entries
+        wait(lambda: sum(bool(one.readers and one.whole and one.lines) for one in held.values()) == 2, "both wait")
+        small.end_streams()
+        begun, result = asked.result(10), other.result(10)
+    assert (begun.status_code, result.status_code) == (202, 409)
+    assert w.two.http.get(begun.headers["location"]).status_code == 200
+    assert result.json()["type"] == "urn:millrace:run-not-over"
+
+
 @pytest.mark.parametrize("bad", ["abc", "-5", "1.5", "9" * 40])
 def test_an_id_that_is_none(gateways: World, bad: str) -> None:
     """A Last-Event-ID that no event can have is the caller's fault."""
