@@ -44,6 +44,10 @@ class Fields(msgspec.Struct, frozen=True, tag="record"):
 Template = Const | Text | Items | Fields | Expression
 
 
+COMPUTED = "a key is written out, not computed"
+COMPUTED_HINT = 'a map of computed keys is an expression: "${{name: value}}"'
+
+
 class BadTemplate(ValueError):
     """An expression inside a value is not right; `offset` counts characters of the string at `place`."""
 
@@ -59,6 +63,9 @@ def read(value: Any, place: Place) -> Template:
     if isinstance(value, list):
         return Items(tuple(read(one, (*place, i)) for i, one in enumerate(value)))
     if isinstance(value, dict):
+        computed = next((key for key in value if "${" in key), None)
+        if computed is not None:
+            raise BadTemplate((*place, computed), BadExpression(COMPUTED, hint=COMPUTED_HINT), 0)
         return Fields({key: read(one, (*place, key)) for key, one in value.items()})
     return Const(value)
 
@@ -119,6 +126,15 @@ def _text(text: str, place: Place) -> Template:
     if len(parts) == 1:
         return parts[0] if isinstance(parts[0], Expression) else Const(parts[0])
     return Text(tuple(parts))
+
+
+def computed_keys(value: Any, place: Place) -> Iterator[Place]:
+    """The keys inside a value that hold an expression."""
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        if isinstance(key, str) and "${" in key:
+            yield (*place, key)
+        yield from computed_keys(child, (*place, key))
 
 
 def expressions(template: Template) -> Iterator[Expression]:

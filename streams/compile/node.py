@@ -89,6 +89,8 @@ class NodeBuilder:
 
     def _refuse_each(self, value: Any, place: Place) -> None:
         """Report every expression inside a value that is not right, not only the first."""
+        for at in template.computed_keys(value, place):
+            self.refuse(at, template.COMPUTED, template.COMPUTED_HINT)
         for at, text in strings(value, place):
             try:
                 cut = template.pieces(text)

@@ -65,6 +65,20 @@ output: {r: 1}
             "p.yaml:11:20: nodes.h.value: list(int) has no fields (one of a list is xs[0], all of them are xs.map(x, x.field))",
         ],
     ),
+    "computed keys": (
+        HEAD
+        + """\
+nodes:
+  a: {value: {"${n}": 1, b: [{"x${n}": "${m}"}]}}
+  c: {value: "${{string(n): 1}}"}
+output: {r: "${c['1']}"}
+""",
+        [
+            'p.yaml:4:23: nodes.a.value.${n}: a key is written out, not computed (a map of computed keys is an expression: "${{name: value}}")',
+            'p.yaml:4:40: nodes.a.value.b[0].x${n}: a key is written out, not computed (a map of computed keys is an expression: "${{name: value}}")',
+            "p.yaml:4:43: nodes.a.value.b[0].x${n}: unknown name 'm' (there is n, photo)",
+        ],
+    ),
     "type without end": (
         "pipeline: p\ninput: {a0: int}\nnodes:\n"
         + "".join(f'  a{n + 1}: {{value: {{x: "${{a{n}}}", y: "${{a{n}}}"}}}}\n' for n in range(20))
