@@ -11,6 +11,16 @@ from hypothesis import strategies as st
 
 from tests.property.services import SERVICES
 
+NESTED = (
+    "first(first({a}, {b}), {c})",
+    "first({a} + {b}, {a}, {b}, {c})",
+    "first(first({a}, {b}) + {a}, {c})",
+    "(first({a}, {c}) + first({b}, {c}))",
+    "first([1, 2].map(q, q + {a})[0], {c})",
+    "first({a} > 3 ? {a} : {b}, {c})",
+)
+"""Choices in choices: `a` and `b` may be missing, `c` never is."""
+
 _NAME = re.compile(r"\b[a-z]+\d+\b")
 
 
@@ -103,6 +113,9 @@ class Maker:
             if not total and self.chance(40):
                 return Text(first, False)
             second = self.pick([*(number for one in sure for number in one.numbers), str(self.small())])
+            if self.chance(25):
+                other = self.pick(self.pick(maybe).numbers)
+                return Text(self.pick(NESTED).format(a=first, b=other, c=second), True)
             if self.chance(20):
                 return Text(f"first({first}, {self.pick(self.pick(maybe).numbers)}, {second})", True)
             return Text(f"first({first}, {second})", True)
@@ -207,15 +220,25 @@ class Maker:
     def join(self, name: str, scope: list[Known], one: Known, other: Known) -> tuple[dict[str, Any], Known]:
         """A node that waits for two: for any of them, or not for ever."""
         outside = [known for known in scope if not known.node]
-        number = f"first({one.numbers[0]}, {other.numbers[0]}, {self.atom(outside, True).text})"
+        local = [known for known in scope if known.node and known.numbers]
+        among = ", ".join(known.numbers[0] for known in (one, other, *([self.pick(local)] if self.chance(40) else [])))
+        number = f"first({among}, {self.atom(outside, True).text})"
         node: dict[str, Any]
         known = Known((name,))
-        match self.draw(st.integers(0, 3)):
+        match self.draw(st.integers(0, 6)):
             case 0 | 1:
                 node = {"value": f"${{{number}}}"}
             case 2:
                 node = {"service": self.pick(self.services()), "with": {"x": f"${{{number}}}"}}
                 known = Known((f"{name}.v",), (f"{name}.items",))
+            case 3:
+                node = {"if": f"{number} > 3", "then": self.body(outside, self.shape.depth)}
+                node["else"] = {"output": f"${{{number}}}"}
+            case 4:
+                node = self.rounds(number)
+            case 5 if self.library:
+                node = {"pipeline": self.pick(sorted(self.library)), "with": {"a0": f"${{{number}}}"}}
+                known = Known((f"{name}.r",), (f"{name}.l",))
             case _:
                 item = self.name("i")
                 inner = [*outside, Known((item,))]
@@ -227,19 +250,38 @@ class Maker:
             node["deadline"] = f"{1 + self.small()}s"
         return self.options(node, known, outside)
 
+    def rounds(self, number: str) -> dict[str, Any]:
+        """A loop that asks a service a few times, from this number on."""
+        state, step = self.name("s"), self.name("n")
+        return {
+            "repeat": {state: f"${{{number}}}"},
+            "nodes": {step: {"service": self.pick(self.services()), "with": {"x": f"${{{state}}}"}}},
+            "next": {state: f"${{{step}.v}}"},
+            "max": self.draw(st.integers(1, 3)),
+            "output": f"${{{step}.v}}",
+        }
+
     def options(self, node: dict[str, Any], known: Known, scope: list[Known]) -> tuple[dict[str, Any], Known]:
         """What any node may have beside its kind."""
         if self.chance(20):
             node["when"] = self.condition(scope).text
             known = replace(known, skippable=True)
         if self.shape.failing and self.chance(30):
-            simple = known.numbers and known.numbers[0].isidentifier() and "each" not in node
-            if simple and self.chance(50):
-                node["on_error"] = {"use": self.number(scope).quoted}
+            if self.chance(50):
+                node["on_error"] = {"use": self.instead(node, known, scope)}
             else:
                 node["on_error"] = "skip"
                 known = replace(known, skippable=True)
         return node, known
+
+    def instead(self, node: dict[str, Any], known: Known, scope: list[Known]) -> Any:
+        """What a node may have in place of what it failed to give."""
+        if "service" in node:
+            return {"v": self.number(scope).quoted, "items": self.items(scope).quoted}
+        if "pipeline" in node:
+            return {"r": self.number(scope).quoted, "l": self.items(scope).quoted}
+        listed = "each" in node or not known.numbers
+        return (self.items(scope) if listed else self.number(scope)).quoted
 
     def services(self) -> list[str]:
         """Services that a node may call."""
