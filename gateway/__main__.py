@@ -7,10 +7,12 @@ import sys
 from gateway.limits import Limits
 from streams.runtime import logs
 from streams.settings import SettingError, Settings
+from streams.start import begin
 
 
 def main() -> int:
     """The exit status: 0 after a stop, 2 for a setting that cannot be used, 1 when it could not start."""
+    begin()
     # The libraries' warnings are for the authors of clients.
     logs.begin(os.environ.get("MILLRACE_LOG_LEVEL", "INFO"), libraries=logging.ERROR)
     try:

@@ -25,6 +25,7 @@ from streams.errors import MillraceError
 from streams.runtime.child import die_with_parent
 from streams.runtime.errors import StoreAway
 from streams.settings import SettingError, Settings
+from streams.start import begin
 from training.part import REPOSITORY, BadOrder, Order, Part, RegistryAway
 from training.parts import MEASURED, PARTS
 from training.report import Report
@@ -37,6 +38,7 @@ _MOST = 100
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Trains what is asked for; the exit status."""
+    begin()
     parts = {name: load() for name, load in PARTS.items()}
     given = _parser(parts).parse_args(arguments)
     names = [*parts, *MEASURED]

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from streams.errors import MillraceError
 from streams.settings import SettingError, Settings
+from streams.start import begin
 from training import tracking
 
 _HOST = "127.0.0.1"
@@ -16,6 +17,7 @@ _HOST = "127.0.0.1"
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Becomes MLflow's server; ends with 1 when there is nothing to show."""
+    begin()
     parser = argparse.ArgumentParser(prog="python -m training.page", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     port = parser.parse_args(arguments).port or _free()

@@ -6,5 +6,7 @@ import sys
 def main() -> None:
     """Run one command; its exit status is one of `streams.cli.exits`."""
     from streams.cli.app import run
+    from streams.start import begin
 
+    begin()
     sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,39 @@
+"""A program works whatever environment it is started in."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from streams.start import spare_loopback
+
+
+@pytest.mark.parametrize("key", ["HTTP_PROXY", "https_proxy", "all_proxy"])
+def test_no_proxy_gets_calls_to_this_machine(key: str) -> None:
+    """Where the environment names a proxy, this machine is excepted in both spellings, beside what was excepted before."""
+    environ = {key: "http://proxy.example:3128", "no_proxy": "a.example, 127.0.0.1", "NO_PROXY": "b.example"}
+    spare_loopback(environ)
+    assert environ["no_proxy"] == environ["NO_PROXY"] == "a.example,127.0.0.1,b.example,localhost,::1"
+
+
+def test_an_environment_without_proxies_stays_as_it_is() -> None:
+    """Nothing is added where there is nothing to be kept from."""
+    environ = {"PATH": "/bin", "NO_PROXY": "a.example"}
+    spare_loopback(environ)
+    assert environ == {"PATH": "/bin", "NO_PROXY": "a.example"}
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_every_text_can_be_printed(encoding: str) -> None:
+    """What the terminal's encoding lacks is escaped, also in file names that are no text; JSON stays JSON."""
+    code = """
+import json
+from streams.start import begin
+begin()
+print(json.dumps({"said": "é → \\U0001f600 \\udcff"}, ensure_ascii=False))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONIOENCODING": encoding}, capture_output=True, check=True
+    )
+    assert json.loads(done.stdout.decode(encoding)) == {"said": "é → 😀 \udcff"}
