@@ -112,6 +112,10 @@ class Settings:
         return {f"MILLRACE_{field.name.upper()}": str(getattr(self, field.name)) for field in fields(self)}
 
 
+_BOUNDS = {"http_port": (1, 65_535), "partitions": (1, 10_000), "replication": (1, 100), "workers": (0, 1_000)}
+"""Of whole numbers, by their field."""
+
+
 def _stack(home: Path) -> dict[str, object]:
     """What a running local stack wrote about itself (`settings` in its state file); empty when none runs."""
     path = home / "stack.json"
@@ -164,9 +168,13 @@ def _parse(key: str, value: str, kind: object) -> object:
         return Path(value)
     if kind in (int, "int"):
         try:
-            return int(value)
+            number = int(value)
         except ValueError:
             raise SettingError(f"{key}: expected a whole number, got {value!r}") from None
+        least, most = _BOUNDS[key.rpartition(" ")[2].removeprefix("MILLRACE_").lower()]
+        if not least <= number <= most:
+            raise SettingError(f"{key}: expected a number from {least} to {most}, got {number}")
+        return number
     if kind in (float, "float"):
         return _seconds(key, value)
     return value

@@ -23,6 +23,15 @@ def test_a_time_that_is_none(value: str, tmp_path: Path) -> None:
         Settings.read({"MILLRACE_HOME": str(tmp_path), "MILLRACE_ANNOUNCE": value})
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("HTTP_PORT", "0"), ("HTTP_PORT", "65536"), ("PARTITIONS", "0"), ("WORKERS", "-1")]
+)
+def test_a_number_out_of_its_bounds(name: str, value: str, tmp_path: Path) -> None:
+    """A number that nothing could work with is refused where it is read, with its name, itself and what it may be."""
+    with pytest.raises(SettingError, match=rf"MILLRACE_{name}: expected a number from \d+ to \d+, got {value}$"):
+        Settings.read({"MILLRACE_HOME": str(tmp_path), f"MILLRACE_{name}": value})
+
+
 def test_every_setting_is_documented() -> None:
     """The page of settings names each with its default."""
     text = PAGE.read_text(encoding="utf-8")
