@@ -21,6 +21,7 @@ TRAINING = Part(
     command=lambda _: ["nice", "-n", "19", sys.executable, "-m", "infra.local", "train"],
     ready=None,
     patience=600.0,
+    aside=True,
 )
 
 

@@ -8,20 +8,23 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from infra.local import classes, state
-from infra.local.errors import LocalError, NotRunning
+from infra.local.errors import BadHome, LocalError, NotRunning
 from infra.local.guard import die_with_parent
 from infra.local.install import install
 from infra.local.progress import say
 from infra.local.running import RunningStack
 from infra.local.up import up
 from infra.local.view import as_json, as_table
+from streams.settings import SettingError
+from streams.start import begin
 
 _STOP_SECONDS = 90.0
+BAD_SETTING = 2
 NOT_READY = 8
 _STATUSES = """exit status:
   0    done as asked (up: stopped by Ctrl-C or `down`)
   1    an unexpected error
-  2    wrong arguments
+  2    wrong arguments, a setting or a home that cannot be used
   3    a tool is missing; the message says what to install
   4    the parts could not be fetched
   5    a stack runs in this home already
@@ -34,6 +37,7 @@ _STATUSES = """exit status:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is one of those that `--help` lists."""
+    begin()
     chosen = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = chosen.run
     try:
@@ -41,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LocalError as error:
         say(str(error))
         return error.exit_status
+    except SettingError as error:
+        say(str(error))
+        return BAD_SETTING
     except KeyboardInterrupt:
         say("interrupted")
         return 128 + signal.SIGINT
@@ -55,27 +62,38 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], summary: str, *examples: str
+    ) -> argparse.ArgumentParser:
+        shown = "\n".join(["examples:", *(f"  {line}" for line in examples), "", ""]) if examples else ""
         found = commands.add_parser(
             name,
+            prog=f"millrace {name}" if examples else None,
             help=summary,
             description=summary,
-            epilog=_STATUSES,
+            epilog=shown + _STATUSES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         found.set_defaults(run=run)
         return found
 
-    starting = command("up", _up, "start everything and serve until Ctrl-C")
+    starting = command(
+        "up",
+        _up,
+        "start everything and serve until Ctrl-C",
+        "millrace up",
+        "millrace up --workers 2",
+        "millrace up --home /tmp/other --parts kafka,registry",
+    )
     starting.add_argument("--parts", metavar="A,B", help="only these parts, and what they need")
     starting.add_argument("--workers", type=_positive, default=1, metavar="N", help="worker processes (default 1)")
     starting.add_argument("--demo", action="store_true", help="send a photo through face-blur once everything is up")
     starting.add_argument("--with-parent", action="store_true", help="stop when the process that started this one ends")
-    stopping = command("down", _down, "stop the stack of this home, and wait until it is gone")
-    showing = command("status", _status, "show the parts of the running stack")
-    showing.add_argument(
-        "--output", choices=("table", "json"), default="table", help="json: one object a line, per part"
+    stopping = command("down", _down, "stop the stack of this home, and wait until it is gone", "millrace down")
+    showing = command(
+        "status", _status, "show the parts of the running stack", "millrace status", "millrace status --output json"
     )
+    showing.add_argument("--output", choices=("text", "json"), default="text", help="json: one object a line, per part")
     for each in (starting, stopping, showing):
         home = Path(os.environ.get("MILLRACE_HOME", ".millrace"))
         each.add_argument("--home", type=Path, default=home, help=f"folder of the stack's state (default {home})")
@@ -85,10 +103,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, not {number}")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more, not {text!r}")
+    return int(text)
 
 
 def _up(chosen: argparse.Namespace) -> int:
@@ -102,7 +119,12 @@ def _down(chosen: argparse.Namespace) -> int:
     pid = state.owner(chosen.home)
     if not pid:
         raise NotRunning(f"no stack runs in {chosen.home.resolve()}")
-    os.kill(pid, signal.SIGTERM)
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass  # it has ended meanwhile
+    except PermissionError as error:
+        raise BadHome(chosen.home.resolve(), error) from error
     if not state.await_free(chosen.home, _STOP_SECONDS):
         say(
             f"the stack (pid {pid}) has not stopped after {_STOP_SECONDS:.0f} s; its logs are in {chosen.home / 'logs'}"

@@ -49,7 +49,11 @@ def run(settings: Settings, key: str) -> None:
         command, env={**os.environ, **settings.environ()}, stdout=subprocess.PIPE, text=True
     ) as child:
         assert child.stdout is not None
-        links = [link for line in child.stdout for link in _tell(line, begin)]
+        try:
+            links = [link for line in child.stdout for link in _tell(line, begin)]
+        except BaseException:  # stopped meanwhile: it would go on waiting for its events
+            child.terminate()
+            raise
     if child.returncode or not links:
         say(
             f"the demonstration failed (status {child.returncode}); everything still serves, see the logs in {settings.home / 'logs'}"

@@ -2,12 +2,15 @@
 
 LocalError
 ├── UnknownPart        a part was named that there is not           exit 2
+├── BadHome            the home cannot be read or written           exit 2
 ├── MissingTool        something the user must install first            exit 3
 ├── InstallError       the parts could not be fetched or unpacked       exit 4
 ├── AlreadyRunning     a stack runs in this home                        exit 5
 ├── NotRunning         no stack runs in this home                       exit 6
 └── StartError         a part did not come up                           exit 7
 """
+
+from pathlib import Path
 
 
 class LocalError(Exception):
@@ -20,6 +23,16 @@ class UnknownPart(LocalError):
     """A part was named that there is not; the message lists those there are."""
 
     exit_status = 2
+
+
+class BadHome(LocalError):
+    """The home cannot be read or written by who asks; the message names the file and the reason."""
+
+    exit_status = 2
+
+    def __init__(self, home: Path, error: OSError) -> None:
+        place = f" ({error.filename})" if error.filename else ""
+        super().__init__(f"the home {home} cannot be used: {error.strerror or error}{place}")
 
 
 class MissingTool(LocalError):

@@ -63,10 +63,15 @@ def install() -> Parts:
     if parts.root.is_dir():
         return parts
     java.home()
-    cache.mkdir(parents=True, exist_ok=True)
-    with _locked(cache / "parts.lock"):
-        if not parts.root.is_dir():
-            _fetch(cache, parts, system)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with _locked(cache / "parts.lock"):
+            if not parts.root.is_dir():
+                _fetch(cache, parts, system)
+    except OSError as error:
+        raise InstallError(
+            f"the parts cannot be kept in {cache} (XDG_CACHE_HOME names another place): {error}"
+        ) from error
     return parts
 
 

@@ -15,6 +15,9 @@ FLAGS = (
     "-Djava.awt.headless=true",
 )
 
+ENVIRON = {"LC_ALL": "C.UTF-8"}
+"""Java knows names of files by the locale alone: without this, none beyond ASCII where that is C."""
+
 
 def home() -> Path:
     """The directory of the Java runtime. Raises MissingTool when the `local` extra is not installed."""

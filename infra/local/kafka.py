@@ -61,8 +61,8 @@ def _folder(site: Site) -> Path:
     return site.home / "kafka"
 
 
-def _configuration(site: Site) -> Path:
-    return _folder(site) / "server.properties"
+_CONFIGURATION = "server.properties"
+"""In the folder that the broker works in, as all that it names: Java reads such files as Latin-1, and its lists end at commas."""
 
 
 def _prepare(site: Site) -> None:
@@ -85,15 +85,16 @@ def _configure(site: Site, data: Path) -> None:
         "listeners": listeners,
         "advertised.listeners": listeners,
         "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{site.ports['kafka-controller']}",
-        "log.dirs": str(data),
+        "log.dirs": data.name,
     }
-    _configuration(site).write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+    text = "".join(f"{key}={value}\n" for key, value in properties.items())
+    (_folder(site) / _CONFIGURATION).write_text(text)
 
 
 def _format(site: Site) -> None:
-    arguments = ("format", "--standalone", "--cluster-id", cluster_id(), "--config", str(_configuration(site)))
+    arguments = ("format", "--standalone", "--cluster-id", cluster_id(), "--config", _CONFIGURATION)
     command = java.command(_HEAP_MB, "-cp", _classpath(site), "kafka.tools.StorageTool", *arguments)
-    complaint = process.complete(command, home=site.home)
+    complaint = process.complete(command, home=site.home, folder=_folder(site), environ=java.ENVIRON)
     if complaint is not None:
         raise StartError(f"its log folder in {_folder(site)} cannot be formatted: {complaint}")
 
@@ -107,7 +108,7 @@ def cluster_id() -> str:
 
 
 def _command(site: Site) -> Sequence[str]:
-    main = ("-cp", _classpath(site), "kafka.Kafka", str(_configuration(site)))
+    main = ("-cp", _classpath(site), "kafka.Kafka", _CONFIGURATION)
     return java.command(_HEAP_MB, *site.classes("kafka"), *_LOGGING, *main)
 
 
@@ -123,4 +124,11 @@ def _ready(site: Site) -> bool:
         return False
 
 
-KAFKA = Part(name="kafka", ports=("kafka", "kafka-controller"), prepare=_prepare, command=_command, ready=_ready)
+KAFKA = Part(
+    name="kafka",
+    ports=("kafka", "kafka-controller"),
+    prepare=_prepare,
+    command=_command,
+    environ=lambda _: java.ENVIRON,
+    ready=_ready,
+)

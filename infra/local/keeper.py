@@ -28,7 +28,7 @@ class Keeper(threading.Thread):
         self.part = part
         self.site = site
         self.log = logs.path(site.home, part.name)
-        self.shown = PartState(State.WAITING)
+        self.shown = PartState(State.WAITING, aside=part.aside)
         self.error: LocalError | None = None
         """Why the part was given up at its first start."""
         self.settled = threading.Event()

@@ -3,13 +3,14 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
-from infra.local import java
+from infra.local import java, process
 from infra.local.errors import InstallError, MissingTool
 from infra.local.progress import say
 
@@ -31,6 +32,7 @@ def fetch(pom: Path, into: Path, platform: str, log: Path) -> None:
         environ.setdefault("JAVA_HOME", str(java.home()))
     say("fetching Kafka, the schema registry, S3Proxy and PostgreSQL (about 300 MB, once per machine)")
     command = [
+        *process.with_us(signal.SIGTERM),
         maven,
         "-B",
         "-f",
@@ -42,14 +44,24 @@ def fetch(pom: Path, into: Path, platform: str, log: Path) -> None:
     with (
         log.open("w") as record,
         subprocess.Popen(
-            command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process,
+            command,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as child,
     ):
-        assert process.stdout is not None
-        _follow(process.stdout, record)
-    if process.returncode:
+        assert child.stdout is not None
+        try:
+            _follow(child.stdout, record)
+        except BaseException:  # stopped meanwhile: it would go on writing where the next install writes
+            child.terminate()
+            raise
+    if child.returncode:
         raise InstallError(
-            f"Maven could not fetch the parts (status {process.returncode}): {_reason(log)}; all of it is in {log}"
+            f"Maven could not fetch the parts (status {child.returncode}): {_reason(log)}; all of it is in {log}"
         )
 
 

@@ -56,3 +56,5 @@ class Part:
     """Seconds to stop in; then its process group is killed."""
     patience: float = 120.0
     """Seconds to become ready in."""
+    aside: bool = False
+    """The stack is ready without it."""

@@ -57,7 +57,7 @@ def _prepare(site: Site) -> None:
         "--no-sync",
         "--no-instructions",
     ]
-    complaint = process.complete(command, home=site.home)
+    complaint = process.complete(command, home=site.home, folder=site.home, environ={})
     password.unlink()
     if complaint is not None:
         raise StartError(f"its folder {data} cannot be initialised: {complaint}")

@@ -53,15 +53,16 @@ def wait(process: subprocess.Popen[bytes]) -> int:
     return status
 
 
-def complete(command: Sequence[str], *, home: Path) -> str | None:
+def complete(command: Sequence[str], *, home: Path, folder: Path, environ: Mapping[str, str]) -> str | None:
     """Run a short command of a stack to its end; what it complained of when it failed, None when it did not."""
     done = subprocess.run(
         _guarded(command, signal.SIGKILL),
-        env={**os.environ, MARKER: str(home)},
-        cwd=home,
+        env={**os.environ, **environ, MARKER: str(home)},
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        errors="replace",
         check=False,
     )
     return (done.stderr or done.stdout).strip()[-500:] if done.returncode else None
@@ -125,8 +126,13 @@ def sweep(home: Path, patience: float = 3.0) -> list[str]:
     return names
 
 
+def with_us(death: signal.Signals) -> list[str]:
+    """What stands before a command that gets this signal when the thread that starts it ends, however that ends."""
+    return [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid()), str(int(death))]
+
+
 def _guarded(command: Sequence[str], death: signal.Signals) -> list[str]:
-    return [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid()), str(int(death)), *command]
+    return [*with_us(death), *command]
 
 
 def _belongs(process: psutil.Process, home: Path) -> bool:

@@ -14,6 +14,7 @@ _HEAP_MB = 384
 def _environ(site: Site) -> Mapping[str, str]:
     # SQL storage, not Kafka storage: that one waits 10 s at every start for the end of its own journal.
     return {
+        **java.ENVIRON,
         "APICURIO_STORAGE_KIND": "sql",
         "APICURIO_STORAGE_SQL_KIND": "postgresql",
         "APICURIO_DATASOURCE_URL": f"jdbc:postgresql://{LOOPBACK}:{site.ports['postgres']}/registry",

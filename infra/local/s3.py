@@ -8,12 +8,14 @@ from infra.local.part import Part
 from infra.local.site import Site
 
 _HEAP_MB = 256
+_CONFIGURATION, _OBJECTS = "s3proxy.conf", "objects"
+"""In the folder that the server works in: Java reads such files as Latin-1, and a home may be called otherwise."""
 
 
 def _prepare(site: Site) -> None:
     settings = site.settings()
     folder = site.home / "s3"
-    (folder / "objects" / settings.s3_bucket).mkdir(parents=True, exist_ok=True)  # a bucket is a folder
+    (folder / _OBJECTS / settings.s3_bucket).mkdir(parents=True, exist_ok=True)  # a bucket is a folder
     properties = {
         "s3proxy.endpoint": settings.s3,
         "s3proxy.authorization": "aws-v2-or-v4",
@@ -22,16 +24,15 @@ def _prepare(site: Site) -> None:
         "jclouds.provider": "filesystem-nio2",
         "jclouds.identity": "local",
         "jclouds.credential": "local",
-        "jclouds.filesystem.basedir": str(folder / "objects"),
+        "jclouds.filesystem.basedir": _OBJECTS,
     }
-    configuration = folder / "s3proxy.conf"
+    configuration = folder / _CONFIGURATION
     configuration.touch(mode=0o600)
     configuration.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
 
 
 def _command(site: Site) -> Sequence[str]:
-    configuration = site.home / "s3" / "s3proxy.conf"
-    main = ("-jar", str(site.parts.s3proxy), "--properties", str(configuration))
+    main = ("-jar", str(site.parts.s3proxy), "--properties", _CONFIGURATION)
     return java.command(_HEAP_MB, *site.classes("s3"), *main)
 
 
@@ -40,4 +41,4 @@ def _ready(site: Site) -> bool:
     return web.status(site.ports["s3"], "/") in (HTTPStatus.OK, HTTPStatus.FORBIDDEN)
 
 
-S3 = Part(name="s3", ports=("s3",), prepare=_prepare, command=_command, ready=_ready)
+S3 = Part(name="s3", ports=("s3",), prepare=_prepare, command=_command, environ=lambda _: java.ENVIRON, ready=_ready)

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from infra.local import logs, parts, process, state
+from infra.local.errors import BadHome
 from infra.local.install import install
 from infra.local.keeper import Keeper
 from infra.local.part import Part
@@ -53,11 +54,14 @@ class Stack(RunningStack):
     def start(self) -> None:
         """Start every part and return when all are ready.
 
-        Raises AlreadyRunning, MissingTool, InstallError, or StartError; nothing is left running then.
+        Raises AlreadyRunning, BadHome, MissingTool, InstallError, or StartError; nothing is left running then.
         """
-        self._open.enter_context(locked(self.home))
         try:
+            self._open.enter_context(locked(self.home))
             self._start()
+        except OSError as error:  # of the parts' own, their keepers tell
+            self.stop()
+            raise BadHome(self.home, error) from error
         except BaseException:
             self.stop()
             raise

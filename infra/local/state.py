@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from infra.local.errors import AlreadyRunning
+from infra.local.errors import AlreadyRunning, BadHome
 from infra.local.part import State
 from streams.settings import Settings
 
@@ -44,6 +44,8 @@ class PartState:
     """How often it was started again after it had died."""
     reason: str | None = None
     """Why it died last."""
+    aside: bool = False
+    """The stack is ready without it."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class StackState:
     @property
     def ready(self) -> bool:
         """Whether every part serves."""
-        return all(part.state in (State.READY, State.DONE) for part in self.parts.values())
+        return all(part.aside or part.state in (State.READY, State.DONE) for part in self.parts.values())
 
     @property
     def url(self) -> str:
@@ -81,11 +83,13 @@ def write(home: Path, state: StackState) -> None:
 
 
 def read(home: Path) -> StackState | None:
-    """What the stack of this home wrote last; None when there is nothing (readable) to read."""
+    """What the stack of this home wrote last; None when there is nothing to read. Raises BadHome when it is another user's."""
     try:
         found = json.loads((home / "stack.json").read_text())
         parts = {name: PartState(**{**part, "state": State(part["state"])}) for name, part in found["parts"].items()}
         return StackState(found["pid"], found["settings"], parts, found.get("stopping", False))
+    except PermissionError as error:
+        raise BadHome(home, error) from error
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -126,15 +130,17 @@ def _taken(lock: TextIO, kind: int) -> bool:
 
 
 def owner(home: Path) -> int | None:
-    """The process id of the launcher that owns this home now; None when no stack runs."""
+    """The process id of the launcher that owns this home now; None when no stack runs. Raises BadHome."""
     try:
-        with (home / "lock").open("r+") as lock:
+        with (home / "lock").open() as lock:
             if _taken(lock, fcntl.LOCK_SH):
                 return None
             text = lock.read()
             return int(text) if text.isdigit() else 0
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise BadHome(home, error) from error
 
 
 def await_free(home: Path, seconds: float) -> bool:

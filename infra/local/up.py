@@ -58,5 +58,8 @@ def _interruptible() -> Iterator[None]:
         raise KeyboardInterrupt
 
     for each in _STOPPING:
-        signal.signal(each, interrupt)
+        if (
+            each is not signal.SIGHUP or signal.getsignal(each) is not signal.SIG_IGN
+        ):  # nohup: it is to outlive its terminal
+            signal.signal(each, interrupt)
     yield

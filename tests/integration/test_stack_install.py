@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from infra.local import install as installing
 from infra.local.errors import InstallError, MissingTool
+from tests.integration.eventually import eventually
 
 
 def command(cache: Path, **environ: str) -> subprocess.Popen[str]:
@@ -43,6 +45,29 @@ def test_a_machine_without_maven_is_told_what_to_install(tmp_path: Path) -> None
     assert process.returncode == MissingTool.exit_status
     assert len(said.splitlines()) == 1
     assert "apt-get install maven" in said
+
+
+def test_maven_ends_with_who_runs_it(tmp_path: Path) -> None:
+    """A killed install leaves no Maven behind, which would write where the next one does."""
+    maven, pid = tmp_path / "mvn", tmp_path / "pid"
+    maven.write_text(f"#!/bin/sh\necho $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 600\n")
+    maven.chmod(0o755)
+    process = command(tmp_path, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    eventually(pid.exists, 60)
+    process.kill()
+    process.communicate(timeout=60)
+    eventually(lambda: not psutil.pid_exists(int(pid.read_text())), 10)
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """The message says which folder it is, and how another one is chosen."""
+    (tmp_path / "millrace").write_text("")
+    process = command(tmp_path)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == InstallError.exit_status
+    assert len(said.splitlines()) == 1
+    assert str(tmp_path / "millrace") in said
+    assert "XDG_CACHE_HOME" in said
 
 
 def test_a_failing_fetch_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -270,6 +270,23 @@ def test_an_added_part_is_kept_and_stopped_too(stack: Callable[..., Stack]) -> N
     assert leftovers(running.home) == []
 
 
+def test_a_stack_that_outlives_its_terminal() -> None:
+    """Where the end of the terminal is ignored, as under nohup, it stays so; a request to stop is heard all the same."""
+    code = """
+import os, signal
+from infra.local.up import _interruptible
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+with _interruptible():
+    os.kill(os.getpid(), signal.SIGHUP)
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except KeyboardInterrupt:
+        print("asked to stop")
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "asked to stop\n"
+
+
 def test_an_answer_from_somebody_else_is_not_readiness(stack: Callable[..., Stack]) -> None:
     """A part is ready when it listens on its port itself: who answers there may be another program."""
     impostor = replace(part("impostor"), ports=("server",), patience=0.5)

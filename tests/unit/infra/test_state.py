@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from infra.local import state
-from infra.local.errors import AlreadyRunning, NotRunning
+from infra.local.errors import AlreadyRunning, BadHome, NotRunning
 from infra.local.part import State
 from infra.local.running import RunningStack
+from infra.local.stack import Stack
 from infra.local.state import PartState, StackState
 from infra.local.view import as_json, as_table
 from streams.settings import Settings
@@ -51,6 +52,25 @@ def test_settings_come_from_the_state(tmp_path: Path) -> None:
     state.write(tmp_path, SHOWN)
     assert Settings.read({"MILLRACE_HOME": str(tmp_path)}).http_port == 8123
     assert Settings.read({"MILLRACE_HOME": str(tmp_path), "MILLRACE_HTTP_PORT": "9"}).http_port == 9
+
+
+def test_a_home_that_cannot_be_one_is_named(tmp_path: Path) -> None:
+    """A file in the place of the home is told as such, to who looks and to who would start."""
+    (tmp_path / "home").write_text("")
+    with pytest.raises(BadHome, match="home cannot be used: Not a directory"):
+        state.owner(tmp_path / "home")
+    with pytest.raises(BadHome, match="home cannot be used: File exists"):
+        Stack(tmp_path / "home").start()
+
+
+def test_what_stands_aside_does_not_count(tmp_path: Path) -> None:
+    """A stack is ready while a part that nobody waits for is not, and that one is shown as it is."""
+    parts = {"a": PartState(State.READY), "later": PartState(State.STARTING, aside=True)}
+    state.write(tmp_path, StackState(7, SETTINGS, parts))
+    found = state.read(tmp_path)
+    assert found is not None
+    assert found.ready
+    assert "later          starting" in as_table(found)
 
 
 def test_a_home_has_one_owner_at_a_time(tmp_path: Path) -> None:
@@ -98,4 +118,5 @@ def test_json_has_one_object_a_part() -> None:
         "port": 1,
         "restarts": 2,
         "reason": "was killed by signal 9",
+        "aside": False,
     }
