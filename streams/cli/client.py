@@ -59,7 +59,10 @@ class Gateway:
         if "params" in options:
             options["params"] = {name: value for name, value in options["params"].items() if value is not None}
         with self.reached():
-            answer = self._http.request(method, path, **options)
+            try:
+                answer = self._http.request(method, path, **options)
+            except UnicodeEncodeError as error:
+                raise Failed(Exit.USAGE, f"{error.object!r} cannot be sent: it is no {error.encoding} text") from None
         return accepted(answer)
 
     @contextmanager
@@ -79,6 +82,8 @@ class Gateway:
             yield
         except httpx.ConnectError:
             raise self.away("nothing listens there") from None
+        except httpx.LocalProtocolError as error:
+            raise Failed(Exit.USAGE, f"this cannot be sent: {error}") from None
         except httpx.TransportError as error:
             raise self.away(str(error) or type(error).__name__) from None
 
@@ -135,4 +140,4 @@ def _error(one: Mapping[str, Any]) -> str:
 
 def part(text: str) -> str:
     """A name as a part of a path."""
-    return quote(text, safe="")
+    return quote(text, safe="", errors="surrogateescape")

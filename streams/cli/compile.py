@@ -66,11 +66,11 @@ def compile_(
     if topics:
         _topics(found, services, output)
     elif strimzi:
-        _strimzi(found, services, cluster, authentication, dynamic)
+        _strimzi(found, services, cluster, authentication, dynamic, output)
     elif mermaid:
-        _mermaid(found)
+        _mermaid(found, output)
     elif asyncapi:
-        _asyncapi(found)
+        _asyncapi(found, output)
     elif json:
         for topology in found.values():
             print(topology.to_json().decode())
@@ -112,7 +112,12 @@ def _topics(found: "Mapping[str, Topology]", services: list[tuple[str, int]], ou
 
 
 def _strimzi(
-    found: "Mapping[str, Topology]", services: list[tuple[str, int]], cluster: str, authentication: str, dynamic: bool
+    found: "Mapping[str, Topology]",
+    services: list[tuple[str, int]],
+    cluster: str,
+    authentication: str,
+    dynamic: bool,
+    output: Output,
 ) -> None:
     from streams.render.strimzi import Cluster, strimzi, to_yaml
     from streams.topics import Topics as Names
@@ -122,19 +127,23 @@ def _strimzi(
     here = settings()
     where = Cluster(cluster, here.replication, authentication, dynamic)
     resources = strimzi(found.values(), services, Names(here.topic_prefix), here.partitions, where)
-    print(to_yaml(resources), end="")
+    if output is Output.JSON:
+        for resource in resources:
+            emit(output, resource, "")
+    else:
+        print(to_yaml(resources), end="")
 
 
-def _mermaid(found: "Mapping[str, Topology]") -> None:
+def _mermaid(found: "Mapping[str, Topology]", output: Output) -> None:
     from streams.render.mermaid import mermaid
 
     for topology in found.values():
-        if len(found) > 1:
-            print(f"%% {topology.name}")
-        print(mermaid(topology), end="")
+        picture = mermaid(topology)
+        name = f"%% {topology.name}\n" if len(found) > 1 else ""
+        emit(output, {"name": topology.name, "mermaid": picture}, f"{name}{picture}".rstrip("\n"))
 
 
-def _asyncapi(found: "Mapping[str, Topology]") -> None:
+def _asyncapi(found: "Mapping[str, Topology]", output: Output) -> None:
     import json
 
     from streams.render.asyncapi import asyncapi
@@ -142,7 +151,7 @@ def _asyncapi(found: "Mapping[str, Topology]") -> None:
 
     here = settings()
     made = asyncapi(found.values(), Names(here.topic_prefix), kafka=here.kafka, registry=here.registry)
-    print(json.dumps(made, indent=2, ensure_ascii=False))
+    emit(output, made, lambda: json.dumps(made, indent=2, ensure_ascii=False))
 
 
 def _words(value: Any) -> str:

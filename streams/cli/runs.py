@@ -1,6 +1,7 @@
 """`run`, `events`, `result`, `cancel`: runs, over HTTP."""
 
 import math
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -84,7 +85,10 @@ def events(identity: Run, after: After = "", output: OutputOption = Output.TEXT)
     """Print the events of a run from its beginning, and as they come, to its last one; then the result."""
     from streams.cli import follow as following
 
+    if after and not after.isdecimal():
+        raise Failed(Exit.USAGE, f"--after {after}: the id of an event is a number")
     with Gateway() as gateway:
+        gateway.call("GET", "/health/live")  # one that is not there is not waited for, as one that goes away is
         raise typer.Exit(following.show(gateway, identity, output, after))
 
 
@@ -157,5 +161,5 @@ class _Opened:
 def _part(opened: _Opened) -> tuple[str | None, Any]:
     """The form of a part that httpx takes: (file name, content); without a file name it is a plain field."""
     if opened.file is None:
-        return None, opened.value.encode()
-    return Path(opened.value[1:]).name or "stdin", opened.file
+        return None, os.fsencode(opened.value)
+    return os.fsencode(Path(opened.value[1:]).name).decode(errors="replace") or "stdin", opened.file

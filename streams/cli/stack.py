@@ -39,4 +39,5 @@ def _become(module: str, arguments: list[str]) -> None:
         raise Failed(Exit.USAGE, f"this installation has no package {package!r}, which this command needs")
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
+    # -P: a folder of the same name where one stands must not take the package's place.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", module, *arguments])

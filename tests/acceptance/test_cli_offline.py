@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,12 +98,20 @@ def test_help_of_each_command_has_examples(name: tuple[str, ...], home: Path) ->
     assert all(line.startswith(f"    millrace {' '.join(name)}") for line in examples)
 
 
-@pytest.mark.parametrize("name", ["up", "down", "status", "schemas"])
-def test_help_of_other_programs_is_passed_through(name: str, home: Path) -> None:
-    """The stack and the contracts have programs of their own, whose help is shown."""
+@pytest.mark.parametrize("name", ["up", "down", "status"])
+def test_help_of_the_stack_is_passed_through(name: str, home: Path) -> None:
+    """The stack has a program of its own, whose help is shown, with examples as the user types them."""
     said = millrace(name, "--help", home=home)
     assert said.status == 0
-    assert "usage: python -m" in said.out
+    assert f"usage: millrace {name}" in said.out
+    assert f"examples:\n  millrace {name}" in said.out
+
+
+def test_help_of_the_contracts_is_passed_through(home: Path) -> None:
+    """The contracts have a program of their own."""
+    said = millrace("schemas", "--help", home=home)
+    assert said.status == 0
+    assert "usage: python -m agents.contracts" in said.out
 
 
 def test_help_loads_nothing_heavy(home: Path) -> None:
@@ -416,6 +425,9 @@ def test_compile_to_asyncapi(home: Path) -> None:
         (["status"], 6, "no stack runs"),
         (["services"], 13, "make run"),
         (["result", "x", "--output", "xml"], 2, "xml"),
+        (["events", "x", "--after", "last"], 2, "--after last: the id of an event is a number"),
+        (["up", "--home", "/dev/null"], 2, "/dev/null cannot be used"),
+        (["up", "--workers", "many"], 2, "1 or more, not 'many'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -429,9 +441,10 @@ def test_mistakes_are_told(arguments: list[str], status: int, told: str, home: P
 
 def test_a_setting_that_is_wrong(home: Path) -> None:
     """The key and the value are named."""
-    said = millrace("services", home=home, more={"MILLRACE_HTTP_PORT": "many"})
-    assert said.status == 2
-    assert "MILLRACE_HTTP_PORT: expected a whole number, got 'many'" in said.err
+    for name in ("services", "up"):
+        said = millrace(name, home=home, more={"MILLRACE_HTTP_PORT": "many"})
+        assert said.status == 2
+        assert said.err == "millrace: MILLRACE_HTTP_PORT: expected a whole number, got 'many'\n"
 
 
 @pytest.mark.parametrize(
@@ -451,13 +464,52 @@ def test_a_part_that_is_away(key: str, value: str, arguments: list[str], home: P
     assert "Traceback" not in said.err
 
 
-def test_a_gateway_that_is_away(home: Path) -> None:
-    """With a key but without a gateway, the address is named."""
+@pytest.fixture
+def left(home: Path) -> Path:
+    """A home whose system has stopped: the key is there."""
     home.mkdir()
     (home / "api-key").write_text("0123456789abcdef\n")
-    said = millrace("services", home=home, more={"MILLRACE_HTTP_PORT": "1"})
+    return home
+
+
+@pytest.mark.parametrize("arguments", [["services"], ["events", "x"]], ids=" ".join)
+def test_a_gateway_that_is_away(arguments: list[str], left: Path) -> None:
+    """With a key but without a gateway, the address is named, once and at once."""
+    said = millrace(*arguments, home=left, more={"MILLRACE_HTTP_PORT": "1"})
     assert said.status == 13
     assert "no gateway answers at http://127.0.0.1:1" in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+def test_what_cannot_be_sent_is_told(left: Path) -> None:
+    """A key that HTTP has no header for is named: it is no fault of the program."""
+    said = millrace("run", "face-blur", "--key", "clé", home=left)
+    assert (said.status, said.out) == (2, "")
+    assert "'clé' cannot be sent" in said.err
+    assert "Traceback" not in said.err
+
+
+def test_folders_of_the_same_name_are_left_alone(home: Path, tmp_path: Path) -> None:
+    """Commands of other packages are the installation's, wherever one stands."""
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "infra" / "__init__.py").write_text("raise SystemExit('this is another infra')")
+    said = subprocess.run(
+        [Path(sys.executable).parent / "millrace", "status"],
+        cwd=tmp_path,
+        env=environ(home),
+        capture_output=True,
+        text=True,
+    )
+    assert (said.returncode, said.stdout) == (6, "")
+    assert "no stack runs" in said.stderr
+
+
+@pytest.mark.parametrize("document", ["--strimzi", "--mermaid", "--asyncapi", "--topics", "--json"])
+def test_every_document_is_lines_of_json(document: str, home: Path) -> None:
+    """With --output json, whatever `compile` prints is one object a line."""
+    rows = millrace("compile", "face-blur", document, "--output", "json", home=home).rows
+    assert rows
+    assert all(isinstance(row, dict) for row in rows)
 
 
 def test_contracts_are_in_step(home: Path) -> None:
