@@ -79,10 +79,11 @@ async def record(parts: FormData, of: Record, limits: Limits) -> dict[str, Any]:
     """
     faults: list[Fault] = []
     made: dict[str, Any] = {}
+    together: dict[str, Any] = {}
     for name in dict.fromkeys(parts):
         field, values = of.field(name), parts.getlist(name)
         if field is None and name == DATA:
-            made.update(await _together(values, limits, faults))
+            together = await _together(values, limits, faults)
         elif field is None:
             names = ", ".join(one.name for one in of.fields) or "none"
             faults.append(Fault(name, "this is no input", f"the inputs are: {names}; or one JSON part `{DATA}`"))
@@ -90,9 +91,10 @@ async def record(parts: FormData, of: Record, limits: Limits) -> dict[str, Any]:
             faults.append(Fault(name, f"given {len(values)} times, taken once", "only a list may be repeated"))
         else:
             made[name] = await _value(name, field, values, limits, faults)
+    faults += [Fault(name, f"given in `{DATA}` and as a part of its own") for name in together if name in made]
     if faults:
         raise Problem(Kind.INVALID, "Some parts do not fit the input.", faults)
-    return made
+    return together | made
 
 
 async def _together(values: list[UploadFile | str], limits: Limits, faults: list[Fault]) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def _union(of: Union) -> Check:
             return None
         for check in checks:
             trial = Look(look.image)
-            made = check(value, where, trial)
+            made = trial.take(check, value, where)
             if not trial.problems:
                 return made
         # An object that is nearly the only record there is deserves that record's own problems.
@@ -152,8 +152,6 @@ def _record(of: Record) -> Check:
                 made[name] = copy.deepcopy(default) if isinstance(default, (list, dict)) else default
         if known < len(value):
             for name in value:
-                if look.full:
-                    break
                 if name not in fields:
                     _unknown(name, where, look)
         return made
@@ -180,7 +178,7 @@ def _default(field: Field) -> Any:
     if isinstance(field.default, str) and (isinstance(of, Fixed) or of == Primitive("bytes")):
         return field.default.encode("latin-1")
     look = Look()
-    made = compile_check(of)(field.default, (None, field.name), look)
+    made = look.take(compile_check(of), field.default, (None, field.name))
     if look.problems:
         raise BadSchema(f"a default is not of its own type: {look.problems[0]}")
     return made

@@ -21,7 +21,7 @@ def conform(schema: Any, value: Any, *, image: ImageHook | None = None) -> Any:
     In the place of a ref, `{"ref": {…}}` (as outputs show an image) is taken too. Raises Nonconforming with every problem, of very many with the first.
     """
     look = Look(image)
-    made = _checks(schema)(value, None, look)
+    made = look.take(_checks(schema), value)
     if look.problems:
         raise Nonconforming(look.problems)
     return made
@@ -30,7 +30,7 @@ def conform(schema: Any, value: Any, *, image: ImageHook | None = None) -> Any:
 def conform_field(field: Field, value: Any) -> Any:
     """What `conform` makes of the value of one field of a record. Raises Nonconforming, naming the field."""
     look = Look(None)
-    made = compile_check(Record("", fields=(replace(field, required=True),)))({field.name: value}, None, look)
+    made = look.take(compile_check(Record("", fields=(replace(field, required=True),))), {field.name: value})
     if look.problems:
         raise Nonconforming(look.problems)
     return made[field.name]

@@ -24,6 +24,10 @@ would be many times as large as what was sent."""
 _RANGES = {"int": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
 
 
+class _Enough(Exception):
+    """So much is wrong that the rest is not looked at."""
+
+
 class Look:
     """One pass over one value: the problems found so far, and what makes refs of data URLs."""
 
@@ -33,17 +37,19 @@ class Look:
         self.problems: list[Problem] = []
         self.image = image
 
-    @property
-    def full(self) -> bool:
-        """Whether no further problem is listed."""
-        return len(self.problems) > MOST
-
     def note(self, where: Where, problem: str, hint: str = "") -> None:
-        """Adds a problem; after the last that is listed, that there are more."""
-        if len(self.problems) < MOST:
-            self.problems.append(Problem(text(where), problem, hint))
-        elif not self.full:
+        """Adds a problem; the one after the last that is listed ends the look."""
+        if len(self.problems) >= MOST:
             self.problems.append(Problem("", f"there is more wrong; these are the first {MOST} problems"))
+            raise _Enough
+        self.problems.append(Problem(text(where), problem, hint))
+
+    def take(self, check: "Check", value: Any, where: Where = None) -> Any:
+        """What a check makes of a value; nothing of use when there are problems."""
+        try:
+            return check(value, where, self)
+        except _Enough:
+            return None
 
 
 Check = Callable[[Any, Where, Look], Any]
@@ -192,8 +198,6 @@ def any_value(value: Any, where: Where, look: Look, depth: int = 0) -> Any:
 
 def choice(value: Any, choices: tuple[Any, ...], where: Where, look: Look) -> None:
     """Notes that a value is none of the choices."""
-    if look.full:
-        return
     near = (
         get_close_matches(value, [one for one in choices if isinstance(one, str)], 1) if isinstance(value, str) else []
     )

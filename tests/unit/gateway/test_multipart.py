@@ -60,6 +60,21 @@ def test_a_charset_that_reads_no_text_is_refused() -> None:
     assert caught.value.kind is Kind.BAD_REQUEST
 
 
+def test_an_input_is_given_once() -> None:
+    """Which of two values counts would depend on the order of the parts, as it would of two names in JSON."""
+    data = b'--x\r\nContent-Disposition: form-data; name="data"\r\n\r\n{"times": 7}\r\n'
+    assert read(data + WHOLE.replace(b"times", b"name2")[: WHOLE.index(b"Ada") + 5] + b"--x--") == {
+        "name": "Ada",
+        "times": 7,
+    }
+    for body in (data + WHOLE, WHOLE[:-5] + data + b"--x--"):
+        with pytest.raises(Problem) as caught:
+            read(body)
+        assert [(one.where, one.problem) for one in caught.value.errors] == [
+            ("times", "given in `data` and as a part of its own")
+        ]
+
+
 def test_text_with_a_nul_is_refused_as_in_json() -> None:
     """The history could not keep it."""
     with pytest.raises(Problem) as caught:

@@ -161,6 +161,11 @@ def test_of_very_many_problems_the_first_are_listed(many: dict[str, Any]) -> Non
     assert len(found) == MOST + 1
     assert found[0].where in {"areas[0]", "digits[0]", "a0"}
     assert (found[-1].where, "more" in found[-1].problem) == ("", True)
+    exactly = problems({**LEAST, "areas": [1] * MOST})
+    assert len(exactly) == MOST
+    assert all(one.where for one in exactly)
+    several = [{"type": "array", "items": "long"}, {"type": "array", "items": "string"}]
+    assert conform(several, ["a"] * 1000) == ["a"] * 1000  # what is wrong with one of several types ends no look
 
 
 def test_deep_values_are_refused() -> None:
