@@ -116,8 +116,10 @@ class Guard:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        answer = self._refuse(scope) if scope["type"] == "http" else Response(status_code=403)
-        await (answer or self.app)(scope, receive, send)
+        if scope["type"] != "http":
+            await send({"type": "websocket.close"})  # nothing speaks it here; the server answers 403
+            return
+        await (self._refuse(scope) or self.app)(scope, receive, send)
 
     def _refuse(self, scope: Scope) -> Response | None:
         """The answer to who may not pass; None for who may."""

@@ -136,6 +136,14 @@ def test_a_refused_method_names_every_other_one(gateways: World, path: str, allo
     assert f"; {allow} is." in answer.json()["detail"]
 
 
+def test_a_websocket_is_refused_in_silence(gateways: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Anybody may ask for one, without a key: that is no error of the gateway."""
+    ask = {"upgrade": "websocket", "connection": "Upgrade", "sec-websocket-version": "13"}
+    answer = httpx.get(gateways.one.url + "/runs", headers={**ask, "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="})
+    assert answer.status_code == 403
+    assert [one for one in caplog.records if one.levelname == "ERROR"] == []
+
+
 def test_head_is_what_get_says_without_its_body(gateways: World) -> None:
     """Wherever there is a GET, for whoever only wants to know whether something is there; an event stream ends at once."""
     w = gateways
