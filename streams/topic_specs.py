@@ -16,6 +16,8 @@ _COMPACTED: Mapping[str, str] = {
     "segment.ms": str(_HOUR),
     "delete.retention.ms": str(_DAY),
 }
+_REPEATED: Mapping[str, str] = {**_COMPACTED, "cleanup.policy": "compact,delete", "retention.ms": str(_DAY)}
+"""What is said again and again by whoever lives: what the dead said last goes too, which compaction would keep for good."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def core(names: Topics, partitions: int) -> tuple[TopicSpec, ...]:
         TopicSpec(names.named(topics.TOKENS), partitions, _kept(7 * _DAY)),
         TopicSpec(names.named(topics.STATE), partitions, _COMPACTED),
         TopicSpec(names.named(topics.CONTROL), partitions, _kept(_DAY)),
-        TopicSpec(names.named(topics.SERVICES), 1, _COMPACTED),
+        TopicSpec(names.named(topics.SERVICES), 1, _REPEATED),
         TopicSpec(names.named(topics.PIPELINES), 1, _COMPACTED),
         TopicSpec(names.named(topics.MODELS), 1, _COMPACTED),
         TopicSpec(names.named(topics.DEAD_LETTERS), 1, _kept(30 * _DAY)),

@@ -14,6 +14,8 @@ FLOW = ("flow", "recorder", "retry", "models")
 """The agents that every pipeline needs, and the one that watches which models are to serve."""
 _READY = "INFO agents: ready"
 _CONTRACT = ".input.avsc"
+_GRACE = 40.0
+"""Seconds: a worker gives what it has in work 20, and then leaves its groups. Killed before, it would seem to have died of it."""
 
 
 def services() -> tuple[str, ...]:
@@ -32,6 +34,7 @@ def worker(name: str, agents: Sequence[str]) -> Part:
         environ=_environ,
         command=lambda _: [sys.executable, "-m", "agents", *agents],
         ready=lambda site: any(line.endswith(_READY) for line in logs.of_this_life(logs.path(site.home, name))),
+        grace=_GRACE,
     )
 
 

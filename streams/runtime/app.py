@@ -303,7 +303,11 @@ class Member:
         self._looking = asyncio.create_task(self._look_out(), name=f"lookout of {self.group}")
 
     async def stop(self, grace: float) -> None:
-        """Stops fetching, gives work under way `grace` seconds, commits what is done and leaves the group."""
+        """Stops fetching, gives work under way `grace` seconds, commits what is done and leaves the group.
+
+        What has not ended by then is broken off, before what it works with is taken from it: that would look like a failure of
+        its own, and be told as one.
+        """
         self._stopping = True
         self._revoked = True
         if self._looking is not None:
@@ -314,6 +318,7 @@ class Member:
         _, late = await asyncio.wait([leaving], timeout=_LEAVE)
         if late:
             log.warning("%s did not leave its group in %g s; the broker will notice", self.group, _LEAVE)
+        await self.lanes.break_off()
 
     async def subscribe(self, topics: Iterable[str]) -> None:
         """Reads these topics too. They must exist. A membership change follows."""

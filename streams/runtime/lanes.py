@@ -22,6 +22,8 @@ Rewind = Callable[[Place, int], Awaitable[None]]
 _TRIES = 5
 _WAY_BACK = 3.0
 """Seconds that a client gets to go back."""
+_BREAKING = 5.0
+"""Seconds that work which is broken off gets to let go."""
 _AGAIN = 0.5
 """Seconds until work that was broken off is begun again."""
 Present = Callable[[Place, int, int], Awaitable[list[int]]]
@@ -147,6 +149,15 @@ class Lanes:
         if self._working:
             await asyncio.wait(list(self._working.values()), timeout=patience)
         return not self._working
+
+    async def break_off(self) -> None:
+        """Closes the lanes and ends the work under way, wherever it stands; whoever has its partition next begins it anew."""
+        self.close()
+        left = list(self._working.values())
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=_BREAKING)
 
     def working(self, partition: int) -> list[asyncio.Task[None]]:
         """The work under way on this partition of any topic."""

@@ -63,10 +63,10 @@ class Announcement:
         return {**self.__dict__, "contract": self.contract.to_json(), "waiting_for": list(self.waiting_for)}
 
     @classmethod
-    def from_record(cls, record: dict[str, Any]) -> "Announcement":
-        """The announcement of a millrace.Announcement. Raises BadContract."""
-        contract, waiting = Contract.from_json(record["contract"]), tuple(record["waiting_for"])
-        return cls(**{**record, "contract": contract, "waiting_for": waiting})
+    def from_record(cls, record: dict[str, Any], contract: Contract | None = None) -> "Announcement":
+        """The announcement of a millrace.Announcement. `contract`: its contract, where that is known. Raises BadContract."""
+        contract = contract or Contract.from_json(record["contract"])
+        return cls(**{**record, "contract": contract, "waiting_for": tuple(record["waiting_for"])})
 
 
 class Services:
@@ -78,7 +78,8 @@ class Services:
         self._schema = load("Announcement")
         self._changed = changed
         self._workers: dict[bytes, Announcement] = {}
-        self._contracts: dict[tuple[str, int], Contract] = {}
+        self._contracts: dict[str, tuple[Any, Contract]] = {}
+        """What each service's contract was said to be last, and what was read from that."""
         self._tail = Tail(parts.settings.brokers, parts.topic(topics.SERVICES), self._take)
 
     async def start(self) -> None:
@@ -135,14 +136,27 @@ class Services:
             decoded = await outlast(
                 self._outages, "registry", lambda: self._codec.decode(value, self._schema), RegistryAway
             )
-            announced = Announcement.from_record(decoded)
+            announced = self._read(decoded)
         except (SchemasError, TypeError) as error:
             log.warning("%s is no announcement: %s", record.where, error)
             return
+        now = time.time()
+        if announced.expires <= now:
+            self._workers.pop(key, None)
+            return
         known = self._workers.get(key)
+        if known is None:  # of a worker that was killed, nobody else says that it is gone
+            self._workers = {each: one for each, one in self._workers.items() if one.expires > now}
         self._workers[key] = announced
         if known is None or known.contract != announced.contract:
             self._tell(announced)
+
+    def _read(self, record: dict[str, Any]) -> Announcement:
+        """The same contract is said again and again: it is read once, and is always the same object."""
+        said, contract = self._contracts.get(record["service"], (None, None))
+        announced = Announcement.from_record(record, contract if said == record["contract"] else None)
+        self._contracts[announced.service] = record["contract"], announced.contract
+        return announced
 
     def _tell(self, announced: Announcement | None) -> None:
         if announced is not None and self._changed is not None:

@@ -324,6 +324,31 @@ def test_the_marker_of_a_transaction_is_no_work(settings: Settings) -> None:
     asyncio.run(main())
 
 
+def test_what_does_not_end_in_time_is_broken_off_at_a_stop(settings: Settings) -> None:
+    """It has let go when the member has left, so that nothing is taken from under it; the next member begins it anew."""
+
+    async def main() -> None:
+        async with ground(settings) as made:
+            broken: list[int] = []
+
+            async def handle(record: Record) -> None:
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    broken.append(record.offset)
+
+            await made.send(2)
+            member = Member(made.group, [made.topic], handle, brokers=settings.brokers, probe=made.probe)
+            await member.start()
+            await until(lambda: member.lanes.in_flight == 2)
+            await member.stop(0.1)
+            assert (sorted(broken), member.lanes.in_flight) == ([0, 1], 0)
+            async with made.member():
+                await until(lambda: made.handled == [0, 1])
+
+    asyncio.run(main())
+
+
 def test_more_than_there_is_room_for_is_delivered_when_room_is_made(settings: Settings) -> None:
     """A reader whose buffers are full waits, and goes on where it stopped."""
     count = 1000  # more than Faust's buffer and the lanes take together

@@ -489,9 +489,13 @@ def test_an_order_that_is_none_is_a_dead_letter(town: Town) -> None:
 
 
 def test_a_worker_that_says_nothing_more_expires(town: Town) -> None:
-    """An announcement stands for three periods; then the worker counts as gone, without a word of its own."""
+    """An announcement stands for three periods; then the worker counts as gone, and is forgotten, without a word of its own.
+
+    A contract that is said again is the same object: what is computed from contracts is remembered by it.
+    """
 
     async def main(rig: Rig) -> None:
+        await until(lambda: "add-one" in rig.services.contracts(), 20, "the announcement of add-one")
         contract = dataclasses.replace(rig.services.contracts()["add-one"], name="ghost")
 
         def say() -> list[Announcement]:
@@ -502,9 +506,13 @@ def test_a_worker_that_says_nothing_more_expires(town: Town) -> None:
         first = (await until(lambda: rig.services.workers("ghost")))[0]
         assert first.contract == contract
         await until(lambda: any(one.at > first.at for one in rig.services.workers("ghost")), 5, "the next period")
+        assert all(one.contract is first.contract for one in rig.services.workers("ghost"))
         assert announcer._task is not None
         announcer._task.cancel()  # as kill -9 ends it: without a withdrawal
         await until(lambda: not rig.services.live("ghost", 1), 5, "expiry")
         assert rig.services.workers("ghost") == []
+        await Announcer(rig.parts, lambda: [Announcement("ghost", "next", contract, time.time())]).announce()
+        await until(lambda: rig.services.live("ghost", 1), 5, "another worker")
+        assert [key for key in rig.services._workers if key.startswith(b"ghost/")] == [b"ghost/next"]
 
     town.run(main(town.rig))
