@@ -9,7 +9,7 @@ from streams.datasets import Manifest, of_catalogue
 from streams.models import Bundle, Champion
 from streams.models.bundle import CARD, prefix_of
 from streams.runtime import corrections, datasets
-from streams.runtime.bundles import fetch
+from streams.runtime.bundles import Held, fetch
 from streams.runtime.errors import Missing
 from streams.runtime.store import Store
 from streams.settings import Settings
@@ -23,6 +23,8 @@ class Objects:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._held: list[Held] = []
+        """As long as this lives, no worker takes away what was fetched."""
 
     def keep(self, slot: str, bundle: Bundle) -> None:
         """Stores a bundle; the card last, so that who finds a card finds all. What is there already stays as it is."""
@@ -35,7 +37,8 @@ class Objects:
 
     def fetch(self, champion: Champion) -> Bundle:
         """The bundle of a version, from where this home's workers have theirs, or from S3. Raises BadBundle."""
-        return self._do(lambda store: fetch(store, champion, self._settings.home / "models"))
+        self._held.append(self._do(lambda store: fetch(store, champion, self._settings.home / "models")))
+        return self._held[-1].bundle
 
     def names(self, prefix: str) -> list[str]:
         """The keys that begin so."""

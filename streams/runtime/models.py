@@ -5,12 +5,13 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from streams.model_status import ModelStatus
 from streams.models import BadBundle, Champion
 from streams.runtime.backoff import delays
 from streams.runtime.bodies import Ended
-from streams.runtime.bundles import fetch
+from streams.runtime.bundles import Held, fetch, tidy
 from streams.runtime.parts import Parts
 from streams.runtime.updates import Updates
 
@@ -22,6 +23,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 Load = Callable[[str], Awaitable[Ended]]
 """Loads the bundle in a folder where the service runs; the empty one is the shipped bundle."""
+
+
+_HELD = 2
+"""Models of a slot whose folders stay: the one that serves, and the one before it, which calls under way may still use."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,8 @@ class _Slot:
         """Set once the first champion serves, or is known not to."""
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._held: list[Held] = []
+        """The folders of what served last, the oldest first."""
 
     def start(self) -> None:
         """Begins to follow."""
@@ -113,6 +120,7 @@ class _Slot:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        self._let_go(0)
 
     def look(self) -> None:
         """The champion is another."""
@@ -148,6 +156,7 @@ class _Slot:
             return False
         finally:
             self.settled.set()
+        await asyncio.to_thread(tidy, self._folder / self._name)
         return True
 
     async def _instead(self, why: str) -> Serving:
@@ -162,18 +171,32 @@ class _Slot:
         return replace(self.serving, status=replace(status, ready=False, detail=why))
 
     async def _loaded(self, champion: Champion | None) -> Serving:
+        held: Held | None = None
         if champion is None or champion.version == self._shipped.version:
             fresh = Serving("", self._shipped)
             if not self._shipped.ready:
                 return fresh  # which says what is missing
         else:
-            bundle = await fetch(self._parts.store, champion, self._parts.settings.home.absolute() / "models")
+            held = await fetch(self._parts.store, champion, self._folder)
+            bundle = held.bundle
             fresh = Serving(str(bundle.folder), ModelStatus(bundle.name, bundle.version, ready=True))
         ended = await self._load(fresh.folder)
         if ended.failure is not None:
             raise BadBundle(f"it cannot be loaded: {ended.failure.reason}")
         self._sure = True
+        if held is not None:
+            self._held.append(held)
+            self._let_go(_HELD)
         return fresh
+
+    @property
+    def _folder(self) -> Path:
+        return self._parts.settings.home.absolute() / "models"
+
+    def _let_go(self, most: int) -> None:
+        """Lets the oldest go, so that at most so many are held."""
+        while len(self._held) > most:
+            self._held.pop(0).release()
 
     def _serve(self, fresh: Serving) -> None:
         if fresh == self.serving:

@@ -121,6 +121,9 @@ def test_swaps_under_load_drop_no_run_and_each_answer_names_its_version(settings
             assert {one["model_version"] for one in answers} == set(words)
             assert all(one["word"] == words[one["model_version"]] for one in answers)
             assert all(one["model"] == f"oracle_{one['word']}" for one in answers)
+            # Of the three that were fetched: what serves, and what did so before the shipped one.
+            kept = {one.name for one in (rig.settings.home / "models" / "oracle").iterdir()}
+            assert kept == {no, yes}
 
     asyncio.run(main())
 
