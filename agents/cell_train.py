@@ -14,6 +14,7 @@ from agents.cells.types import CellType
 from agents.imaging.picture import Picture
 from agents.retraining.process import trained, usable
 from streams.contract import Doc, Record
+from streams.models.order import order
 from streams.service import service
 
 
@@ -43,14 +44,15 @@ class Response(Record):
     "cell-train",
     version="1.0.0",
     deterministic=False,
-    timeout=3600,
+    timeout=12 * 3600,  # others may have their turn before it
     memory=768,
     example={"copies": 10},
     check=usable,
     trains="cell-classify",
 )
 async def cell_train(request: Request) -> Response:
-    made = await trained("cells", 1, request.dataset, {"copies": str(request.copies)})
+    given = {"copies": request.copies, "dataset": request.dataset}
+    made = await trained("cells", 1, request.dataset, {"copies": str(request.copies)}, order("cell-train", given))
     return Response(
         model=made.model,
         version=made.version,

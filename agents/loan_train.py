@@ -13,6 +13,7 @@ from agents.retraining.process import trained, usable
 from streams.contract import Doc, Record
 from streams.datasets import of_catalogue
 from streams.models import read
+from streams.models.order import order
 from streams.refusal import PartAway
 from streams.service import service
 from streams.settings import Settings
@@ -64,7 +65,10 @@ async def loan_train(request: Request) -> Response:
             registered=serving.registered,
             verdict=verdict,
         )
-    made = await trained("loan", 1, "", {} if request.trees is None else {"trees": str(request.trees)})
+    options = {} if request.trees is None else {"trees": str(request.trees)}
+    # "When the data has changed" is never filled for good; only what is wanted anyway is.
+    given = {"anyway": request.anyway, "trees": request.trees}
+    made = await trained("loan", 1, "", options, order("loan-train", given) if request.anyway else "")
     return Response(
         trained=True,
         model=made.model,

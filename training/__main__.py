@@ -82,6 +82,8 @@ def _one(part: Part, settings: Settings, given: argparse.Namespace, options: dic
     part.check(options)
     home = (settings.home / "training").resolve()
     dataset = given.dataset or of_catalogue(part.dataset).label
+    if dataset.partition("@")[0] != part.dataset:
+        raise BadOrder(f"dataset: {dataset} is no version of {part.dataset}, which is what {part.name} learns from")
     key = _digest(part.name, dataset, epochs, options, given.register)
     out = (given.out or home / "made" / f"{part.name}-{given.call or key}").resolve()
     with turn(

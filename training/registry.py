@@ -41,10 +41,12 @@ class Registry:
             self.promote(self.add(check(shipped), {}))
 
     def add(self, bundle: Bundle, tags: Mapping[str, str], run: str = "") -> Champion:
-        """Stores a bundle and registers it, without the alias. A version that is there already stays as it is."""
+        """Stores a bundle and registers it, without the alias. A version that is there already gets these tags."""
         self._objects.keep(self._slot, bundle)
         for known in self._versions():
             if known.tags.get(VERSION) == bundle.version:
+                for name, value in tags.items():
+                    self._client.set_model_version_tag(self._slot, str(known.version), name, value)
                 return self._entry(known)
         prefix = prefix_of(self._slot, bundle.version)
         own = {MODEL: bundle.name, VERSION: bundle.version, BUNDLE: prefix, DATASET: bundle.dataset}

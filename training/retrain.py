@@ -5,10 +5,11 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import time
 from typing import Any
 
 from streams.models import Bundle, check
-from streams.models.order import ORDER
+from streams.models.order import ORDER, ORDERED
 from streams.settings import Settings
 from training import tracking
 from training.gate import Verdict
@@ -58,7 +59,8 @@ def retrain(part: Part, settings: Settings, order: Order, report: Report, call: 
         run.made(made)
         registry.begin(shipped)
         bundle = check(order.folder)
-        entry = registry.add(bundle, {CALL: call} | ({ORDER: ordered} if ordered else {}), run.id)
+        filled = {ORDER: ordered, ORDERED: f"{time():.3f}"} if ordered else {}
+        entry = registry.add(bundle, {CALL: call} | filled, run.id)
         report.say(f"registered as version {entry.number} of {part.slot}; the gate compares it with the champion")
         champion = registry.champion()
         # Where the alias was taken away the shipped bundle serves, and is the one to beat.

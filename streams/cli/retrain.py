@@ -31,11 +31,13 @@ def retrain(file: File, output: OutputOption = Output.TEXT) -> None:
 
     An order that was filled last is not repeated, whether its model passed the gate or not; one that is under way is not either.
     """
+    from streams.data_catalogue import catalogue
     from streams.models.order import order
     from streams.runtime.champions import versions
 
     wanted = _read(file)
     found = asked(versions) or []
+    data = [(entry.name, entry.sha256) for entry in catalogue()]
     with Gateway() as gateway:
         for service, given in wanted.items():
             text, last = order(service, given), _last(found, service)
@@ -43,8 +45,9 @@ def retrain(file: File, output: OutputOption = Output.TEXT) -> None:
                 said = {"service": service, "run": None, "slot": last[0].slot, "number": last[0].number}
                 emit(output, said, f"{service}: as ordered, version {last[0].number} of {last[0].slot}")
                 continue
-            # Of what was there when it was ordered: the same file orders once, and again after another came in between.
-            key = hashlib.sha256(f"{text}{last[0].number if last else 0}".encode()).hexdigest()
+            # Of what was there when it was ordered: the same file orders once, and again after another came in between,
+            # and after the data has changed.
+            key = hashlib.sha256(f"{text} {_filled(last[0]) if last else 0} {data}".encode()).hexdigest()
             headers = {"idempotency-key": f"retrain-{key[:32]}"}
             run = _ordered(gateway, f"/services/{part(service)}/runs", headers, given)
             emit(output, {"service": service, "run": run}, f"{service}: ordered, run {run}")
@@ -92,4 +95,11 @@ def _last(found: "list[Registered]", service: str) -> "tuple[Registered, str] | 
     from streams.models.order import ORDER, service_of
 
     its = [(one, one.tags[ORDER]) for one in found if service_of(one.tags.get(ORDER, "")) == service]
-    return max(its, key=lambda pair: pair[0].created, default=None)
+    return max(its, key=lambda pair: _filled(pair[0]), default=None)
+
+
+def _filled(version: "Registered") -> float:
+    """When the last order that a version was made for was filled; one of the same content may be ordered again."""
+    from streams.models.order import ORDERED
+
+    return float(version.tags.get(ORDERED, version.created))

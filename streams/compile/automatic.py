@@ -5,6 +5,7 @@ import json
 from schemas.contracts import Contract
 from streams.spec.model import BlockSpec, NodeKind, NodeSpec, PipelineSpec
 from streams.spec.source import Source
+from streams.topology import DEFAULT_TIMEOUT
 from streams.types import from_avro
 
 NODE = "call"
@@ -20,4 +21,8 @@ def automatic(contract: Contract) -> PipelineSpec:
     source = Source(f"{contract.name} (automatic)", json.dumps(data, indent=2), data, {})
     node = NodeSpec(NODE, NodeKind.SERVICE, ("nodes", NODE), call, {})
     block = BlockSpec((), (node,), output)
-    return PipelineSpec(source, contract.name, contract.summary, inputs, block, timeout=None, retain=None, tests=None)
+    # One call of the service must fit into a run: a training may take half a day.
+    timeout = float(max(contract.timeout, DEFAULT_TIMEOUT))
+    return PipelineSpec(
+        source, contract.name, contract.summary, inputs, block, timeout=timeout, retain=None, tests=None
+    )

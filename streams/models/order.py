@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-ORDER = "millrace.order"
-"""The tag of a version in the registry."""
+ORDER, ORDERED = "millrace.order", "millrace.ordered"
+"""Tags of a version in the registry: the order that it was made for last, and when that was filled (epoch seconds)."""
 
 
 def order(service: str, given: Mapping[str, Any]) -> str:

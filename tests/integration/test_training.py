@@ -145,12 +145,24 @@ def test_a_worse_model_is_refused_and_kept(trainer: Trainer, lines: list[dict[st
     assert verdicts == [(end["verdict"],)]
 
 
+def test_the_same_model_ordered_again_says_so(trainer: Trainer, lines: list[dict[str, Any]]) -> None:
+    """An order that gives a model that is registered already is the last one that this version was made for, and that was filled."""
+    assert lines[-1]["registered"] == "2", "the test before has registered the third"
+    given = ("digits", "--register", "--digits", "0,1", "--pictures", "10", "--epochs", "1", "--ordered", "that one")
+    assert trainer.run(*given)[-1]["registered"] == "3"
+    tags = dict(trainer.rows("select key, value from model_version_tags where version = 3"))
+    assert tags["millrace.order"] == "that one"
+    assert float(tags["millrace.ordered"]) > 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("digits", "--register", "--digits", "1"), "is one digit"),
         (("digits", "--register", "--epochs", "101"), "not between 1 and 100"),
         (("digits", "--register", "--dataset", "mnist@0123456789ab"), "no dataset version mnist@0123456789ab"),
+        (("digits", "--register", "--dataset", "bank-marketing@133245db40aa"), "is no version of mnist"),
+        (("cells", "--register", "--dataset", "mist@0123456789ab"), "is no version of blood-cells/bccd"),
         (("digits", "--digits", "0,1"), "add --register"),
         (("cats",), "no part cats"),
     ],

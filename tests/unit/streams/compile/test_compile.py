@@ -1,5 +1,7 @@
 """Compiling: what a topology says."""
 
+from dataclasses import replace
+
 from schemas.contracts import load_contracts
 from streams.compile import automatic, compile_spec
 from streams.topology import Topology
@@ -29,6 +31,14 @@ def test_every_service_is_a_pipeline_of_one_node() -> None:
     assert made.name == "calc"
     assert [field["name"] for field in made.input["fields"]] == ["x", "y"]
     assert run(made, x=2, y=1).output == {"v": 3, "items": [0, 1, 2]}
+
+
+def test_a_run_of_a_service_may_last_as_long_as_its_call() -> None:
+    """A service that may take half a day is not ended by the hour that a run has when nobody says more."""
+    made = {seconds: automatic(replace(CONTRACTS["calc"], timeout=seconds)) for seconds in (30.0, 43200.0)}
+    assert {seconds: compile_spec(one, CONTRACTS).timeout for seconds, one in made.items()} == {30: 3600, 43200: 43200}
+    whole = automatic(replace(CONTRACTS["calc"], timeout=43200))  # as agents write it: the same, to the letter
+    assert compile_spec(whole, CONTRACTS).digest == compile_spec(made[43200.0], CONTRACTS).digest
 
 
 def test_every_checked_in_service_has_its_pipeline() -> None:
