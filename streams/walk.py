@@ -34,6 +34,9 @@ from streams.topology import EachWork, OutWork, RepeatWork, Topology, Vertex
 MAX_STEPS = 100_000
 """Nodes and rounds that are computed one after another without a message in between: whoever computes them does nothing else."""
 
+ITEM_STEPS = 1000
+"""As many more for each item of a loop that is begun with others: it is not their fault how many there are."""
+
 Reused = Mapping[tuple[str, At], Value]
 """What services gave in the run that this one repeats, by vertex and position."""
 
@@ -77,6 +80,7 @@ class Walk:
         self._others: list[Message] = []
         self._pending: deque[_Arrival] = deque()
         self._steps = 0
+        self._items = 0
 
     def messages(self) -> list[Message]:
         """Everything to send, after walking as far as it goes."""
@@ -131,6 +135,11 @@ class Walk:
         """Begin a block: everything in it that waits for nothing."""
         for edge in self.topology.blocks[block].entry:
             self._hand(edge.target, at, "", self.restrict(context, edge.carry), None, Status.VALUE)
+
+    def enter_item(self, block: str, at: At, context: Context) -> None:
+        """Begin the body of a loop for one of the items that are begun together."""
+        self._items += 1
+        self.enter(block, at, context)
 
     def arrive(self, vertex: str, at: At, context: Context, failure: Failure | None = None) -> None:
         """Reach a vertex whose edges have all delivered."""
@@ -227,7 +236,7 @@ class Walk:
     @property
     def _endless(self) -> bool:
         """Whether it has gone too far: then everything fails, and nothing turns that into something that would go on."""
-        return self._steps > MAX_STEPS
+        return self._steps > MAX_STEPS + ITEM_STEPS * self._items
 
     def _reason_to_skip(self, visit: Visit) -> tuple[str, dict[str, Value]] | None:
         vertex = visit.vertex

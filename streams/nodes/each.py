@@ -70,4 +70,4 @@ def enter_item(walk: "Walk", opened: Opened, index: int) -> None:
     work = walk.topology.vertices[opened.loop].work
     assert isinstance(work, EachWork)
     values = {**opened.body.values, work.variable: opened.items[index], work.index: index}
-    walk.enter(work.body, (*opened.at, index), Context(values, opened.body.skipped))
+    walk.enter_item(work.body, (*opened.at, index), Context(values, opened.body.skipped))

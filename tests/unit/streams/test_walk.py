@@ -67,6 +67,26 @@ output: {{r: "${{first(a, 0)}}"}}
     assert end.data["fault"] == "pipeline"
 
 
+def test_many_items_at_once_are_no_endless_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is begun together is more than one item would need, and each has its share."""
+    monkeypatch.setattr(walk, "MAX_STEPS", 50)
+    made = pipeline(
+        """
+nodes:
+  e:
+    each: {x: "${[n, n, n, n, n, n, n, n, n, n]}"}
+    nodes: {a: {value: 1}, b: {value: "${a}"}, c: {value: "${b}"}, d: {value: "${c}"}, f: {value: "${d}"}, g: {value: "${f}"}}
+    output: "${g}"
+output: {r: "${e}"}
+"""
+    )
+    assert run(made, n=1).output == {"r": [1] * 10}
+    looping = "nodes: {r: {repeat: {s: 0}, next: {s: '${s + 1}'}, max: 100, output: '${s}'}}\noutput: {r: '${r}'}"
+    end = run(pipeline(looping), n=1).end
+    assert end is not None
+    assert end.kind is EventKind.RUN_FAILED
+
+
 def test_a_key_that_nobody_knows_is_a_fault_of_ours() -> None:
     """Neither a value nor a skip: never silently nothing."""
     walk = Walk(pipeline('output: {r: "${n}"}'), RUN)
