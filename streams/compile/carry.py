@@ -32,6 +32,7 @@ class Carry:
         self.needs_in: dict[str, int] = {}
         self.rides: dict[str, int] = {}
         self.carried: dict[tuple[str, str], int] = {}
+        self.brought: dict[str, dict[str, int]] = {}
         self.fatal: dict[str, bool] = {}
         for vertex in vertices.values():
             for source in vertex.sources:
@@ -111,8 +112,17 @@ class Carry:
         needed = self.needs_in[target.id] & self.known_out[source]
         if target.partial:
             return needed  # the other edges may deliver nothing
-        earlier = target.sources[: target.sources.index(source)]
-        return needed & ~_union(self.known_out[other] for other in earlier)
+        return needed & ~self._brought(target)[source]
+
+    def _brought(self, target: Vertex) -> dict[str, int]:
+        """For each edge into a join: what the edges before it bring."""
+        if target.id not in self.brought:
+            known, brought = 0, {}
+            for source in target.sources:
+                brought[source] = known
+                known |= self.known_out[source]
+            self.brought[target.id] = brought
+        return self.brought[target.id]
 
     def _handled(self, vertex: Vertex) -> int:
         """What a vertex's `on_error` reads."""
