@@ -26,6 +26,8 @@ class Limits:
     """Levels of lists and objects inside each other in JSON."""
     uploads: int = 16
     """Bodies that are not small and are read at once; further ones wait."""
+    pause: float = 5.0
+    """Seconds without a byte after which a body that is not small gives way to others that wait."""
     patience: float = 60.0
     """Seconds that a body may take to arrive."""
     clients: int = 1000

@@ -27,6 +27,7 @@ from gateway.store import Counts, HistoryAway, Store
 from gateway.stream import Streams
 from gateway.submit import Submissions
 from gateway.tail import EventTail
+from gateway.uploads import Uploads
 from streams import topics
 from streams.messages import EventKind
 from streams.records import Record
@@ -66,7 +67,7 @@ class Parts:
     services: Services
     pipelines: Pipelines
     callbacks: Callbacks
-    uploads: asyncio.Semaphore
+    uploads: Uploads
     connected: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _counts: tuple[float, Counts | None] = (-_COUNTS, None)
@@ -123,7 +124,7 @@ class Parts:
             services=Services(connections),
             pipelines=Pipelines(connections),
             callbacks=callbacks,
-            uploads=asyncio.Semaphore(limits.uploads),
+            uploads=Uploads(limits),
         )
 
     async def __aenter__(self) -> Self:

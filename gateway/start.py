@@ -25,8 +25,8 @@ async def start(parts: Parts, request: Request, topology: Topology, callback: st
     topology = catalogue.assigned(parts, topology, run)
     body.announced(request, parts.limits.body)
     with nullcontext() if key else parts.journal.fresh(run):
-        async with nullcontext() if body.is_small(request) else parts.uploads:
-            given = await inputs.read(request, topology.input, run, parts.limits, parts.objects)
+        async with nullcontext(request) if body.is_small(request) else parts.uploads.place(request) as paced:
+            given = await inputs.read(paced, topology.input, run, parts.limits, parts.objects)
             first = None if callback is None else partial(parts.callbacks.keep, run, callback)
             stays = seconds is not None or prefer.events(request.headers)
             order = Order(run, topology, given, key is not None, stays, callback, first)

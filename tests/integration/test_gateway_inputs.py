@@ -1,18 +1,22 @@
 """Inputs over HTTP: JSON, parts, data URLs and refs; and every kind of wrong input answered clearly."""
 
 import base64
+import contextlib
 import hashlib
 import http.client
 import json
 import secrets
 import socket
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.limits import Limits
 from streams.records import Place
 from streams.wire import RUN
-from tests.integration.gateway_world import World, png
+from tests.integration.gateway_world import Gateway, World, png, wait
 
 SMALL = png(3, 2)
 OTHER = png(4, 4, 200)
@@ -220,6 +224,8 @@ def test_parts_that_do_not_fit(gateways: World, files: Any, where: str) -> None:
     assert where in {one["where"] for one in answer.json()["errors"]}
 
 
+JSON = {"content-type": "application/json"}
+LARGE = json.dumps({"photo": data_url(SMALL)}).encode() + b" " * 100_000
 FORM = b'--x\r\nContent-Disposition: form-data; name="strength"\r\n\r\n0.5\r\n--x--\r\n'
 
 
@@ -272,6 +278,37 @@ def test_bodies_that_are_too_large(gateways: World) -> None:
         assert post(w, files={"photo": ("p", SMALL)}).status_code == 202
     finally:
         w.one.app.parts.limits = limits
+
+
+def test_a_body_that_stalls_gives_way(gateways: World, tmp_path: Path) -> None:
+    """Uploads whose clients were lost hold nobody up, and are waited for as long as nobody else comes."""
+    (tmp_path / "api-key").write_text(gateways.one.key)
+    gateway = Gateway(replace(gateways.settings, home=tmp_path), Limits(uploads=2, pause=0.2)).ready()
+    head = (
+        f"POST /pipelines/pass-photo/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {gateway.key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(LARGE)}\r\n\r\n"
+    )
+    port = int(gateway.url.rpartition(":")[2])
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", port), 20) as lost,
+            socket.create_connection(("127.0.0.1", port), 20) as slow,
+        ):
+            lost.sendall(head.encode() + LARGE[:1])
+            assert gateway.http.post("/pipelines/pass-photo/runs", content=LARGE, headers=JSON).status_code == 202
+            slow.sendall(head.encode() + LARGE[:1000])
+            places = gateway.app.parts.uploads._places
+            wait(places.locked, "both places are taken")
+            assert gateway.http.post("/pipelines/pass-photo/runs", content=LARGE, headers=JSON).status_code == 202
+            answers = []
+            for one, sent in ((lost, 1), (slow, 1000)):
+                with contextlib.suppress(OSError):
+                    one.sendall(LARGE[sent:])
+                with contextlib.suppress(OSError):
+                    answers.append(one.recv(1000).split(b"\r\n")[0])
+            assert b"HTTP/1.1 408 Request Timeout" in answers
+    finally:
+        gateway.stop()
 
 
 @pytest.mark.parametrize(
