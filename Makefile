@@ -72,5 +72,5 @@ mlflow: trainer ## the page of MLflow: trainings, models and their versions, of 
 	@$(TRAINER) -m training.page
 
 clean: ## stop the local stack and remove its state, and what tools left
-	@if [ -d .millrace ] && [ -x $(PYTHON) ]; then $(PYTHON) -m infra.local down --home .millrace || [ $$? -eq 6 ]; fi
+	@if [ -e .millrace/lock ] && [ -x $(PYTHON) ]; then $(PYTHON) -m infra.local down --home .millrace || [ $$? -eq 6 ]; fi
 	@rm -rf .millrace .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist

@@ -123,7 +123,11 @@ def _stack(home: Path) -> dict[str, object]:
         state = json.loads(path.read_text())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise SettingError(
+            f"MILLRACE_HOME: {path} cannot be read ({error.strerror}); set it to a home of your own"
+        ) from error
+    except ValueError as error:
         raise SettingError(
             f"{path}: the local stack's state cannot be read ({error}); remove it or run `make clean`"
         ) from error

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -43,7 +44,7 @@ def run(settings: Settings, key: str) -> None:
         "--output",
         "json",
     ]
-    say(f"millrace run {PIPELINE} -i photo=@{picture} --follow")
+    say(f"millrace run {PIPELINE} -i {shlex.quote(f'photo=@{picture}')} --follow")
     begin = time.monotonic()
     with subprocess.Popen(
         command, env={**os.environ, **settings.environ()}, stdout=subprocess.PIPE, text=True

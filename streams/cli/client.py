@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -63,7 +64,7 @@ class Gateway:
                 answer = self._http.request(method, path, **options)
             except UnicodeEncodeError as error:
                 raise Failed(Exit.USAGE, f"{error.object!r} cannot be sent: it is no {error.encoding} text") from None
-        return accepted(answer)
+        return self._accepted(answer)
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str] | None = None) -> "Iterator[httpx.Response]":
@@ -71,7 +72,7 @@ class Gateway:
         with self._http.stream("GET", path, headers=dict(headers or {})) as answer:
             if answer.is_error:
                 answer.read()
-            yield accepted(answer)
+            yield self._accepted(answer)
 
     @contextmanager
     def reached(self) -> Iterator[None]:
@@ -91,8 +92,20 @@ class Gateway:
         """The end of a command whose gateway is away."""
         return Failed(Exit.AWAY, f"no gateway answers at {self.url} ({why}); start it with `make run` or `millrace up`")
 
+    def _accepted(self, answer: "httpx.Response") -> "httpx.Response":
+        if answer.status_code == 401:
+            raise Failed(
+                Exit.REFUSED,
+                f"the gateway at {self.url} does not know the key in {self._path}; set MILLRACE_HOME to where it runs",
+            )
+        return accepted(answer)
+
+    @property
+    def _path(self) -> Path:
+        return self.settings.home / "api-key"
+
     def _key(self) -> str:
-        path = self.settings.home / "api-key"
+        path = self._path
         try:
             return path.read_text(encoding="ascii").strip()
         except FileNotFoundError:

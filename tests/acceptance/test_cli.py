@@ -89,6 +89,16 @@ def endless(cli: Cli, forever: str, photo: Path) -> Iterator[str]:
     assert cli("events", started["id"]).status == 11
 
 
+def test_a_key_that_is_not_the_gateways(system: System, tmp_path: Path) -> None:
+    """The file that the key is from is named, since the wrong home was chosen; also where events would be followed."""
+    (tmp_path / "api-key").write_text("of another installation\n")
+    port = {"MILLRACE_HTTP_PORT": system.url.rpartition(":")[2]}
+    for arguments in (["services"], ["events", "x"]):
+        said = millrace(*arguments, home=tmp_path, more=port)
+        assert (said.status, said.out) == (1, "")
+        assert f"the gateway at {system.url} does not know the key in {tmp_path / 'api-key'}" in said.err
+
+
 def test_services_are_listed(cli: Cli) -> None:
     """Each live service with its version and workers; one alone in full."""
     found = {row["name"]: row for row in cli.rows("services")}

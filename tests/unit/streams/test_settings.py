@@ -32,6 +32,15 @@ def test_a_number_out_of_its_bounds(name: str, value: str, tmp_path: Path) -> No
         Settings.read({"MILLRACE_HOME": str(tmp_path), f"MILLRACE_{name}": value})
 
 
+def test_a_home_that_is_not_ones_own(tmp_path: Path) -> None:
+    """A state that cannot be opened is not taken for a spoilt one, which one would be told to remove."""
+    (tmp_path / "stack.json").mkdir()
+    with pytest.raises(
+        SettingError, match=r"MILLRACE_HOME: .*stack.json cannot be read .*; set it to a home of your own"
+    ):
+        Settings.read({"MILLRACE_HOME": str(tmp_path)})
+
+
 def test_every_setting_is_documented() -> None:
     """The page of settings names each with its default."""
     text = PAGE.read_text(encoding="utf-8")
