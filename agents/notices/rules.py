@@ -71,7 +71,7 @@ class Rules:
             return cls()
         try:
             found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeError, yaml.YAMLError) as error:
+        except (OSError, ValueError, yaml.YAMLError) as error:  # a date that is none is a plain ValueError
             raise SettingError(f"{SETTING}: {path} cannot be read: {error}") from None
         if not isinstance(found, list):
             raise SettingError(f"{SETTING}: {path}: expected a list of entries")

@@ -1,6 +1,7 @@
 """The file in which an operator describes a detector: read, checked, and named by its content. Loads nothing of it."""
 
 import hashlib
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -100,10 +101,10 @@ def read(path: Path) -> Description:
         text = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), _Text)
     except OSError as error:
         raise BadDescription(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadDescription(f"{path}: is neither YAML nor JSON: {error}") from error
     except msgspec.ValidationError as error:
         raise BadDescription(f"{path}: {error}; see docs/object-detect.md") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none is a plain ValueError
+        raise BadDescription(f"{path}: is neither YAML nor JSON: {error}") from error
     weights = path.parent / text.file
     made = Description(
         path=path,
@@ -140,8 +141,9 @@ def _check(made: Description) -> None:
     for field, known in words.items():
         if getattr(pixels, field) not in known:
             raise made.bad(f"pixels.{field}: {getattr(pixels, field)!r} is not {' or '.join(known)}")
-    if pixels.divide <= 0 or min(pixels.std) <= 0:
-        raise made.bad("pixels: divide and std must be above 0")
+    numbers = pixels.divide, *pixels.mean, *pixels.std
+    if not all(map(math.isfinite, numbers)) or pixels.divide <= 0 or min(pixels.std) <= 0:
+        raise made.bad("pixels: divide and std must be above 0, and none of their numbers without an end")
     if not 0 <= pixels.fill <= 255:
         raise made.bad(f"pixels.fill: {pixels.fill} is not within 0 to 255")
 
@@ -161,8 +163,9 @@ def _version(path: Path, weights: Path, text: Any) -> str:
     try:
         stat = weights.stat()
         sha256 = _sha256(weights, stat.st_size, stat.st_mtime_ns)
-    except OSError as error:
-        raise BadDescription(f"{path}: file: {weights} cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # a NUL in the name is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise BadDescription(f"{path}: file: {weights} cannot be read: {reason}") from error
     said = msgspec.json.encode([sha256, _labels(path, text.labels), msgspec.structs.replace(text, file="", labels=())])
     return hashlib.sha256(said).hexdigest()[:12]
 

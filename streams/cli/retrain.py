@@ -73,7 +73,7 @@ def _read(file: Path) -> dict[str, Mapping[str, Any]]:
 
     try:
         text = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # a date that is none is a plain ValueError
         raise Failed(Exit.REFUSED, f"{file}: {error}") from error
     if not isinstance(text, dict):
         raise Failed(

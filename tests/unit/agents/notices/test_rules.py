@@ -71,6 +71,7 @@ def test_a_receiver_is_told_once(tmp_path: Path) -> None:
     [
         ("webhook: x", "expected a list"),
         ("- [", "cannot be read"),
+        ("- runs: 2020-99-99", "cannot be read: month must be"),
         ([{"webhok": HOOK}], "entry 1: expected some of"),
         ([{"email": "a@example.com"}, {"when": ["failed"]}], "entry 2: say a webhook or an email"),
         ([{"when": ["broken"], "email": "a@example.com"}], "finished, failed, cancelled"),

@@ -85,11 +85,27 @@ def test_what_cannot_be_used(folder: Path, fields: dict[str, Any], message: str)
     assert str(bad.value).startswith(str(folder / "detector.json"))
 
 
+@pytest.mark.parametrize("pixels", ["mean: [.nan, 0, 0]", "std: [1, .nan, 1]", "divide: .inf"])
+def test_what_is_no_number_prepares_no_picture(folder: Path, pixels: str) -> None:
+    """With it the network would get no picture, and find nothing, without a word."""
+    path = folder / "detector.yaml"
+    path.write_text(f"file: net.onnx\nlabels: [cup]\nsize: 32\npixels: {{{pixels}}}\n")
+    with pytest.raises(BadDescription, match="none of their numbers without an end"):
+        read(path)
+
+
 @pytest.mark.parametrize(
-    ("text", "message"), [("a: [", "neither YAML nor JSON"), ("", "Expected `object`, got `null`")]
+    ("text", "message"),
+    [
+        ("a: [", "neither YAML nor JSON"),
+        ("", "Expected `object`, got `null`"),
+        ("name: 2020-99-99", "neither YAML nor JSON: month must be"),
+        ("{" * 3000, "neither YAML nor JSON"),
+        ('file: "a\\0b"\nlabels: [cup]\nsize: 64', "cannot be read: embedded null byte"),
+    ],
 )
 def test_text_that_is_no_description(tmp_path: Path, text: str, message: str) -> None:
-    """A file that is not YAML, or empty, is said to be so."""
+    """A file that is not YAML, or empty, is said to be so: whatever stands in it, the worker starts."""
     path = tmp_path / "detector.yaml"
     path.write_text(text)
     with pytest.raises(BadDescription, match=message):
