@@ -19,8 +19,8 @@ MARGIN = 30.0
 """Seconds: an accepted event this close to where the tail began may be a repeated one, so the run may not be whole."""
 _FORGOTTEN = 50_000
 """Runs let go of whose ids are still known, so that a repeated event does not look like their beginning."""
-_LINE = 400
-"""Bytes that a line costs beside its body, about."""
+_LINE = 500
+"""Bytes that a line costs beside its body, and its share of what its run costs, about."""
 
 
 class Index:

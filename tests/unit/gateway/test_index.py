@@ -1,6 +1,8 @@
 """The runs in memory: order, repetition, ends, and bounds."""
 
 import asyncio
+import dataclasses
+import tracemalloc
 import uuid
 from collections.abc import Iterable
 
@@ -159,6 +161,24 @@ def test_memory_is_bounded_and_nobody_reads_torn_runs() -> None:
     assert not entry.whole
     assert entry.since == 100
     assert made.reach("r1", 0) == 101
+
+
+def test_what_is_counted_is_what_is_held() -> None:
+    """The limit is one of memory: objects weigh several times what is in them."""
+    names = ("ce_specversion", "ce_source", "ce_time", "content-type", "traceparent", "millrace-envelope")
+    tracemalloc.start()
+    try:
+        made = index()
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(1000):
+            for place, kind in enumerate((E.ACCEPTED, E.STARTED, E.FINISHED, E.RUN_FINISHED)):
+                one = record(4 * number + place, f"run-{number}", kind, f"{number}/{place}", size=300)
+                more = tuple((str(name.encode(), "ascii"), f"{name}{number}".encode() * 3) for name in names)
+                made.add(dataclasses.replace(one, headers=(*one.headers, *more)))
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 0.7 < made.size / (after - before) < 1.6
 
 
 def test_a_run_that_is_read_loses_bodies_but_not_events() -> None:
