@@ -9,8 +9,9 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
@@ -109,6 +110,8 @@ class Worker:
         self._announcer: Announcer | None = None
         self._told_of: frozenset[str] = frozenset()
         """Outages that the last announcement told of."""
+        self._silenced = False
+        """Whether it was said that its health cannot be written."""
         self._cleanup = contextlib.AsyncExitStack()
 
     def stop(self) -> None:
@@ -347,7 +350,6 @@ class Worker:
         stopped = asyncio.create_task(self._stop.wait())
         failures = [asyncio.create_task(member.failed.wait()) for member in self._members]
         path = self._settings.home / "workers" / f"{self.id}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             while True:
                 done, _ = await asyncio.wait(
@@ -358,7 +360,7 @@ class Worker:
                 for member in self._members:
                     if member.failure is not None:
                         raise Stuck(member.failure)
-                _write(path, await self._health(liveness))
+                self._say_health(path, await self._health(liveness))
                 if (
                     self._announcer is not None
                     and self._found
@@ -368,7 +370,20 @@ class Worker:
         finally:
             for task in (stopped, *failures):
                 task.cancel()
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    def _say_health(self, path: Path, health: Mapping[str, Any]) -> None:
+        """A disk that is full, or a folder that somebody took away, is no reason to end work."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(path, health)
+        except OSError as error:
+            if not self._silenced:
+                log.warning("how this worker is cannot be written to %s: %s", path, error)
+            self._silenced = True
+        else:
+            self._silenced = False
 
     async def _health(self, liveness: Liveness) -> dict[str, Any]:
         lags = await liveness.check()
@@ -406,7 +421,7 @@ def _resident() -> int:
     return total
 
 
-def _write(path: Any, health: dict[str, Any]) -> None:
+def _write(path: Path, health: Mapping[str, Any]) -> None:
     fresh = path.with_suffix(".new")
     fresh.write_text(json.dumps(health))
     fresh.replace(path)
