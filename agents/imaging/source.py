@@ -87,7 +87,8 @@ class Source:
     def jpeg_tables(self) -> dict[int, list[int]] | None:
         """The quantisation tables of a JPEG: encoding with them again loses least. None when they cannot be used."""
         tables: dict[int, list[int]] = getattr(self._header, "quantization", {})
-        usable = self.mode in ("L", "RGB") and tables and max(map(max, tables.values())) <= _BASELINE_MOST
+        numbered = tables and sorted(tables) == list(range(len(tables)))  # the writer knows no other numbers
+        usable = self.mode in ("L", "RGB") and numbered and max(map(max, tables.values())) <= _BASELINE_MOST
         return tables if usable else None
 
     def jpeg_sampling(self) -> int:

@@ -145,6 +145,16 @@ def test_a_jpeg_is_written_with_the_tables_of_its_source() -> None:
     assert len(made) == pytest.approx(len(given), rel=0.05)
 
 
+def test_a_jpeg_whose_tables_have_other_numbers() -> None:
+    """A grey JPEG may call its only table the second one: it is written again all the same."""
+    given = bytearray(file(Image.linear_gradient("L"), "jpeg"))
+    given[given.index(b"\xff\xdb") + 4] = 1
+    given[given.index(b"\xff\xc0") + 12] = 1
+    picture = Picture.decode(bytes(given))
+    again = Image.open(BytesIO(picture.replaced(picture.pixels).encode().data))
+    assert abs(np.asarray(again).astype(int) - np.asarray(picture.pixels)).mean() < 2
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA"])
 def test_modes(mode: str) -> None:
     """Black-and-white, grey, palette and transparent pictures come in as what they look like."""
