@@ -1,5 +1,6 @@
 """The JSON text inside a `millrace.Value`: fast for what JSON can say, whole for the rest of what an expression can give."""
 
+import base64
 import json
 from typing import Any
 
@@ -17,9 +18,16 @@ def dumps(value: Any) -> str:
     try:
         text = _encode(value)
     except (UnicodeEncodeError, OverflowError, msgspec.EncodeError):
-        return json.dumps(value, separators=(",", ":"))
+        return json.dumps(value, separators=(",", ":"), default=_base64)
     # msgspec writes a number that is not finite as null, and a real null looks the same.
-    return json.dumps(value, separators=(",", ":")) if b"null" in text else text.decode()
+    return json.dumps(value, separators=(",", ":"), default=_base64) if b"null" in text else text.decode()
+
+
+def _base64(value: Any) -> str:
+    """Bytes as the faster way writes them too. Raises TypeError."""
+    if isinstance(value, bytes | bytearray):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"a {type(value).__name__} is no JSON-like value")
 
 
 def loads(text: str) -> Any:

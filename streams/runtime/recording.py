@@ -286,5 +286,12 @@ def jsonb(value: Any) -> str:
     return (_NUL.sub(rb"\1\\ufffd", text) if b"\\u0000" in text else text).decode()
 
 
+_LAST = datetime(9999, 1, 1, tzinfo=UTC)
+
+
 def _time(moment: float) -> datetime:
-    return datetime.fromtimestamp(moment, UTC)
+    """The time of these epoch seconds; the last that there is for what no calendar has, which no record may end the recorder with."""
+    try:
+        return datetime.fromtimestamp(moment, UTC)
+    except (OverflowError, ValueError, OSError):
+        return _LAST

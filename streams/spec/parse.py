@@ -15,6 +15,8 @@ from streams.spec.source import Place, Source, written
 
 TOP_KEYS = frozenset({"pipeline", "summary", "input", "nodes", "output", "tests", "timeout", "retain"})
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+MAX_DAYS = 3650
+"""Days of a length of time: no calendar has the end of one that is much longer."""
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -29,11 +31,13 @@ def parse(text: str, file: str = "pipeline") -> PipelineSpec:
 
 
 def duration(value: Any) -> float | None:
-    """Seconds of `500ms`, `20s`, `5m`, `1h`, `7d` or a number of seconds; None for anything else or nothing at all."""
+    """Seconds of `500ms`, `20s`, `5m`, `1h`, `7d` or a number of seconds; None for anything else, nothing at all, or too long."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value) if value > 0 else None
-    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    return float(found[1]) * _SECONDS[found[2]] or None if found else None
+        seconds = float(value)
+    else:
+        found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+        seconds = float(found[1]) * _SECONDS[found[2]] if found else 0.0
+    return seconds if 0 < seconds <= MAX_DAYS * _SECONDS["d"] else None
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

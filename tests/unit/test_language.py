@@ -16,7 +16,7 @@ from streams.errors import EvaluationError
 from streams.nodes import each, pipeline, repeat
 from streams.spec import names, source
 from streams.spec.model import GRAMMAR, OPTIONS, NodeKind
-from streams.spec.parse import TOP_KEYS
+from streams.spec.parse import MAX_DAYS, TOP_KEYS
 from streams.topology import DEFAULT_TIMEOUT, Retry
 from streams.types import WORDS
 from tests.unit.pages import LANGUAGE, Example, drawn, examples
@@ -75,6 +75,7 @@ def test_every_limit_is_the_true_one() -> None:
         "characters of a value that expressions give, where a number or a field counts as 8": room.LARGEST,
         "fields of the type of a node, with those inside them": MAX_PARTS,
         "nodes and rounds that are computed in a row without a service": walk.MAX_STEPS,
+        "days of a length of time": MAX_DAYS,
         "attempts of a node": MAX_ATTEMPTS,
         "attempts when it does not say": Retry().attempts,
         "items of an `each` at once": each.MAX_CONCURRENCY,

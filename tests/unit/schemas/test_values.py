@@ -38,6 +38,12 @@ def test_nan() -> None:
     assert math.isnan(values.loads(values.dumps({"x": math.nan}))["x"])
 
 
+@pytest.mark.parametrize("other", [1, None, math.inf, 2**70])
+def test_bytes_are_written_alike(other: Any) -> None:
+    """As base64, whatever stands beside them."""
+    assert values.loads(values.dumps([b"abc", other])) == ["YWJj", other]
+
+
 def test_not_a_value() -> None:
     """An object that JSON knows nothing of is refused."""
     with pytest.raises(TypeError):
