@@ -3,6 +3,16 @@
 from datetime import UTC, datetime
 from typing import overload
 
+_LAST = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def dated(at: float) -> datetime:
+    """The time of these epoch seconds; the last that there is for what no calendar has: nobody who tells it may end with it."""
+    try:
+        return datetime.fromtimestamp(at, UTC)
+    except (OverflowError, ValueError, OSError):
+        return _LAST
+
 
 @overload
 def moment(at: float | datetime) -> str: ...
@@ -12,5 +22,5 @@ def moment(at: float | datetime | None) -> str | None:
     """A time (epoch seconds, or aware) as RFC 3339 text in UTC with milliseconds; None stays None."""
     if at is None:
         return None
-    when = at.astimezone(UTC) if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC)
+    when = at.astimezone(UTC) if isinstance(at, datetime) else dated(at)
     return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

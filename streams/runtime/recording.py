@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ import psycopg
 
 from streams import predictions
 from streams.messages import Event, EventKind
+from streams.moments import dated
 from streams.records import Place
 from streams.runtime import shadows
 from streams.wire import Told
@@ -187,14 +188,14 @@ def _event(one: Recorded) -> dict[str, Any]:
         "path": event.path,
         "position": event.at,
         "attempt": event.attempt,
-        "at": _time(one.told.at),
+        "at": dated(one.told.at),
         "data": event.data,
         "unless": event.end if event.kind is EventKind.PROGRESS else None,
     }
 
 
 def _fold(changes: _Changes, one: Recorded) -> None:
-    event, at = one.told.event, _time(one.told.at)
+    event, at = one.told.event, dated(one.told.at)
     row = changes.runs.setdefault(
         event.run.id,
         {
@@ -208,7 +209,7 @@ def _fold(changes: _Changes, one: Recorded) -> None:
             "failure": None,
             "accepted_at": None,
             "ended_at": None,
-            "deadline": _time(event.run.deadline),
+            "deadline": dated(event.run.deadline),
             "partition": one.place.partition,
             "ended_sequence": None,
             "shadow_of": event.run.shadow_of or None,
@@ -284,14 +285,3 @@ def jsonb(value: Any) -> str:
     """A value as JSON that PostgreSQL takes: no NaN (null instead), no NUL in texts (U+FFFD instead)."""
     text = msgspec.json.encode(value)
     return (_NUL.sub(rb"\1\\ufffd", text) if b"\\u0000" in text else text).decode()
-
-
-_LAST = datetime(9999, 1, 1, tzinfo=UTC)
-
-
-def _time(moment: float) -> datetime:
-    """The time of these epoch seconds; the last that there is for what no calendar has, which no record may end the recorder with."""
-    try:
-        return datetime.fromtimestamp(moment, UTC)
-    except (OverflowError, ValueError, OSError):
-        return _LAST
