@@ -63,9 +63,10 @@ def _recorder(parts: Parts) -> Recorder:
     from agents.drift import DriftWatch  # here: PostgreSQL's client is for who needs it
     from agents.notifier import Notifier
     from agents.recorder import Recorder as Real
+    from agents.sweeper import Sweeper
 
     postgres = parts.settings.postgres
-    return Real(parts, Notifier(postgres), DriftWatch(postgres, parts.store))
+    return Real(parts, Notifier(postgres), DriftWatch(postgres, parts.store), Sweeper(parts))
 
 
 def _models(parts: Parts) -> Background:

@@ -9,6 +9,7 @@ import psycopg
 
 from agents.drift import DriftWatch
 from agents.notifier import Notifier
+from agents.sweeper import Sweeper
 from schemas.errors import RegistryAway
 from streams.records import Record
 from streams.runtime import history, shadows
@@ -34,13 +35,19 @@ class _Waiting:
 class Recorder:
     """Handles the records of `run.events`. While PostgreSQL is away it pauses; it loses nothing.
 
-    Beside it work, for as long as it does, who tells of ended runs and who watches the drift of models.
+    Beside it work, for as long as it does, who tells of ended runs, who watches the drift of models, and who removes old objects.
     """
 
-    def __init__(self, parts: Parts, notifier: Notifier | None = None, drift: DriftWatch | None = None) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        notifier: Notifier | None = None,
+        drift: DriftWatch | None = None,
+        sweeper: Sweeper | None = None,
+    ) -> None:
         self._parts = parts
         self._notifier = notifier
-        self._beside = [one for one in (notifier, drift) if one is not None]
+        self._beside = [one for one in (notifier, drift, sweeper) if one is not None]
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
         self._task: asyncio.Task[None] | None = None

@@ -64,6 +64,8 @@ class Settings:
     replication: int = 1
     workers: int = 0
     """Processes of one worker's pool; 0 means one per core."""
+    retain: float = 7 * 86_400.0
+    """Seconds for which the objects of an ended run are kept, where its pipeline does not say."""
     announce: float = 30.0
     """Seconds between the announcements of a worker's services; it counts as gone after three of them."""
 

@@ -73,6 +73,14 @@ do $$ begin  -- asked first: altering a table waits for everybody who reads it
         alter table runs add column if not exists shadow_of text, add column if not exists replay_of text;
     end if;
 end $$;
+-- Whose objects are gone, and since when.
+do $$ begin
+    if not exists (select from information_schema.columns
+                   where table_schema = current_schema() and table_name = 'runs' and column_name = 'swept_at') then
+        alter table runs add column if not exists swept_at timestamptz;
+    end if;
+end $$;
+create index if not exists runs_to_sweep on runs (ended_at) where ended_at is not null and swept_at is null;
 create index if not exists runs_by_shadow on runs (shadow_of) where shadow_of is not null;
 create index if not exists runs_by_replay on runs (replay_of) where replay_of is not null;
 

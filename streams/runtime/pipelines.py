@@ -84,6 +84,11 @@ class Pipelines:
             known = self._topologies[digest] = Topology.from_json(self._by_digest[digest].topology)
         return known
 
+    def retained(self) -> dict[str, float]:
+        """How many seconds the objects of runs are kept, by digest, of the versions that say so."""
+        known = {digest: self.topology(digest) for digest in self._by_digest}
+        return {digest: one.retain for digest, one in known.items() if one is not None and one.retain is not None}
+
     async def wait_topology(self, digest: str) -> Topology:
         """The topology of a digest; waits for one that this process has not seen yet."""
         found = self.topology(digest)

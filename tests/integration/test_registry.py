@@ -3,7 +3,6 @@
 import asyncio
 import copy
 import json
-import socket
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -215,14 +214,6 @@ def test_something_else_in_its_place(settings: Settings) -> None:
             await registry.schema_of(1)
 
     run(Settings(registry=settings.s3), scenario)
-
-
-@pytest.fixture
-def unused_port() -> int:
-    """A port of this machine where nothing listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def test_every_subject_is_seen_however_many_there_are(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
