@@ -28,7 +28,9 @@ _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 )
 async def read(bucket: str, key: str, request: Request, parts: Parts = Shared) -> Response:
     """With the media type found when it was stored; one range may be asked for; the ETag is the SHA-256."""
-    missing = Problem(Kind.NOT_FOUND, f"There is no object {bucket:.80}/{key:.200}; those of a run go some time after its end.")
+    missing = Problem(
+        Kind.NOT_FOUND, f"There is no object {bucket:.80}/{key:.200}; those of a run go some time after its end."
+    )
     if bucket != parts.objects.bucket or not readable(key):
         raise missing
     try:
