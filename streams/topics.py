@@ -57,5 +57,5 @@ class Topics:
 
 
 def tier(delay: float) -> str:
-    """The tier that waits at least `delay` seconds; the longest one for more than it offers."""
+    """The tier that waits at least `delay` seconds; for more than it offers the longest one, through which a record goes several times."""
     return next((name for name, seconds in RETRY_TIERS if seconds >= delay), RETRY_TIERS[-1][0])

@@ -74,7 +74,7 @@ class Rights:
     def retry(self, services: list[tuple[str, int]], dynamic: bool) -> list[Right]:
         """What sends tasks again after a while."""
         names = self.names
-        topic = {names.retry(tier): {"Read"} for tier, _ in RETRY_TIERS}
+        topic = {names.retry(tier): {"Read", "Write"} for tier, _ in RETRY_TIERS}  # what is due later goes back
         topic[names.named(topics.DEAD_LETTERS)] = {"Write"}
         open_ends = [Right("topic", f"{names.prefix}task.", ("Write",), prefix=True)] if dynamic else []
         if not dynamic:

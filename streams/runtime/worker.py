@@ -289,11 +289,9 @@ class Worker:
 
     def _host_retry(self, tier: str) -> None:
         # What waits here need not be waited for: whoever has the partition next waits for it.
-        handler = Retry(self._parts.producer, self._settings.topic_prefix, lambda: member.generation)
-        topic = self._parts.names.retry(tier)
-        member = self._host(
-            f"retry.{tier}", [topic], handler, room=RETRY_ROOM, patience=0, allowed=lambda: handler.allowed
-        )
+        names = self._parts.names
+        handler = Retry(self._parts.producer, names, tier, lambda: member.generation)
+        member = self._host(f"retry.{tier}", [names.retry(tier)], handler, room=RETRY_ROOM, patience=0)
 
     async def _host_flow(self) -> None:
         flow = self._flow

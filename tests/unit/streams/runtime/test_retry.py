@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from typing import Any, cast
+from typing import cast
 
 from streams.records import Outgoing, Place, Record
 from streams.runtime.producer import Producer
 from streams.runtime.publish import DUE, TARGET
 from streams.runtime.retry import Retry
+from streams.topics import Topics
 
 
 class Kept:
@@ -23,8 +24,8 @@ class Kept:
 
 def waiting(due: float, written: float) -> Record:
     """A record of a tier, written and due at these times."""
-    headers = ((DUE, str(due).encode()), (TARGET, b"task.calc.v1"))
-    return Record(Place("retry.1s", 0), 0, b"key", b"value", headers, written)
+    headers = ((DUE, str(due).encode()), (TARGET, b"x.task.calc.v1"))
+    return Record(Place("x.retry.1s", 0), 0, b"key", b"value", headers, written)
 
 
 def test_a_clock_that_is_behind_holds_nothing_up() -> None:
@@ -33,24 +34,23 @@ def test_a_clock_that_is_behind_holds_nothing_up() -> None:
     async def main() -> None:
         kept, ahead = Kept(), time.time() + 3600
         async with asyncio.timeout(20):
-            await Retry(cast(Any, kept), "", lambda: 0)(waiting(ahead + 0.1, ahead))
-        assert [one.topic for one in kept.sent] == ["task.calc.v1"]
+            await Retry(cast(Producer, kept), Topics("x."), "1s", lambda: 0)(waiting(ahead + 0.1, ahead))
+        assert [one.topic for one in kept.sent] == ["x.task.calc.v1"]
 
     asyncio.run(main())
 
 
-def test_it_says_how_long_its_work_may_take() -> None:
-    """A delay longer than any tier's is waited out, and whoever looks for hangs is told so."""
+def test_what_is_due_later_than_the_tier_waits_holds_nothing_up() -> None:
+    """After the tier's second it goes to the end of the tier that fits what is left, with the same target."""
 
     async def main() -> None:
-        now = time.time()
-        retry = Retry(cast(Producer, Kept()), "", lambda: 0)
-        assert retry.allowed == 0
-        task = asyncio.create_task(retry(waiting(now + 3600, now)))
-        await asyncio.sleep(0)
-        assert 3590 < retry.allowed <= 3600
-        task.cancel()
-        await asyncio.wait([task])
-        assert retry.allowed == 0
+        kept, now = Kept(), time.time()
+        await Retry(cast(Producer, kept), Topics("x."), "1s", lambda: 0)(waiting(now + 3600, now))
+        (sent,) = kept.sent
+        assert (sent.topic, sent.key, sent.value) == ("x.retry.5m", b"key", b"value")
+        headers = dict(sent.headers)
+        assert headers.keys() == {DUE, TARGET}
+        assert headers[TARGET] == b"x.task.calc.v1"
+        assert now + 3600 - 0.01 < float(headers[DUE] or b"") < now + 3660
 
     asyncio.run(main())
