@@ -8,14 +8,15 @@ from infra.local.part import Part
 from infra.local.site import Site
 
 _HEAP_MB = 256
-_CONFIGURATION, _OBJECTS = "s3proxy.conf", "objects"
-"""In the folder that the server works in: Java reads such files as Latin-1, and a home may be called otherwise."""
+_CONFIGURATION = "s3proxy.conf"
+"""In the folder that the server works in."""
 
 
 def _prepare(site: Site) -> None:
     settings = site.settings()
     folder = site.home / "s3"
-    (folder / _OBJECTS / settings.s3_bucket).mkdir(parents=True, exist_ok=True)  # a bucket is a folder
+    objects = folder / "objects"
+    (objects / settings.s3_bucket).mkdir(parents=True, exist_ok=True)  # a bucket is a folder
     properties = {
         "s3proxy.endpoint": settings.s3,
         "s3proxy.authorization": "aws-v2-or-v4",
@@ -24,11 +25,20 @@ def _prepare(site: Site) -> None:
         "jclouds.provider": "filesystem-nio2",
         "jclouds.identity": "local",
         "jclouds.credential": "local",
-        "jclouds.filesystem.basedir": _OBJECTS,
+        "jclouds.filesystem.basedir": str(
+            objects.resolve()
+        ),  # in a folder that is named from where it works, it lists nothing
     }
     configuration = folder / _CONFIGURATION
     configuration.touch(mode=0o600)
-    configuration.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+    configuration.write_text("".join(f"{key}={_escaped(value)}\n" for key, value in properties.items()))
+
+
+def _escaped(text: str) -> str:
+    """A value as Java reads it from a file of properties: in Latin-1, with a backslash before what is none of it."""
+    units = text.encode("utf-16-be")
+    numbers = [int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2)]
+    return "".join(chr(one) if 0x20 < one < 0x7F and one != 0x5C else f"\\u{one:04x}" for one in numbers)
 
 
 def _command(site: Site) -> Sequence[str]:

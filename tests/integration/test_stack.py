@@ -118,7 +118,9 @@ def keeps(settings: Settings) -> list[str]:
         found.append("kafka")
     if "kept" in httpx.get(f"{settings.registry}/subjects").json():
         found.append("registry")
-    if objects(settings).get_object(Bucket=settings.s3_bucket, Key="kept")["Body"].read() == b"kept":
+    bucket = {"Bucket": settings.s3_bucket}
+    listed = objects(settings).list_objects_v2(**bucket, Prefix="kep").get("Contents", [])
+    if [objects(settings).get_object(**bucket, Key=one["Key"])["Body"].read() for one in listed] == [b"kept"]:
         found.append("s3")
     with psycopg.connect(settings.postgres) as connection:
         if connection.execute("select word from kept").fetchone() == ("kept",):
