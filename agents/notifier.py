@@ -8,7 +8,7 @@ can see it.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import psycopg
@@ -33,11 +33,21 @@ _LEASE = 120
 """Seconds that a notifier has for one try before another one may take it."""
 _ATTEMPT = 60.0
 _AT_ONCE = 8
+_EACH = 2
+"""Of them, tries at one receiver: one that hangs must not keep the others waiting."""
 
+# Asked twice what is due: what another notifier has claimed meanwhile is not it any more.
 _CLAIM = """
 update notices set tries = tries + 1, due = now() + make_interval(secs => %(lease)s)
-where id in (select id from notices where outcome is null and due <= now() order by due limit %(most)s
-             for update skip locked)
+where id in (
+    select id from notices where outcome is null and due <= now() and id in (
+        select id from (
+            select id, due, row_number() over (partition by target order by due) as place
+            from notices where outcome is null and due <= now() and target <> all(%(busy)s)
+        ) as waiting
+        where place <= %(each)s order by due limit %(most)s
+    ) for update skip locked
+)
 returning id::text, run, kind, channel, target, secret, tries
 """
 _SETTLE = """
@@ -73,23 +83,50 @@ class Notifier:
         self._news.set()
 
     async def _run(self) -> None:
-        self._news.set()  # what was left behind
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_POLL):
-                    await self._news.wait()
-            self._news.clear()
             try:
                 async with await history.connected(self._postgres) as connection:
-                    while claims := await self._claimed(connection):
-                        await asyncio.gather(*(self._try(connection, claim) for claim in claims))
+                    await self._deliver(connection)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 log.warning("notices wait: PostgreSQL does not answer: %s", error)
             except Exception:  # whatever it is, the notices of others are still to be told
                 log.exception("notices cannot be told: trying again")
+            await self._heard()
 
-    async def _claimed(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> list[dict[str, Any]]:
-        found = await connection.execute(_CLAIM, {"lease": _LEASE, "most": _AT_ONCE})
+    async def _deliver(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> None:
+        """Makes tries until nothing is due and none is under way. Raises psycopg.Error."""
+        tries: dict[asyncio.Task[None], str] = {}
+        try:
+            while True:
+                self._news.clear()
+                for claim in await self._claimed(connection, tries.values()):
+                    tries[asyncio.create_task(self._try(connection, claim))] = claim["target"]
+                if not tries:
+                    return
+                news = asyncio.create_task(self._heard())
+                done, _ = await asyncio.wait({*tries, news}, return_when=asyncio.FIRST_COMPLETED)
+                news.cancel()
+                for task in done & tries.keys():
+                    del tries[task]
+                    await task
+        finally:
+            for task in tries:
+                task.cancel()
+            await asyncio.gather(*tries, return_exceptions=True)
+
+    async def _heard(self) -> None:
+        """Returns when there may be something to tell."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_POLL):
+                await self._news.wait()
+
+    async def _claimed(
+        self, connection: psycopg.AsyncConnection[dict[str, Any]], busy: Collection[str]
+    ) -> list[dict[str, Any]]:
+        """What is to be tried now, beside the tries under way at these receivers."""
+        found = await connection.execute(
+            _CLAIM, {"lease": _LEASE, "busy": list(busy), "each": _EACH, "most": _AT_ONCE - len(busy)}
+        )
         return await found.fetchall()
 
     async def _try(self, connection: psycopg.AsyncConnection[dict[str, Any]], claim: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+import threading
 import uuid
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,37 @@ def test_what_a_dead_recorder_left_is_told_by_the_next(settings: Settings, tmp_p
         assert len({heard.headers["webhook-id"] for heard in away.heard}) == 1
 
     asyncio.run(main())
+
+
+def test_a_receiver_that_hangs_keeps_nobody_else_waiting(settings: Settings, tmp_path: Path) -> None:
+    """Two of its notices are tried at a time, and those of others are all told meanwhile."""
+    count, released = 12, threading.Event()
+
+    def answer(heard: Heard, out: Out) -> None:
+        if heard.path == "/hangs":
+            released.wait(90)
+        out.whole(204, b"")
+
+    async def main() -> None:
+        entries = [{"webhook": there.url(path), "secret": "ops-hook"} for path in ("/hangs", "/takes")]
+        said = {**environ(tmp_path, entries), "MILLRACE_HTTP_SILENCE": "60"}
+        async with recording(settings, tmp_path, **said) as (made, _, connection):
+            for _ in range(count):
+                for event in story(new(), EventKind.RUN_FAILED, reason="x"):
+                    await made.parts.producer.send(await made.parts.wire.event(event))
+
+            async def told() -> bool:
+                found = await rows(connection, "select target from notices where outcome = 'delivered'")
+                return len(found) == count and {one["target"] for one in found} == {there.url("/takes")}
+
+            try:
+                await until(told, 25, "that the others were told")
+                assert sum(one.path == "/hangs" for one in there.heard) <= 2
+            finally:
+                released.set()
+
+    with server(answer) as there:
+        asyncio.run(main())
 
 
 def test_a_list_that_cannot_be_used_ends_the_recorder(settings: Settings, tmp_path: Path) -> None:
