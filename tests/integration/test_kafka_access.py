@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,6 +26,7 @@ from PIL import Image
 from streams.cli.offline import contracts
 from streams.records import Outgoing, Place
 from streams.runtime.parts import Parts
+from streams.runtime.publish import DUE, TARGET
 from streams.runtime.tail import Tail
 from streams.settings import Settings
 from tests.integration.eventually import eventually
@@ -275,10 +277,13 @@ def _exercise(http: httpx.Client, broker: SecureBroker, prefix: str) -> None:
     stranger = Producer({"bootstrap.servers": broker.inside})
     for topic in ("pipeline.small-grey.requests", "run.events", "retry.1s"):
         stranger.produce(prefix + topic, b"garbage")
+    # Due later than its tier waits: it goes through the tier again, and then to a service.
+    due = (DUE, f"{time.time() + 6:.3f}".encode()), (TARGET, f"{prefix}task.image-greyscale.v1".encode())
+    stranger.produce(f"{prefix}retry.1s", b"garbage", headers=list(due))
     stranger.flush(20)
     writers = {prefix + name for name in ("flow", "image-greyscale", "recorder", "retry")}
     eventually(lambda: writers <= _writers(broker, f"{prefix}dead.letters"), 60)
-    eventually(lambda: len(http.get("/dead-letters").json()["dead_letters"]) == 4, 60)
+    eventually(lambda: len(http.get("/dead-letters").json()["dead_letters"]) == 5, 60)
     for letter in http.get("/dead-letters").json()["dead_letters"]:
         http.post(f"/dead-letters/{letter['id']}/resend")
 
