@@ -50,9 +50,8 @@ class Deposit:
             ref = self._take(data)
         except Refused as refusal:
             fault = Fault(where, refusal.reason, refusal.hint)
-            if (
-                fault not in self._seen and len(self._seen) < MOST
-            ):  # a field with several types is looked at more than once
+            # A field with several types is looked at more than once.
+            if fault not in self._seen and len(self._seen) < MOST:
                 self._seen.add(fault)
                 self.faults.append(fault)
             return Ref(self.bucket, _NOWHERE, 0, "", "").to_dict()

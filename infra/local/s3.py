@@ -1,5 +1,6 @@
 """S3Proxy: objects as files below the home, behind the S3 protocol."""
 
+import json
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -31,14 +32,8 @@ def _prepare(site: Site) -> None:
     }
     configuration = folder / _CONFIGURATION
     configuration.touch(mode=0o600)
-    configuration.write_text("".join(f"{key}={_escaped(value)}\n" for key, value in properties.items()))
-
-
-def _escaped(text: str) -> str:
-    """A value as Java reads it from a file of properties: in Latin-1, with a backslash before what is none of it."""
-    units = text.encode("utf-16-be")
-    numbers = [int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2)]
-    return "".join(chr(one) if 0x20 < one < 0x7F and one != 0x5C else f"\\u{one:04x}" for one in numbers)
+    # Java reads such a file as Latin-1, with the escapes of JSON for what is none of it.
+    configuration.write_text("".join(f"{key}={json.dumps(value)[1:-1]}\n" for key, value in properties.items()))
 
 
 def _command(site: Site) -> Sequence[str]:

@@ -58,8 +58,7 @@ def _interruptible() -> Iterator[None]:
         raise KeyboardInterrupt
 
     for each in _STOPPING:
-        if (
-            each is not signal.SIGHUP or signal.getsignal(each) is not signal.SIG_IGN
-        ):  # nohup: it is to outlive its terminal
+        # Under nohup SIGHUP is ignored already: it is to outlive its terminal.
+        if each is not signal.SIGHUP or signal.getsignal(each) is not signal.SIG_IGN:
             signal.signal(each, interrupt)
     yield
