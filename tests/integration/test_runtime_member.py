@@ -70,6 +70,20 @@ class Ground:
         finally:
             await made.stop(5)
 
+    @asynccontextmanager
+    async def held(self, count: int) -> AsyncIterator[tuple[Member, asyncio.Event]]:
+        """A member that has so many records in hand, or as many as it has room for, until the event is set."""
+        go = asyncio.Event()
+
+        async def handle(record: Record) -> None:
+            await go.wait()
+            await self.note(record)
+
+        await self.send(count)
+        async with self.member(handle) as member:
+            await until(lambda: member.lanes.in_flight == min(count, 64))
+            yield member, go
+
     async def caught_up(self) -> bool:
         """Whether the group has committed everything."""
         return not sum((await self.probe.lag(self.group, [self.place])).values())
@@ -207,69 +221,46 @@ def test_a_member_without_progress_is_stuck(settings: Settings) -> None:
     """Lag without progress is said to be stuck, with the figures; while it waits for a part that is away, it is not."""
 
     async def main() -> None:
-        async with ground(settings) as made:
-            hang = asyncio.Event()
+        async with ground(settings) as made, made.held(3) as (member, go):
+            outages = Outages()
+            liveness = Liveness([member], made.probe, outages, idle=0.2, busy=0.2)
 
-            async def handle(_: Record) -> None:
-                await hang.wait()
-
-            await made.send(3)
-            async with made.member(handle) as member:
-                await until(lambda: member.lanes.in_flight == 3)
-                outages = Outages()
-                liveness = Liveness([member], made.probe, outages, idle=0.2, busy=0.2)
-
-                async def stuck() -> str | None:
-                    try:
-                        await liveness.check()
-                    except Stuck as error:
-                        return str(error)
-                    return None
-
-                with outages.waiting("s3"):
-                    patient = asyncio.get_running_loop().time() + 0.6
-                    while asyncio.get_running_loop().time() < patient:
-                        assert await stuck() is None
-                said = await until(stuck, 10)
-                assert said.startswith(f"{made.group}: 3 records wait and none was finished")
-                hang.set()
-                await until(made.caught_up)
-                assert await liveness.check() == {made.group: 0}
+            with outages.waiting("s3"):
+                patient = asyncio.get_running_loop().time() + 0.6
+                while asyncio.get_running_loop().time() < patient:
+                    assert await stuck(liveness) is None
+            said = await until(lambda: stuck(liveness), 10)
+            assert said.startswith(f"{made.group}: 3 records wait and none was finished")
+            go.set()
+            await until(made.caught_up)
+            assert await liveness.check() == {made.group: 0}
 
     asyncio.run(main())
 
 
-async def stuck(liveness: Liveness) -> bool:
-    """Whether a look finds a member stuck."""
+async def stuck(liveness: Liveness) -> str | None:
+    """What a look says of a member that is stuck."""
     try:
         await liveness.check()
-    except Stuck:
-        return True
-    return False
+    except Stuck as error:
+        return str(error)
+    return None
 
 
 def test_work_may_take_as_long_as_it_is_allowed_to(settings: Settings) -> None:
     """A training of an hour is not called a hang after a quarter of one; what takes longer than it may is."""
 
     async def main() -> None:
-        async with ground(settings) as made:
-            go = asyncio.Event()
-
-            async def handle(_: Record) -> None:
-                await go.wait()
-
-            await made.send(1)
-            async with made.member(handle) as member:
-                await until(lambda: member.lanes.in_flight == 1)
-                member.allowed = lambda: 3600.0
-                now = 0.0
-                liveness = Liveness([member], made.probe, Outages(), clock=lambda: now)
-                for seconds in range(0, 4500, 50):
-                    now = float(seconds)
-                    assert not await stuck(liveness)
-                now = 4501.0
-                assert await stuck(liveness)
-                go.set()
+        async with ground(settings) as made, made.held(1) as (member, go):
+            member.allowed = lambda: 3600.0
+            now = 0.0
+            liveness = Liveness([member], made.probe, Outages(), clock=lambda: now)
+            for seconds in range(0, 4500, 50):
+                now = float(seconds)
+                assert not await stuck(liveness)
+            now = 4501.0
+            assert await stuck(liveness)
+            go.set()
 
     asyncio.run(main())
 
@@ -278,23 +269,15 @@ def test_who_stood_still_itself_is_not_stuck(settings: Settings) -> None:
     """A process that was stopped for minutes and goes on has seen nothing: others get the time that they always get."""
 
     async def main() -> None:
-        async with ground(settings) as made:
-            go = asyncio.Event()
-
-            async def handle(_: Record) -> None:
-                await go.wait()
-
-            await made.send(1)
-            async with made.member(handle) as member:
-                await until(lambda: member.lanes.in_flight == 1)
-                now = 0.0
-                liveness = Liveness([member], made.probe, Outages(), busy=60.0, clock=lambda: now)
-                for moment in (0.0, 5.0, 500.0, 530.0):
-                    now = moment
-                    assert not await stuck(liveness)
-                now = 561.0
-                assert await stuck(liveness)
-                go.set()
+        async with ground(settings) as made, made.held(1) as (member, go):
+            now = 0.0
+            liveness = Liveness([member], made.probe, Outages(), busy=60.0, clock=lambda: now)
+            for moment in (0.0, 5.0, 500.0, 530.0):
+                now = moment
+                assert not await stuck(liveness)
+            now = 561.0
+            assert await stuck(liveness)
+            go.set()
 
     asyncio.run(main())
 
@@ -354,19 +337,10 @@ def test_more_than_there_is_room_for_is_delivered_when_room_is_made(settings: Se
     count = 1000  # more than Faust's buffer and the lanes take together
 
     async def main() -> None:
-        async with ground(settings) as made:
-            go = asyncio.Event()
-
-            async def handle(record: Record) -> None:
-                await go.wait()
-                await made.note(record)
-
-            await made.send(count)
-            async with made.member(handle) as member:
-                await until(lambda: member.lanes.in_flight == 64)
-                go.set()
-                await until(lambda: made.handled == list(range(count)))
-                await until(made.caught_up)
+        async with ground(settings) as made, made.held(count) as (_, go):
+            go.set()
+            await until(lambda: made.handled == list(range(count)))
+            await until(made.caught_up)
 
     asyncio.run(main())
 
@@ -375,21 +349,12 @@ def test_lag_is_not_called_a_hang(settings: Settings, caplog: pytest.LogCaptureF
     """While more waits than is worked on, however long, nothing is logged as an error."""
 
     async def main() -> None:
-        async with ground(settings) as made:
-            go = asyncio.Event()
-
-            async def handle(record: Record) -> None:
-                await go.wait()
-                await made.note(record)
-
-            await made.send(1000)
-            async with made.member(handle) as member:
-                await until(lambda: member.lanes.in_flight == 64)
-                consumer: Any = member._app.consumer
-                consumer._thread.tp_stream_timeout_secs = 0.0  # as after five minutes
-                await consumer.verify_all_partitions_active()
-                go.set()
-                await until(made.caught_up)
+        async with ground(settings) as made, made.held(1000) as (member, go):
+            consumer: Any = member._app.consumer
+            consumer._thread.tp_stream_timeout_secs = 0.0  # as after five minutes
+            await consumer.verify_all_partitions_active()
+            go.set()
+            await until(made.caught_up)
 
     asyncio.run(main())
     assert [one.message for one in caplog.records if one.levelno >= logging.ERROR] == []
