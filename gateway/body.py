@@ -12,6 +12,9 @@ from gateway.problems import Fault, Kind, Problem
 _SMALL = 64 * 1024
 _LARGE = 256 * 1024
 """Bytes past which parsing leaves the event loop."""
+MOST = 1_000_000
+"""Lists, objects and values of one JSON text: each takes a hundred times the memory of its bytes, and Python builds them all in
+one go while nothing else gets its turn."""
 
 
 def media_type(request: Request) -> str:
@@ -59,8 +62,30 @@ def described(schema: dict[str, Any], *, required: bool = False) -> dict[str, An
     return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
-async def parse(data: bytes | str, limits: Limits, where: str = "") -> Any:
-    """The value of JSON text; large text is parsed beside the event loop. Raises Problem (400)."""
+class Tally:
+    """How much JSON one request may still bring, whatever number of parts it comes in."""
+
+    def __init__(self) -> None:
+        self._marks = 0
+
+    def add(self, data: bytes | str, where: str = "") -> None:
+        """Counts a text before one of its values is built. What looks like one inside a string counts too. Raises Problem (413)."""
+        self._marks += _marks(data)
+        if self._marks > MOST:
+            problem = f"more than {MOST:,} lists, objects and commas"
+            hint = "send less at once; a long text can be a part of its own in multipart/form-data"
+            raise Problem(Kind.TOO_LARGE, f"The JSON of the body has {problem}.", [Fault(where, problem, hint)])
+
+
+def _marks(data: bytes | str) -> int:
+    if isinstance(data, str):
+        return data.count("[") + data.count("{") + data.count(",")
+    return data.count(b"[") + data.count(b"{") + data.count(b",")
+
+
+async def parse(data: bytes | str, limits: Limits, where: str = "", tally: Tally | None = None) -> Any:
+    """The value of JSON text; large text is parsed beside the event loop. Raises Problem (400, 413)."""
+    (tally or Tally()).add(data, where)
     if len(data) > _LARGE:
         return await asyncio.to_thread(parse_now, data, limits.depth, where)
     return parse_now(data, limits.depth, where)

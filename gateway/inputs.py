@@ -4,7 +4,8 @@ import asyncio
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -71,12 +72,18 @@ class Input:
 
     record: dict[str, Any]
     objects: list[tuple[Ref, bytes]]
+    fingerprint: str
+    """SHA-256 of what was sent: equal for equal inputs, whatever run they are for."""
+    size: int
+    """Characters of the record as JSON."""
 
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of what was sent: equal for equal inputs, whatever run they are for."""
-        mine = {ref.key for ref, _ in self.objects}
-        return hashlib.sha256(body.canonical(_without(self.record, mine))).hexdigest()
+
+@dataclass(frozen=True)
+class _Checked:
+    """What a checked record comes to, and the objects of others that it names: each ref with its first place."""
+
+    input: Input
+    others: Mapping[Ref, str]
 
 
 async def read(request: Request, schema: Mapping[str, Any], run: str, limits: Limits, objects: Objects) -> Input:
@@ -85,29 +92,30 @@ async def read(request: Request, schema: Mapping[str, Any], run: str, limits: Li
     Raises Problem: 400, 413, 415, and 422 with everything that does not fit.
     """
     deposit = Deposit(objects.bucket, run)
-    faults = deposit.faults
+    faults, made = deposit.faults, None
+    raw = await _raw(request, schema, limits)
+    check = partial(_checked, schema, raw, deposit)
     try:
-        async with asyncio.timeout(limits.patience):
-            raw = await _raw(request, schema, limits)
-        check = partial(conform, schema, raw, image=deposit)
         made = check() if body.is_small(request) else await asyncio.to_thread(check)
-    except TimeoutError:
-        raise Problem(
-            Kind.SLOW, f"The body did not arrive within {limits.patience:g} s.", headers={"Connection": "close"}
-        ) from None
     except Nonconforming as error:
         faults += [Fault(problem.where, problem.problem, problem.hint) for problem in error.problems]
-        made = None
     if made is not None:
-        mine = {ref.key for ref, _ in deposit.objects.values()} | {_NOWHERE}
-        others: dict[Ref, str] = {}
-        for where, ref in walk(schema, made):
-            if ref.key not in mine:
-                others.setdefault(ref, where)
-        faults += await _unreadable(others, objects)
+        faults += await _unreadable(made.others, objects)
     if faults or made is None:
         raise Problem(Kind.INVALID, "The input does not fit; its problems are listed.", faults)
-    return Input(made, list(deposit.objects.values()))
+    return made.input
+
+
+def _checked(schema: Mapping[str, Any], raw: Any, deposit: Deposit) -> _Checked:
+    """All that takes time with the size of an input. Raises Nonconforming."""
+    made = conform(schema, raw, image=deposit)
+    mine = {ref.key for ref, _ in deposit.objects.values()} | {_NOWHERE}
+    others: dict[Ref, str] = {}
+    for where, ref in walk(schema, made):
+        if ref.key not in mine:
+            others.setdefault(ref, where)
+    text = body.canonical(_without(made, mine))
+    return _Checked(Input(made, list(deposit.objects.values()), hashlib.sha256(text).hexdigest(), len(text)), others)
 
 
 async def _unreadable(refs: Mapping[Ref, str], objects: Objects) -> list[Fault]:
@@ -124,14 +132,29 @@ async def _unreadable(refs: Mapping[Ref, str], objects: Objects) -> list[Fault]:
 async def _raw(request: Request, schema: Mapping[str, Any], limits: Limits) -> Any:
     kind = body.media_type(request)
     if kind == "multipart/form-data":
-        async with multipart.form(request, limits) as parts:
+        async with AsyncExitStack() as stack:
+            async with _arriving(limits):
+                parts = await stack.enter_async_context(multipart.form(request, limits))
             return await multipart.record(parts, record_shape(schema), limits)
-    data = await body.read(request, limits.json)
+    async with _arriving(limits):
+        data = await body.read(request, limits.json)
     if not data.strip():
         return {}
     if kind not in ("application/json", "") and not kind.endswith("+json"):
         raise Problem(Kind.MEDIA, f"{kind} is not taken; send one of {TAKEN}.", headers={"Accept-Post": TAKEN})
     return await body.parse(data, limits)
+
+
+@asynccontextmanager
+async def _arriving(limits: Limits) -> AsyncIterator[None]:
+    """Limits the time in which a body arrives; how long it then takes to be read is not its sender's fault."""
+    try:
+        async with asyncio.timeout(limits.patience):
+            yield
+    except TimeoutError:
+        raise Problem(
+            Kind.SLOW, f"The body did not arrive within {limits.patience:g} s.", headers={"Connection": "close"}
+        ) from None
 
 
 def _from_url(value: Any) -> bytes:
@@ -142,6 +165,8 @@ def _from_url(value: Any) -> bytes:
     head, comma, text = value[5:].partition(",")
     if not comma:
         raise Refused("the data URL has no comma", hint)
+    if text.count("%") > body.MOST:
+        raise Refused(f"the data URL has more than {body.MOST:,} escaped characters", hint)
     if not head.lower().endswith(";base64"):
         return unquote_to_bytes(text)
     if len(text) * 3 // 4 > media.LIMITS.size + 3:

@@ -3,13 +3,14 @@
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from gateway.body import announced, parse_now, too_large
+from gateway.body import Tally, announced, parse, too_large
 from gateway.limits import Limits
 from gateway.problems import Fault, Kind, Problem
 from schemas.shapes import AnyShape, Array, Enum, Field, Primitive, Record, RefShape, Shape, branches
@@ -72,101 +73,119 @@ async def _bounded(request: Request, ceiling: int) -> AsyncGenerator[bytes, None
             yield chunk
 
 
+@dataclass
+class _Reading:
+    """What the parts of one body share while they are read."""
+
+    limits: Limits
+    faults: list[Fault] = field(default_factory=list)
+    _tally: Tally = field(default_factory=Tally)
+
+    async def parse(self, text: str, where: str = "") -> Any:
+        """The value of a part in JSON. Raises Problem (400, 413)."""
+        return await parse(text, self.limits, where, self._tally)
+
+
 async def record(parts: FormData, of: Record, limits: Limits) -> dict[str, Any]:
     """The input record that the parts make; the content of a file stands as bytes where an image is expected.
 
-    Raises Problem (422) with every part that fits no input.
+    Raises Problem (422) with every part that fits no input, and 413.
     """
-    faults: list[Fault] = []
+    to = _Reading(limits)
+    faults = to.faults
     made: dict[str, Any] = {}
     together: dict[str, Any] = {}
     for name in dict.fromkeys(parts):
         field, values = of.field(name), parts.getlist(name)
         if field is None and name == DATA:
-            together = await _together(values, limits, faults)
+            together = await _together(values, to)
         elif field is None:
             names = ", ".join(one.name for one in of.fields) or "none"
             faults.append(Fault(name, "this is no input", f"the inputs are: {names}; or one JSON part `{DATA}`"))
         elif len(values) > 1 and not _is_list(field):
             faults.append(Fault(name, f"given {len(values)} times, taken once", "only a list may be repeated"))
         else:
-            made[name] = await _value(name, field, values, limits, faults)
+            made[name] = await _value(name, field, values, to)
     faults += [Fault(name, f"given in `{DATA}` and as a part of its own") for name in together if name in made]
     if faults:
         raise Problem(Kind.INVALID, "Some parts do not fit the input.", faults)
     return together | made
 
 
-async def _together(values: list[UploadFile | str], limits: Limits, faults: list[Fault]) -> dict[str, Any]:
+async def _together(values: list[UploadFile | str], to: _Reading) -> dict[str, Any]:
     if len(values) > 1:
-        faults.append(Fault(DATA, f"given {len(values)} times, taken once"))
+        to.faults.append(Fault(DATA, f"given {len(values)} times, taken once"))
         return {}
-    value = await _json(DATA, values[0], limits, faults)
+    value = await _json(DATA, values[0], to)
     if isinstance(value, dict):
         return value
-    faults.append(Fault(DATA, "expected one JSON object with the inputs"))
+    to.faults.append(Fault(DATA, "expected one JSON object with the inputs"))
     return {}
 
 
-async def _value(name: str, field: Field, values: list[UploadFile | str], limits: Limits, faults: list[Fault]) -> Any:
+async def _value(name: str, field: Field, values: list[UploadFile | str], to: _Reading) -> Any:
     if _is_image(field.shape):
-        return await _image(name, values[0], limits, faults)
+        return await _image(name, values[0], to)
     items = next((of.items for of in branches(field.shape) if isinstance(of, Array)), None)
     if items is None:
-        return await _plain(name, field.shape, values[0], limits, faults)
+        return await _plain(name, field.shape, values[0], to)
     if _is_image(items):
         if len(values) == 1 and isinstance(values[0], str) and values[0].lstrip().startswith("["):
-            return await _json(name, values[0], limits, faults)
-        return [await _image(f"{name}[{index}]", value, limits, faults) for index, value in enumerate(values)]
+            return await _json(name, values[0], to)
+        return [await _image(f"{name}[{index}]", value, to) for index, value in enumerate(values)]
     if len(values) == 1:
-        return await _json(name, values[0], limits, faults)
-    return [await _plain(f"{name}[{index}]", items, value, limits, faults) for index, value in enumerate(values)]
+        return await _json(name, values[0], to)
+    return [await _plain(f"{name}[{index}]", items, value, to) for index, value in enumerate(values)]
 
 
-async def _image(where: str, value: UploadFile | str, limits: Limits, faults: list[Fault]) -> Any:
+async def _image(where: str, value: UploadFile | str, to: _Reading) -> Any:
     if isinstance(value, UploadFile):
         return await value.read()
     if value.lstrip().startswith("{"):
-        return await _json(where, value, limits, faults)
+        return await _json(where, value, to)
     return value
 
 
-async def _plain(where: str, of: Shape, value: UploadFile | str, limits: Limits, faults: list[Fault]) -> Any:
+async def _plain(where: str, of: Shape, value: UploadFile | str, to: _Reading) -> Any:
     kinds = list(branches(of))
     if any(kind == Primitive("string") or isinstance(kind, Enum) for kind in kinds):
-        return await _text(where, value, limits, faults)
+        return await _text(where, value, to)
     if any(isinstance(kind, AnyShape) for kind in kinds) and isinstance(value, str):
         try:
-            return parse_now(value, limits.depth)
-        except Problem:
-            return await _text(where, value, limits, faults)
-    return await _json(where, value, limits, faults)
+            return await to.parse(value)
+        except Problem as problem:
+            if problem.kind is Kind.TOO_LARGE:
+                raise
+            return await _text(where, value, to)
+    return await _json(where, value, to)
 
 
-async def _json(where: str, value: UploadFile | str, limits: Limits, faults: list[Fault]) -> Any:
-    text = await _text(where, value, limits, faults)
+async def _json(where: str, value: UploadFile | str, to: _Reading) -> Any:
+    text = await _text(where, value, to)
     if text is None:
         return None
     try:
-        return parse_now(text, limits.depth, where)
+        return await to.parse(text, where)
     except Problem as problem:
+        if problem.kind is Kind.TOO_LARGE:
+            raise
         hint = 'every part but images and text is JSON: 0.8, true, [1, 2], {"x": 1}'
-        faults += [Fault(where, fault.problem, hint) for fault in problem.errors]
+        to.faults += [Fault(where, fault.problem, hint) for fault in problem.errors]
         return None
 
 
-async def _text(where: str, value: UploadFile | str, limits: Limits, faults: list[Fault]) -> str | None:
+async def _text(where: str, value: UploadFile | str, to: _Reading) -> str | None:
     if isinstance(value, UploadFile):
-        if (value.size or 0) > limits.json:
-            faults.append(Fault(where, f"larger than {limits.json} bytes"))
+        if (value.size or 0) > to.limits.json:
+            to.faults.append(Fault(where, f"larger than {to.limits.json} bytes"))
             return None
         try:
             value = (await value.read()).decode("utf-8-sig")
         except UnicodeDecodeError:
-            faults.append(Fault(where, "a file where text is expected", "only images are sent as files"))
+            to.faults.append(Fault(where, "a file where text is expected", "only images are sent as files"))
             return None
     if "\0" in value:
-        faults.append(Fault(where, "text with a NUL character in it"))
+        to.faults.append(Fault(where, "text with a NUL character in it"))
         return None
     return value
 

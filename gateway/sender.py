@@ -31,10 +31,12 @@ class Sender:
         self._codec = codec
         self._topics = topics
 
-    async def request(self, run: Run, schema: Mapping[str, Any], record: Mapping[str, Any]) -> None:
-        """Asks for a run of a pipeline. A repeated request of the same run changes nothing."""
+    async def request(
+        self, run: Run, schema: Mapping[str, Any], record: Mapping[str, Any], *, large: bool = False
+    ) -> None:
+        """Asks for a run of a pipeline. A repeated request of the same run changes nothing. `large`: see `Codec.encode`."""
         topic = self._topics.requests(run.pipeline)
-        value = await self._codec.encode(value_subject(topic), schema, record)
+        value = await self._codec.encode(value_subject(topic), schema, record, large=large)
         headers = (
             ("ce_specversion", b"1.0"),
             ("ce_id", run.id.encode()),

@@ -95,7 +95,7 @@ class Submissions:
     async def _begin(self, order: Order, run: Run) -> None:
         if order.first is not None:
             await order.first()
-        await self._sender.request(run, order.topology.input, order.input.record)
+        await self._sender.request(run, order.topology.input, order.input.record, large=order.input.size > _SHOWN)
 
     async def _again(self, order: Order) -> bool:
         """A key that is known: the same request again, or another one."""
@@ -136,6 +136,6 @@ class Submissions:
             "source": "http",
             "fingerprint": order.fingerprint,
         }
-        if len(json.dumps(order.input.record, default=str)) <= _SHOWN:
+        if order.input.size <= _SHOWN:
             data["input"] = order.input.record
         return data

@@ -1,5 +1,6 @@
 """Records as they cross Kafka: Confluent's wire format, and JSON at the public edge."""
 
+import asyncio
 from typing import Any, Protocol
 
 from schemas import binary
@@ -49,12 +50,14 @@ class Codec:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    async def encode(self, subject: str, schema: Any, value: Any) -> bytes:
-        """A record for the topic whose subject this is (see `value_subject`).
+    async def encode(self, subject: str, schema: Any, value: Any, *, large: bool = False) -> bytes:
+        """A record for the topic whose subject this is (see `value_subject`); a large one is written beside the event loop.
 
         Raises Unwritable, and RegistryAway, Incompatible or BadSchema at a schema's first use.
         """
-        return frame(await self._registry.id_of(subject, schema), binary.write(schema, value))
+        schema_id = await self._registry.id_of(subject, schema)
+        body = await asyncio.to_thread(binary.write, schema, value) if large else binary.write(schema, value)
+        return frame(schema_id, body)
 
     async def decode(self, data: bytes, reader: Any | None = None, *, tagged: bool = False) -> Any:
         """The value of a record, resolved to the `reader` schema when one is given; `tagged` as in `binary.read`.

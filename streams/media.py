@@ -1,13 +1,16 @@
 """What an uploaded object really is: found from its content, refused before any decoder sees its pixels."""
 
 import struct
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 from streams import frames
+from streams.header import Header
 from streams.refusal import Refused
 
 if TYPE_CHECKING:
@@ -73,7 +76,9 @@ def open_header(data: bytes, limits: Limits = LIMITS) -> "tuple[MediaInfo, Image
         )
     found = sniff(data)
     try:
-        image = _reader(found)(BytesIO(data))
+        stream = Header(data)
+        image = _readers()[found](stream)
+        stream.ended()
         known = getattr(image, "n_frames", 1) if found in _COUNTED_AT_OPEN else 1
         count = frames.count(found.value, data, known)
     except MemoryError:
@@ -143,8 +148,9 @@ _OTHERS: tuple[tuple[str, int, bytes], ...] = (
 _COUNTED_AT_OPEN = frozenset({Format.PNG, Format.WEBP})
 
 
-def _reader(found: Format) -> "Callable[[BytesIO], ImageFile]":
-    """The reader of one format. Imported only now: the core of the package must not need Pillow."""
+@cache
+def _readers() -> "dict[Format, Callable[[BytesIO], ImageFile]]":
+    """The reader of each format. Imported only now: the core of the package must not need Pillow."""
     from PIL import (
         BmpImagePlugin,
         GifImagePlugin,
@@ -154,7 +160,9 @@ def _reader(found: Format) -> "Callable[[BytesIO], ImageFile]":
         WebPImagePlugin,
     )
 
-    readers: dict[Format, Callable[[BytesIO], ImageFile]] = {
+    # A stranger's file decides how many of them there are: two for each broken tag of a TIFF, each kept for good.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    return {
         Format.JPEG: JpegImagePlugin.JpegImageFile,
         Format.PNG: PngImagePlugin.PngImageFile,
         Format.WEBP: WebPImagePlugin.WebPImageFile,
@@ -162,7 +170,6 @@ def _reader(found: Format) -> "Callable[[BytesIO], ImageFile]":
         Format.BMP: BmpImagePlugin.BmpImageFile,
         Format.TIFF: TiffImagePlugin.TiffImageFile,
     }
-    return readers[found]
 
 
 def _said(error: Exception) -> str:

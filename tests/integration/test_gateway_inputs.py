@@ -7,6 +7,7 @@ import http.client
 import json
 import secrets
 import socket
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -385,3 +386,23 @@ def test_a_body_that_does_not_come(gateways: World) -> None:
             assert b" 408 " in sock.recv(1000).split(b"\r\n")[0]
     finally:
         w.one.app.parts.limits = limits
+
+
+def test_json_of_countless_values(gateways: World) -> None:
+    """Brackets that would become gigabytes of lists are a 413, as a body, as a part and as several parts."""
+    many = b"[" + b"[]," * 400_000 + b"1]"
+    assert post(gateways, content=b'{"areas": ' + many * 2 + b"}").status_code == 413
+    parts = [("data", (None, '{"mode": "soft"}')), *(("areas", (None, many)) for _ in range(3))]
+    answer = post(gateways, files=parts)
+    assert answer.status_code == 413
+    assert "1,000,000" in answer.json()["detail"]
+
+
+def test_the_header_of_a_picture_in_countless_pieces(gateways: World) -> None:
+    """It is refused as an input that does not fit, by its name."""
+    chunk = bytes(4) + b"abCd" + zlib.crc32(b"abCd").to_bytes(4, "big")
+    answer = post(gateways, files={"photo": SMALL[:33] + chunk * 100_000 + SMALL[33:]})
+    assert answer.status_code == 422
+    (fault,) = answer.json()["errors"]
+    assert fault["where"] == "photo"
+    assert "pieces" in fault["problem"]

@@ -1,8 +1,11 @@
 """Reading JSON that strangers send."""
 
+import asyncio
+
 import pytest
 
-from gateway.body import canonical, parse_now
+from gateway.body import MOST, Tally, canonical, parse, parse_now
+from gateway.limits import Limits
 from gateway.problems import Kind, Problem
 
 
@@ -46,3 +49,27 @@ def test_a_name_that_stands_twice_among_very_many_is_found() -> None:
 def test_canonical_json_is_equal_for_equal_values() -> None:
     """The order of members does not matter."""
     assert canonical({"a": 1, "b": [1.5, None]}) == canonical({"b": [1.5, None], "a": 1})
+
+
+@pytest.mark.parametrize("unit", [b"[],", b"{},", b"1,", b"[[[[]]]],"])
+def test_json_of_countless_values_is_refused_before_one_is_built(unit: bytes) -> None:
+    """15 MB of brackets became 430 MB of lists, and nothing else got its turn for seconds."""
+    text = b"[" + unit * (15_000_000 // len(unit)) + b"1]"
+    with pytest.raises(Problem, match=f"more than {MOST:,} lists") as caught:
+        asyncio.run(parse(text, Limits()))
+    assert caught.value.kind is Kind.TOO_LARGE
+    with pytest.raises(Problem, match="more than"):
+        asyncio.run(parse(text.decode(), Limits()))
+
+
+def test_json_of_very_many_values_is_taken() -> None:
+    """A million values are not too many."""
+    assert len(asyncio.run(parse(b"[" + b"1," * (MOST - 2) + b"1]", Limits()))) == MOST - 1
+
+
+def test_the_texts_of_one_request_count_together() -> None:
+    """Cut into parts, as much would come in as in one piece."""
+    tally = Tally()
+    asyncio.run(parse(b"[" + b"1," * (MOST - 10) + b"1]", Limits(), tally=tally))
+    with pytest.raises(Problem, match="more than"):
+        asyncio.run(parse("[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]", Limits(), "areas", tally))

@@ -1,9 +1,11 @@
 """Reading forms that strangers send."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
+from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from gateway import multipart
@@ -24,16 +26,22 @@ WHOLE = (
 )
 
 
-def read(body: bytes, more: str = "") -> dict[str, Any]:
-    """The record that a form makes."""
+def form(body: bytes, more: str = "") -> AbstractAsyncContextManager[FormData]:
+    """The parts of a body."""
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
 
+    kind = f"multipart/form-data; boundary=x{more}".encode()
+    request = Request({"type": "http", "method": "POST", "headers": [(b"content-type", kind)]}, receive)
+    return multipart.form(request, Limits())
+
+
+def read(body: bytes, more: str = "") -> dict[str, Any]:
+    """The record that a form makes."""
+
     async def work() -> dict[str, Any]:
-        kind = f"multipart/form-data; boundary=x{more}".encode()
-        request = Request({"type": "http", "method": "POST", "headers": [(b"content-type", kind)]}, receive)
-        async with multipart.form(request, Limits()) as parts:
+        async with form(body, more) as parts:
             return await multipart.record(parts, SHAPE, Limits())
 
     return asyncio.run(work())
@@ -80,3 +88,33 @@ def test_text_with_a_nul_is_refused_as_in_json() -> None:
     with pytest.raises(Problem) as caught:
         read(WHOLE.replace(b"Ada", b"A\0a"))
     assert [(one.where, one.problem) for one in caught.value.errors] == [("name", "text with a NUL character in it")]
+
+
+def test_a_large_part_is_read_beside_the_event_loop() -> None:
+    """While a part of megabytes is parsed, others get their turn."""
+    many = b"[" + b"1," * 500_000 + b"1]"
+    body = b'--x\r\nContent-Disposition: form-data; name="data"\r\n\r\n{"a": ' + many + b"}\r\n--x--"
+    turns = []
+
+    async def others() -> None:
+        while True:
+            turns.append(None)
+            await asyncio.sleep(0)
+
+    async def work() -> None:
+        async with form(body) as parts:
+            task = asyncio.create_task(others())
+            assert len((await multipart.record(parts, SHAPE, Limits()))["a"]) == 500_001
+            task.cancel()
+
+    asyncio.run(work())
+    assert turns
+
+
+def test_the_parts_of_a_form_count_together() -> None:
+    """Brackets in many parts are as many as in one."""
+    part = b'--x\r\nContent-Disposition: form-data; name="times"\r\n\r\n%b\r\n'
+    many = b"[" + b"[]," * 300_000 + b"1]"
+    with pytest.raises(Problem, match="lists, objects and commas") as caught:
+        read(part.replace(b"times", b"data") % (b'{"a": ' + many + b"}") + part % many + b"--x--")
+    assert caught.value.kind is Kind.TOO_LARGE
