@@ -94,7 +94,7 @@ def test_a_large_part_is_read_beside_the_event_loop() -> None:
     """While a part of megabytes is parsed, others get their turn."""
     many = b"[" + b"1," * 500_000 + b"1]"
     body = b'--x\r\nContent-Disposition: form-data; name="data"\r\n\r\n{"a": ' + many + b"}\r\n--x--"
-    turns = []
+    turns: list[None] = []
 
     async def others() -> None:
         while True:
