@@ -50,7 +50,7 @@ async def explain(parts: Parts, view: View) -> dict[str, Any]:
             document["failure"] = view.failure
         return document
     topology = parts.pipelines.topology(view.digest or "")
-    missing, state = await asyncio.gather(parts.missing(), _state(parts, view, topology))
+    missing, state = parts.health.missing(), await _state(parts, view, topology)
     document["away"] = {**{part: [f"the gateway gets no answer: {why}"] for part, why in missing.items()}}
     for one in parts.services.standing():
         for part in one.waiting_for:

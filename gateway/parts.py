@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from aiokafka.errors import KafkaError
 from fastapi import Depends, Request
@@ -15,6 +15,7 @@ from fastapi import Depends, Request
 from gateway.auth import Keeper
 from gateway.callbacks import Callbacks
 from gateway.entry import run_of
+from gateway.health import Health
 from gateway.index import Index
 from gateway.journal import Journal
 from gateway.limits import Limits
@@ -41,8 +42,6 @@ from streams.wire import Wire
 
 log = logging.getLogger(__name__)
 
-_CHECK = 2.0
-"""Seconds that a part may take to answer before it counts as missing."""
 _COUNTS = 5.0
 """Seconds for which statistics are not asked for again."""
 
@@ -69,6 +68,7 @@ class Parts:
     callbacks: Callbacks
     uploads: Uploads
     connected: bool = False
+    health: Health = field(init=False)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _counts: tuple[float, Counts | None] = (-_COUNTS, None)
 
@@ -127,13 +127,25 @@ class Parts:
             uploads=Uploads(limits),
         )
 
+    def __post_init__(self) -> None:
+        self.health = Health(
+            {
+                "kafka": self._kafka,
+                "registry": lambda: self.connections.registry.latest("millrace.Envelope"),
+                "s3": self._s3,
+                "postgres": self.store.ping,
+            }
+        )
+
     async def __aenter__(self) -> Self:
         await self.store.__aenter__()
+        self.health.start()
         self._tasks.append(asyncio.create_task(self._connect(), name="connect"))
         self._tasks.append(asyncio.create_task(self.callbacks.deliver(), name="callbacks"))
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.health.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -149,17 +161,6 @@ class Parts:
         self.tail.start()
         await asyncio.gather(self.services.start(), self.pipelines.start())
         self.connected = True
-
-    async def missing(self) -> dict[str, str]:
-        """What keeps this gateway from serving, by part; empty when nothing does."""
-        checks = {
-            "kafka": self._kafka(),
-            "registry": self.connections.registry.latest("millrace.Envelope"),
-            "s3": self._s3(),
-            "postgres": self.store.ping(),
-        }
-        answers = await asyncio.gather(*(_checked(check) for check in checks.values()))
-        return {name: why for name, why in zip(checks, answers, strict=True) if why}
 
     async def counts(self) -> Counts | None:
         """Statistics over all runs, at most a few seconds old; None while the history is away."""
@@ -183,17 +184,6 @@ class Parts:
     async def _s3(self) -> None:
         if not await self.objects.healthy():
             raise OSError(f"the bucket {self.objects.bucket} does not answer")
-
-
-async def _checked(check: Awaitable[Any]) -> str:
-    try:
-        async with asyncio.timeout(_CHECK):
-            await check
-    except TimeoutError:
-        return f"no answer within {_CHECK:g} s"
-    except Exception as error:  # noqa: BLE001  # whatever is wrong with a part, it is what is missing
-        return str(error) or type(error).__name__
-    return ""
 
 
 async def _insist(start: Callable[[], Awaitable[None]]) -> None:

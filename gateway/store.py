@@ -15,6 +15,7 @@ from gateway.entry import Line
 from gateway.render import event_json
 from streams.messages import EventKind
 from streams.runtime import history
+from streams.runtime.lending import lent
 
 
 class HistoryAway(Exception):
@@ -77,7 +78,7 @@ class Store:
     async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[DictRow]]:
         """A connection to a database that has the tables. Raises HistoryAway."""
         try:
-            async with self._pool.connection() as connection:
+            async with lent(self._pool) as connection:
                 if not self._ready:
                     await history.ensure(connection)
                     self._ready = True

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 
 from schemas import binary, compat
+from schemas.completed import completed
 from schemas.errors import BadSchema, Incompatible, RegistryAway, UnknownSchema
 from schemas.library import inline
 from schemas.memo import Memo
@@ -19,6 +20,8 @@ _UNKNOWN_FOR = 10.0
 """Seconds for which an id that the registry does not have is not asked for again: garbage may come in floods."""
 _MAX_KNOWN = 10_000
 _PAGE = 1000
+_AT_ONCE = 32
+"""Calls under way, with those whose callers have left: these must not pile up."""
 _ABSENT = (40401, 40402, 40403)
 """Error codes for a subject, a version, a schema that is not there. A 404 without one is no answer of a registry."""
 
@@ -29,6 +32,8 @@ class SchemaRegistry:
     def __init__(self, url: str, *, timeout: float = 10.0) -> None:
         self._url = url.rstrip("/")
         self._http = httpx.AsyncClient(timeout=timeout, headers={"accept": _MEDIA_TYPE, "content-type": _MEDIA_TYPE})
+        self._timeout = timeout
+        self._places = asyncio.Semaphore(_AT_ONCE)
         self._whole: Memo[Any] = Memo(inline)
         self._ids: dict[tuple[str, str], int] = {}
         self._known_ids: dict[tuple[str, int], tuple[Any, int]] = {}
@@ -150,7 +155,14 @@ class SchemaRegistry:
     async def _call(self, method: str, path: str, body: Any = None) -> Any:
         content = None if body is None else json.dumps(body)
         try:
-            answer = await self._http.request(method, self._url + path, content=content)
+            async with asyncio.timeout(self._timeout):
+                await self._places.acquire()
+            # Not cancelled with its caller: that would cost the pool a connection. Its own time-out ends it.
+            answer = await completed(self._request(method, path, content))
+        except TimeoutError as error:
+            raise RegistryAway(
+                f"the schema registry at {self._url} does not answer: {_AT_ONCE} calls wait for it"
+            ) from error
         except httpx.HTTPError as error:
             raise RegistryAway(
                 f"the schema registry at {self._url} does not answer: {type(error).__name__} {error}"
@@ -164,6 +176,12 @@ class SchemaRegistry:
         if answer.is_success:
             return values
         raise self._error(answer.status_code, values if isinstance(values, dict) else {})
+
+    async def _request(self, method: str, path: str, content: str | None) -> httpx.Response:
+        try:
+            return await self._http.request(method, self._url + path, content=content)
+        finally:
+            self._places.release()
 
     def _error(self, status: int, values: dict[str, Any]) -> Exception:
         message = str(values.get("message", "no message"))

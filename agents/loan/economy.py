@@ -15,6 +15,7 @@ from streams.indicators import Month
 from streams.refusal import PartAway, Refused
 from streams.runtime import indicators
 from streams.runtime.indicators import Row
+from streams.runtime.lending import lent
 
 PART = "postgres"
 WAIT = 2.0
@@ -95,7 +96,7 @@ class Economy:
     async def _connection(self) -> AsyncIterator[_Connection]:
         try:
             await self._pool.open()
-            async with asyncio.timeout(WAIT + QUERY), self._pool.connection() as connection:
+            async with asyncio.timeout(WAIT + QUERY), lent(self._pool) as connection:
                 yield connection
         except PoolTimeout:
             raise PartAway(PART, _Connection.failure or f"no connection within {WAIT:g} s") from None
