@@ -1,7 +1,7 @@
 """Write a picture in another format: jpeg, png, webp, gif, bmp or tiff.
 
 Transparent pixels go onto white where the new format has no transparency. Of an animation or a file of several pages,
-the first is taken.
+the first is taken. What is in the format already keeps its bytes, but for its metadata, unless a quality is asked for.
 """
 
 from typing import Annotated
@@ -16,7 +16,10 @@ from streams.service import service
 class Request(Record):
     image: Annotated[Picture, Doc("The picture.")]
     format: Annotated[Format, Doc("The format to write.")]
-    quality: Annotated[int, Doc("Of jpeg and webp; the other formats lose nothing.", minimum=1, maximum=100)] = 90
+    quality: Annotated[
+        int,
+        Doc("Of jpeg and webp; the others lose nothing. 0: none is lost where the format stays, else 90.", 0, 100),
+    ] = 0
 
 
 class Response(Record):
@@ -31,4 +34,4 @@ class Response(Record):
     example={"image": PICTURE, "format": "webp", "quality": 80},
 )
 def image_convert(request: Request) -> Response:
-    return Response(image=request.image.converted(request.format, request.quality))
+    return Response(image=request.image.converted(request.format, request.quality or None))

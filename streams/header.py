@@ -4,7 +4,9 @@ A reader takes a header piece by piece, in Python, and a stranger's file says ho
 segments of a JPEG keep a gateway for seconds.
 """
 
+from collections.abc import Iterator
 from io import BytesIO
+from itertools import islice, takewhile
 
 MOST_PIECES = 10_000
 """Pieces of a header: a chunk of a PNG or a segment of a JPEG are three, a tag of a TIFF one or two."""
@@ -37,13 +39,17 @@ class Header(BytesIO):
         return piece
 
 
+def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The chunks of a PNG: each one's name, and where its content begins and ends (https://www.w3.org/TR/png-3/#5DataRep)."""
+    position = len(_PNG)
+    while position + 8 <= len(data):
+        begin = position + 8
+        end = begin + int.from_bytes(data[position : position + 4], "big")
+        yield data[position + 4 : begin], begin, end
+        position = end + 4
+
+
 def _profiles(data: bytes) -> int:
     """The colour profiles before the pixels of a PNG, as far as its header may reach."""
-    found, position = 0, len(_PNG)
-    for _ in range(MOST_PIECES):
-        name = data[position + 4 : position + 8]
-        if len(name) < 4 or name == b"IDAT":
-            break
-        found += name == b"iCCP"
-        position += 12 + int.from_bytes(data[position : position + 4], "big")
-    return found
+    names = (name for name, _, _ in islice(chunks(data), MOST_PIECES))
+    return sum(name == b"iCCP" for name in takewhile(lambda name: name != b"IDAT", names))

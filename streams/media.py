@@ -145,6 +145,9 @@ _OTHERS: tuple[tuple[str, int, bytes], ...] = (
 )
 """Formats that people do send, so that the refusal can name them: name, offset, magic."""
 
+_WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1
+"""Which end of the shades of a TIFF is white (https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf)."""
+
 _COUNTED_AT_OPEN = frozenset({Format.PNG, Format.WEBP})
 
 
@@ -160,6 +163,11 @@ def _readers() -> "dict[Format, Callable[[BytesIO], ImageFile]]":
         WebPImagePlugin,
     )
 
+    # Pillow knows deep grey with black at 0 only, or in one byte order only; whoever decodes the pixels turns them round.
+    for order, mode in ((b"II", "I;16"), (b"MM", "I;16B")):
+        for photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO):
+            for bits, unpacked in ((16, (mode, mode)), (12, ("I;16", "I;12"))):
+                TiffImagePlugin.OPEN_INFO.setdefault((order, photometric, (1,), 1, (bits,), ()), unpacked)
     # A stranger's file decides how many of them there are: two for each broken tag of a TIFF, each kept for good.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     return {

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from io import BytesIO
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
+from agents.imaging.deep import eight_bits
 from streams.refusal import Refused
 
 WORKING_MODES = frozenset({"L", "LA", "RGB", "RGBA"})
@@ -14,7 +15,7 @@ WORKING_MODES = frozenset({"L", "LA", "RGB", "RGBA"})
 def working(image: Image.Image) -> Image.Image:
     """A copy in the working form, without any metadata. Raises Refused for pixels that have no right form in it.
 
-    16-bit grey is scaled by its full range; a palette is resolved; a colour key becomes alpha; CMYK and other colour
+    Grey of 12 or 16 bits is scaled by its full range; a palette is resolved; a colour key becomes alpha; CMYK and other colour
     spaces go to sRGB by their ICC profile. A profile that is broken or does not fit the pixels is passed over.
     """
     convert = _MODES.get(image.mode)
@@ -47,12 +48,38 @@ def flat(image: Image.Image) -> Image.Image:
 
 @lru_cache(maxsize=16)
 def is_srgb(profile: bytes) -> bool:
-    """Whether an ICC profile says that it is plain sRGB, so that nothing needs converting."""
+    """Whether colours mean the same by an ICC profile as in sRGB, so that nothing needs converting.
+
+    It is judged by what it does to colours: profiles are often called sRGB that have another curve or other primaries.
+    """
     try:
-        name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(profile)))
-    except (ImageCms.PyCMSError, OSError):
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        probe = _PROBES.get(source.profile.xcolor_space.strip())
+        made = probe and ImageCms.profileToProfile(probe, source, _srgb(), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
         return False
-    return ("srgb" in name.lower() and "scrgb" not in name.lower()) or name.strip() == "c2"
+    if not probe or not made:
+        return False
+    return max(ImageChops.difference(probe.convert("RGB"), made).tobytes()) <= _UNSEEN
+
+
+_UNSEEN = 3
+"""Levels of 255 that a profile may be away from sRGB at most: small ones hold its curve in few points."""
+
+
+def _probes() -> Mapping[str, Image.Image]:
+    """Every grey, and colours from all of the cube, by the name that a profile has for their space."""
+    greys = bytes(range(256))
+    steps = range(0, 256, 51)
+    colours = bytes(level for red in steps for green in steps for blue in steps for level in (red, green, blue))
+    pixels = bytes(level for level in greys for _ in range(3)) + colours
+    return {
+        "GRAY": Image.frombytes("L", (len(greys), 1), greys),
+        "RGB": Image.frombytes("RGB", (len(pixels) // 3, 1), pixels),
+    }
+
+
+_PROBES = _probes()
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
@@ -97,10 +124,6 @@ def _to(mode: str) -> Callable[[Image.Image], Image.Image]:
     return lambda image: image.convert(mode)
 
 
-def _sixteen(image: Image.Image) -> Image.Image:
-    return image.convert("I").point(lambda value: value * (255 / 65535) + 0.5).convert("L")
-
-
 _MODES: Mapping[str, Callable[[Image.Image], Image.Image]] = {
     "1": _keyed("L", "LA"),
     "L": _keyed("L", "LA"),
@@ -114,9 +137,9 @@ _MODES: Mapping[str, Callable[[Image.Image], Image.Image]] = {
     "RGBX": _to("RGB"),
     "CMYK": _same,
     "YCbCr": _to("RGB"),
-    "I;16": _sixteen,
-    "I;16L": _sixteen,
-    "I;16B": _sixteen,
-    "I;16N": _sixteen,
+    "I;16": eight_bits,
+    "I;16L": eight_bits,
+    "I;16B": eight_bits,
+    "I;16N": eight_bits,
 }
 """From what files hold. 32-bit integers and floats are missing: nothing says which range is black to white."""

@@ -6,6 +6,7 @@ from typing import Any
 from PIL import ExifTags
 
 from agents.imaging.source import Source
+from agents.imaging.source import exif as opened_exif
 
 LONGEST = 200
 """Characters of one EXIF value; what is longer is cut."""
@@ -14,6 +15,12 @@ _GROUPS: tuple[tuple[int | None, Mapping[int, str]], ...] = (
     (None, ExifTags.TAGS),
     (ExifTags.IFD.Exif, ExifTags.TAGS),
 )
+
+_UTF16 = frozenset(range(ExifTags.Base.XPTitle, ExifTags.Base.XPSubject + 1))
+"""What Windows writes: UTF-16 whose bytes are said to be numbers."""
+
+_COMMENTS = {b"ASCII\0\0\0": "utf-8", b"UNICODE\0": "utf-16", b"JIS\0\0\0\0\0": "iso2022_jp"}
+"""The encoding of a comment by how it begins (CIPA DC-008, UserComment)."""
 
 _POINTERS = frozenset({ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop, ExifTags.IFD.MakerNote})
 
@@ -25,7 +32,7 @@ def exif(source: Source) -> dict[str, str]:
     found: dict[str, str] = {}
     for group, names in _GROUPS:
         for tag, value in _entries(source, group).items():
-            text = _text(value)
+            text = _printable(tag, value)
             if tag not in _POINTERS and tag in names and text:
                 found[names[tag]] = text
     return dict(sorted(found.items()))
@@ -47,19 +54,42 @@ def position(source: Source) -> tuple[float, float, float | None] | None:
 def _entries(source: Source, group: int | None) -> Mapping[int, Any]:
     """The entries of one directory; empty when it cannot be read."""
     try:
-        found = source.header.getexif()
+        found = opened_exif(source.header)
         return dict(found) if group is None else dict(found.get_ifd(group))
     except Exception:  # noqa: BLE001  # metadata is not the picture: what cannot be read is left out
         return {}
 
 
+def _printable(tag: int, value: Any) -> str:
+    """A value as text, by the encoding that its tag has."""
+    if tag in _UTF16 and isinstance(value, bytes | tuple):
+        try:
+            return _text(bytes(value).decode("utf-16-le", "ignore"))
+        except ValueError:  # numbers that are no bytes
+            return ""
+    if tag == ExifTags.Base.UserComment and isinstance(value, bytes):
+        encoding = _COMMENTS.get(value[:8])
+        return _text(value[8:].decode(encoding, "ignore") if encoding else value)
+    return _text(value)
+
+
 def _text(value: Any) -> str:
-    if isinstance(value, bytes):
-        value = value.decode("ascii", "ignore")
     if isinstance(value, tuple):
-        value = " ".join(_text(item) for item in value)
+        value = " ".join(_text(item) for item in value[:LONGEST])
+    if isinstance(value, str):
+        value = _utf8(value)
+    elif isinstance(value, bytes):
+        value = value.decode("utf-8", "ignore")
     text = "".join(char for char in str(value) if char.isprintable()).strip()
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _utf8(text: str) -> str:
+    """A text of EXIF, which the standard has in ASCII and everybody writes in UTF-8; Pillow reads it as Latin-1."""
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def _degrees(parts: Any, ref: Any, negative: str, most: float) -> float | None:

@@ -2,9 +2,9 @@
 
 How pictures are handled, for every service:
 
-- Pixels are upright (EXIF orientation applied), 8 bits a channel, sRGB, in Pillow's mode L, LA, RGB or RGBA. 16-bit
-  grey is scaled by its full range; palettes are resolved; CMYK and profiles other than sRGB are converted. 32-bit and
-  floating-point pixels are refused, since nothing says which range is black to white.
+- Pixels are upright (EXIF orientation applied), 8 bits a channel, sRGB, in Pillow's mode L, LA, RGB or RGBA. Grey of 12
+  or 16 bits is scaled by its full range; palettes are resolved; CMYK and profiles other than sRGB are converted. 32-bit
+  and floating-point pixels are refused, since nothing says which range is black to white.
 - What is made keeps the format of what it was made from. A JPEG is written with the tables of its source.
 - What is made carries no metadata: no EXIF, no GPS, no comments, no thumbnail, no profile (it is sRGB already).
 - A picture that a service gives back untouched keeps its pixels: JPEG and WebP files that are in the form above lose
@@ -80,9 +80,14 @@ class Picture(Media):
         self._still()
         return Picture(self.source, pixels, options=like(self.source, pixels.mode))
 
-    def converted(self, format: Format, quality: int = QUALITY) -> "Picture":
-        """The first frame in another format; `quality` is 1 to 100, for JPEG and WebP. Raises Refused."""
-        return Picture(self.source, self.pixels, format, lossy(format, quality))
+    def converted(self, format: Format, quality: int | None = None) -> "Picture":
+        """The first frame in another format; `quality` is 1 to 100, for JPEG and WebP. Raises Refused.
+
+        Without a quality, what is a still in this format already stays as it is, but for its metadata.
+        """
+        if quality is None and self._made is None and format is self._format and self.source.info.frames == 1:
+            return self
+        return Picture(self.source, self.pixels, format, lossy(format, QUALITY if quality is None else quality))
 
     def encode(self) -> Encoded:
         """The file, without metadata. Raises Refused."""

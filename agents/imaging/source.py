@@ -6,7 +6,9 @@ from PIL import ExifTags, Image, JpegImagePlugin
 from PIL.ImageFile import ImageFile
 
 from agents.imaging.colour import WORKING_MODES, is_srgb, working
+from agents.imaging.deep import unpacked
 from agents.imaging.strip import is_lossless
+from streams.header import chunks
 from streams.media import Format, MediaInfo, open_header
 from streams.refusal import Refused
 
@@ -68,8 +70,7 @@ class Source:
         if self.info.format is Format.JPEG:
             self._draft(cast(JpegImagePlugin.JpegImageFile, image), at_least, grey)
         try:
-            image.load()
-            made = working(image)
+            made = working(unpacked(image, self.data))
         except (MemoryError, Refused):
             raise
         except Exception as error:  # decoders raise a dozen kinds; all of them come from these bytes
@@ -110,9 +111,22 @@ def _orientation(header: ImageFile, info: MediaInfo, data: bytes) -> int:
     if info.format is Format.TIFF:
         return 1  # its reader turns size and pixels itself
     try:
-        # Asking a PNG for its EXIF decodes all of it, unless the base class is asked: do so only if it lies at the end.
-        late = info.format is Format.PNG and "exif" not in header.info and b"eXIf" in data
-        value = (header.getexif() if late else Image.Image.getexif(header)).get(ExifTags.Base.Orientation)
+        if info.format is Format.PNG and "exif" not in header.info and b"eXIf" in data:
+            _take_late_exif(header, data)
+        value = exif(header).get(ExifTags.Base.Orientation)
     except Exception:  # noqa: BLE001  # metadata that cannot be read turns nothing
         return 1
     return value if value in _TURNS else 1
+
+
+def exif(header: ImageFile) -> Image.Exif:
+    """The EXIF of an opened file. Not by its own method: that of a PNG decodes all of it first, to look behind the pixels."""
+    return Image.Image.getexif(header)
+
+
+def _take_late_exif(header: ImageFile, data: bytes) -> None:
+    """Gives a header the EXIF that lies behind the pixels of a PNG."""
+    for name, begin, end in chunks(data):
+        if name == b"eXIf":
+            header.info["exif"] = b"Exif\0\0" + data[begin:end]
+            return

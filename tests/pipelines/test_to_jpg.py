@@ -10,5 +10,5 @@ def test_makes_a_jpeg() -> None:
 
 
 def test_the_quality_may_be_left_away() -> None:
-    """Without a quality it is 90."""
-    assert run("to-jpg", {"photo": ref("drawing")}, Studio()).output["image"]["key"] == "drawing>jpeg90"
+    """Without a quality the service decides: a JPEG is not encoded anew."""
+    assert run("to-jpg", {"photo": ref("drawing")}, Studio()).output["image"]["key"] == "drawing>jpeg0"

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from PIL import ExifTags, Image
 
+from agents.imaging import metadata
+from agents.imaging.source import Source
 from streams.media import Format
 from tests.unit.agents.pictures import corners, file, run
 
@@ -89,6 +91,36 @@ def test_hidden_colours_do_not_count() -> None:
     assert seen == {"#0000ff", "#ffffff"}
     image.putalpha(0)
     assert run("image-analyze", file(image)).output["dominant_colours"] == []
+
+
+@pytest.mark.parametrize("format", ["jpeg", "png", "webp", "tiff"])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_texts_beyond_ascii(format: str, order: str) -> None:
+    """Texts are in UTF-8 as everybody writes them, Windows' own in UTF-16, and what is no UTF-8 is Latin-1."""
+    exif = Image.Exif()
+    exif.endian = order
+    exif[ExifTags.Base.ImageDescription] = "Zürich – 湖".encode()
+    exif[ExifTags.Base.Artist] = "Ærøskøbing".encode("latin-1")
+    exif[ExifTags.Base.XPTitle] = "Жёлтая 湖 😀\0".encode("utf-16-le")
+    said = run("image-analyze", file(corners(), format, exif=exif)).output["exif"]
+    assert said["ImageDescription"] == "Zürich – 湖"
+    assert said["Artist"] == "Ærøskøbing"
+    assert said["XPTitle"] == "Жёлтая 湖 😀"
+
+
+@pytest.mark.parametrize("encoded", [b"UNICODE\0" + "schön".encode("utf-16"), b"ASCII\0\0\0" + "schön".encode()])
+def test_a_comment_is_read_as_it_says(encoded: bytes) -> None:
+    """A comment names its own encoding in its first eight bytes, which are no part of it."""
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = encoded
+    assert run("image-analyze", file(corners(), "jpeg", exif=exif)).output["exif"] == {"UserComment": "schön"}
+
+
+def test_looking_for_exif_decodes_nothing() -> None:
+    """A PNG without EXIF was decoded a second time, all of it, only to find no position in it."""
+    source = Source(file(corners(), "png"))
+    assert (metadata.exif(source), metadata.position(source)) == ({}, None)
+    assert source.header.tile
 
 
 @pytest.mark.data

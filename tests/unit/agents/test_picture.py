@@ -66,6 +66,7 @@ def test_orientation_at_the_end_of_a_png() -> None:
     picture = Picture.decode(rest[:end] + chunk + rest[end:])
     assert picture.size == (64, 48)
     assert quarters(picture.pixels)
+    assert picture.source.header.tile, "the header was decoded to find it"
 
 
 @pytest.mark.parametrize("format", Format)
