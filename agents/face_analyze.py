@@ -2,7 +2,8 @@
 
 Faces are given as areas, or found as face-detect finds them when areas are left out. Everything but sharpness and
 brightness is an estimate with a confidence, and often wrong: gender is what small networks make of an apparent
-presentation, not a fact about a person. Gender and emotion are null where the weights of their models are missing.
+presentation, not a fact about a person. Gender and emotion are null where the weights of their models are missing. The emotion
+counts for the smile too: where it is surely happy, the face smiles, and where it is surely not, it does not.
 """
 
 from typing import Annotated

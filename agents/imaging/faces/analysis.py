@@ -10,7 +10,7 @@ from agents.imaging.faces import models
 from agents.imaging.faces.cascades import cascade
 from agents.imaging.faces.detector import detector
 from agents.imaging.faces.looks import CASCADES, SIDE, Looks, looks
-from agents.imaging.faces.traits import Estimate, emotion, gender
+from agents.imaging.faces.traits import HAPPY, Estimate, emotion, gender
 from agents.imaging.faces.traits import load as network
 from agents.imaging.picture import Picture
 from streams.model_status import ModelStatus
@@ -52,4 +52,5 @@ def analyse(picture: Picture, faces: Sequence[Area]) -> Iterator[tuple[Area, Est
             width=max(1, round(face.width * across)),
             height=max(1, round(face.height * down)),
         )
-        yield face, gender(pixels, scaled), emotion(pixels, scaled), looks(pixels, scaled)
+        mood = emotion(pixels, scaled)
+        yield face, gender(pixels, scaled), mood, looks(pixels, scaled, mood.likely[HAPPY] if mood else None)

@@ -1,6 +1,6 @@
 """Gender and emotion of a face, estimated by two small networks where their weights are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,8 @@ Grey = NDArray[np.uint8]
 Square = NDArray[np.float64]
 
 GENDERS = ("woman", "man")
-EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+HAPPY = "happy"
+EMOTIONS = ("angry", "disgust", "fear", HAPPY, "sad", "surprise", "neutral")
 
 _SIDE = 64
 """Pixels a side of what the networks take."""
@@ -34,6 +35,8 @@ class Estimate:
 
     label: str
     confidence: float
+    likely: Mapping[str, float]
+    """How likely each label is."""
 
 
 def gender(grey: Grey, face: Area) -> Estimate | None:
@@ -72,8 +75,9 @@ def _estimate(path: Path, squares: Sequence[Square], labels: Sequence[str]) -> E
     for one in squares:  # never as one batch: with more than one, OpenCV divides by zero and the process is gone
         net.setInput(np.ascontiguousarray(one[None, :, :, None], dtype=np.float32))
         total += net.forward()[0]
-    best = int(total.argmax())
-    return Estimate(labels[best], round(float(total[best] / total.sum()), 4))
+    likely = {label: float(one) for label, one in zip(labels, total / total.sum(), strict=True)}
+    best = max(likely, key=likely.__getitem__)
+    return Estimate(best, round(likely[best], 4), likely)
 
 
 @cache
