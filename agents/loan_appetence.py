@@ -4,7 +4,8 @@ The customer is described in the words of UCI's Bank Marketing data, in either f
 economy is described by the month's socio-economic indicators, which are read from the database at every scoring: of the month
 that `month` and `year` or `at` name, else of the newest. Who changes the row changes the next score.
 
-The length of the call, `duration`, is no input: it is known only when the outcome is, and a request that has it is refused.
+The length of the call, `duration`, is no input: it is known only when the outcome is, and a request that has it is refused, as
+one with indicators or the outcome, with the reason.
 
 An estimate from calls of one Portuguese bank in 2008 to 2010, for ordering whom to call. Not for granting or refusing credit.
 """
@@ -16,6 +17,7 @@ from agents.loan.features import Customer, features
 from agents.loan.model import LOAN
 from agents.loan.when import asked
 from streams.contract import Doc, Record
+from streams.indicators import COLUMNS
 from streams.refusal import Later
 from streams.service import service
 from streams.settings import SettingError, Settings
@@ -102,7 +104,19 @@ class Weekday(StrEnum):
     SUN = "sun"
 
 
-class Request(Record):
+_INDICATOR = (
+    "the month's indicators are read from the database (docs/loan.md says how to change them); `at` names the month"
+)
+
+UNWANTED = {
+    "duration": "how long the call took is known only after it, when the outcome is known too",
+    "y": "it is the outcome that is to be estimated",
+    **dict.fromkeys([*COLUMNS, *COLUMNS.values()], _INDICATOR),
+}
+"""What a row of the UCI files has that is no input."""
+
+
+class Request(Record, unwanted=UNWANTED):
     age: Annotated[int | None, Doc("In years.", 16, 120)] = None
     job: Annotated[Job | None, Doc("What they work as.")] = None
     marital: Annotated[Marital | None, Doc("`divorced` also means widowed.")] = None

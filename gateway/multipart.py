@@ -99,6 +99,8 @@ async def record(parts: FormData, of: Record, limits: Limits) -> dict[str, Any]:
         field, values = of.field(name), parts.getlist(name)
         if field is None and name == DATA:
             together = await _together(values, to)
+        elif name in of.unwanted:
+            faults.append(Fault(name, f"is not taken: {of.unwanted[name]}", "leave it out"))
         elif field is None:
             names = ", ".join(one.name for one in of.fields) or "none"
             faults.append(Fault(name, "this is no input", f"the inputs are: {names}; or one JSON part `{DATA}`"))

@@ -157,6 +157,8 @@ def _record(of: Record) -> Check:
         return made
 
     def _unknown(name: Any, where: Where, look: Look) -> None:
+        if name in of.unwanted:
+            return look.note((where, name), f"is not taken: {of.unwanted[name]}", "leave it out")
         near = get_close_matches(str(name), fields, 1)
         hint = (
             f"did you mean {near[0]!r}?"
@@ -165,7 +167,7 @@ def _record(of: Record) -> Check:
             if fields
             else "it has no fields"
         )
-        look.note((where, str(name)), "is not a field", hint)
+        return look.note((where, str(name)), "is not a field", hint)
 
     return record
 

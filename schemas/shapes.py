@@ -8,6 +8,9 @@ from schemas.errors import BadSchema, UnknownName
 from schemas.library import NAMESPACE, PRIMITIVES, REF, VALUE, fullname, load, names, plain_default
 from schemas.memo import Memo
 
+UNWANTED = "unwanted"
+"""The attribute of a record schema that says why names that callers are known to send are no fields of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Primitive:
@@ -92,6 +95,8 @@ class Record:
     doc: str = ""
     # Not part of the comparison or the representation: a record may hold itself.
     fields: tuple[Field, ...] = field(default=(), compare=False, repr=False)
+    unwanted: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """Names that are no fields though callers are known to send them, each with the reason."""
 
     def field(self, name: str) -> Field | None:
         """The field of this name, or None."""
@@ -159,7 +164,7 @@ def _record(schema: Mapping[str, Any], namespace: str, defined: dict[str, Shape]
     if special is not None:
         defined[full] = special
         return special
-    made = Record(full, schema.get("doc", ""))
+    made = Record(full, schema.get("doc", ""), unwanted=schema.get(UNWANTED, {}))
     defined[full] = made
     inner = full.rpartition(".")[0]
     fields = tuple(_field(one, inner, defined) for one in schema["fields"])

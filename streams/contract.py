@@ -63,12 +63,19 @@ class Record:
     """
 
     __shared__: ClassVar[bool] = False
+    __unwanted__: ClassVar[Mapping[str, str]] = {}
 
-    def __init_subclass__(cls, shared: bool = False) -> None:
-        """`shared`: the record has the same meaning in every service, and so the same Avro name (`millrace.Area`)."""
+    def __init_subclass__(cls, shared: bool = False, unwanted: Mapping[str, str] | None = None) -> None:
+        """`shared`: the record has the same meaning in every service, and so the same Avro name (`millrace.Area`).
+
+        `unwanted`: names that callers are known to send and that are no fields, each with the reason, which a refusal says.
+        """
         super().__init_subclass__()
         cls.__shared__ = shared
+        cls.__unwanted__ = dict(unwanted or {})
         dataclass(frozen=True, kw_only=True)(cls)
+        if fields := sorted(cls.__unwanted__.keys() & cls.__dataclass_fields__.keys()):  # type: ignore[attr-defined]
+            raise BadRecord(f"{cls.__qualname__}: {', '.join(fields)}: a field cannot be unwanted")
 
 
 @dataclass(frozen=True)

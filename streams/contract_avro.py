@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
+from schemas.shapes import UNWANTED
 from streams.contract import (
     Anything,
     BadRecord,
@@ -39,6 +40,8 @@ def _record(record: type[Record], full: str, prefix: str, known: dict[str, type[
     # A dataclass without a docstring of its own gets its signature for one: that is no documentation.
     if record.__doc__ and not record.__doc__.startswith(f"{record.__name__}("):
         schema["doc"] = " ".join(record.__doc__.split())
+    if record.__unwanted__:
+        schema[UNWANTED] = dict(record.__unwanted__)
     schema["fields"] = [_field(field, prefix, known) for field in fields_of(record)]
     return schema
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from schemas.shapes import UNWANTED
+
 
 class Kind(StrEnum):
     """What a value is; the words of the language, then what only services and expressions make."""
@@ -168,9 +170,15 @@ def _field(schema: Mapping[str, Any], named: dict[str, Type]) -> Field:
     )
 
 
-def record_schema(name: str, fields: tuple[Field, ...], doc: str = "") -> dict[str, Any]:
-    """An Avro record of these fields, with the ranges and docs as extra attributes; inner records are named by their places."""
-    return _record_schema(name, fields, doc, set())
+def record_schema(
+    name: str, fields: tuple[Field, ...], doc: str = "", unwanted: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """An Avro record of these fields, with the ranges and docs as extra attributes; inner records are named by their places.
+
+    `unwanted`: names that are no fields though callers are known to send them, each with the reason.
+    """
+    made = _record_schema(name, fields, doc, set())
+    return {**made, UNWANTED: dict(unwanted)} if unwanted else made
 
 
 def _to_avro(kind: Type, name: str, taken: set[str]) -> Any:

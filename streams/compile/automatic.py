@@ -3,6 +3,7 @@
 import json
 
 from schemas.contracts import Contract
+from schemas.shapes import record_shape
 from streams.spec.model import BlockSpec, NodeKind, NodeSpec, PipelineSpec
 from streams.spec.source import Source
 from streams.topology import DEFAULT_TIMEOUT
@@ -23,6 +24,11 @@ def automatic(contract: Contract) -> PipelineSpec:
     block = BlockSpec((), (node,), output)
     # One call of the service must fit into a run: a training may take half a day.
     timeout = float(max(contract.timeout, DEFAULT_TIMEOUT))
+    unwanted = record_shape(contract.input).unwanted
     return PipelineSpec(
-        source, contract.name, contract.summary, inputs, block, timeout=timeout, retain=None, tests=None
+        *(source, contract.name, contract.summary, inputs, block),
+        timeout=timeout,
+        retain=None,
+        tests=None,
+        unwanted=unwanted,
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from schemas.contracts import Contract
+from schemas.shapes import record_shape
 from streams.cel.checker import Checker
 from streams.compile.graph import Cycle, Graph, graph
 from streams.compile.node import NodeBuilder
@@ -23,6 +24,8 @@ class Signature:
 
     input: Type
     output: Type
+    unwanted: Mapping[str, str] = field(default_factory=dict)
+    """Names that are no inputs though callers are known to send them, each with the reason."""
 
 
 @dataclass
@@ -129,7 +132,8 @@ class Compiler:
         if name not in self.services:
             schemas = contract.input_schema, contract.output_schema
             self.services[name] = ServiceUse(contract.major, contract.version, *schemas)
-            self.signatures[name] = Signature(from_avro(contract.input), from_avro(contract.output))
+            unwanted = record_shape(contract.input).unwanted
+            self.signatures[name] = Signature(from_avro(contract.input), from_avro(contract.output), unwanted)
         return self.signatures[name]
 
     def refuse(self, source: Source, place: Place, problem: str, hint: str = "", offset: int | None = None) -> None:

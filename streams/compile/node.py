@@ -373,7 +373,9 @@ class NodeBuilder:
             return None
         return self.compiler.signature(contract)
 
-    def inputs(self, expected: Type, what: str, key: str = "with") -> dict[str, Template]:
+    def inputs(
+        self, expected: Type, what: str, key: str = "with", unwanted: Mapping[str, str] | None = None
+    ) -> dict[str, Template]:
         """The templates of a `with:`, or of another key, checked against the record that is expected."""
         given = self.spec.keys.get(key)
         if given is None:
@@ -385,7 +387,8 @@ class NodeBuilder:
         for name, value in given.items():
             wanted = expected.field(name)
             if wanted is None:
-                hint = suggest(name, [one.name for one in expected.fields])
+                reason = (unwanted or {}).get(name)
+                hint = reason or suggest(name, [one.name for one in expected.fields])
                 self.refuse(self.place(key, name), f"{what} has no input {name!r}", hint)
                 self.template(self.place(key, name), value)
                 continue

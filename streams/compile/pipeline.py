@@ -66,7 +66,7 @@ def topology(spec: PipelineSpec, compiler: Compiler, made: Type) -> Topology:
     return Topology(
         name=spec.name,
         summary=spec.summary,
-        input=record_schema(f"{camel(spec.name)}Input", spec.inputs, spec.summary),
+        input=record_schema(f"{camel(spec.name)}Input", spec.inputs, spec.summary, spec.unwanted),
         output=record_schema(f"{camel(spec.name)}Output", made.fields),
         vertices=vertices,
         blocks=blocks,

@@ -27,7 +27,7 @@ def call(node: "NodeBuilder", name: Any, place: Place, key: str) -> Built | None
         node.retry()
         node.seconds("timeout")
         return None
-    given = node.inputs(signature.input, f"service {name}", key)
+    given = node.inputs(signature.input, f"service {name}", key, signature.unwanted)
     work = ServiceWork(name, given, node.retry(), node.seconds("timeout"))
     return Built(work, signature.output, tuple(given.values()))
 

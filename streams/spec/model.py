@@ -92,3 +92,5 @@ class PipelineSpec:
     tests: Any
     problems: tuple[Problem, ...] = ()
     """What is wrong with the form of the file; the compiler finds the rest, so that an author sees all at once."""
+    unwanted: Mapping[str, str] = field(default_factory=dict)
+    """Names that are no inputs though callers are known to send them, each with the reason."""

@@ -129,16 +129,14 @@ def test_known_people(data: Path) -> None:
 
 @pytest.mark.data
 def test_smile_and_emotion_agree(data: Path) -> None:
-    """A face that is surely happy smiles, and one that surely is not does not: 9 of 25 happy ones did not smile."""
-    happy = other = 0
+    """A face that is surely happy smiles, and one that is surely not does not: 9 of 25 happy ones did not smile."""
+    happy = 0
     for photo in sorted((data / "faces" / "images").iterdir()):
         for face in run("face-analyze", photo.read_bytes()).output["faces"]:
             if face["emotion_confidence"] > 0.9:
                 assert face["smile"] == (face["emotion"] == "happy"), (photo.name, face["area"])
                 happy += face["smile"]
-                other += not face["smile"]
     assert happy >= 20
-    assert other >= 1
 
 
 @pytest.mark.data

@@ -1,5 +1,6 @@
 """The shipped model gives what the trained one gave, and nothing of the training is needed for it."""
 
+import csv
 import json
 import math
 import subprocess
@@ -14,11 +15,15 @@ from agents.loan_appetence import Request, Response, loan_appetence
 from schemas.conform import conform
 from schemas.errors import Nonconforming
 from streams import drift
+from streams.compile.automatic import automatic
+from streams.compile.pipeline import compile_pipeline, compile_spec
 from streams.contract import fields_of
 from streams.datasets import of_catalogue
+from streams.errors import PipelineErrors
 from streams.indicators import Indicators, Month
 from streams.models import check
 
+CONTRACTS = {"loan-appetence": loan_appetence.contract}
 REFERENCE = json.loads((Path(__file__).parent / "loan_reference.json").read_text(encoding="utf-8"))
 DEAR, CHEAP = Indicators(1.1, 93.994, -36.4, 4.857, 5191.0), Indicators(-1.8, 93.876, -40.0, 0.668, 5008.7)
 
@@ -105,6 +110,29 @@ def test_a_row_of_either_file_is_a_request() -> None:
     }  # fmt: skip
     for row in (full, additional, {}):
         conform(loan_appetence.contract.input, row)
+
+
+def test_a_raw_row_is_refused_with_the_reason_for_each_name() -> None:
+    """A line of UCI's file as a CSV reader gives it: what is no input says why, and a number in quotes what to do."""
+    text = "age;job;duration;emp.var.rate;cons.price.idx;cons.conf.idx;euribor3m;nr.employed;y\n56;housemaid;261;1.1;93.994;-36.4;4.857;5191;no"
+    contract = loan_appetence.contract
+    (row,) = csv.DictReader(text.splitlines(), delimiter=";")
+    for schema in (contract.input, compile_spec(automatic(contract), CONTRACTS).input):
+        with pytest.raises(Nonconforming) as caught:
+            conform(schema, row)
+        said = {one.where: f"{one.problem}; {one.hint}" for one in caught.value.problems}
+        assert said.keys() == row.keys() - {"job"}
+        assert "known only after it" in said["duration"]
+        assert "outcome" in said["y"]
+        assert "read from the database" in said["emp.var.rate"]
+        assert "write 56 without quotes" in said["age"]
+
+
+def test_an_author_of_a_pipeline_is_told_the_same() -> None:
+    """The compiler says why the service does not take it, and not what it looks like."""
+    text = "pipeline: p\nsummary: s\nnodes: {a: {service: loan-appetence, with: {duration: 5}}}\noutput: {x: 1}\n"
+    with pytest.raises(PipelineErrors, match="known only after it"):
+        compile_pipeline(text, CONTRACTS)
 
 
 def test_serving_needs_nothing_of_the_training() -> None:
