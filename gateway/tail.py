@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from gateway.index import Index
@@ -15,7 +14,8 @@ from streams.brokers import Brokers
 from streams.messages import EventKind
 from streams.records import Place, Record
 from streams.runtime.backoff import delays
-from streams.runtime.probe import Probe, record_of
+from streams.runtime.probe import Probe
+from streams.runtime.reader import PartitionReader
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +40,7 @@ class EventTail:
         most: int,
         seen: Seen | None = None,
     ) -> None:
-        """`lookback`: seconds; `most`: records of each partition, at most.
-
-        The `probe` must not be one that fetches: a broker answers a connection's requests one after another, so that a
-        question would wait behind a fetch that waits for records.
-        """
+        """`lookback`: seconds; `most`: records of each partition, at most."""
         self._brokers = brokers
         self._topic = topic
         self._index = index
@@ -113,33 +109,28 @@ class EventTail:
             await asyncio.sleep(next(waits))
 
     async def _read(self) -> None:
-        consumer = AIOKafkaConsumer(
-            self._topic,
-            **self._brokers.aiokafka(),
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=500,
-            max_poll_records=2000,
-        )
+        starts, ends = await self._starts()
+        reader = PartitionReader(self._brokers, self._topic, starts)
+        await reader.start()
         try:
-            await consumer.start()
-            ends = await self._assign(consumer)
-            await self._follow(consumer, ends)
+            await self._follow(reader, ends)
         finally:
-            await consumer.stop()
+            await reader.stop()
 
-    async def _follow(self, consumer: AIOKafkaConsumer, ends: dict[int, int]) -> None:
+    async def _follow(self, reader: PartitionReader, ends: Mapping[int, int]) -> None:
         while True:
             if not self.ready.is_set() and all(self._next[number] >= end for number, end in ends.items()):
                 self.ready.set()
-            batches = await consumer.getmany(timeout_ms=1000)
-            for place, records in batches.items():
-                for record in records:
-                    self._take(record_of(record))
-                self._next[place.partition] = records[-1].offset + 1
-            for place in consumer.assignment():
+            batch = await reader.next()
+            for record in batch.records:
+                if record.unreadable:
+                    log.error("%s is passed over: %s", record.where, record.unreadable)
+                else:
+                    self._take(record)
+                self._next[record.place.partition] = record.offset + 1
+            for place, end in batch.ends.items():
                 # Past a gap that retention left there are no records to come.
-                self._next[place.partition] = max(self._next[place.partition], await consumer.position(place))
+                self._next[place.partition] = max(self._next[place.partition], end)
             async with self._moved:
                 self._moved.notify_all()
 
@@ -148,21 +139,16 @@ class EventTail:
         if kind is not None and self._seen is not None and record.offset >= self._live[record.place.partition]:
             self._seen(record, kind)
 
-    async def _assign(self, consumer: AIOKafkaConsumer) -> dict[int, int]:
-        """Seeks in every partition; the offset at which each ends now."""
-        places = sorted(consumer.assignment())
-        # Subscribed only to learn the partitions: an assignment of one's own is never changed behind one's back.
-        consumer.unsubscribe()
-        consumer.assign(places)
-        ends, firsts = await consumer.end_offsets(places), await consumer.beginning_offsets(places)
+    async def _starts(self) -> tuple[dict[Place, int], dict[int, int]]:
+        """Where to read on in every partition, and the offset at which each ends now."""
+        places = await self._probe.partitions(self._topic)
+        ends, firsts = await self._probe.ends(places), await self._probe.beginnings(places)
         since = time.time() - self._lookback
-        timed = await consumer.offsets_for_times(dict.fromkeys(places, int(since * 1000)))
+        timed = await self._probe.since(places, since)
         for place in places:
-            number, end, first = place.partition, ends[place], firsts[place]
+            number, end, first, found = place.partition, ends[place], firsts[place], timed[place]
             if number not in self._next:
-                found = timed[place]
-                start = max(first, found.offset if found else end, end - self._most)
+                start = max(first, end if found is None else found, end - self._most)
                 self._index.begin(number, start, time.time() if start == end else None)
                 self._next[number], self._live[number] = start, end
-            consumer.seek(place, self._next[number])
-        return {place.partition: ends[place] for place in places}
+        return {place: self._next[place.partition] for place in places}, {one.partition: ends[one] for one in places}

@@ -24,6 +24,13 @@ class Record:
     value: bytes | None
     headers: Headers = ()
     timestamp: float = 0.0
+    unreadable: str = ""
+    """Why the client could not read all of it; key, value and headers are there as far as it could."""
+
+    @property
+    def spot(self) -> tuple[Place, int]:
+        """Where it stands: partition and offset."""
+        return self.place, self.offset
 
     @property
     def where(self) -> str:

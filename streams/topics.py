@@ -11,6 +11,8 @@ PIPELINES = "catalog.pipelines"
 DEAD_LETTERS = "dead.letters"
 MODELS = "models.updates"
 
+READERS = "millrace.readers"
+"""The group that readers without a group name, since their client wants a name: nobody joins it, and nothing is committed to it."""
 RETRY_TIERS: tuple[tuple[str, float], ...] = (("1s", 1.0), ("5s", 5.0), ("30s", 30.0), ("5m", 300.0))
 """Name and delay in seconds of each retry tier, shortest first. One fixed delay a tier: a FIFO with jitter blocks its head."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streams import topic_specs, topics
-from streams.topics import RETRY_TIERS, Topics
+from streams.topics import READERS, RETRY_TIERS, Topics
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,10 @@ class Right:
         pattern = "prefix" if self.prefix else "literal"
         resource = {"type": self.kind, "name": self.name, "patternType": pattern}
         return {"resource": resource, "operations": list(self.operations), "host": "*"}
+
+
+_READERS = Right("group", READERS, ("Describe",))
+"""A client that reads a topic whole asks who coordinates its group, although it never joins or commits."""
 
 
 class Rights:
@@ -106,7 +110,7 @@ class Rights:
             names.named(topics.PIPELINES): {"Read", "Write"} if dynamic else {"Read"},
         }
         waited_for = ["flow", *sorted({name for name, _ in services})]
-        queues = [Right("group", names.named(group), ("Describe",)) for group in waited_for]
+        queues = [_READERS, *(Right("group", names.named(group), ("Describe",)) for group in waited_for)]
         if dynamic:
             open_ends = [
                 Right("topic", f"{names.prefix}pipeline.", ("Create", "Write"), prefix=True),
@@ -122,6 +126,7 @@ class Rights:
         names = self.names
         catalogues = {names.named(topics.PIPELINES): ("Read", "Write"), names.named(topics.SERVICES): ("Read",)}
         return [
+            _READERS,
             *(Right("topic", one, catalogues.get(one, ("Describe",))) for one in self.core),
             Right("topic", f"{names.prefix}pipeline.", ("Describe",), prefix=True),
             Right("topic", f"{names.prefix}task.", ("Describe",), prefix=True),
@@ -140,6 +145,7 @@ class Rights:
         for one in [*self.core, *looks]:
             topic.setdefault(one, {"Describe"})
         return [
+            _READERS,
             *(Right("group", self.names.named(group), ("Read",)) for group in groups),
             *_topic_rights(topic),
             *open_ends,

@@ -17,6 +17,8 @@ def guarded(handle: Handler, letters: DeadLetters, consumer: str) -> Handler:
 
     async def handler(record: Record) -> None:
         try:
+            if record.unreadable:
+                raise Undecodable(f"it cannot be read: {record.unreadable}")
             await handle(record)
         except (ProducerStopped, Revoked, asyncio.CancelledError):
             raise

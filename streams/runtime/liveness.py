@@ -11,6 +11,7 @@ from streams.records import Place
 from streams.runtime.app import Member
 from streams.runtime.backoff import Outages
 from streams.runtime.errors import Stuck
+from streams.runtime.positions import BEGINNING
 from streams.runtime.probe import Probe
 
 log = logging.getLogger(__name__)
@@ -55,34 +56,41 @@ class Liveness:
         if now - self._checked > self._idle:  # this process stood still itself, or the cluster did
             self._seen.clear()
         self._checked = now
-        lags: dict[str, int] = {}
-        for member in self._members:
-            lags[member.group] = await self._check(member)
-        return lags
+        try:
+            ends = await self._probe.ends({place for member in self._members for place in member.positions})
+            self._away = False
+        except (KafkaError, OSError) as error:
+            if not self._away:
+                log.warning("where the topics end is not known: %s", error)
+            self._away = True
+            ends = None
+        return {member.group: await self._check(member, ends) for member in self._members}
 
-    async def _check(self, member: Member) -> int:
+    async def _check(self, member: Member, ends: Mapping[Place, int] | None) -> int:
         now = self._clock()
         mark = (member.lanes.settled, member.generation)
         seen = self._seen.get(member.group)
         if seen is None or seen.mark != mark or self._outages.now():
             seen = self._seen[member.group] = _Seen(mark, now)
+        limit = self._busy + member.allowed() if member.lanes.in_flight else self._idle
         try:
-            behind = await self._probe.behind(member.group, member.partitions)
-            lag = sum(len(offsets) for offsets in behind.values())
-            limit = self._busy + member.allowed() if member.lanes.in_flight else self._idle
+            behind = {} if ends is None else await self._behind(member.positions, ends)
+            lag = sum(map(len, behind.values()))
             suspected = now - seen.since > limit and not member.lanes.in_flight
             if not lag or (suspected and not await self._any(behind)):
                 seen.since = now
-        except (KafkaError, OSError) as error:
-            if not self._away:
-                log.warning("the lag of %s is not known: %s", member.group, error)
-            self._away = True
+        except (KafkaError, OSError):
             seen.since = now
             return 0
-        self._away = False
         if now - seen.since > limit:
             raise Stuck(f"{member.group}: {lag} records wait and none was finished for {now - seen.since:.0f} s")
         return lag
+
+    async def _behind(self, positions: Mapping[Place, int], ends: Mapping[Place, int]) -> dict[Place, range]:
+        """The offsets of each partition that are not done."""
+        starts = {place: offset for place, offset in positions.items() if offset != BEGINNING}
+        starts |= await self._probe.beginnings(positions.keys() - starts.keys())
+        return {place: range(start, max(start, ends.get(place, start))) for place, start in starts.items()}
 
     async def _any(self, behind: Mapping[Place, range]) -> bool:
         """Whether any record waits: the offsets at the end of a log may be those of markers of other people's transactions."""

@@ -1,14 +1,35 @@
-"""Questions to the cluster that need no group membership: where partitions begin and end, what a group has committed."""
+"""Questions to the cluster that need no group membership: where partitions begin and end, what a group has committed.
 
+What the cluster does not know at the moment is an error, and never an answer: a partition that is missing in an answer, or a
+coordinator that is still loading, does not mean that there is nothing.
+"""
+
+import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterable, Mapping
+import functools
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.structs import ConsumerRecord
+from aiokafka.errors import KafkaConnectionError
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.brokers import Brokers
 from streams.records import Place, Record
+from streams.runtime import client
+from streams.runtime.reader import PartitionReader
+from streams.topics import READERS
+
+T = TypeVar("T")
+
+_TIMEOUT = 10.0
+"""Seconds for an answer."""
+_TOGETHER = 4
+"""Questions that wait for an answer at once."""
+_LATEST, _EARLIEST = -1, -2
+"""Instead of a moment: where a log can be read up to, and where it begins (the values that Kafka's protocol uses)."""
+_PAUSE = 0.02
+"""Seconds that whoever wanted a few records waits for the client to be closed, at most."""
 
 
 class Probe:
@@ -16,52 +37,61 @@ class Probe:
 
     def __init__(self, brokers: Brokers) -> None:
         self._brokers = brokers
-        self._consumer: AIOKafkaConsumer | None = None
-        self._admin: AIOKafkaAdminClient | None = None
+        self._consumer: Consumer | None = None
+        self._threads = ThreadPoolExecutor(_TOGETHER, thread_name_prefix="probe")
+        """The client's questions block."""
 
     async def start(self) -> None:
         """Connects."""
-        self._consumer = AIOKafkaConsumer(**self._brokers.aiokafka(), enable_auto_commit=False)
-        self._admin = AIOKafkaAdminClient(**self._brokers.aiokafka())
-        await self._consumer.start()
-        await self._admin.start()
+        self._consumer = client.consumer(self._brokers, {"group.id": READERS})
+        await self._ask(functools.partial(self._consumer.list_topics, "__consumer_offsets", _TIMEOUT))
 
     async def stop(self) -> None:
-        """Closes the connections."""
-        if self._consumer is not None:
-            await self._consumer.stop()
-        if self._admin is not None:
-            await self._admin.close()
+        """Closes the connection."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            self._threads.submit(consumer.close)
+        self._threads.shutdown(wait=False)
 
     async def beginnings(self, places: Iterable[Place]) -> dict[Place, int]:
         """The first offset that each partition still has."""
-        assert self._consumer is not None
-        found = await self._consumer.beginning_offsets([TopicPartition(*place) for place in places])
-        return {Place(*tp): offset for tp, offset in found.items()}
+        return _known(await self._offsets(places, _EARLIEST))
 
     async def ends(self, places: Iterable[Place]) -> dict[Place, int]:
-        """The offset that each partition's next record will have."""
-        assert self._consumer is not None
-        found = await self._consumer.end_offsets([TopicPartition(*place) for place in places])
-        return {Place(*tp): offset for tp, offset in found.items()}
+        """Where each partition can be read up to: before the first record of a transaction that is still open."""
+        return _known(await self._offsets(places, _LATEST))
+
+    async def since(self, places: Iterable[Place], moment: float) -> dict[Place, int | None]:
+        """The first offset of each partition whose record is not older than this (epoch seconds); None when there is none."""
+        found = await self._offsets(places, max(0, int(moment * 1000)))
+        return {place: offset if offset >= 0 else None for place, offset in found.items()}
+
+    async def partitions(self, topic: str) -> frozenset[Place]:
+        """The partitions of a topic. Raises KafkaError when there is none of that name."""
+        metadata = await self._ask(functools.partial(self._client.list_topics, topic, _TIMEOUT))
+        found = metadata.topics[topic]
+        if found.error is not None:
+            raise client.as_ours(KafkaException(found.error))
+        return frozenset(Place(topic, number) for number in found.partitions)
 
     async def committed(self, group: str, places: Iterable[Place]) -> dict[Place, int]:
         """The next offset that the group has to read, for those partitions where it has ever committed."""
-        assert self._admin is not None
         wanted = [TopicPartition(*place) for place in places]
-        found = await self._admin.list_consumer_group_offsets(group, partitions=wanted)
-        return {Place(*tp): meta.offset for tp, meta in found.items() if meta.offset >= 0}
+        if not wanted:
+            return {}
+        found = _complete(await self._ask(functools.partial(self._committed, group, wanted)), wanted)
+        return {place: offset for place, offset in found.items() if offset >= 0}
 
     async def starts(self, group: str, places: frozenset[Place]) -> Mapping[Place, int]:
         """Where the group's next generation begins in each partition: committed, or the log's start."""
         committed = await self.committed(group, places)
-        beginnings = await self.beginnings(places)
-        return {place: committed.get(place, beginnings[place]) for place in places}
+        beginnings = await self.beginnings(places - committed.keys())
+        return {**committed, **beginnings}
 
     async def behind(self, group: str, places: Iterable[Place]) -> dict[Place, range]:
         """The offsets that the group has not committed yet, of each partition."""
         places = list(places)
-        starts, ends = await self.starts(group, frozenset(places)), await self.ends(places)
+        starts, ends = await asyncio.gather(self.starts(group, frozenset(places)), self.ends(places))
         return {place: range(starts[place], max(starts[place], ends[place])) for place in places}
 
     async def lag(self, group: str, places: Iterable[Place]) -> dict[Place, int]:
@@ -70,46 +100,84 @@ class Probe:
 
     async def found(self, place: Place, start: int, stop: int) -> bool:
         """Whether any record exists in [start, stop)."""
-        async with contextlib.aclosing(self._batches(place, start, stop)) as batches:
-            async for batch in batches:
-                if batch:
-                    return True
+        async with contextlib.aclosing(self.records(place, start, stop)) as records:
+            async for _ in records:
+                return True
         return False
 
     async def read(self, place: Place, start: int, stop: int) -> list[Record]:
-        """The records with start ≤ offset < stop that exist, read with a consumer of its own."""
-        found: list[Record] = []
-        async with contextlib.aclosing(self._batches(place, start, stop)) as batches:
-            async for batch in batches:
-                found += batch
-        return found
+        """The records with start ≤ offset < stop that exist."""
+        return [record async for record in self.records(place, start, stop)]
 
-    async def _batches(self, place: Place, start: int, stop: int) -> AsyncGenerator[list[Record], None]:
-        consumer = AIOKafkaConsumer(**self._brokers.aiokafka(), enable_auto_commit=False, auto_offset_reset="earliest")
-        tp = TopicPartition(*place)
-        await consumer.start()
+    async def records(self, place: Place, start: int, stop: int) -> AsyncGenerator[Record, None]:
+        """The same one after another, read with a consumer of its own."""
+        firsts, ends = await asyncio.gather(self.beginnings([place]), self.ends([place]))
+        start, stop = max(start, firsts[place]), min(stop, ends[place])
+        if start >= stop:
+            return
+        reader = PartitionReader(self._brokers, f"{place.topic}/{place.partition}", {place: start}, pause=_PAUSE)
+        await reader.start()
         try:
-            consumer.assign([tp])
-            first, end = (await consumer.beginning_offsets([tp]))[tp], (await consumer.end_offsets([tp]))[tp]
-            consumer.seek(tp, max(start, first))
-            while await consumer.position(tp) < min(stop, end):
-                batch = await consumer.getmany(tp, timeout_ms=500)
-                yield [record_of(record) for record in batch.get(tp, []) if start <= record.offset < stop]
+            while True:
+                async with asyncio.timeout(_TIMEOUT):
+                    batch = await reader.next()
+                for record in batch.records:
+                    if record.offset >= stop:
+                        return
+                    if record.offset >= start:
+                        yield record
+                if place in batch.ends or (batch.records and batch.records[-1].offset + 1 >= stop):
+                    return
+        except TimeoutError:
+            raise KafkaConnectionError(f"{place.topic}/{place.partition} could not be read: no answer") from None
         finally:
-            await consumer.stop()
+            await reader.stop()
 
-    async def present(self, place: Place, start: int, stop: int) -> list[int]:
-        """The offsets in [start, stop) that exist: empty where retention, compaction or a transaction left a gap."""
-        return [record.offset for record in await self.read(place, start, stop)]
+    async def _offsets(self, places: Iterable[Place], moment: int) -> dict[Place, int]:
+        wanted = [TopicPartition(*place, moment) for place in places]
+        if not wanted:
+            return {}
+        return _complete(await self._ask(functools.partial(self._client.offsets_for_times, wanted, _TIMEOUT)), wanted)
+
+    def _committed(self, group: str, wanted: list[TopicPartition]) -> list[TopicPartition]:
+        # A client speaks for one group only. The administrative client would not, but librdkafka 2.16 ends the process when a
+        # coordinator tells that one "I am still loading".
+        consumer = client.consumer(self._brokers, {"group.id": group})
+        try:
+            return consumer.committed(wanted, timeout=_TIMEOUT)
+        finally:
+            consumer.close()
+
+    async def _ask(self, question: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, question)
+        except KafkaException as error:
+            raise client.as_ours(error) from error
+        except RuntimeError as error:  # the client or the threads are closed
+            raise KafkaConnectionError(str(error)) from error
+
+    @property
+    def _client(self) -> Consumer:
+        if self._consumer is None:
+            raise KafkaConnectionError("the connection is closed")
+        return self._consumer
 
 
-def record_of(record: ConsumerRecord[bytes, bytes]) -> Record:
-    """The plain form of a record that aiokafka read."""
-    return Record(
-        Place(record.topic, record.partition),
-        record.offset,
-        record.key,
-        record.value,
-        tuple(record.headers),
-        record.timestamp / 1000.0,
-    )
+def _complete(answer: Iterable[TopicPartition], wanted: Iterable[TopicPartition]) -> dict[Place, int]:
+    """The offsets of an answer. Raises KafkaError when it does not speak of each partition that was asked for."""
+    found: dict[Place, int] = {}
+    for one in answer:
+        if one.error is not None:
+            raise client.as_ours(KafkaException(one.error))
+        found[Place(one.topic, one.partition)] = one.offset
+    missing = [place for one in wanted if (place := Place(one.topic, one.partition)) not in found]
+    if missing:
+        raise KafkaConnectionError(f"{missing[0].topic}/{missing[0].partition} is not in the answer")
+    return found
+
+
+def _known(offsets: dict[Place, int]) -> dict[Place, int]:
+    for place, offset in offsets.items():
+        if offset < 0:  # what was asked came back: nobody answered for this partition
+            raise KafkaConnectionError(f"nobody knows the offsets of {place.topic}/{place.partition}")
+    return offsets

@@ -5,16 +5,13 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
 from schemas.errors import RegistryAway, Undecodable
 from streams import topics
-from streams.records import Outgoing, Record
+from streams.records import Outgoing, Place, Record
 from streams.rows import DONE, Row
 from streams.runtime.backoff import outlast
 from streams.runtime.errors import Missing
 from streams.runtime.parts import Parts
-from streams.runtime.probe import record_of
 from streams.wire import Row as WireRow
 
 log = logging.getLogger(__name__)
@@ -82,26 +79,16 @@ class StateLog:
         return rows
 
     async def _each(self, partition: int, take: Callable[[Record], Awaitable[None]], since: float | None = None) -> int:
-        consumer = AIOKafkaConsumer(
-            **self._parts.settings.brokers.aiokafka(), enable_auto_commit=False, fetch_max_wait_ms=100
-        )
-        place = TopicPartition(self._topic, partition)
-        count = 0
-        await consumer.start()
-        try:
-            consumer.assign([place])
-            begin, end = (
-                (await consumer.beginning_offsets([place]))[place],
-                (await consumer.end_offsets([place]))[place],
-            )
-            if since is not None:
-                found = (await consumer.offsets_for_times({place: max(0, int(since * 1000))}))[place]
-                begin = found.offset if found else end
-            consumer.seek(place, begin)
-            while await consumer.position(place) < end:
-                for record in (await consumer.getmany(place, timeout_ms=500)).get(place, []):
-                    await take(record_of(record))
-                    count += 1
-        finally:
-            await consumer.stop()
-        return count
+        place = Place(self._topic, partition)
+        probe = self._parts.probe
+        start = (await probe.beginnings([place]))[place]
+        end = (await probe.ends([place]))[place]
+        if since is not None:
+            found = (await probe.since([place], since))[place]
+            start = end if found is None else found
+        records = 0
+        if start < end:
+            async for record in probe.records(place, start, end):
+                await take(record)
+                records += 1
+        return records

@@ -6,13 +6,13 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.brokers import Brokers
-from streams.records import Record
+from streams.records import Place, Record
 from streams.runtime.backoff import delays
-from streams.runtime.probe import record_of
+from streams.runtime.probe import Probe
+from streams.runtime.reader import PartitionReader
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Tail:
         self.advanced = asyncio.Condition()
         """Notified after records were taken."""
         self._task: asyncio.Task[None] | None = None
-        self._next: dict[TopicPartition, int] = {}
+        self._next: dict[Place, int] = {}
 
     async def start(self) -> None:
         """Begins to read and returns when the topic's present end is reached."""
@@ -63,38 +63,40 @@ class Tail:
                 await asyncio.sleep(next(waits))
 
     async def _read(self) -> None:
-        consumer = AIOKafkaConsumer(
-            self._topic, **self._brokers.aiokafka(), enable_auto_commit=False, fetch_max_wait_ms=500
-        )
+        starts, ends = await self._range()
+        reader = PartitionReader(self._brokers, self._topic, starts)
+        await reader.start()
         try:
-            await consumer.start()
-            places = await self._assign(consumer)
-            ends = await consumer.end_offsets(places)
+            unfinished = {place for place, start in starts.items() if start < ends[place]}
             while True:
-                if not self.ready.is_set() and all([await consumer.position(tp) >= ends[tp] for tp in places]):
+                if not unfinished:
                     self.ready.set()
-                batches = await consumer.getmany(timeout_ms=500)
-                for tp, records in batches.items():
-                    for record in records:
-                        await self._take(record_of(record))
-                    self._next[tp] = records[-1].offset + 1
-                if batches:
+                batch = await reader.next()
+                for record in batch.records:
+                    if record.unreadable:
+                        log.error("%s is passed over: %s", record.where, record.unreadable)
+                    else:
+                        await self._take(record)
+                    self._next[record.place] = record.offset + 1
+                    if record.offset + 1 >= ends[record.place]:
+                        unfinished.discard(record.place)
+                unfinished -= batch.ends.keys()  # the log may end with offsets that no record has
+                if batch.records:
                     async with self.advanced:
                         self.advanced.notify_all()
         finally:
-            await consumer.stop()
+            await reader.stop()
 
-    async def _assign(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-        # Subscribed only to learn the partitions, which a client knows of its own topics alone.
-        places = sorted(consumer.assignment())
-        consumer.unsubscribe()
-        consumer.assign(places)
-        begin = await consumer.beginning_offsets(places)
-        if self._since is not None and not self._next:
-            moment = int((time.time() - self._since) * 1000)
-            found = await consumer.offsets_for_times(dict.fromkeys(places, moment))
-            ends = await consumer.end_offsets(places)
-            begin = {tp: found[tp].offset if found[tp] else ends[tp] for tp in places}
-        for tp in places:
-            consumer.seek(tp, self._next.get(tp, begin[tp]))
-        return places
+    async def _range(self) -> tuple[dict[Place, int], dict[Place, int]]:
+        """The offset at which each partition is to be read on, and the one at which it ends now."""
+        probe = Probe(self._brokers)
+        await probe.start()
+        try:
+            places = await probe.partitions(self._topic)
+            starts, ends = await asyncio.gather(probe.beginnings(places), probe.ends(places))
+            if self._since is not None and not self._next:
+                found = await probe.since(places, time.time() - self._since)
+                starts = {place: ends[place] if (offset := found[place]) is None else offset for place in places}
+            return {place: max(start, self._next.get(place, 0)) for place, start in starts.items()}, ends
+        finally:
+            await probe.stop()

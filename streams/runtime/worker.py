@@ -242,7 +242,6 @@ class Worker:
             topics,
             guarded(handle, self._letters, name),
             brokers=self._settings.brokers,
-            probe=self._parts.probe,
             room=room,
             patience=patience,
             on_generation=on_generation,

@@ -1,14 +1,11 @@
 """A group member on a real broker: where it begins, which gaps it passes, what it commits, how it takes to new topics."""
 
 import asyncio
-import logging
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
-import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
@@ -60,9 +57,9 @@ class Ground:
         self.seen.append(record.offset)
 
     @asynccontextmanager
-    async def member(self, handle: Handler | None = None, kind: type[Member] = Member) -> AsyncIterator[Member]:
+    async def member(self, handle: Handler | None = None) -> AsyncIterator[Member]:
         """A member of the group, which has left at the end."""
-        made = kind(self.group, [self.topic], handle or self.note, brokers=self.settings.brokers, probe=self.probe)
+        made = Member(self.group, [self.topic], handle or self.note, brokers=self.settings.brokers)
         await made.start()
         try:
             yield made
@@ -87,18 +84,6 @@ class Ground:
     async def caught_up(self) -> bool:
         """Whether the group has committed everything."""
         return not sum((await self.probe.lag(self.group, [self.place])).values())
-
-
-class Forgetful(Member):
-    """A member whose client passes over the first delivery of the last record, as it may when membership changes."""
-
-    forgotten = 0
-
-    async def _take(self, event: Any) -> None:
-        if event.message.offset == 2 and not self.forgotten:
-            self.forgotten += 1
-        else:
-            await super()._take(event)
 
 
 @asynccontextmanager
@@ -321,7 +306,7 @@ def test_what_does_not_end_in_time_is_broken_off_at_a_stop(settings: Settings) -
                     broken.append(record.offset)
 
             await made.send(2)
-            member = Member(made.group, [made.topic], handle, brokers=settings.brokers, probe=made.probe)
+            member = Member(made.group, [made.topic], handle, brokers=settings.brokers)
             await member.start()
             await until(lambda: member.lanes.in_flight == 2)
             await member.stop(0.1)
@@ -341,35 +326,5 @@ def test_more_than_there_is_room_for_is_delivered_when_room_is_made(settings: Se
             go.set()
             await until(lambda: made.handled == list(range(count)))
             await until(made.caught_up)
-
-    asyncio.run(main())
-
-
-def test_lag_is_not_called_a_hang(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    """While more waits than is worked on, however long, nothing is logged as an error."""
-
-    async def main() -> None:
-        async with ground(settings) as made, made.held(1000) as (member, go):
-            consumer: Any = member._app.consumer
-            consumer._thread.tp_stream_timeout_secs = 0.0  # as after five minutes
-            await consumer.verify_all_partitions_active()
-            go.set()
-            await until(made.caught_up)
-
-    asyncio.run(main())
-    assert [one.message for one in caplog.records if one.levelno >= logging.ERROR] == []
-
-
-def test_a_record_that_was_passed_over_comes_all_the_same(settings: Settings) -> None:
-    """Also when no other record follows it: a run that waits for it would wait until the worker was taken for stuck."""
-
-    async def main() -> None:
-        async with ground(settings) as made:
-            await made.send(3)
-            async with made.member(kind=Forgetful) as member:
-                await until(lambda: made.handled == [0, 1, 2], 15, "every record")
-                assert isinstance(member, Forgetful)
-                assert member.forgotten == 1
-            assert await made.caught_up()
 
     asyncio.run(main())

@@ -1,0 +1,101 @@
+"""A broker that stands still and goes on: whoever coordinated the groups has to load what they committed, and does not know it yet."""
+
+import asyncio
+import dataclasses
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.entry import run_of
+from infra.local.stack import Stack
+from streams.records import Place
+from streams.settings import Settings
+from tests.chaos.braid import BRAID, braided
+from tests.chaos.plant import Plant, plant, run
+from tests.integration.waiting import until
+
+RUNS = 30
+FROZEN = 12.0
+"""Seconds that the broker stands still: longer than any group waits for a member."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_broker_that_stands_still_makes_nobody_begin_anew(settings: Settings, tmp_path: Path) -> None:
+    """It stops while all is quiet, amid work, and while a worker joins: what had ended is not executed again, and all the rest ends."""
+
+    async def main(own: Settings, stack: Stack) -> None:
+        async with plant(own, tmp_path) as made:
+            flow, service = await asyncio.gather(made.flow(), made.service())
+            await made.define(BRAID)
+            wanted = await ask(made, 0)
+            await made.all_ended(120)
+            await settled(made)
+            before = await spoken(made)
+            assert set(wanted) <= before.keys()
+
+            await freeze(stack, FROZEN)  # while all is quiet
+            wanted |= await ask(made, RUNS)
+            await made.all_ended(120)
+
+            wanted |= await ask(made, 2 * RUNS)
+            assert len(made.open) > RUNS // 3
+            await freeze(stack, FROZEN)  # amid work
+            await made.all_ended(120)
+
+            wanted |= await ask(made, 3 * RUNS)
+            joining = asyncio.create_task(made.service())
+            await freeze(stack, FROZEN)  # while membership changes
+            another = await joining
+            await made.all_ended(120)
+            await made.verify(wanted)
+
+            after = await spoken(made)
+            assert {one: after[one] for one in before} == before
+            assert [one.process.poll() for one in (flow, service, another)] == [None, None, None]
+
+    with Stack(tmp_path / "home", ["kafka"], preferred=False) as stack:
+        run(main(dataclasses.replace(settings, kafka=stack.settings.kafka), stack))
+
+
+async def ask(made: Plant, first: int) -> dict[str, dict[str, Any]]:
+    """Asks for runs; what each is to give."""
+    numbers = range(first, first + RUNS)
+    runs = await made.submit_all("braid", ({"n": number} for number in numbers))
+    return dict(zip(runs, map(braided, numbers), strict=True))
+
+
+async def freeze(stack: Stack, seconds: float) -> None:
+    """Holds the broker still for so long."""
+    pid = stack.part("kafka").pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(seconds)  # the time itself is what is tried
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def settled(made: Plant) -> None:
+    """Waits until the groups have committed what was done."""
+    probe, parts = made.rig.parts.probe, made.rig.parts
+    places = await probe.partitions(parts.events)
+
+    async def done() -> bool:
+        return not sum((await probe.lag(parts.group("recorder"), places)).values())
+
+    await until(done, 30, "the recorder")
+
+
+async def spoken(made: Plant) -> Counter[str]:
+    """How many events each run has in the log, the repeated ones included."""
+    probe = made.rig.parts.probe
+    counted = Counter[str]()
+    for place in sorted(await probe.partitions(made.rig.parts.events)):
+        end = (await probe.ends([place]))[place]
+        counted.update(str(run_of(record)) for record in await probe.read(Place(*place), 0, end))
+    return counted
