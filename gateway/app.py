@@ -18,6 +18,7 @@ from gateway.heads import Heads
 from gateway.limits import Limits
 from gateway.metrics import Timing
 from gateway.parts import Parts
+from gateway.patient import Patient
 from gateway.problems import Kind
 from gateway.routes import (
     deadletters,
@@ -36,6 +37,7 @@ from gateway.routes import (
     versions,
 )
 from gateway.store import HistoryAway
+from gateway.unpacked import Unpacked
 from schemas.errors import RegistryAway
 from streams.runtime.admin import WrongTopic
 from streams.runtime.errors import Away, ProducerStopped, Undeliverable
@@ -92,7 +94,7 @@ def create_app(settings: Settings, limits: Limits | None = None) -> "Surrounded"
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        dependencies=[Depends(address.is_text)],
+        dependencies=[Depends(address.is_understood)],
     )
     app.state.parts = parts
     for module in ROUTERS:
@@ -119,7 +121,9 @@ class Surrounded:
     def __init__(self, app: FastAPI, parts: Parts) -> None:
         self.app = app
         self.parts = parts
-        self._stack = Drained(Heads(SecurityHeaders(Timing(Guard(app, parts.keeper), parts.metrics))))
+        self._stack = Drained(
+            Heads(SecurityHeaders(Timing(Guard(Patient(Unpacked(app), parts.limits), parts.keeper), parts.metrics)))
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""

@@ -11,8 +11,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
@@ -20,10 +19,10 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway import cookies
 from gateway.problems import Kind, Problem
 from streams.settings import SettingError
 
-COOKIE = "millrace_session"
 SESSION = 12 * 3600
 """Seconds that a browser's session lasts."""
 OPEN = ("/health/live", "/health/ready")
@@ -74,6 +73,8 @@ class Keeper:
     clock: Callable[[], float] = time.time
     name: str = "local"
     """What its holder is called where what was done is kept."""
+    _ended: set[str] = field(default_factory=set)
+    """Sessions that were ended before their time."""
 
     @property
     def owner(self) -> str:
@@ -86,18 +87,32 @@ class Keeper:
 
     def session(self) -> str:
         """A new session's cookie value."""
-        expiry = str(int(self.clock()) + SESSION)
-        return f"{expiry}.{self._sign(expiry)}"
+        ticket = f"{int(self.clock()) + SESSION}-{secrets.token_hex(8)}"
+        return f"{ticket}.{self._sign(ticket)}"
 
     def holds(self, session: str) -> bool:
-        """Whether a cookie's value is a session of ours that has not expired."""
-        expiry, _, signature = session.partition(".")
-        if not hmac.compare_digest(signature.encode(), self._sign(expiry).encode()):
+        """Whether a cookie's value is a session of ours that is not over."""
+        ticket, _, signature = session.partition(".")
+        if not hmac.compare_digest(signature.encode(), self._sign(ticket).encode()):
             return False
-        return expiry.isdigit() and int(expiry) > self.clock()
+        return ticket not in self._ended and _expiry(ticket) > self.clock()
 
-    def _sign(self, expiry: str) -> str:
-        return hmac.new(self.key.encode(), b"millrace session\0" + expiry.encode(), hashlib.sha256).hexdigest()
+    def end(self, session: str) -> None:
+        """Ends a session of ours here; another gateway with the same key does not hear of it."""
+        if self.holds(session):
+            ticket = session.partition(".")[0]
+            for one in [one for one in self._ended if _expiry(one) <= self.clock()]:
+                self._ended.discard(one)
+            self._ended.add(ticket)
+
+    def _sign(self, ticket: str) -> str:
+        return hmac.new(self.key.encode(), b"millrace session\0" + ticket.encode(), hashlib.sha256).hexdigest()
+
+
+def _expiry(ticket: str) -> int:
+    """Epoch seconds until which a ticket of ours holds."""
+    digits = ticket.partition("-")[0]
+    return int(digits) if digits.isdigit() else 0
 
 
 def _digest(text: str) -> bytes:
@@ -113,11 +128,8 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-            return
         if scope["type"] != "http":
-            await send({"type": "websocket.close"})  # nothing speaks it here; the server answers 403
+            await self.app(scope, receive, send)
             return
         await (self._refuse(scope) or self.app)(scope, receive, send)
 
@@ -134,7 +146,8 @@ class Guard:
             exchanged = self._exchange(scope)
             if exchanged is not None:
                 return exchanged
-        if not self.keeper.holds(_cookie(headers)):
+        own = cookies.name(headers, scope["scheme"])
+        if not any(self.keeper.holds(one) for one in cookies.values(headers, own)):
             return _no_key(headers)
         if method in _SAFE or _same_origin(headers, scope["scheme"]):
             return None
@@ -149,24 +162,28 @@ class Guard:
         rest = urlencode([(name, value) for name, value in pairs if name != "key"])
         # One slash only: `//host` would lead to another host.
         place = "/" + scope["path"].lstrip("/") + (f"?{rest}" if rest else "")
-        return signed_in(self.keeper, place, secure=scope["scheme"] == "https")
+        return signed_in(self.keeper, place, scope)
 
 
-def signed_in(keeper: Keeper, place: str, *, secure: bool) -> Response:
-    """A redirect to `place`, with a new session."""
+def signed_in(keeper: Keeper, place: str, scope: Scope) -> Response:
+    """A redirect to `place`, with a new session at the address that was asked."""
     answer = RedirectResponse(place, 303)
+    name, secure = cookies.name(Headers(scope=scope), scope["scheme"]), scope["scheme"] == "https"
     answer.set_cookie(
-        COOKIE, keeper.session(), max_age=SESSION, path="/", httponly=True, samesite="strict", secure=secure
+        name, keeper.session(), max_age=SESSION, path="/", httponly=True, samesite="strict", secure=secure
     )
     return answer
 
 
-def _cookie(headers: Headers) -> str:
-    try:
-        cookies = SimpleCookie(headers.get("cookie", ""))
-    except CookieError:
-        return ""
-    return cookies[COOKIE].value if COOKIE in cookies else ""
+def signed_out(keeper: Keeper, scope: Scope) -> Response:
+    """An answer without content, after which the session that came with the request is over."""
+    headers = Headers(scope=scope)
+    name = cookies.name(headers, scope["scheme"])
+    for session in cookies.values(headers, name):
+        keeper.end(session)
+    answer = Response(status_code=204)
+    answer.delete_cookie(name, path="/", httponly=True, samesite="strict")
+    return answer
 
 
 def _same_origin(headers: Headers, scheme: str) -> bool:

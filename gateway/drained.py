@@ -14,7 +14,9 @@ _MOST = 256 * 1024 * 1024
 """Bytes that are read for nothing, at most."""
 _PATIENCE = 30.0
 """Seconds that they may take."""
-_SLOW = 408
+_BRIEF = 5.0
+"""Seconds that those of a client without a key may take."""
+_NO_KEY, _SLOW = 401, 408
 
 
 class Drained:
@@ -37,17 +39,17 @@ class Drained:
             whole = not message.get("more_body", False)
             return message
 
-        async def drain() -> None:
+        async def drain(seconds: float) -> None:
             left = _MOST
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_PATIENCE):
+                async with asyncio.timeout(seconds):
                     while not whole and left > 0:
                         left -= len((await take()).get("body", b""))
 
         async def answer(message: Message) -> None:
             # A client that asks first (`Expect`) has not begun to send, and one that is too slow is not waited for.
             if message["type"] == "http.response.start" and asked and message["status"] != _SLOW:
-                await drain()
+                await drain(_BRIEF if message["status"] == _NO_KEY else _PATIENCE)
             await send(message)
 
         await self.app(scope, take, answer)

@@ -4,8 +4,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -89,7 +88,7 @@ class _Checked:
 async def read(request: Request, schema: Mapping[str, Any], run: str, limits: Limits, objects: Objects) -> Input:
     """The input that a request carries for a pipeline whose input has this Avro schema.
 
-    Raises Problem: 400, 413, 415, and 422 with everything that does not fit.
+    Raises Problem: 400, 408, 413, 415, and 422 with everything that does not fit.
     """
     deposit = Deposit(objects.bucket, run)
     faults, made = deposit.faults, None
@@ -132,29 +131,14 @@ async def _unreadable(refs: Mapping[Ref, str], objects: Objects) -> list[Fault]:
 async def _raw(request: Request, schema: Mapping[str, Any], limits: Limits) -> Any:
     kind = body.media_type(request)
     if kind == "multipart/form-data":
-        async with AsyncExitStack() as stack:
-            async with _arriving(limits):
-                parts = await stack.enter_async_context(multipart.form(request, limits))
+        async with multipart.form(request, limits) as parts:
             return await multipart.record(parts, record_shape(schema), limits)
-    async with _arriving(limits):
-        data = await body.read(request, limits.json)
+    data = await body.read(request, limits.json)
     if not data.strip():
         return {}
     if kind not in ("application/json", "") and not kind.endswith("+json"):
         raise Problem(Kind.MEDIA, f"{kind} is not taken; send one of {TAKEN}.", headers={"Accept-Post": TAKEN})
     return await body.parse(data, limits)
-
-
-@asynccontextmanager
-async def _arriving(limits: Limits) -> AsyncIterator[None]:
-    """Limits the time in which a body arrives; how long it then takes to be read is not its sender's fault."""
-    try:
-        async with asyncio.timeout(limits.patience):
-            yield
-    except TimeoutError:
-        raise Problem(
-            Kind.SLOW, f"The body did not arrive within {limits.patience:g} s.", headers={"Connection": "close"}
-        ) from None
 
 
 def _from_url(value: Any) -> bytes:

@@ -30,6 +30,14 @@ class Limits:
     """Seconds without a byte after which a body that is not small gives way to others that wait."""
     patience: float = 60.0
     """Seconds that a body may take to arrive."""
+    head: float = 10.0
+    """Seconds from a connection, or from the answer before, to the end of a request's headers."""
+    headers: int = 64 * 1024
+    """Bytes of a request's address and headers."""
+    connections: int = 4000
+    """Connections open at once, fewer where the process may not open so many files."""
+    peer: int = 2000
+    """Connections open at once from one address."""
     clients: int = 1000
     """Event streams open at once; further ones are told to come again."""
     ping: float = 15.0

@@ -7,25 +7,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from gateway.body import Tally, announced, parse, too_large
 from gateway.limits import Limits
+from gateway.parser import Parser, from_first
 from gateway.problems import Fault, Kind, Problem
 from schemas.shapes import AnyShape, Array, Enum, Field, Primitive, Record, RefShape, Shape, branches
 
 DATA = "data"
 """The part that holds all other inputs together, as one JSON object."""
+_CHECKED = {"on": True, "off": False}
+"""What a browser sends of a box that is checked, and its opposite."""
 
 
 @asynccontextmanager
 async def form(request: Request, limits: Limits) -> AsyncIterator[FormData]:
     """The parts of a body; files lie on disk while large, and are gone afterwards. Raises Problem (400, 413)."""
     announced(request, limits.body)
-    parser = _Parser(
+    parser = Parser(
         request.headers,
-        _bounded(request, limits.body),
+        from_first(_bounded(request, limits.body), request.headers.get("content-type", "")),
         max_files=limits.parts,
         max_fields=limits.parts,
         max_part_size=limits.json,
@@ -42,21 +45,6 @@ async def form(request: Request, limits: Limits) -> AsyncIterator[FormData]:
         yield parts
     finally:
         await parts.close()
-
-
-class _Parser(MultiPartParser):
-    """Knows whether the parts came to their end: what is missing of a body that broke off would be taken for left out."""
-
-    ended = True
-
-    def on_part_begin(self) -> None:
-        """Hears of the next part."""
-        super().on_part_begin()
-        self.ended = False
-
-    def on_end(self) -> None:
-        """Hears of the last boundary."""
-        self.ended = True
 
 
 def _unreadable(why: str) -> Problem:
@@ -96,7 +84,8 @@ async def record(parts: FormData, of: Record, limits: Limits) -> dict[str, Any]:
     made: dict[str, Any] = {}
     together: dict[str, Any] = {}
     for name in dict.fromkeys(parts):
-        field, values = of.field(name), parts.getlist(name)
+        field = of.field(name)
+        values = [one for one in parts.getlist(name) if field is None or not _left_out(field, one)]
         if field is None and name == DATA:
             together = await _together(values, to)
         elif name in of.unwanted:
@@ -106,7 +95,7 @@ async def record(parts: FormData, of: Record, limits: Limits) -> dict[str, Any]:
             faults.append(Fault(name, "this is no input", f"the inputs are: {names}; or one JSON part `{DATA}`"))
         elif len(values) > 1 and not _is_list(field):
             faults.append(Fault(name, f"given {len(values)} times, taken once", "only a list may be repeated"))
-        else:
+        elif values:
             made[name] = await _value(name, field, values, to)
     faults += [Fault(name, f"given in `{DATA}` and as a part of its own") for name in together if name in made]
     if faults:
@@ -148,8 +137,19 @@ async def _image(where: str, value: UploadFile | str, to: _Reading) -> Any:
     return value
 
 
+def _left_out(field: Field, value: UploadFile | str) -> bool:
+    """Whether a browser's form sends this for a field that was not filled in."""
+    if isinstance(value, UploadFile):
+        return not (value.filename or value.size)
+    empty = not (field.required or value.strip())
+    texts = any(kind == Primitive("string") or isinstance(kind, AnyShape) for kind in branches(field.shape))
+    return empty and (field.enum is not None or not texts)
+
+
 async def _plain(where: str, of: Shape, value: UploadFile | str, to: _Reading) -> Any:
     kinds = list(branches(of))
+    if isinstance(value, str) and value in _CHECKED and Primitive("boolean") in kinds:
+        return _CHECKED[value]
     if any(kind == Primitive("string") or isinstance(kind, Enum) for kind in kinds):
         return await _text(where, value, to)
     if any(isinstance(kind, AnyShape) for kind in kinds) and isinstance(value, str):

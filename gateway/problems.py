@@ -42,6 +42,7 @@ class Kind(Enum):
     INVALID_PIPELINE = 422, "The pipeline cannot be compiled"
     KEY_REUSED = 422, "The idempotency key stands for another request"
     RUN_REFUSED = 422, "The run failed: its input cannot be served"
+    HEADERS = 431, "The headers are too large"
     RUN_BROKEN = 500, "The run failed: the pipeline has a fault"
     INTERNAL = 500, "The gateway has a fault"
     RUN_FAILED = 502, "The run failed: a service failed"
@@ -173,7 +174,8 @@ def install(
 
 def _handler(kind: Kind, detail: str) -> Any:
     async def handle(_: Request, error: Exception) -> Response:
-        log.warning("%s: %s: %s", kind.type, type(error).__name__, error)
+        if kind.status >= 500:  # what clients do wrong is not for the log, which they could fill
+            log.warning("%s: %s: %s", kind.type, type(error).__name__, error)
         errors = getattr(error, "problems", ())
         headers = {"Retry-After": "2"} if kind is Kind.AWAY else None
         return Problem(kind, detail.format(error=error), errors, headers=headers).response()

@@ -8,6 +8,7 @@ from typing import Any
 import uvicorn
 
 from gateway.app import Surrounded
+from gateway.protocol import bounded
 
 _GRACE = 5
 """Seconds that calls under way have at a stop."""
@@ -22,6 +23,8 @@ class Server(uvicorn.Server):
                 app,
                 host=host,
                 port=port,
+                http=bounded(app.parts.limits),  # type: ignore[arg-type]  # a class is called, and nothing else done with it
+                ws="none",
                 access_log=False,  # it would write the key of a browser's link; /metrics has the figures
                 server_header=False,
                 log_config=None,

@@ -3,17 +3,21 @@
 import codecs
 import io
 import os
+import resource
 import sys
 from collections.abc import MutableMapping
 
 _HERE = ("127.0.0.1", "localhost", "::1")
 _ESCAPED = "millrace.escaped"
+_FILES = 65_536
+"""More is not asked for: some programs go through every file that could be open."""
 
 
 def begin() -> None:
     """Called once, by the program itself and by none of its modules; child processes inherit the environment."""
     spare_loopback(os.environ)
     write_anything()
+    open_files()
 
 
 def spare_loopback(environ: MutableMapping[str, str]) -> None:
@@ -26,6 +30,14 @@ def spare_loopback(environ: MutableMapping[str, str]) -> None:
     given = [name.strip() for key in ("no_proxy", "NO_PROXY") for name in environ.get(key, "").split(",")]
     names = ",".join(dict.fromkeys(name for name in (*given, *_HERE) if name))
     environ["no_proxy"] = environ["NO_PROXY"] = names
+
+
+def open_files() -> None:
+    """Open as many files and connections as the system lets this process, up to _FILES: shells hand on a limit of 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def write_anything() -> None:

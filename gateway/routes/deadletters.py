@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from gateway.cursor import aware
+from gateway.moments import Moment
 from gateway.parts import Connected, Parts
 from gateway.problems import Fault, Kind, Problem
 from gateway.routes.runs import answer
@@ -23,8 +24,8 @@ def wanted(
     run: Annotated[str, Query(max_length=60)] = "",
     path: Annotated[str, Query(max_length=500, description="A part of the place in the run.")] = "",
     reason: Annotated[str, Query(max_length=500, description="A part of the reason.")] = "",
-    since: Annotated[datetime | None, Query()] = None,
-    until: Annotated[datetime | None, Query()] = None,
+    since: Annotated[Moment | None, Query()] = None,
+    until: Annotated[Moment | None, Query()] = None,
     resent: Annotated[bool | None, Query(description="Only those that were, or were not, sent again.")] = None,
 ) -> Filter:
     """The filter that a query says."""

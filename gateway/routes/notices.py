@@ -1,6 +1,5 @@
 """Notices: who was told of runs that ended, who could not be, and trying those again."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from starlette.responses import Response
 
 from gateway import cursor
 from gateway.identity import known as of_uuid
+from gateway.moments import Moment
 from gateway.parts import Parts, Shared
 from gateway.problems import Kind, Problem
 from gateway.routes.runs import answer
@@ -32,7 +32,7 @@ async def listing(
     parts: Parts = Shared,
     state: Annotated[State | None, Query(description="Only those in this state.")] = None,
     run: Annotated[str | None, Query(max_length=60)] = None,
-    since: Annotated[datetime | None, Query(description="Only those of runs that ended since then.")] = None,
+    since: Annotated[Moment | None, Query(description="Only those of runs that ended since then.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Response:
     """Each with how often it was tried, when it is tried next, and why the last try failed. Of a web address the host is shown."""

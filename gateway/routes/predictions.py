@@ -1,6 +1,5 @@
 """Predictions: what models said, how sure they were, and putting right what was wrong."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -9,6 +8,7 @@ from starlette.responses import Response
 
 from gateway import body, cursor
 from gateway.identity import known
+from gateway.moments import Moment
 from gateway.parts import Parts, Shared
 from gateway.predictions import Predictions, Wanted, label_of, right_label
 from gateway.problems import Fault, Kind, Problem
@@ -40,8 +40,8 @@ async def listing(
     model: Annotated[str | None, Query(max_length=200)] = None,
     model_version: Annotated[str | None, Query(max_length=200)] = None,
     run: Annotated[str | None, Query(max_length=60)] = None,
-    since: Annotated[datetime | None, Query(description="Only those made at or after this time.")] = None,
-    until: Annotated[datetime | None, Query(description="Only those made before this time.")] = None,
+    since: Annotated[Moment | None, Query(description="Only those made at or after this time.")] = None,
+    until: Annotated[Moment | None, Query(description="Only those made before this time.")] = None,
     below: Annotated[float | None, Query(ge=0, le=1, description="Only those with a lower confidence.")] = None,
     corrected: Annotated[bool | None, Query(description="Only those that were, or were not, corrected.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -13,6 +12,7 @@ from gateway import body, prefer, sse, stream
 from gateway import cursor as cursors
 from gateway.entry import Entry
 from gateway.explain import explain
+from gateway.moments import Moment
 from gateway.parts import Connected, Parts, Shared
 from gateway.problems import Fault, Kind, Problem
 from gateway.render import rendered, to_json
@@ -47,8 +47,8 @@ async def listing(
     parts: Parts = Shared,
     pipeline: Annotated[str | None, Query(max_length=200, description="Only runs of this pipeline or service.")] = None,
     status: Annotated[list[str] | None, Query(description="Only runs in one of these states.")] = None,
-    since: Annotated[datetime | None, Query(description="Only runs accepted at or after this time.")] = None,
-    until: Annotated[datetime | None, Query(description="Only runs accepted before this time.")] = None,
+    since: Annotated[Moment | None, Query(description="Only runs accepted at or after this time.")] = None,
+    until: Annotated[Moment | None, Query(description="Only runs accepted before this time.")] = None,
     shadow_of: Annotated[str | None, Query(max_length=60, description="Shadows of this run; else none.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(max_length=300, description="`next` of the page before.")] = None,

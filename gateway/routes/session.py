@@ -19,12 +19,10 @@ async def sign_in(request: Request, parts: Parts = Shared) -> Response:
     keys = parse_qs(text).get("key", [])
     if len(keys) != 1 or not parts.keeper.knows(keys[0].strip()):
         raise Problem(Kind.NO_KEY, "This is not the key.", headers={"WWW-Authenticate": 'Bearer realm="millrace"'})
-    return auth.signed_in(parts.keeper, "/", secure=request.url.scheme == "https")
+    return auth.signed_in(parts.keeper, "/", request.scope)
 
 
 @router.delete(auth.LOGIN)
-async def sign_out() -> Response:
-    """Forgets the session in this browser."""
-    answer = Response(status_code=204)
-    answer.delete_cookie(auth.COOKIE, path="/", httponly=True, samesite="strict")
-    return answer
+async def sign_out(request: Request, parts: Parts = Shared) -> Response:
+    """Ends the session of this browser."""
+    return auth.signed_out(parts.keeper, request.scope)

@@ -372,22 +372,6 @@ def test_an_unknown_pipeline_or_service(gateways: World) -> None:
     )  # a pipeline, no service
 
 
-def test_a_body_that_does_not_come(gateways: World) -> None:
-    """A client that sends its body too slowly is told so, and does not keep others waiting."""
-    w = gateways
-    limits = w.one.app.parts.limits
-    w.one.app.parts.limits = type(limits)(patience=0.2)
-    try:
-        with socket.create_connection(("127.0.0.1", int(w.one.url.rpartition(":")[2]))) as sock:
-            sock.sendall(
-                f"POST /pipelines/pass-photo/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {w.one.key}\r\n"
-                "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{".encode()
-            )
-            assert b" 408 " in sock.recv(1000).split(b"\r\n")[0]
-    finally:
-        w.one.app.parts.limits = limits
-
-
 def test_json_of_countless_values(gateways: World) -> None:
     """Brackets that would become gigabytes of lists are a 413, as a body, as a part and as several parts."""
     many = b"[" + b"[]," * 400_000 + b"1]"

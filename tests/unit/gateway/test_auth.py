@@ -11,10 +11,17 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.auth import COOKIE, SESSION, Guard, Keeper, read_key
+from gateway.auth import SESSION, Guard, Keeper, read_key
 from streams.settings import SettingError
 
 KEY = "k" * 43
+COOKIE = "millrace_8000"
+"""At the address that is asked here."""
+OTHERS = [
+    'prefs={"dark":true}', "_xsrf=2|9d|a b c", "my cookie=1", "={}", "tab=a\tb", "letter=é", "bare", ";;", 'q="a;b',
+    "millrace_9000=1.0", "millrace_session=1", "x" * 5000,
+]  # fmt: skip
+"""Cookies that programs set which never read RFC 6265."""
 
 
 async def _inside(scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,13 +114,54 @@ def test_a_session_changes_things_from_its_own_page_only(headers: dict[str, str]
     assert ask("DELETE", "/runs/1", headers={**cookie, **headers}).status_code == status
 
 
+@pytest.mark.parametrize("other", OTHERS)
+def test_cookies_of_other_programs_do_not_sign_anybody_out(other: str) -> None:
+    """A browser sends those of every port of the host, in any order."""
+    mine = f"{COOKIE}={Keeper(KEY).session()}"
+    for header in (f"{other}; {mine}", f"{mine}; {other}", f"{other};{mine};{other}", f"{COOKIE}=old; {mine}"):
+        assert ask("GET", "/runs", headers=[(b"cookie", header.encode())]).status_code == 200, header
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("http://gateway:8000/", "millrace_8000"),
+        ("http://gateway:9000/", "millrace_9000"),
+        ("http://gateway/", "millrace_80"),
+        ("https://gateway/", "millrace_443"),
+        ("http://[::1]:81/", "millrace_81"),
+        ("http://[::1]/", "millrace_80"),
+    ],
+)
+def test_each_port_has_a_session_of_its_own(url: str, name: str) -> None:
+    """Cookies ignore ports: stacks of one host would sign each other out."""
+    cookie = ask("GET", f"{url}?key={KEY}").headers["set-cookie"]
+    assert cookie.startswith(f"{name}=")
+    assert ("; Secure" in cookie) == url.startswith("https")
+
+
+def test_a_session_that_was_ended_is_over() -> None:
+    """That one, and no other; what is no session cannot be ended."""
+    now = [1000.0]
+    keeper = Keeper(KEY, clock=lambda: now[0])
+    first, second = keeper.session(), keeper.session()
+    assert first != second
+    keeper.end(first)
+    keeper.end("1.2")
+    assert (keeper.holds(first), keeper.holds(second), len(keeper._ended)) == (False, True, 1)
+    now[0] += SESSION
+    third = keeper.session()
+    keeper.end(third)
+    assert (keeper.holds(first), keeper.holds(third), len(keeper._ended)) == (False, False, 1)
+
+
 def test_a_session_ends() -> None:
     """A session is over after its time, and cannot be made longer by who holds it."""
     session = Keeper(KEY, clock=lambda: 1000.0).session()
     assert Keeper(KEY, clock=lambda: 999.0 + SESSION).holds(session)
     assert not Keeper(KEY, clock=lambda: 1001.0 + SESSION).holds(session)
-    expiry, _, signature = session.partition(".")
-    assert not Keeper(KEY, clock=lambda: 1000.0).holds(f"{int(expiry) + 1}.{signature}")
+    expiry, rest = session.split("-")
+    assert not Keeper(KEY, clock=lambda: 1000.0).holds(f"{int(expiry) + 1}-{rest}")
 
 
 def test_a_person_gets_a_page() -> None:

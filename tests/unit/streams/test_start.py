@@ -1,6 +1,7 @@
 """A program works whatever environment it is started in."""
 
 import json
+import resource
 import subprocess
 import sys
 
@@ -24,11 +25,27 @@ def test_an_environment_without_proxies_stays_as_it_is() -> None:
     assert environ == {"PATH": "/bin", "NO_PROXY": "a.example"}
 
 
+def test_as_many_files_may_be_open_as_the_system_lets() -> None:
+    """Shells hand on a limit of 1024; what the system allows beyond it is taken, within reason."""
+    code = (
+        "import resource; from streams.start import open_files\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, {hard}))\n"
+        "open_files(); print(*resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    for limit, soft in ((300, 300), (hard, 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536))):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(hard=limit)], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.split() == [str(soft), str(limit)]
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_every_text_can_be_printed(encoding: str) -> None:
     """What the terminal's encoding lacks is escaped, also in file names that are no text; JSON stays JSON."""
     code = """
 import json
+import resource
 from streams.start import begin
 begin()
 print(json.dumps({"said": "é → \\U0001f600 \\udcff"}, ensure_ascii=False))
