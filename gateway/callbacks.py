@@ -10,33 +10,36 @@ import hashlib
 import hmac
 import json
 import logging
+import re
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from gateway import stream
 from gateway.journal import Journal
 from gateway.metrics import Metrics
+from gateway.posting import ATTEMPT, post
 from gateway.problems import Fault, Kind, Problem
 from gateway.render import to_json
 from gateway.store import HistoryAway, Store
 from gateway.view import result
-from streams import webhooks
+from streams import derived, webhooks
 
 log = logging.getLogger(__name__)
 
 SIGNATURE = "millrace-signature"
-"""The header that says `sha256=` and the HMAC-SHA256 (hex digits) of the body, with the API key as its key."""
+"""The header that says `sha256=` and the HMAC-SHA256 (hex digits) of the body."""
 SETTING = "MILLRACE_GATEWAY_CALLBACKS"
 _POLL = 5.0
 _LEASE = 60
 """Seconds that a gateway has for one try before another one may take it."""
-_PATIENCE = 15.0
+_AT_ONCE = 16
+_EACH = 2
+"""Of them, tries at one receiver: one that hangs must not keep the others waiting."""
 _LONGEST = 600
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]")
 _PORTS = {"http": 80, "https": 443}
 
 TABLE = b"""
@@ -50,6 +53,24 @@ create table if not exists callbacks (
 );
 create index if not exists callbacks_due on callbacks (due) where outcome is null;
 """
+# Asked twice what is due: what another gateway has claimed meanwhile is not it any more.
+_CLAIM = b"""
+update callbacks set tries = tries + 1, due = now() + make_interval(secs => %(lease)s)
+where run in (
+    select run from callbacks where outcome is null and due <= now() and run in (
+        select run from (
+            select run, due, receiver, row_number() over (partition by receiver order by due) as place
+            from callbacks c left join runs r using (run),
+                lateral (select substring(c.url from '://([^/?#]+)') as receiver) as its
+            where c.outcome is null and c.due <= now()
+              and (r.ended_at is not null or c.tries > 0 or c.run = any(%(ended)s))
+              and receiver <> all(%(busy)s)
+        ) as waiting
+        where place <= %(each)s order by due limit %(most)s
+    ) for update skip locked
+)
+returning run, url, substring(url from '://([^/?#]+)') as receiver, tries
+"""
 
 
 @dataclass(frozen=True)
@@ -58,6 +79,8 @@ class Claim:
 
     run: str
     url: str
+    receiver: str
+    """Its host and port."""
     tries: int
     """This one included."""
 
@@ -72,7 +95,7 @@ class Callbacks:
         self._store = store
         self._journal = journal
         self._metrics = metrics
-        self._key = key.encode()
+        self._secret = derived.callbacks(key)
         self._allowed = frozenset(one.strip().lower() for one in allowed if one.strip())
         self._most = most
         self._mine: set[str] = set()
@@ -87,6 +110,8 @@ class Callbacks:
             fault = Fault(where, "callbacks are switched off here", f"{SETTING} names the hosts that may be called")
             raise Problem(Kind.INVALID, "There are no callbacks here.", [fault])
         try:
+            if _UNPRINTABLE.search(url):  # the standard library takes line breaks out, and judges what is left
+                raise ValueError
             split = urlsplit(url)
             host, port = (split.hostname or "").lower(), split.port
         except ValueError:
@@ -121,47 +146,62 @@ class Callbacks:
         """Delivers for ever: what ended here at once, what other gateways left behind by and by."""
         if not self._allowed:
             return
-        self._news.set()  # what was left behind before this gateway began
-        # No proxy of the environment, and no redirect: only the allowed host hears of the run.
-        async with httpx.AsyncClient(timeout=_PATIENCE, trust_env=False, follow_redirects=False) as client:
+        tries: dict[asyncio.Task[None], str] = {}
+        try:
             while True:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_POLL):
-                        await self._news.wait()
                 self._news.clear()
-                try:
-                    claims = await self._claim()
-                except HistoryAway as error:
-                    log.warning("callbacks wait: %s", error)
-                    continue
-                except Exception:
-                    log.exception("callbacks cannot be taken: trying again")
-                    continue
-                await asyncio.gather(*(self._try(client, one) for one in claims))
+                for claim in await self._claimed(tries.values()):
+                    tries[asyncio.create_task(self._try(claim))] = claim.receiver
+                await self._heard(tries)
+                for task in [task for task in tries if task.done()]:
+                    del tries[task]
+                    task.result()
+        finally:
+            for task in tries:
+                task.cancel()
+            await asyncio.gather(*tries, return_exceptions=True)
 
-    async def _claim(self) -> list[Claim]:
+    async def _heard(self, tries: Iterable[asyncio.Task[None]]) -> None:
+        """Returns when there may be something to tell."""
+        news = asyncio.create_task(self._news.wait())
+        try:
+            await asyncio.wait({*tries, news}, timeout=_POLL, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            news.cancel()
+
+    async def _claimed(self, busy: Collection[str]) -> list[Claim]:
+        """What is to be tried now, beside the tries under way at these receivers; nothing while that cannot be known."""
         ended, self._ended = self._ended, set()
-        async with self._store.connection() as connection:
-            await self._ensure(connection)
-            cursor = await connection.execute(
-                """update callbacks set tries = tries + 1, due = now() + make_interval(secs => %(lease)s) where run in (
-                       select c.run from callbacks c left join runs r using (run)
-                       where c.outcome is null and c.due <= now() and (r.ended_at is not null or c.tries > 0 or c.run = any(%(ended)s))
-                       order by c.due limit 16 for update of c skip locked)
-                   returning run, url, tries""",
-                {"lease": _LEASE, "ended": list(ended)},
-            )
-            return [Claim(row["run"], row["url"], row["tries"]) for row in await cursor.fetchall()]
+        values = {
+            "lease": _LEASE,
+            "ended": list(ended),
+            "busy": list(busy),
+            "each": _EACH,
+            "most": _AT_ONCE - len(busy),
+        }
+        try:
+            async with self._store.connection() as connection:
+                await self._ensure(connection)
+                cursor = await connection.execute(_CLAIM, values)
+                return [Claim(**row) for row in await cursor.fetchall()]
+        except HistoryAway as error:
+            log.warning("callbacks wait: %s", error)
+        except Exception:
+            log.exception("callbacks cannot be taken: trying again")
+        self._ended |= ended
+        return []
 
-    async def _try(self, client: httpx.AsyncClient, claim: Claim) -> None:
+    async def _try(self, claim: Claim) -> None:
         try:
             body = await self._body(claim.run)
-            signature = "sha256=" + hmac.new(self._key, body, hashlib.sha256).hexdigest()
+            signature = "sha256=" + hmac.new(webhooks.key(self._secret), body, hashlib.sha256).hexdigest()
             headers = {"content-type": "application/json", "millrace-run": claim.run, SIGNATURE: signature}
-            headers |= webhooks.headers(claim.run, time.time(), body, self._key.decode())
-            answer = await client.post(claim.url, content=body, headers=headers)
-            error = "" if answer.is_success else f"it answered {answer.status_code}"
-            final = answer.status_code == 410
+            headers |= webhooks.headers(claim.run, time.time(), body, self._secret)
+            status = await post(claim.url, body, headers)
+            error = "" if 200 <= status < 300 else f"it answered {status}"
+            final = status == 410
+        except TimeoutError:
+            error, final = f"it did not answer within {ATTEMPT:g} s", False
         except Exception as caught:  # noqa: BLE001  # whatever it is, the other callbacks go on
             error, final = str(caught) or type(caught).__name__, False
         outcome = None if error else "delivered"
@@ -169,9 +209,7 @@ class Callbacks:
             outcome = "given up"
         self._metrics.callbacks.labels(outcome or "to be tried again").inc()
         if error:
-            log.warning(
-                "callback of run %s to %s, try %d: %s", claim.run, urlsplit(claim.url).hostname, claim.tries, error
-            )
+            log.warning("callback of run %s to %s, try %d: %s", claim.run, claim.receiver, claim.tries, error)
         pause = webhooks.pause(claim.tries, 1.0, _LONGEST)
         if outcome is None:
             asyncio.get_running_loop().call_later(pause + 0.1, self._news.set)

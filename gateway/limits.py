@@ -39,7 +39,7 @@ class Limits:
     peer: int = 2000
     """Connections open at once from one address."""
     clients: int = 1000
-    """Event streams open at once; further ones are told to come again."""
+    """Event streams and waits for results at once, of which one address gets nine tenths; further ones are told to come again."""
     ping: float = 15.0
     """Seconds of silence after which an event stream says that it lives."""
     stall: float = 30.0

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from gateway import body, catalogue, inputs, prefer, stream
 from gateway.parts import Parts
+from gateway.problems import Problem
 from gateway.render import to_json
 from gateway.submit import Order, keyed_run
 from gateway.view import links, result
@@ -19,6 +20,8 @@ async def start(parts: Parts, request: Request, topology: Topology, callback: st
     """Reads the input, submits the run, and answers. Raises Problem."""
     seconds = prefer.wait(request.headers, parts.limits.wait)  # refused before anything is done
     key = prefer.idempotency_key(request.headers)
+    if prefer.events(request.headers):
+        parts.streams.room(stream.client_of(request))
     if callback is not None:
         callback = parts.callbacks.check(callback)
     run = keyed_run(parts.keeper.owner, key) if key else str(uuid.uuid4())
@@ -40,12 +43,15 @@ async def respond(parts: Parts, request: Request, run: str, fresh: bool = True, 
     seconds = prefer.wait(request.headers, parts.limits.wait)
     place = {"Location": f"/runs/{run}"}
     if prefer.events(request.headers):
-        return await parts.streams.response(run, headers=place)
+        return await parts.streams.response(run, stream.client_of(request), headers=place)
     if not fresh:
         seconds = 0.0
     if seconds is not None:
         async with parts.journal.open(run, current=False) as entry:
-            last = await stream.ended(entry, parts.journal, seconds)
+            try:
+                last = await parts.streams.ended(entry, seconds, request)
+            except Problem:  # no place to wait here: the run goes on all the same, and the answer says where
+                last = None
         if last is not None:
             applied = {"Preference-Applied": f"wait={seconds:g}"} if fresh else {}
             return Response(to_json(result(run, last)), 200, {**place, **applied}, "application/json")

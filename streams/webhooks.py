@@ -24,7 +24,7 @@ def headers(identity: str, at: float, body: bytes, secret: str) -> dict[str, str
     A secret without the prefix is taken as it is written, in UTF-8.
     """
     stamp = str(int(at))
-    signed = hmac.new(_key(secret), f"{identity}.{stamp}.".encode() + body, hashlib.sha256).digest()
+    signed = hmac.new(key(secret), f"{identity}.{stamp}.".encode() + body, hashlib.sha256).digest()
     return {ID: identity, TIMESTAMP: stamp, SIGNATURE: "v1," + base64.b64encode(signed).decode()}
 
 
@@ -33,7 +33,8 @@ def pause(tries: int, first: float, longest: float) -> float:
     return min(first * 2.0 ** min(tries - 1, 60), longest)
 
 
-def _key(secret: str) -> bytes:
+def key(secret: str) -> bytes:
+    """What is signed with. Raises BadSecret."""
     if not secret.startswith(PREFIX):
         return secret.encode()
     try:

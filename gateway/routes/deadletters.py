@@ -39,9 +39,13 @@ Wanted = Depends(wanted)
 async def listing(
     parts: Parts = Connected, chosen: Filter = Wanted, limit: Annotated[int, Query(ge=1, le=1000)] = 50
 ) -> Response:
-    """Each with where it stood, why it was given up, and whether it was sent again; one alone shows its bytes."""
-    found = sorted([one async for one in DeadLetters(parts.connections).read(chosen)], key=lambda one: one.at)
-    return answer({"dead_letters": [one.document() for one in found[-limit:]], "count": len(found)})
+    """Each with where it stood, why it was given up, and whether it was sent again; one alone shows its bytes.
+
+    `more` says that there are older ones, which a higher `limit` shows.
+    """
+    found = await DeadLetters(parts.connections).newest(chosen, limit + 1)
+    shown, more = found[-limit:], len(found) > limit
+    return answer({"dead_letters": [one.document() for one in shown], "count": len(shown), "more": more})
 
 
 @router.post("/dead-letters/resend", summary="Send again those that a filter takes")

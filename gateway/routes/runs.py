@@ -89,7 +89,7 @@ async def outcome(run: str, request: Request, parts: Parts = Shared) -> Response
     """The output; a problem when the run failed or was cancelled, and 409 while it goes on. `Prefer: wait=N` waits."""
     seconds = prefer.wait(request.headers, parts.limits.wait) or 0.0
     async with parts.journal.open(run) as entry:
-        last = await stream.ended(entry, parts.journal, seconds)
+        last = await parts.streams.ended(entry, seconds, request)
         if last is None:
             status = (await view(parts, entry)).status
             raise Problem(
@@ -116,7 +116,7 @@ async def events(run: str, request: Request, parts: Parts = Shared) -> Response:
     async with parts.journal.open(run, current=False) as entry:
         if entry.ended and entry.lines[-1].sequence <= after:
             return Response(status_code=204)  # tells a browser's EventSource not to come back
-        return await parts.streams.response(run, after)
+        return await parts.streams.response(run, stream.client_of(request), after)
 
 
 @router.delete("/runs/{run}", status_code=202, summary="Cancel a run")

@@ -11,6 +11,7 @@ import typer
 from streams.cli import (
     apply,
     bench,
+    callbacks,
     catalogue,
     compile,
     data,
@@ -221,6 +222,10 @@ GROUPS = {
                 ("millrace predictions correct ID 7", "millrace predictions correct ID neutrophil"),
             ),
         ),
+    ),
+    "callbacks": (
+        "What receivers of callbacks need.",
+        (Command("secret", callbacks.secret, "Print what they are signed with.", ("millrace callbacks secret",)),),
     ),
     "notices": (
         "Who was told of ended runs: list, resend.",

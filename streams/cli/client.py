@@ -44,7 +44,7 @@ class Gateway:
         self.url = f"http://{self.settings.http_host}:{self.settings.http_port}"
         self._http = httpx.Client(
             base_url=self.url,
-            headers={"authorization": f"Bearer {self._key()}"},
+            headers={"authorization": f"Bearer {key_of(self.settings)}"},
             timeout=httpx.Timeout(QUIET, connect=CONNECT),
             trust_env=False,  # a proxy of the environment must not see the key
         )
@@ -96,25 +96,27 @@ class Gateway:
         if answer.status_code == 401:
             raise Failed(
                 Exit.REFUSED,
-                f"the gateway at {self.url} does not know the key in {self._path}; set MILLRACE_HOME to where it runs",
+                f"the gateway at {self.url} does not know the key in {_path(self.settings)}; set MILLRACE_HOME to where it runs",
             )
         return accepted(answer)
 
-    @property
-    def _path(self) -> Path:
-        return self.settings.home / "api-key"
 
-    def _key(self) -> str:
-        path = self._path
-        try:
-            return path.read_text(encoding="ascii").strip()
-        except FileNotFoundError:
-            raise Failed(
-                Exit.AWAY,
-                f"there is no API key at {path}: start the system with `make run`, or set MILLRACE_HOME to where it runs",
-            ) from None
-        except (OSError, ValueError) as error:
-            raise Failed(Exit.USAGE, f"the API key at {path} cannot be read: {error}") from error
+def key_of(where: "Settings") -> str:
+    """The API key of an installation. Ends the command when there is none."""
+    path = _path(where)
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        raise Failed(
+            Exit.AWAY,
+            f"there is no API key at {path}: start the system with `make run`, or set MILLRACE_HOME to where it runs",
+        ) from None
+    except (OSError, ValueError) as error:
+        raise Failed(Exit.USAGE, f"the API key at {path} cannot be read: {error}") from error
+
+
+def _path(where: "Settings") -> Path:
+    return where.home / "api-key"
 
 
 def accepted(answer: "httpx.Response") -> "httpx.Response":

@@ -50,7 +50,7 @@ def listing(
     wanted = _filter(topic, consumer, run, reason, since)
 
     async def read(letters: "DeadLetters") -> "list[DeadLetter]":
-        return sorted([one async for one in letters.read(wanted)], key=lambda one: one.at)[-last:]
+        return await letters.newest(wanted, last)
 
     found = _with(read)
     if output is Output.JSON:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,8 @@ from streams.runtime.parts import Parts
 
 RESENT = "millrace-resent"
 """The header of a record that was sent again: which dead letter it was."""
+_STEP = 200
+"""Records that are read together, from the end on: each may hold megabytes."""
 _NUMBER = re.compile(r"[0-9]{1,18}")
 """A partition or an offset, as Kafka can have them."""
 
@@ -147,6 +149,35 @@ class DeadLetters:
                 letter = replace(letter, resent=letter.id in sent)
                 if wanted.takes(letter):
                     yield letter
+
+    async def newest(self, wanted: Filter, most: int) -> list[DeadLetter]:
+        """The newest of those that the filter takes, oldest first, at most so many. No more than that is kept in memory."""
+        sent = await self._sent()
+        found: list[DeadLetter] = []
+        for number in range(await self._parts.producer.partitions(self._topic)):
+            place = Place(self._topic, number)
+            letters = [one async for one in self._backwards(place, wanted, sent, most)]
+            found = sorted([*found, *letters], key=lambda one: one.at)[-most:]
+        return found
+
+    async def _backwards(
+        self, place: Place, wanted: Filter, sent: Container[str], most: int
+    ) -> AsyncIterator[DeadLetter]:
+        """Those of a partition that the filter takes, newest first, at most so many."""
+        first, high = (
+            (await self._parts.probe.beginnings([place]))[place],
+            (await self._parts.probe.ends([place]))[place],
+        )
+        left = most
+        while high > first and left:
+            low = max(first, high - _STEP)
+            for record in reversed(await self._parts.probe.read(place, low, high)):
+                letter = await self._decode(record)
+                letter = replace(letter, resent=letter.id in sent)
+                if left and wanted.takes(letter):
+                    left -= 1
+                    yield letter
+            high = low
 
     async def show(self, identity: str) -> DeadLetter:
         """One dead letter by its id. Raises Missing."""

@@ -4,7 +4,10 @@ import base64
 import uuid
 from typing import Any
 
-from streams.records import Outgoing
+import pytest
+
+from streams.records import Outgoing, Place, Record
+from streams.runtime.deadletters import DeadLetter, DeadLetters
 from tests.integration.gateway_world import World, wait
 from tests.integration.yard import ended, put, submit, yard
 
@@ -68,3 +71,32 @@ def test_letters_are_sent_again_by_filter(yard: World) -> None:
     whole = w.one.http.get(f"/dead-letters/{back[0]['id']}").json()
     assert "millrace-resent" in {header["name"] for header in whole["headers"]}
     assert letters(w, topic=topic, since="2999-01-01T00:00:00Z") == []
+
+
+def test_the_newest_are_read_from_the_end(yard: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, no more are read than what is asked for needs; the filter counts, and gaps do not."""
+    w, name = yard, f"d-{uuid.uuid4().hex[:8]}"
+    all_ = DeadLetters(w.parts)
+    monkeypatch.setattr("streams.runtime.deadletters._STEP", 4)
+    decoded = 0
+    decode = DeadLetters._decode
+
+    async def counted(self: DeadLetters, record: Record) -> DeadLetter:
+        nonlocal decoded
+        decoded += 1
+        return await decode(self, record)
+
+    async def write() -> None:
+        for number in range(60):
+            record = Record(Place("t", 0), number, str(number).encode(), b"")
+            await all_.write(record, name, f"reason {number}", run=str(uuid.uuid4()))
+
+    w.loop(write())
+    monkeypatch.setattr(DeadLetters, "_decode", counted)
+    answer = w.two.http.get("/dead-letters", params={"consumer": name, "limit": 7}).json()
+    assert [one["reason"] for one in answer["dead_letters"]] == [f"reason {number}" for number in range(53, 60)]
+    assert (answer["count"], answer["more"]) == (7, True)
+    assert decoded <= w.settings.partitions * (7 + 1 + 4)
+    assert w.two.http.get("/dead-letters", params={"consumer": name, "limit": 60}).json()["more"] is False
+    some = letters(w, consumer=name, reason="reason 1")
+    assert [one["reason"] for one in some] == [f"reason {number}" for number in (1, *range(10, 20))]

@@ -1,9 +1,14 @@
 """Callbacks: another system hears of a run's end, once it can be reached, and nobody else does."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
+import os
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -11,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from gateway.limits import Limits
@@ -78,7 +84,7 @@ def submit(gateway: Gateway, url: str, **headers: str) -> Any:
 
 
 def test_a_run_that_ends_is_told(gateways: World, calling: Gateway, listener: Listener) -> None:
-    """The result is posted as soon as the run has ended, signed with the key."""
+    """The result is posted as soon as the run has ended, signed with a secret that is not the key."""
     w = gateways
     answer = submit(calling, f"http://127.0.0.1:{listener.port}/hook")
     assert answer.status_code == 202, answer.text
@@ -89,9 +95,14 @@ def test_a_run_that_ends_is_told(gateways: World, calling: Gateway, listener: Li
     document = json.loads(body)
     assert (document["id"], document["status"], document["output"]) == (run.id, "finished", {"text": "done"})
     stamp = headers["webhook-timestamp"]
-    signed = hmac.new(w.one.key.encode(), f"{headers['webhook-id']}.{stamp}.".encode() + body, hashlib.sha256).digest()
+    environ = {**os.environ, "MILLRACE_HOME": str(w.settings.home)}
+    command = [sys.executable, "-m", "streams.cli", "callbacks", "secret"]
+    said = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout.strip()
+    assert w.one.key not in said
+    secret = base64.b64decode(said.removeprefix("whsec_"), validate=True)
+    signed = hmac.new(secret, f"{headers['webhook-id']}.{stamp}.".encode() + body, hashlib.sha256).digest()
     assert headers["webhook-signature"] == "v1," + base64.b64encode(signed).decode()
-    assert headers["millrace-signature"] == "sha256=" + hmac.new(w.one.key.encode(), body, hashlib.sha256).hexdigest()
+    assert headers["millrace-signature"] == "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
 
 
 def test_a_callback_is_tried_again(gateways: World, calling: Gateway, listener: Listener) -> None:
@@ -104,6 +115,64 @@ def test_a_callback_is_tried_again(gateways: World, calling: Gateway, listener: 
     document = listener.of(run.id)[-1]
     assert (document["status"], document["failure"]["reason"]) == ("failed", "no")
     assert w.one.http.get(f"/runs/{run.id}").json()["status"] == "failed"
+
+
+@pytest.fixture
+def dripping() -> Iterator[int]:
+    """The port of a receiver that begins its answer to everybody and never comes to its end."""
+    stopped = threading.Event()
+
+    def drip(sock: socket.socket) -> None:
+        with sock, contextlib.suppress(OSError):
+            sock.sendall(b"HTTP/1.1 200 OK\r\n")
+            while not stopped.wait(0.2):
+                sock.sendall(b"x-more: y\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    threading.Thread(target=drip, args=(server.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield server.getsockname()[1]
+        stopped.set()
+
+
+def test_a_receiver_that_drips_keeps_no_other_waiting(
+    gateways: World, listener: Listener, dripping: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others hear at once; what drips is cut off after its time and tried again, with the reason."""
+    w = gateways
+    monkeypatch.setattr("gateway.posting.ATTEMPT", 3.0)
+    (tmp_path / "api-key").write_text(w.one.key)
+    allowed = f"127.0.0.1:{listener.port},127.0.0.1:{dripping}"
+    gateway = Gateway(replace(w.settings, home=tmp_path), Limits(callbacks=allowed)).ready()
+    try:
+        slow = [w.run(submit(gateway, f"http://127.0.0.1:{dripping}/hook").json()["id"]) for _ in range(3)]
+        good = w.run(submit(gateway, f"http://127.0.0.1:{listener.port}/hook").json()["id"])
+        for run in (*slow, good):
+            w.finish(run, {"text": "done"})
+        wait(lambda: listener.of(good.id), "the callback")
+        with psycopg.connect(w.settings.postgres, autocommit=True) as connection:
+            query = "select outcome, error from callbacks where run = %s"
+            assert connection.execute(query, (slow[0].id,)).fetchone() == (None, None)  # still under way
+            wait(lambda: (connection.execute(query, (slow[0].id,)).fetchone() or (0, None))[1], "it is cut off")
+    finally:
+        gateway.stop()
+
+
+def test_nobody_reads_the_address_in_the_events(gateways: World, calling: Gateway, listener: Listener) -> None:
+    """It may hold a token, and everybody who may read runs would see it."""
+    run = submit(calling, f"http://127.0.0.1:{listener.port}/hook?token=hush", **{"idempotency-key": "hush"}).json()[
+        "id"
+    ]
+    gateways.finish(gateways.run(run))
+    with gateways.one.http.stream("GET", f"/runs/{run}/events") as stream:
+        said = stream.read().decode()
+    assert "fingerprint" in said
+    assert "hush" not in said
 
 
 def test_another_gateway_delivers_what_one_left_behind(gateways: World, listener: Listener, tmp_path: Path) -> None:
@@ -134,6 +203,9 @@ def test_another_gateway_delivers_what_one_left_behind(gateways: World, listener
         "ftp://127.0.0.1:{port}/x",
         "http://127.0.0.1:{port}@evil.example/",
         "http://[::1",
+        "http://127.0.0.1:{port}/a\r\nx: y",
+        "http://127.0.0.1:{port}/a b",
+        "http://127.0.0.1:{port}/\x7f",
         "nonsense",
         "",
     ],

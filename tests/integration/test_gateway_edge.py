@@ -48,10 +48,10 @@ def test_a_browser_signs_in(gateways: World) -> None:
         assert browser.post("/pipelines/greet/runs", json={"name": "x"}).status_code == 403
         own = {"origin": w.one.url}
         assert browser.post("/pipelines/greet/runs", json={"name": "x"}, headers=own).status_code == 202
-        session = dict(browser.cookies)
+        kept = dict(browser.cookies)
         assert browser.delete("/session", headers=own).status_code == 204
         assert browser.get("/").status_code == 401
-        assert httpx.get(w.one.url + "/", cookies=session).status_code == 401  # whoever has kept it
+        assert httpx.get(w.one.url + "/", cookies=kept).status_code == 401  # whoever has kept it
     with httpx.Client(base_url=w.one.url, follow_redirects=True) as browser:
         page = browser.get(f"/?key={w.one.key}")
         assert (page.status_code, str(page.url)) == (200, w.one.url + "/")

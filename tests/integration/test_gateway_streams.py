@@ -226,6 +226,33 @@ def test_a_client_that_goes_gives_its_place_back(gateways: World, small: Gateway
         assert stream.status_code == 200
 
 
+def test_who_waits_for_a_result_has_a_place_too(gateways: World, small: Gateway) -> None:
+    """Waits and streams are bounded together; a run that is submitted without a place to wait is accepted all the same."""
+    run = gateways.submit()
+    port, waiting = int(small.url.rpartition(":")[2]), []
+    head = f"GET /runs/{run.id}/result HTTP/1.1\r\nHost: x\r\nPrefer: wait=100\r\nAuthorization: Bearer {small.key}\r\n\r\n"
+    for _ in range(2):
+        waiting.append(socket.create_connection(("127.0.0.1", port)))
+        waiting[-1].sendall(head.encode())
+    places = small.app.parts.streams._of_one
+    wait(lambda: places.total() == 2, "they wait")
+    with small.http.stream("GET", f"/runs/{run.id}/events") as stream:
+        assert stream.status_code == 200
+        refused = small.http.get(f"/runs/{run.id}/result", headers={"prefer": "wait=1"})
+        assert (refused.status_code, refused.json()["type"]) == (503, "urn:millrace:busy")
+        assert small.http.get(f"/runs/{run.id}/result").status_code == 409  # which does not wait
+        ask: dict[str, Any] = {"json": {"name": "x"}, "headers": {"prefer": "wait=1"}}
+        assert small.http.post("/pipelines/greet/runs", **ask).status_code == 202
+        ask["headers"] = {"accept": "text/event-stream"}
+        assert small.http.post("/pipelines/greet/runs", **ask).status_code == 503
+    waiting.pop().close()  # one that goes gives its place back at once
+    wait(lambda: places.total() == 1, "a place is free")
+    gateways.finish(run)
+    assert b"200 OK" in waiting[0].recv(1000)
+    waiting[0].close()
+    wait(lambda: places.total() == 0, "all places are free")
+
+
 def test_clients_that_go_at_once_leave_nothing_behind(gateways: World) -> None:
     """A client that goes in whatever moment of its stream's beginning gives its place back, every time."""
     w = gateways
