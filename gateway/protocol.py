@@ -216,8 +216,9 @@ class Bounded(HttpToolsProtocol):
             cycle.keep_alive = False
             return
         elif not (cycle.response_started or self.pipeline):
-            cycle.response_started = cycle.response_complete = True
             self._write(problem)
+            cycle.disconnected = True  # for the application, which waits for the body
+            cycle.message_event.set()
         self.transport.close()
 
     def _write(self, problem: Problem) -> None:
