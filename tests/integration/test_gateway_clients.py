@@ -16,6 +16,7 @@ from infra.local import java
 from tests.integration.gateway_world import Gateway, World, png
 from tests.integration.test_gateway_inputs import given
 
+ROOT = Path(__file__).parents[2]
 SUBMIT = Path(__file__).parent / "clients" / "Submit.java"
 JSON = b'{"name": "Ada", "times": 3}'
 FORM = b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\nAda\r\n--x\r\nContent-Disposition: form-data; name="times"\r\n\r\n3\r\n--x--\r\n'
@@ -30,13 +31,40 @@ def taken(w: World, said: str) -> None:
     assert (record["name"], record["times"]) == ("Ada", 3)
 
 
+@pytest.fixture(scope="module")
+def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The client in Java, compiled: by a compiler that the runtime of the parts, which has none, can run."""
+    folder = tmp_path_factory.mktemp("java")
+    environ = {"JAVA_HOME": str(java.home()), **os.environ, **java.ENVIRON}
+    maven = ["mvn", "-B", "-q", "-f", str(ROOT / "docs" / "producers" / "pom.xml"), "process-resources"]
+    limits = ["-DincludeArtifactIds=ecj", f"-Djars={folder}"]
+    done = subprocess.run([*maven, *limits], env=environ, capture_output=True, text=True, timeout=150)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (compiler,) = folder.glob("ecj-*.jar")
+    command = java.command(256, "-jar", str(compiler), "-17", "-d", str(folder), str(SUBMIT))
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
 @BODIES
 @pytest.mark.parametrize("framing", ["length", "chunked"])
-def test_the_client_of_java(gateways: World, tmp_path: Path, kind: str, body: bytes, framing: str) -> None:
+def test_the_client_of_java(
+    gateways: World, classes: Path, tmp_path: Path, kind: str, body: bytes, framing: str
+) -> None:
     """It offers h2c with every request; its body is read all the same."""
     (tmp_path / "body").write_bytes(body)
     w = gateways
-    program = [str(SUBMIT), f"{w.one.url}/pipelines/greet/runs", w.one.key, kind, str(tmp_path / "body"), framing]
+    program = [
+        "-cp",
+        str(classes),
+        "Submit",
+        f"{w.one.url}/pipelines/greet/runs",
+        w.one.key,
+        kind,
+        str(tmp_path / "body"),
+        framing,
+    ]
     environ = {**os.environ, **java.ENVIRON}
     done = subprocess.run(java.command(128, *program), capture_output=True, text=True, timeout=120, env=environ)
     assert done.returncode == 0, done.stderr
