@@ -126,3 +126,19 @@ def test_short_programs_end_cleanly(settings: Settings, tmp_path: Path) -> None:
     environ = {**os.environ, **settings.environ(), "PYTHONPATH": str(Path(__file__).parents[2])}
     statuses = [subprocess.run([sys.executable, script], env=environ, check=False).returncode for _ in range(20)]
     assert statuses == [0] * 20
+
+
+def test_who_has_another_secret_is_refused(settings: Settings) -> None:
+    """Bodies that go unsigned on this machine change nothing of that: the request has its signature."""
+
+    async def main() -> None:
+        stranger = Store(dataclasses.replace(settings, s3_secret_key="another one"))
+        try:
+            with pytest.raises(StoreAway, match=r"(?i)denied|forbidden|signature"):
+                await stranger.write("strangers/object", b"bytes")
+        finally:
+            stranger.close()
+        async with store(settings) as made:
+            assert not await made.has("strangers/object")
+
+    asyncio.run(main())
