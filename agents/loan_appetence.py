@@ -188,6 +188,7 @@ def check() -> str:
     "loan-appetence",
     version="1.0.0",
     deterministic=False,
+    repeatable=True,
     timeout=15,
     memory=768,
     example=EXAMPLE,

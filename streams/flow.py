@@ -4,7 +4,7 @@ A run's messages are taken one after another in the order of `flow.tokens`; that
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from streams.messages import (
@@ -166,6 +166,7 @@ class _Taken:
     # Joins -----------------------------------------------------------------------------------------------------
 
     def _token(self, token: Token) -> None:
+        self.step.messages.extend(token.said)
         place = (token.join, token.at)
         if place in self.state.closed:
             return
@@ -173,7 +174,7 @@ class _Taken:
         if token.edge in tokens:
             return
         vertex = self.topology.vertices[token.join]
-        tokens[token.edge] = token
+        tokens[token.edge] = replace(token, said=())
         if token.failure and vertex.fatal and vertex.wait is Wait.ALL:
             self._abort(token.failure)
         expected = len(vertex.sources) or 1
@@ -231,13 +232,14 @@ class _Taken:
         self._go_on(place, loop, opened, 0)
 
     def _item(self, item: Item) -> None:
+        self.step.messages.extend(item.said)
         place = (item.loop, item.at)
         if place in self.state.ended:
             return
         loop = self._loop(place)
         if item.index in loop.items:
             return
-        loop.take(item)
+        loop.take(replace(item, said=()))
         vertex = self.topology.vertices[item.loop]
         if item.failure and vertex.fatal and vertex.on_error.action == "fail":
             self._abort(item.failure)

@@ -111,6 +111,8 @@ class Token:
     status: Status
     context: Context
     failure: Failure | None = None
+    said: "tuple[Event, ...]" = ()
+    """What happened before it and is not told yet: flow tells it, in the order in which it takes tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,8 @@ class Item:
     status: Status
     value: Value = None
     failure: Failure | None = None
+    said: "tuple[Event, ...]" = ()
+    """What happened before it and is not told yet, as for a Token."""
 
 
 class Ending(StrEnum):
@@ -204,7 +208,7 @@ TERMINAL = frozenset({EventKind.RUN_FINISHED, EventKind.RUN_FAILED, EventKind.RU
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened in a run; goes to `run.events`, keyed by run. The time is added when it is sent."""
+    """Something that happened in a run; goes to `run.events`, keyed by run."""
 
     run: Run
     kind: EventKind
@@ -213,6 +217,7 @@ class Event:
     path: str = ""
     attempt: int = 0
     data: Mapping[str, Value] = field(default_factory=dict)
+    time: float = field(default=0.0, compare=False)  # when it happened, in epoch seconds; 0: when it is sent
 
     @property
     def id(self) -> str:

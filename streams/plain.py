@@ -92,8 +92,8 @@ def task(about: Fields, given: Fields, service: str, major: int) -> Task:
     )
 
 
-def flow(message: FlowMessage) -> tuple[str, dict[str, Any]]:
-    """The branch of millrace.FlowMessage: its record's full name, and the record."""
+def flow(message: FlowMessage, now: float) -> tuple[str, dict[str, Any]]:
+    """The branch of millrace.FlowMessage: its record's full name, and the record, sent at `now` (epoch seconds)."""
     match message:
         case Start():
             return "millrace.Start", {
@@ -115,6 +115,7 @@ def flow(message: FlowMessage) -> tuple[str, dict[str, Any]]:
                 "status": message.status.value,
                 "context": context(message.context),
                 "failure": None if message.failure is None else failure(message.failure),
+                "said": [event(one, now) for one in message.said],
             }
         case Opened():
             return "millrace.Opened", {
@@ -134,6 +135,7 @@ def flow(message: FlowMessage) -> tuple[str, dict[str, Any]]:
                 "status": message.status.value,
                 "value": message.value,
                 "failure": None if message.failure is None else failure(message.failure),
+                "said": [event(one, now) for one in message.said],
             }
         case Stop():
             return "millrace.Stop", {
@@ -161,6 +163,7 @@ def read_flow(tagged: tuple[str, Fields]) -> FlowMessage:
                 Status(value["status"]),
                 read_context(value["context"]),
                 read_failure(value["failure"]),
+                tuple(map(read_event, value["said"])),
             )
         case "millrace.Opened":
             return Opened(
@@ -180,6 +183,7 @@ def read_flow(tagged: tuple[str, Fields]) -> FlowMessage:
                 Status(value["status"]),
                 value["value"],
                 read_failure(value["failure"]),
+                tuple(map(read_event, value["said"])),
             )
         case "millrace.Stop":
             return Stop(value["run"], Ending(value["ending"]), value["join"], tuple(value["at"]))
@@ -187,7 +191,7 @@ def read_flow(tagged: tuple[str, Fields]) -> FlowMessage:
 
 
 def event(value: Event, now: float) -> dict[str, Any]:
-    """millrace.Event, sent at `now` (epoch seconds)."""
+    """millrace.Event; its time is `now` (epoch seconds), unless it happened before."""
     return {
         "id": value.id,
         "run": run(value.run),
@@ -197,7 +201,7 @@ def event(value: Event, now: float) -> dict[str, Any]:
         "path": value.path,
         "attempt": value.attempt,
         "data": dict(value.data),
-        "time": now,
+        "time": value.time or now,
     }
 
 
@@ -215,6 +219,7 @@ def read_event(value: Fields) -> Event:
         value["path"],
         value["attempt"],
         value["data"],
+        value["time"],
     )
 
 

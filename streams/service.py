@@ -63,6 +63,8 @@ class Service(Generic[Q, A]):
     summary: str
     description: str
     deterministic: bool = True
+    repeatable: bool = False
+    """Whether running it again does no harm: it changes nothing anywhere, though it may answer something else."""
     timeout: float = 30.0
     """Seconds."""
     memory: int = 1024
@@ -197,6 +199,7 @@ def service(
     *,
     version: str,
     deterministic: bool = True,
+    repeatable: bool = False,
     timeout: float = 30.0,
     memory: int = 1024,
     example: Mapping[str, Any] | None = None,
@@ -214,7 +217,9 @@ def service(
 ) -> Callable[[Callable[[Q], A | Awaitable[A]]], Service[Q, A]]:
     """Makes a Service of a function from one Record to another; an `async` one is for services that wait for others.
 
-    The first line of the module's docstring is its summary, the rest its description. `models` says at worker start
+    The first line of the module's docstring is its summary, the rest its description. What a service answers that is not
+    `deterministic` is kept, so that a task that comes again has the same answer, and is not done again; one that only reads is
+    `repeatable`: where the run's log keeps the answer, nothing else does. `models` says at worker start
     which weights are here; with a `slot` it says that of the model in it, which can be exchanged while the service runs.
     Where the response says `model` and `model_version`, every answer is kept as a prediction, and people can correct its
     field `label`; of its request, `keeps` is kept for training, which learns from `dataset` and these. A service that
@@ -240,6 +245,7 @@ def service(
             summary=summary.strip(),
             description=_paragraphs(description),
             deterministic=deterministic,
+            repeatable=repeatable,
             timeout=timeout,
             memory=memory,
             example=example,

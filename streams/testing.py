@@ -33,6 +33,7 @@ from streams.messages import (
     Token,
 )
 from streams.nodes.service import started
+from streams.riding import ride
 from streams.rows import Row, left_behind, rebuild
 from streams.runstate import RunState
 from streams.topology import EachWork, Topology
@@ -206,6 +207,7 @@ class Driver:
             sends = advance(self.topology, task, dropped("the run is ending"))
         else:
             sends = [started(task), *advance(self.topology, task, self.serve(task))]
+        sends = ride(sends)
         survived = self._survives(len(sends))
         for message in sends[:survived]:
             self.send(message)

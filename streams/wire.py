@@ -125,14 +125,16 @@ class Wire:
         topic = self._names.named(topics.TOKENS)
         kind, place, edge, at = _flow_place(message)
         run = message.run if isinstance(message, Stop) else message.run.id
-        value = await self._codec.encode(value_subject(topic), self._flow, {"message": plain.flow(message)})
+        value = await self._codec.encode(
+            value_subject(topic), self._flow, {"message": plain.flow(message, self._clock())}
+        )
         headers = self._headers(run, f"millrace.{kind}", message_id(run, kind, place, at, 0, edge))
         return await self._made(topic, run, value, headers, run)
 
     async def event(self, event: Event) -> Outgoing:
-        """An event, keyed by run; its time is now."""
+        """An event, keyed by run; its time is now, unless it happened before."""
         topic = self._names.named(topics.EVENTS)
-        now = self._clock()
+        now = event.time or self._clock()
         value = await self._codec.encode(value_subject(topic), self._event, plain.event(event, now))
         headers = self._headers(event.run.id, event.kind.value, event.id, now)
         if event.kind is EventKind.PROGRESS:

@@ -42,6 +42,8 @@ class Found:
     """Calls that a process takes together when many wait."""
     many: bool = False
     """Whether it has a function over many."""
+    repeatable: bool = False
+    """Whether running it again does no harm."""
 
 
 async def discover(modules: Sequence[str]) -> list[Found]:
@@ -90,6 +92,7 @@ def services(module: str) -> list[Found]:
             value.loads is not None,
             value.batch,
             value.many is not None,
+            value.repeatable or value.deterministic,
         )
         for value in vars(importlib.import_module(module)).values()
         if isinstance(value, Service) and value.function.__module__ == module

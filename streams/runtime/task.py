@@ -15,9 +15,10 @@ from schemas.errors import Nonconforming, Undecodable
 from schemas.refs import Ref, replace, walk
 from streams import predictions
 from streams.advance import advance
-from streams.messages import Failure, Fault, Outcome, Status, Task, message_id
+from streams.messages import Event, Failure, Fault, Outcome, Status, Task, message_id
 from streams.nodes.service import started
-from streams.records import Outgoing, Record
+from streams.records import Record
+from streams.riding import always_rides, ride
 from streams.runtime.aborts import Aborts
 from streams.runtime.backoff import outlast
 from streams.runtime.bodies import Bodies, Ended, Heard
@@ -48,6 +49,8 @@ class Hosted:
     contract: Contract
     waits: bool = False
     """Whether its function is `async`."""
+    repeatable: bool = True
+    """Whether running it again does no harm."""
 
 
 class TaskHandler:
@@ -96,7 +99,7 @@ class TaskHandler:
         if task.vertex not in topology.vertices:
             raise Undecodable(f"{record.where}: pipeline {task.run.pipeline} has no node {task.vertex!r}")
         stack = ""
-        unsaid: list[Outgoing] = []
+        unsaid: list[Event] = []
         if task.run.id in self._aborts:
             outcome = dropped("the run is ending")
         elif task.run.deadline <= time.time():
@@ -106,8 +109,8 @@ class TaskHandler:
                 if times > LIMIT:
                     outcome, task = _deadly(times), _final(topology, task)
                 else:
-                    outcome, stack, unsaid = await self._attempt(task)
-        messages = advance(topology, task, outcome)
+                    outcome, stack, unsaid = await self._attempt(task, keeps=self._keeps(topology, task))
+        messages = ride([*unsaid, *advance(topology, task, outcome)])
         failure = outcome.failure
         if failure is not None and failure.fault is Fault.SERVICE and _last(topology, task):
             await self._letters.write(
@@ -119,21 +122,26 @@ class TaskHandler:
                 run=task.run.id,
                 path=task.path,
             )
-        await self._publisher.publish(messages, topology, unsaid)
+        await self._publisher.publish(messages, topology)
 
-    async def _attempt(self, task: Task) -> tuple[Outcome, str, list[Outgoing]]:
+    def _keeps(self, topology: Topology, task: Task) -> bool:
+        """Whether the outcome is stored, so that the task gives it again when it is delivered again."""
+        if self._contract.deterministic:
+            return False
+        return not (self._hosted.repeatable and always_rides(topology, task.vertex))
+
+    async def _attempt(self, task: Task, *, keeps: bool) -> tuple[Outcome, str, list[Event]]:
         """The outcome of one attempt, the stack of a failure, and the events of it that are still to be sent.
 
         An abort of the run ends it early.
         """
-        telling = Telling(task, self._publisher, self._parts.producer)
-        work = asyncio.create_task(self._work(task, telling))
+        telling = Telling(task, self._publisher)
+        unsaid = [replace_fields(started(task), time=time.time())]
+        work = asyncio.create_task(self._work(task, telling, keeps=keeps))
         limit = self._limit(task)
         self._limits.append(limit)
         try:
             with self._aborts.watching(task.run.id, work):
-                await asyncio.sleep(0)  # it begins before its beginning is put into words
-                unsaid = await self._publisher.encoded([started(task)])
                 await asyncio.wait([work], timeout=_QUICK)
                 if not work.done():
                     await telling.follow(unsaid, work)
@@ -146,10 +154,10 @@ class TaskHandler:
             self._limits.remove(limit)
         if work.cancelled():
             return dropped("the run is ending"), "", unsaid
-        return *work.result(), [*unsaid, *await telling.rest()]
+        return *work.result(), [*unsaid, *telling.rest()]
 
-    async def _work(self, task: Task, telling: Telling) -> tuple[Outcome, str]:
-        if not self._contract.deterministic:
+    async def _work(self, task: Task, telling: Telling, *, keeps: bool) -> tuple[Outcome, str]:
+        if keeps:
             known = await self._outcomes.known(task)
             if known is not None:
                 return await self._value(task, known), ""
@@ -164,7 +172,7 @@ class TaskHandler:
             ended = await self._when_back(ended.away, body)
         if ended.failure is not None:
             return Outcome(Status.FAILED, failure=ended.failure, after=ended.after), ended.stack
-        return await self._kept(task, ended.value), ""
+        return await self._kept(task, ended.value, keeps=keeps), ""
 
     def _limit(self, task: Task) -> float:
         """Seconds that its body may take."""
@@ -203,7 +211,7 @@ class TaskHandler:
                 )
         return await self._parts.store.get_all(refs)
 
-    async def _kept(self, task: Task, made: Invocation) -> Outcome:
+    async def _kept(self, task: Task, made: Invocation, *, keeps: bool) -> Outcome:
         """The output with its objects stored, as its contract says it is."""
         stored = await asyncio.gather(
             *(self._parts.store.put(task.run.id, one.data, one.media_type) for one in made.objects)
@@ -214,7 +222,7 @@ class TaskHandler:
             output: dict[str, Any] = conform(self._contract.output, given)
         except Nonconforming as error:
             return _failed(f"the output of {self._contract.name} is not what its contract says: {error}", Fault.SERVICE)
-        if not self._contract.deterministic:
+        if keeps:
             output = await self._outcomes.keep(task, output)
         return await self._value(task, output)
 

@@ -3,21 +3,18 @@
 import asyncio
 from collections.abc import Iterable
 
-from streams.messages import Task
+from streams.messages import Event, Task
 from streams.nodes.service import progressed
 from streams.progress import Progress
-from streams.records import Outgoing
-from streams.runtime.producer import Producer
 from streams.runtime.publish import Publisher
 
 
 class Telling:
     """The events of one attempt. What is said while an earlier one is on its way to the broker replaces what waits."""
 
-    def __init__(self, task: Task, publisher: Publisher, producer: Producer) -> None:
+    def __init__(self, task: Task, publisher: Publisher) -> None:
         self._task = task
         self._publisher = publisher
-        self._producer = producer
         self._newest: Progress | None = None
         self._news = asyncio.Event()
 
@@ -26,17 +23,17 @@ class Telling:
         self._newest = progress
         self._news.set()
 
-    async def follow(self, first: Iterable[Outgoing], work: "asyncio.Task[object]") -> None:
+    async def follow(self, first: Iterable[Event], work: "asyncio.Task[object]") -> None:
         """Sends `first`, and then what is said until the work ends."""
-        await self._producer.send_all(list(first))
+        await self._publisher.tell(first)
         work.add_done_callback(lambda _: self._news.set())
         while not work.done():
             await self._news.wait()
             self._news.clear()
             if not work.done():
-                await self._producer.send_all(await self.rest())
+                await self._publisher.tell(self.rest())
 
-    async def rest(self) -> list[Outgoing]:
+    def rest(self) -> list[Event]:
         """What was said and is not sent yet: it goes before what comes of the attempt."""
         newest, self._newest = self._newest, None
-        return [] if newest is None else await self._publisher.encoded([progressed(self._task, newest)])
+        return [] if newest is None else [progressed(self._task, newest)]

@@ -252,7 +252,7 @@ class Worker:
 
     def _host_service(self, one: Found) -> None:
         bodies = self._bodies(one)
-        hosted = Hosted(one.module, Contract.from_json(one.contract), one.waits)
+        hosted = Hosted(one.module, Contract.from_json(one.contract), one.waits, one.repeatable)
         contract = hosted.contract
         group = self._parts.group(contract.name)
         watch = Watch(self._parts, self.id, group, self._turns, lambda: member.partitions)

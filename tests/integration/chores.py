@@ -1,5 +1,6 @@
 """Services for tests, one of each kind of behaviour, hosted by real workers as `tests.integration.chores`."""
 
+import asyncio
 import os
 import signal
 import time
@@ -76,6 +77,24 @@ def flaky(request: Marked) -> Number:
 def dice(request: Number) -> Number:
     """Another number each time it runs."""
     return Number(n=time.time_ns() + request.n)
+
+
+@service("thermometer", version="1.0.0", deterministic=False, repeatable=True)
+async def thermometer(request: Number) -> Number:
+    """Another number each time it runs; running it again does no harm."""
+    return Number(n=time.time_ns() + request.n)
+
+
+def _until_there(path: Path) -> None:
+    while not path.exists():
+        time.sleep(0.05)
+
+
+@service("latch", version="1.0.0", timeout=60)
+async def latch(request: Marked) -> Number:
+    """Waits for the file."""
+    await asyncio.to_thread(_until_there, Path(request.mark))
+    return Number(n=request.n)
 
 
 @service("assassin", version="1.0.0", timeout=30)

@@ -69,7 +69,16 @@ pipeline: throw
 input: {n: int}
 nodes:
   die: {service: dice, with: {n: "${n}"}}
-output: {n: "${die.n}"}
+  more: {service: add-one, with: {n: "${die.n}"}}
+output: {n: "${die.n}", more: "${more.n}"}
+"""
+READ = """
+pipeline: read
+input: {n: int, mark: string}
+nodes:
+  hold: {service: latch, with: {n: "${n}", mark: "${mark}"}}
+  degrees: {service: thermometer, with: {n: "${n}"}}
+output: {n: "${degrees.n}", held: "${hold.n}"}
 """
 LATE = """
 pipeline: late
@@ -389,18 +398,47 @@ def test_a_redelivery_never_throws_the_dice_again(town: Town) -> None:
     async def main(rig: Rig) -> None:
         await rig.publish(DICE)
         run = await rig.submit("throw", {"n": 0})
-        first = await rig.output(run)
-        topic = rig.parts.names.tasks("dice", 1)
-        (task,) = [record for record in await rig.read(topic) if (record.key or b"").startswith(run.encode())]
-        await rig.parts.producer.send(_copy(task))
-
-        def finished() -> list[object]:
-            return [one.event.data["output"] for one in rig.events[run] if one.event.kind is EventKind.FINISHED]
-
-        await until(lambda: len(finished()) == 2)
-        assert finished() == [first, first]
+        first = (await rig.output(run))["n"]
+        await rig.parts.producer.send(_copy(await _task_of(rig, run, "dice")))
+        await until(lambda: len(_numbers(rig, run, "die")) == 2)
+        assert _numbers(rig, run, "die") == [first, first]
 
     town.run(main(town.rig))
+
+
+def test_the_first_reading_is_what_all_see(town: Town, tmp_path: Path) -> None:
+    """Of what only reads no outcome is stored where the run's log keeps it: delivered again, it reads something else, and nobody
+    sees that.
+    """
+
+    async def main(rig: Rig) -> None:
+        await rig.publish(READ)
+        run = await rig.submit("read", {"n": 0, "mark": str(tmp_path / "go on")})
+        await until(lambda: _numbers(rig, run, "degrees"))
+        await rig.parts.producer.send(_copy(await _task_of(rig, run, "thermometer")))
+        await until(lambda: len(_numbers(rig, run, "degrees")) == 2)
+        first, second = _numbers(rig, run, "degrees")
+        assert first != second
+        (tmp_path / "go on").touch()
+        assert await rig.output(run) == {"n": first, "held": 0}
+        seen = [one.event.data for one in rig.client_events(run) if one.event.kind is EventKind.FINISHED]
+        assert [one["output"] for one in seen] == [{"n": first}, {"n": 0}]
+        assert not await rig.parts.store.list(f"runs/{run}/outcomes/")
+
+    town.run(main(town.rig))
+
+
+async def _task_of(rig: Rig, run: str, service: str) -> Record:
+    """The one task of a run for a service."""
+    records = await rig.read(rig.parts.names.tasks(service, 1))
+    (task,) = [record for record in records if (record.key or b"").startswith(run.encode())]
+    return task
+
+
+def _numbers(rig: Rig, run: str, node: str) -> list[int]:
+    """What a node gave, each time that its end was told."""
+    told = [one.event for one in rig.events[run] if one.event.kind is EventKind.FINISHED]
+    return [event.data["output"]["n"] for event in told if event.vertex == node]
 
 
 def test_cancelling_stops_the_work(town: Town) -> None:

@@ -27,6 +27,7 @@ TOKEN = {
     "status": "value",
     "context": {"values": {"blur": {"faces": [1, 2.5, None]}}, "skipped": ["small"]},
     "failure": None,
+    "said": [],
 }
 
 
