@@ -14,14 +14,17 @@ from schemas.errors import RegistryAway
 from streams.records import Record
 from streams.runtime import history, shadows
 from streams.runtime.backoff import outlast
+from streams.runtime.folding import Recorded
 from streams.runtime.parts import Parts
-from streams.runtime.recording import Recorded, record
+from streams.runtime.recording import record
 
 log = logging.getLogger(__name__)
 
 NAME = "recorder"
-BATCH = 500
+BATCH = 1000
 """Events of one transaction at most."""
+LARGE = 8 * 2**20
+"""Bytes of records after which a transaction takes no more."""
 GATHERING = 0.02
 """Seconds that a transaction waits for company: alone, an event would cost ten times its share of a full one."""
 
@@ -81,8 +84,10 @@ class Recorder:
             batch = [await self._queue.get()]
             if self._queue.qsize() < BATCH:
                 await asyncio.sleep(GATHERING)
-            while len(batch) < BATCH and not self._queue.empty():
+            size = len(batch[0].record.value or b"")
+            while len(batch) < BATCH and size < LARGE and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
+                size += len(batch[-1].record.value or b"")
             await self._write([(one, recorded) for one in batch if (recorded := await self._read(one)) is not None])
 
     async def _read(self, waiting: _Waiting) -> Recorded | None:

@@ -58,6 +58,9 @@ class _Statistics(Collector):
         )
         if counts is None:
             return
+        yield GaugeMetricFamily(
+            "millrace_history_behind_events", "Events that have happened and are not recorded yet.", value=counts.behind
+        )
         total = GaugeMetricFamily("millrace_runs_total", "Runs of all pipelines.", value=sum(counts.runs.values()))
         yield total
         states: dict[str, int] = {"running": 0, **dict.fromkeys(_ENDED, 0)}

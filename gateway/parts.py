@@ -168,7 +168,10 @@ class Parts:
         if now - self._counts[0] > _COUNTS:
             self._counts = now, self._counts[1]
             try:
-                self._counts = now, await self.store.counts()
+                seen = self.tail.positions  # before the question: what comes meanwhile is nobody's delay
+                counts = await self.store.counts()
+                behind = sum(max(0, end - counts.reach.get(number, 0)) for number, end in seen.items())
+                self._counts = now, dataclasses.replace(counts, behind=behind)
             except HistoryAway:
                 self._counts = now, None
         return self._counts[1]

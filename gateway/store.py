@@ -48,6 +48,10 @@ class Counts:
     """What is told of ended runs, by state: waiting, delivered, given up."""
     drift: Mapping[tuple[str, str, str, str], float] = field(default_factory=dict)
     """Population stability indices by (service, model, version, feature)."""
+    reach: Mapping[int, int] = field(default_factory=dict)
+    """How far each partition of run.events is recorded: every event before this offset."""
+    behind: int = 0
+    """Events that this gateway had seen and that were not recorded yet."""
 
 
 class Store:
@@ -195,6 +199,7 @@ class Store:
             "select coalesce(outcome, 'waiting') as state, count(*) as n from notices group by 1", {}
         )
         drift = await self._all("select service, model, version, feature, psi from drift", {})
+        reach = await self._all("select partition, next_sequence from progress", {})
         executions = await self._all(
             """select coalesce(service, '') as service, status, count(*) as n
                from node_executions where service is not null group by 1, 2""",
@@ -206,6 +211,7 @@ class Store:
             {(row["pipeline"], row["verdict"]): row["n"] for row in shadows},
             {row["state"]: row["n"] for row in notices},
             {(row["service"], row["model"], row["version"], row["feature"]): row["psi"] for row in drift},
+            {row["partition"]: row["next_sequence"] for row in reach},
         )
 
 

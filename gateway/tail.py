@@ -60,6 +60,11 @@ class EventTail:
         """The partition count of the topic; 0 while it is not known."""
         return len(self._live)
 
+    @property
+    def positions(self) -> dict[int, int]:
+        """The offset that the next record of each partition will have, as far as it has been read here."""
+        return dict(self._next)
+
     def start(self) -> None:
         """Begins to read, in the background."""
         self._task = asyncio.create_task(self._run(), name="tail of run.events")

@@ -1,4 +1,4 @@
-"""Millrace's own processes: preparation, flow and recorder, workers, gateway."""
+"""Millrace's own processes: preparation, flow, recorder, workers, gateway."""
 
 import os
 import sys
@@ -10,8 +10,10 @@ from infra.local import logs, web
 from infra.local.part import Part
 from infra.local.site import Site
 
-FLOW = ("flow", "recorder", "retry", "models")
+FLOW = ("flow", "retry", "models")
 """The agents that every pipeline needs, and the one that watches which models are to serve."""
+RECORDER = ("recorder",)
+"""In a process of its own: what it takes to write history is not taken from runs, and neither ends the other."""
 _READY = "INFO agents: ready"
 _CONTRACT = ".input.avsc"
 _GRACE = 40.0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from infra.local import own
 from infra.local.errors import UnknownPart
 from infra.local.kafka import KAFKA
-from infra.local.own import FLOW, services
+from infra.local.own import FLOW, RECORDER, services
 from infra.local.part import Part
 from infra.local.postgres import POSTGRES
 from infra.local.registry import REGISTRY
@@ -23,7 +23,8 @@ def table(workers: int = 1) -> list[Part]:
     """
     serving = services()
     hosts = [own.worker(f"worker-{number}" if workers > 1 else "worker", serving) for number in range(1, workers + 1)]
-    return [*_OTHERS, own.APPLY, own.worker("flow", FLOW), *hosts, own.GATEWAY]
+    ours = [own.worker("flow", FLOW), own.worker("recorder", RECORDER), *hosts]
+    return [*_OTHERS, own.APPLY, *ours, own.GATEWAY]
 
 
 def select(table: Sequence[Part], names: Sequence[str] | None) -> list[Part]:

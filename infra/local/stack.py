@@ -86,6 +86,12 @@ class Stack(RunningStack):
             self._site = None
         self._open.close()
 
+    @property
+    def site(self) -> Site:
+        """Where its parts are, for who starts others beside them; between `start` and `stop`."""
+        assert self._site is not None, "there is a site between start() and stop()"
+        return self._site
+
     def add(self, part: Part) -> None:
         """Start one more part, which nothing waits for; it stops with the others."""
         assert self._site is not None, "add() belongs between start() and stop()"

@@ -1,36 +1,29 @@
-"""Writing events into the history: one transaction a batch, each statement harmless when repeated."""
+"""Writing events into the history: one transaction a batch, harmless when repeated.
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+A batch is first written as if nothing of it were there yet: by COPY, which knows no conflict. Where something is (the log was read
+again, or two recorders met), PostgreSQL refuses it whole, and it is written anew by statements that ask for each row.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
 import psycopg
 
-from streams import predictions
 from streams.messages import Event, EventKind
-from streams.moments import dated
-from streams.records import Place
-from streams.runtime import shadows
-from streams.wire import Told
-
-STATUS = {
-    EventKind.RUN_FINISHED: "finished",
-    EventKind.RUN_FAILED: "failed",
-    EventKind.RUN_CANCELLED: "cancelled",
-    EventKind.STARTED: "running",
-    EventKind.WAITING: "waiting",
-}
-NODE = {
-    EventKind.STARTED: "started",
-    EventKind.RETRYING: "retrying",
-    EventKind.FINISHED: "finished",
-    EventKind.SKIPPED: "skipped",
-    EventKind.FAILED: "failed",
-}
-_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+from streams.runtime import copying, shadows
+from streams.runtime.copying import jsonb
+from streams.runtime.folding import (
+    EVENT_COLUMNS,
+    EXECUTION_COLUMNS,
+    RUN_COLUMNS,
+    Changes,
+    Recorded,
+    event_line,
+    event_row,
+    execution_line,
+    folded,
+    run_line,
+)
 
 # Whole batches travel as one JSON array each: a statement for each row costs the process several times the row itself.
 _EVENTS = """
@@ -44,8 +37,7 @@ where not exists (select from runs where runs.run = fresh.run and runs.ended_seq
 order by sequence  -- of two events with one id, the first is the one that readers of the log see
 on conflict do nothing returning run, sequence
 """
-_CHANGES = """
-with changed_runs as (
+_RUNS = """
     insert into runs (run, pipeline, digest, status, waiting_for, input, output, failure, accepted_at, updated_at, ended_at,
                       deadline, partition, ended_sequence, shadow_of, replay_of)
     select run, pipeline, digest, coalesce(status, 'accepted'), waiting_for, input, output, failure, accepted_at, updated_at,
@@ -66,7 +58,8 @@ with changed_runs as (
         updated_at = greatest(runs.updated_at, excluded.updated_at),
         ended_at = coalesce(excluded.ended_at, runs.ended_at),
         ended_sequence = coalesce(excluded.ended_sequence, runs.ended_sequence)
-), changed_executions as (
+"""
+_EXECUTIONS = """
     insert into node_executions (run, node, path, position, status, service, attempt, started_at, ended_at, output, failure,
                                  sequence)
     select run, node, path, position, status, service, attempt, started_at, ended_at, output, failure, sequence
@@ -83,7 +76,8 @@ with changed_runs as (
         failure = coalesce(excluded.failure, node_executions.failure),
         sequence = excluded.sequence
     where node_executions.sequence < excluded.sequence
-)
+"""
+_PROGRESS = """
 insert into progress (partition, next_sequence)
 select partition, next_sequence from jsonb_to_recordset(%s::jsonb) as fresh (partition integer, next_sequence bigint)
 on conflict (partition) do update set next_sequence = excluded.next_sequence, updated_at = now()
@@ -96,6 +90,10 @@ from jsonb_to_recordset(%s::jsonb)
                output jsonb, confidence double precision, at timestamptz)
 on conflict do nothing
 """
+_ENDED = "select run, ended_sequence from runs where run = any(%s) and ended_sequence is not null"
+_OVER = """
+select events.run, events.id from unnest(%s::text[], %s::uuid[]) as asked (run, id) join events using (run, id)
+"""
 _NOTICES = """
 insert into notices (id, run, pipeline, kind, channel, target, secret)
 select id, run, pipeline, kind, channel, target, secret
@@ -105,183 +103,129 @@ on conflict do nothing
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """An event, and where it stands in the log."""
-
-    told: Told
-    place: Place
-    offset: int
-
-
-@dataclass
-class _Changes:
-    runs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    executions: dict[tuple[str, str, tuple[int, ...]], dict[str, Any]] = field(default_factory=dict)
-    predictions: list[dict[str, Any]] = field(default_factory=list)
-
-
 Notices = Callable[[Event], Iterable[Mapping[str, Any]]]
 """What is to be told of the end of a run: rows of the table `notices`, with ids that are the same each time."""
 
 
+Way = Callable[["psycopg.AsyncConnection[Any]", list[Recorded]], Awaitable[list[Recorded]]]
+"""Writes events and what they change, inside a transaction; which of them count. Raises UniqueViolation where it cannot."""
+
+
+async def copied(connection: psycopg.AsyncConnection[Any], lasting: list[Recorded]) -> list[Recorded]:
+    """By COPY. Raises UniqueViolation where an event, or a run or execution that begins here, is there already."""
+    fresh = await _not_over(connection, lasting)
+    changes = folded(fresh)
+    await copying.copy(connection, "events", EVENT_COLUMNS, map(event_line, fresh))
+    begun = [one.told.event.run.id for one in fresh if one.told.event.kind is EventKind.ACCEPTED]
+    await copying.copy(connection, "runs", RUN_COLUMNS, (run_line(changes.runs.pop(run)) for run in begun))
+    executions = (execution_line(changes.executions.pop(place)) for place in changes.begun)
+    await copying.copy(connection, "node_executions", EXECUTION_COLUMNS, executions)
+    await _change(connection, changes)
+    return fresh
+
+
+async def asked(connection: psycopg.AsyncConnection[Any], lasting: list[Recorded]) -> list[Recorded]:
+    """By statements that look for each row whether it is there."""
+    found = await connection.execute(_EVENTS, [jsonb([event_row(one) for one in lasting])], prepare=True)
+    places = {(row[0], row[1]) for row in await found.fetchall()}
+    fresh = [one for one in lasting if (one.told.event.run.id, one.offset) in places]
+    await _change(connection, folded(fresh))
+    return fresh
+
+
 async def record(
-    connection: psycopg.AsyncConnection[Any], batch: Sequence[Recorded], notices: Notices = lambda _: ()
+    connection: psycopg.AsyncConnection[Any],
+    batch: Sequence[Recorded],
+    notices: Notices = lambda _: (),
+    ways: Sequence[Way] = (copied, asked),
 ) -> int:
     """Writes a batch in which the events of each partition are in order; how many notices came of it.
 
-    Raises psycopg.Error, and has written nothing then.
+    Of the ways the first is taken that can; they lead to the same history. Raises psycopg.Error, and has written nothing then.
     """
-    lasting = _before_the_end(batch)
-    changes = _Changes()
-    async with connection.transaction():
-        found = await connection.execute(_EVENTS, [jsonb([_event(one) for one in lasting])], prepare=True)
-        fresh = {(row[0], row[1]) for row in await found.fetchall()}
-        for one in lasting:
-            if (one.told.event.run.id, one.offset) in fresh:
-                _fold(changes, one)
-        reach = {one.place.partition: one.offset + 1 for one in batch}
-        progress = [{"partition": number, "next_sequence": end} for number, end in reach.items()]
-        parts = (list(changes.runs.values()), list(changes.executions.values()), progress)
-        await connection.execute(_CHANGES, [jsonb(one) for one in parts], prepare=True)
-        if changes.predictions:
-            await connection.execute(_PREDICTIONS, [jsonb(changes.predictions)], prepare=True)
-        ends = [one for one in lasting if one.told.event.kind.terminal and (one.told.event.run.id, one.offset) in fresh]
-        told = [row for one in ends if not one.told.event.run.shadow_of for row in notices(one.told.event)]
-        if told:
-            await connection.execute(_NOTICES, [jsonb(told)], prepare=True)
+    told = 0
+    for way in ways:
+        try:
+            told = await _written(connection, batch, notices, way)
+        except psycopg.errors.UniqueViolation:
+            if way is ways[-1]:
+                raise
+        else:
+            break
     ended = sorted({one.told.event.run.id for one in batch if one.told.event.kind.terminal})
     if ended:
         await shadows.compare(connection, ended)
+    return told
+
+
+async def _written(
+    connection: psycopg.AsyncConnection[Any],
+    batch: Sequence[Recorded],
+    notices: Notices,
+    write: Way,
+) -> int:
+    async with connection.transaction():
+        fresh = await write(connection, _before_the_end(batch))
+        reach = {one.place.partition: one.offset + 1 for one in batch}
+        progress = [{"partition": number, "next_sequence": end} for number, end in reach.items()]
+        await connection.execute(_PROGRESS, [jsonb(progress)], prepare=True)
+        ends = [one.told.event for one in fresh if one.told.event.kind.terminal]
+        told = [row for event in ends if not event.run.shadow_of for row in notices(event)]
+        if told:
+            await connection.execute(_NOTICES, [jsonb(told)], prepare=True)
     return len(told)
 
 
+async def _not_over(connection: psycopg.AsyncConnection[Any], lasting: list[Recorded]) -> list[Recorded]:
+    """Without events of runs that were over before, and progress of executions that were."""
+    begun = {one.told.event.run.id for one in lasting if one.told.event.kind is EventKind.ACCEPTED}
+    older = {one.told.event.run.id for one in lasting} - begun
+    progress = [one for one in lasting if one.told.event.kind is EventKind.PROGRESS]
+    if not older and not progress:
+        return lasting
+    found = await connection.execute(_ENDED, [list(older)], prepare=True)
+    ends: dict[str, int] = dict(await found.fetchall())
+    over = set[tuple[str, str]]()
+    if progress:
+        events = [one.told.event for one in progress]
+        asked = [[event.run.id for event in events], [event.end for event in events]]
+        over = {(run, str(id)) for run, id in await (await connection.execute(_OVER, asked, prepare=True)).fetchall()}
+    return [
+        one
+        for one in lasting
+        if one.offset <= ends.get(one.told.event.run.id, one.offset)
+        and not (one.told.event.kind is EventKind.PROGRESS and (one.told.event.run.id, one.told.event.end) in over)
+    ]
+
+
+async def _change(connection: psycopg.AsyncConnection[Any], changes: Changes) -> None:
+    """Changes runs and executions, or adds those that are not there; adds predictions."""
+    if changes.runs:
+        await connection.execute(_RUNS, [jsonb(list(changes.runs.values()))], prepare=True)
+    if changes.executions:
+        await connection.execute(_EXECUTIONS, [jsonb(list(changes.executions.values()))], prepare=True)
+    if changes.predictions:
+        await connection.execute(_PREDICTIONS, [jsonb(changes.predictions)], prepare=True)
+
+
 def _before_the_end(batch: Iterable[Recorded]) -> list[Recorded]:
-    """The events that come before the end of their run, and progress before that of its node, where those are here too."""
+    """The events that come before the end of their run, and progress before that of its node, where those are here too; each once."""
     ends: dict[str, int] = {}
     over = set[str]()
+    seen = set[tuple[str, str]]()
     lasting = []
     for one in batch:
         event = one.told.event
+        if (event.run.id, one.told.id) in seen:
+            continue
         if one.offset > ends.get(event.run.id, one.offset):
             continue
         if event.kind is EventKind.PROGRESS and event.end in over:
             continue
         lasting.append(one)
+        seen.add((event.run.id, one.told.id))
         if event.kind.over:
             over.add(one.told.id)
         if event.kind.terminal:
             ends.setdefault(event.run.id, one.offset)
     return lasting
-
-
-def _event(one: Recorded) -> dict[str, Any]:
-    """The row of an event."""
-    event = one.told.event
-    return {
-        "run": event.run.id,
-        "sequence": one.offset,
-        "partition": one.place.partition,
-        "id": one.told.id,
-        "kind": event.kind.value,
-        "node": event.vertex,
-        "path": event.path,
-        "position": event.at,
-        "attempt": event.attempt,
-        "at": dated(one.told.at),
-        "data": event.data,
-        "unless": event.end if event.kind is EventKind.PROGRESS else None,
-    }
-
-
-def _fold(changes: _Changes, one: Recorded) -> None:
-    event, at = one.told.event, dated(one.told.at)
-    row = changes.runs.setdefault(
-        event.run.id,
-        {
-            "run": event.run.id,
-            "pipeline": event.run.pipeline,
-            "digest": event.run.digest,
-            "status": None,
-            "waiting_for": None,
-            "input": None,
-            "output": None,
-            "failure": None,
-            "accepted_at": None,
-            "ended_at": None,
-            "deadline": dated(event.run.deadline),
-            "partition": one.place.partition,
-            "ended_sequence": None,
-            "shadow_of": event.run.shadow_of or None,
-            "replay_of": None,
-        },
-    )
-    row["updated_at"] = at
-    if event.kind is EventKind.ACCEPTED:
-        row["accepted_at"] = at
-        row["input"] = event.data.get("input")
-        row["replay_of"] = event.data.get("replay_of")
-    elif event.kind in STATUS:
-        row["status"] = STATUS[event.kind]
-        row["waiting_for"] = event.data.get("service") if event.kind is EventKind.WAITING else None
-    if event.kind.terminal:
-        row["ended_at"], row["ended_sequence"] = at, one.offset
-        row["output"] = event.data.get("output")
-        row["failure"] = None if event.kind is EventKind.RUN_FINISHED else event.data
-    if event.kind in NODE:
-        _fold_node(changes, one, at)
-    if event.kind is EventKind.FINISHED and predictions.KEY in event.data:
-        changes.predictions.append(_prediction(one, at))
-
-
-def _fold_node(changes: _Changes, one: Recorded, at: datetime) -> None:
-    event = one.told.event
-    row = changes.executions.setdefault(
-        (event.run.id, event.vertex, event.at),
-        {
-            "run": event.run.id,
-            "node": event.vertex,
-            "path": event.path,
-            "position": list(event.at),
-            "service": None,
-            "attempt": 1,
-            "started_at": None,
-            "failure": None,
-        },
-    )
-    ended = event.kind in (EventKind.FINISHED, EventKind.SKIPPED, EventKind.FAILED)
-    row["status"] = NODE[event.kind]
-    row["attempt"] = max(row["attempt"], event.attempt)
-    row["service"] = event.data.get("service") or row["service"]
-    row["ended_at"] = at if ended else None
-    row["output"] = event.data.get("output") if event.kind is EventKind.FINISHED else None
-    row["sequence"] = one.offset
-    if event.kind is EventKind.STARTED:
-        row["started_at"] = at
-    if event.kind in (EventKind.FAILED, EventKind.RETRYING):
-        row["failure"] = event.data
-
-
-def _prediction(one: Recorded, at: datetime) -> dict[str, Any]:
-    event = one.told.event
-    output, about = event.data["output"], event.data[predictions.KEY]
-    return {
-        "id": one.told.id,
-        "run": event.run.id,
-        "node": event.vertex,
-        "path": event.path,
-        "service": about["service"],
-        "model": output["model"],
-        "version": output["model_version"],
-        "input": about["input"],
-        "kept": about.get("kept"),
-        "output": output,
-        "confidence": predictions.confidence(output),
-        "at": at,
-    }
-
-
-def jsonb(value: Any) -> str:
-    """A value as JSON that PostgreSQL takes: no NaN (null instead), no NUL in texts (U+FFFD instead)."""
-    text = msgspec.json.encode(value)
-    return (_NUL.sub(rb"\1\\ufffd", text) if b"\\u0000" in text else text).decode()

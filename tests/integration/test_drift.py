@@ -21,7 +21,8 @@ from streams.models.bundle import CARD, prefix_of
 from streams.predictions import KEY
 from streams.records import Place
 from streams.runtime import history
-from streams.runtime.recording import Recorded, record
+from streams.runtime.folding import Recorded
+from streams.runtime.recording import record
 from streams.runtime.store import Store
 from streams.wire import Told
 from tests.integration.gateway_world import World, wait

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from streams.messages import Event, EventKind
+from streams.runtime.partitioner import partition_of
 from streams.settings import Settings
 from tests.integration.gateway_world import FINISHED, Gateway, World, wait
 
@@ -246,6 +247,27 @@ def test_metrics(gateways: World) -> None:
     with w.two.http.stream("GET", f"/runs/{open_run.id}/events"):
         assert figures(w.two)["millrace_sse_clients"] == 1
     wait(lambda: figures(w.two)["millrace_sse_clients"] == 0, "the stream is closed")
+
+
+def test_metrics_say_how_far_the_history_is_behind(gateways: World) -> None:
+    """Events that happened and that nobody recorded yet are counted, until they are recorded."""
+    w = gateways
+    name = "millrace_history_behind_events"
+
+    def behind() -> float:
+        w.two.app.parts._counts = (-10.0, None)
+        return figures(w.two)[name]
+
+    run = w.run()
+    partition = partition_of(run.id, w.settings.partitions)
+    end = w.tell(Event(run, EventKind.ACCEPTED)) + 1
+    w.reached(partition, end)
+    wait(lambda: w.two.app.parts.tail.positions.get(partition, 0) >= end, "the event is seen")
+    before = behind()
+    last = w.tell(*(Event(run, EventKind.STARTED, f"n{number}") for number in range(3)))
+    wait(lambda: behind() >= before + 3, "three events are not recorded")
+    w.reached(partition, last + 1)
+    assert behind() == before
 
 
 def test_a_key_in_a_query_is_not_a_label(gateways: World) -> None:

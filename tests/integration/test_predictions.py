@@ -11,7 +11,8 @@ import pytest
 from streams.messages import Event, EventKind, Run, message_id
 from streams.records import Place
 from streams.runtime import history
-from streams.runtime.recording import Recorded, record
+from streams.runtime.folding import Recorded
+from streams.runtime.recording import record
 from streams.wire import Told
 from tests.integration.gateway_world import World
 

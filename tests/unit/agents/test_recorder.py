@@ -10,8 +10,8 @@ from agents.recorder import Recorder
 from schemas.errors import Undecodable
 from streams.records import Place, Record
 from streams.runtime.backoff import Outages
+from streams.runtime.folding import Recorded
 from streams.runtime.parts import Parts
-from streams.runtime.recording import Recorded
 from streams.settings import Settings
 
 

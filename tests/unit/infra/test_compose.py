@@ -16,7 +16,7 @@ from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
 
 from infra.local.kafka import FIXED
-from infra.local.own import FLOW, services
+from infra.local.own import FLOW, RECORDER, services
 
 TOP = Path(__file__).parents[3]
 COMPOSE = TOP / "docker-compose.yml"
@@ -73,7 +73,7 @@ def test_versions_are_those_of_the_embedded_stack(compose: dict[str, Any]) -> No
     assert images["s3"] == versions["s3proxy"]
     assert images["postgres"] == versions["postgres"].partition(".")[0]
     project = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]["version"]
-    assert {images[name] for name in ("apply", "flow", "worker", "gateway")} == {project}
+    assert {images[name] for name in ("apply", "flow", "recorder", "worker", "gateway")} == {project}
 
 
 def test_the_broker_is_set_as_in_the_embedded_stack(compose: dict[str, Any]) -> None:
@@ -87,6 +87,7 @@ def test_the_workers_host_every_service(compose: dict[str, Any]) -> None:
     """A service that was added has a worker that hosts it."""
     assert sorted(compose["services"]["worker"]["command"]) == list(services())
     assert compose["services"]["flow"]["command"] == list(FLOW)
+    assert compose["services"]["recorder"]["command"] == list(RECORDER)
 
 
 def test_no_secret_has_a_value_in_the_file(compose: dict[str, Any]) -> None:

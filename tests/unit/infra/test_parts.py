@@ -3,7 +3,7 @@
 import pytest
 
 from infra.local.errors import UnknownPart
-from infra.local.own import FLOW, services
+from infra.local.own import FLOW, RECORDER, services
 from infra.local.parts import BACKEND, select, table
 
 
@@ -12,7 +12,7 @@ def test_every_part_comes_after_its_needs() -> None:
     names = [part.name for part in table()]
     assert all(names.index(need) < names.index(part.name) for part in table() for need in part.needs)
     assert tuple(names[: len(BACKEND)]) == BACKEND
-    assert names[len(BACKEND) :] == ["apply", "flow", "worker", "gateway"]
+    assert names[len(BACKEND) :] == ["apply", "flow", "recorder", "worker", "gateway"]
 
 
 def test_many_workers_have_names_of_their_own() -> None:
@@ -34,4 +34,4 @@ def test_an_unknown_part_is_named() -> None:
 def test_services_are_found_by_their_contracts() -> None:
     """A service is hosted because its contract is checked in; flow and recorder have none."""
     assert {"image-blur", "face-detect"} <= set(services())
-    assert not set(FLOW) & set(services())
+    assert not {*FLOW, *RECORDER} & set(services())
