@@ -13,7 +13,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.millrace/pycache
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test sync lint format types imports schemas bench trainer train mlflow clean
+.PHONY: help run test sync lint format types imports schemas bench peers trainer train mlflow clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:[^#]*## /: /' | awk -F': ' '{printf "%-10s %s\n", $$1, $$2}'
@@ -57,6 +57,13 @@ schemas: sync ## write the Avro contracts of the services from their agents
 
 bench: sync ## the benchmarks, against bare loops in the same run
 	@$(PYTHON) -m streams.cli bench
+
+# What Millrace is measured beside has an environment of its own too.
+peers: .millrace/peers/synced ## the environment of `millrace bench peers`: Celery, FastStream, Quix Streams, Redis
+
+.millrace/peers/synced: tests/benchmarks/peers/pyproject.toml tests/benchmarks/peers/uv.lock
+	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.millrace/peers infra/local/bootstrap --project tests/benchmarks/peers
+	@touch $@
 
 # TensorFlow and MLflow are in an environment of their own: what serves must not carry them.
 trainer: .millrace/train/synced ## the environment in which models are trained

@@ -9,7 +9,6 @@ does; it knows no Kafka. Ours are asked for and awaited by a Kafka client, on th
 
 import asyncio
 import dataclasses
-import io
 import os
 import sys
 import tempfile
@@ -21,15 +20,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import uvloop
-from PIL import Image
 
 from schemas.refs import Ref
 from streams.runtime.store import Store
 from streams.service import Invocation, call
 from streams.settings import Settings
 from tests.benchmarks.figures import show
+from tests.benchmarks.photos import photo
 from tests.benchmarks.results import following
 from tests.integration.rig import Rig, alone
 
@@ -37,19 +35,6 @@ SERVICE = "image-greyscale"
 MODULE = "agents.image_greyscale"
 IN_FLIGHT = 64
 ROUNDS = 2
-
-
-def photo(seed: int) -> bytes:
-    """A 1-megapixel JPEG with detail of every size, as photos have; each seed gives another one."""
-    rng = np.random.default_rng(seed)
-    coarse = Image.fromarray(rng.integers(0, 255, (16, 21, 3), dtype=np.uint8)).resize(
-        (1152, 868), Image.Resampling.BICUBIC
-    )
-    grain = rng.normal(0, 6, (868, 1152, 3))
-    pixels = np.clip(np.asarray(coarse, dtype=np.float64) + grain, 0, 255).astype(np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG", quality=88)
-    return out.getvalue()
 
 
 async def throughput(work: Callable[[int], Awaitable[None]], count: int) -> float:

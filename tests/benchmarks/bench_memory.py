@@ -13,8 +13,8 @@ import psutil
 import uvloop
 
 from streams.settings import Settings
-from tests.benchmarks.bench_greyscale import photo
 from tests.benchmarks.figures import show
+from tests.benchmarks.photos import photo
 from tests.integration.rig import Rig, WorkerProcess, alone
 
 WORKERS = {"flow": ("flow",), "recorder": ("recorder",), "one image agent": ("image-greyscale",), "everything": ()}

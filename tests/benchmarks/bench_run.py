@@ -29,8 +29,9 @@ from streams.runtime.store import Store
 from streams.service import Invocation, call
 from streams.settings import Settings
 from streams.topic_specs import TopicSpec
-from tests.benchmarks.bench_greyscale import MODULE, SERVICE, photo
+from tests.benchmarks.bench_greyscale import MODULE, SERVICE
 from tests.benchmarks.figures import Times, show
+from tests.benchmarks.photos import photo
 from tests.integration.rig import ROOT, Rig, alone
 from tests.integration.waiting import until
 

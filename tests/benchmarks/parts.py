@@ -1,0 +1,98 @@
+"""A whole local stack that a benchmark can take apart: what comes from elsewhere stays up, Millrace's own processes come and go."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from confluent_kafka import Consumer, TopicPartition
+
+from infra.local.keeper import Keeper
+from infra.local.parts import BACKEND, table
+from infra.local.running import RunningStack
+from infra.local.site import Site
+from infra.local.stack import Stack
+from streams.indicators import Indicators, Month
+from streams.runtime import indicators
+from streams.settings import Settings
+from tests.benchmarks import broker
+from tests.benchmarks.processes import Groups
+
+MAY = {Month(2010, 5): Indicators(0.5, 93.876, -40.0, 0.687, 5017.5)}
+"""The month that customers are scored in."""
+
+
+@dataclass
+class Backend:
+    """Kafka, registry, S3 and PostgreSQL, up, with the topics and pipelines that `make run` makes."""
+
+    stack: Stack
+    site: Site
+
+    @property
+    def settings(self) -> Settings:
+        """Where everything is."""
+        return self.site.settings()
+
+    @property
+    def groups(self) -> Groups:
+        """Its processes."""
+        return {name: [pid] for name in BACKEND if (pid := self.stack.part(name).pid) is not None}
+
+    async def ends(self, topic: str) -> dict[int, int]:
+        """The offset that the next record of each partition of a topic will have."""
+        return await asyncio.to_thread(self._ends, topic)
+
+    def _ends(self, topic: str) -> dict[int, int]:
+        client = Consumer({"bootstrap.servers": self.settings.kafka, "group.id": "benchmark", "log_level": 0})
+        try:
+            partitions = client.list_topics(topic, timeout=10).topics[topic].partitions
+            marks = {number: client.get_watermark_offsets(TopicPartition(topic, number)) for number in partitions}
+            return {number: mark[1] for number, mark in marks.items() if mark is not None}
+        finally:
+            client.close()
+
+    def requests(self) -> Mapping[str, int]:
+        """What the broker has answered so far, by kind."""
+        return broker.requests(self.site.parts, self.site.ports[broker.PORT])
+
+
+@asynccontextmanager
+async def backend() -> AsyncIterator[Backend]:
+    """A backend in a home of its own, on free ports; the environment leads to it."""
+    with tempfile.TemporaryDirectory(prefix="millrace-bench-") as folder:
+        home = RunningStack(Path(folder)).home
+        parts = [broker.counting() if part.name == "kafka" else part for part in table()]
+        names = (*BACKEND, "apply")
+        with Stack(home, names, table=parts, preferred=False) as stack:
+            site = stack.site
+            os.environ.update(site.settings().environ())
+            async with await psycopg.AsyncConnection.connect(site.settings().postgres, autocommit=True) as connection:
+                await indicators.ensure(connection)
+                await indicators.write(connection, MAY)
+            yield Backend(stack, site)
+
+
+@contextmanager
+def own(made: Backend) -> Iterator[Groups]:
+    """Every process of Millrace's own that `make run` starts, all ready; their process ids by name."""
+    keepers = [
+        Keeper(part, made.site, [], lambda: None)
+        for part in table()
+        if part.name not in BACKEND and part.ready is not None
+    ]
+    try:
+        for keeper in keepers:
+            keeper.start()
+        for keeper in keepers:
+            keeper.settled.wait()
+            if keeper.error is not None:
+                raise keeper.error
+        yield {keeper.part.name: [keeper.shown.pid] for keeper in keepers if keeper.shown.pid is not None}
+    finally:
+        for keeper in keepers:
+            keeper.end()
