@@ -1,52 +1,51 @@
-"""A Kafka broker that counts its requests, as its own JMX metrics have them."""
+"""How many requests a local Kafka broker has answered, as its own JMX metrics have it.
+
+The JVM is attached to by its process id and asked for its management connector, so that a broker needs no flag and no port for this.
+"""
 
 import os
+import re
 import subprocess
-from dataclasses import replace
 
 from infra.local import java
 from infra.local.install import Parts
-from infra.local.kafka import KAFKA
-from infra.local.part import Part
-from infra.local.ports import LOOPBACK
-from infra.local.site import Site
 
-PORT = "kafka-metrics"
 _COUNTED = "kafka.network:type=RequestMetrics,name=RequestsPerSec,*"
+_HEAP_MB = 64
+_SECONDS = 60
+_KIND = re.compile(r"request=(\w+),.*Count=([\d.]+)")
 
 
-def counting() -> Part:
-    """The broker of the local stack, with its metrics on a loopback port."""
-
-    def command(site: Site) -> list[str]:
-        program, *arguments = KAFKA.command(site)
-        jmx = {
-            "com.sun.management.jmxremote.port": str(site.ports[PORT]),
-            "com.sun.management.jmxremote.rmi.port": str(site.ports[PORT]),
-            "com.sun.management.jmxremote.host": LOOPBACK,
-            "java.rmi.server.hostname": LOOPBACK,
-            "com.sun.management.jmxremote.authenticate": "false",
-            "com.sun.management.jmxremote.ssl": "false",
-        }
-        return [program, *(f"-D{name}={value}" for name, value in jmx.items()), *arguments]
-
-    return replace(KAFKA, command=command, ports=(*KAFKA.ports, PORT))
+class NoMetrics(RuntimeError):
+    """The broker's JVM does not say where its metrics are."""
 
 
-def requests(parts: Parts, port: int) -> dict[str, int]:
-    """How many requests of each kind the broker has answered since it began."""
+def requests(parts: Parts, pid: int) -> dict[str, int]:
+    """How many requests of each kind the broker has answered since it began. Raises NoMetrics."""
     classes = os.pathsep.join(str(jar) for jar in sorted(parts.kafka.glob("*.jar")))
-    url = f"service:jmx:rmi:///jndi/rmi://{LOOPBACK}:{port}/jmxrmi"
-    asked = ("--jmx-url", url, "--object-name", _COUNTED, "--attributes", "Count", "--one-time")
-    command = java.command(
-        64, "-cp", classes, "org.apache.kafka.tools.JmxTool", *asked, "--report-format", "properties"
-    )
-    told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    asked = ("--jmx-url", _connector(pid), "--object-name", _COUNTED, "--attributes", "Count", "--one-time")
+    told = _output("-cp", classes, "org.apache.kafka.tools.JmxTool", *asked, "--report-format", "properties")
     counted: dict[str, int] = {}
-    for line in told.splitlines():
-        name, equals, value = line.rpartition("=")
-        if not equals or "request=" not in name:
-            continue
-        kind = name.partition("request=")[2].partition(",")[0].partition(":")[0]
+    for kind, value in _KIND.findall(told):
         counted[kind] = counted.get(kind, 0) + int(float(value))
     return counted
+
+
+def _connector(pid: int) -> str:
+    """The address of a JVM's management connector, which begins now if it has not yet."""
+    tool = ("-m", "jdk.jcmd/sun.tools.jcmd.JCmd", str(pid))
+    _output(*tool, "ManagementAgent.start_local")
+    told = _output(*tool, "ManagementAgent.status")
+    found = re.search(r"service:jmx:\S+", told)
+    if found is None:
+        raise NoMetrics(f"process {pid} has no management connector: {told[-500:]}")
+    return found[0]
+
+
+def _output(*program: str) -> str:
+    done = subprocess.run(
+        java.command(_HEAP_MB, *program), check=False, capture_output=True, text=True, timeout=_SECONDS
+    )
+    if done.returncode:
+        raise NoMetrics(done.stderr[-500:])
+    return done.stdout

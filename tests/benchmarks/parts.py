@@ -58,7 +58,9 @@ class Backend:
 
     def requests(self) -> Mapping[str, int]:
         """What the broker has answered so far, by kind."""
-        return broker.requests(self.site.parts, self.site.ports[broker.PORT])
+        pid = self.stack.part("kafka").pid
+        assert pid is not None
+        return broker.requests(self.site.parts, pid)
 
 
 @asynccontextmanager
@@ -66,9 +68,8 @@ async def backend() -> AsyncIterator[Backend]:
     """A backend in a home of its own, on free ports; the environment leads to it."""
     with tempfile.TemporaryDirectory(prefix="millrace-bench-") as folder:
         home = RunningStack(Path(folder)).home
-        parts = [broker.counting() if part.name == "kafka" else part for part in table()]
         names = (*BACKEND, "apply")
-        with Stack(home, names, table=parts, preferred=False) as stack:
+        with Stack(home, names, preferred=False) as stack:
             site = stack.site
             os.environ.update(site.settings().environ())
             async with await psycopg.AsyncConnection.connect(site.settings().postgres, autocommit=True) as connection:
