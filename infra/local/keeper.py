@@ -62,6 +62,16 @@ class Keeper(threading.Thread):
         if self.is_alive():
             self.join()
 
+    def _supplied(self) -> bool:
+        """Whether all that it needs serves now, and all that these need."""
+        return all(needed.serves() and needed._supplied() for needed in self._needs)
+
+    def serves(self) -> bool:
+        """Whether its part serves now; a task that ended well always does."""
+        if self.part.ready is None:
+            return self.shown.state is State.DONE
+        return self.shown.state is State.READY and self.part.ready(self.site)
+
     def _await_needs(self) -> bool:
         for needed in self._needs:
             while not needed.settled.wait(_POLL_SECONDS):
@@ -82,7 +92,7 @@ class Keeper(threading.Thread):
         self._show(State.STOPPED)
 
     def _once(self) -> End:
-        life = Life(self.part, self.site, self.log)
+        life = Life(self.part, self.site, self.log, self._supplied)
         with self._guard:
             if self._ending.is_set():
                 return End("was not started")

@@ -13,6 +13,8 @@ from infra.local.progress import say
 from infra.local.site import Site
 
 _POLL_SECONDS = 0.1
+_LOOK_SECONDS = 5.0
+"""Between two looks whether a part that was ready still is."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,16 @@ class End:
 class Life:
     """One process of a part. `live` belongs to the part's keeper thread; `end` may be called from any other."""
 
-    def __init__(self, part: Part, site: Site, log: Path) -> None:
+    def __init__(self, part: Part, site: Site, log: Path, supplied: Callable[[], bool] = lambda: True) -> None:
+        """`supplied`: whether all that the part needs serves now."""
         self.part = part
+        self._supplied = supplied
         self.site = site
         self.log = log
         self._child: subprocess.Popen[bytes] | None = None
         self._ending = threading.Event()
         self._late = threading.Event()
+        self._relapsed = threading.Event()
         self._ready_at = 0.0
         self._doubt = "it does not answer"
         self._guard = threading.Lock()
@@ -92,17 +97,36 @@ class Life:
         return status
 
     def _watch(self, child: subprocess.Popen[bytes], begin: float, ready: Callable[[int, float], None]) -> None:
-        """Wait until the part serves; kill it when that takes longer than its patience."""
+        """Wait until the part serves; kill it when that takes longer than its patience. Then see that it goes on to serve."""
         while child.returncode is None and not self._ending.is_set():
             if self.part.ready is not None and self._serves(child.pid):
                 self._ready_at = time.monotonic()
                 ready(child.pid, self._ready_at - begin)
+                self._stay(child)
                 return
             if time.monotonic() - begin > self.part.patience:
                 self._late.set()
                 process.kill_group(child.pid)
                 return
             time.sleep(_POLL_SECONDS)
+
+    def _stay(self, child: subprocess.Popen[bytes]) -> None:
+        """End a part that lives and has not served for long, for no reason outside of it: a fresh one may."""
+        if self.part.ready is None or self.part.relapse is None:
+            return
+        pause = min(_LOOK_SECONDS, self.part.relapse / 4)
+        looked = well = time.monotonic()
+        while child.returncode is None and not self._ending.wait(_POLL_SECONDS):
+            if (now := time.monotonic()) - looked < pause:
+                continue
+            looked = now
+            if self.part.ready(self.site) or not self._supplied():
+                well = time.monotonic()
+            elif now - well > self.part.relapse:
+                self._relapsed.set()
+                if not (process.send(child, self.part.stop_signal) and process.await_end(child, self.part.grace)):
+                    process.kill_group(child.pid)
+                return
 
     def _serves(self, pid: int) -> bool:
         assert self.part.ready is not None
@@ -119,6 +143,8 @@ class Life:
         return True
 
     def _how(self, status: int) -> str:
+        if self._relapsed.is_set():
+            return f"was not ready for {self.part.relapse:g} s, although all that it needs is"
         if self._late.is_set():
             return f"was not ready in {self.part.patience:.0f} s ({self._doubt})"
         return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"

@@ -66,4 +66,5 @@ GATEWAY = Part(
     environ=_environ,
     command=lambda _: [sys.executable, "-m", "gateway"],
     ready=_gateway_ready,
+    relapse=60.0,
 )

@@ -56,5 +56,7 @@ class Part:
     """Seconds to stop in; then its process group is killed."""
     patience: float = 120.0
     """Seconds to become ready in."""
+    relapse: float | None = None
+    """Seconds that it may not be ready again, while all that it needs is, before it is started anew; None: as long as it lives."""
     aside: bool = False
     """The stack is ready without it."""

@@ -110,6 +110,29 @@ def test_a_part_that_dies_is_started_again_each_time(
     assert "a was killed by signal 9; starting it again" in capsys.readouterr().err
 
 
+def test_a_part_that_serves_no_more_is_started_anew_while_what_it_needs_serves(
+    stack: Callable[..., Stack], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It lives and does not serve: as long as that may be for want of what it needs nothing happens, and then a fresh one comes."""
+    looks: list[bool] = []
+
+    def serves(site: Site) -> bool:
+        looks.append((site.home / "a" / "serves").exists())
+        return looks[-1]
+
+    running = stack(replace(part("a"), ready=serves), replace(part("b", SERVE, "a"), relapse=0.4))
+    running.start()
+    first = running.part("b").pid
+    (running.home / "a" / "serves").unlink()
+    (running.home / "b" / "serves").unlink()
+    eventually(lambda: looks.count(False) > 12, 20)
+    assert (running.part("b").pid, running.part("b").restarts) == (first, 0)
+    (running.home / "a" / "serves").touch()
+    eventually(lambda: running.part("b").restarts == 1 and running.part("b").state is State.READY, 20)
+    assert running.part("b").pid != first
+    assert "b was not ready for 0.4 s, although all that it needs is; starting it again" in capsys.readouterr().err
+
+
 def test_pauses_between_restarts_grow(stack: Callable[..., Stack], capsys: pytest.CaptureFixture[str]) -> None:
     """A part that dies again and again is started ever more seldom."""
     once = "import pathlib, sys\nif pathlib.Path('../told').exists(): sys.exit(3)\n" + SERVE
