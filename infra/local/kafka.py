@@ -34,9 +34,10 @@ FIXED = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
-    # A broker that was killed is fenced for a session before it may come back: 6 s instead of 13 s.
-    "broker.session.timeout.ms": "3000",
-    "broker.heartbeat.interval.ms": "500",
+    # A broker that was killed is fenced for a session before it may come back, so a long one delays restarts; one whose heartbeats
+    # are late for so long is fenced too, and then nobody leads any partition: with 3 s that happened on a busy machine.
+    "broker.session.timeout.ms": "9000",
+    "broker.heartbeat.interval.ms": "1000",
     "group.min.session.timeout.ms": "1000",
     "log.retention.hours": "168",
     "log.retention.check.interval.ms": "300000",
