@@ -20,6 +20,8 @@ IDLE = 60.0
 """Seconds without progress, with lag and nothing in hand, after which a member is stuck."""
 BUSY = 900.0
 """The same with work in hand, beyond what that work may take by its own limits."""
+SLOW = 3.0
+"""Seconds that an answer of the cluster takes when it, or this machine, is so busy that members may wait as long for theirs."""
 
 
 @dataclass
@@ -49,9 +51,13 @@ class Liveness:
         self._seen: dict[str, _Seen] = {}
         self._checked = clock()
         self._away = False
+        self._slow = False
 
     async def check(self) -> dict[str, int]:
-        """The lag of every member. Raises Stuck. A cluster that does not answer says nothing about a member."""
+        """The lag of every member. Raises Stuck.
+
+        A cluster that does not answer, or slowly, says nothing about a member; nor is it stuck whose client says what is wrong.
+        """
         now = self._clock()
         if now - self._checked > self._idle:  # this process stood still itself, or the cluster did
             self._seen.clear()
@@ -59,6 +65,7 @@ class Liveness:
         try:
             ends = await self._probe.ends({place for member in self._members for place in member.positions})
             self._away = False
+            self._slow = self._clock() - now > SLOW
         except (KafkaError, OSError) as error:
             if not self._away:
                 log.warning("where the topics end is not known: %s", error)
@@ -77,7 +84,8 @@ class Liveness:
             behind = {} if ends is None else await self._behind(member.positions, ends)
             lag = sum(map(len, behind.values()))
             suspected = now - seen.since > limit and not member.lanes.in_flight
-            if not lag or (suspected and not await self._any(behind)):
+            excused = member.trouble is not None or (self._slow and not member.lanes.in_flight)
+            if not lag or excused or (suspected and not await self._any(behind)):
                 seen.since = now
         except (KafkaError, OSError):
             seen.since = now
