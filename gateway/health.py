@@ -23,9 +23,15 @@ class _Answer:
 class Health:
     """Asks each part on its own, again and again. A question is never cut short: that could cost a client's pool a connection."""
 
-    def __init__(self, checks: Mapping[str, Check], clock: Callable[[], float] = time.monotonic) -> None:
-        """`checks`: by the name under which a part is reported missing."""
+    def __init__(
+        self,
+        checks: Mapping[str, Check],
+        clock: Callable[[], float] = time.monotonic,
+        every: Mapping[str, float] | None = None,
+    ) -> None:
+        """`checks`: by the name under which a part is reported missing. `every`: the seconds between two questions, where not EVERY."""
         self._checks = checks
+        self._every = every or {}
         self._clock = clock
         self._answers = {name: _Answer(clock()) for name in checks}
         self._tasks: list[asyncio.Task[None]] = []
@@ -61,4 +67,4 @@ class Health:
             except Exception as error:  # noqa: BLE001  # whatever is wrong with a part, it is what is missing
                 why = str(error) or type(error).__name__
             self._answers[name] = _Answer(self._clock(), why)
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(self._every.get(name, EVERY))

@@ -12,6 +12,7 @@ from typing import Self
 from aiokafka.errors import KafkaError
 from fastapi import Depends, Request
 
+from gateway import pulse
 from gateway.auth import Keeper
 from gateway.callbacks import Callbacks
 from gateway.entry import run_of
@@ -22,6 +23,7 @@ from gateway.limits import Limits
 from gateway.metrics import Metrics
 from gateway.objects import Objects
 from gateway.problems import Kind, Problem
+from gateway.pulse import Pulse
 from gateway.render import event_json
 from gateway.sender import Sender
 from gateway.store import Counts, HistoryAway, Store
@@ -31,12 +33,13 @@ from gateway.tail import EventTail
 from gateway.uploads import Uploads
 from streams import topics
 from streams.messages import EventKind
-from streams.records import Record
+from streams.records import Place, Record
 from streams.runtime.backoff import delays
 from streams.runtime.partitioner import partition_of
 from streams.runtime.parts import Parts as Connections
 from streams.runtime.pipelines import Pipelines
 from streams.runtime.services import Services
+from streams.runtime.warmth import Warmth
 from streams.settings import Settings
 from streams.wire import Wire
 
@@ -65,10 +68,12 @@ class Parts:
     submissions: Submissions
     services: Services
     pipelines: Pipelines
+    warmth: Warmth
     callbacks: Callbacks
     uploads: Uploads
     connected: bool = False
     health: Health = field(init=False)
+    pulse: Pulse = field(init=False)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _counts: tuple[float, Counts | None] = (-_COUNTS, None)
 
@@ -106,6 +111,8 @@ class Parts:
 
         journal = Journal(index, tail, store, settings.brokers, topic, partition, decoder(wire))
         callbacks = Callbacks(store, journal, metrics, keeper.key, limits.callbacks.split(","), limits.callback_tries)
+        pipelines = Pipelines(connections, changed=lambda _: warmth.look())
+        warmth = Warmth(connections, pipelines)
         sender = Sender(connections.producer, wire, connections.codec, connections.names)
         return cls(
             settings=settings,
@@ -122,19 +129,23 @@ class Parts:
             sender=sender,
             submissions=Submissions(objects, sender, journal, tail),
             services=Services(connections),
-            pipelines=Pipelines(connections),
+            pipelines=pipelines,
+            warmth=warmth,
             callbacks=callbacks,
             uploads=Uploads(limits),
         )
 
     def __post_init__(self) -> None:
+        events = Place(self.connections.topic(topics.EVENTS), 0)
+        self.pulse = Pulse(lambda: self.connections.probe.ends([events]))
         self.health = Health(
             {
                 "kafka": self._kafka,
                 "registry": lambda: self.connections.registry.latest("millrace.Envelope"),
                 "s3": self._s3,
                 "postgres": self.store.ping,
-            }
+            },
+            every={"kafka": pulse.EVERY},
         )
 
     async def __aenter__(self) -> Self:
@@ -146,10 +157,11 @@ class Parts:
 
     async def __aexit__(self, *_: object) -> None:
         await self.health.stop()
+        await self.pulse.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for stop in (self.tail.stop, self.services.stop, self.pipelines.stop, self.connections.close):
+        for stop in (self.warmth.stop, self.tail.stop, self.services.stop, self.pipelines.stop, self.connections.close):
             with contextlib.suppress(KafkaError, OSError):
                 await stop()
         await self.store.__aexit__()
@@ -161,6 +173,7 @@ class Parts:
         self.tail.start()
         await asyncio.gather(self.services.start(), self.pipelines.start())
         self.connected = True
+        await self.warmth.start()
 
     async def counts(self) -> Counts | None:
         """Statistics over all runs, at most a few seconds old; None while the history is away."""
@@ -183,6 +196,7 @@ class Parts:
             raise OSError(
                 "the catalogues of services and pipelines have not been read yet, or their topics are missing"
             )
+        await self.pulse.check()
 
     async def _s3(self) -> None:
         if not await self.objects.healthy():

@@ -99,11 +99,12 @@ async def _begin(parts: Parts, view: View, topology: Topology, made: Replay, run
     }
     about = Run(run, topology.name, topology.digest, time.time() + topology.timeout)
     source = f"replay of {view.run}"
-    await parts.sender.start(Start(about, made.input, source, made.reused, origin))
+    start = parts.sender.start(Start(about, made.input, source, made.reused, origin))
+    await parts.pulse.begin(run, start)
     data = {"pipeline": topology.name, "digest": topology.digest, "source": source, **origin}
     if len(json.dumps(made.input, default=str)) <= _SHOWN:
         data["input"] = made.input
-    await parts.sender.accepted(about, data)
+    await parts.pulse.begin(run, parts.sender.accepted(about, data))
 
 
 def _gave(view: View, topology: Topology) -> tuple[dict[tuple[str, At], Any], set[str]]:

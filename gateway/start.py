@@ -33,7 +33,7 @@ async def start(parts: Parts, request: Request, topology: Topology, callback: st
             first = None if callback is None else partial(parts.callbacks.keep, run, callback)
             stays = seconds is not None or prefer.events(request.headers)
             order = Order(run, topology, given, key is not None, stays, callback, first)
-            fresh = await parts.submissions.submit(order)
+            fresh = await parts.pulse.begin(run, parts.submissions.submit(order))
             del given, order  # what was uploaded need not stay in memory while the client waits
         return await respond(parts, request, run, fresh)
 

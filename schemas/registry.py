@@ -65,6 +65,8 @@ class SchemaRegistry:
         text = json.dumps(whole, sort_keys=True)
         if (subject, text) not in self._ids:
             self._ids[subject, text] = await self._once((subject, text), lambda: self._register(subject, text))
+            # Whoever writes with a schema mostly reads it too, perhaps at a time when the registry is away.
+            self._schemas.setdefault(self._ids[subject, text], json.loads(text))
         found = self._ids[subject, text]
         if len(self._known_ids) >= _MAX_KNOWN:
             self._known_ids.clear()  # schemas that were read from somewhere are new objects each time

@@ -137,7 +137,8 @@ async def cancel(run: str, parts: Parts = Shared) -> Response:
 @router.get("/runs/{run}/explain", summary="Why a run is where it is")
 async def why(run: str, parts: Parts = Connected) -> Response:
     """What it waits for now, from live data; what was skipped, with the condition and what it read; how it came to its end."""
-    async with parts.journal.open(run) as entry:
+    # While Kafka is silent what is known has to do; the answer says that it is away.
+    async with parts.journal.open(run, current=not parts.pulse.silent) as entry:
         made = await view(parts, entry)
     return answer(await explain(parts, made))
 

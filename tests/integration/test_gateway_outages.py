@@ -5,6 +5,7 @@ import shutil
 import signal
 import tempfile
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -136,3 +137,33 @@ def test_a_run_that_waits_says_which_part_is_away(own: RunningStack, w: World) -
     assert "image-greyscale on waits waits for it" in away["s3"]
     w.loop(announcer.stop())
     wait(lambda: "s3" not in said(w, run), "it is back")
+
+
+def test_a_broker_that_stands_still_is_told_and_nothing_is_half_begun(own: RunningStack, w: World) -> None:
+    """The gateway says that it is not ready; who begins a run is told soon that nothing was begun, or which run may still come."""
+    pid = own.part("kafka").pid
+    assert pid is not None
+    keyed: dict[str, Any] = {"json": {"name": "key"}, "headers": {"idempotency-key": uuid.uuid4().hex}}
+    with httpx.Client(base_url=w.one.url, timeout=9, headers={"authorization": f"Bearer {w.one.key}"}) as http:
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            first = http.post("/pipelines/greet/runs", **keyed)
+            wait(lambda: "kafka" in http.get("/health/ready").json().get("missing", {}), "Kafka is missed", 9)
+            second = http.post("/pipelines/greet/runs", json={"name": "no key"})
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    for answer in (first, second):
+        assert answer.status_code == 503, answer.text
+        assert answer.headers["retry-after"]
+    assert "Nothing was begun" in second.json()["detail"]
+    assert "id" not in second.json()
+    told = first.json().get("id")
+    recovers(w)
+    again = w.one.http.post("/pipelines/greet/runs", **keyed)
+    assert again.status_code in (202, 409), again.text
+    assert told in (None, again.json()["id"])
+    run = w.run(again.json()["id"])
+    w.finish(run, {"text": "hello key"})
+    assert (
+        w.two.http.get(f"/runs/{run.id}/result", headers={"prefer": "wait=20"}).json()["output"]["text"] == "hello key"
+    )
