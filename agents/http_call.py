@@ -67,7 +67,7 @@ def usable() -> str:
         limits = Limits.read()
     except SettingError as error:
         return str(error)
-    return "" if limits.allowed.rules else f"{SETTING} allows nothing, so every call is refused"
+    return "" if limits.allowed.rules else f"{SETTING} allows nothing, so no call is taken"
 
 
 @service(

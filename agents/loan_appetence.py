@@ -177,8 +177,8 @@ EXAMPLE = {
 }
 
 
-def check() -> str:
-    """Why nobody can be scored here yet; empty when somebody can."""
+def remark() -> str:
+    """What is to be done before anybody can be scored; empty when somebody can."""
     from agents.loan.ready import usable  # PostgreSQL's client is not for whoever only lists services
 
     return usable()
@@ -193,7 +193,7 @@ def check() -> str:
     memory=768,
     example=EXAMPLE,
     slot=LOAN,
-    check=check,
+    remark=remark,
 )
 async def loan_appetence(request: Request) -> Response:
     from agents.loan.economy import economy  # here: the worker itself, which lists the service, needs no database

@@ -1,7 +1,7 @@
 """Find objects in a picture, by the detector that the operator of this installation chose.
 
 Which labels there are, and how good it is, depends on that detector: any ONNX network that OpenCV runs can be described
-in a small file, as docs/object-detect.md says. Without one every call is refused, and the catalogue says so.
+in a small file, as docs/object-detect.md says. Without one its calls wait, and the catalogue says so.
 """
 
 from contextlib import suppress

@@ -113,6 +113,7 @@ def describe_service(parts: Parts, contract: Contract) -> dict[str, Any]:
                 "model": one.model,
                 "model_version": one.model_version,
                 "problem": one.problem,
+                "able": one.able,
                 "waiting_for": list(one.waiting_for),
             }
             for one in workers

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from aiokafka.errors import KafkaError
+from confluent_kafka import KafkaException
 
 from gateway.explain_text import text
 from gateway.parts import Parts
@@ -30,6 +31,7 @@ _SCANNED = 5000
 """Records of a partition that are looked through for a task."""
 _ASKED = 20
 """Queued tasks whose place in the queue is looked up."""
+_FLOW = "flow"
 _LATE = 5.0
 """Seconds after which something that was due counts as overdue."""
 
@@ -50,7 +52,9 @@ async def explain(parts: Parts, view: View) -> dict[str, Any]:
             document["failure"] = view.failure
         return document
     topology = parts.pipelines.topology(view.digest or "")
-    missing, state = parts.health.missing(), await _state(parts, view, topology)
+    missing = parts.health.missing()
+    # With a broker that does not answer, nobody is to wait for the moment when that is known of each question.
+    state = None if "kafka" in missing else await _state(parts, view, topology)
     document["away"] = {**{part: [f"the gateway gets no answer: {why}"] for part, why in missing.items()}}
     for one in parts.services.standing():
         for part in one.waiting_for:
@@ -64,9 +68,10 @@ async def explain(parts: Parts, view: View) -> dict[str, Any]:
     else:
         found = waits(topology, view.nodes, view.input or {}, state)
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(0 if "kafka" in missing else _PATIENCE):
+            await live.count(found)
             told = [await live.told(one, number) for number, one in enumerate(found)]
-    except (KafkaError, OSError, TimeoutError):
+    except (KafkaException, KafkaError, OSError, TimeoutError):
         told = [live.plain(one) for one in found]
     document["waits"] = told
     return document
@@ -93,12 +98,29 @@ class _Live:
         self._parts, self._view = parts, view
         self._names = parts.connections.names
         self._flow: dict[str, tuple[int, int]] = {}
+        self._members: dict[str, int] = {}
+        """Members of consumer groups, as the broker has them: a worker that was killed withdraws nothing of what it announced."""
+
+    async def count(self, found: Iterable[Waiting]) -> None:
+        """Asks who is there of those who are waited for."""
+        names = {one.data["service"] for one in found if "service" in one.data}
+        names |= {_FLOW for one in found if one.why in (Why.BEGIN, Why.FLOW)}
+        groups = {self._parts.connections.group(name): name for name in sorted(names)}
+        members = await self._parts.connections.admin.members(groups, _PATIENCE)
+        self._members = {groups[group]: count for group, count in members.items()}
 
     def plain(self, one: Waiting) -> dict[str, Any]:
         """A place, with what needs no question to Kafka."""
         made: dict[str, Any] = {"why": one.why.value, "path": one.path, "node": one.node or None, **one.data}
         if "service" in one.data:
-            made["workers"] = len(self._parts.services.workers(one.data["service"], one.data["major"]))
+            service = one.data["service"]
+            workers = self._parts.services.workers(service, one.data["major"])
+            able = sum(one.able for one in workers)
+            made["workers"] = min(able, self._members.get(service, able))
+            made["waiting_for"] = sorted({part for one in workers for part in one.waiting_for})
+            made["problem"] = None if able else next((one.problem for one in workers if one.problem), None)
+        if one.why in (Why.BEGIN, Why.FLOW):
+            made["workers"] = self._members.get(_FLOW)
         if one.why is Why.RETRY and made.pop("said_at", None):
             due = datetime.fromisoformat(str(one.data["said_at"])).timestamp() + float(one.data["delay"] or 0)
             made["due_at"], made["overdue"] = moment(due), time.time() > due + _LATE

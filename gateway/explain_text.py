@@ -34,12 +34,23 @@ def _workers(one: Mapping[str, Any]) -> str:
     return f"{count} live worker{'' if count == 1 else 's'}" if count else "no live worker"
 
 
+def _for(one: Mapping[str, Any]) -> str:
+    return f", waiting for {' and '.join(one['waiting_for'])}" if one.get("waiting_for") else ""
+
+
+def _flow_runs(one: Mapping[str, Any]) -> str:
+    """Whether anybody runs flow, where that is known and of interest."""
+    return "; no worker runs `flow`" if one.get("workers") == 0 else "; does the agent `flow` run?"
+
+
 def _queued(one: Mapping[str, Any]) -> str:
     name = f"{one['service']} v{one['major']}"
-    if not one["workers"]:
+    if not one["workers"] and one.get("problem"):
+        text = f"{_where(one)} waits for {name}, which no worker can serve: {one['problem']}"
+    elif not one["workers"]:
         text = f"{_where(one)} waits for {name}, which has no live worker"
     else:
-        text = f"{_where(one)} waits in the queue of {name} ({_workers(one)})"
+        text = f"{_where(one)} waits in the queue of {name} ({_workers(one)}{_for(one)})"
     if "ahead" in one:
         return f"{text}, {one['ahead']} ahead of it in partition {one['partition']}"
     if "at_least" in one:
@@ -48,7 +59,7 @@ def _queued(one: Mapping[str, Any]) -> str:
 
 
 def _running(one: Mapping[str, Any]) -> str:
-    text = f"{_where(one)} runs on {one['service']} since {one['since']}, attempt {one['attempt']} ({_workers(one)})"
+    text = f"{_where(one)} runs on {one['service']} since {one['since']}, attempt {one['attempt']} ({_workers(one)}{_for(one)})"
     return text if one["workers"] else f"{text}: another worker will begin it anew"
 
 
@@ -60,12 +71,12 @@ def _retry(one: Mapping[str, Any]) -> str:
 
 def _of_flow(one: Mapping[str, Any]) -> str:
     text = f"{_where(one)} has all that it needs, and flow has to take it"
-    return f"{text}; {one['lag']} messages are before it: does the agent `flow` run?" if one.get("lag") else text
+    return f"{text}; {one['lag']} messages are before it{_flow_runs(one)}" if one.get("lag") else text
 
 
 def _begin(one: Mapping[str, Any]) -> str:
     before = f"; {one['lag']} messages stand before flow" if one.get("lag") else ""
-    return f"the run has not begun: flow has to take its request{before}. Does the agent `flow` run?"
+    return f"the run has not begun: flow has to take its request{before}{_flow_runs(one)}"
 
 
 _TEXTS = {

@@ -74,7 +74,9 @@ class Service(Generic[Q, A]):
     preload: tuple[str, ...] = ()
     """Modules that its function imports when called: what a pool imports once, before it forks its children."""
     check: Callable[[], str] = str
-    """Says when a worker starts why the service cannot serve there; empty when it can."""
+    """Says why the service cannot serve where it is asked, in a few words; empty when it can. Until then its worker takes no calls."""
+    remark: Callable[[], str] = str
+    """Says when a worker starts what callers should know of a service that serves all the same; empty when nothing."""
     label: str = ""
     """The response's field that a person can put right when the model was wrong."""
     keeps: str = ""
@@ -206,6 +208,7 @@ def service(
     models: Callable[[], tuple[ModelStatus, ...]] = tuple,
     preload: tuple[str, ...] = (),
     check: Callable[[], str] = str,
+    remark: Callable[[], str] = str,
     label: str = "",
     keeps: str = "",
     slot: Slot[Any] | None = None,
@@ -252,6 +255,7 @@ def service(
             models=models,
             preload=preload,
             check=check,
+            remark=remark,
             label=label,
             keeps=keeps,
             slot=slot,

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (
     AdminClient,
     ConfigResource,
@@ -17,6 +17,7 @@ from streams.topic_specs import TopicSpec
 
 log = logging.getLogger(__name__)
 _TIMEOUT = 30.0
+_EMPTY = (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD)
 
 
 class WrongTopic(RuntimeFault):
@@ -45,6 +46,22 @@ class Admin:
     async def delete(self, names: Iterable[str]) -> None:
         """Deletes topics; those that do not exist are passed over."""
         await asyncio.to_thread(self._delete, list(names))
+
+    async def attended(self) -> frozenset[str]:
+        """The consumer groups that have members now. One that was killed counts until its session is over."""
+        future = self._client.list_consumer_groups(request_timeout=_TIMEOUT)
+        found = await asyncio.to_thread(future.result, _TIMEOUT)
+        return frozenset(one.group_id for one in found.valid if one.state not in _EMPTY)
+
+    async def members(self, groups: Iterable[str], seconds: float = _TIMEOUT) -> dict[str, int]:
+        """How many members each of these groups has now; none for one that there never was."""
+        wanted = list(groups)
+        if not wanted:
+            return {}
+        futures = self._client.describe_consumer_groups(wanted, request_timeout=seconds)
+        return {
+            name: len((await asyncio.to_thread(future.result, seconds + 1)).members) for name, future in futures.items()
+        }
 
     async def configuration(self, name: str) -> dict[str, str]:
         """The configuration of a topic as the broker has it."""

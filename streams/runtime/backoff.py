@@ -5,6 +5,8 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TypeVar
 
 from streams.runtime.errors import Away
@@ -21,28 +23,52 @@ def delays(first: float = 0.1, longest: float = 5.0) -> Iterator[float]:
         delay = min(delay * 2, longest)
 
 
+_on_behalf: ContextVar[str] = ContextVar("on_behalf", default="")
+
+
+@contextmanager
+def on_behalf_of(service: str) -> Iterator[None]:
+    """Whoever waits for a part in here, or in a task that is made in here, does so for this service."""
+    before = _on_behalf.set(service)
+    try:
+        yield
+    finally:
+        _on_behalf.reset(before)
+
+
+@dataclass(frozen=True, eq=False)
+class _Wait:
+    since: float
+    service: str
+
+
 class Outages:
-    """Which parts are away at the moment, and since when; work that waits for one is not stuck."""
+    """Which parts are away at the moment, since when, and for whom; work that waits for one is not stuck."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, list[float]] = {}
+        self._waiting: dict[str, list[_Wait]] = {}
 
     @contextmanager
     def waiting(self, part: str) -> Iterator[None]:
         """Notes that someone waits for this part."""
-        since = self._waiting.setdefault(part, [])
-        moment = time.monotonic()
-        since.append(moment)
+        waits = self._waiting.setdefault(part, [])
+        one = _Wait(time.monotonic(), _on_behalf.get())
+        waits.append(one)
         try:
             yield
         finally:
-            since.remove(moment)
-            if not since:
+            waits.remove(one)
+            if not waits:
                 self._waiting.pop(part, None)
 
     def now(self) -> dict[str, float]:
         """Each part that is waited for, with the seconds that this has lasted."""
-        return {part: round(time.monotonic() - min(since), 1) for part, since in self._waiting.items() if since}
+        now = time.monotonic()
+        return {part: round(now - min(one.since for one in waits), 1) for part, waits in self._waiting.items() if waits}
+
+    def of(self, service: str) -> tuple[str, ...]:
+        """The parts that the work of this service waits for, and of them those alone."""
+        return tuple(part for part, waits in self._waiting.items() if any(one.service == service for one in waits))
 
 
 async def outlast(outages: Outages, part: str, action: Callable[[], Awaitable[T]], *errors: type[BaseException]) -> T:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from streams.model_status import ModelStatus
+from streams.model_status import ModelStatus, summarise
 from streams.runtime.errors import RuntimeFault
 from streams.service import Service
 
@@ -34,6 +34,8 @@ class Found:
     """Whether its function is `async`."""
     check: str = ""
     """Why it cannot serve here."""
+    remark: str = ""
+    """What is to be known of it although it serves."""
     slot: bool = False
     """Whether its model can be exchanged while it serves."""
     loads: bool = False
@@ -44,6 +46,13 @@ class Found:
     """Whether it has a function over many."""
     repeatable: bool = False
     """Whether running it again does no harm."""
+
+
+def unable(check: str, models: Sequence[ModelStatus], *, slot: bool) -> str:
+    """Why a service cannot serve at all; empty when it can. It does without some of its models, but not without any, or the one in its slot."""
+    needed = models[:1] if slot else models
+    missing = bool(needed) and not any(one.ready for one in needed)
+    return check or (summarise(models).problem or "" if missing else "")
 
 
 async def discover(modules: Sequence[str]) -> list[Found]:
@@ -88,6 +97,7 @@ def services(module: str) -> list[Found]:
             value.preload,
             value.waits,
             value.check() or "",
+            value.remark() or "",
             value.slot is not None,
             value.loads is not None,
             value.batch,

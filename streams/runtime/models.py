@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streams.model_status import ModelStatus
 from streams.models import BadBundle, Champion
-from streams.runtime.backoff import delays
+from streams.runtime.backoff import delays, on_behalf_of
 from streams.runtime.bodies import Ended
 from streams.runtime.bundles import Held, fetch, tidy
 from streams.runtime.parts import Parts
@@ -50,6 +50,12 @@ class Models:
     def host(self, service: str, shipped: ModelStatus, load: Load) -> None:
         """This service is served here."""
         self._slots[service] = _Slot(self._parts, service, shipped, load, self.updates, self._changed)
+
+    def reship(self, service: str, shipped: ModelStatus) -> None:
+        """This is what is shipped for a service, as it was found now."""
+        slot = self._slots.get(service)
+        if slot is not None:
+            slot.reship(shipped)
 
     async def start(self) -> None:
         """Reads who the champions are, and returns when they are loaded, or the shipped ones where they cannot be."""
@@ -112,7 +118,8 @@ class _Slot:
 
     def start(self) -> None:
         """Begins to follow."""
-        self._task = asyncio.create_task(self._run(), name=f"model of {self._name}")
+        with on_behalf_of(self._name):
+            self._task = asyncio.create_task(self._run(), name=f"model of {self._name}")
 
     async def stop(self) -> None:
         """Follows no more."""
@@ -121,6 +128,12 @@ class _Slot:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         self._let_go(0)
+
+    def reship(self, shipped: ModelStatus) -> None:
+        """What is shipped may be there by now."""
+        if shipped != self._shipped:
+            self._shipped = shipped
+            self.look()
 
     def look(self) -> None:
         """The champion is another."""

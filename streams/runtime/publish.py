@@ -38,11 +38,11 @@ T = TypeVar("T")
 
 
 class Publisher:
-    """Sends messages of runs. `served` says whether a service of a major version has a live worker."""
+    """Sends messages of runs. `absent` says why no worker serves a service of a major version; empty when one does."""
 
-    def __init__(self, parts: Parts, served: Callable[[str, int], bool]) -> None:
+    def __init__(self, parts: Parts, absent: Callable[[str, int], str]) -> None:
         self._parts = parts
-        self._served = served
+        self._absent = absent
 
     async def publish(self, messages: Iterable[Message], topology: Topology, first: Iterable[Outgoing] = ()) -> None:
         """Sends everything and returns when the broker has it. Raises ProducerStopped, and Undeliverable for our own faults.
@@ -56,8 +56,8 @@ class Publisher:
                 events.append(message)
                 continue
             others.append(message)
-            if isinstance(message, Task) and not self._served(message.service, message.major):
-                events.append(_waiting(message))
+            if isinstance(message, Task) and (reason := self._absent(message.service, message.major)):
+                events.append(waiting(message, reason))
         # Acknowledged before anything else is sent: what follows an event must not overtake it.
         await self._parts.producer.send_all([*first, *await self.encoded(events)])
         await self._parts.producer.send_all(
@@ -118,6 +118,7 @@ class Publisher:
         return replace(made, topic=self._parts.names.retry(name), headers=headers)
 
 
-def _waiting(task: Task) -> Event:
-    data = {"service": task.service, "reason": f"no worker of {task.service} v{task.major} is up"}
+def waiting(task: Task, reason: str) -> Event:
+    """The event of a task for which there is no worker."""
+    data = {"service": task.service, "reason": reason}
     return Event(task.run, EventKind.WAITING, task.vertex, task.at, task.path, task.attempt, data)

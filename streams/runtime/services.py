@@ -45,6 +45,8 @@ class Announcement:
     model_version: str | None = None
     problem: str | None = None
     """Why it cannot work as it should, such as a model that is missing."""
+    able: bool = True
+    """Whether it takes tasks at all."""
     waiting_for: tuple[str, ...] = ()
     """Parts that are away and that its work waits for."""
 
@@ -98,16 +100,20 @@ class Services:
         )
 
     def workers(self, service: str, major: int | None = None) -> list[Announcement]:
-        """The live workers of a service (of one major version)."""
+        """The live workers of a service (of one major version), with those that take no tasks."""
         return [one for one in self.standing() if one.service == service and major in (None, one.contract.major)]
 
-    def live(self, service: str, major: int) -> bool:
-        """Whether any worker serves this major version now."""
+    def absent(self, service: str, major: int) -> str:
+        """Why no worker serves this major version now; empty when one does."""
         now = time.time()
-        return any(
-            one.service == service and one.contract.major == major and one.expires > now
-            for one in self._workers.values()
-        )
+        problem = None
+        for one in self._workers.values():
+            if one.service == service and one.contract.major == major and one.expires > now:
+                if one.able:
+                    return ""
+                problem = one.problem or ""
+        name = f"{service} v{major}"
+        return f"no worker of {name} is up" if problem is None else f"no worker of {name} can serve: {problem}"
 
     def contracts(self) -> dict[str, Contract]:
         """The newest contract of every live service by name."""

@@ -20,7 +20,7 @@ from streams.nodes.service import started
 from streams.records import Record
 from streams.riding import always_rides, ride
 from streams.runtime.aborts import Aborts
-from streams.runtime.backoff import outlast
+from streams.runtime.backoff import on_behalf_of, outlast
 from streams.runtime.bodies import Bodies, Ended, Heard
 from streams.runtime.deadletters import DeadLetters
 from streams.runtime.deliveries import LIMIT, Watch
@@ -94,6 +94,10 @@ class TaskHandler:
 
     async def __call__(self, record: Record) -> None:
         """Does the task. Raises Undecodable for a record that is none, and ProducerStopped at the worker's end."""
+        with on_behalf_of(self._contract.name):
+            await self._handle(record)
+
+    async def _handle(self, record: Record) -> None:
         task = await self._publisher.patiently(lambda: self._parts.wire.read_task(record, self._contract.input))
         topology = await self._pipelines.wait_topology(task.run.digest)
         if task.vertex not in topology.vertices:

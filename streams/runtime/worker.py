@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
+from aiokafka.errors import KafkaError
 
 from schemas.contracts import Contract
 from streams import topic_specs
 from streams.compile import automatic, compile_spec
 from streams.model_status import ModelStatus, summarise
-from streams.records import Handler
+from streams.records import Handler, Place
+from streams.runtime.abilities import Abilities
 from streams.runtime.aborts import Aborts
 from streams.runtime.app import REBALANCE_PATIENCE, Member
 from streams.runtime.batches import Batches
@@ -41,10 +43,12 @@ from streams.runtime.retry import ROOM as RETRY_ROOM
 from streams.runtime.retry import Retry
 from streams.runtime.services import Announcement, Announcer, Services
 from streams.runtime.task import Hosted, TaskHandler
+from streams.runtime.vacancies import Vacancies
 from streams.runtime.waiting import Waiting
+from streams.runtime.warmth import Warmth
 from streams.service import load, load_waiting
 from streams.settings import Settings
-from streams.topics import EVENTS, RETRY_TIERS
+from streams.topics import EVENTS, RETRY_TIERS, TOKENS
 
 log = logging.getLogger(__name__)
 
@@ -96,20 +100,25 @@ class Worker:
         self._handlers: dict[str, TaskHandler] = {}
         self._watches: list[Watch] = []
         self._turns = Turns()
-        self._found: list[Found] = []
         self._changed = asyncio.Event()
-        self._pipelines = Pipelines(self._parts, changed=lambda _: self._changed.set())
+        self._pipelines = Pipelines(self._parts, changed=self._pipeline_changed)
+        self._warmth = Warmth(self._parts, self._pipelines)
         self._services = Services(self._parts)
         self._letters = DeadLetters(self._parts)
-        self._publisher = Publisher(self._parts, self._services.live)
+        self._publisher = Publisher(self._parts, self._services.absent)
         self._aborts = Aborts(self._parts)
         self._models = Models(self._parts, self._model_changed)
+        self._abilities = Abilities(
+            self._model_statuses, lambda one: self._load(one, ""), self._serve, self._asked_again
+        )
         self._flow = Flow(self._parts, self._pipelines, self._publisher, self._letters)
         self._pool: Pool | None = None
         self._waiting: Waiting | None = None
         self._announcer: Announcer | None = None
-        self._told_of: frozenset[str] = frozenset()
-        """Outages that the last announcement told of."""
+        self._told_of: frozenset[tuple[str, str]] = frozenset()
+        """What the last announcement told of: which service waits for which part."""
+        self._joined = False
+        """Whether what can serve from the start has joined its groups."""
         self._silenced = False
         """Whether it was said that its health cannot be written."""
         self._cleanup = contextlib.AsyncExitStack()
@@ -140,13 +149,19 @@ class Worker:
         await self._parts.store.ensure_bucket()
         names, count = self._parts.names, self._settings.partitions
         await self._parts.admin.ensure(topic_specs.core(names, count), self._settings.replication)
-        self._found = await discovering
+        self._abilities.know({one.contract["name"]: one for one in await discovering})
         await self._start_bodies()
         followers = (self._services, self._pipelines, self._aborts, self._models)
         for part in followers:
             self._cleanup.push_async_callback(part.stop)
         await asyncio.gather(*(part.start() for part in followers))
         await self._publish_automatic()
+        await self._warmth.start()
+        self._cleanup.push_async_callback(self._warmth.stop)
+
+    def _pipeline_changed(self, _: str) -> None:
+        self._changed.set()
+        self._warmth.look()
 
     async def _start_bodies(self) -> None:
         """Starts the processes in which the services run: those that compute, and those that wait for others."""
@@ -165,9 +180,11 @@ class Worker:
             if one.slot:
                 self._models.host(one.contract["name"], one.models[0], functools.partial(self._load, one))
             elif one.loads:
-                ended = await self._load(one, "")
-                if ended.failure is not None:  # its calls will say so, and those of the others go on
-                    log.warning("%s could not load its models: %s", one.contract["name"], ended.failure.reason)
+                await self._abilities.load(one)
+
+    def _asked_again(self, one: Found) -> None:
+        if one.slot:
+            self._models.reship(one.contract["name"], one.models[0])
 
     async def _load(self, one: Found, folder: str) -> Ended:
         """Loads a model of a service where its calls run."""
@@ -186,7 +203,12 @@ class Worker:
         assert self._pool is not None
         return self._pool if one.batch == 1 else Batches(self._pool, one.batch, together=one.many)
 
+    @property
+    def _found(self) -> list[Found]:
+        return list(self._abilities.found.values())
+
     def _model_changed(self) -> None:
+        self._abilities.look()
         if self._announcer is not None:
             self._announcer.soon()
 
@@ -202,8 +224,6 @@ class Worker:
             await self._pipelines.publish(topology, text, Owner.GIT)
 
     async def _join(self) -> None:
-        for one in self._found:
-            self._host_service(one)
         if self._plan.retry:
             for tier, _ in RETRY_TIERS:
                 self._host_retry(tier)
@@ -219,7 +239,10 @@ class Worker:
         announcer = self._announcer = Announcer(self._parts, self._announcements, self._settings.announce)
         self._cleanup.push_async_callback(announcer.stop)
         self._cleanup.push_async_callback(self._leave)
+        await self._abilities.start()
+        self._cleanup.push_async_callback(self._abilities.stop)
         await asyncio.gather(*(member.start() for member in self._members))
+        self._joined = True
         await announcer.start()
 
     async def _begin(self, start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]) -> None:
@@ -250,7 +273,17 @@ class Worker:
         self._members.append(member)
         return member
 
-    def _host_service(self, one: Found) -> None:
+    async def _serve(self, one: Found) -> None:
+        """Has a service take tasks: with all the others at the start, or later when it can."""
+        member = self._host_service(one)
+        if self._joined and self._announcer is not None:
+            try:
+                await member.start()
+            except (KafkaError, OSError) as error:
+                member.broken(f"it cannot join its group: {error}")
+            self._announcer.soon()
+
+    def _host_service(self, one: Found) -> Member:
         bodies = self._bodies(one)
         hosted = Hosted(one.module, Contract.from_json(one.contract), one.waits, one.repeatable)
         contract = hosted.contract
@@ -280,6 +313,7 @@ class Worker:
             allowed=lambda: handler.allowed,
         )
         self._watches.append(watch)
+        return member
 
     def _size(self, one: Found) -> int:
         """How many calls of a service run at once."""
@@ -298,6 +332,16 @@ class Worker:
         flow.member = self._host("flow", sorted(topics), flow.handle, room=512, on_generation=flow.assigned)
         await flow.requests.know(topics)
         await self._begin(flow.start, flow.stop)
+        first = Place(self._parts.topic(TOKENS), 0)
+        vacancies = Vacancies(
+            self._parts,
+            self._pipelines,
+            self._services,
+            self._publisher,
+            self._aborts,
+            lambda: first in flow.member.assigned,
+        )
+        await self._begin(vacancies.start, vacancies.stop)
         following = asyncio.create_task(self._follow(), name="new pipelines")
         self._cleanup.callback(following.cancel)
 
@@ -318,25 +362,32 @@ class Worker:
         made = []
         for one in self._found:
             contract = Contract.from_json(one.contract)
+            name = contract.name
             models = summarise(self._model_statuses(one))
+            problems = dict.fromkeys((models.problem, one.check, one.remark, self._abilities.problem(name)))
             made.append(
                 Announcement(
-                    service=contract.name,
+                    service=name,
                     worker=self.id,
                     contract=contract,
                     at=time.time(),
                     period=self._settings.announce,
-                    running=self._handlers[contract.name].running,
+                    running=self._handlers[name].running if name in self._handlers else 0,
                     capacity=self._size(one),
                     memory=memory,
                     model=models.model,
                     model_version=models.model_version,
-                    problem="; ".join(filter(None, (models.problem, one.check))) or None,
-                    waiting_for=tuple(self._parts.outages.now()),
+                    problem="; ".join(filter(None, problems)) or None,
+                    able=self._abilities.takes(name),
+                    waiting_for=self._parts.outages.of(name),
                 )
             )
-        self._told_of = frozenset(self._parts.outages.now())
+        self._told_of = self._waits()
         return made
+
+    def _waits(self) -> frozenset[tuple[str, str]]:
+        """Which service waits for which part."""
+        return frozenset((name, part) for name in self._abilities.found for part in self._parts.outages.of(name))
 
     def _model_statuses(self, one: Found) -> tuple[ModelStatus, ...]:
         serving = self._models.status(one.contract["name"])
@@ -345,24 +396,24 @@ class Worker:
     async def _watch(self) -> None:
         liveness = Liveness(self._members, self._parts.probe, self._parts.outages)
         stopped = asyncio.create_task(self._stop.wait())
-        failures = [asyncio.create_task(member.failed.wait()) for member in self._members]
+        failures: list[asyncio.Task[bool]] = []
         path = self._settings.home / "workers" / f"{self.id}.json"
         try:
             while True:
+                # Anew each time: a service that could not serve at the start may have joined meanwhile.
+                failures = [asyncio.create_task(member.failed.wait()) for member in self._members]
                 done, _ = await asyncio.wait(
                     [stopped, *failures], timeout=_CHECK_EVERY, return_when=asyncio.FIRST_COMPLETED
                 )
+                for task in failures:
+                    task.cancel()
                 if stopped in done:
                     return
                 for member in self._members:
                     if member.failure is not None:
                         raise Stuck(member.failure)
                 self._say_health(path, await self._health(liveness))
-                if (
-                    self._announcer is not None
-                    and self._found
-                    and self._told_of != frozenset(self._parts.outages.now())
-                ):
+                if self._announcer is not None and self._told_of != self._waits():
                     self._announcer.soon()
         finally:
             for task in (stopped, *failures):

@@ -88,13 +88,22 @@ def test_what_is_away_is_waited_for(settings: Settings, tmp_path: Path) -> None:
             await gates["postgres"].open()
             await made.recorded()
 
-            # the registry, when flow has never read or written what a new pipeline takes and gives
-            await made.define(FRESH)
+            # the registry: what is in use goes on; what flow has never read or written waits
             await gates["registry"].shut()
-            await submit("fresh-tale", 2)  # the gateway knows its schema: it was published there
+            await submit("tale", 2)
+            await _all_finished(made, wanted)
+            await made.rig.publish(FRESH)
+            fresh = {}
+            for number in range(2):
+                text = f"{number} {LONG}"
+                fresh[await made.rig.submit("fresh-tale", {"text": text, "seconds": 1.0, "more": 0})] = text
             await until(lambda: waits(flow, "registry"), 60, "a flow that waits for the registry")
-            assert sum(not one.done() for one in made.followers.values()) == 2
+            assert [(await made.get(f"/runs/{one}"))[0] for one in fresh] == [404, 404]
             await gates["registry"].open()
+            for one in fresh:
+                await until(lambda one=one: _known(made, one), 60, "its beginning")  # type: ignore[misc]
+                made.follow(one)
+            wanted.update(fresh)
             await _all_finished(made, wanted)
             await made.recorded()
 
@@ -103,6 +112,11 @@ def test_what_is_away_is_waited_for(settings: Settings, tmp_path: Path) -> None:
 
 def _started(made: Plant, one: str) -> bool:
     return "node.started" in {told.name for told in made.told[one]}
+
+
+async def _known(made: Plant, one: str) -> bool:
+    status, _ = await made.get(f"/runs/{one}")
+    return status == 200
 
 
 async def _all_finished(made: Plant, wanted: dict[str, str]) -> None:

@@ -1,5 +1,6 @@
 """A service whose model is one word, hosted by real workers as `tests.integration.oracle`."""
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from streams.contract import Doc, Record
 from streams.models import Bundle, Slot, check
 from streams.service import service
 
-FOLDER = Path(__file__).parent / "oracle_model"
+FOLDER = Path(os.environ.get("ORACLE_MODEL") or Path(__file__).parent / "oracle_model")
 
 
 class Question(Record):

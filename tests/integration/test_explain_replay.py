@@ -1,6 +1,7 @@
 """Why a run waits, repeating it, and cancelling it: on real brokers, over HTTP."""
 
 import contextlib
+import signal
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -118,6 +119,26 @@ output: {images: "${grey}"}
     assert w.one.http.delete(f"/runs/{run}").status_code == 202
     last = explained(w, run) if ended(w, run) else {}
     assert (last["status"], last["failure"]["reason"]) == ("cancelled", "cancelled")
+
+
+def test_a_worker_that_is_killed_is_missed_within_seconds(yard: World, tmp_path: Path) -> None:
+    """A run that was in its queue hears that it waits for a worker, and why it waits says that there is none."""
+    w = yard
+    with worker(w, tmp_path / "victim.log", "image-greyscale") as victim:
+        wait(lambda: w.one.http.get("/services/image-greyscale").status_code == 200, "it is live")
+        victim.send_signal(signal.SIGSTOP)
+        photo = {"image": ("p", png(4, 4))}
+        run = w.one.http.post("/services/image-greyscale/runs", files=photo).json()["id"]
+        queued = waiting(w, run, "queued")
+        assert queued["workers"] == 1
+        assert not has(w, run, "run.waiting")
+        victim.kill()
+        # Its last announcement stands for a minute and a half.
+        waiting(w, run, "queued", lambda one: one["workers"] == 0 and "no live worker" in one["text"])
+        wait(lambda: has(w, run, "run.waiting"), lambda: state(w, run))
+        assert w.one.http.get("/services/image-greyscale").status_code == 200
+    with worker(w, tmp_path / "heir.log", "image-greyscale"):
+        assert ended(w, run)["status"] == "finished"
 
 
 def test_a_retry_says_when_it_is_due(yard: World) -> None:

@@ -27,7 +27,7 @@ def waiting_for(town: Town) -> set[str]:
 
 
 def test_its_absence_is_waited_out(town: Town, tmp_path: Path) -> None:
-    """With one attempt only, a task whose part is away for a while finishes at its first."""
+    """With one attempt only, a task whose part is away for a while finishes at its first; that service alone is said to wait."""
 
     async def main() -> Any:
         rig, mark = town.rig, tmp_path / "back"
@@ -35,6 +35,9 @@ def test_its_absence_is_waited_out(town: Town, tmp_path: Path) -> None:
         run = await rig.submit("once", {"n": 7, "mark": str(mark)})
         await until(lambda: "postgres" in waiting_for(town), 30, "a worker that says what it waits for")
         assert rig.end(run) is None
+        await until(lambda: rig.services.workers("needs-postgres")[0].waiting_for == ("postgres",), 30, "its word")
+        others = {one.service: one.waiting_for for one in rig.services.standing() if one.service != "needs-postgres"}
+        assert set(others.values()) == {()}, others
         mark.touch()
         output = await rig.output(run)
         assert not rig.told(run, EventKind.RETRYING)

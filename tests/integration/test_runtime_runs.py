@@ -547,10 +547,10 @@ def test_a_worker_that_says_nothing_more_expires(town: Town) -> None:
         assert all(one.contract is first.contract for one in rig.services.workers("ghost"))
         assert announcer._task is not None
         announcer._task.cancel()  # as kill -9 ends it: without a withdrawal
-        await until(lambda: not rig.services.live("ghost", 1), 5, "expiry")
+        await until(lambda: rig.services.absent("ghost", 1), 5, "expiry")
         assert rig.services.workers("ghost") == []
         await Announcer(rig.parts, lambda: [Announcement("ghost", "next", contract, time.time())]).announce()
-        await until(lambda: rig.services.live("ghost", 1), 5, "another worker")
+        await until(lambda: not rig.services.absent("ghost", 1), 5, "another worker")
         assert [key for key in rig.services._workers if key.startswith(b"ghost/")] == [b"ghost/next"]
 
     town.run(main(town.rig))

@@ -43,7 +43,7 @@ def test_a_wrong_limit_names_its_variable(key: str, value: str) -> None:
 def test_the_catalogue_says_when_nothing_can_be_called(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a list, or with one that cannot be read, the service announces why it cannot serve."""
     monkeypatch.delenv("MILLRACE_HTTP_ALLOW", raising=False)
-    assert usable() == "MILLRACE_HTTP_ALLOW allows nothing, so every call is refused"
+    assert usable() == "MILLRACE_HTTP_ALLOW allows nothing, so no call is taken"
     monkeypatch.setenv("MILLRACE_HTTP_ALLOW", "everyone")
     assert "'everyone' cannot be read" in usable()
     monkeypatch.setenv("MILLRACE_HTTP_ALLOW", "https://a.example")
