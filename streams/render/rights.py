@@ -53,7 +53,10 @@ class Rights:
         return self._worker(topic, [name], looks, open_ends)
 
     def flow(self, pipelines: list[str], services: list[tuple[str, int]], dynamic: bool) -> list[Right]:
-        """Flow: every request, every result, the state of runs, and the tasks that a run may begin with."""
+        """Flow: every request, every result, the state of runs, and the tasks that a run may begin with.
+
+        It reads those that wait for a service without workers, and looks at the services' groups to know which have any.
+        """
         names = self.names
         topic = {
             names.named(topics.TOKENS): {"Read", "Write"},
@@ -66,14 +69,15 @@ class Rights:
         if dynamic:
             open_ends = [
                 Right("topic", f"{names.prefix}pipeline.", ("Read", "Write"), prefix=True),
-                Right("topic", f"{names.prefix}task.", ("Write",), prefix=True),
+                Right("topic", f"{names.prefix}task.", ("Read", "Write"), prefix=True),
             ]
         else:
             edges = sorted({*pipelines, *(name for name, _ in services)})
             topic |= {names.requests(name): {"Read"} for name in edges}
             topic |= {names.results(name): {"Write"} for name in edges}
-            topic |= {names.tasks(name, major): {"Write"} for name, major in services}
-        return self._worker(topic, ["flow"], (), open_ends)
+            topic |= {names.tasks(name, major): {"Read", "Write"} for name, major in services}
+        queues = [Right("group", names.named(name), ("Describe",)) for name in sorted({name for name, _ in services})]
+        return [*queues, *self._worker(topic, ["flow"], (), open_ends)]
 
     def retry(self, services: list[tuple[str, int]], dynamic: bool) -> list[Right]:
         """What sends tasks again after a while."""

@@ -109,6 +109,8 @@ class Vacancies:
             start = self._told.get(place, 0)
             if start >= end:
                 continue
+            if (await self._parts.admin.members([self._parts.group(key[0])]))[self._parts.group(key[0])]:
+                return  # a list shows only groups that one may look at: what is not in it may have members all the same
             stop = min(end, start + _MOST)
             records = await self._parts.probe.read(place, start, stop)
             await self._publisher.tell([event async for event in self._events(records, schema, reason)])

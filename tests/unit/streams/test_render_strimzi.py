@@ -179,7 +179,7 @@ def test_flow_reads_every_request_and_writes_every_result() -> None:
     assert may["topic flow.state"] == {"Read", "Write"}
     assert may["topic pipeline.face-blur.requests"] == {"Read"}
     assert may["topic pipeline.face-blur.results"] == {"Write"}
-    assert may["topic task.face-detect.v1"] == {"Write"}
+    assert may["topic task.face-detect.v1"] == {"Read", "Write"}
 
 
 def test_the_recorder_changes_nothing() -> None:
