@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 
 from gateway.explain_text import text
-from gateway.parts import Parts
+from gateway.parts import READERS, Parts
 from gateway.view import View
 from schemas.errors import SchemasError
 from streams import topics
@@ -55,7 +55,10 @@ async def explain(parts: Parts, view: View) -> dict[str, Any]:
     missing = parts.health.missing()
     # With a broker that does not answer, nobody is to wait for the moment when that is known of each question.
     state = None if "kafka" in missing else await _state(parts, view, topology)
-    document["away"] = {**{part: [f"the gateway gets no answer: {why}"] for part, why in missing.items()}}
+    document["away"] = {
+        part: [f"the gateway gets no answer: {why}"] for part, why in missing.items() if part != READERS
+    }
+    document["unread"] = [str(one) for one in parts.workforce.troubles()]
     for one in parts.services.standing():
         for part in one.waiting_for:
             document["away"].setdefault(part, []).append(f"{one.service} on {one.worker} waits for it")

@@ -40,11 +40,14 @@ from streams.runtime.parts import Parts as Connections
 from streams.runtime.pipelines import Pipelines
 from streams.runtime.services import Services
 from streams.runtime.warmth import Warmth
+from streams.runtime.workforce import Workforce
 from streams.settings import Settings
 from streams.wire import Wire
 
 log = logging.getLogger(__name__)
 
+READERS = "readers"
+"""What is missing when workers cannot read what they are to read."""
 _COUNTS = 5.0
 """Seconds for which statistics are not asked for again."""
 
@@ -67,6 +70,7 @@ class Parts:
     sender: Sender
     submissions: Submissions
     services: Services
+    workforce: Workforce
     pipelines: Pipelines
     warmth: Warmth
     callbacks: Callbacks
@@ -129,6 +133,7 @@ class Parts:
             sender=sender,
             submissions=Submissions(objects, sender, journal, tail),
             services=Services(connections),
+            workforce=Workforce(connections),
             pipelines=pipelines,
             warmth=warmth,
             callbacks=callbacks,
@@ -144,6 +149,7 @@ class Parts:
                 "registry": lambda: self.connections.registry.latest("millrace.Envelope"),
                 "s3": self._s3,
                 "postgres": self.store.ping,
+                READERS: self._readers,
             },
             every={"kafka": pulse.EVERY},
         )
@@ -161,7 +167,14 @@ class Parts:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for stop in (self.warmth.stop, self.tail.stop, self.services.stop, self.pipelines.stop, self.connections.close):
+        for stop in (
+            self.warmth.stop,
+            self.workforce.stop,
+            self.tail.stop,
+            self.services.stop,
+            self.pipelines.stop,
+            self.connections.close,
+        ):
             with contextlib.suppress(KafkaError, OSError):
                 await stop()
         await self.store.__aexit__()
@@ -171,7 +184,7 @@ class Parts:
         for start in (self.connections.producer.start, self.connections.probe.start):
             await _insist(start)
         self.tail.start()
-        await asyncio.gather(self.services.start(), self.pipelines.start())
+        await asyncio.gather(self.services.start(), self.pipelines.start(), self.workforce.start())
         self.connected = True
         await self.warmth.start()
 
@@ -197,6 +210,10 @@ class Parts:
                 "the catalogues of services and pipelines have not been read yet, or their topics are missing"
             )
         await self.pulse.check()
+
+    async def _readers(self) -> None:
+        if troubles := self.workforce.troubles():
+            raise OSError("; ".join(map(str, troubles)))
 
     async def _s3(self) -> None:
         if not await self.objects.healthy():

@@ -43,6 +43,7 @@ def core(names: Topics, partitions: int) -> tuple[TopicSpec, ...]:
         TopicSpec(names.named(topics.STATE), partitions, _COMPACTED),
         TopicSpec(names.named(topics.CONTROL), partitions, _kept(_DAY)),
         TopicSpec(names.named(topics.SERVICES), 1, _REPEATED),
+        TopicSpec(names.named(topics.WORKERS), 1, _REPEATED),
         TopicSpec(names.named(topics.PIPELINES), 1, _COMPACTED),
         TopicSpec(names.named(topics.MODELS), 1, _COMPACTED),
         TopicSpec(names.named(topics.DEAD_LETTERS), 1, _kept(30 * _DAY)),

@@ -10,6 +10,7 @@ from pathlib import Path
 from infra.local import classes, state
 from infra.local.errors import BadHome, LocalError, NotRunning
 from infra.local.guard import die_with_parent
+from infra.local.health import troubles
 from infra.local.install import install
 from infra.local.progress import say
 from infra.local.running import RunningStack
@@ -137,6 +138,8 @@ def _down(chosen: argparse.Namespace) -> int:
 def _status(chosen: argparse.Namespace) -> int:
     found = RunningStack(chosen.home).state
     sys.stdout.write(as_json(found) if chosen.output == "json" else as_table(found))
+    for trouble in troubles(chosen.home):
+        say(str(trouble))
     return 0 if found.ready else NOT_READY
 
 

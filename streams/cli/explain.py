@@ -85,6 +85,8 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
     yield f"{document['pipeline']} {document['id']}: {document['status']}"
     for one in document.get("waits", ()):
         yield f"  {one['text']}"
+    for trouble in document.get("unread", ()):
+        yield f"  {trouble}"
     for name, reasons in document.get("away", {}).items():
         yield f"  {name} is away: {'; '.join(reasons)}"
     if failure := document.get("failure"):

@@ -76,6 +76,7 @@ def _shared(names: Topics) -> Iterable[_Channel]:
     for topic, record, key, about in (
         (topics.EVENTS, "Event", "The run's id.", "Every event of every run, in order within a run."),
         (topics.SERVICES, "Announcement", "Service and worker.", "Which worker serves which service; compacted."),
+        (topics.WORKERS, "WorkerState", "The worker.", "How each worker is, and what it cannot read; compacted."),
         (topics.PIPELINES, "PipelineRecord", "Name and digest.", "Every version of every pipeline; compacted."),
         (topics.MODELS, "ModelUpdate", "The service.", "Which model is to serve each service; compacted."),
         (topics.DEAD_LETTERS, "DeadLetter", "The run's id.", "What could not be processed, byte for byte, and why."),

@@ -111,6 +111,7 @@ class Rights:
                 names.retry(tier): {"Write"} for tier, _ in RETRY_TIERS
             },  # dead letters are sent again to where they were
             names.named(topics.SERVICES): {"Read"},
+            names.named(topics.WORKERS): {"Read"},
             names.named(topics.PIPELINES): {"Read", "Write"} if dynamic else {"Read"},
         }
         waited_for = ["flow", *sorted({name for name, _ in services})]
@@ -143,7 +144,8 @@ class Rights:
         looks: Iterable[str] = (),
         open_ends: Iterable[Right] = (),
     ) -> list[Right]:
-        """What every worker needs beside its own: it follows the catalogues and aborts, and checks the shared topics."""
+        """What every worker needs beside its own: it follows the catalogues and aborts, checks the shared topics, and says how it is."""
+        topic.setdefault(self.names.named(topics.WORKERS), set()).add("Write")
         for one in [topics.SERVICES, topics.PIPELINES, topics.CONTROL]:
             topic.setdefault(self.names.named(one), set()).add("Read")
         for one in [*self.core, *looks]:

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from schemas.codec import value_subject
 from schemas.contracts import Contract
@@ -169,14 +169,33 @@ class Services:
             self._changed(announced.service)
 
 
-class Announcer:
-    """Announces a worker's services at start and every period, and withdraws them at stop."""
+class Said(Protocol):
+    """What can be announced."""
 
-    def __init__(self, parts: Parts, make: Callable[[], Iterable[Announcement]], period: float = PERIOD) -> None:
+    @property
+    def key(self) -> bytes:
+        """The record's key."""
+
+    def to_record(self) -> dict[str, Any]:
+        """The record's value."""
+
+
+class Announcer:
+    """Announces a worker's services (or what else `record` on `topic` says) at start and every period; withdraws it at stop."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        make: Callable[[], Iterable[Said]],
+        period: float = PERIOD,
+        topic: str = topics.SERVICES,
+        record: str = "Announcement",
+    ) -> None:
         self._parts = parts
+        self._topic = parts.topic(topic)
         self._make = make
         self._period = period
-        self._schema = load("Announcement")
+        self._schema = load(record)
         self._said: set[bytes] = set()
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -188,12 +207,11 @@ class Announcer:
 
     async def announce(self) -> None:
         """Says now what there is."""
-        topic = self._parts.topic(topics.SERVICES)
         records = []
         for one in self._make():
-            encode = functools.partial(self._encoded, topic, one)
+            encode = functools.partial(self._encoded, one)
             value = await outlast(self._parts.outages, "registry", encode, RegistryAway)
-            records.append(Outgoing(topic, one.key, value))
+            records.append(Outgoing(self._topic, one.key, value))
             self._said.add(one.key)
         await self._parts.producer.send_all(records)
 
@@ -207,11 +225,10 @@ class Announcer:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        topic = self._parts.topic(topics.SERVICES)
-        await self._parts.producer.send_all([Outgoing(topic, key, None) for key in sorted(self._said)])
+        await self._parts.producer.send_all([Outgoing(self._topic, key, None) for key in sorted(self._said)])
 
-    async def _encoded(self, topic: str, one: Announcement) -> bytes:
-        return await self._parts.codec.encode(value_subject(topic), self._schema, one.to_record())
+    async def _encoded(self, one: Said) -> bytes:
+        return await self._parts.codec.encode(value_subject(self._topic), self._schema, one.to_record())
 
     async def _run(self) -> None:
         while True:

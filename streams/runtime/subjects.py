@@ -22,6 +22,7 @@ CORE: Mapping[str, str] = {
     topics.STATE: "FlowRow",
     topics.CONTROL: "Control",
     topics.SERVICES: "Announcement",
+    topics.WORKERS: "WorkerState",
     topics.PIPELINES: "PipelineRecord",
     topics.DEAD_LETTERS: "DeadLetter",
     topics.MODELS: "ModelUpdate",

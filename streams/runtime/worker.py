@@ -21,6 +21,7 @@ from schemas.contracts import Contract
 from streams import topic_specs
 from streams.compile import automatic, compile_spec
 from streams.model_status import ModelStatus, summarise
+from streams.readers import Trouble
 from streams.records import Handler, Place
 from streams.runtime.abilities import Abilities
 from streams.runtime.aborts import Aborts
@@ -46,9 +47,10 @@ from streams.runtime.task import Hosted, TaskHandler
 from streams.runtime.vacancies import Vacancies
 from streams.runtime.waiting import Waiting
 from streams.runtime.warmth import Warmth
+from streams.runtime.workforce import WorkerState
 from streams.service import load, load_waiting
 from streams.settings import Settings
-from streams.topics import EVENTS, RETRY_TIERS, TOKENS
+from streams.topics import EVENTS, RETRY_TIERS, TOKENS, WORKERS
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +117,9 @@ class Worker:
         self._pool: Pool | None = None
         self._waiting: Waiting | None = None
         self._announcer: Announcer | None = None
+        self._state: Announcer | None = None
+        self._troubled: tuple[Trouble, ...] = ()
+        """What the readers' troubles were when that was announced last."""
         self._told_of: frozenset[tuple[str, str]] = frozenset()
         """What the last announcement told of: which service waits for which part."""
         self._joined = False
@@ -243,7 +248,9 @@ class Worker:
         self._cleanup.push_async_callback(self._abilities.stop)
         await asyncio.gather(*(member.start() for member in self._members))
         self._joined = True
-        await announcer.start()
+        self._state = Announcer(self._parts, lambda: [self._now()], self._settings.announce, WORKERS, "WorkerState")
+        self._cleanup.push_async_callback(self._state.stop)
+        await asyncio.gather(announcer.start(), self._state.start())
 
     async def _begin(self, start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]) -> None:
         self._cleanup.push_async_callback(stop)
@@ -355,6 +362,14 @@ class Worker:
                 await self._flow.requests.know(topics)
                 await self._flow.member.subscribe(topics)
 
+    def _now(self) -> WorkerState:
+        troubles = self._troubled = self._troubles()
+        groups = tuple(member.group for member in self._members)
+        return WorkerState(self.id, time.time(), self._settings.announce, groups, troubles)
+
+    def _troubles(self) -> tuple[Trouble, ...]:
+        return tuple(member.trouble for member in self._members if member.trouble is not None)
+
     # Serving ---------------------------------------------------------------------------------------------------
 
     def _announcements(self) -> list[Announcement]:
@@ -413,6 +428,8 @@ class Worker:
                     if member.failure is not None:
                         raise Stuck(member.failure)
                 self._say_health(path, await self._health(liveness))
+                if self._state is not None and self._troubled != self._troubles():
+                    self._state.soon()
                 if self._announcer is not None and self._told_of != self._waits():
                     self._announcer.soon()
         finally:
@@ -440,6 +457,7 @@ class Worker:
             "pid": os.getpid(),
             "at": time.time(),
             "waiting_for": self._parts.outages.now(),
+            "troubles": [one.to_json() for one in self._troubles()],
             "groups": {
                 member.group: {
                     "lag": lags[member.group],

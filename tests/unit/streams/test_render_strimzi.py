@@ -146,6 +146,7 @@ def test_a_service_may_do_its_work_and_no_more() -> None:
         "topic flow.tokens",
         "topic dead.letters",
         "topic catalog.services",
+        "topic catalog.workers",
         "topic catalog.pipelines",
         "topic task.image-resize.v1",
         *(f"topic retry.{tier}" for tier in ("1s", "5s", "30s", "5m")),
@@ -183,9 +184,12 @@ def test_flow_reads_every_request_and_writes_every_result() -> None:
 
 
 def test_the_recorder_changes_nothing() -> None:
-    """The recorder reads events, and can write dead letters only."""
+    """The recorder reads events, and can write dead letters and how it is only."""
     may = rights(made(), "recorder")
-    assert {name for name, operations in may.items() if "Write" in operations} == {"topic dead.letters"}
+    assert {name for name, operations in may.items() if "Write" in operations} == {
+        "topic dead.letters",
+        "topic catalog.workers",
+    }
     assert may["group recorder"] == {"Read"}
 
 
