@@ -28,13 +28,21 @@ def services(name: Name = None, output: OutputOption = Output.TEXT) -> None:
         for one in found:
             emit(output, one, "")
     elif found:
-        rows = [(one["name"], one["version"], str(len(one["workers"])), one["summary"]) for one in found]
+        rows = [
+            (
+                one["name"],
+                one["version"],
+                str(sum(worker.get("able", True) for worker in one["workers"])),
+                one["summary"],
+            )
+            for one in found
+        ]
         print(columns(rows, ("SERVICE", "VERSION", "WORKERS", "SUMMARY")))
         for one in found:
             if one.get("problem"):
-                say(
-                    f"millrace: {one['name']} works with less than it could; `millrace services {one['name']}` says why"
-                )
+                able = any(worker.get("able", True) for worker in one["workers"])
+                how = "works with less than it could" if able else "cannot be served now, its calls wait"
+                say(f"millrace: {one['name']} {how}; `millrace services {one['name']}` says why")
     else:
         say("millrace: no service has a live worker now")
 

@@ -103,7 +103,7 @@ class Abilities:
         modules = sorted({self.found[name].module for name in self._outside})
         try:
             fresh = await discover(modules)
-        except BadModule as error:
+        except (BadModule, OSError) as error:
             log.warning("services that cannot serve could not be asked again: %s", error)
             return
         for one in fresh:

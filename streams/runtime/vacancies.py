@@ -72,7 +72,7 @@ class Vacancies:
                 if self._mine():
                     await self._look()
             except (KafkaError, KafkaException, OSError) as error:
-                log.info("whether services have workers is not known now: %s", error)
+                log.debug("whether services have workers is not known now: %s", error)
             except (SchemasError, RuntimeFault) as error:
                 log.warning("runs that wait for a worker cannot be told so: %s", error)
 
