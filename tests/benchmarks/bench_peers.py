@@ -177,8 +177,6 @@ async def main(scale: float, rounds: int, only: str | None) -> dict[str, Any]:
             wanted[name] = lambda turn, made, name=name: peer(name, turn, made)  # type: ignore[misc]
         if only is not None:
             wanted = {only: wanted[only]}
-        for job in JOBS.values():
-            _ = await asyncio.to_thread(lambda job=job: job.answers)  # type: ignore[misc]
         for turn in range(rounds):
             for name, started in list(wanted.items()) if turn % 2 == 0 else list(wanted.items())[::-1]:
                 async with started(turn, made) as contender:

@@ -13,6 +13,8 @@ from infra.local.install import Parts
 _COUNTED = "kafka.network:type=RequestMetrics,name=RequestsPerSec,*"
 _HEAP_MB = 64
 _SECONDS = 60
+_PARTS = ("FetchConsumer", "FetchFollower")
+"""Counted under Fetch already."""
 _KIND = re.compile(r"request=(\w+),.*Count=([\d.]+)")
 
 
@@ -27,6 +29,8 @@ def requests(parts: Parts, pid: int) -> dict[str, int]:
     told = _output("-cp", classes, "org.apache.kafka.tools.JmxTool", *asked, "--report-format", "properties")
     counted: dict[str, int] = {}
     for kind, value in _KIND.findall(told):
+        if kind in _PARTS:
+            continue
         counted[kind] = counted.get(kind, 0) + int(float(value))
     return counted
 
