@@ -55,7 +55,7 @@ imports: sync ## who may import whom
 schemas: sync ## write the Avro contracts of the services from their agents
 	@$(PYTHON) -m streams.cli schemas
 
-bench: sync ## the benchmarks, against bare loops in the same run
+bench: sync peers ## the benchmarks: the whole stack, beside other frameworks, and parts against bare loops
 	@$(PYTHON) -m streams.cli bench
 
 # What Millrace is measured beside has an environment of its own too.

@@ -138,4 +138,4 @@ async def main(minutes: float) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(float(sys.argv[1]) if len(sys.argv) > 1 else 10.0))
+    uvloop.run(main(float(sys.argv[1]) if len(sys.argv) > 1 else 1.0))

