@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import json
-import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -102,7 +101,9 @@ async def measure(contender: Contender, job: Job, scale: float = 1.0) -> Measure
     """Warms up, then runs one after another, then many at once; each answer is checked. `scale`: of the numbers of runs."""
     await asyncio.to_thread(lambda: job.answers)  # the pictures and what is right of them: none of the contender's time
     numbers = itertools.count()
-    groups = {**contender.groups, "client": [os.getpid()]}
+
+    def used() -> dict[str, float]:
+        return {**spent(contender.groups), "client": time.process_time()}  # not its children: all the others are
 
     async def one() -> float:
         number = next(numbers)
@@ -124,14 +125,14 @@ async def measure(contender: Contender, job: Job, scale: float = 1.0) -> Measure
     await one()
     await flood(max(4, int(job.warm * scale)))
     alone = max(4, int(job.alone * scale))
-    before = spent(groups)
+    before = used()
     times = [await one() for _ in range(alone)]
-    after = spent(groups)
+    after = used()
     many = max(IN_FLIGHT, int(job.many * scale))
     begun = time.perf_counter()
     await flood(many)
     took = time.perf_counter() - begun
-    ended = spent(groups)
+    ended = used()
     return Measured(
         Times.of(times), _each(between(before, after), alone), many / took, _each(between(after, ended), many)
     )
