@@ -25,8 +25,9 @@ BATCH = 1000
 """Events of one transaction at most."""
 LARGE = 8 * 2**20
 """Bytes of records after which a transaction takes no more."""
-GATHERING = 0.02
-"""Seconds that a transaction waits for company: alone, an event would cost ten times its share of a full one."""
+GATHERING = 0.1
+"""Seconds that a transaction waits for company: alone, an event would cost ten times its share of a full one. Nobody waits for it: who asks
+for a single run reads the log as well."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The three jobs that contenders are measured on, what is sent for each, and what must come back.
 
-J1: a 1-megapixel JPEG in shades of grey. J2: twenty columns of a customer in, a score out. J3: a photo scaled, in grey, as WebP: three steps.
+J1: a 1-megapixel JPEG in shades of grey. J2: sixteen columns of a customer and five of a month in, a score out. J3: a photo scaled, in grey, as WebP: three steps.
 """
 
 import asyncio
@@ -88,7 +88,7 @@ JOBS = {
         Job("J1", "greyscale of 1 MP", "image-greyscale", (_GREY,), 20, 60, 400),
         Job(
             "J2",
-            "20 columns in, a score out",
+            "a customer in, a score out",
             "loan-appetence",
             (Step("agents.loan_appetence", "loan-appetence", {}),),
             60,
@@ -133,7 +133,7 @@ def picture(number: int) -> bytes:
 
 
 def customer(number: int) -> dict[str, Any]:
-    """One of the customers: twenty columns of UCI's Bank Marketing data, where the month's five come from the database."""
+    """One of the customers: sixteen columns of UCI's Bank Marketing data; the month's five come from the database."""
     n = number % PHOTOS
     return {
         "age": 25 + 5 * n,

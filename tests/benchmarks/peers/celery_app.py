@@ -52,14 +52,13 @@ class Front:
     async def ask(self, job: Job, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         """The result of one run."""
         if job.pictures:
-            steps = [picture.s(job.name, number) for number in range(len(job.steps))]
-            whole = chain(*steps)
+            more = [picture.s(job.name, number) for number in range(1, len(job.steps))]
+            first = picture.s(dict(payload), job.name, 0)
+            whole = chain(first, *more) if more else first
         else:
-            whole = score.s(job.name)
-        frozen = whole.clone((dict(payload),))
-        id = frozen.freeze().id
+            whole = score.s(dict(payload), job.name)
+        id = whole.apply_async().id  # nothing is heard of it before this waits
         found = self._awaited[id] = asyncio.get_running_loop().create_future()
-        frozen.apply_async()
         result: Mapping[str, Any] = await found
         return result
 
