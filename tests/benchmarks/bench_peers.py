@@ -167,10 +167,8 @@ def _redis() -> str:
 
 
 def _make_topics(servers: str, names: list[str]) -> None:
-    made = AdminClient({"bootstrap.servers": servers, "log_level": 0}).create_topics(
-        [NewTopic(name, topics.PARTITIONS, 1) for name in names]
-    )
-    for one in made.values():
+    admin = AdminClient({"bootstrap.servers": servers, "log_level": 0})
+    for one in admin.create_topics([NewTopic(name, topics.PARTITIONS, 1) for name in names]).values():
         one.result()
 
 
