@@ -11,7 +11,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from tests.benchmarks.jobs import JOBS, Job
 from tests.benchmarks.peers import topics, work
 
-broker = KafkaBroker(os.environ["MILLRACE_KAFKA"])
+broker = KafkaBroker(os.environ["MILLRACE_KAFKA"], logger=None)  # else it writes two lines for each message
 app = FastStream(broker)
 
 
