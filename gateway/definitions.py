@@ -15,7 +15,7 @@ from schemas.results import result_schema
 from streams.compile import compile_pipeline
 from streams.errors import PipelineErrors
 from streams.rollout import Trial
-from streams.runtime import versions
+from streams.runtime import limits, versions
 from streams.runtime.pipelines import Conflict, Owner, Version, new_version
 from streams.topology import Topology
 
@@ -95,11 +95,24 @@ def writable(parts: Parts, name: str) -> Version | None:
     current = parts.pipelines.version(name)
     if current is not None and current.owner is Owner.GIT:
         raise Problem(Kind.READ_ONLY, f"{name} is kept in git: change its file there, or use another name.")
+    if current is None:
+        _room(parts, name)
     if current is None and name in catalogue.contracts(parts):
         raise Problem(
             Kind.READ_ONLY, f"{name} is a service, and every service is a pipeline of its own: use another name."
         )
     return current
+
+
+def _room(parts: Parts, name: str) -> None:
+    """Raises Problem (409) for a new name where there are as many as there may be: each keeps its topics."""
+    names, most = parts.pipelines.names(), parts.settings.pipeline_names
+    if name in names or len(names) < most:
+        return
+    removed = sorted(names - parts.pipelines.active().keys())
+    again = f", or one of a removed pipeline ({', '.join(removed[:10])})" if removed else ""
+    hint = f"Use the name of a pipeline that is there{again}, or have the operator raise MILLRACE_PIPELINE_NAMES."
+    raise Problem(Kind.CONFLICT, f"There are {len(names)} names of pipelines, which is as many as may be here. {hint}")
 
 
 async def compiled(parts: Parts, name: str, text: str) -> Topology:
@@ -116,6 +129,11 @@ async def compiled(parts: Parts, name: str, text: str) -> Topology:
         raise Problem(
             Kind.INVALID_PIPELINE, "The name does not fit the address.", [Fault("pipeline", what, "make them the same")]
         )
+    try:
+        limits.check(topology, parts.settings)
+    except limits.OverLimit as error:
+        faults = [Fault("limit", error.problem, error.hint)]
+        raise Problem(Kind.INVALID_PIPELINE, "It asks for more than this installation allows.", faults) from None
     return topology
 
 

@@ -16,7 +16,7 @@ def advance(topology: Topology, task: Task, outcome: Outcome) -> list[Message]:
     A failure that trying again can mend gives `node.retrying` and a Retry while attempts are left. Every edge of the node
     gets exactly one token or task in all, whatever happens. `task.context` holds what the rest of the run reads.
     """
-    walk = Walk(topology, task.run)
+    walk = Walk(topology, task.run, executions=task.executions)
     visit = Visit(topology.vertices[task.vertex], task.at, task.context)
     work = visit.vertex.work
     failure = outcome.failure

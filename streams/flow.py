@@ -31,10 +31,21 @@ from streams.messages import (
 )
 from streams.nodes.each import enter_item
 from streams.rows import DONE as DONE_ROW
-from streams.rows import Row, closed_row, ended_row, fatal_row, item_row, loop_row, open_row, reused_row, token_row
+from streams.rows import (
+    Row,
+    closed_row,
+    ended_row,
+    fatal_row,
+    item_row,
+    loop_row,
+    open_row,
+    reused_row,
+    stop_row,
+    token_row,
+)
 from streams.runstate import Loop, Place, RunState
 from streams.topology import EachWork, Topology, Vertex, Wait
-from streams.walk import Visit, Walk, first_failure
+from streams.walk import Visit, Walk, first_failure, too_many
 
 OVERDUE = Failure(
     "the run's deadline passed",
@@ -42,6 +53,12 @@ OVERDUE = Failure(
     hint="raise the pipeline's `timeout:`, or see which service it waited for",
 )
 """Why a run fails that is not over in time."""
+
+ITEMS = 1024
+"""Items of a run that may be at work in loops inside each other; one of each loop always may."""
+
+AT_ONCE = 16_000_000
+"""Units of work (`streams.cel.room`) after which no more items of a loop are begun with others: some 0.2 s."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +78,8 @@ class Step:
     messages: list[Message] = field(default_factory=list)
     after: list[Row] = field(default_factory=list)
     timers: list[Timer] = field(default_factory=list)
+    work: float = 0.0
+    """Units of work that it took (`streams.cel.room`)."""
 
 
 def step(topology: Topology | None, state: RunState | None, message: FlowMessage, now: float) -> Step:
@@ -79,6 +98,16 @@ def step(topology: Topology | None, state: RunState | None, message: FlowMessage
     taken = _Taken(topology, state, now)
     taken.take(message)
     return taken.step
+
+
+def over(state: RunState | None) -> bool:
+    """Whether a run has begun and ended: nothing that comes for it changes anything."""
+    return state is not None and state.opened and state.done is not None
+
+
+def _ends(message: FlowMessage) -> bool:
+    """Whether it ends a run by itself."""
+    return isinstance(message, Stop) and message.join is None
 
 
 def timers(topology: Topology, state: RunState) -> list[Timer]:
@@ -110,6 +139,10 @@ def _stop_unopened(state: RunState | None, stop: Stop) -> Step:
 def _start(topology: Topology, state: RunState | None, start: Start, now: float) -> Step:
     if state and state.opened and (state.done or start.refused):
         return Step(state)  # it was over, or under way, before this request came again
+    if state and state.stopping:
+        taken = _Taken(topology, state, now)
+        taken.take(start)
+        return taken.step
     cancelled = bool(state and state.done)
     made = state if state and state.opened else RunState(start.run, opened=True)
     made.reused = dict(start.reused)
@@ -135,6 +168,10 @@ def _start(topology: Topology, state: RunState | None, start: Start, now: float)
         taken.step.messages.append(event)
         taken.end(EventKind.RUN_FAILED, start.refused)
         return taken.step
+    if now >= made.run.deadline:
+        taken.step.messages.append(event)
+        taken.end(EventKind.RUN_FAILED, OVERDUE)
+        return taken.step
     taken.step.timers.append(_deadline(made.run))
     walk = taken.walk()
     walk.enter("", (), Context({f":{name}": value for name, value in start.input.items()}))
@@ -154,7 +191,11 @@ class _Taken:
         return Walk(self.topology, self.state.run, self.state.reused)
 
     def take(self, message: FlowMessage) -> None:
-        if isinstance(message, Token):
+        if self.state.stopping is not None:  # decided before its worker was lost
+            self._stop(Stop(self.state.run.id, self.state.stopping))
+        elif self.now >= self.state.run.deadline and not _ends(message):
+            self._stop(Stop(self.state.run.id, Ending.DEADLINE))
+        elif isinstance(message, Token):
             self._token(message)
         elif isinstance(message, Opened):
             self._opened(message)
@@ -175,6 +216,8 @@ class _Taken:
             return
         vertex = self.topology.vertices[token.join]
         tokens[token.edge] = replace(token, said=())
+        if self._too_many(token.executions):
+            return
         if token.failure and vertex.fatal and vertex.wait is Wait.ALL:
             self._abort(token.failure)
         expected = len(vertex.sources) or 1
@@ -225,11 +268,14 @@ class _Taken:
         if place in self.state.ended:
             return
         loop = self._loop(place)
-        if loop.opened is None:
+        first = loop.opened is None
+        if first:
             loop.opened = opened
-            self._keep(loop_row(opened))
+            if self._too_many(opened.executions, len(opened.items)):
+                return
         # A repeated delivery dispatches again what has not ended: whether it was sent before is not known.
-        self._go_on(place, loop, opened, 0)
+        if not self._go_on(place, loop, opened, 0) and first:
+            self._keep(loop_row(opened, loop.dispatched))
 
     def _item(self, item: Item) -> None:
         self.step.messages.extend(item.said)
@@ -240,6 +286,8 @@ class _Taken:
         if item.index in loop.items:
             return
         loop.take(replace(item, said=()))
+        if self._too_many(item.executions):
+            return
         vertex = self.topology.vertices[item.loop]
         if item.failure and vertex.fatal and vertex.on_error.action == "fail":
             self._abort(item.failure)
@@ -253,7 +301,7 @@ class _Taken:
         if loop.failures:
             window = loop.dispatched  # what has not begun is not begun any more
         else:
-            window = min(count, max(loop.dispatched, ended + self._work(opened.loop).concurrency))
+            window = min(count, max(loop.dispatched, ended + self._places(opened.loop, opened.at)))
         if ended == window:
             self._close_loop(place, loop, opened)
             return True
@@ -261,13 +309,20 @@ class _Taken:
         return False
 
     def _dispatch(self, loop: Loop, opened: Opened, begin: int, end: int) -> None:
-        """Begin the items from `begin` to before `end` that have not ended."""
-        walk = self.walk()
+        """Begin the items from `begin` to before `end` that have not ended: each on a budget of its own.
+
+        When those so far were much work, the others are begun as these end: other runs have their turn between.
+        """
+        spent = 0.0
         for index in range(begin, end):
             if index not in loop.items:
+                walk = self.walk()
                 enter_item(walk, opened, index)
-        loop.dispatched = max(loop.dispatched, end)
-        self.send(walk)
+                self.send(walk)
+                spent += walk.budget.spent
+            loop.dispatched = max(loop.dispatched, index + 1)
+            if spent > AT_ONCE:
+                break
 
     def _close_loop(self, place: Place, loop: Loop, opened: Opened) -> None:
         if loop.failures:
@@ -278,9 +333,18 @@ class _Taken:
         walk.finish(Visit(self.topology.vertices[opened.loop], opened.at, opened.after), outcome)
         self.state.ended.add(place)
         del self.state.loops[place]
-        gone = [loop_row(opened).row, *(item_row(one, 0).row for one in loop.items.values())]
-        self._replace(gone, ended_row(self.state.run.id, *place))
+        gone = [loop_row(opened, 0).row, *(item_row(one, 0).row for one in loop.items.values())]
+        self._replace(gone, ended_row(self.state.run.id, *place, loop.executions))
         self.send(walk)
+
+    def _places(self, loop: str, at: At) -> int:
+        """How many items of a loop may be at work: a share of ITEMS, where it stands among the items of others."""
+        around = 1
+        for depth, outer in enumerate(self.topology.vertices[loop].loops):
+            parent = self.state.loops.get((outer, at[:depth]))  # a `repeat` is none
+            if parent is not None and parent.opened is not None:
+                around *= min(len(parent.opened.items), self._places(outer, at[:depth]))
+        return min(self._work(loop).concurrency, max(1, ITEMS // around))
 
     def _work(self, loop: str) -> EachWork:
         work = self.topology.vertices[loop].work
@@ -293,11 +357,30 @@ class _Taken:
         if stop.join is not None:
             self._give_up(stop.join, stop.at)
         elif stop.ending is Ending.CANCEL:
+            self._stopping(stop.ending)
             self._tell_workers()
             self.end(EventKind.RUN_CANCELLED, Failure("cancelled", Fault.CALLER))
         else:
+            self._stopping(stop.ending)
             self._tell_workers()
             self.end(EventKind.RUN_FAILED, OVERDUE)
+
+    def _stopping(self, ending: Ending) -> None:
+        """Write down that the run ends so, before anybody is told: it was decided out of the order of the log."""
+        if self.state.stopping is None:
+            self.state.stopping = ending
+            row = stop_row(self.state.run.id, ending)
+            self.state.rows.add(row.row)
+            self.step.before.append(row)
+
+    def _too_many(self, executions: int, more: int = 0) -> bool:
+        """Count executions, with `more` to come; whether that ends the run."""
+        self.state.executions += executions
+        if self.state.executions + more <= self.topology.executions:
+            return False
+        self._tell_workers()
+        self.end(EventKind.RUN_FAILED, too_many(self.topology))
+        return True
 
     def _give_up(self, join: str, at: At) -> None:
         """A join's deadline: the node fails, and its `on_error` says what comes of it."""
@@ -347,7 +430,7 @@ class _Taken:
         # The marker first: a crash between two rows must not make the run one that nobody knows.
         gone = {row.row for row in self.step.after if row.value is None}  # of places that this very message closed
         self.step.after = [done, *(Row(state.run.id, row, None) for row in sorted((state.rows | gone) - {DONE_ROW}))]
-        state.done, state.rows = kind, {DONE_ROW}
+        state.done, state.rows, state.stopping, state.executions = kind, {DONE_ROW}, None, 0
         state.joins, state.loops, state.since, state.closed, state.ended, state.reused = {}, {}, {}, set(), set(), {}
 
     # Effects ---------------------------------------------------------------------------------------------------
@@ -355,6 +438,7 @@ class _Taken:
     def send(self, walk: Walk) -> None:
         """Send what a walk gathered; tokens that it hands to the run's own joins go through the log like all others."""
         self.step.messages.extend(walk.messages())
+        self.step.work += walk.budget.spent
         if walk.ended is None or self.state.done:
             return
         failure = walk.ended.failure
@@ -375,7 +459,8 @@ class _Taken:
         self.state.joins.pop(place, None)
         self.state.since.pop(place, None)
         gone = [token_row(one, 0.0).row for one in tokens.values()]
-        self._replace(gone, closed_row(self.state.run.id, *place))
+        told = sum(one.executions for one in tokens.values())
+        self._replace(gone, closed_row(self.state.run.id, *place, told))
 
     def _replace(self, gone: list[str], marker: Row) -> None:
         """Write a marker, then remove the rows that it stands for."""

@@ -90,6 +90,9 @@ class Task:
     context: Context
     attempt: int = 1
     timeout: float | None = None  # seconds for this attempt; None: the service's own limit
+    executions: int = (
+        0  # nodes, rounds and items that led here and that flow has not counted; so in all messages for it
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ class Token:
     failure: Failure | None = None
     said: "tuple[Event, ...]" = ()
     """What happened before it and is not told yet: flow tells it, in the order in which it takes tokens."""
+    executions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ class Opened:
     items: tuple[Value, ...]
     body: Context
     after: Context
+    executions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +145,7 @@ class Item:
     failure: Failure | None = None
     said: "tuple[Event, ...]" = ()
     """What happened before it and is not told yet, as for a Token."""
+    executions: int = 0
 
 
 class Ending(StrEnum):

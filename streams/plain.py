@@ -73,6 +73,7 @@ def envelope(value: Task) -> dict[str, Any]:
         "attempt": value.attempt,
         "timeout": value.timeout,
         "context": context(value.context),
+        "executions": value.executions,
     }
 
 
@@ -89,6 +90,7 @@ def task(about: Fields, given: Fields, service: str, major: int) -> Task:
         context=read_context(about["context"]),
         attempt=about["attempt"],
         timeout=about["timeout"],
+        executions=about.get("executions", 0),
     )
 
 
@@ -116,6 +118,7 @@ def flow(message: FlowMessage, now: float) -> tuple[str, dict[str, Any]]:
                 "context": context(message.context),
                 "failure": None if message.failure is None else failure(message.failure),
                 "said": [event(one, now) for one in message.said],
+                "executions": message.executions,
             }
         case Opened():
             return "millrace.Opened", {
@@ -125,6 +128,7 @@ def flow(message: FlowMessage, now: float) -> tuple[str, dict[str, Any]]:
                 "items": list(message.items),
                 "body": context(message.body),
                 "after": context(message.after),
+                "executions": message.executions,
             }
         case Item():
             return "millrace.Item", {
@@ -136,6 +140,7 @@ def flow(message: FlowMessage, now: float) -> tuple[str, dict[str, Any]]:
                 "value": message.value,
                 "failure": None if message.failure is None else failure(message.failure),
                 "said": [event(one, now) for one in message.said],
+                "executions": message.executions,
             }
         case Stop():
             return "millrace.Stop", {
@@ -164,6 +169,7 @@ def read_flow(tagged: tuple[str, Fields]) -> FlowMessage:
                 read_context(value["context"]),
                 read_failure(value["failure"]),
                 tuple(map(read_event, value["said"])),
+                value.get("executions", 0),
             )
         case "millrace.Opened":
             return Opened(
@@ -173,6 +179,7 @@ def read_flow(tagged: tuple[str, Fields]) -> FlowMessage:
                 tuple(value["items"]),
                 read_context(value["body"]),
                 read_context(value["after"]),
+                value.get("executions", 0),
             )
         case "millrace.Item":
             return Item(
@@ -184,6 +191,7 @@ def read_flow(tagged: tuple[str, Fields]) -> FlowMessage:
                 value["value"],
                 read_failure(value["failure"]),
                 tuple(map(read_event, value["said"])),
+                value.get("executions", 0),
             )
         case "millrace.Stop":
             return Stop(value["run"], Ending(value["ending"]), value["join"], tuple(value["at"]))

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from streams.messages import At, Context, EventKind, Failure, Fault, Item, Opened, Run, Status, Token, Value
+from streams.messages import At, Context, Ending, EventKind, Failure, Fault, Item, Opened, Run, Status, Token, Value
 from streams.runstate import Loop, RunState
 
-OPEN, FATAL, DONE = "open", "fatal", "done"
+OPEN, FATAL, STOP, DONE = "open", "fatal", "stop", "done"
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,20 @@ def token_row(token: Token, since: float) -> Row:
         "status": token.status.value,
         "context": _context(token.context),
         "failure": asdict(token.failure) if token.failure else None,
+        "executions": token.executions,
     }
     return Row(token.run.id, _name("token", token.join, token.at, token.edge), value)
 
 
-def loop_row(opened: Opened) -> Row:
-    """An open loop."""
-    value = {"items": list(opened.items), "body": _context(opened.body), "after": _context(opened.after)}
+def loop_row(opened: Opened, dispatched: int) -> Row:
+    """An open loop, and how many of its items had been dispatched when it was opened."""
+    value = {
+        "items": list(opened.items),
+        "body": _context(opened.body),
+        "after": _context(opened.after),
+        "executions": opened.executions,
+        "dispatched": dispatched,
+    }
     return Row(opened.run.id, _name("loop", opened.loop, opened.at), value)
 
 
@@ -57,19 +64,25 @@ def item_row(item: Item, dispatched: int) -> Row:
         "status": item.status.value,
         "value": item.value,
         "failure": asdict(item.failure) if item.failure else None,
+        "executions": item.executions,
         "dispatched": dispatched,
     }
     return Row(item.run.id, _name("item", item.loop, item.at, str(item.index)), value)
 
 
-def closed_row(run: str, vertex: str, at: At) -> Row:
-    """A closed join."""
-    return Row(run, _name("closed", vertex, at), {})
+def closed_row(run: str, vertex: str, at: At, executions: int) -> Row:
+    """A closed join, and how many executions its tokens told of."""
+    return Row(run, _name("closed", vertex, at), {"executions": executions})
 
 
-def ended_row(run: str, vertex: str, at: At) -> Row:
-    """An ended loop."""
-    return Row(run, _name("ended", vertex, at), {})
+def ended_row(run: str, vertex: str, at: At, executions: int) -> Row:
+    """An ended loop, and how many executions its opening and its items told of."""
+    return Row(run, _name("ended", vertex, at), {"executions": executions})
+
+
+def stop_row(run: str, ending: Ending) -> Row:
+    """The run is about to be ended, whatever comes of it."""
+    return Row(run, STOP, {"ending": ending.value})
 
 
 def left_behind(run: str, rows: Iterable[str]) -> list[Row]:
@@ -91,37 +104,47 @@ def rebuild(run_id: str, rows: Mapping[str, Mapping[str, Any]], default_window: 
         state.opened = bool(rows[DONE].get("opened", True))
         return state
     state.fatal = _failure(rows.get(FATAL))
+    state.stopping = Ending(rows[STOP]["ending"]) if STOP in rows else None
     for name, value in rows.items():
         kind, _, rest = name.partition("|")
-        if kind in (OPEN, FATAL):
+        if kind in (OPEN, FATAL, STOP):
             continue
         vertex, at_text, *more = rest.split("|")
         place = (vertex, _at(at_text))
         if kind == "closed":
             state.closed.add(place)
+            state.executions += value.get("executions", 0)
         elif kind == "ended":
             state.ended.add(place)
+            state.executions += value.get("executions", 0)
         elif kind == "reused":
             state.reused[place] = value["value"]
         elif kind == "token":
             failure = _failure(value["failure"])
-            token = Token(run, *place, more[0], Status(value["status"]), _read(value["context"]), failure)
+            executions = value.get("executions", 0)
+            token = Token(run, *place, more[0], Status(value["status"]), _read(value["context"]), failure, executions=executions)
             state.joins.setdefault(place, {})[more[0]] = token
             state.since[place] = min(value["since"], state.since.get(place, value["since"]))
         elif kind == "loop":
             loop = state.loops.setdefault(place, Loop())
-            loop.opened = Opened(run, *place, tuple(value["items"]), _read(value["body"]), _read(value["after"]))
-            loop.dispatched = max(loop.dispatched, min(len(loop.opened.items), default_window.get(vertex, 0)))
+            items, executions = tuple(value["items"]), value.get("executions", 0)
+            loop.opened = Opened(run, *place, items, _read(value["body"]), _read(value["after"]), executions)
+            loop.dispatched = max(
+                loop.dispatched, value.get("dispatched", min(len(items), default_window.get(vertex, 0)))
+            )
         elif kind == "item":
             loop = state.loops.setdefault(place, Loop())
             index, status = int(more[0]), Status(value["status"])
-            loop.take(Item(run, *place, index, status, value["value"], _failure(value["failure"])))
+            executions = value.get("executions", 0)
+            loop.take(Item(run, *place, index, status, value["value"], _failure(value["failure"]), executions=executions))
             loop.dispatched = max(loop.dispatched, value["dispatched"])
     for place in state.closed:
         state.joins.pop(place, None)
         state.since.pop(place, None)
     for place in state.ended:
         state.loops.pop(place, None)
+    state.executions += sum(one.executions for tokens in state.joins.values() for one in tokens.values())
+    state.executions += sum(loop.executions for loop in state.loops.values())
     return state
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from streams.messages import At, EventKind, Failure, Item, Opened, Run, Token, Value
+from streams.messages import At, Ending, EventKind, Failure, Item, Opened, Run, Token, Value
 
 Place = tuple[str, At]
 """A vertex and a position: one join or one loop of a run."""
@@ -16,6 +16,11 @@ class Loop:
     items: dict[int, Item] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     dispatched: int = 0
+
+    @property
+    def executions(self) -> int:
+        """How many its opening and its items told of."""
+        return (self.opened.executions if self.opened else 0) + sum(one.executions for one in self.items.values())
 
     def take(self, item: Item) -> None:
         """An item has ended; items begin in order, so those before it have begun."""
@@ -44,4 +49,8 @@ class RunState:
     opened: bool = False
     fatal: Failure | None = None
     """The first failure that the run cannot survive: since then, what has not begun is dropped."""
+    stopping: Ending | None = None
+    """Why the run is being ended: decided, and not yet said."""
+    executions: int = 0
+    """Nodes, rounds and items so far, as far as flow was told."""
     done: EventKind | None = None

@@ -66,6 +66,10 @@ class Settings:
     """Processes of one worker's pool; 0 means one per core."""
     retain: float = 7 * 86_400.0
     """Seconds for which the objects of an ended run are kept, where its pipeline does not say."""
+    executions: int = 1_000_000
+    """Nodes, rounds and items of one run that a pipeline may allow at the most (`limit:`)."""
+    pipeline_names: int = 250
+    """Names of pipelines, with those of removed ones whose topics are still there; each has two topics."""
     announce: float = 30.0
     """Seconds between the announcements of a worker's services; it counts as gone after three of them."""
 
@@ -114,7 +118,14 @@ class Settings:
         return {f"MILLRACE_{field.name.upper()}": str(getattr(self, field.name)) for field in fields(self)}
 
 
-_BOUNDS = {"http_port": (1, 65_535), "partitions": (1, 10_000), "replication": (1, 100), "workers": (0, 1_000)}
+_BOUNDS = {
+    "http_port": (1, 65_535),
+    "partitions": (1, 10_000),
+    "replication": (1, 100),
+    "workers": (0, 1_000),
+    "executions": (1, 1_000_000_000),
+    "pipeline_names": (1, 100_000),
+}
 """Of whole numbers, by their field."""
 
 

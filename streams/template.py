@@ -10,7 +10,7 @@ import msgspec
 from schemas.words import found as kind_of
 from streams.cel import words
 from streams.cel.expression import BadExpression, Condition, Expression, parse
-from streams.cel.room import Room
+from streams.cel.room import Budget, Room
 from streams.errors import EvaluationError
 from streams.spec.names import FIELD_NAME
 from streams.spec.source import Place
@@ -161,9 +161,9 @@ def needs(*templates: Template | None) -> Condition:
     return condition
 
 
-def evaluate(template: Template, values: Mapping[str, Any]) -> Any:
-    """The value, with `values` by name. Raises EvaluationError."""
-    return template.value if isinstance(template, Const) else _evaluate(template, values, Room())
+def evaluate(template: Template, values: Mapping[str, Any], budget: Budget | None = None) -> Any:
+    """The value, with `values` by name; `budget` is that of the walk. Raises EvaluationError."""
+    return template.value if isinstance(template, Const) else _evaluate(template, values, Room(budget))
 
 
 def _evaluate(template: Template, values: Mapping[str, Any], room: Room) -> Any:

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import re
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +17,10 @@ OUT = "$out"
 
 DEFAULT_TIMEOUT = 3600.0
 """Seconds that a run may take when its pipeline says nothing."""
+
+
+DEFAULT_LIMIT = 10_000
+"""Nodes, rounds and items that a run may go through when its pipeline says nothing."""
 
 
 class Wait(StrEnum):
@@ -189,6 +194,18 @@ class Topology(msgspec.Struct, frozen=True, dict=True):
     timeout: float = DEFAULT_TIMEOUT
     retain: float | None = None
     """Seconds that the objects of an ended run are kept; None: the installation's policy."""
+    limit: int | msgspec.UnsetType = msgspec.UNSET
+    """Nodes, rounds and items that a run may go through. (Not said, it is not in the JSON: digests are older than it.)"""
+
+    @property
+    def executions(self) -> int:
+        """Nodes, rounds and items that a run may go through."""
+        return DEFAULT_LIMIT if isinstance(self.limit, msgspec.UnsetType) else self.limit
+
+    @functools.cached_property
+    def laborious(self) -> bool:
+        """Whether walking it may take more than some milliseconds: it repeats, or an expression goes through things."""
+        return _LABORIOUS.search(self.to_json()) is not None
 
     @functools.cached_property
     def digest(self) -> str:
@@ -214,6 +231,9 @@ class Topology(msgspec.Struct, frozen=True, dict=True):
         return (text + vertex[done:]).replace(f".{OUT}", "")
 
 
+_LABORIOUS = re.compile(
+    rb'"type":"repeat"|\b(?:map|filter|all|exists|exists_one|matches|replace|join|split|format|contains|(?:i|lastI)ndexOf)\('
+)
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _DECODER = msgspec.json.Decoder(Topology)
 

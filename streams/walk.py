@@ -3,12 +3,12 @@
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from schemas.codec import Nonconforming, conform
 from schemas.words import found
 from streams import template
 from streams.cel.expression import Expression
+from streams.cel.room import SPENT, STEP, Budget, Room, Sizes
 from streams.cel.seen import seen
 from streams.errors import EvaluationError, MillraceError
 from streams.messages import (
@@ -20,9 +20,11 @@ from streams.messages import (
     Fault,
     Item,
     Message,
+    Opened,
     Outcome,
     Run,
     Status,
+    Task,
     Token,
     Value,
 )
@@ -34,8 +36,8 @@ from streams.topology import EachWork, OutWork, RepeatWork, Topology, Vertex
 MAX_STEPS = 100_000
 """Nodes and rounds that are computed one after another without a message in between: whoever computes them does nothing else."""
 
-ITEM_STEPS = 1000
-"""As many more for each item of a loop that is begun with others: it is not their fault how many there are."""
+EXECUTION = 1_000_000
+"""Units of work (`streams.cel.room`) that count as one node execution more: some 10 ms."""
 
 Reused = Mapping[tuple[str, At], Value]
 """What services gave in the run that this one repeats, by vertex and position."""
@@ -43,6 +45,7 @@ Reused = Mapping[tuple[str, At], Value]
 
 _ENDLESS = f"more than {MAX_STEPS:,} nodes and rounds in a row without a service"
 _ENDLESS_HINT = "bound the loops with `max:`, or go through a list with each"
+_SPENT_HINT = "let it read and make less, or hand large things on as objects"
 
 
 class ContextLost(MillraceError):
@@ -69,25 +72,35 @@ class _Arrival:
 class Walk:
     """One walk. What it gathers is sent by the caller: events first, then the rest."""
 
-    def __init__(self, topology: Topology, run: Run, reused: Reused | None = None) -> None:
-        """`reused`: what services gave in the run that this one repeats; they are not asked again."""
+    def __init__(self, topology: Topology, run: Run, reused: Reused | None = None, executions: int = 0) -> None:
+        """`reused`: what services gave in the run that this one repeats; they are not asked again.
+
+        `executions`: how many led here that flow has not counted yet.
+        """
         self.topology = topology
         self.run = run
         self.reused: Reused = reused or {}
         self.ended: Outcome | None = None
         """The outcome of the run, once its last vertex was reached."""
+        self.budget = Budget()
+        self._executions = executions
         self._events: list[Event] = []
         self._others: list[Message] = []
         self._pending: deque[_Arrival] = deque()
         self._steps = 0
-        self._items = 0
 
     def messages(self) -> list[Message]:
-        """Everything to send, after walking as far as it goes."""
+        """Everything to send, after walking as far as it goes. The first that goes on to flow says how much it was."""
         while self._pending:
             self._steps += 1
+            self.budget.spend(STEP)
             self._arrive(self._pending.popleft())
-        return [*self._events, *self._others]
+        return [*self._events, *_counted(self._others, self.executions)]
+
+    @property
+    def executions(self) -> int:
+        """Nodes, rounds and items so far, and one for each EXECUTION of work."""
+        return self._executions + int(self.budget.spent // EXECUTION)
 
     # What a node's kind may do ---------------------------------------------------------------------------------
 
@@ -99,10 +112,15 @@ class Walk:
     def record(self, visit: Visit, templates: Mapping[str, Template]) -> dict[str, Value]:
         """Each template evaluated."""
         values = self.values(visit)
-        return {name: template.evaluate(made, values) for name, made in templates.items()}
+        return {name: self.evaluate(made, values) for name, made in templates.items()}
 
-    def boolean(self, value: Any, expression: Expression) -> bool:
-        """A condition's value. Raises EvaluationError when it is no bool."""
+    def evaluate(self, made: Template, values: Mapping[str, Value]) -> Value:
+        """A template's value, out of this walk's budget. Raises EvaluationError."""
+        return template.evaluate(made, values, self.budget)
+
+    def holds(self, expression: Expression, values: Mapping[str, Value]) -> bool:
+        """A condition's value, likewise. Raises EvaluationError when it is no bool."""
+        value = expression.evaluate(values, Room(self.budget))
         if not isinstance(value, bool):
             raise EvaluationError(f"{expression.text}: a condition gave {found(value)}, not true or false")
         return value
@@ -125,21 +143,18 @@ class Walk:
 
     def send(self, message: Message) -> None:
         """Send something other than an event."""
+        self.budget.spend(_weight(message, self.budget.sizes))
         self._others.append(message)
 
     def tell(self, visit: Visit, kind: EventKind, data: Mapping[str, Value], attempt: int = 0) -> None:
         """Say what happened at a vertex."""
+        self.budget.spend(self.budget.sizes.of(data))
         self._events.append(Event(self.run, kind, visit.vertex.id, visit.at, self.path(visit), attempt, data))
 
     def enter(self, block: str, at: At, context: Context) -> None:
         """Begin a block: everything in it that waits for nothing."""
         for edge in self.topology.blocks[block].entry:
             self._hand(edge.target, at, "", self.restrict(context, edge.carry), None, Status.VALUE)
-
-    def enter_item(self, block: str, at: At, context: Context) -> None:
-        """Begin the body of a loop for one of the items that are begun together."""
-        self._items += 1
-        self.enter(block, at, context)
 
     def arrive(self, vertex: str, at: At, context: Context, failure: Failure | None = None) -> None:
         """Reach a vertex whose edges have all delivered."""
@@ -188,15 +203,17 @@ class Walk:
     def _handled(self, visit: Visit) -> tuple[str | None, Value]:
         """What `on_error` makes of a failure; a value that cannot be computed leaves the failure as it is."""
         on_error = visit.vertex.on_error
-        if on_error.action == "skip" and not self._endless:
+        if self._over is not None:
+            return None, None
+        if on_error.action == "skip":
             return "skip", None
-        if on_error.value is None or self._endless:
+        if on_error.value is None:
             return None, None
         values = self.values(visit)
         if not template.needs(on_error.value).met(frozenset(visit.vertex.refs) - values.keys()):
             return None, None
         try:
-            return "use", template.evaluate(on_error.value, values)
+            return "use", self.evaluate(on_error.value, values)
         except EvaluationError:
             return None, None
 
@@ -217,8 +234,9 @@ class Walk:
 
     def _arrive(self, arrival: _Arrival) -> None:
         visit = Visit(self.topology.vertices[arrival.vertex], arrival.at, arrival.context)
-        if self._endless and arrival.failure is None:
-            arrival = replace(arrival, failure=Failure(_ENDLESS, Fault.PIPELINE, self.path(visit), _ENDLESS_HINT))
+        self._executions += self._counts(visit.vertex)
+        if self._over is not None and arrival.failure is None:
+            arrival = replace(arrival, failure=replace(self._over, path=self.path(visit)))
         if isinstance(visit.vertex.work, OutWork):
             self._end_block(visit, visit.vertex.work, arrival.failure)
         elif arrival.failure:
@@ -234,9 +252,22 @@ class Walk:
                 self.fail(visit, str(error), Fault.PIPELINE, error.hint)
 
     @property
-    def _endless(self) -> bool:
-        """Whether it has gone too far: then everything fails, and nothing turns that into something that would go on."""
-        return self._steps > MAX_STEPS + ITEM_STEPS * self._items
+    def _over(self) -> Failure | None:
+        """Why it has gone too far: then everything fails, and nothing turns that into something that would go on."""
+        if self._steps > MAX_STEPS:
+            return Failure(_ENDLESS, Fault.PIPELINE, hint=_ENDLESS_HINT)
+        if self.budget.left < 0:
+            return Failure(SPENT, Fault.PIPELINE, hint=_SPENT_HINT)
+        if self.executions > self.topology.executions:
+            return too_many(self.topology)
+        return None
+
+    def _counts(self, vertex: Vertex) -> bool:
+        """Whether reaching it counts: a node, and the end of a round or an item."""
+        if not isinstance(vertex.work, OutWork):
+            return True
+        owner = self.topology.blocks[vertex.block].owner
+        return bool(owner) and isinstance(self.topology.vertices[owner].work, EachWork | RepeatWork)
 
     def _reason_to_skip(self, visit: Visit) -> tuple[str, dict[str, Value]] | None:
         vertex = visit.vertex
@@ -245,7 +276,7 @@ class Walk:
         if not vertex.needs.met(missing):
             absent = sorted(missing & vertex.needs.read())
             return f"{', '.join(absent)} was skipped", {"missing": absent}
-        if vertex.when and not self.boolean(vertex.when.evaluate(values), vertex.when):
+        if vertex.when and not self.holds(vertex.when, values):
             return f"when: {vertex.when.text} is false", {"when": vertex.when.text, "values": seen(vertex.when, values)}
         return None
 
@@ -274,18 +305,45 @@ class Walk:
             return Outcome(Status.FAILED, failure=failure)
         if isinstance(owner.work, RepeatWork):
             return end_round(self, visit, owner.work, work.output)
-        return Outcome(Status.VALUE, template.evaluate(work.output, self.values(visit)))
+        return Outcome(Status.VALUE, self.evaluate(work.output, self.values(visit)))
 
     def _result(self, visit: Visit, work: OutWork, failure: Failure | None) -> Outcome:
         if failure:
             return Outcome(Status.FAILED, failure=failure)
         try:
-            output = template.evaluate(work.output, self.values(visit))
+            output = self.evaluate(work.output, self.values(visit))
             return Outcome(Status.VALUE, conform(self.topology.output, output))
         except EvaluationError as error:
             return Outcome(Status.FAILED, failure=Failure(str(error), Fault.PIPELINE, "", error.hint))
         except Nonconforming as error:
             return Outcome(Status.FAILED, failure=Failure(f"the output is wrong: {error}", Fault.PIPELINE))
+
+
+def too_many(topology: Topology) -> Failure:
+    """Why a run fails that goes through more than it may."""
+    reason = f"more than {topology.executions:,} nodes, rounds and items, which is the run's limit"
+    return Failure(reason, Fault.PIPELINE, hint="raise the pipeline's `limit:`, or let it go through less")
+
+
+def _counted(messages: list[Message], executions: int) -> list[Message]:
+    for number, one in enumerate(messages):
+        if executions and isinstance(one, Task | Token | Opened | Item):
+            return [*messages[:number], replace(one, executions=executions), *messages[number + 1 :]]
+    return messages
+
+
+def _weight(message: Message, sizes: Sizes) -> int:
+    """The size of what a message carries."""
+    match message:
+        case Task():
+            return sizes.of(message.input) + sizes.of(message.context.values)
+        case Token():
+            return sizes.of(message.context.values)
+        case Opened():
+            return sizes.of(message.items) + sizes.of(message.body.values) + sizes.of(message.after.values)
+        case Item():
+            return sizes.of(message.value)
+    return 0
 
 
 def first_failure(failures: list[Failure]) -> Failure:

@@ -9,6 +9,11 @@ _Proto = descriptor_pb2.FieldDescriptorProto
 
 # The part of cel/expr/syntax.proto that is read here; the wheel carries no Python classes for it.
 _MESSAGES: dict[str, list[tuple[str, int, str, bool]]] = {
+    "Const": [
+        ("int64_value", 3, "int64", False),
+        ("string_value", 6, "string", False),
+        ("bytes_value", 7, "bytes", False),
+    ],
     "Ident": [("name", 1, "string", False)],
     "Select": [("operand", 1, "Expr", False), ("field", 2, "string", False)],
     "Call": [("target", 1, "Expr", False), ("function", 2, "string", False), ("args", 3, "Expr", True)],
@@ -26,6 +31,7 @@ _MESSAGES: dict[str, list[tuple[str, int, str, bool]]] = {
         ("iter_var2", 8, "string", False),
     ],
     "Expr": [
+        ("const_expr", 3, "Const", False),
         ("ident_expr", 4, "Ident", False),
         ("select_expr", 5, "Select", False),
         ("call_expr", 6, "Call", False),
@@ -36,6 +42,8 @@ _MESSAGES: dict[str, list[tuple[str, int, str, bool]]] = {
     "ParsedExpr": [("expr", 2, "Expr", False)],
 }
 
+_PLAIN = {"string": _Proto.TYPE_STRING, "bytes": _Proto.TYPE_BYTES, "int64": _Proto.TYPE_INT64}
+
 
 def _parsed_expr() -> Any:
     file = descriptor_pb2.FileDescriptorProto(name="syntax.proto", package="ast", syntax="proto3")
@@ -44,9 +52,12 @@ def _parsed_expr() -> Any:
         for field_name, number, kind, repeated in fields:
             one = message.field.add(name=field_name, number=number)
             one.label = _Proto.LABEL_REPEATED if repeated else _Proto.LABEL_OPTIONAL
-            one.type = _Proto.TYPE_STRING if kind == "string" else _Proto.TYPE_MESSAGE
-            if kind != "string":
+            one.type = _PLAIN.get(kind, _Proto.TYPE_MESSAGE)
+            if kind not in _PLAIN:
                 one.type_name = f".ast.{kind}"
+            elif name == "Const":
+                one.proto3_optional, one.oneof_index = True, len(message.oneof_decl)
+                message.oneof_decl.add(name=f"_{field_name}")
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("ast.ParsedExpr"))
@@ -79,12 +90,17 @@ class Choice:
     right: Reading
 
 
-def read(serialized: bytes, markers: frozenset[str] = frozenset()) -> Reading:
-    """What a parsed, unchecked expression reads. `markers` are the names that make a ternary a choice of `first()`."""
+def tree(serialized: bytes) -> Any:
+    """The root of a parsed, unchecked expression: a message with the fields of `Expr` above."""
     parsed = _ParsedExpr()
     parsed.ParseFromString(any_pb2.Any.FromString(serialized).value)
+    return parsed.expr
+
+
+def read(serialized: bytes, markers: frozenset[str] = frozenset()) -> Reading:
+    """What a parsed, unchecked expression reads. `markers` are the names that make a ternary a choice of `first()`."""
     reading = Reading()
-    _walk(parsed.expr, frozenset(), reading, 0, markers)
+    _walk(tree(serialized), frozenset(), reading, 0, markers)
     return reading
 
 

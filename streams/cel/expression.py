@@ -11,8 +11,9 @@ import msgspec
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_math, ext_strings
 
-from streams.cel import ast, first, hints, lists, plain
-from streams.cel.room import PART, Room, bounded, manifold, measure, too_large
+from streams.cel import ast, first, hints, lists, plain, price
+from streams.cel.price import MAX_STEPS as MAX_STEPS
+from streams.cel.room import LARGEST, PART, WORK, Room, too_large, too_much
 from streams.errors import EvaluationError
 from streams.spec.names import CEL_TYPES
 
@@ -22,8 +23,6 @@ MAX_DEPTH = 3
 """How deep comprehensions (`map`, `filter`, `exists`, `all`) may nest."""
 MAX_NESTING = 32
 """How deep an expression may nest in all: CEL itself stops there. Every `+` of a sum is one level, `&&` and `||` are none."""
-MAX_STEPS = 9_999
-"""Items that the comprehensions of one expression may go through: CEL itself stops it there."""
 
 EXTENSIONS = (ext_math.ExtMath(), ext_strings.ExtStrings())
 _ENV = cel.NewEnv(extensions=EXTENSIONS)
@@ -217,26 +216,43 @@ def _program(text: str) -> cel.Expression:
 def _passed(text: str, value: Any, room: Room) -> Any:
     """A value that is handed on as it is."""
     try:
-        measure(value, room)
+        size = room.budget.sizes.of(value)
     except RecursionError:
         raise plain.too_deep() from None
+    try:
+        room.take(size)
+        room.budget.take(size)
     except EvaluationError as error:
         raise EvaluationError(f"{text}: {error}", error.hint) from None
     return value
 
 
 def _evaluate(text: str, values: Mapping[str, Any], room: Room) -> Any:
+    _afford(text, values, room)
     try:
-        if not manifold(text):
-            return _result(text, values, room)
-        with bounded():
-            return _result(text, values, room)
+        return _result(text, values, room)
     except RuntimeError as error:
         raise _failed(text, str(error)) from None
     except MemoryError:
         raise too_large(text) from None
     except (TypeError, ValueError) as error:  # what the library cannot turn into a Python object
         raise EvaluationError(f"{text}: {str(error).partition(chr(10))[0]}") from None
+
+
+@functools.lru_cache(maxsize=8192)
+def _priced(text: str) -> price.Node:
+    return price.read(_program(text).serialize())
+
+
+def _afford(text: str, values: Mapping[str, Any], room: Room) -> None:
+    """Pay for an expression before CEL sees it: what it makes would be there before anybody could count it."""
+    cost, largest = price.of(_priced(text), values, room.budget.sizes)
+    if cost > WORK:
+        raise too_large(text) if largest > LARGEST else too_much(text)
+    try:
+        room.budget.take(cost)
+    except EvaluationError as error:
+        raise EvaluationError(f"{text}: {error}", error.hint) from None
 
 
 def _result(text: str, values: Mapping[str, Any], room: Room) -> Any:
@@ -255,13 +271,13 @@ def _in_pieces(found: lists.Chain, items: list[Any], values: Mapping[str, Any], 
         for call in found.calls:
             if len(items) > MAX_STEPS:
                 raise EvaluationError(f"{call}: {_TOO_FAR}")
-            part = Room() if call is not found.calls[-1] else room
+            part = Room(room.budget) if found.tail or call is not found.calls[-1] else room
             items = [
                 one for piece in lists.pieces(items) for one in _evaluate(call, {**values, lists.ITEMS: piece}, part)
             ]
+        return _evaluate(found.tail, {**values, lists.ITEMS: items}, room) if found.tail else items
     except EvaluationError as error:
         raise EvaluationError(str(error).replace(lists.ITEMS, ".".join(found.path), 1), error.hint) from None
-    return items
 
 
 _TOO_FAR = f"map, filter, exists and all of one expression go through {MAX_STEPS:,} items at most: use each"

@@ -16,6 +16,7 @@ ITEMS = "_items"
 _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _CALL = re.compile(r"\.(?:map|filter)\(")
 _STRING = re.compile(words.STRING, re.DOTALL)
+_TAIL = re.compile(rf"\.size\(\)|\.join\((?:{words.STRING})?\)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,22 @@ class Chain:
 
     path: tuple[str, ...]
     calls: tuple[str, ...]
+    tail: str = ""
+    """What is made of the last list (`_items.size()`); empty when it is the list itself."""
 
 
 @lru_cache(maxsize=8192)
 def chain(text: str) -> Chain | None:
-    """`a.b.filter(x, …).map(x, …)` as its path and calls; None for any other expression."""
+    """`a.b.filter(x, …).map(x, …)` as its path and calls, `.size()` or `.join(…)` behind it; None for any other expression."""
     text = text.strip()
     begin = _CALL.search(text)
     if begin is None or not _PATH.fullmatch(text, 0, begin.start()):
         return None
-    calls, at = [], begin.start()
+    calls: list[str] = []
+    at = begin.start()
     while at < len(text):
+        if calls and _TAIL.fullmatch(text, at):
+            return Chain(tuple(text[: begin.start()].split(".")), tuple(calls), f"{ITEMS}{text[at:]}")
         opened = _CALL.match(text, at)
         end = _closed(text, opened.end()) if opened else None
         if end is None:

@@ -1,13 +1,6 @@
-"""How large a value may be that expressions compute, and how much memory the computing of one may take: CEL bounds neither."""
+"""How large a value may be that expressions compute, and how much a walk may compute in all: CEL bounds neither."""
 
-import contextlib
-import os
-import re
-import resource
-import threading
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from streams.errors import EvaluationError
@@ -15,24 +8,84 @@ from streams.errors import EvaluationError
 LARGEST = 1 << 24
 """Characters that one computed value may have; whatever is no text counts as PART of them."""
 PART = 8
-MEMORY = 1 << 29
-"""Bytes beyond what the process has that one expression may take while it is evaluated."""
+WORK = 1 << 26
+"""Units of price (`price`) that one expression may take: some 0.6 s, in which nothing else of its process moves."""
+BUDGET = 1 << 27
+"""Units that a walk may take in all: a character that is read, made, kept or sent is one."""
+STEP = 1000
+"""Units of a node or a round."""
+
+_WORTH = 1000
+"""Units of a value whose size is remembered."""
 
 TOO_LARGE = f"this gives more than the {LARGEST:,} characters that a value may have"
+TOO_MUCH = f"this may take more than the {WORK:,} units of work that an expression may"
+SPENT = f"more than {BUDGET:,} units of work in a row without a service"
 _HINT = "hand large things on as objects, and lists to each"
+_LESS = "let it read less, or go through a list with each"
 
-_MANIFOLD = re.compile(r"\b(?:replace|join|format|map)\s*\(")
-_STATM = Path("/proc/self/statm")
-_LOCK = threading.Lock()
+
+class Sizes:
+    """Sizes of values that do not change while this lives; those of large lists and mappings are remembered."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Any, int]] = {}  # with the value: what is still there keeps its id
+
+    def of(self, value: Any) -> int:
+        """Its size. Raises RecursionError for a value without a bottom."""
+        kind = type(value)
+        if kind is str or kind is bytes:
+            return PART + len(value)
+        if kind is list or kind is tuple:
+            parts: Iterable[Any] = value
+        elif kind is dict or isinstance(value, Mapping):
+            parts = value.values()
+        else:
+            return PART
+        known = self._known.get(id(value))
+        if known is not None:
+            return known[1]
+        size = PART + sum(map(self.of, parts))
+        if size > _WORTH:
+            self._known[id(value)] = (value, size)
+        return size
+
+
+class Budget:
+    """What a walk may still take. It is spent to the end: the walk is over then."""
+
+    __slots__ = ("left", "sizes")
+
+    def __init__(self) -> None:
+        self.left: float = BUDGET
+        self.sizes = Sizes()
+
+    @property
+    def spent(self) -> float:
+        """What was taken so far."""
+        return BUDGET - self.left
+
+    def spend(self, units: float) -> None:
+        """Take so much, be it there or not."""
+        self.left -= units
+
+    def take(self, units: float) -> None:
+        """Take so much. Raises EvaluationError when it is not there."""
+        self.left -= units
+        if self.left < 0:
+            raise EvaluationError(SPENT, _LESS)
 
 
 class Room:
-    """What is left for the parts of one value."""
+    """What is left for the parts of one value, and for the walk that computes it."""
 
-    __slots__ = ("left",)
+    __slots__ = ("budget", "left")
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget | None = None) -> None:
         self.left = LARGEST
+        self.budget = budget or Budget()
 
     def take(self, size: int) -> None:
         """Take so much. Raises EvaluationError when it is not there."""
@@ -41,50 +94,11 @@ class Room:
             raise too_large()
 
 
-def measure(value: Any, room: Room) -> None:
-    """Take room for a value that is there already. Raises EvaluationError when it is not there."""
-    if isinstance(value, str | bytes):
-        room.take(PART + len(value))
-        return
-    room.take(PART)
-    if isinstance(value, list):
-        for one in value:
-            measure(one, room)
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            measure(one, room)
-
-
 def too_large(text: str = "") -> EvaluationError:
     """What is said of a value that is too large."""
     return EvaluationError(f"{text}: {TOO_LARGE}" if text else TOO_LARGE, _HINT)
 
 
-@lru_cache(maxsize=8192)
-def manifold(text: str) -> bool:
-    """Whether an expression may give a value many times as large as what it reads."""
-    return _MANIFOLD.search(text) is not None
-
-
-@contextlib.contextmanager
-def bounded() -> Iterator[None]:
-    """Makes what would take more than MEMORY a MemoryError, where the system can do it, and not the end of the process."""
-    with _LOCK:  # the limit is the process's
-        before = resource.getrlimit(resource.RLIMIT_AS)
-        limit = _used() + MEMORY
-        if limit == MEMORY or any(limit > one != resource.RLIM_INFINITY for one in before):
-            yield
-            return
-        resource.setrlimit(resource.RLIMIT_AS, (limit, before[1]))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_AS, before)
-
-
-def _used() -> int:
-    """Bytes of this process's address space; 0 where nobody says."""
-    try:
-        return int(_STATM.read_bytes().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
-        return 0
+def too_much(text: str) -> EvaluationError:
+    """What is said of an expression that would take too long."""
+    return EvaluationError(f"{text}: {TOO_MUCH}", _LESS)

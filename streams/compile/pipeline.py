@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from msgspec import UNSET
+
 from schemas.contracts import Contract
 from streams.compile.carry import Carry
 from streams.compile.compiler import Compiler
@@ -73,6 +75,7 @@ def topology(spec: PipelineSpec, compiler: Compiler, made: Type) -> Topology:
         services=compiler.services,
         timeout=spec.timeout or DEFAULT_TIMEOUT,
         retain=spec.retain,
+        limit=UNSET if spec.limit is None else spec.limit,
     )
 
 

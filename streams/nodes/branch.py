@@ -30,8 +30,7 @@ def build(node: "NodeBuilder") -> Built:
 
 def start(walk: "Walk", visit: "Visit", work: BranchWork) -> None:
     """Enter a side, or skip."""
-    holds = work.condition.evaluate(walk.values(visit))
-    side = work.then if walk.boolean(holds, work.condition) else work.otherwise
+    side = work.then if walk.holds(work.condition, walk.values(visit)) else work.otherwise
     if side is None:
         because = {"if": work.condition.text, "values": seen(work.condition, walk.values(visit))}
         walk.skip(visit, f"if: {work.condition.text} is false and there is no else", because)

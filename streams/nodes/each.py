@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from schemas.words import found
-from streams import template
 from streams.messages import Context, Fault, Opened, Outcome, Status
 from streams.nodes.built import Built, variable_key
 from streams.topology import EachWork
@@ -55,7 +54,7 @@ def build(node: "NodeBuilder") -> Built | None:
 
 def start(walk: "Walk", visit: "Visit", work: EachWork) -> None:
     """An empty list ends at once; any other is opened in flow, which dispatches the items in a window."""
-    items = template.evaluate(work.items, walk.values(visit))
+    items = walk.evaluate(work.items, walk.values(visit))
     if not isinstance(items, list):
         walk.fail(visit, f"each goes through a list, not {found(items)}", Fault.PIPELINE)
     elif not items:
@@ -70,4 +69,4 @@ def enter_item(walk: "Walk", opened: Opened, index: int) -> None:
     work = walk.topology.vertices[opened.loop].work
     assert isinstance(work, EachWork)
     values = {**opened.body.values, work.variable: opened.items[index], work.index: index}
-    walk.enter_item(work.body, (*opened.at, index), Context(values, opened.body.skipped))
+    walk.enter(work.body, (*opened.at, index), Context(values, opened.body.skipped))

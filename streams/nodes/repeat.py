@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from streams import template
 from streams.cel.expression import Expression
 from streams.messages import Context, Outcome, Status
 from streams.nodes.built import Built, Closing, variable_key
@@ -85,7 +84,7 @@ def _bound(node: "NodeBuilder") -> int:
 def start(walk: "Walk", visit: "Visit", work: RepeatWork) -> None:
     """Enter the first round."""
     values = walk.values(visit)
-    state = {key: template.evaluate(made, values) for key, made in work.state.values()}
+    state = {key: walk.evaluate(made, values) for key, made in work.state.values()}
     walk.enter(work.body, (*visit.at, 0), Context({**visit.context.values, **state}, visit.context.skipped))
 
 
@@ -93,10 +92,10 @@ def end_round(walk: "Walk", visit: "Visit", work: RepeatWork, output: Template) 
     """At the end of a round: the loop's outcome when it is over, else None and the next round has begun."""
     values = walk.values(visit)
     *around, index = visit.at
-    enough = work.until is not None and walk.boolean(work.until.evaluate(values), work.until)
+    enough = work.until is not None and walk.holds(work.until, values)
     if enough or index + 1 >= work.max:
-        return Outcome(Status.VALUE, template.evaluate(output, values))
+        return Outcome(Status.VALUE, walk.evaluate(output, values))
     state = {key: visit.context.values[key] for key, _ in work.state.values() if key in visit.context.values}
-    state |= {work.state[name][0]: template.evaluate(made, values) for name, made in work.next.items()}
+    state |= {work.state[name][0]: walk.evaluate(made, values) for name, made in work.next.items()}
     walk.enter(work.body, (*around, index + 1), Context({**visit.context.values, **state}, visit.context.skipped))
     return None

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from streams.messages import Outcome, Status
 from streams.nodes.built import Built
-from streams.template import evaluate
 from streams.topology import ValueWork
 
 if TYPE_CHECKING:
@@ -20,4 +19,4 @@ def build(node: "NodeBuilder") -> Built:
 
 def start(walk: "Walk", visit: "Visit", work: ValueWork) -> None:
     """Evaluate and go on."""
-    walk.finish(visit, Outcome(Status.VALUE, evaluate(work.value, walk.values(visit))))
+    walk.finish(visit, Outcome(Status.VALUE, walk.evaluate(work.value, walk.values(visit))))

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 
 from streams.rollout import Trial
-from streams.runtime import subjects, versions
+from streams.runtime import limits, subjects, versions
 from streams.runtime.errors import Away, RuntimeFault
 from streams.runtime.parts import Parts
 from streams.runtime.pipelines import Pipelines, Version
@@ -71,9 +71,12 @@ async def apply(
 
     `services` are (name, major) of services whose topics are needed although no pipeline may use them. `prune` removes
     pipelines that files own and that are not wanted any more. With `trial`, pipelines that change are tried beside what is
-    active. `agreed` is shown the plan before anything is done. Raises Breaking, unless `breaking`, and Declined, before
+    active. `agreed` is shown the plan before anything is done. Raises OverLimit, Breaking, unless `breaking`, and Declined, before
     anything is published; Conflict when somebody else publishes meanwhile; Away.
     """
+    wanted = list(wanted)
+    for one in wanted:
+        limits.check(one.topology, parts.settings)
     catalogue = Pipelines(parts)
     try:
         plan = await draw(parts, catalogue, wanted, services, prune=prune, trial=trial)

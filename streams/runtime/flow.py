@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from schemas.errors import Undecodable
 from streams import topics
-from streams.flow import Step
+from streams.flow import AT_ONCE, Step, over
 from streams.messages import Action, Ending, FlowMessage, Run, Start, Stop
 from streams.records import Record
+from streams.rows import STOP
 from streams.runstate import RunState
 from streams.runtime.app import Member
 from streams.runtime.deadletters import DeadLetters
@@ -26,6 +27,7 @@ from streams.runtime.statelog import StateLog
 from streams.runtime.steps import together, whole_step
 from streams.runtime.timers import Timers
 from streams.runtime.turns import Turns
+from streams.runtime.walks import walked
 from streams.topology import Topology
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 Read = Callable[[], Awaitable[FlowMessage]]
 """Reads a message when its turn has come."""
 _PRUNE_EVERY = 30.0
+_MESSAGES = 1000
+"""Messages of one run that are sent together: others have their turn after them."""
 
 
 @dataclass
@@ -107,7 +111,7 @@ class Flow:
         elif topic == self._control:
             control = await self._publisher.patiently(lambda: self._parts.wire.read_control(record))
             if control.action is Action.CANCEL:
-                await self._publisher.to_flow(Stop(control.run, Ending.CANCEL))
+                await self._cancel(Stop(control.run, Ending.CANCEL))
         else:
             start = await self.requests.start(record)
             if start is not None:
@@ -128,35 +132,50 @@ class Flow:
         # It is read in its turn: a message whose reading needs the registry must not be overtaken by a later one.
         await self._turns.take((record.place.partition, key), read)
 
+    async def _cancel(self, stop: Stop) -> None:
+        """Ends a run before anything else of it is taken, where it is open here. The log has it in any case, behind the rest."""
+        await self._publisher.to_flow(stop)
+        partition = partition_of(stop.run, self._count)
+        owned = self._owned.get(partition)
+        if owned is None or owned.generation != self.member.generation:
+            return
+        state = await (await owned.shard.ready()).state(stop.run)
+        if state is not None and state.opened and not state.done:
+            await self._turns.take((partition, stop.run), _ready(stop), first=True)
+
     async def _begin(self, start: Start, record: Record) -> None:
         """Takes a Start here when the run's partition is this record's and its state is here; else sends it there."""
         partition = partition_of(start.run.id, self._count)
         owned = self._owned.get(partition)
         if partition == record.place.partition and owned and owned.generation == self.member.generation:
-
-            async def known() -> FlowMessage:
-                return start
-
-            await self._turns.take((partition, start.run.id), known)
+            await self._turns.take((partition, start.run.id), _ready(start))
         else:
             await self._publisher.to_flow(start)
 
     async def _take(self, place: tuple[int, str], reads: Sequence[Read]) -> list[Exception | None]:
-        """Takes messages of a run in its turn; what became of each."""
+        """Takes messages of a run in its turn, until it was enough for one; what became of each that was taken."""
         partition, run = place
         owned = self._owned.get(partition)
         if owned is None:
             raise Revoked(f"partition {partition}")
         shard = await owned.shard.ready()
-        became: list[Exception | None] = [None] * len(reads)
+        became: list[Exception | None] = []
         steps: dict[int, Step] = {}
         topology: Topology | None = None
+        sent, work = 0, 0.0
         for number, read in enumerate(reads):
+            if sent > _MESSAGES or work > AT_ONCE:
+                break  # others have their turn
+            became.append(None)
+            state = await shard.state(run)
+            if over(state):
+                continue  # it changes nothing, whatever it says
             try:
-                message = await read()
-                state = await shard.state(run)
+                message = _overdue(state) or await read()
                 topology = await self._topology(state, message) or topology
-                steps[number] = made = whole_step(topology, state, message, time.time())
+                made = await walked(topology, whole_step, topology, state, message, time.time())
+                steps[number] = made
+                sent, work = sent + len(made.messages), work + made.work
                 if state is not None and isinstance(message, Stop) and message.ending is Ending.CANCEL:
                     await self._cancel_shadow(state.run)
             except (ProducerStopped, Revoked):
@@ -191,7 +210,13 @@ class Flow:
     async def _done(self, made: Step, topology: Topology | None, partition: int) -> None:
         if made.messages:
             assert topology is not None
-            rows = await self._log.records(made.before, partition)
+            before = made.before
+            if any(
+                row.row == STOP for row in before
+            ):  # nobody may hear of an end that another worker would not keep to
+                await self._log.write(before, partition)
+                before = []
+            rows = await self._log.records(before, partition)
             await self._publisher.publish(made.messages, topology, rows)
         await self._log.write(made.after, partition)
 
@@ -216,6 +241,19 @@ class Flow:
             for owned in list(self._owned.values()):
                 if owned.generation == self.member.generation:
                     await owned.shard.prune()
+
+
+def _ready(message: FlowMessage) -> Read:
+    async def known() -> FlowMessage:
+        return message
+
+    return known
+
+
+def _overdue(state: RunState | None) -> Stop | None:
+    """What ends a run whose time is up, before anything that waits for it is read."""
+    late = state is not None and state.opened and state.run.deadline <= time.time()
+    return Stop(state.run.id, Ending.DEADLINE) if state is not None and late else None
 
 
 def _run(message: FlowMessage) -> str:

@@ -50,7 +50,8 @@ class Requests:
             await self._letters.write(record, "flow", f"there is no pipeline {name}", run=run)
             return None
         topology = self._told(record, name, run) or await self._pipelines.wait_topology(version.rollout.digest(run))
-        start = Start(Run(run, topology.name, topology.digest, time.time() + topology.timeout), {}, record.where)
+        deadline = _asked(record, topology.timeout, known is not None) + topology.timeout
+        start = Start(Run(run, topology.name, topology.digest, deadline), {}, record.where)
         if not version.active:
             reason = f"pipeline {name} was removed before the run began"
             await self._letters.write(record, "flow", reason, run=run)
@@ -87,7 +88,9 @@ class Requests:
             return None
         topology = await self._pipelines.wait_topology(digest)
         run = shadow_run(start.run.id, digest)
-        deadline = time.time() + topology.timeout
+        original = self._pipelines.topology(start.run.digest)
+        asked = start.run.deadline - original.timeout if original else time.time()
+        deadline = asked + topology.timeout
         made = Run(run, topology.name, digest, deadline, shadow_of=start.run.id)
         try:
             return Start(made, conform(topology.input, start.input), start.source)
@@ -161,6 +164,16 @@ def _named(record: Record) -> str | None:
         return str(uuid.UUID(named.decode()))
     except ValueError:
         return None
+
+
+def _asked(record: Record, timeout: float, ours: bool) -> float:
+    """When a run was asked for (epoch seconds): its time does not begin anew when its record is delivered again.
+
+    A gateway's clock is ours. A stranger's may be anything, and what it sent while flow was away is served all the same.
+    """
+    now = time.time()
+    asked = min(record.timestamp, now)
+    return asked if ours or asked + timeout > now else now
 
 
 def _refusal(problems: list[Problem]) -> Failure:

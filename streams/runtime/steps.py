@@ -21,6 +21,7 @@ def together(steps: Iterable[Step]) -> Step:
         whole.messages += one.messages
         whole.after += one.after
         whole.timers += one.timers
+        whole.work += one.work
     return whole
 
 
@@ -34,7 +35,7 @@ def whole_step(topology: Topology | None, state: RunState | None, message: FlowM
     tokens = [one for one in made.messages if isinstance(one, Token)]
     if not tokens:
         return made
-    whole = Step(made.state, list(made.before), [], list(made.after), list(made.timers))
+    whole = Step(made.state, list(made.before), [], list(made.after), list(made.timers), made.work)
     waiting = deque(made.messages)
     while waiting:
         one = waiting.popleft()
@@ -44,6 +45,7 @@ def whole_step(topology: Topology | None, state: RunState | None, message: FlowM
         inner = step(topology, whole.state, one, now)
         whole.state = inner.state
         whole.timers += inner.timers
+        whole.work += inner.work
         waiting.extendleft(reversed(inner.messages))
         if inner.after and inner.state is not None and inner.state.done:
             said = {row.row for row in inner.after}

@@ -31,6 +31,7 @@ from streams.runtime.parts import Parts
 from streams.runtime.pipelines import Pipelines
 from streams.runtime.publish import Publisher
 from streams.runtime.telling import Telling
+from streams.runtime.walks import walked
 from streams.service import Invocation, call, wait
 from streams.topology import ServiceWork, Topology
 from streams.walk import dropped
@@ -114,7 +115,7 @@ class TaskHandler:
                     outcome, task = _deadly(times), _final(topology, task)
                 else:
                     outcome, stack, unsaid = await self._attempt(task, keeps=self._keeps(topology, task))
-        messages = ride([*unsaid, *advance(topology, task, outcome)])
+        messages = ride([*unsaid, *await walked(topology, advance, topology, task, outcome)])
         failure = outcome.failure
         if failure is not None and failure.fault is Fault.SERVICE and _last(topology, task):
             await self._letters.write(

@@ -15,7 +15,8 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 Together = Callable[[K, Sequence[T]], Awaitable[Sequence[Exception | None]]]
-"""Does these items of one key, in this order; what became of each. What it raises ends its first item's turn only."""
+"""Does these items of one key, in this order, or the first of them; what became of each that it did. What it raises ends its
+first item's turn only."""
 
 
 @dataclass(eq=False, slots=True)
@@ -43,15 +44,20 @@ class Turns(Generic[K, T]):
     def __len__(self) -> int:
         return len(self._queues)
 
-    async def take(self, key: K, item: T) -> None:
-        """Does the item when its turn comes, with those behind it. Raises what became of it."""
+    async def take(self, key: K, item: T, *, first: bool = False) -> None:
+        """Does the item when its turn comes, with those behind it; `first` lets it go before all that wait. Raises what
+        became of it.
+        """
         queue = self._queues.setdefault(key, _Queue())
         entry = _Entry(item)
         queue.users += 1
-        queue.entries.append(entry)
+        if first:
+            queue.entries.appendleft(entry)
+        else:
+            queue.entries.append(entry)
         try:
-            async with queue.lock:  # fair: the first in the queue has it first
-                if not entry.done:
+            async with queue.lock:  # fair: who asked first has it first
+                while not entry.done:
                     await self._together(key, queue)
         finally:
             if not entry.done:
@@ -65,6 +71,7 @@ class Turns(Generic[K, T]):
     async def _together(self, key: K, queue: _Queue[T]) -> None:
         group = list(itertools.islice(queue.entries, self._most))
         became = await self._do(key, [one.item for one in group])
-        for one, failure in zip(group, became, strict=True):
+        assert became, "the first of a turn is always done"
+        for one, failure in zip(group, became, strict=False):
             queue.entries.remove(one)
             one.done, one.failure = True, failure

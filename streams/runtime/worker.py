@@ -56,6 +56,8 @@ log = logging.getLogger(__name__)
 
 GRACE = 20.0
 """Seconds that work under way gets at a stop."""
+_FLOW_ROOM = 2048
+"""Messages that flow has in work: what waits for its run's turn must leave room for those of other runs."""
 _CHECK_EVERY = 5.0
 _LOADING = 60.0
 """Seconds that loading a model may take, at least."""
@@ -336,7 +338,7 @@ class Worker:
     async def _host_flow(self) -> None:
         flow = self._flow
         topics = flow.topics()
-        flow.member = self._host("flow", sorted(topics), flow.handle, room=512, on_generation=flow.assigned)
+        flow.member = self._host("flow", sorted(topics), flow.handle, room=_FLOW_ROOM, on_generation=flow.assigned)
         await flow.requests.know(topics)
         await self._begin(flow.start, flow.stop)
         first = Place(self._parts.topic(TOKENS), 0)

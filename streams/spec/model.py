@@ -90,6 +90,7 @@ class PipelineSpec:
     timeout: float | None
     retain: float | None
     tests: Any
+    limit: int | None = None
     problems: tuple[Problem, ...] = ()
     """What is wrong with the form of the file; the compiler finds the rest, so that an author sees all at once."""
     unwanted: Mapping[str, str] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from streams.spec.model import GRAMMAR, OPTIONS, BlockSpec, NodeKind, NodeSpec, 
 from streams.spec.names import MAX_NAME, PIPELINE_NAME, wrong_name
 from streams.spec.source import Place, Source, written
 
-TOP_KEYS = frozenset({"pipeline", "summary", "input", "nodes", "output", "tests", "timeout", "retain"})
+TOP_KEYS = frozenset({"pipeline", "summary", "input", "nodes", "output", "tests", "timeout", "retain", "limit"})
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 MAX_DAYS = 3650
 """Days of a length of time: no calendar has the end of one that is much longer."""
@@ -74,6 +74,7 @@ class _Parser:
             timeout=self._duration(("timeout",), data),
             retain=self._duration(("retain",), data),
             tests=data.get("tests"),
+            limit=self._limit(data.get("limit")),
         )
         return replace(spec, problems=tuple(self.problems))
 
@@ -105,6 +106,12 @@ class _Parser:
         if key in data and seconds is None:
             self.refuse(place, f"{written(data[key])} is no length of time", "write 500ms, 20s, 5m, 1h or 7d")
         return seconds
+
+    def _limit(self, value: Any) -> int | None:
+        if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+            return value
+        self.refuse(("limit",), f"{written(value)} is no number of nodes, rounds and items", "write `limit: 50000`")
+        return None
 
     def _block(self, place: Place, data: Any) -> BlockSpec:
         if not isinstance(data, dict):

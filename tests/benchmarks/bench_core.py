@@ -138,7 +138,7 @@ def _take_all(topology: Topology, state: RunState | None, messages: list[Any]) -
 def loops() -> None:
     """One loop of many items, from its opening to its end."""
     text = (
-        'pipeline: loop-of-many\ninput: {xs: [int]}\nnodes:\n  e: {each: {x: "${xs}"}, nodes: {i: {service: calc, '
+        'pipeline: loop-of-many\nlimit: 1000000\ninput: {xs: [int]}\nnodes:\n  e: {each: {x: "${xs}"}, nodes: {i: {service: calc, '
         'with: {x: "${x}", y: 1}}}, output: "${i.v}"}\noutput: {r: "${e}"}\n'
     )
     topology = compile_pipeline(text, CONTRACTS)

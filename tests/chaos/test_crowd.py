@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 CROWD = """
 pipeline: crowd
+limit: 30000
 input: {numbers: [int]}
 nodes:
   every:

@@ -55,6 +55,7 @@ output: {grey: "${grey.image}"}
 LONG = """
 pipeline: long-grey
 summary: A picture over and over again
+limit: 30000
 input: {photo: image}
 nodes:
   round:

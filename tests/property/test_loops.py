@@ -17,6 +17,7 @@ from tests.property.services import CONTRACTS, SERVICES
 
 LOOP = """
 pipeline: long
+limit: 40000
 input: {xs: [int]}
 nodes:
   every:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from streams import walk
+from streams import flow, walk
 from streams.cases.suite import run
 from streams.cel import expression, room
 from streams.cel.checker import Checker
@@ -17,7 +17,7 @@ from streams.nodes import each, pipeline, repeat
 from streams.spec import names, source
 from streams.spec.model import GRAMMAR, OPTIONS, NodeKind
 from streams.spec.parse import MAX_DAYS, TOP_KEYS
-from streams.topology import DEFAULT_TIMEOUT, Retry
+from streams.topology import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Retry
 from streams.types import WORDS
 from tests.unit.pages import LANGUAGE, Example, drawn, examples
 
@@ -75,10 +75,15 @@ def test_every_limit_is_the_true_one() -> None:
         "characters of a value that expressions give, where a number or a field counts as 8": room.LARGEST,
         "fields of the type of a node, with those inside them": MAX_PARTS,
         "nodes and rounds that are computed in a row without a service": walk.MAX_STEPS,
+        "units of work of one expression": room.WORK,
+        "units of work that are computed in a row without a service": room.BUDGET,
+        "units of work that count as one node more": walk.EXECUTION,
+        "nodes, rounds and items of a run when it does not say": DEFAULT_LIMIT,
         "days of a length of time": MAX_DAYS,
         "attempts of a node": MAX_ATTEMPTS,
         "attempts when it does not say": Retry().attempts,
         "items of an `each` at once": each.MAX_CONCURRENCY,
+        "items at once of loops in loops, shared out among the inner ones": flow.ITEMS,
         "items at once when it does not say": each.CONCURRENCY,
         "rounds of a `repeat`": repeat.MAX_ROUNDS,
         "levels of pipelines in pipelines": pipeline.MAX_INLINED,

@@ -1,7 +1,9 @@
 """The order in which flow takes the messages of a run."""
 
 import asyncio
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -120,7 +122,8 @@ def test_what_cannot_be_sent_is_its_messages_own_fault() -> None:
         core = Core(LOOP)
         flow = Picky(refused=3)
         core.start(n=[0] * 9)
-        flow.state = core.state
+        assert core.state is not None
+        flow.state = replace(core.state, run=replace(core.run, deadline=math.inf))
         items: list[FlowMessage] = [core.item("l", number, 0) for number in range(3)]
         ready = [core.opened("l", tuple(range(9)))]
 
