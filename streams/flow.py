@@ -54,6 +54,13 @@ OVERDUE = Failure(
 )
 """Why a run fails that is not over in time."""
 
+DEADLY = Failure(
+    "the worker that carries runs on died each time that it took a message of this one",
+    Fault.SERVICE,
+    hint="its dead letter has the message; the values may be more than the pipeline can take",
+)
+"""Why a run fails of which a message ends its reader."""
+
 ITEMS = 1024
 """Items of a run that may be at work in loops inside each other; one of each loop always may."""
 
@@ -363,7 +370,7 @@ class _Taken:
         else:
             self._stopping(stop.ending)
             self._tell_workers()
-            self.end(EventKind.RUN_FAILED, OVERDUE)
+            self.end(EventKind.RUN_FAILED, DEADLY if stop.ending is Ending.DEADLY else OVERDUE)
 
     def _stopping(self, ending: Ending) -> None:
         """Write down that the run ends so, before anybody is told: it was decided out of the order of the log."""

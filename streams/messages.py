@@ -153,6 +153,7 @@ class Ending(StrEnum):
 
     CANCEL = "cancel"
     DEADLINE = "deadline"
+    DEADLY = "deadly"  # a message of it ended the worker that took it, again and again; never sent, only written down
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,18 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas.errors import Undecodable
 from streams import topics
-from streams.flow import AT_ONCE, Step, over
+from streams.flow import AT_ONCE, DEADLY, Step, over
 from streams.messages import Action, Ending, FlowMessage, Run, Start, Stop
 from streams.records import Record
 from streams.rows import STOP
 from streams.runstate import RunState
 from streams.runtime.app import Member
 from streams.runtime.deadletters import DeadLetters
+from streams.runtime.deliveries import Watch
 from streams.runtime.errors import ProducerStopped, Revoked
 from streams.runtime.partitioner import partition_of
 from streams.runtime.parts import Parts
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 Read = Callable[[], Awaitable[FlowMessage]]
 """Reads a message when its turn has come."""
 _PRUNE_EVERY = 30.0
+_DEADLY = 2
+"""Marked deliveries (`Watch`) of a record after which it is given up: it has ended its worker three times, once alone in it."""
 _MESSAGES = 1000
 """Messages of one run that are sent together: others have their turn after them."""
 
@@ -46,14 +49,18 @@ class _Owned:
 
 
 class Flow:
-    """Handles the records of flow's topics; `member` is its group membership, set before the first record."""
+    """Handles the records of flow's topics; `member` is its group membership and `watch` what it knows of records that end
+    their worker, both set before the first record.
+    """
 
     member: Member
+    watch: Watch
 
     def __init__(self, parts: Parts, pipelines: Pipelines, publisher: Publisher, letters: DeadLetters) -> None:
         self._parts = parts
         self._pipelines = pipelines
         self._publisher = publisher
+        self._letters = letters
         self.requests = Requests(parts, pipelines, publisher, letters)
         self._log = StateLog(parts)
         self._turns: Turns[tuple[int, str], Read] = Turns(self._take)
@@ -105,6 +112,31 @@ class Flow:
 
     async def handle(self, record: Record) -> None:
         """Does the work of one record. Raises Undecodable, and ProducerStopped at the worker's end."""
+        async with self.watch.over(record) as times:
+            if times > _DEADLY:
+                await self._give_up(record, times)
+            else:
+                await self._handle(record)
+
+    async def _give_up(self, record: Record, times: int) -> None:
+        """A record that ended its worker again and again: its run fails, and others go on.
+
+        It is read once more, for what it asks for may be unknown to anybody; whoever dies of that too leaves it unread.
+        """
+        await self._letters.write(record, "flow", f"flow died {times} times while it took this", run=_key(record))
+        topic = record.place.topic
+        if topic == self._control:
+            return
+        if topic != self._tokens:
+            if times == _DEADLY + 1 and (start := await self.requests.start(record)) is not None:
+                await self._begin(start if start.refused else replace(start, refused=DEADLY), record)
+            return
+        message: FlowMessage = Stop(_key(record), Ending.DEADLY)
+        if times == _DEADLY + 1 and isinstance(read := await self._message_of(record), Start):
+            message = replace(read, refused=DEADLY)
+        await self._turns.take((record.place.partition, _key(record)), _ready(message))
+
+    async def _handle(self, record: Record) -> None:
         topic = record.place.topic
         if topic == self._tokens:
             await self._message(record)
@@ -121,16 +153,14 @@ class Flow:
                     await self._publisher.to_flow(shadow)
 
     async def _message(self, record: Record) -> None:
-        key = (record.key or b"").decode(errors="replace")
-
-        async def read() -> FlowMessage:
-            message = await self._publisher.patiently(lambda: self._parts.wire.read_flow(record))
-            if _run(message) != key:
-                raise Undecodable(f"{record.where}: its key is not the run that it is about")
-            return message
-
         # It is read in its turn: a message whose reading needs the registry must not be overtaken by a later one.
-        await self._turns.take((record.place.partition, key), read)
+        await self._turns.take((record.place.partition, _key(record)), lambda: self._message_of(record))
+
+    async def _message_of(self, record: Record) -> FlowMessage:
+        message = await self._publisher.patiently(lambda: self._parts.wire.read_flow(record))
+        if _run(message) != _key(record):
+            raise Undecodable(f"{record.where}: its key is not the run that it is about")
+        return message
 
     async def _cancel(self, stop: Stop) -> None:
         """Ends a run before anything else of it is taken, where it is open here. The log has it in any case, behind the rest."""
@@ -241,6 +271,10 @@ class Flow:
             for owned in list(self._owned.values()):
                 if owned.generation == self.member.generation:
                     await owned.shard.prune()
+
+
+def _key(record: Record) -> str:
+    return (record.key or b"").decode(errors="replace")
 
 
 def _ready(message: FlowMessage) -> Read:

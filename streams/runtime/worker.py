@@ -338,7 +338,15 @@ class Worker:
     async def _host_flow(self) -> None:
         flow = self._flow
         topics = flow.topics()
-        flow.member = self._host("flow", sorted(topics), flow.handle, room=_FLOW_ROOM, on_generation=flow.assigned)
+        group = self._parts.group("flow")
+        watch = flow.watch = Watch(self._parts, self.id, group, Turns(), lambda: flow.member.partitions)
+        self._watches.append(watch)
+
+        def assigned() -> None:
+            watch.take_over()
+            flow.assigned()
+
+        flow.member = self._host("flow", sorted(topics), flow.handle, room=_FLOW_ROOM, on_generation=assigned)
         await flow.requests.know(topics)
         await self._begin(flow.start, flow.stop)
         first = Place(self._parts.topic(TOKENS), 0)

@@ -85,6 +85,8 @@ class Rig:
     """Whether every event is read and kept."""
     instead: Settings | None = None
     """What its processes are given in place of `settings`: other ways to the same parts."""
+    module: str = "agents"
+    """What its processes run."""
     parts: Parts = field(init=False)
     pipelines: Pipelines = field(init=False)
     services: Services = field(init=False)
@@ -121,7 +123,7 @@ class Rig:
         log = self.folder / f"worker-{len(self.workers)}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "agents", *names],
+                [sys.executable, "-m", self.module, *names],
                 cwd=ROOT,
                 env={**os.environ, **(self.instead or self.settings).environ(), **environ},
                 stdout=out,

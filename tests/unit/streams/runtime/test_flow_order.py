@@ -61,7 +61,7 @@ def test_a_message_that_is_slow_to_read_is_not_overtaken_by_its_run() -> None:
 
     async def main() -> None:
         flow = Slow()
-        await asyncio.gather(*map(flow.handle, (message(1, 50), message(2, 0), message(100, 0, "b"), message(3, 9))))
+        await asyncio.gather(*map(flow._handle, (message(1, 50), message(2, 0), message(100, 0, "b"), message(3, 9))))
         assert [offset for offset in flow.taken if offset < 100] == [1, 2, 3]
         assert flow.taken[0] == 100
 
@@ -72,7 +72,7 @@ def test_a_message_under_a_wrong_key_is_no_message() -> None:
     """Its turn would be another run's."""
     flow = Slow()
     with pytest.raises(Undecodable, match="its key is not the run"):
-        asyncio.run(flow.handle(message(1, 0, "b")))
+        asyncio.run(flow._handle(message(1, 0, "b")))
     assert flow.taken == []
 
 
