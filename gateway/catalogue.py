@@ -1,8 +1,7 @@
 """What there is to run: the live services, and the pipelines, of which every service is one."""
 
 import asyncio
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gateway.graph import is_automatic
@@ -10,11 +9,9 @@ from gateway.parts import Parts
 from gateway.problems import Kind, Problem
 from schemas.contracts import Contract, load_contracts
 from schemas.json_schema import json_schema
+from schemas.nearest import nearest
 from streams.compile import automatic, compile_spec
-from streams.errors import PipelineErrors
 from streams.runtime.pipelines import Conflict, Owner, Version
-from streams.spec.model import PipelineSpec
-from streams.spec.parse import parse
 from streams.topology import Topology
 
 _PATIENCE = 5.0
@@ -122,25 +119,6 @@ def describe_service(parts: Parts, contract: Contract) -> dict[str, Any]:
     }
 
 
-class Specs(Mapping[str, PipelineSpec]):
-    """The active pipelines as their authors wrote them, for those that use them; parsed when they are asked for."""
-
-    def __init__(self, versions: Mapping[str, Version]) -> None:
-        self._versions = versions
-
-    def __getitem__(self, name: str) -> PipelineSpec:
-        try:
-            return parse(self._versions[name].source, f"{name}.yaml")
-        except PipelineErrors as error:  # it was compiled once, by an older release
-            raise KeyError(name) from error
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._versions)
-
-    def __len__(self) -> int:
-        return len(self._versions)
-
-
 async def within(seconds: float, work: Any) -> Any:
     """The result of work that waits for parts that are away. Raises Problem (503) when it takes too long."""
     try:
@@ -154,6 +132,6 @@ async def within(seconds: float, work: Any) -> Any:
 
 
 def _absent(kind: str, name: str, names: Iterable[str], why: str) -> Problem:
-    near = difflib.get_close_matches(name, list(names), 1)
-    hint = f"; did you mean {near[0]}?" if near else f"; GET /{kind}s lists them."
+    near = nearest(name, names)
+    hint = f"; did you mean {near}?" if near else f"; GET /{kind}s lists them."
     return Problem(Kind.NOT_FOUND, f"No {kind} {name:.80}{why}{hint}")

@@ -1,6 +1,5 @@
 """Changing pipelines: compiled against what is live, held against what others send and read, and never over an unseen change."""
 
-import asyncio
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
@@ -12,8 +11,6 @@ from schemas import compat
 from schemas.codec import value_subject
 from schemas.errors import Incompatible
 from schemas.results import result_schema
-from streams.compile import compile_pipeline
-from streams.errors import PipelineErrors
 from streams.rollout import Trial
 from streams.runtime import limits, versions
 from streams.runtime.pipelines import Conflict, Owner, Version, new_version
@@ -118,12 +115,8 @@ def _room(parts: Parts, name: str) -> None:
 async def compiled(parts: Parts, name: str, text: str) -> Topology:
     """The topology of a definition. Raises Problem (422) with every problem."""
     known = catalogue.contracts(parts)
-    library = catalogue.Specs(parts.pipelines.active())
-    try:
-        topology = await asyncio.to_thread(compile_pipeline, text, known, library, f"{name}.yaml")
-    except PipelineErrors as error:
-        many = f"{len(error.problems)} problems" if len(error.problems) > 1 else "a problem"
-        raise Problem(Kind.INVALID_PIPELINE, f"The pipeline has {many}.", error.problems) from None
+    library = {one.name: one.source for one in parts.pipelines.active().values()}
+    topology = await parts.compiling.compiled(text, known, library, f"{name}.yaml")
     if topology.name != name:
         what = f"the definition is of {topology.name!r}, the address of {name!r}"
         raise Problem(

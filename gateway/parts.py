@@ -15,6 +15,7 @@ from fastapi import Depends, Request
 from gateway import pulse
 from gateway.auth import Keeper
 from gateway.callbacks import Callbacks
+from gateway.compiling import Compiling
 from gateway.entry import run_of
 from gateway.health import Health
 from gateway.index import Index
@@ -74,6 +75,7 @@ class Parts:
     pipelines: Pipelines
     warmth: Warmth
     callbacks: Callbacks
+    compiling: Compiling
     uploads: Uploads
     connected: bool = False
     health: Health = field(init=False)
@@ -137,6 +139,7 @@ class Parts:
             pipelines=pipelines,
             warmth=warmth,
             callbacks=callbacks,
+            compiling=Compiling(),
             uploads=Uploads(limits),
         )
 
@@ -167,6 +170,7 @@ class Parts:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.compiling.stop()
         for stop in (
             self.warmth.stop,
             self.workforce.stop,

@@ -2,10 +2,10 @@
 
 import copy
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from schemas.errors import BadSchema
+from schemas.nearest import nearest
 from schemas.refs import FIELDS, Ref
 from schemas.scalars import PRIMITIVES, Check, Look, Where, any_value, choice, enum, fixed, text, wrong_type
 from schemas.shapes import AnyShape, Array, Enum, Field, Fixed, Map, Primitive, Record, RefShape, Shape, Union, branches
@@ -159,9 +159,9 @@ def _record(of: Record) -> Check:
     def _unknown(name: Any, where: Where, look: Look) -> None:
         if name in of.unwanted:
             return look.note((where, name), f"is not taken: {of.unwanted[name]}", "leave it out")
-        near = get_close_matches(str(name), fields, 1)
+        near = nearest(str(name), fields)
         hint = (
-            f"did you mean {near[0]!r}?"
+            f"did you mean {near!r}?"
             if near
             else f"the fields are {', '.join(fields)}"
             if fields

@@ -4,10 +4,10 @@ import base64
 import binascii
 import math
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from schemas.errors import Problem
+from schemas.nearest import nearest
 from schemas.shapes import Array, Enum, Fixed, Primitive, Shape
 from schemas.words import describe, found
 
@@ -198,10 +198,8 @@ def any_value(value: Any, where: Where, look: Look, depth: int = 0) -> Any:
 
 def choice(value: Any, choices: tuple[Any, ...], where: Where, look: Look) -> None:
     """Notes that a value is none of the choices."""
-    near = (
-        get_close_matches(value, [one for one in choices if isinstance(one, str)], 1) if isinstance(value, str) else []
-    )
-    hint = f"did you mean {near[0]!r}?" if near else ""
+    near = nearest(value, (one for one in choices if isinstance(one, str))) if isinstance(value, str) else None
+    hint = f"did you mean {near!r}?" if near else ""
     look.note(where, f"must be one of {', '.join(map(str, choices))}, got {found(value)}", hint)
 
 

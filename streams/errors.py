@@ -6,7 +6,7 @@ MillraceError
 └── EvaluationError      the pipeline's fault: an expression failed on real values
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,18 @@ class PipelineErrors(MillraceError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))
         super().__init__("\n".join(map(str, self.problems)))
+
+
+MOST_PROBLEMS = 100
+"""Problems of one file that are looked for."""
+
+
+def bounded(problems: Sequence[Problem]) -> None:
+    """Raises PipelineErrors when there are as many problems as anybody wants to read, with a word that there may be more."""
+    if len(problems) >= MOST_PROBLEMS:
+        file = problems[0].file
+        more = Problem(file, 0, 0, "", f"there may be more than these {len(problems)} problems", "mend these first")
+        raise PipelineErrors([*problems, more])
 
 
 class UnknownPipeline(MillraceError):

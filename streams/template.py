@@ -9,7 +9,7 @@ import msgspec
 
 from schemas.words import found as kind_of
 from streams.cel import words
-from streams.cel.expression import BadExpression, Condition, Expression, parse
+from streams.cel.expression import MAX_LENGTH, TOO_LONG_HINT, BadExpression, Condition, Expression, parse
 from streams.cel.room import Budget, Room
 from streams.errors import EvaluationError
 from streams.spec.names import FIELD_NAME
@@ -44,6 +44,8 @@ class Fields(msgspec.Struct, frozen=True, tag="record"):
 Template = Const | Text | Items | Fields | Expression
 
 
+MAX_TEXT = 64 * 1024
+"""Characters of a text that has expressions in it."""
 COMPUTED = "a key is written out, not computed"
 COMPUTED_HINT = 'a map of computed keys is an expression: "${{name: value}}"'
 
@@ -74,6 +76,10 @@ def read(value: Any, place: Place) -> Template:
 def pieces(text: str) -> tuple[tuple[str, int, bool], ...]:
     """A text cut at its `${…}`: (piece, offset, whether it is an expression). `$${` stands for `${` itself."""
     found: list[tuple[str, int, bool]] = []
+    if len(text) > MAX_TEXT and "${" in text:
+        raise BadExpression(
+            f"a text of more than {MAX_TEXT:,} characters with ${{…}} in it", hint="split it over value nodes"
+        )
     at = since = 0
     while (at := text.find("${", at)) >= 0:
         if at and text[at - 1] == "$":
@@ -95,10 +101,11 @@ _TELLING = re.compile(r"""[{}'"]|[rRbB]{1,2}['"]""")
 
 
 def _closing(text: str, start: int) -> int:
-    depth, at = 1, start
-    while found := _TELLING.search(text, at):
+    # No expression is longer than MAX_LENGTH, which bounds how far each quote is followed in vain.
+    depth, at, end = 1, start, start + MAX_LENGTH + 1
+    while found := _TELLING.search(text, at, end):
         at = found.start()
-        quoted = _QUOTED.match(text, at)
+        quoted = _QUOTED.match(text, at, end)
         if quoted:
             at = quoted.end()
             continue
@@ -106,6 +113,8 @@ def _closing(text: str, start: int) -> int:
         if depth == 0:
             return at
         at += 1
+    if len(text) > end:
+        raise BadExpression(f"the expression is longer than {MAX_LENGTH} characters", start, TOO_LONG_HINT)
     raise BadExpression("${ is never closed", start - 2, "write ${expression}, or $${ for the two characters")
 
 

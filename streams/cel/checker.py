@@ -1,11 +1,11 @@
 """The types of a pipeline's expressions: one checker for a compilation, which learns the record types it is shown."""
 
-import difflib
 import re
 from collections.abc import Mapping
 
 from cel_expr_python import cel
 
+from schemas.nearest import nearest
 from streams.cel import words
 from streams.cel.descriptors import Descriptors
 from streams.cel.expression import EXTENSIONS, BadExpression, compile_text, expand
@@ -51,8 +51,8 @@ class Checker:
         if found is None or kind is None:
             return None
         names = sorted(one.name for one in kind.fields)
-        close = difflib.get_close_matches(found[1], names, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there is {', '.join(names)}"
+        close = nearest(found[1], names)
+        hint = f"did you mean {close!r}?" if close else f"there is {', '.join(names)}"
         return f"undefined field {found[1]!r} of {kind.brief()}", hint
 
     def _shared(self, kinds: Mapping[str, cel.Type], expanded: Expanded) -> cel.Env:

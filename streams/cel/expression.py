@@ -19,6 +19,7 @@ from streams.spec.names import CEL_TYPES
 
 MAX_LENGTH = 4096
 """Characters of one expression."""
+TOO_LONG_HINT = "split it over value nodes"
 MAX_DEPTH = 3
 """How deep comprehensions (`map`, `filter`, `exists`, `all`) may nest."""
 MAX_NESTING = 32
@@ -109,7 +110,7 @@ class Expression(msgspec.Struct, frozen=True, omit_defaults=True, tag="cel"):
 def parse(text: str) -> Expression:
     """The expression that a text says, its names read but its types not yet checked. Raises BadExpression."""
     if len(text) > MAX_LENGTH:
-        raise BadExpression(f"the expression is longer than {MAX_LENGTH} characters", hint="split it over value nodes")
+        raise BadExpression(f"the expression is longer than {MAX_LENGTH} characters", hint=TOO_LONG_HINT)
     expanded = expand(text)
     reading = ast.read(compile_text(_ENV, expanded, check=False).serialize(), frozenset(expanded.markers))
     if reading.depth > MAX_DEPTH:

@@ -9,7 +9,7 @@ from streams.cel.checker import Checker
 from streams.compile.graph import Cycle, Graph, graph
 from streams.compile.node import NodeBuilder
 from streams.compile.scope import Name, Scope
-from streams.errors import Problem
+from streams.errors import Problem, bounded
 from streams.nodes.built import Built, Closing
 from streams.spec import reads
 from streams.spec.model import BlockSpec, NodeKind, NodeSpec, PipelineSpec
@@ -140,3 +140,4 @@ class Compiler:
         """Report a problem and go on."""
         if not source.follows(place):
             self.problems.append(source.problem(place, problem, hint, offset))
+            bounded(self.problems)

@@ -1,11 +1,11 @@
 """Names of the older format as names of ours: nodes, inputs, pipelines, fields of outputs, and services by their addresses."""
 
-import difflib
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from schemas.nearest import nearest
 from streams.spec.names import MAX_NAME, wrong_name
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -73,9 +73,9 @@ def service(data: Mapping[str, Any], known: Collection[str], given: Mapping[str,
         if wanted in known:
             return wanted
     for guess in _guesses(data):
-        close = difflib.get_close_matches(guess, known, n=1, cutoff=0.85)
+        close = nearest(guess, known, cutoff=0.85)
         if close:
-            return close[0]
+            return close
     return None
 
 

@@ -1,12 +1,12 @@
 """From a file's data to its spec; one small function for each rule, every problem reported at once."""
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from streams.errors import PipelineErrors, Problem
+from schemas.nearest import nearest
+from streams.errors import PipelineErrors, Problem, bounded
 from streams.spec import source as yaml_source
 from streams.spec.inputs import read_inputs
 from streams.spec.model import GRAMMAR, OPTIONS, BlockSpec, NodeKind, NodeSpec, PipelineSpec
@@ -43,9 +43,9 @@ def duration(value: Any) -> float | None:
 def suggest(word: str, known: Iterable[str]) -> str:
     """`did you mean 'area'?`, or what there is to choose from."""
     choices = sorted(known)
-    close = difflib.get_close_matches(word, choices, n=1)
+    close = nearest(word, choices)
     if close:
-        return f"did you mean {close[0]!r}?"
+        return f"did you mean {close!r}?"
     return f"there is {', '.join(choices[:12])}{', …' if len(choices) > 12 else ''}" if choices else ""
 
 
@@ -57,6 +57,7 @@ class _Parser:
     def refuse(self, place: Place, problem: str, hint: str = "") -> None:
         if not self.source.follows(place):
             self.problems.append(self.source.problem(place, problem, hint))
+            bounded(self.problems)
 
     def pipeline(self) -> PipelineSpec:
         data = self.source.data
@@ -149,10 +150,10 @@ class _Parser:
     def _guessed(self, place: Place, data: dict[str, Any]) -> dict[str, Any]:
         """A node whose kind is mistyped, as it was meant, so that the rest of it is checked too."""
         for key in (one for one in data if one not in OPTIONS):
-            close = difflib.get_close_matches(key, [kind.value for kind in NodeKind], n=1)
+            close = nearest(key, [kind.value for kind in NodeKind])
             if close:
-                self.refuse((*place, key), f"unknown key {key!r}", f"did you mean {close[0]!r}?")
-                return {close[0] if one == key else one: value for one, value in data.items()}
+                self.refuse((*place, key), f"unknown key {key!r}", f"did you mean {close!r}?")
+                return {close if one == key else one: value for one, value in data.items()}
         kinds = ", ".join(kind.value for kind in NodeKind)
         self.refuse(place, "the node does not say what it is", f"give it one of {kinds}")
         return {}

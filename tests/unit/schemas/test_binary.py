@@ -28,6 +28,7 @@ TOKEN = {
     "context": {"values": {"blur": {"faces": [1, 2.5, None]}}, "skipped": ["small"]},
     "failure": None,
     "said": [],
+    "executions": 0,
 }
 
 

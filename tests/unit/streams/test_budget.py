@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from streams import walk
+from streams import template, walk
 from streams.cel import room
-from streams.cel.expression import parse
+from streams.cel.expression import BadExpression, parse
 from streams.errors import EvaluationError
 from streams.flow import step
 from streams.messages import Context, Ending, Event, EventKind, Opened, Stop, Task
 from streams.rows import rebuild
 from streams.topology import Topology
-from tests.unit.streams.core import pipeline, run
+from tests.unit.streams.core import pipeline, problems, run
 from tests.unit.streams.flowing import NOW, Flow
 
 PLUSES = " + ".join(["{0}"] * 16)
@@ -200,3 +200,43 @@ def test_a_request_whose_time_is_up_is_accepted_and_fails() -> None:
     flow.now = flow.run.deadline
     sent = flow.start(n=[1])
     assert [one.kind for one in sent if isinstance(one, Event)] == [EventKind.ACCEPTED, EventKind.RUN_FAILED]
+
+
+def test_a_text_of_quotes_is_read_in_a_time_that_grows_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No quote is followed further than an expression may be long, however long the text is."""
+    followed = 0
+
+    class Counting:
+        """Counts what is looked at."""
+
+        def match(self, text: str, at: int, end: int) -> Any:
+            """As the pattern does."""
+            nonlocal followed
+            followed += min(end, len(text)) - at
+            return quoted.match(text, at, end)
+
+    quoted = template._QUOTED
+    monkeypatch.setattr(template, "_QUOTED", Counting())
+    for text in ("${" + '\\"' * 30_000, "${" + '"""' * 20_000, "${'" * 20_000):
+        followed = 0
+        with pytest.raises(BadExpression):
+            template.pieces(text)
+        assert followed < 4096 * 4096
+
+
+@pytest.mark.parametrize("value", ["${" + "x" * (1 << 16) + "}", "x" * (1 << 16) + "${n}"])
+def test_a_text_with_expressions_has_a_bound(value: str) -> None:
+    """A long text without any is allowed."""
+    with pytest.raises(BadExpression, match="65,536 characters"):
+        template.pieces(value)
+    assert template.pieces("x" * (1 << 17)) == (("x" * (1 << 17), 0, False),)
+
+
+def test_no_more_is_said_than_anybody_reads() -> None:
+    """A file of thousands of mistakes gets a hundred of them, and a word that there may be more."""
+    nodes = "\n".join(f'  n{at}: {{value: "${{nobody{at}}}"}}' for at in range(2000))
+    found = problems(f"pipeline: p\nnodes:\n{nodes}\noutput: {{r: 1}}\n")
+    assert len(found) == 101
+    assert found[0] == "p.yaml: there may be more than these 100 problems (mend these first)"
+    keys = "\n".join(f"key{at}: 1" for at in range(2000))
+    assert len(problems(f"pipeline: p\n{keys}\noutput: {{r: 1}}\n")) == 101
