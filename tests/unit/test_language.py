@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from streams import flow, walk
+from streams import errors, flow, template, walk
 from streams.cases.suite import run
 from streams.cel import expression, room
 from streams.cel.checker import Checker
@@ -69,6 +69,8 @@ def test_every_limit_is_the_true_one() -> None:
         "levels of lists and mappings in a file": source.MAX_DEPTH,
         "characters of a name": names.MAX_NAME,
         "characters of an expression": expression.MAX_LENGTH,
+        "characters of a text with expressions in it": template.MAX_TEXT,
+        "problems of a file that are told": errors.MOST_PROBLEMS,
         "levels of an expression, of which each `+` is one": expression.MAX_NESTING,
         "levels of `map`, `filter`, `exists`, `all` in each other": expression.MAX_DEPTH,
         "items that `map`, `filter`, … of one expression may walk through": expression.MAX_STEPS,

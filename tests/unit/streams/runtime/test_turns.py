@@ -113,3 +113,28 @@ def test_who_gives_up_while_it_waits_is_not_done() -> None:
         assert len(desk.turns) == 0
 
     asyncio.run(main())
+
+
+def test_what_is_first_goes_before_all_that_wait_and_a_turn_may_end_early() -> None:
+    """A group is done as far as it was done; what is left of it waits for the next turn, behind whatever goes first."""
+
+    async def main() -> None:
+        done: list[list[int]] = []
+        opened = asyncio.Event()
+
+        async def do(_: str, items: Sequence[int]) -> list[Exception | None]:
+            done.append(list(items[:2]))
+            await opened.wait()
+            return [None] * len(items[:2])
+
+        turns: Turns[str, int] = Turns(do)
+        waiting = [asyncio.ensure_future(turns.take("a", item)) for item in (1, 2, 3, 4, 5)]
+        await begun()
+        urgent = asyncio.ensure_future(turns.take("a", 0, first=True))
+        await begun()
+        opened.set()
+        await asyncio.gather(*waiting, urgent)
+        assert done == [[1], [0, 2], [3, 4], [5]]
+        assert len(turns) == 0
+
+    asyncio.run(main())
