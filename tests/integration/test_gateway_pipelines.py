@@ -311,3 +311,32 @@ def _references(value: Any) -> Any:
     elif isinstance(value, list):
         for item in value:
             yield from _references(item)
+
+
+@pytest.mark.parametrize(
+    ("definition", "problem"),
+    [
+        pytest.param("value: '${\"" + '\\"' * 12_000 + "'", "longer than 4096 characters", id="quotes"),
+        pytest.param("value: '" + "x" * 70_000 + "${name}'", "65,536 characters", id="long"),
+    ],
+)
+def test_a_definition_that_would_take_hours_is_refused(gateways: World, definition: str, problem: str) -> None:
+    """Eight of them at once, and somebody else's goes on."""
+    w = gateways
+    name, text = fresh()
+    _, hostile = fresh(f"pipeline: greet\ninput: {{name: string}}\nnodes:\n  n: {{{definition}}}\noutput: {{r: 1}}\n")
+    with concurrent.futures.ThreadPoolExecutor(8) as many:
+        asked = [many.submit(w.one.http.put, f"/pipelines/{name}x", content=hostile, headers=YAML) for _ in range(8)]
+        assert w.one.http.put(f"/pipelines/{name}", content=text, headers=YAML).status_code == 201
+        for one in asked:
+            answer = one.result()
+            assert answer.status_code == 422
+            assert problem in answer.text
+
+
+def test_a_definition_may_not_allow_more_than_the_operator(gateways: World) -> None:
+    """It is told how much that is."""
+    name, text = fresh()
+    answer = gateways.one.http.put(f"/pipelines/{name}", content=f"limit: 2000000\n{text}", headers=YAML)
+    assert answer.status_code == 422
+    assert "more than the 1,000,000" in answer.json()["errors"][0]["problem"]
