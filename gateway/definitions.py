@@ -109,7 +109,7 @@ def _room(parts: Parts, name: str) -> None:
     removed = sorted(names - parts.pipelines.active().keys())
     again = f", or one of a removed pipeline ({', '.join(removed[:10])})" if removed else ""
     hint = f"Use the name of a pipeline that is there{again}, or have the operator raise MILLRACE_PIPELINE_NAMES."
-    raise Problem(Kind.CONFLICT, f"There are {len(names)} names of pipelines, which is as many as may be here. {hint}")
+    raise Problem(Kind.FULL, f"There are {len(names)} names of pipelines, which is as many as may be here. {hint}")
 
 
 async def compiled(parts: Parts, name: str, text: str) -> Topology:

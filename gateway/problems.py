@@ -32,6 +32,7 @@ class Kind(Enum):
     RUN_CANCELLED = 409, "The run was cancelled"
     DUPLICATE = 409, "A run with this idempotency key is under way"
     READ_ONLY = 409, "This pipeline is read-only here"
+    FULL = 409, "There is no room for another one"
     CONFLICT = 409, "Somebody else changed it meanwhile"
     GONE = 410, "What is needed for this is no longer kept"
     STALE = 412, "It is no longer what you read"

@@ -241,13 +241,13 @@ def _evaluate(text: str, values: Mapping[str, Any], room: Room) -> Any:
 
 
 @functools.lru_cache(maxsize=8192)
-def _priced(text: str) -> price.Node:
+def _priced(text: str) -> price.Priced:
     return price.read(_program(text).serialize())
 
 
 def _afford(text: str, values: Mapping[str, Any], room: Room) -> None:
     """Pay for an expression before CEL sees it: what it makes would be there before anybody could count it."""
-    cost, largest = price.of(_priced(text), values, room.budget.sizes)
+    cost, largest = _priced(text).of(values, room.budget.sizes)
     if cost > WORK:
         raise too_large(text) if largest > LARGEST else too_much(text)
     try:

@@ -20,6 +20,8 @@ _INTO = 1
 """Of a character of what is handed to CEL."""
 _COUNTED = 100
 """How many times as much a pattern that counts (`a{1,100}`) may take for each character."""
+_SLIGHT = 10_000
+"""Units up to which a rough price is good enough."""
 _JOINED = 8
 """Characters that are one unit where two values become one: they are copied as a whole."""
 _PRECISE = 1100
@@ -259,16 +261,47 @@ _FUNCTIONS: dict[str, Callable[..., tuple[Bulk, float]]] = {
 }
 
 
-def of(root: Node, values: Mapping[str, Any], sizes: Sizes) -> tuple[float, float]:
-    """(price, size of the result) of an expression at the most, with all `values` handed to CEL."""
-    scene = Scene(values, sizes)
-    made = root.price(scene, {}, 1.0)
-    return scene.spent + made.size + _INTO * sum(map(sizes.of, values.values())), made.size
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """An expression; `parts` of it, where it is so plain that these and the sizes of what it reads say enough, else 0."""
+
+    root: Node
+    parts: int
+
+    def of(self, values: Mapping[str, Any], sizes: Sizes) -> tuple[float, float]:
+        """(price, size of the result) at the most, with all `values` handed to CEL."""
+        handed = sum(map(sizes.of, values.values()))
+        rough = self.parts * (_NODE + 4 * PART + handed)
+        if 0 < rough <= _SLIGHT:
+            return rough, rough
+        scene = Scene(values, sizes)
+        made = self.root.price(scene, {}, 1.0)
+        return scene.spent + made.size + _INTO * handed, made.size
 
 
-def read(serialized: bytes) -> Node:
-    """The root of a parsed, unchecked expression."""
-    return _node(ast.tree(serialized))
+def read(serialized: bytes) -> Priced:
+    """A parsed, unchecked expression, to be priced."""
+    root = _node(ast.tree(serialized))
+    parts, plain = _parts(root)
+    return Priced(root, parts if plain else 0)
+
+
+def _parts(node: Node) -> tuple[int, bool]:
+    """How many parts an expression has, and whether none gives or costs more than all that it reads."""
+    match node:
+        case _Part():
+            inner: tuple[Node, ...] = (node.whole, node.key)
+        case _Made():
+            inner = node.parts
+        case _Call():
+            inner = node.args
+        case _Loop():
+            return 0, False
+        case _:
+            return 1, True
+    counted = [_parts(one) for one in inner]
+    plain = not isinstance(node, _Call) or _FUNCTIONS.get(node.function, _other) in (_telling, _sum, _either)
+    return 1 + sum(parts for parts, _ in counted), plain and all(one for _, one in counted)
 
 
 def _node(expr: Any) -> Node:

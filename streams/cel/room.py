@@ -15,6 +15,7 @@ BUDGET = 1 << 27
 STEP = 1000
 """Units of a node or a round."""
 
+_SINGLE = frozenset({int, float, bool, type(None)})
 _WORTH = 1000
 """Units of a value whose size is remembered."""
 
@@ -38,6 +39,8 @@ class Sizes:
         kind = type(value)
         if kind is str or kind is bytes:
             return PART + len(value)
+        if kind in _SINGLE:
+            return PART
         if kind is list or kind is tuple:
             parts: Iterable[Any] = value
         elif kind is dict or isinstance(value, Mapping):
