@@ -73,11 +73,19 @@ class Watch:
     """What one service of one worker knows of the records that it gets."""
 
     def __init__(
-        self, parts: Parts, worker: str, group: str, turns: Turns, assigned: Callable[[], frozenset[Place]]
+        self,
+        parts: Parts,
+        worker: str,
+        group: str,
+        turns: Turns,
+        assigned: Callable[[], frozenset[Place]],
+        patience: float | None = None,
     ) -> None:
-        """`assigned`: the partitions that the service's member has now."""
+        """`assigned`: the partitions that the service's member has now. `patience`: seconds after which records are taken
+        though the store does not say whose these were; None: they wait for it."""
         self._parts, self._group, self._turns, self._assigned = parts, group, turns, assigned
         self._claim = f"deliveries/{group}/claims/{worker}"
+        self._patience = patience
         self._suspects: dict[Place, range] = {}
         self._ready: asyncio.Task[None] | None = None
         self._tidying = set[asyncio.Task[None]]()
@@ -104,7 +112,9 @@ class Watch:
         From the second such delivery on it has the worker for itself, so that it alone is to blame for what happens.
         """
         while self._ready is not None and not self._ready.done():
-            await asyncio.wait([self._ready])
+            _, unknown = await asyncio.wait([self._ready], timeout=self._patience)
+            if unknown:
+                break
         if record.offset not in self._suspects.get(record.place, ()):
             async with self._turns.among():
                 yield 0

@@ -56,6 +56,8 @@ log = logging.getLogger(__name__)
 
 GRACE = 20.0
 """Seconds that work under way gets at a stop."""
+_STORE = 5.0
+"""Seconds that flow waits for the store to say who had its partitions: most runs need nothing else of it."""
 _FLOW_ROOM = 2048
 """Messages that flow has in work: what waits for its run's turn must leave room for those of other runs."""
 _CHECK_EVERY = 5.0
@@ -339,7 +341,7 @@ class Worker:
         flow = self._flow
         topics = flow.topics()
         group = self._parts.group("flow")
-        watch = flow.watch = Watch(self._parts, self.id, group, Turns(), lambda: flow.member.partitions)
+        watch = flow.watch = Watch(self._parts, self.id, group, Turns(), lambda: flow.member.partitions, _STORE)
         self._watches.append(watch)
 
         def assigned() -> None:
