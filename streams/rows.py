@@ -122,7 +122,9 @@ def rebuild(run_id: str, rows: Mapping[str, Mapping[str, Any]], default_window: 
         elif kind == "token":
             failure = _failure(value["failure"])
             executions = value.get("executions", 0)
-            token = Token(run, *place, more[0], Status(value["status"]), _read(value["context"]), failure, executions=executions)
+            token = Token(
+                run, *place, more[0], Status(value["status"]), _read(value["context"]), failure, executions=executions
+            )
             state.joins.setdefault(place, {})[more[0]] = token
             state.since[place] = min(value["since"], state.since.get(place, value["since"]))
         elif kind == "loop":
@@ -136,7 +138,9 @@ def rebuild(run_id: str, rows: Mapping[str, Mapping[str, Any]], default_window: 
             loop = state.loops.setdefault(place, Loop())
             index, status = int(more[0]), Status(value["status"])
             executions = value.get("executions", 0)
-            loop.take(Item(run, *place, index, status, value["value"], _failure(value["failure"]), executions=executions))
+            loop.take(
+                Item(run, *place, index, status, value["value"], _failure(value["failure"]), executions=executions)
+            )
             loop.dispatched = max(loop.dispatched, value["dispatched"])
     for place in state.closed:
         state.joins.pop(place, None)

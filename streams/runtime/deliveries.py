@@ -82,7 +82,8 @@ class Watch:
         patience: float | None = None,
     ) -> None:
         """`assigned`: the partitions that the service's member has now. `patience`: seconds after which records are taken
-        though the store does not say whose these were; None: they wait for it."""
+        though the store does not say whose these were; None: they wait for it.
+        """
         self._parts, self._group, self._turns, self._assigned = parts, group, turns, assigned
         self._claim = f"deliveries/{group}/claims/{worker}"
         self._patience = patience
