@@ -198,10 +198,11 @@ class _Taken:
         return Walk(self.topology, self.state.run, self.state.reused)
 
     def take(self, message: FlowMessage) -> None:
-        if self.state.stopping is not None:  # decided before its worker was lost
-            self._stop(Stop(self.state.run.id, self.state.stopping))
-        elif self.now >= self.state.run.deadline and not _ends(message):
-            self._stop(Stop(self.state.run.id, Ending.DEADLINE))
+        ending = self._ending(message)
+        if ending is not None:
+            if isinstance(message, Token | Item):
+                self.step.messages.extend(message.said)
+            self._stop(Stop(self.state.run.id, ending))
         elif isinstance(message, Token):
             self._token(message)
         elif isinstance(message, Opened):
@@ -210,6 +211,12 @@ class _Taken:
             self._item(message)
         elif isinstance(message, Stop):
             self._stop(message)
+
+    def _ending(self, message: FlowMessage) -> Ending | None:
+        """How the run ends now, whatever comes: as it was decided before its worker was lost, or because its time is up."""
+        if self.state.stopping is None and self.now >= self.state.run.deadline and not _ends(message):
+            return Ending.DEADLINE
+        return self.state.stopping
 
     # Joins -----------------------------------------------------------------------------------------------------
 
