@@ -111,4 +111,4 @@ def weight(line: Line) -> int:
         return 0
     if isinstance(body, bytes):
         return len(body)
-    return _RECORD + len(body.value or b"") + sum(_HEADER + len(value) for _, value in body.headers)
+    return _RECORD + len(body.value or b"") + sum(_HEADER + len(value or b"") for _, value in body.headers)

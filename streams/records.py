@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-Headers = tuple[tuple[str, bytes], ...]
+Headers = tuple[tuple[str, bytes | None], ...]
+"""Names and values in their order. A producer may send a name twice, and a value of null, which is no value."""
 
 
 class Place(NamedTuple):
@@ -38,8 +39,8 @@ class Record:
         return f"{self.place.topic}/{self.place.partition}@{self.offset}"
 
     def header(self, name: str) -> bytes | None:
-        """The last header of this name, or None."""
-        return next((value for key, value in reversed(self.headers) if key == name), None)
+        """The last header of this name that has a value, or None."""
+        return next((value for key, value in reversed(self.headers) if key == name and value is not None), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -273,7 +273,8 @@ def traceparent(run: str, identity: str) -> str:
 
 def content_type(headers: Headers) -> str:
     """The media type that a record says it has; empty when it says none."""
-    return next((value.decode(errors="replace") for name, value in headers if name.lower() == "content-type"), "")
+    said = (value for name, value in reversed(headers) if name.lower() == "content-type" and value is not None)
+    return next(said, b"").decode(errors="replace")
 
 
 def _flow_place(message: FlowMessage) -> tuple[str, str, str, tuple[int, ...]]:

@@ -158,8 +158,8 @@ async def _connected(act: "Callable[[DeadLetters], Awaitable[T]]") -> T:
 def _document(one: "DeadLetter", *, whole: bool) -> dict[str, Any]:
     made = one.document()
     if whole:
-        made["headers"] = {name: value.decode(errors="backslashreplace") for name, value in one.headers}
-        made["key"] = one.key.decode(errors="backslashreplace") if one.key is not None else None
+        made["headers"] = [{"name": name, "value": _readable(value)} for name, value in one.headers]
+        made["key"] = _readable(one.key)
         made["value_base64"] = base64.b64encode(one.value).decode() if one.value is not None else None
         made["stack"] = one.stack
     return made
@@ -177,9 +177,13 @@ def _text(one: "DeadLetter") -> str:
         ("reason", one.reason),
         ("key", repr(one.key)),
         ("value", f"{len(one.value):,} bytes: {one.value[:200]!r}" if one.value is not None else "none"),
-        *((f"header {name}", value[:200].decode(errors="backslashreplace")) for name, value in one.headers),
+        *((f"header {name}", "none" if value is None else str(_readable(value[:200]))) for name, value in one.headers),
     ]
     return columns(rows) + (f"\n\n{one.stack.rstrip()}" if one.stack else "")
+
+
+def _readable(data: bytes | None) -> str | None:
+    return None if data is None else data.decode(errors="backslashreplace")
 
 
 def _first_line(text: str) -> str:

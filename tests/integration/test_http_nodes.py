@@ -114,7 +114,7 @@ def test_a_secret_shows_nowhere(town: Town) -> None:
         kinds = {topic.removeprefix(rig.settings.topic_prefix) for topic, _ in records}
         assert {"run.events", "task.http-call.v1", "dead.letters", "pipeline.ask.results", "retry.1s"} <= kinds
         for topic, one in records:
-            held = b"".join([one.key or b"", one.value or b"", *(value for _, value in one.headers)])
+            held = b"".join([one.key or b"", one.value or b"", *(value or b"" for _, value in one.headers)])
             assert SECRET.encode() not in held, f"{topic} {one.where}"
         assert any(b"redacted" in (one.value or b"") for _, one in records)
         for run in (good, bad):
