@@ -18,6 +18,11 @@ NAMESPACE = uuid.UUID("6d1f5a0e-9f0f-5d52-8a0e-3b6f0c5a7c11")
 _NAMESPACE = NAMESPACE.bytes
 
 
+def run_id(text: str) -> str:
+    """The one form in which a run's id is kept, keys a record and is looked for, of whatever form of a UUID. Raises ValueError."""
+    return str(uuid.UUID(text))
+
+
 class Status(StrEnum):
     """How a node execution ended, as a token says it."""
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from gateway.cursor import aware
+from gateway.identity import RunId
 from gateway.moments import Moment
 from gateway.parts import Connected, Parts
 from gateway.problems import Fault, Kind, Problem
@@ -21,7 +22,7 @@ router = APIRouter(tags=["dead letters"])
 def wanted(
     topic: Annotated[str, Query(max_length=250, description="A part of the topic's name.")] = "",
     consumer: Annotated[str, Query(max_length=250, description="A part of the service's or agent's name.")] = "",
-    run: Annotated[str, Query(max_length=60)] = "",
+    run: Annotated[RunId, Query(max_length=60)] = "",
     path: Annotated[str, Query(max_length=500, description="A part of the place in the run.")] = "",
     reason: Annotated[str, Query(max_length=500, description="A part of the reason.")] = "",
     since: Annotated[Moment | None, Query()] = None,

@@ -7,7 +7,7 @@ from psycopg.rows import DictRow
 from starlette.responses import Response
 
 from gateway import body, cursor
-from gateway.identity import known
+from gateway.identity import RunId, known
 from gateway.moments import Moment
 from gateway.parts import Parts, Shared
 from gateway.predictions import Predictions, Wanted, label_of, right_label
@@ -39,7 +39,7 @@ async def listing(
     service: Annotated[str | None, Query(max_length=200)] = None,
     model: Annotated[str | None, Query(max_length=200)] = None,
     model_version: Annotated[str | None, Query(max_length=200)] = None,
-    run: Annotated[str | None, Query(max_length=60)] = None,
+    run: Annotated[RunId | None, Query(max_length=60)] = None,
     since: Annotated[Moment | None, Query(description="Only those made at or after this time.")] = None,
     until: Annotated[Moment | None, Query(description="Only those made before this time.")] = None,
     below: Annotated[float | None, Query(ge=0, le=1, description="Only those with a lower confidence.")] = None,

@@ -12,6 +12,7 @@ from gateway import body, prefer, sse, stream
 from gateway import cursor as cursors
 from gateway.entry import Entry
 from gateway.explain import explain
+from gateway.identity import RunId
 from gateway.moments import Moment
 from gateway.parts import Connected, Parts, Shared
 from gateway.problems import Fault, Kind, Problem
@@ -71,7 +72,7 @@ async def listing(
 
 
 @router.get("/runs/{run}", summary="The state of a run and of every node execution")
-async def detail(run: str, parts: Parts = Shared) -> Response:
+async def detail(run: RunId, parts: Parts = Shared) -> Response:
     """Its input, output or failure, and each step with its input and output."""
     async with parts.journal.open(run) as entry:
         document = (await view(parts, entry)).to_json()
@@ -85,7 +86,7 @@ async def detail(run: str, parts: Parts = Shared) -> Response:
 
 
 @router.get("/runs/{run}/result", summary="The result of a run that has ended")
-async def outcome(run: str, request: Request, parts: Parts = Shared) -> Response:
+async def outcome(run: RunId, request: Request, parts: Parts = Shared) -> Response:
     """The output; a problem when the run failed or was cancelled, and 409 while it goes on. `Prefer: wait=N` waits."""
     seconds = prefer.wait(request.headers, parts.limits.wait) or 0.0
     async with parts.journal.open(run) as entry:
@@ -110,7 +111,7 @@ async def outcome(run: str, request: Request, parts: Parts = Shared) -> Response
         204: {"description": "There is nothing after Last-Event-ID."},
     },
 )
-async def events(run: str, request: Request, parts: Parts = Shared) -> Response:
+async def events(run: RunId, request: Request, parts: Parts = Shared) -> Response:
     """Server-sent events; `Last-Event-ID` resumes after that one, on any gateway. The stream ends after the last event."""
     after = sse.last_event_id(request.headers)
     async with parts.journal.open(run, current=False) as entry:
@@ -120,7 +121,7 @@ async def events(run: str, request: Request, parts: Parts = Shared) -> Response:
 
 
 @router.delete("/runs/{run}", status_code=202, summary="Cancel a run")
-async def cancel(run: str, parts: Parts = Shared) -> Response:
+async def cancel(run: RunId, parts: Parts = Shared) -> Response:
     """202: asked for, and the run's last event says what came of it; 409 when the run has ended."""
     async with parts.journal.open(run) as entry:
         if entry.ended:
@@ -135,7 +136,7 @@ async def cancel(run: str, parts: Parts = Shared) -> Response:
 
 
 @router.get("/runs/{run}/explain", summary="Why a run is where it is")
-async def why(run: str, parts: Parts = Connected) -> Response:
+async def why(run: RunId, parts: Parts = Connected) -> Response:
     """What it waits for now, from live data; what was skipped, with the condition and what it read; how it came to its end."""
     # While Kafka is silent what is known has to do; the answer says that it is away.
     async with parts.journal.open(run, current=not parts.pulse.silent) as entry:
@@ -144,7 +145,7 @@ async def why(run: str, parts: Parts = Connected) -> Response:
 
 
 @router.post("/runs/{run}/replay", status_code=202, summary="Repeat a run", openapi_extra=_REPLAY)
-async def repeat(run: str, request: Request, parts: Parts = Connected) -> Response:
+async def repeat(run: RunId, request: Request, parts: Parts = Connected) -> Response:
     """A new run linked to this one. `from`: what does not come after that node is taken over, and not executed again.
 
     `set`: other values by path, of an input (`strength`) or of an output (`detect.faces[0].score`), held against its type.

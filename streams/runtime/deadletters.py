@@ -91,7 +91,7 @@ class Filter:
         )
         return (
             all(wanted.lower() in has.lower() for wanted, has in parts)
-            and self.run in ("", letter.run)
+            and self.run.lower() in ("", letter.run)
             and (self.since is None or letter.at >= self.since)
             and (self.until is None or letter.at < self.until)
             and self.resent in (None, letter.resent)
