@@ -7,6 +7,7 @@ SchemasError
 ├── Nonconforming        the caller's: a record has problems, each with place and hint
 ├── Undecodable          the sender's: bytes that are no record of the schema they name
 │   └── UnknownSchema    … they name a schema that the registry does not have, or that may not be read with
+│       └── OtherFormat  … they name a schema that is not of Avro
 ├── Unwritable           ours or a service's: a value cannot be written with its schema
 ├── Incompatible         ours or a service's: a new schema cannot read what the old one wrote
 └── RegistryAway         nobody's: the registry does not answer; try again later, it costs no attempt
@@ -62,6 +63,14 @@ class Undecodable(SchemasError, ValueError):
 
 class UnknownSchema(Undecodable):
     """Bytes name a schema that the registry does not have, or that may not be read with (see `schemas.dangers`)."""
+
+
+class OtherFormat(UnknownSchema):
+    """Bytes name a schema of something else than Avro; `format` is the registry's word for it: JSON, PROTOBUF."""
+
+    def __init__(self, schema_id: int, format: str) -> None:
+        super().__init__(f"the schema {schema_id} is of {format}, not of Avro")
+        self.format = format
 
 
 class Unwritable(SchemasError, ValueError):

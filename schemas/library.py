@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from types import MappingProxyType
 from typing import Any
 
 from schemas import values
@@ -13,6 +14,7 @@ PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "by
 NAMESPACE = "millrace"
 REF = "millrace.Ref"
 VALUE = "millrace.Value"
+_DEFINING = ("record", "error", "enum", "fixed")
 
 
 @cache
@@ -39,12 +41,20 @@ def load(name: str) -> dict[str, Any]:
     return record
 
 
-def inline(schema: Any) -> Any:
+def inline(schema: Any, others: Mapping[str, Any] = MappingProxyType({})) -> Any:
     """A copy of a schema in which every shared record (`millrace.Ref`) is defined where it is first named.
 
-    The result is what a registry or another Avro implementation can read alone. Raises UnknownName.
+    So is every type of `others`, which are definitions by full name (see `definitions`). The result is what a registry or
+    another Avro implementation can read alone. Raises UnknownName.
     """
-    return _inline(schema, "", set())
+    return _Inlining(others).schema(schema, "")
+
+
+def definitions(schema: Any) -> dict[str, Any]:
+    """Every type that a schema defines, by full name."""
+    found: dict[str, Any] = {}
+    _define(schema, "", found)
+    return found
 
 
 def fullname(name: str, namespace: str) -> str:
@@ -52,36 +62,74 @@ def fullname(name: str, namespace: str) -> str:
     return name if "." in name or not namespace else f"{namespace}.{name}"
 
 
-def _inline(schema: Any, namespace: str, defined: set[str]) -> Any:
-    if isinstance(schema, str):
-        return _named(schema, namespace, defined)
+class _Inlining:
+    """One pass over one schema: what has been defined so far."""
+
+    def __init__(self, others: Mapping[str, Any]) -> None:
+        self._others = others
+        self._defined: set[str] = set()
+
+    def schema(self, schema: Any, namespace: str) -> Any:
+        if isinstance(schema, str):
+            return self._named(schema, namespace)
+        if isinstance(schema, list):
+            return [self.schema(branch, namespace) for branch in schema]
+        if not isinstance(schema, Mapping):
+            raise BadSchema(f"not an Avro schema: {schema!r}")
+        kind = schema.get("type")
+        if kind == "array":
+            return {**schema, "items": self.schema(schema["items"], namespace)}
+        if kind == "map":
+            return {**schema, "values": self.schema(schema["values"], namespace)}
+        if kind in _DEFINING:
+            full = fullname(schema["name"], schema.get("namespace", namespace))
+            if full in self._defined and full in self._others:
+                return full  # it stands inside another definition as well, which came before
+            inner = full.rpartition(".")[0]
+            self._defined.add(full)
+            if "fields" not in schema:
+                return dict(schema)
+            return {**schema, "fields": [self._field(field, inner) for field in schema["fields"]]}
+        return {**schema, "type": self.schema(kind, namespace)}
+
+    def _field(self, field: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+        made = {**field, "type": self.schema(field["type"], namespace)}
+        first = made["type"][0] if isinstance(made["type"], list) else made["type"]
+        if "default" in made and _name(first, namespace) == VALUE:
+            text = values.dumps(plain_default(made["default"]))
+            # Apicurio 3.3 refuses a schema in which a text's default is exactly {}.
+            made["default"] = {"json": "{ }" if text == "{}" else text}
+        return made
+
+    def _named(self, name: str, namespace: str) -> Any:
+        if name in PRIMITIVES:
+            return name
+        full = fullname(name, namespace)
+        if full in self._defined:
+            return full
+        if full in self._others:
+            return self.schema(self._others[full], "")
+        space, _, short = full.rpartition(".")
+        if space == NAMESPACE and short in names():
+            return self.schema(json.loads(_source(short)), "")
+        raise UnknownName(f"the type {name!r} is neither defined in the schema nor one of {', '.join(names())}")
+
+
+def _define(schema: Any, namespace: str, found: dict[str, Any]) -> None:
     if isinstance(schema, list):
-        return [_inline(branch, namespace, defined) for branch in schema]
-    if not isinstance(schema, Mapping):
-        raise BadSchema(f"not an Avro schema: {schema!r}")
-    kind = schema.get("type")
-    if kind == "array":
-        return {**schema, "items": _inline(schema["items"], namespace, defined)}
-    if kind == "map":
-        return {**schema, "values": _inline(schema["values"], namespace, defined)}
-    if kind in ("record", "error", "enum", "fixed"):
-        full = fullname(schema["name"], schema.get("namespace", namespace))
-        inner = full.rpartition(".")[0]
-        defined.add(full)
-        if "fields" not in schema:
-            return dict(schema)
-        return {**schema, "fields": [_field(field, inner, defined) for field in schema["fields"]]}
-    return {**schema, "type": _inline(kind, namespace, defined)}
-
-
-def _field(field: Mapping[str, Any], namespace: str, defined: set[str]) -> dict[str, Any]:
-    made = {**field, "type": _inline(field["type"], namespace, defined)}
-    first = made["type"][0] if isinstance(made["type"], list) else made["type"]
-    if "default" in made and _name(first, namespace) == VALUE:
-        text = values.dumps(plain_default(made["default"]))
-        # Apicurio 3.3 refuses a schema in which a text's default is exactly {}.
-        made["default"] = {"json": "{ }" if text == "{}" else text}
-    return made
+        for branch in schema:
+            _define(branch, namespace, found)
+    elif isinstance(schema, Mapping):
+        kind = schema.get("type")
+        if kind in _DEFINING:
+            space, _, short = fullname(schema["name"], schema.get("namespace", namespace)).rpartition(".")
+            found[fullname(short, space)] = {**schema, "name": short, "namespace": space}
+            for field in schema.get("fields", ()):
+                _define(field["type"], space, found)
+        elif kind in ("array", "map"):
+            _define(schema["items" if kind == "array" else "values"], namespace, found)
+        else:
+            _define(kind, namespace, found)
 
 
 def _name(schema: Any, namespace: str) -> Any:
@@ -96,15 +144,3 @@ def plain_default(default: Any) -> Any:
     if isinstance(default, Mapping) and default.keys() == {"json"} and isinstance(default["json"], str):
         return values.loads(default["json"])
     return default
-
-
-def _named(name: str, namespace: str, defined: set[str]) -> Any:
-    if name in PRIMITIVES:
-        return name
-    full = fullname(name, namespace)
-    if full in defined:
-        return full
-    space, _, short = full.rpartition(".")
-    if space == NAMESPACE and short in names():
-        return _inline(json.loads(_source(short)), "", defined)
-    raise UnknownName(f"the type {name!r} is neither defined in the schema nor one of {', '.join(names())}")

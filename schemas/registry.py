@@ -1,23 +1,33 @@
 """The schema registry over HTTP (Confluent's API, which Apicurio serves too), with everything seen once remembered."""
 
 import asyncio
+import contextlib
 import json
+import logging
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
 
-from schemas import binary, compat
+from schemas import binary, compat, references
 from schemas.completed import completed
-from schemas.errors import BadSchema, Incompatible, RegistryAway, UnknownSchema
+from schemas.errors import BadSchema, Incompatible, OtherFormat, RegistryAway, UnknownSchema
 from schemas.library import inline
 from schemas.memo import Memo
+
+log = logging.getLogger(__name__)
 
 _MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 _UNKNOWN_FOR = 10.0
 """Seconds for which an id that the registry does not have is not asked for again: garbage may come in floods."""
+_KNOWN_FOR = 30.0
+"""Seconds after which the id of a schema that is in use is asked for again: somebody may have deleted its subject."""
+_PATIENCE = 0.5
+"""Seconds that a record waits for that answer; without one it is written with the id that was known."""
 _MAX_KNOWN = 10_000
 _PAGE = 1000
 _AT_ONCE = 32
@@ -29,16 +39,18 @@ _ABSENT = (40401, 40402, 40403)
 class SchemaRegistry:
     """A client for one event loop. Every call may raise RegistryAway, and then succeed later."""
 
-    def __init__(self, url: str, *, timeout: float = 10.0) -> None:
+    def __init__(self, url: str, *, timeout: float = 10.0, known_for: float = _KNOWN_FOR) -> None:
+        """`timeout` and `known_for` (for how long an id is used without asking for it again) in seconds."""
         self._url = url.rstrip("/")
         self._http = httpx.AsyncClient(timeout=timeout, headers={"accept": _MEDIA_TYPE, "content-type": _MEDIA_TYPE})
         self._timeout = timeout
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._whole: Memo[Any] = Memo(inline)
-        self._ids: dict[tuple[str, str], int] = {}
-        self._known_ids: dict[tuple[str, int], tuple[Any, int]] = {}
+        self._known_for = known_for
+        self._ids: dict[tuple[str, str], _Id] = {}
+        self._known_ids: dict[tuple[str, int], tuple[Any, _Id]] = {}
         self._schemas: dict[int, Any] = {}
-        self._unknown: dict[int, tuple[float, str]] = {}
+        self._unknown: dict[int, tuple[float, Callable[[], UnknownSchema]]] = {}
         self._flights: dict[Any, asyncio.Future[Any]] = {}
 
     async def __aenter__(self) -> Self:
@@ -57,32 +69,30 @@ class SchemaRegistry:
         Raises Incompatible when the subject's rule refuses the schema, BadSchema when it is none, RegistryAway.
         """
         known = self._known_ids.get((subject, id(schema)))
-        if known is not None and known[0] is schema:
-            return known[1]
-        whole = self._whole(schema)
-        binary.check(whole)
-        # Sorted: the registry takes the same attributes in another order, as a topology's JSON has them, for a new version.
-        text = json.dumps(whole, sort_keys=True)
-        if (subject, text) not in self._ids:
-            self._ids[subject, text] = await self._once((subject, text), lambda: self._register(subject, text))
-            # Whoever writes with a schema mostly reads it too, perhaps at a time when the registry is away.
-            self._schemas.setdefault(self._ids[subject, text], json.loads(text))
-        found = self._ids[subject, text]
-        if len(self._known_ids) >= _MAX_KNOWN:
-            self._known_ids.clear()  # schemas that were read from somewhere are new objects each time
-        self._known_ids[subject, id(schema)] = (schema, found)
-        return found
+        if known is None or known[0] is not schema:
+            known = schema, await self._identified(subject, self._text(schema))
+            if len(self._known_ids) >= _MAX_KNOWN:
+                self._known_ids.clear()  # schemas that were read from somewhere are new objects each time
+            self._known_ids[subject, id(schema)] = known
+        one = known[1]
+        if one.asked + self._known_for < time.monotonic():
+            await self._ask_again(one)
+        return one.id
+
+    async def has(self, subject: str, schema: Any) -> bool:
+        """Whether the registry has this very schema under the subject now. Raises BadSchema, RegistryAway."""
+        return await self._looked_up(subject, self._text(schema)) is not None
 
     async def schema_of(self, schema_id: int) -> Any:
         """The schema of an id, always the same object.
 
-        Raises UnknownSchema (the registry has none, or none that may be read with) and RegistryAway.
+        It is whole: what other subjects define stands inside it. Raises UnknownSchema (the registry has none, or none that may
+        be read with), OtherFormat and RegistryAway.
         """
         if schema_id in self._schemas:
             return self._schemas[schema_id]
-        until, reason = self._unknown.get(schema_id, (0.0, ""))
-        if until > time.monotonic():
-            raise UnknownSchema(reason)
+        if schema_id in self._unknown and self._unknown[schema_id][0] > time.monotonic():
+            raise self._unknown[schema_id][1]()
         return await self._once(schema_id, lambda: self._fetch(schema_id))
 
     async def set_compatibility(self, subject: str, level: str = "BACKWARD") -> None:
@@ -102,12 +112,22 @@ class SchemaRegistry:
         return bool(answer["is_compatible"])
 
     async def latest(self, subject: str) -> Any | None:
-        """The subject's newest schema; None when it has none. Raises RegistryAway."""
+        """The subject's newest schema of Avro; None when it has none. Raises RegistryAway.
+
+        A newer one of another format, which a producer of JSON may have registered there, is passed over.
+        """
+        place = f"/subjects/{_part(subject)}/versions"
         try:
-            answer = await self._call("GET", f"/subjects/{_part(subject)}/versions/latest")
+            answer = await self._call("GET", f"{place}/latest")
+            with contextlib.suppress(UnknownSchema):
+                return await self.schema_of(int(answer["id"]))
+            for version in sorted(await self._call("GET", place), reverse=True)[1:]:
+                answer = await self._call("GET", f"{place}/{version}")
+                with contextlib.suppress(UnknownSchema):
+                    return await self.schema_of(int(answer["id"]))
         except UnknownSchema:
-            return None
-        return json.loads(answer["schema"])
+            pass
+        return None
 
     async def subjects(self) -> list[str]:
         """Every subject the registry knows, page by page: without being asked for more, it shows the first thousand only.
@@ -122,6 +142,50 @@ class SchemaRegistry:
             if len(page) < _PAGE or not fresh:  # a registry without pages shows everything each time
                 return list(found)
 
+    def _text(self, schema: Any) -> str:
+        whole = self._whole(schema)
+        binary.check(whole)
+        # Sorted: the registry takes the same attributes in another order, as a topology's JSON has them, for a new version.
+        return json.dumps(whole, sort_keys=True)
+
+    async def _identified(self, subject: str, text: str) -> "_Id":
+        if (subject, text) not in self._ids:
+            found = await self._once((subject, text), lambda: self._register(subject, text))
+            self._ids.setdefault((subject, text), _Id(subject, text, found, time.monotonic()))
+            # Whoever writes with a schema mostly reads it too, perhaps at a time when the registry is away.
+            self._schemas.setdefault(found, json.loads(text))
+        return self._ids[subject, text]
+
+    async def _ask_again(self, one: "_Id") -> None:
+        """Learns the id anew, and has the schema registered again where the registry has lost it.
+
+        Who comes meanwhile goes on with the id that is known: a registry that hangs must not hold up every record.
+        """
+        one.asked = time.monotonic()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._once(("again", one.subject, one.text), lambda: self._renew(one))
+        except TimeoutError:
+            pass
+
+    async def _renew(self, one: "_Id") -> None:
+        try:
+            found = await self._looked_up(one.subject, one.text)
+            if found is None:
+                log.warning("%s is no longer in the registry: registering it again", one.subject)
+                found = await self._register(one.subject, one.text)
+            one.id = found
+        except (RegistryAway, BadSchema, Incompatible, UnknownSchema) as error:
+            log.warning("whether the registry still has %s cannot be known: %s", one.subject, error)
+
+    async def _looked_up(self, subject: str, text: str) -> int | None:
+        """The id of a schema under its subject; None when it is not there."""
+        try:
+            answer = await self._call("POST", f"/subjects/{_part(subject)}", {"schema": text})
+        except UnknownSchema:
+            return None
+        return int(answer["id"])
+
     async def _register(self, subject: str, text: str) -> int:
         try:
             answer = await self._call("POST", f"/subjects/{_part(subject)}/versions", {"schema": text})
@@ -134,17 +198,25 @@ class SchemaRegistry:
     async def _fetch(self, schema_id: int) -> Any:
         try:
             answer = await self._call("GET", f"/schemas/ids/{schema_id}")
-            if answer.get("schemaType", "AVRO") != "AVRO":
-                raise BadSchema(f"it is {answer['schemaType']}, not Avro")
-            schema = json.loads(answer["schema"])
-            binary.check(schema)
+            format = references.format_of(answer)
+            if format != "AVRO":
+                raise self._unusable(schema_id, partial(OtherFormat, schema_id, format))
+            schema = await references.whole(answer, self._version)
+        except OtherFormat:
+            raise
         except (UnknownSchema, BadSchema) as error:
             reason = f"the schema {schema_id} cannot be used: {error}"
-            if len(self._unknown) >= _MAX_KNOWN:
-                self._unknown.clear()
-            self._unknown[schema_id] = time.monotonic() + _UNKNOWN_FOR, reason
-            raise UnknownSchema(reason) from error
+            raise self._unusable(schema_id, partial(UnknownSchema, reason)) from error
         return self._schemas.setdefault(schema_id, schema)
+
+    async def _version(self, subject: str, version: int) -> Any:
+        return await self._call("GET", f"/subjects/{_part(subject)}/versions/{version}")
+
+    def _unusable(self, schema_id: int, error: Callable[[], UnknownSchema]) -> UnknownSchema:
+        if len(self._unknown) >= _MAX_KNOWN:
+            self._unknown.clear()
+        self._unknown[schema_id] = time.monotonic() + _UNKNOWN_FOR, error
+        return error()
 
     async def _once(self, key: Any, fetch: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         """What `fetch` gives, asked for once however many wait for it; a waiter that is cancelled takes nobody along."""
@@ -195,6 +267,16 @@ class SchemaRegistry:
             case 400 | 422:
                 return BadSchema(f"the registry refuses the schema: {message}")
         return RegistryAway(f"the schema registry at {self._url} answered {status}: {message}")
+
+
+@dataclass
+class _Id:
+    """A schema's id under a subject, and when the registry said so last (monotonic seconds)."""
+
+    subject: str
+    text: str
+    id: int
+    asked: float
 
 
 class _Conflict(Exception):

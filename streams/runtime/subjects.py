@@ -56,9 +56,18 @@ async def breaks(registry: SchemaRegistry, names: Topics, topology: Topology) ->
 
 
 async def missing(registry: SchemaRegistry, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Those subjects that the registry does not have. Raises RegistryAway."""
-    known = set(await registry.subjects())
-    return {subject: schema for subject, schema in wanted.items() if subject not in known}
+    """Those schemas that the registry does not have now under their subjects. Raises RegistryAway.
+
+    A subject that is there may lack the schema, and one that a process of ours remembers may have been deleted since.
+    """
+    room = asyncio.Semaphore(_AT_ONCE)
+
+    async def there(subject: str, schema: Any) -> bool:
+        async with room:
+            return await registry.has(subject, schema)
+
+    found = await asyncio.gather(*(there(*one) for one in wanted.items()))
+    return {subject: wanted[subject] for subject, has in zip(wanted, found, strict=True) if not has}
 
 
 async def register(registry: SchemaRegistry, wanted: Mapping[str, Any]) -> None:

@@ -11,10 +11,10 @@ import httpx
 import pytest
 from fastavro.schema import to_parsing_canonical_form
 
-from schemas import library
+from schemas import binary, library
 from schemas.codec import Codec, frame, value_subject
 from schemas.contracts import load_contracts
-from schemas.errors import Incompatible, RegistryAway, Undecodable, UnknownSchema
+from schemas.errors import Incompatible, OtherFormat, RegistryAway, Undecodable, UnknownSchema
 from schemas.registry import SchemaRegistry
 from streams.settings import Settings
 
@@ -231,3 +231,97 @@ def test_every_subject_is_seen_however_many_there_are(settings: Settings, monkey
         assert len(set(paged)) == len(paged)
 
     run(settings, scenario)
+
+
+def referring(settings: Settings, name: str, made: Any, *references: tuple[str, str]) -> int:
+    """Registers a schema that refers to types of other subjects, each a type and its subject. Gives its id."""
+    named = [{"name": type_, "subject": of, "version": 1} for type_, of in references]
+    body = {"schema": json.dumps(made), "references": named}
+    return int(httpx.post(f"{settings.registry}/subjects/{name}/versions", json=body).raise_for_status().json()["id"])
+
+
+def test_types_of_other_subjects_are_resolved(settings: Settings) -> None:
+    """A schema that refers to others, which refer to others in turn, is given whole; also as the newest of its subject."""
+    country, address, order = subject(), subject(), subject()
+    code = {"type": "enum", "name": "shop.Country", "symbols": ["BE", "FR"]}
+    referring(settings, country, code)
+    house = {"type": "record", "name": "shop.Address", "fields": [{"name": "in", "type": "Country"}]}
+    referring(settings, address, house, ("shop.Country", country))
+    fields = [
+        {"name": "of", "type": "Country"},
+        {"name": "to", "type": "Address"},
+        {"name": "by", "type": "millrace.Ref"},
+    ]
+    ref = {"type": "record", "name": "millrace.Ref", "fields": [{"name": "url", "type": "string"}]}
+    another = subject()
+    referring(settings, another, ref)
+    whole = {"type": "record", "name": "shop.Order", "fields": fields}
+    number = referring(
+        settings, order, whole, ("shop.Country", country), ("shop.Address", address), ("millrace.Ref", another)
+    )
+
+    async def scenario(registry: SchemaRegistry) -> None:
+        found = await registry.schema_of(number)
+        assert found == await registry.latest(order)
+        value = {"of": "BE", "to": {"in": "FR"}, "by": {"url": "x"}}
+        assert binary.read(binary.write(found, value), found) == value
+
+    run(settings, scenario)
+
+
+def test_a_schema_of_json_is_told_apart(settings: Settings) -> None:
+    """It may be registered under a subject of ours: it is not read as Avro, and the newest of Avro is the one before it."""
+    name = subject()
+
+    async def scenario(registry: SchemaRegistry) -> None:
+        await registry.id_of(name, schema())
+        body = {
+            "schema": json.dumps({"title": name, "type": "object", "properties": {"x": {"type": "string"}}}),
+            "schemaType": "JSON",
+        }
+        async with httpx.AsyncClient() as http:
+            answer = (await http.post(f"{settings.registry}/subjects/{name}/versions", json=body)).raise_for_status()
+        for _ in range(2):  # the second time from memory
+            with pytest.raises(OtherFormat) as refused:
+                await registry.schema_of(int(answer.json()["id"]))
+            assert refused.value.format == "JSON"
+        newest = await registry.latest(name)
+        assert newest is not None
+        assert canonical(newest) == canonical(schema())
+
+    run(settings, scenario)
+
+
+def test_a_subject_that_was_deleted_is_registered_again(settings: Settings) -> None:
+    """A process that uses a schema for long notices that the registry has lost it, and what it writes can be read again."""
+    name = subject()
+
+    async def main() -> None:
+        async with SchemaRegistry(settings.registry, known_for=0.0) as registry:
+            ours = schema()
+            await registry.id_of(name, ours)
+            assert await registry.has(name, ours)
+            async with httpx.AsyncClient() as http:
+                for permanent in ("", "?permanent=true"):
+                    (await http.delete(f"{settings.registry}/subjects/{name}{permanent}")).raise_for_status()
+            assert not await registry.has(name, ours)
+            number = await registry.id_of(name, ours)
+            assert await registry.has(name, ours)
+            async with SchemaRegistry(settings.registry) as stranger:
+                assert canonical(await stranger.schema_of(number)) == canonical(ours)
+
+    asyncio.run(main())
+
+
+def test_an_id_is_used_while_the_registry_is_away(settings: Settings) -> None:
+    """Asking again for an id costs nothing that was known: without an answer the old one is used."""
+
+    async def main() -> None:
+        async with SchemaRegistry(settings.registry, known_for=0.0) as registry:
+            ours = schema()
+            number = await registry.id_of(subject_of_ours, ours)
+            registry._url = settings.s3  # something that is no registry
+            assert await registry.id_of(subject_of_ours, ours) == number
+
+    subject_of_ours = subject()
+    asyncio.run(main())

@@ -59,3 +59,25 @@ def test_not_a_schema() -> None:
     """What is no schema at all is refused."""
     with pytest.raises(BadSchema):
         library.inline(7)
+
+
+COUNTRY = {"type": "enum", "name": "Country", "namespace": "shop", "symbols": ["BE", "FR"]}
+ADDRESS = {
+    "type": "record",
+    "name": "shop.Address",
+    "fields": [{"name": "in", "type": COUNTRY}, {"name": "by", "type": {"type": "map", "values": "millrace.Ref"}}],
+}
+
+
+def test_types_of_other_schemas_are_defined_where_they_are_first_named() -> None:
+    """One that stands inside another is defined once, whichever of them is named first, and the whole stands alone."""
+    others = library.definitions([ADDRESS])
+    assert set(others) == {"shop.Address", "shop.Country"}
+    for order in (["Address", "shop.Country"], ["Country", "shop.Address"]):
+        fields = [{"name": f"f{number}", "type": name} for number, name in enumerate(order)]
+        whole = library.inline({"type": "record", "name": "shop.Order", "fields": fields}, others)
+        avro.schema.parse(json.dumps(whole))
+        binary.check(whole)
+        assert json.dumps(whole).count('"BE"') == 1
+    with pytest.raises(UnknownName, match=r"shop\.Street"):
+        library.inline({"type": "array", "items": "shop.Street"}, others)
