@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from gateway.limits import Limits
 from gateway.problems import Fault, Kind, Problem
+from schemas import strict
 
 _SMALL = 64 * 1024
 _LARGE = 256 * 1024
@@ -94,70 +95,10 @@ async def parse(data: bytes | str, limits: Limits, where: str = "", tally: Tally
 def parse_now(data: bytes | str, depth: int, where: str = "") -> Any:
     """The value of JSON text of at most `depth` levels. Raises Problem (400)."""
     try:
-        text = data if isinstance(data, str) else data.decode("utf-8-sig")
-        value = json.loads(text, parse_constant=_constant, object_pairs_hook=_members)
-    except UnicodeDecodeError as error:
-        raise _bad(where, f"not UTF-8 text: {error.reason} at byte {error.start}") from None
-    except json.JSONDecodeError as error:
-        raise _bad(where, f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
-    except RecursionError:
-        raise _bad(where, f"more than {depth} levels of lists and objects inside each other") from None
-    except ValueError as error:
-        raise _bad(where, f"not JSON: {error}") from None
-    _check(value, depth, where)
-    return value
-
-
-def _bad(where: str, problem: str) -> Problem:
-    return Problem(Kind.BAD_REQUEST, f"The JSON of the body cannot be read: {problem}.", [Fault(where, problem)])
-
-
-def _constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                raise ValueError(f"the name {name!r:.80} stands twice in one object")
-            seen.add(name)
-    return made
-
-
-def _check(value: Any, depth: int, where: str) -> None:
-    """Refuses what is too deep, and text that cannot be stored (lone surrogates, NUL)."""
-    level = [value]
-    for _ in range(depth + 1):
-        inner: list[Any] = []
-        for one in level:
-            if isinstance(one, dict):
-                for name in one:
-                    _check_text(name, where)
-                inner.extend(one.values())
-            elif isinstance(one, list):
-                inner.extend(one)
-            elif isinstance(one, str):
-                _check_text(one, where)
-        if not inner:
-            return
-        level = inner
-    raise _bad(where, f"more than {depth} levels of lists and objects inside each other")
-
-
-def _check_text(text: str, where: str) -> None:
-    if text.isascii():
-        if "\0" in text:
-            raise _bad(where, "text with a NUL character in it")
-        return
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise _bad(where, "text with half of a surrogate pair in it") from None
-    if "\0" in text:
-        raise _bad(where, "text with a NUL character in it")
+        return strict.parse(data, depth)
+    except strict.NotTaken as error:
+        problem = str(error)
+    raise Problem(Kind.BAD_REQUEST, f"The JSON of the body cannot be read: {problem}.", [Fault(where, problem)])
 
 
 def canonical(value: Any) -> bytes:

@@ -1,17 +1,21 @@
 """Records as they cross Kafka: Confluent's wire format, and JSON at the public edge."""
 
 import asyncio
+from codecs import BOM_UTF8
 from typing import Any, Protocol
 
-from schemas import binary
-from schemas.conform import conform, conform_json
-from schemas.errors import Nonconforming, Undecodable
+from schemas import binary, cloudevents, strict
+from schemas.conform import conform, parse_json
+from schemas.errors import Nonconforming, OtherFormat, Problem, Undecodable
 
-__all__ = ["JSON", "Codec", "Nonconforming", "Registry", "conform", "conform_json", "frame", "unframe", "value_subject"]
+__all__ = ["Codec", "Nonconforming", "Registry", "conform", "frame", "unframe", "value_subject"]
 
-JSON = "application/json"
 _MAGIC = b"\x00"
 _HEAD = 5
+_NEITHER = (
+    "the record is neither an object in JSON (UTF-8) nor in Confluent's wire format"
+    " (a zero byte, a schema id in four bytes, the record)"
+)
 
 
 class Registry(Protocol):
@@ -21,7 +25,7 @@ class Registry(Protocol):
         """The schema's id, registered under the subject if need be. Raises RegistryAway, Incompatible, BadSchema."""
 
     async def schema_of(self, schema_id: int) -> Any:
-        """The schema of an id, always the same object. Raises RegistryAway, UnknownSchema."""
+        """The schema of an id, always the same object. Raises RegistryAway, UnknownSchema, OtherFormat."""
 
 
 def value_subject(topic: str) -> str:
@@ -37,10 +41,7 @@ def frame(schema_id: int, body: bytes) -> bytes:
 def unframe(data: bytes) -> tuple[int, bytes]:
     """The schema id and the Avro body of a record in Confluent's wire format. Raises Undecodable."""
     if len(data) < _HEAD or data[:1] != _MAGIC:
-        raise Undecodable(
-            "the record is not in Confluent's wire format (a zero byte, a schema id in four bytes, Avro);"
-            f" a record in JSON needs the header content-type: {JSON}"
-        )
+        raise Undecodable("the record is not in Confluent's wire format: a zero byte, a schema id in four bytes, Avro")
     return int.from_bytes(data[1:_HEAD], "big"), data[_HEAD:]
 
 
@@ -69,12 +70,48 @@ class Codec:
         return binary.read(body, writer, reader, tagged=tagged)
 
     async def accept(self, data: bytes, schema: Any, content_type: str = "") -> Any:
-        """A stranger's record, in JSON or in Avro as its content type says, checked against the schema and its bounds.
+        """A stranger's record, checked against the schema and its bounds: JSON, Avro, or JSON behind the id of a JSON Schema.
 
-        Without a content type it is JSON when it begins with a brace, which no record in Avro does: a plain line from a
-        shell is enough. Raises Nonconforming with every problem, Undecodable, RegistryAway.
+        It is read by its bytes: what other systems say of JSON is anything from `text/plain` to `application/vnd.acme+json`.
+        The content type counts for one thing only, a CloudEvent in structured mode, whose data is read in the same way.
+        Raises Nonconforming with every problem, Undecodable, RegistryAway.
         """
         media_type = content_type.partition(";")[0].strip().lower()
-        if media_type == JSON or (not media_type and data.lstrip()[:1] == b"{"):
-            return conform_json(schema, data)
-        return conform(schema, await self.decode(data, schema))
+        value = await self._read(data, schema)
+        if cloudevents.is_structured(media_type):
+            value = cloudevents.data_of(value)
+            if isinstance(value, bytes):
+                value = await self._read(value, schema)
+        return conform(schema, value)
+
+    async def _read(self, data: bytes, schema: Any) -> Any:
+        if data[:1] != _MAGIC:  # with which no text in UTF-8 begins
+            return _json(data, _NEITHER)
+        schema_id, body = unframe(data)
+        try:
+            writer = await self._registry.schema_of(schema_id)
+        except OtherFormat as error:
+            if error.format != "JSON":
+                raise
+            return _json(body, f"the schema {schema_id} is of JSON, and what follows its id is not")
+        try:
+            value = binary.read(body, writer, schema)
+        except Undecodable:
+            # A record of others has names of their own, which Avro does not take for ours: it counts what its fields are.
+            value = binary.read(body, writer)
+        return _taken(value)
+
+
+def _json(data: bytes, otherwise: str) -> Any:
+    """The value of JSON text. Raises Nonconforming; Undecodable with `otherwise` for what does not even begin like it."""
+    if data.removeprefix(BOM_UTF8).lstrip()[:1] not in (b"{", b"["):
+        raise Undecodable(otherwise)
+    return parse_json(data)
+
+
+def _taken(value: Any) -> Any:
+    try:
+        strict.check(value)
+    except strict.NotTaken as error:
+        raise Nonconforming([Problem("", str(error))]) from None
+    return value

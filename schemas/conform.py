@@ -1,10 +1,10 @@
 """Checking a JSON-like value against an Avro schema: every problem at once, defaults filled in, whole numbers made floats."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from schemas import strict
 from schemas.checks import compile_check
 from schemas.errors import BadSchema, Nonconforming, Problem
 from schemas.memo import Memo
@@ -36,28 +36,13 @@ def conform_field(field: Field, value: Any) -> Any:
     return made[field.name]
 
 
-def conform_json(schema: Any, data: bytes | str, *, image: ImageHook | None = None) -> Any:
-    """The same for a value in JSON text. Raises Nonconforming, also for text that is not JSON."""
-    return conform(schema, parse_json(data), image=image)
-
-
 def parse_json(data: bytes | str) -> Any:
-    """The value of JSON text. Raises Nonconforming that says where the text breaks off."""
+    """The value of JSON text. Raises Nonconforming that says where the text breaks off, or what cannot be taken of it."""
     try:
-        return json.loads(data, parse_constant=_refuse_constant)
-    except UnicodeDecodeError as error:
-        problem = Problem("", f"the text is not UTF-8 (byte {error.start})", "send JSON in UTF-8")
-    except json.JSONDecodeError as error:
-        problem = Problem("", f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}")
-    except RecursionError:
-        problem = Problem("", "the JSON is nested too deeply")
-    except ValueError as error:
-        problem = Problem("", f"not JSON: {error}")
+        return strict.parse(data)
+    except strict.NotTaken as error:
+        problem = Problem("", str(error))
     raise Nonconforming([problem])
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 def _compile(schema: Any) -> Check:

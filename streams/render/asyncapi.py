@@ -15,10 +15,11 @@ from streams.wire import RUN
 AVRO = "application/vnd.apache.avro+json;version=1.9.0"
 BINARY = "application/avro"
 JSON = "application/json"
+EVENT = "application/cloudevents+json"
 
 _DESCRIPTION = """\
 Values are Avro in Confluent's wire format (a zero byte, the schema's id in four bytes, the record); the subject of a
-topic is its name with `-value`. A request may also be JSON; the header `content-type: application/json` says so, or its first `{`.
+topic is its name with `-value`. A request may also be an object in JSON, and is read by its bytes, whatever its content type says.
 Channels that are tagged `internal` belong to Millrace's own agents: read them, but do not write to them."""
 
 
@@ -157,7 +158,7 @@ _REQUEST_HEADERS = {
     "type": "object",
     "properties": {
         RUN: {"type": "string", "format": "uuid", "description": "The run's id; the key says the same."},
-        "content-type": {"type": "string", "enum": [BINARY, JSON]},
+        "content-type": {"type": "string", "description": f"Anything; the data of {EVENT} is the request."},
     },
 }
 """What a stranger may say with a request; all of it can be left away."""

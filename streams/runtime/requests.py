@@ -5,12 +5,12 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 
-from schemas.codec import JSON, value_subject
+from schemas.codec import value_subject
 from schemas.conform import conform
 from schemas.errors import Nonconforming, Problem, Undecodable
 from schemas.refs import walk
 from schemas.results import result_schema
-from streams.messages import NAMESPACE, Event, EventKind, Failure, Fault, Run, Start
+from streams.messages import NAMESPACE, Event, EventKind, Failure, Fault, Run, Start, run_id
 from streams.plain import failure as plain_failure
 from streams.records import Outgoing, Record
 from streams.rollout import shadow_run
@@ -61,7 +61,7 @@ class Requests:
         except Nonconforming as error:
             problems = error.problems
         except Undecodable as error:
-            hint = f"send an Avro record of the topic's schema, or JSON with the header content-type: {JSON}"
+            hint = "send an object in JSON, or a record in Avro whose schema the registry has"
             problems = [Problem("", str(error), hint)]
         else:
             return replace(start, input=given)
@@ -75,7 +75,7 @@ class Requests:
     def _told(self, record: Record, name: str, run: str) -> Topology | None:
         """The version of the pipeline that the run's client was told, by a gateway that saw another one as active."""
         told = record.header(DIGEST)
-        if told is None or record.header(RUN) != run.encode():
+        if told is None or _id(record.header(RUN)) != run:
             return None
         topology = self._pipelines.topology(told.decode(errors="replace"))
         return topology if topology is not None and topology.name == name else None
@@ -110,9 +110,6 @@ class Requests:
         if record.value is None:
             raise Undecodable("the record has no value")
         media_type = content_type(record.headers)
-        # A shell that pipes a line of JSON into a producer sets no header; Avro never begins like JSON.
-        if not media_type and record.value.lstrip()[:1] == b"{":
-            media_type = JSON
         given: dict[str, object] = await self._parts.codec.accept(record.value, topology.input, media_type)
         elsewhere = [
             Problem(path, f"objects are taken from the bucket {self._parts.store.bucket} only, not from {ref.bucket}")
@@ -157,11 +154,13 @@ class Requests:
 
 def _named(record: Record) -> str | None:
     """The run that a gateway says this request is; a stranger's header is ignored."""
-    named = record.header(RUN)
-    if named is None or named != record.key:
-        return None
+    named, key = _id(record.header(RUN)), _id(record.key)
+    return named if named == key else None
+
+
+def _id(data: bytes | None) -> str | None:
     try:
-        return str(uuid.UUID(named.decode()))
+        return None if data is None else run_id(data.decode())
     except ValueError:
         return None
 

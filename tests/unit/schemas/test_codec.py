@@ -1,6 +1,7 @@
 """Records as they cross Kafka."""
 
 import asyncio
+import base64
 import json
 from typing import Any
 
@@ -26,8 +27,8 @@ def test_frame() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\x00\x00", b'{"digits": []}', b"\x01\x00\x00\x00\x01x"])
 def test_not_framed(data: bytes) -> None:
-    """Bytes in another format are refused with what they should be, and with the header that JSON needs."""
-    with pytest.raises(Undecodable, match="content-type: application/json"):
+    """Bytes in another format are refused with what they should be."""
+    with pytest.raises(Undecodable, match="a zero byte, a schema id in four bytes, Avro"):
         unframe(data)
 
 
@@ -88,5 +89,94 @@ def test_the_public_edge() -> None:
             with pytest.raises(Nonconforming) as caught:
                 await codec.accept(data, NEWER, content_type)
             assert [one.where for one in caught.value.problems] == ["digits[1]"]
+
+    asyncio.run(scenario())
+
+
+OTHERS = {
+    "type": "record",
+    "name": "lab.Lesson",
+    "fields": [{"name": "digits", "type": {"type": "array", "items": "int"}}],
+}
+"""The same field under the names of somebody else."""
+
+
+def test_a_record_with_names_of_its_own() -> None:
+    """A stranger's schema names its records as it likes: what counts is its fields, which are held against ours one by one."""
+    wider = {**OTHERS, "fields": [*OTHERS["fields"], {"name": "more", "type": "int"}]}
+
+    async def scenario() -> None:
+        codec = Codec(MemoryRegistry())
+        assert await codec.accept(await codec.encode("s", OTHERS, {"digits": [3]}), NEWER) == {
+            "digits": [3],
+            "epochs": 5,
+        }
+        with pytest.raises(Nonconforming, match="more: is not a field"):
+            await codec.accept(await codec.encode("w", wider, {"digits": [3], "more": 1}), NEWER)
+
+    asyncio.run(scenario())
+
+
+LINE = b'{"digits": [3]}'
+EVENT = {"specversion": "1.0", "id": "1", "source": "/lab", "type": "lab.lesson"}
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "application/vnd.acme+json", "application/avro", "no type"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n ", b"\t"])
+def test_json_is_known_by_its_first_character(content_type: str, mark: bytes) -> None:
+    """What a producer says of it changes nothing."""
+    made = asyncio.run(Codec(MemoryRegistry()).accept(mark + LINE, NEWER, content_type))
+    assert made == {"digits": [3], "epochs": 5}
+
+
+@pytest.mark.parametrize(
+    "data", [{"data": {"digits": [3]}}, {"data": LINE.decode()}, {"data_base64": base64.b64encode(LINE).decode()}]
+)
+def test_the_data_of_an_event_is_the_record(data: dict[str, Any]) -> None:
+    """A CloudEvent in structured mode holds it as JSON, as text or as bytes; without the header it is an object like any other."""
+    codec, event = Codec(MemoryRegistry()), json.dumps({**EVENT, **data}).encode()
+    for content_type in ("application/cloudevents+json", "Application/CloudEvents; charset=utf-8"):
+        assert asyncio.run(codec.accept(event, SCHEMA, content_type)) == {"digits": [3]}
+    with pytest.raises(Nonconforming, match="specversion: is not a field"):
+        asyncio.run(codec.accept(event, SCHEMA, "application/json"))
+
+
+def test_an_event_may_hold_avro() -> None:
+    """Its bytes are read as those of a record are."""
+
+    async def scenario() -> None:
+        codec = Codec(MemoryRegistry())
+        inside = base64.b64encode(await codec.encode("s", SCHEMA, {"digits": [3]})).decode()
+        event = json.dumps({**EVENT, "data_base64": inside}).encode()
+        assert await codec.accept(event, NEWER, "application/cloudevents+json") == {"digits": [3], "epochs": 5}
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"[]", "no object with a specversion"),
+        (LINE, "no object with a specversion"),
+        (json.dumps(EVENT).encode(), "no data"),
+        (json.dumps({**EVENT, "data_base64": "%"}).encode(), "not base64"),
+        (json.dumps({**EVENT, "data_base64": 5}).encode(), "not base64"),
+        (json.dumps({**EVENT, "data": "no JSON"}).encode(), "neither"),
+    ],
+)
+def test_what_is_no_event(data: bytes, words: str) -> None:
+    """What says that it is one and is not, or holds nothing, is refused."""
+    with pytest.raises(Undecodable, match=words):
+        asyncio.run(Codec(MemoryRegistry()).accept(data, SCHEMA, "application/cloudevents+json"))
+
+
+def test_a_text_that_cannot_be_stored_is_refused_in_avro_too() -> None:
+    """The rule of JSON at the edges holds for every format."""
+    text = {"type": "record", "name": "millrace.Text", "fields": [{"name": "text", "type": "string"}]}
+
+    async def scenario() -> None:
+        codec = Codec(MemoryRegistry())
+        with pytest.raises(Nonconforming, match="NUL"):
+            await codec.accept(await codec.encode("s", text, {"text": "a\0"}), text)
 
     asyncio.run(scenario())

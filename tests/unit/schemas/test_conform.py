@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.conform import conform, conform_json, parse_json
+from schemas.conform import conform, parse_json
 from schemas.errors import BadSchema, Nonconforming, Problem
 from schemas.refs import Ref
 from schemas.render import to_json
@@ -223,7 +223,7 @@ def test_what_conforms_is_left_as_it_is(pair: tuple[Any, Any]) -> None:
 def test_json_and_back(pair: tuple[Any, Any]) -> None:
     """A value shown as JSON text conforms to its schema again and is the same value."""
     schema, value = pair
-    assert conform_json(schema, json.dumps(to_json(schema, value)).encode()) == value
+    assert conform(schema, json.loads(json.dumps(to_json(schema, value)))) == value
 
 
 @given(records(), VALUES)
@@ -242,7 +242,7 @@ def test_any_json_gets_an_answer(pair: tuple[Any, Any], value: Any) -> None:
         (b'["\xff"]', "UTF-8"),
         (b"[NaN]", "NaN is not a JSON number"),
         (b"", "not JSON"),
-        (b"[" * 100_000, "nested too deeply"),
+        (b"[" * 100_000, "more than 64 levels"),
         (b"1" * 5000, "not JSON"),
     ],
 )
