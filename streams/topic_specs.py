@@ -20,6 +20,10 @@ _REPEATED: Mapping[str, str] = {**_COMPACTED, "cleanup.policy": "compact,delete"
 """What is said again and again by whoever lives: what the dead said last goes too, which compaction would keep for good."""
 
 
+STAMPED_BY_BROKER: Mapping[str, str] = {"message.timestamp.type": "LogAppendTime"}
+"""Records of others are kept, and a run's time is counted, from when they came: their own clocks may be years away."""
+
+
 @dataclass(frozen=True)
 class TopicSpec:
     """One topic. `config` holds only what differs from the broker's own settings."""
@@ -27,12 +31,15 @@ class TopicSpec:
     name: str
     partitions: int
     config: Mapping[str, str] = field(default_factory=dict)
+    fixed: bool = True
+    """Whether more partitions would do harm: what belongs together is found by its key."""
 
     def differs(self, partitions: int) -> str | None:
         """What is wrong with an existing topic of this many partitions; None when nothing."""
-        if partitions == self.partitions:
+        if partitions == self.partitions or (partitions > self.partitions and not self.fixed):
             return None
-        return f"topic {self.name} has {partitions} partitions, and {self.partitions} are needed: its keys would land elsewhere"
+        wrong = f"topic {self.name} has {partitions} partitions, and {self.partitions} are needed"
+        return f"{wrong}: its keys would land elsewhere" if self.fixed else f"{wrong}: add some"
 
 
 def core(names: Topics, partitions: int) -> tuple[TopicSpec, ...]:
@@ -47,21 +54,21 @@ def core(names: Topics, partitions: int) -> tuple[TopicSpec, ...]:
         TopicSpec(names.named(topics.PIPELINES), 1, _COMPACTED),
         TopicSpec(names.named(topics.MODELS), 1, _COMPACTED),
         TopicSpec(names.named(topics.DEAD_LETTERS), 1, _kept(30 * _DAY)),
-        *(TopicSpec(names.retry(tier), partitions, _kept(7 * _DAY)) for tier, _ in RETRY_TIERS),
+        *(TopicSpec(names.retry(tier), partitions, _kept(7 * _DAY), fixed=False) for tier, _ in RETRY_TIERS),
     )
 
 
 def pipeline(names: Topics, name: str, partitions: int) -> tuple[TopicSpec, ...]:
     """The public edge of a pipeline."""
     return (
-        TopicSpec(names.requests(name), partitions, _kept(7 * _DAY)),
-        TopicSpec(names.results(name), partitions, _kept(7 * _DAY)),
+        TopicSpec(names.requests(name), partitions, {**_kept(7 * _DAY), **STAMPED_BY_BROKER}, fixed=False),
+        TopicSpec(names.results(name), partitions, _kept(7 * _DAY), fixed=False),
     )
 
 
 def service(names: Topics, name: str, major: int, partitions: int) -> TopicSpec:
     """The tasks of a service's major version."""
-    return TopicSpec(names.tasks(name, major), partitions, _kept(7 * _DAY))
+    return TopicSpec(names.tasks(name, major), partitions, _kept(7 * _DAY), fixed=False)
 
 
 def every(

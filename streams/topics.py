@@ -49,10 +49,13 @@ class Topics:
 
     def pipeline_of(self, topic: str) -> str:
         """The pipeline of a requests topic. Raises ValueError for any other topic."""
-        head, tail = f"{self.prefix}pipeline.", ".requests"
-        if not (topic.startswith(head) and topic.endswith(tail)):
+        if not self.is_requests(topic):
             raise ValueError(f"{topic} is not a topic of requests")
-        return topic.removeprefix(head).removesuffix(tail)
+        return topic.removeprefix(f"{self.prefix}pipeline.").removesuffix(".requests")
+
+    def is_requests(self, topic: str) -> bool:
+        """Whether runs are asked for there."""
+        return topic.startswith(f"{self.prefix}pipeline.") and topic.endswith(".requests")
 
     def retry(self, tier: str) -> str:
         """Where tasks wait for another attempt."""

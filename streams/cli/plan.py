@@ -24,11 +24,11 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield from _concerned(one, plan)
     if unchanged:
         yield f"  = {len(unchanged)} unchanged"
-    new = [one for one in plan.topics if one.how is How.NEW]
+    made = [one for one in plan.topics if one.how in (How.NEW, How.CHANGED)]
     unused = [one for one in plan.topics if one.how is How.UNUSED]
-    if new or unused:
+    if made or unused:
         yield "Topics"
-        yield from (f"  + {one.name} ({one.detail})" for one in new)
+        yield from (f"  {_SIGN.get(one.how, '~')} {one.name} ({one.detail})" for one in made)
         yield from (f"  . {one.name} {one.how}, {one.detail}" for one in unused)
     if plan.schemas:
         yield "Schemas"

@@ -133,7 +133,8 @@ class Rights:
         return [
             _READERS,
             *(Right("topic", one, catalogues.get(one, ("Describe",))) for one in self.core),
-            Right("topic", f"{names.prefix}pipeline.", ("Describe",), prefix=True),
+            # It looks whether the broker stamps the requests of others; the operator says it.
+            Right("topic", f"{names.prefix}pipeline.", ("Describe", "DescribeConfigs"), prefix=True),
             Right("topic", f"{names.prefix}task.", ("Describe",), prefix=True),
         ]
 

@@ -2,14 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import (
-    AdminClient,
-    ConfigResource,
-    NewTopic,
-)
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 
 from streams.brokers import Brokers
 from streams.runtime.errors import RuntimeFault
@@ -31,7 +27,7 @@ class Admin:
         self._client = AdminClient({**brokers.confluent(), "log_level": 2})
 
     async def ensure(self, specs: Iterable[TopicSpec], replication: int = 1) -> list[str]:
-        """Makes the topics that are missing and returns their names. Raises WrongTopic for one with other partitions."""
+        """Makes the topics that are missing and returns their names. Raises WrongTopic for one that cannot serve."""
         return await asyncio.to_thread(self._ensure, list(specs), replication)
 
     async def ids(self, names: Sequence[str]) -> dict[str, str]:
@@ -65,10 +61,48 @@ class Admin:
 
     async def configuration(self, name: str) -> dict[str, str]:
         """The configuration of a topic as the broker has it."""
-        resource = ConfigResource(ConfigResource.Type.TOPIC, name)
-        future = self._client.describe_configs([resource])[resource]
-        entries = await asyncio.to_thread(future.result, _TIMEOUT)
-        return {key: entry.value for key, entry in entries.items()}
+        return (await asyncio.to_thread(self._configurations, [name]))[name]
+
+    async def unlike(self, names: Sequence[str], wanted: Mapping[str, str]) -> dict[str, dict[str, str]]:
+        """What of this configuration the broker has otherwise, by topic; topics that are as wanted are left out.
+
+        So are those at which this user may not look: who may is the operator of the cluster, and sets it himself.
+        """
+        found = await asyncio.to_thread(self._configurations, names)
+        differing = {name: {key: has[key] for key in wanted if has[key] != wanted[key]} for name, has in found.items()}
+        return {name: one for name, one in differing.items() if one}
+
+    async def configure(self, names: Sequence[str], wanted: Mapping[str, str]) -> None:
+        """Sets this much of the configuration of topics; the rest is left as it is. Where this user may not, it says so."""
+        await asyncio.to_thread(self._configure, names, wanted)
+
+    def _configurations(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        if not names:
+            return {}
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+        futures = self._client.describe_configs(resources, request_timeout=_TIMEOUT)
+        found = {}
+        for resource, future in futures.items():
+            try:
+                found[resource.name] = {key: entry.value for key, entry in future.result(_TIMEOUT).items()}
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                    raise
+        return found
+
+    def _configure(self, names: Sequence[str], wanted: Mapping[str, str]) -> None:
+        if not names:
+            return
+        set_to = [ConfigEntry(key, one, incremental_operation=AlterConfigOpType.SET) for key, one in wanted.items()]
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=set_to) for name in names]
+        for resource, future in self._client.incremental_alter_configs(resources, request_timeout=_TIMEOUT).items():
+            try:
+                future.result(_TIMEOUT)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                    raise
+                said = ", ".join(f"{key}={value}" for key, value in wanted.items())
+                log.warning("topic %s needs %s, which this user may not set", resource.name, said)
 
     def _ensure(self, specs: list[TopicSpec], replication: int) -> list[str]:
         existing = self._client.list_topics(timeout=_TIMEOUT).topics

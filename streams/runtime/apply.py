@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 
+from streams import topic_specs
 from streams.rollout import Trial
 from streams.runtime import limits, subjects, versions
 from streams.runtime.errors import Away, RuntimeFault
@@ -94,6 +95,7 @@ async def apply(
 async def _carry_out(parts: Parts, catalogue: Pipelines, plan: Plan, trial: Trial | None) -> None:
     await asyncio.gather(
         parts.admin.ensure(plan.specs, parts.settings.replication),
+        parts.admin.configure(plan.stamped, topic_specs.STAMPED_BY_BROKER),
         parts.store.ensure_bucket(),
     )
     changed = [one.topology for one in plan.acts if one.topology]

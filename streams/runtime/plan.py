@@ -88,6 +88,8 @@ class Plan:
     schemas: Mapping[str, Any] = field(default_factory=dict)
     """Those that the registry does not have, by subject."""
     specs: tuple[TopicSpec, ...] = ()
+    stamped: tuple[str, ...] = ()
+    """Topics of requests whose records the broker is to stamp from now on."""
     first: bool = False
     """Whether there is no catalogue of pipelines yet."""
     runs_known: bool = True
@@ -101,7 +103,7 @@ class Plan:
     @property
     def changes(self) -> list[Change]:
         """Everything that is not in step, topics first."""
-        made = [one for one in self.topics if one.how is How.NEW]
+        made = [one for one in self.topics if one.how in (How.NEW, How.CHANGED)]
         fresh = [Change(What.SCHEMA, subject, How.NEW) for subject in self.schemas]
         return [*made, *fresh, *(Change(What.PIPELINE, one.name, one.how, one.detail) for one in self.acts)]
 
@@ -126,6 +128,8 @@ async def draw(
     fresh = asyncio.create_task(subjects.missing(parts.registry, schemas))
     runs: dict[str, int] | None = {}
     live = Services(parts)
+    requests = sorted(name for name in existing if parts.names.is_requests(name))
+    stamped = await parts.admin.unlike(requests, topic_specs.STAMPED_BY_BROKER)
     first = parts.topic(topics.PIPELINES) not in existing
     if not first:
         _, _, runs = await asyncio.gather(catalogue.start(), live.start(), versions.running(parts.settings))
@@ -140,9 +144,13 @@ async def draw(
         about = _About(catalogue, live, runs or {}, known=not first)
         return Plan(
             tuple(about.told(one) for one in sorted(acts, key=lambda one: one.name)),
-            tuple(_topics(parts, specs, existing, [one.name for one in acts if one.how is How.REMOVED])),
+            (
+                *_topics(parts, specs, existing, [one.name for one in acts if one.how is How.REMOVED]),
+                *(Change(What.TOPIC, name, How.CHANGED, _differing(has)) for name, has in stamped.items()),
+            ),
             await fresh,
             specs,
+            tuple(stamped),
             first,
             runs is not None,
         )
@@ -159,6 +167,10 @@ def _topics(parts: Parts, specs: Iterable[TopicSpec], existing: set[str], remove
         for topic in (parts.names.requests(name), parts.names.results(name)):
             if topic in existing:
                 yield Change(What.TOPIC, topic, How.UNUSED, "stays, for runs under way and those who read results")
+
+
+def _differing(has: Mapping[str, str]) -> str:
+    return ", ".join(f"{key} {one} → {topic_specs.STAMPED_BY_BROKER[key]}" for key, one in has.items())
 
 
 def _planned(wanted: Wanted, catalogue: Pipelines, trial: Trial | None) -> Planned:

@@ -6,20 +6,23 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 
 from schemas.codec import value_subject
 from schemas.contracts import load_contracts
 from schemas.registry import SchemaRegistry
-from streams import topic_specs
+from streams import topic_specs, topics
 from streams.cli.plan import plan_text
 from streams.compile import compile_pipeline
 from streams.rollout import Trial
+from streams.runtime.admin import WrongTopic
 from streams.runtime.apply import Breaking, Change, Declined, How, Plan, Wanted, What, apply, connected
 from streams.runtime.errors import Away
 from streams.runtime.parts import Parts
 from streams.runtime.pipelines import Owner, Pipelines, new_version
 from streams.settings import Settings
+from tests.integration.foreign import add_partitions
 
 CONTRACTS = load_contracts()
 
@@ -281,5 +284,65 @@ def test_a_change_is_tried_first(settings: Settings) -> None:
             made = (await standing(parts)).version("applied")
             assert made is not None
             assert (made.digest, made.candidate) == (wanted(WIDER).topology.digest, None)
+
+    asyncio.run(play())
+
+
+def test_schemas_that_were_deleted_are_registered_again(settings: Settings) -> None:
+    """The plan asks the registry, not what was applied before: a subject that is gone is made again."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            await apply(parts, [wanted(FIRST)])
+            await apply(parts, [wanted(WIDER)])
+            gone = value_subject(parts.names.results("applied"))
+            asked = value_subject(parts.names.requests("applied"))
+            async with httpx.AsyncClient() as http:
+                for subject in (gone, asked):
+                    (await http.delete(f"{settings.registry}/subjects/{subject}")).raise_for_status()
+            assert of(await apply(parts, [wanted(WIDER)]), What.SCHEMA) == {gone: How.NEW, asked: How.NEW}
+            async with SchemaRegistry(settings.registry) as registry:
+                assert await registry.has(asked, wanted(WIDER).topology.input)
+                assert await registry.latest(gone) is not None
+            assert await apply(parts, [wanted(WIDER)]) == []
+
+    asyncio.run(play())
+
+
+def test_partitions_that_were_added_stay(settings: Settings) -> None:
+    """More partitions where keys need not meet are somebody's wish; where they must, the topic is refused by name."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            await apply(parts, [wanted(FIRST)])
+            add_partitions(settings, parts.names.requests("applied"), 5)
+            add_partitions(settings, parts.names.tasks("image-greyscale", 1), 3)
+            assert of(await apply(parts, [wanted(WIDER)]), What.PIPELINE) == {"applied": How.CHANGED}
+            add_partitions(settings, parts.topic(topics.TOKENS), 3)
+            with pytest.raises(WrongTopic, match=r"flow\.tokens has 3 partitions, and 2 are needed"):
+                await apply(parts, [wanted(WIDER)])
+
+    asyncio.run(play())
+
+
+def test_requests_are_stamped_by_the_broker(settings: Settings) -> None:
+    """Also those of topics that were made before, and of pipelines that nobody asks to apply; what else was set there stays."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            other = FIRST.replace("pipeline: applied", "pipeline: another")
+            await apply(parts, [wanted(FIRST), wanted(other)])
+            topics_of_requests = [parts.names.requests(name) for name in ("another", "applied")]
+            await parts.admin.configure(
+                topics_of_requests, {"message.timestamp.type": "CreateTime", "retention.ms": "86400000"}
+            )
+            changes = await apply(parts, [wanted(FIRST)], dry=True)
+            assert of(changes, What.TOPIC) == dict.fromkeys(topics_of_requests, How.CHANGED)
+            assert {one.detail for one in changes} == {"message.timestamp.type CreateTime → LogAppendTime"}
+            assert await apply(parts, [wanted(FIRST)]) == changes
+            assert await apply(parts, [wanted(FIRST)]) == []
+            for topic in topics_of_requests:
+                has = await parts.admin.configuration(topic)
+                assert (has["message.timestamp.type"], has["retention.ms"]) == ("LogAppendTime", "86400000")
 
     asyncio.run(play())

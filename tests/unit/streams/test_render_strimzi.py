@@ -80,7 +80,7 @@ SPECS: dict[str, dict[str, Any]] = {
                                 },
                                 "operations": {
                                     "type": "array",
-                                    "items": {"enum": ["Read", "Write", "Create", "Describe"]},
+                                    "items": {"enum": ["Read", "Write", "Create", "Describe", "DescribeConfigs"]},
                                     "minItems": 1,
                                     "uniqueItems": True,
                                 },
