@@ -10,11 +10,10 @@ import obstore
 from obstore.exceptions import NotFoundError
 
 from gateway.problems import Fault
-from schemas.refs import Ref
+from schemas.refs import Ref, readable
 from streams.runtime.errors import Missing
 from streams.runtime.store import Store
 
-_KEY = re.compile(r"(runs|datasets)(/[A-Za-z0-9][A-Za-z0-9._=@+-]*)+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHUNK = 256 * 1024
 
@@ -28,11 +27,6 @@ class Meta:
     media_type: str
     etag: str
     """The SHA-256 where the key says it, else what the store calls this version."""
-
-
-def readable(key: str) -> bool:
-    """Whether callers may see what is under this key: objects of runs and of data sets, and no way out of those."""
-    return len(key) <= 1024 and _KEY.fullmatch(key) is not None
 
 
 def digest_of(key: str) -> str | None:

@@ -1,5 +1,6 @@
 """References to objects in S3: the value, and finding or replacing them inside records."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -8,6 +9,8 @@ from schemas.shapes import AnyShape, Array, Map, Record, RefShape, Shape, Union,
 
 FIELDS = ("bucket", "key", "size", "sha256", "media_type")
 _NAMES = frozenset(FIELDS)
+_READABLE = re.compile(r"(?!runs/[^/]*/outcomes/)(runs|datasets|uploads)(/[A-Za-z0-9][A-Za-z0-9._=@+-]{0,199})+")
+_LONGEST = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,14 @@ class Ref:
                 f"not a reference to an object: expected the fields {', '.join(FIELDS)}, got {value!r:.200}"
             )
         return cls(**value)
+
+
+def readable(key: str) -> bool:
+    """Whether a reference from outside may name this key: an object of a run or a dataset, or one that others have put there.
+
+    What else the bucket holds is the installation's own, and a key that leads out of a folder or is none is nobody's.
+    """
+    return len(key) <= _LONGEST and _READABLE.fullmatch(key) is not None
 
 
 def is_ref(value: object) -> bool:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -186,15 +186,19 @@ class Wire:
 
     async def read_task(self, record: Record, schema: Any) -> Task:
         """The task of a record, its input resolved to the service's own input schema. Raises Undecodable."""
+        task = await self.read_envelope(record)
+        return replace(task, input=await self._codec.decode(await self._value(record), schema))
+
+    async def read_envelope(self, record: Record) -> Task:
+        """The task of a record without its input, which may be nothing that can be read. Raises Undecodable."""
         envelope = await self._spilled_header(record, ENVELOPE, ENVELOPE_SPILLED)
         if envelope is None:
             raise Undecodable(
                 f"{record.where} has no header {ENVELOPE}: it was not sent by an agent of this installation"
             )
         about = await self._codec.decode(envelope, self._envelope)
-        given = await self._codec.decode(await self._value(record), schema)
         service, major = self._names.service_of(record.place.topic)
-        return plain.task(about, given, service, major)
+        return plain.task(about, {}, service, major)
 
     async def read_flow(self, record: Record) -> FlowMessage:
         """What flow is told. Raises Undecodable."""

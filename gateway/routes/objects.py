@@ -5,9 +5,10 @@ import re
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
-from gateway.objects import Meta, digest_of, readable
+from gateway.objects import Meta, digest_of
 from gateway.parts import Parts, Shared
 from gateway.problems import Kind, Problem
+from schemas.refs import readable
 from streams.runtime.errors import Missing
 
 router = APIRouter(tags=["objects"])

@@ -8,7 +8,7 @@ from dataclasses import replace
 from schemas.codec import value_subject
 from schemas.conform import conform
 from schemas.errors import Nonconforming, Problem, Undecodable
-from schemas.refs import walk
+from schemas.refs import readable, walk
 from schemas.results import result_schema
 from streams.messages import NAMESPACE, Event, EventKind, Failure, Fault, Run, Start, run_id
 from streams.plain import failure as plain_failure
@@ -110,14 +110,19 @@ class Requests:
         if record.value is None:
             raise Undecodable("the record has no value")
         media_type = content_type(record.headers)
+        bucket = self._parts.store.bucket
         given: dict[str, object] = await self._parts.codec.accept(record.value, topology.input, media_type)
-        elsewhere = [
-            Problem(path, f"objects are taken from the bucket {self._parts.store.bucket} only, not from {ref.bucket}")
+        problems = [
+            Problem(path, f"objects are taken from the bucket {bucket} only, not from {ref.bucket:.80}")
+            if ref.bucket != bucket
+            else Problem(
+                path, f"{ref.key:.120!r} is not a key that is read", "put it under uploads/, runs/ or datasets/"
+            )
             for path, ref in walk(topology.input, given)
-            if ref.bucket != self._parts.store.bucket
+            if ref.bucket != bucket or not readable(ref.key)
         ]
-        if elsewhere:
-            raise Nonconforming(elsewhere)
+        if problems:
+            raise Nonconforming(problems)
         return given
 
     async def _derived(self, record: Record) -> str:

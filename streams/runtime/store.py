@@ -8,6 +8,7 @@ import asyncio
 import functools
 import hashlib
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
@@ -15,10 +16,10 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
+from obstore.exceptions import AlreadyExistsError, BaseError, InvalidPathError, NotFoundError
 from obstore.store import S3Store
 
-from schemas.refs import Ref
+from schemas.refs import Ref, readable
 from streams.runtime.backoff import Outages, outlast
 from streams.runtime.errors import Missing, StoreAway
 from streams.settings import Settings
@@ -28,6 +29,8 @@ T = TypeVar("T")
 
 _THREADS = 16
 _REGION = "us-east-1"
+_REFUSED = re.compile(r"status code: 4(0[0456]|1[0-9]|22)\b")
+"""What S3 answers to a request that it will never take, however long we wait; those of rights and of haste are not among them."""
 
 
 class Store:
@@ -83,7 +86,9 @@ class Store:
         return await self._do(attempt)
 
     async def get(self, ref: Ref) -> bytes:
-        """The bytes of a ref. Raises Missing when there are none, or others than the ref says."""
+        """The bytes of a ref. Raises Missing when there are none that it may name, or others than it says."""
+        if ref.bucket != self.bucket or not readable(ref.key):
+            raise Missing(f"{ref.bucket}/{ref.key:.120} is not an object that a reference may name")
         data = await self.read(ref.key)
         if len(data) != ref.size or hashlib.sha256(data).hexdigest() != ref.sha256:
             raise Missing(f"{ref.bucket}/{ref.key} holds other bytes than its reference says")
@@ -106,7 +111,7 @@ class Store:
         """Whether there is an object under a key."""
         try:
             await self._do(lambda: obstore.head(self._client, key))
-        except (NotFoundError, FileNotFoundError):
+        except (NotFoundError, FileNotFoundError, Missing):
             return False
         return True
 
@@ -165,7 +170,9 @@ class Store:
             return await self._in_thread(action)
         except (NotFoundError, AlreadyExistsError, FileNotFoundError):
             raise
-        except BaseError as error:
+        except (BaseError, ValueError) as error:
+            if isinstance(error, ValueError | InvalidPathError) or _REFUSED.search(str(error)):
+                raise Missing(_first_line(error)) from error
             raise StoreAway(_first_line(error)) from error
 
     async def _in_thread(self, action: Callable[[], T]) -> T:

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import logging
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
@@ -24,7 +25,7 @@ from streams.runtime.backoff import on_behalf_of, outlast
 from streams.runtime.bodies import Bodies, Ended, Heard
 from streams.runtime.deadletters import DeadLetters
 from streams.runtime.deliveries import LIMIT, Watch
-from streams.runtime.errors import Away, Missing
+from streams.runtime.errors import Away, Missing, ProducerStopped, Revoked
 from streams.runtime.keeping import keep
 from streams.runtime.outcomes import Outcomes
 from streams.runtime.parts import Parts
@@ -99,10 +100,37 @@ class TaskHandler:
             await self._handle(record)
 
     async def _handle(self, record: Record) -> None:
-        task = await self._publisher.patiently(lambda: self._parts.wire.read_task(record, self._contract.input))
+        task, unread = await self._read(record)
         topology = await self._pipelines.wait_topology(task.run.digest)
         if task.vertex not in topology.vertices:
             raise Undecodable(f"{record.where}: pipeline {task.run.pipeline} has no node {task.vertex!r}")
+        if unread:
+            await self._failed(record, task, topology, unread)
+            return
+        try:
+            await self._do(record, task, topology)
+        except (ProducerStopped, Revoked):
+            raise
+        except Exception as error:
+            # A task that is a dead letter and nothing else leaves its run waiting until the deadline.
+            log.exception("%s cannot do %s", self._contract.name, record.where)
+            await self._failed(record, task, topology, f"{type(error).__name__}: {error}", traceback.format_exc())
+
+    async def _read(self, record: Record) -> tuple[Task, str]:
+        """The task of a record, and why its input cannot be read, if so. Raises Undecodable for a record that is no task."""
+        wire, patiently = self._parts.wire, self._publisher.patiently
+        try:
+            return await patiently(lambda: wire.read_task(record, self._contract.input)), ""
+        except (Undecodable, Missing) as error:
+            return await patiently(lambda: wire.read_envelope(record)), f"{type(error).__name__}: {error}"
+
+    async def _failed(self, record: Record, task: Task, topology: Topology, reason: str, stack: str = "") -> None:
+        """Ends an attempt for a reason that is neither the body's nor the caller's."""
+        outcome = _failed(reason, Fault.SERVICE)
+        await self._bury(record, task, topology, outcome, stack)
+        await self._publisher.publish(await walked(topology, advance, topology, task, outcome), topology)
+
+    async def _do(self, record: Record, task: Task, topology: Topology) -> None:
         stack = ""
         unsaid: list[Event] = []
         if task.run.id in self._aborts:
@@ -116,6 +144,11 @@ class TaskHandler:
                 else:
                     outcome, stack, unsaid = await self._attempt(task, keeps=self._keeps(topology, task))
         messages = ride([*unsaid, *await walked(topology, advance, topology, task, outcome)])
+        await self._bury(record, task, topology, outcome, stack)
+        await self._publisher.publish(messages, topology)
+
+    async def _bury(self, record: Record, task: Task, topology: Topology, outcome: Outcome, stack: str) -> None:
+        """Writes the dead letter of a task whose last attempt failed by the service's fault."""
         failure = outcome.failure
         if failure is not None and failure.fault is Fault.SERVICE and _last(topology, task):
             await self._letters.write(
@@ -127,7 +160,6 @@ class TaskHandler:
                 run=task.run.id,
                 path=task.path,
             )
-        await self._publisher.publish(messages, topology)
 
     def _keeps(self, topology: Topology, task: Task) -> bool:
         """Whether the outcome is stored, so that the task gives it again when it is delivered again."""
@@ -209,11 +241,6 @@ class TaskHandler:
         return await outlast(self._parts.outages, part, again, Away)
 
     async def _fetch(self, refs: list[Ref]) -> dict[str, bytes]:
-        for ref in refs:
-            if ref.bucket != self._parts.store.bucket:
-                raise Missing(
-                    f"objects are taken from the bucket {self._parts.store.bucket} only, not from {ref.bucket}"
-                )
         return await self._parts.store.get_all(refs)
 
     async def _kept(self, task: Task, made: Invocation, *, keeps: bool) -> Outcome:

@@ -53,6 +53,34 @@ def test_an_object_is_found_by_its_content(settings: Settings) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("key", ["a//b", "../x", "runs/x\u0001", "runs/x/."])
+def test_a_key_that_s3_refuses_is_no_outage(settings: Settings, key: str) -> None:
+    """What will never be there is missing: waiting for it would be for ever."""
+
+    async def main() -> None:
+        async with store(settings) as made:
+            with pytest.raises(Missing):
+                await made.read(key)
+            assert not await made.has(key)
+
+    asyncio.run(main())
+
+
+NO_OBJECTS = ["", "/", "..", "a//b", "runs/", "runs/" + "x" * 300, "ünü", "catalog/x", "runs/x/outcomes/y"]
+
+
+@pytest.mark.parametrize(("bucket", "key"), [("another", "runs/x/y"), *(("", key) for key in NO_OBJECTS)])
+def test_a_reference_names_objects_only(settings: Settings, bucket: str, key: str) -> None:
+    """Nothing is asked of S3 for what a reference may not name: another bucket, no key, a folder of the installation's own."""
+
+    async def main() -> None:
+        async with store(settings) as made:
+            with pytest.raises(Missing, match="a reference may name"):
+                await made.get(Ref(bucket or settings.s3_bucket, key, 5, "0" * 64, "image/png"))
+
+    asyncio.run(main())
+
+
 def test_other_bytes_than_the_ref_says_are_refused(settings: Settings) -> None:
     """A ref whose hash is not that of the bytes never reaches a service."""
 
