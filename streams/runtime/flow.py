@@ -16,7 +16,7 @@ from streams.rows import STOP
 from streams.runstate import RunState
 from streams.runtime.app import Member
 from streams.runtime.deadletters import DeadLetters
-from streams.runtime.deliveries import Watch
+from streams.runtime.deliveries import LIMIT, Watch
 from streams.runtime.errors import ProducerStopped, Revoked
 from streams.runtime.partitioner import partition_of
 from streams.runtime.parts import Parts
@@ -36,8 +36,6 @@ log = logging.getLogger(__name__)
 Read = Callable[[], Awaitable[FlowMessage]]
 """Reads a message when its turn has come."""
 _PRUNE_EVERY = 30.0
-_DEADLY = 2
-"""Marked deliveries (`Watch`) of a record after which it is given up: it has ended its worker three times, once alone in it."""
 _MESSAGES = 1000
 """Messages of one run that are sent together: others have their turn after them."""
 
@@ -112,8 +110,11 @@ class Flow:
 
     async def handle(self, record: Record) -> None:
         """Does the work of one record. Raises Undecodable, and ProducerStopped at the worker's end."""
+        owned = self._owned.get(record.place.partition)
+        if owned is not None:  # a worker that is lost while it reads its state did not die of a message
+            await owned.shard.ready()
         async with self.watch.over(record) as times:
-            if times > _DEADLY:
+            if times > LIMIT:
                 await self._give_up(record, times)
             else:
                 await self._handle(record)
@@ -128,11 +129,11 @@ class Flow:
         if topic == self._control:
             return
         if topic != self._tokens:
-            if times == _DEADLY + 1 and (start := await self.requests.start(record)) is not None:
+            if times == LIMIT + 1 and (start := await self.requests.start(record)) is not None:
                 await self._begin(start if start.refused else replace(start, refused=DEADLY), record)
             return
         message: FlowMessage = Stop(_key(record), Ending.DEADLY)
-        if times == _DEADLY + 1 and isinstance(read := await self._message_of(record), Start):
+        if times == LIMIT + 1 and isinstance(read := await self._message_of(record), Start):
             message = replace(read, refused=DEADLY)
         await self._turns.take((record.place.partition, _key(record)), _ready(message))
 
