@@ -158,8 +158,8 @@ async def _publish(
     if current is not None:
         await _compatible(parts, (requests, topology.input), (results, output))
     try:
-        await parts.connections.registry.id_of(requests, topology.input)
-        await parts.connections.registry.id_of(results, output)
+        await parts.connections.registry.register(requests, topology.input)
+        await parts.connections.registry.register(results, output)
     except Incompatible as error:
         faults = [Fault(error.subject, one, "use another name") for one in error.problems]
         raise Problem(Kind.INVALID_PIPELINE, "The registry does not take its records.", faults) from None

@@ -79,6 +79,15 @@ class SchemaRegistry:
             await self._ask_again(one)
         return one.id
 
+    async def register(self, subject: str, schema: Any) -> int:
+        """The schema's id, registered under the subject now, whatever was known of it before. Raises as `id_of` does."""
+        text = self._text(schema)
+        known = (subject, text) in self._ids
+        one = await self._identified(subject, text)
+        if known and await self._looked_up(subject, text) is None:
+            one.id = await self._register(subject, text)
+        return one.id
+
     async def has(self, subject: str, schema: Any) -> bool:
         """Whether the registry has this very schema under the subject now. Raises BadSchema, RegistryAway."""
         return await self._looked_up(subject, self._text(schema)) is not None

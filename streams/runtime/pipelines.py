@@ -176,7 +176,7 @@ class Pipelines:
         await outlast(
             self._parts.outages,
             "registry",
-            lambda: self._parts.registry.id_of(value_subject(topic), schema),
+            lambda: self._parts.registry.register(value_subject(topic), schema),
             RegistryAway,
         )
 

@@ -76,6 +76,6 @@ async def register(registry: SchemaRegistry, wanted: Mapping[str, Any]) -> None:
 
     async def one(subject: str, schema: Any) -> None:
         async with room:
-            await registry.id_of(subject, schema)
+            await registry.register(subject, schema)
 
     await asyncio.gather(*(one(subject, schema) for subject, schema in wanted.items()))

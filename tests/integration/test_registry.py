@@ -14,7 +14,7 @@ from fastavro.schema import to_parsing_canonical_form
 from schemas import binary, library
 from schemas.codec import Codec, frame, value_subject
 from schemas.contracts import load_contracts
-from schemas.errors import Incompatible, RegistryAway, Undecodable, UnknownSchema
+from schemas.errors import Incompatible, OtherFormat, RegistryAway, Undecodable, UnknownSchema
 from schemas.registry import SchemaRegistry
 from streams.settings import Settings
 
@@ -265,6 +265,29 @@ def test_types_of_other_subjects_are_resolved(settings: Settings) -> None:
         assert found == await registry.latest(order)
         value = {"of": "BE", "to": {"in": "FR"}, "by": {"url": "x"}}
         assert binary.read(binary.write(found, value), found) == value
+
+    run(settings, scenario)
+
+
+def test_a_schema_of_json_is_told_apart(settings: Settings) -> None:
+    """It may be registered under a subject of ours: it is not read as Avro, and the newest of Avro is the one before it."""
+    name = subject()
+
+    async def scenario(registry: SchemaRegistry) -> None:
+        await registry.id_of(name, schema())
+        body = {
+            "schema": json.dumps({"title": name, "type": "object", "properties": {"x": {"type": "string"}}}),
+            "schemaType": "JSON",
+        }
+        async with httpx.AsyncClient() as http:
+            answer = (await http.post(f"{settings.registry}/subjects/{name}/versions", json=body)).raise_for_status()
+        for _ in range(2):  # the second time from memory
+            with pytest.raises(OtherFormat) as refused:
+                await registry.schema_of(int(answer.json()["id"]))
+            assert refused.value.format == "JSON"
+        newest = await registry.latest(name)
+        assert newest is not None
+        assert canonical(newest) == canonical(schema())
 
     run(settings, scenario)
 

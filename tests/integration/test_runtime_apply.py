@@ -296,10 +296,13 @@ def test_schemas_that_were_deleted_are_registered_again(settings: Settings) -> N
             await apply(parts, [wanted(FIRST)])
             await apply(parts, [wanted(WIDER)])
             gone = value_subject(parts.names.results("applied"))
+            asked = value_subject(parts.names.requests("applied"))
             async with httpx.AsyncClient() as http:
-                (await http.delete(f"{settings.registry}/subjects/{gone}")).raise_for_status()
-            assert of(await apply(parts, [wanted(WIDER)]), What.SCHEMA) == {gone: How.NEW}
+                for subject in (gone, asked):
+                    (await http.delete(f"{settings.registry}/subjects/{subject}")).raise_for_status()
+            assert of(await apply(parts, [wanted(WIDER)]), What.SCHEMA) == {gone: How.NEW, asked: How.NEW}
             async with SchemaRegistry(settings.registry) as registry:
+                assert await registry.has(asked, wanted(WIDER).topology.input)
                 assert await registry.latest(gone) is not None
             assert await apply(parts, [wanted(WIDER)]) == []
 
