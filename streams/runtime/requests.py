@@ -116,7 +116,7 @@ class Requests:
             Problem(path, f"objects are taken from the bucket {bucket} only, not from {ref.bucket:.80}")
             if ref.bucket != bucket
             else Problem(
-                path, f"{ref.key:.120!r} is not a key that is read", "put it under uploads/, runs/ or datasets/"
+                path, f"{ref.key!r:.120} is not a key that is read", "put it under uploads/, runs/ or datasets/"
             )
             for path, ref in walk(topology.input, given)
             if ref.bucket != bucket or not readable(ref.key)

@@ -5,6 +5,7 @@ import io
 import json
 import uuid
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -63,7 +64,7 @@ async def picture(rig: Rig, run: str) -> Ref:
 
 
 def test_odd_keys_fail_their_own_runs(settings: Settings, tmp_path: Path) -> None:
-    """More of them than a service takes at a time, computed by a pipeline: none is waited for."""
+    """More of them than a service takes at a time, computed by a pipeline or sent by a producer: none is waited for."""
 
     async def main() -> None:
         async with rig(settings, tmp_path, 1) as made:
@@ -73,6 +74,14 @@ def test_odd_keys_fail_their_own_runs(settings: Settings, tmp_path: Path) -> Non
             await made.publish(GREY)
             computed = {key: await made.submit("computed", {"key": key}) for key in ODD}
             missing = await made.submit("computed", {"key": f"runs/{uuid.uuid4()}/{SHA}"})
+            topic = made.parts.names.requests("grey")
+            sent = {}
+            for key in ODD:
+                run = str(uuid.uuid4())
+                ref = {"bucket": settings.s3_bucket, "key": key, "size": 5, "sha256": SHA, "media_type": "image/png"}
+                value = json.dumps({"image": ref}).encode()
+                await made.parts.producer.send(Outgoing(topic, run.encode(), value, (("millrace-run", run.encode()),)))
+                sent[key] = run
             run = str(uuid.uuid4())
             good = await made.submit("grey", {"image": (await picture(made, run)).to_dict()}, run)
             assert set(await made.output(good)) == {"image"}
@@ -81,6 +90,10 @@ def test_odd_keys_fail_their_own_runs(settings: Settings, tmp_path: Path) -> Non
                 assert (last.kind, last.data["fault"]) == (EventKind.RUN_FAILED, "caller"), key
                 assert "is not an object that a reference may name" in last.data["reason"], key
             assert "there is no object" in (await made.ended(missing)).event.data["reason"]
+            answers = await until(lambda: _answers(made, set(sent.values())), 60, "an answer for each")
+            for key, run in sent.items():
+                assert answers[run]["status"] == "failed"
+                assert "is not a key that is read" in answers[run]["failure"]["reason"], key
 
     asyncio.run(main())
 
@@ -116,6 +129,13 @@ def test_a_task_that_cannot_be_read_fails_its_run(settings: Settings, tmp_path: 
             assert worker.process.poll() is None
 
     asyncio.run(main())
+
+
+async def _answers(made: Rig, runs: set[str]) -> dict[str, Any]:
+    """The results of these runs, once all are there."""
+    found = [await made.parts.codec.decode(record.value or b"") for record in await made.results("grey")]
+    answers = {one["run"]: one for one in found if one["run"] in runs}
+    return answers if answers.keys() == runs else {}
 
 
 async def _tasks(made: Rig, topic: str, count: int) -> list[Record]:
