@@ -41,6 +41,11 @@ _RULE = re.compile(
 )
 
 
+def as_kafka_says(operation: str) -> str:
+    """An operation of a KafkaUser in Kafka's own words: DESCRIBE_CONFIGS for DescribeConfigs."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation).upper()
+
+
 @dataclass(frozen=True)
 class Used:
     """A right that somebody asked for, and whether it was there."""
@@ -94,7 +99,7 @@ class SecureBroker:
                 ResourcePatternType[_PATTERNS[rule["resource"]["patternType"]]],
                 f"User:{principal or user}",
                 rule["host"],
-                AclOperation[operation.upper()],
+                AclOperation[as_kafka_says(operation)],
                 AclPermissionType.ALLOW,
             )
             for rule in rules

@@ -30,7 +30,7 @@ from streams.runtime.publish import DUE, TARGET
 from streams.runtime.tail import Tail
 from streams.settings import Settings
 from tests.integration.eventually import eventually
-from tests.integration.secure import SecureBroker, Used, client_certificate, free_ports, secure_broker
+from tests.integration.secure import SecureBroker, Used, as_kafka_says, client_certificate, free_ports, secure_broker
 from tests.integration.shelf import TABLES
 
 ROOT = Path(__file__).parents[2]
@@ -299,7 +299,7 @@ def _unused(users: dict[str, Any], asked: set[Used], prefix: str) -> list[str]:
 
     def used(role: str, operation: str, resource: dict[str, str]) -> bool:
         kind, name = resource["type"], _kind_of(resource["name"])
-        names = [one[3] for one in seen if one[:3] == (role, operation.upper(), kind)]
+        names = [one[3] for one in seen if one[:3] == (role, as_kafka_says(operation), kind)]
         return any(
             one.startswith(resource["name"]) if resource["patternType"] == "prefix" else one == name for one in names
         )
