@@ -210,7 +210,7 @@ class Member:
     def _commit(self) -> None:
         self._committing = None
         done, self._done = self._done, {}
-        self._reader.commit(done)
+        self._reader.commit(self._epoch, done)
 
     async def _feed(self) -> None:
         """Hands batches to the agent, the next one when it has begun with the last."""

@@ -2,8 +2,8 @@
 
 import asyncio
 import concurrent.futures
-import functools
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
@@ -45,8 +45,9 @@ class GroupReader(Reader):
         self._topics = frozenset(topics)
         self._on_assigned = assigned
         self._on_revoked = revoked
+        self._to_commit: deque[tuple[int, Mapping[Place, int]]] = deque()
         self._uncommitted: dict[Place, int] = {}
-        """What was asked to be committed, and of which nothing was heard yet."""
+        """Commits that are under way."""
 
     @property
     def topics(self) -> frozenset[str]:
@@ -58,14 +59,30 @@ class GroupReader(Reader):
         self._topics = frozenset(topics)
         self.ask(self._subscribe)
 
-    def commit(self, offsets: Mapping[Place, int]) -> None:
-        """Commits within a moment; what fails is committed again until something newer is."""
-        self.ask(functools.partial(self._commit, self._epoch, offsets))
+    def commit(self, epoch: int, offsets: Mapping[Place, int]) -> None:
+        """Commits offsets of this assignment within a moment; what fails is committed again until something newer is."""
+        self._to_commit.append((epoch, offsets))
 
     # On the thread --------------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
         self._subscribe()
+
+    def _work_off(self) -> None:
+        super()._work_off()
+        offsets = self._wanted()
+        if offsets:
+            self._consumer.commit(offsets=_partitions(offsets), asynchronous=True)
+            self._uncommitted.update(offsets)
+
+    def _wanted(self) -> dict[Place, int]:
+        """What was asked to be committed since, as far as it is of this assignment."""
+        wanted: dict[Place, int] = {}
+        while self._to_commit:
+            epoch, offsets = self._to_commit.popleft()
+            if epoch == self._epoch:
+                wanted.update(offsets)
+        return wanted
 
     def _end(self) -> None:
         if self._positions.now():
@@ -76,20 +93,11 @@ class GroupReader(Reader):
             sorted(self._topics), on_assign=self._take_over, on_revoke=self._give_up, on_lost=self._lose
         )
 
-    def _commit(self, epoch: int, offsets: Mapping[Place, int]) -> None:
-        if epoch == self._epoch and offsets:
-            self._consumer.commit(
-                offsets=[TopicPartition(*place, offset) for place, offset in offsets.items()], asynchronous=True
-            )
-            self._uncommitted.update(offsets)
-
     def _commit_now(self, offsets: Mapping[Place, int]) -> None:
         if not offsets:
             return
         try:
-            self._consumer.commit(
-                offsets=[TopicPartition(*place, offset) for place, offset in offsets.items()], asynchronous=False
-            )
+            self._consumer.commit(offsets=_partitions(offsets), asynchronous=False)
         except KafkaException as error:  # whoever has the partitions next does again what was not committed
             log.warning("%s: what was done last could not be committed: %s", self.name, error.args[0].str())
 
@@ -100,7 +108,7 @@ class GroupReader(Reader):
                 if error is None and one.error is None:
                     del self._uncommitted[place]
                 elif not self._stopping.is_set():  # again, unless something newer is on its way
-                    self.ask(functools.partial(self._commit, self._epoch, {place: one.offset}))
+                    self._to_commit.appendleft((self._epoch, {place: one.offset}))
 
     def _take_over(self, _: Any, partitions: list[TopicPartition]) -> None:
         # Asked here and not left to the client: an offset that is not known must never be taken for one that was never committed.
@@ -136,8 +144,12 @@ class GroupReader(Reader):
         except (concurrent.futures.TimeoutError, concurrent.futures.CancelledError, RuntimeError) as error:
             log.warning("%s: the work on its partitions was not let go in order: %r", self.name, error)
         if not lost:
-            self._commit_now({**self._uncommitted, **offsets})
+            self._commit_now({**self._uncommitted, **self._wanted(), **offsets})
         self._uncommitted.clear()
         self._epoch += 1
         self._positions.begin({})
         self._consumer.unassign()
+
+
+def _partitions(offsets: Mapping[Place, int]) -> list[TopicPartition]:
+    return [TopicPartition(*place, offset) for place, offset in offsets.items()]

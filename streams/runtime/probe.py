@@ -44,7 +44,7 @@ class Probe:
     async def start(self) -> None:
         """Connects."""
         self._consumer = client.consumer(self._brokers, {"group.id": READERS})
-        await self._ask(functools.partial(self._consumer.list_topics, "__consumer_offsets", _TIMEOUT))
+        await self._ask(functools.partial(self._consumer.list_topics, timeout=_TIMEOUT))
 
     async def stop(self) -> None:
         """Closes the connection."""
