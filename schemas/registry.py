@@ -40,9 +40,15 @@ class SchemaRegistry:
     """A client for one event loop. Every call may raise RegistryAway, and then succeed later."""
 
     def __init__(self, url: str, *, timeout: float = 10.0, known_for: float = _KNOWN_FOR) -> None:
-        """`timeout` and `known_for` (for how long an id is used without asking for it again) in seconds."""
-        self._url = url.rstrip("/")
-        self._http = httpx.AsyncClient(timeout=timeout, headers={"accept": _MEDIA_TYPE, "content-type": _MEDIA_TYPE})
+        """`url` may hold user and password, which no message shows; `timeout` and `known_for` (for how long an id is used without
+        asking for it again) in seconds.
+        """
+        address = httpx.URL(url.rstrip("/"))
+        self._url = str(address.copy_with(userinfo=b""))  # as messages show it
+        login = httpx.BasicAuth(address.username, address.password) if address.userinfo else None
+        self._http = httpx.AsyncClient(
+            auth=login, timeout=timeout, headers={"accept": _MEDIA_TYPE, "content-type": _MEDIA_TYPE}
+        )
         self._timeout = timeout
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._whole: Memo[Any] = Memo(inline)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from streams import homes
 from streams.brokers import MECHANISMS, BadAccess, Brokers
 
 
@@ -21,7 +22,7 @@ class Settings:
     """Where the parts are. Each field is read from `MILLRACE_<FIELD>`; local defaults come from the running stack."""
 
     home: Path = Path(".millrace")
-    """State of the local stack: `stack.json`, `api-key`, `logs/`, data of the parts."""
+    """State of the local stack (that of this folder or one above it, else the only one that runs for this user): `stack.json`, `api-key`, `logs/`, data of the parts."""
     data: Path = Path(".millrace/data")
     """Public data and model weights, looked in before anything is downloaded."""
     object_detector: str = ""
@@ -80,9 +81,9 @@ class Settings:
         Raises SettingError naming the key and value when one cannot be read.
         """
         environ = os.environ if environ is None else environ
-        home = Path(environ.get("MILLRACE_HOME", ".millrace"))
+        home = homes.find(environ)
         values: dict[str, object] = {"home": home, "data": home / "data"}
-        values.update(_stack(home))
+        values.update(_stack(home, environ))
         for field in fields(cls):
             key = f"MILLRACE_{field.name.upper()}"
             if key in environ:
@@ -129,8 +130,11 @@ _BOUNDS = {
 """Of whole numbers, by their field."""
 
 
-def _stack(home: Path) -> dict[str, object]:
-    """What a running local stack wrote about itself (`settings` in its state file); empty when none runs."""
+def _stack(home: Path, environ: Mapping[str, str]) -> dict[str, object]:
+    """What a running local stack wrote about itself (`settings` in its state file); empty when none runs.
+
+    Another Kafka than the stack's is not reached in the way of the stack's.
+    """
     path = home / "stack.json"
     try:
         state = json.loads(path.read_text())
@@ -148,7 +152,7 @@ def _stack(home: Path) -> dict[str, object]:
     return {
         name: _parse(f"{path}: {name}", str(value), known[name])
         for name, value in state.get("settings", {}).items()
-        if name in known
+        if name in known and not (name.startswith("kafka") and "MILLRACE_KAFKA" in environ)
     }
 
 

@@ -1,18 +1,20 @@
 """Prints Avro values as lines of JSON: what `kcat -f '%R%s'` gives, with the Avro package and a registry's HTTP alone.
 
-kcat … -f '%R%s' | python decode.py     (REGISTRY says where it is)
+kcat … -f '%R%s' | python decode.py     (REGISTRY says where it is, as http://user:password@host:port/apis/ccompat/v7)
 """
 
+import base64
 import io
 import json
 import os
 import sys
+import urllib.parse
 import urllib.request
 
 import avro.io
 import avro.schema
 
-REGISTRY = os.environ.get("REGISTRY", "http://127.0.0.1:8081") + "/apis/ccompat/v7"
+REGISTRY = urllib.parse.urlsplit(os.environ["REGISTRY"])
 
 
 def main() -> None:
@@ -22,10 +24,19 @@ def main() -> None:
         value = sys.stdin.buffer.read(int.from_bytes(size, "big"))
         number = int.from_bytes(value[1:5], "big")
         if number not in schemas:
-            with urllib.request.urlopen(f"{REGISTRY}/schemas/ids/{number}") as answer:
-                schemas[number] = avro.schema.parse(json.load(answer)["schema"])
+            schemas[number] = avro.schema.parse(registered(number))
         record = avro.io.DatumReader(schemas[number]).read(avro.io.BinaryDecoder(io.BytesIO(value[5:])))
         print(json.dumps(record), flush=True)
+
+
+def registered(number: int) -> str:
+    """The schema of a number."""
+    login, _, host = REGISTRY.netloc.rpartition("@")
+    address = REGISTRY._replace(netloc=host).geturl()
+    headers = {"Authorization": "Basic " + base64.b64encode(login.encode()).decode()} if login else {}
+    with urllib.request.urlopen(urllib.request.Request(f"{address}/schemas/ids/{number}", headers=headers)) as answer:
+        schema: str = json.load(answer)["schema"]
+        return schema
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Orders a total through Kafka and prints it: a client of its own, with confluent-kafka and its schema registry client.
 
-python order.py ORDER CENTS PIECES [DISCOUNT]     (KAFKA and REGISTRY say where they are)
+python order.py ORDER CENTS PIECES [DISCOUNT]     (KAFKA_CONF is a file of librdkafka's properties, REGISTRY an address)
 """
 
 import json
@@ -8,6 +8,7 @@ import os
 import sys
 import time
 import uuid
+from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.schema_registry import SchemaRegistryClient
@@ -21,8 +22,8 @@ PATIENCE = 60.0
 
 def main(order: str, cents: str, pieces: str, discount: str = "0") -> int:
     """Sends the order and waits for its result."""
-    kafka = {"bootstrap.servers": os.environ.get("KAFKA", "127.0.0.1:9092")}
-    registry = SchemaRegistryClient({"url": os.environ.get("REGISTRY", "http://127.0.0.1:8081") + "/apis/ccompat/v7"})
+    kafka = properties(os.environ["KAFKA_CONF"])
+    registry = SchemaRegistryClient({"url": os.environ["REGISTRY"]})
     consumer = Consumer({**kafka, "group.id": f"order-{uuid.uuid4()}", "enable.auto.commit": False})
     partitions = consumer.list_topics(RESULTS, 15).topics[RESULTS].partitions
     # From where they end now: the result comes after the order.
@@ -58,6 +59,12 @@ def main(order: str, cents: str, pieces: str, discount: str = "0") -> int:
             return 0
     print(f"no result of run {run} came within {PATIENCE:g} s", file=sys.stderr)
     return 1
+
+
+def properties(file: str) -> dict[str, str | int | float | bool]:
+    """Lines of `key=value`, as kcat takes them too."""
+    lines = (line.partition("=") for line in Path(file).read_text().splitlines())
+    return {key: value for key, _, value in lines}
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from infra.local.progress import say
 from infra.local.running import RunningStack
 from infra.local.up import up
 from infra.local.view import as_json, as_table
+from streams import homes
 from streams.settings import SettingError
 from streams.start import begin
 
@@ -96,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     showing.add_argument("--output", choices=("text", "json"), default="text", help="json: one object a line, per part")
     for each in (starting, stopping, showing):
-        home = Path(os.environ.get("MILLRACE_HOME", ".millrace"))
+        home = homes.DEFAULT if each is starting and "MILLRACE_HOME" not in os.environ else homes.find(os.environ)
         each.add_argument("--home", type=Path, default=home, help=f"folder of the stack's state (default {home})")
     command("install", _install, "fetch the parts into the cache of this machine, start nothing")
     command("train", _train, "write the class caches that shorten the start of the parts (`up` does it by itself)")
@@ -137,7 +138,7 @@ def _down(chosen: argparse.Namespace) -> int:
 
 def _status(chosen: argparse.Namespace) -> int:
     found = RunningStack(chosen.home).state
-    sys.stdout.write(as_json(found) if chosen.output == "json" else as_table(found))
+    sys.stdout.write(as_json(found) if chosen.output == "json" else as_table(found, chosen.home))
     for trouble in troubles(chosen.home):
         say(str(trouble))
     return 0 if found.ready else NOT_READY

@@ -76,8 +76,13 @@ def install() -> Parts:
 
 
 def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/millrace`, or `~/.cache/millrace`."""
+    """`$XDG_CACHE_HOME/millrace`, else `~/.cache/millrace`; root's is `/var/cache/millrace`, where its PostgreSQL, which
+    is no root, can be read by who it runs as.
+    """
     base = os.environ.get("XDG_CACHE_HOME")
+    shared = Path("/var/cache")
+    if not base and os.geteuid() == 0 and os.access(shared, os.W_OK):
+        return shared / "millrace"
     return (Path(base) if base else Path.home() / ".cache") / "millrace"
 
 

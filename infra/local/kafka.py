@@ -1,4 +1,4 @@
-"""Apache Kafka: one KRaft node that is broker and controller."""
+"""Apache Kafka: one KRaft node that is broker and controller, and takes nobody without the password of its home."""
 
 import base64
 import os
@@ -10,18 +10,17 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from infra.local import java, process
+from infra.local import java, private, process
 from infra.local.errors import StartError
 from infra.local.part import Part
 from infra.local.ports import LOOPBACK, is_free
-from infra.local.site import Site
+from infra.local.site import USER, Site
 
 _HEAP_MB = 512
 FIXED = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "auto.create.topics.enable": "false",  # topics come from compiled pipelines only
     "num.partitions": "1",
     # One node: internal topics have nobody to replicate to, and many partitions only make the start slower.
@@ -48,6 +47,16 @@ FIXED = {
     "num.io.threads": "4",
 }
 
+_CLIENTS, _CONTROLLER = "CLIENTS", "CONTROLLER"
+_LOGIN = {
+    "listener.security.protocol.map": f"{_CLIENTS}:SASL_PLAINTEXT,{_CONTROLLER}:SASL_PLAINTEXT",
+    "inter.broker.listener.name": _CLIENTS,
+    "sasl.enabled.mechanisms": "PLAIN",
+    "sasl.mechanism.inter.broker.protocol": "PLAIN",
+    # Else whoever reaches the controller's port could change topics, and the cluster itself.
+    "sasl.mechanism.controller.protocol": "PLAIN",
+}
+_MODULE = "org.apache.kafka.common.security.plain.PlainLoginModule"
 _LOGGING = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS",
@@ -68,7 +77,7 @@ _CONFIGURATION = "server.properties"
 
 def _prepare(site: Site) -> None:
     folder = _folder(site)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     data = folder / "data"
     if not data.exists():
         fresh = folder / "data.new"  # renamed when whole: a start that is killed here leaves nothing half made
@@ -80,22 +89,27 @@ def _prepare(site: Site) -> None:
 
 
 def _configure(site: Site, data: Path) -> None:
-    listeners = f"PLAINTEXT://{LOOPBACK}:{site.ports['kafka']},CONTROLLER://{LOOPBACK}:{site.ports['kafka-controller']}"
+    ports = {_CLIENTS: site.ports["kafka"], _CONTROLLER: site.ports["kafka-controller"]}
+    listeners = ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in ports.items())
+    password = site.secrets["kafka"]
+    login = f'username="{USER}" password="{password}" user_{USER}="{password}"'
     properties = {
         **FIXED,
+        **_LOGIN,
+        **{f"listener.name.{name.lower()}.plain.sasl.jaas.config": f"{_MODULE} required {login};" for name in ports},
         "listeners": listeners,
         "advertised.listeners": listeners,
         "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{site.ports['kafka-controller']}",
         "log.dirs": data.name,
     }
     text = "".join(f"{key}={value}\n" for key, value in properties.items())
-    (_folder(site) / _CONFIGURATION).write_text(text)
+    private.write(_folder(site) / _CONFIGURATION, text)
 
 
 def _format(site: Site) -> None:
     arguments = ("format", "--standalone", "--cluster-id", cluster_id(), "--config", _CONFIGURATION)
     command = java.command(_HEAP_MB, "-cp", _classpath(site), "kafka.tools.StorageTool", *arguments)
-    complaint = process.complete(command, home=site.home, folder=_folder(site), environ=java.ENVIRON)
+    complaint = process.complete(command, home=site.home, folder=_folder(site), environ=java.environ())
     if complaint is not None:
         raise StartError(f"its log folder in {_folder(site)} cannot be formatted: {complaint}")
 
@@ -118,7 +132,7 @@ def _ready(site: Site) -> bool:
     port = site.ports["kafka"]
     if is_free(port):  # nothing listens: do not wait for a client's connection time-out
         return False
-    client = AdminClient({"bootstrap.servers": f"{LOOPBACK}:{port}", "log_level": 0})
+    client = AdminClient({**site.settings().brokers.confluent(), "log_level": 0})
     try:
         return bool(client.list_topics(timeout=2).brokers)
     except KafkaException:
@@ -130,6 +144,6 @@ KAFKA = Part(
     ports=("kafka", "kafka-controller"),
     prepare=_prepare,
     command=_command,
-    environ=lambda _: java.ENVIRON,
+    environ=lambda _: java.environ(),
     ready=_ready,
 )

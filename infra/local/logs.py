@@ -11,7 +11,7 @@ LIMIT_BYTES = 16 << 20
 def path(home: Path, part: str) -> Path:
     """The log of a part; its folder exists."""
     folder = home / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder / f"{part}.log"
 
 

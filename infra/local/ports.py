@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from infra.local import private
 from infra.local.errors import StartError
 from infra.local.progress import say
 
@@ -77,7 +78,7 @@ class Ports:
                 if wanted and port not in wanted:
                     say(f"{name}: port {wanted[0]} is taken, using {port}")
                 self._taken[name] = port
-                self._path.write_text(json.dumps({**self._last, **self._taken}))
+                private.write(self._path, json.dumps({**self._last, **self._taken}))
                 return
         raise StartError(
             f"{name}: no free port on {LOOPBACK} between {_FIRST} and {_LAST}; end the programs that hold them"

@@ -1,7 +1,6 @@
 """PostgreSQL, with a database each for Millrace, its models' registry (MLflow) and the schema registry."""
 
 import os
-import pwd
 import shutil
 import signal
 from collections.abc import Sequence
@@ -10,13 +9,12 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from infra.local import process
+from infra.local import private, process
 from infra.local.errors import MissingTool, StartError
 from infra.local.part import Part
 from infra.local.ports import LOOPBACK
 from infra.local.site import Site
 
-_USER_INSTEAD_OF_ROOT = "nobody"
 _ROLES = {"millrace": "postgres", "registry": "registry"}
 """Each role, with the name of its secret."""
 _DATABASES = {"millrace": "millrace", "registry": "registry", "mlflow": "millrace"}
@@ -30,23 +28,25 @@ def _data(site: Site) -> Path:
 
 def _prepare(site: Site) -> None:
     data = _data(site)
+    data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    data.parent.chmod(private.walked())
     if data.exists():
         # No PostgreSQL of this home runs now: its file of a killed one may name a process that is somebody else's today.
         (data / "postmaster.pid").unlink(missing_ok=True)
+        _hand_over(data)
         return
     fresh = data.with_suffix(".new")  # renamed when whole: a start that is killed here leaves nothing half made
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True, mode=0o700)
+    fresh.mkdir(mode=0o700)
     password = site.home / "postgres" / "password"
-    password.unlink(missing_ok=True)
-    password.touch(mode=0o600)
-    password.write_text(site.secrets["postgres-admin"])
-    if os.geteuid() == 0:
-        user = pwd.getpwnam(_USER_INSTEAD_OF_ROOT)
-        os.chown(fresh, user.pw_uid, user.pw_gid)
-        os.chown(password, user.pw_uid, user.pw_gid)
+    private.write(password, site.secrets["postgres-admin"])
+    account = 0
+    if os.geteuid() == 0:  # it looks up its own name, which the server does not
+        account = private.account()
+        private.give(fresh, account)
+        private.give(password, account)
     command = [
-        *_as_user(site),
+        *_as_user(site, account),
         str(site.parts.postgres / "bin" / "initdb"),
         f"--pgdata={fresh}",
         f"--username={_ADMIN}",
@@ -57,11 +57,22 @@ def _prepare(site: Site) -> None:
         "--no-sync",
         "--no-instructions",
     ]
-    complaint = process.complete(command, home=site.home, folder=site.home, environ={})
+    complaint = process.complete(command, home=site.home, folder=site.home, environ=process.bare())
     password.unlink()
     if complaint is not None:
         raise StartError(f"its folder {data} cannot be initialised: {complaint}")
+    _hand_over(fresh)
     fresh.rename(data)
+
+
+def _hand_over(data: Path) -> None:
+    """Under root, the data go to an id that nobody else has: other services of a machine may run as `nobody` too."""
+    if os.geteuid() == 0:
+        try:
+            owner = data.stat().st_uid
+            private.give(data, owner if owner in private.DYNAMIC else private.spare_id())
+        except OSError:  # a container that has few ids
+            private.give(data, private.account())
 
 
 def _command(site: Site) -> Sequence[str]:
@@ -76,11 +87,13 @@ def _command(site: Site) -> Sequence[str]:
         "timezone": "UTC",
     }
     settings = [f"--{key}={value}" for key, value in options.items()]
-    return [*_as_user(site), str(site.parts.postgres / "bin" / "postgres"), "-D", str(_data(site)), *settings]
+    data = _data(site)
+    user = _as_user(site, data.stat().st_uid)
+    return [*user, str(site.parts.postgres / "bin" / "postgres"), "-D", str(data), *settings]
 
 
-def _as_user(site: Site) -> list[str]:
-    """What stands before a PostgreSQL command: it refuses to run as root, so root becomes another user."""
+def _as_user(site: Site, user: int) -> list[str]:
+    """What stands before a PostgreSQL command: it refuses to run as root, so root becomes this user."""
     if os.geteuid() != 0:
         return []
     setpriv = shutil.which("setpriv")
@@ -90,13 +103,13 @@ def _as_user(site: Site) -> list[str]:
         )
     prefix = [
         setpriv,
-        f"--reuid={_USER_INSTEAD_OF_ROOT}",
-        f"--regid={pwd.getpwnam(_USER_INSTEAD_OF_ROOT).pw_gid}",
+        f"--reuid={user}",
+        f"--regid={user}",
         "--clear-groups",
         f"--pdeathsig={signal.SIGINT.name.removeprefix('SIG')}",
     ]
     if not (_reachable_by_others(_data(site)) and _reachable_by_others(site.parts.postgres)):
-        # Below /root, say: let it walk through folders that are root's own.
+        # Below /root, say: let it walk through folders that are root's own. It could read what is in them, too.
         prefix += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "--securebits=+no_setuid_fixup"]
     return [*prefix, "--"]
 

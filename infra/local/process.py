@@ -10,10 +10,18 @@ from pathlib import Path
 
 import psutil
 
+from infra.local.private import UMASK
+
 MARKER = "MILLRACE_STACK"
 """Environment variable every process of a stack carries: the absolute path of its home."""
+_PASSED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 _GUARD = Path(__file__).with_name("guard.py")
 _POLL_SECONDS = 0.02
+
+
+def bare() -> dict[str, str]:
+    """What a program of others gets of the environment: Java, Quarkus and PostgreSQL take all sorts of settings from it."""
+    return {name: os.environ[name] for name in _PASSED if name in os.environ}
 
 
 def spawn(
@@ -25,20 +33,21 @@ def spawn(
     log: Path,
     death: signal.Signals,
 ) -> subprocess.Popen[bytes]:
-    """Start a command in `folder` with its output appended to `log`.
+    """Start a command in `folder`, in this environment alone, with its output appended to `log`.
 
     The thread that calls must live as long as the process: the kernel sends the death signal when that thread ends.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with log.open("ab") as output:
         return subprocess.Popen(
             _guarded(command, death),
             cwd=folder,
-            env={**os.environ, **environ, MARKER: str(home)},
+            env={**environ, MARKER: str(home)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=UMASK,
         )
 
 
@@ -54,16 +63,17 @@ def wait(process: subprocess.Popen[bytes]) -> int:
 
 
 def complete(command: Sequence[str], *, home: Path, folder: Path, environ: Mapping[str, str]) -> str | None:
-    """Run a short command of a stack to its end; what it complained of when it failed, None when it did not."""
+    """Run a short command of others in this environment alone, to its end; what it complained of when it failed, None when it did not."""
     done = subprocess.run(
         _guarded(command, signal.SIGKILL),
-        env={**os.environ, **environ, MARKER: str(home)},
+        env={**environ, MARKER: str(home)},
         cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         errors="replace",
         check=False,
+        umask=UMASK,
     )
     return (done.stderr or done.stdout).strip()[-500:] if done.returncode else None
 

@@ -1,4 +1,4 @@
-"""Apicurio's schema registry, with the Confluent interface, stored in PostgreSQL."""
+"""Apicurio's schema registry, with the Confluent interface, stored in PostgreSQL, for who has the password of the home."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -6,7 +6,7 @@ from http import HTTPStatus
 from infra.local import java, web
 from infra.local.part import Part
 from infra.local.ports import LOOPBACK
-from infra.local.site import Site
+from infra.local.site import USER, Site
 
 _HEAP_MB = 384
 
@@ -14,7 +14,7 @@ _HEAP_MB = 384
 def _environ(site: Site) -> Mapping[str, str]:
     # SQL storage, not Kafka storage: that one waits 10 s at every start for the end of its own journal.
     return {
-        **java.ENVIRON,
+        **java.environ(),
         "APICURIO_STORAGE_KIND": "sql",
         "APICURIO_STORAGE_SQL_KIND": "postgresql",
         "APICURIO_DATASOURCE_URL": f"jdbc:postgresql://{LOOPBACK}:{site.ports['postgres']}/registry",
@@ -30,6 +30,15 @@ def _environ(site: Site) -> Mapping[str, str]:
         "QUARKUS_MANAGEMENT_HOST": LOOPBACK,
         "QUARKUS_MANAGEMENT_PORT": str(site.ports["registry-management"]),
         "QUARKUS_HTTP_ACCESS_LOG_ENABLED": "false",
+        # Without these, any page in a browser of this machine could read and delete schemas, and any other user too.
+        "QUARKUS_HTTP_CORS_ENABLED": "false",
+        "QUARKUS_HTTP_AUTH_BASIC": "true",
+        "QUARKUS_HTTP_AUTH_PERMISSION_ALL_PATHS": "/*",
+        "QUARKUS_HTTP_AUTH_PERMISSION_ALL_POLICY": "authenticated",
+        "QUARKUS_OIDC_TENANT_ENABLED": "false",
+        "QUARKUS_SECURITY_USERS_EMBEDDED_PLAIN_TEXT": "true",
+        f"QUARKUS_SECURITY_USERS_EMBEDDED_USERS_{USER.upper()}": site.secrets["registry-http"],
+        f"QUARKUS_SECURITY_USERS_EMBEDDED_ROLES_{USER.upper()}": "sr-admin",
     }
 
 
@@ -40,7 +49,8 @@ def _command(site: Site) -> Sequence[str]:
 
 
 def _ready(site: Site) -> bool:
-    return web.status(site.ports["registry"], "/apis/ccompat/v7/subjects") == HTTPStatus.OK
+    login = (USER, site.secrets["registry-http"])
+    return web.status(site.ports["registry"], "/apis/ccompat/v7/subjects", login) == HTTPStatus.OK
 
 
 REGISTRY = Part(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from infra.local import java, web
+from infra.local import java, private, web
 from infra.local.part import Part
 from infra.local.site import Site
 
@@ -17,7 +17,11 @@ def _prepare(site: Site) -> None:
     settings = site.settings()
     folder = site.home / "s3"
     objects = folder / "objects"
-    (objects / settings.s3_bucket).mkdir(parents=True, exist_ok=True)  # a bucket is a folder
+    bucket = objects / settings.s3_bucket  # a bucket is a folder
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    bucket.mkdir(parents=True, exist_ok=True)
+    for one in objects.iterdir():  # a folder that other users may read is a bucket that anybody may list
+        one.chmod(0o700)
     properties = {
         "s3proxy.endpoint": settings.s3,
         "s3proxy.authorization": "aws-v2-or-v4",
@@ -30,10 +34,9 @@ def _prepare(site: Site) -> None:
             objects.resolve()
         ),  # in a folder that is named from where it works, it lists nothing
     }
-    configuration = folder / _CONFIGURATION
-    configuration.touch(mode=0o600)
     # Java reads such a file as Latin-1, with the escapes of JSON for what is none of it.
-    configuration.write_text("".join(f"{key}={json.dumps(value)[1:-1]}\n" for key, value in properties.items()))
+    text = "".join(f"{key}={json.dumps(value)[1:-1]}\n" for key, value in properties.items())
+    private.write(folder / _CONFIGURATION, text)
 
 
 def _command(site: Site) -> Sequence[str]:
@@ -46,4 +49,4 @@ def _ready(site: Site) -> bool:
     return web.status(site.ports["s3"], "/") in (HTTPStatus.OK, HTTPStatus.FORBIDDEN)
 
 
-S3 = Part(name="s3", ports=("s3",), prepare=_prepare, command=_command, environ=lambda _: java.ENVIRON, ready=_ready)
+S3 = Part(name="s3", ports=("s3",), prepare=_prepare, command=_command, environ=lambda _: java.environ(), ready=_ready)

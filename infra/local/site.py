@@ -10,6 +10,9 @@ from infra.local.ports import LOOPBACK, Ports
 from infra.local.secrets import Secrets
 from streams.settings import Settings
 
+USER = "millrace"
+"""Whom every part but the gateway knows, each by a password of its own."""
+
 
 @dataclass(frozen=True)
 class Site:
@@ -27,6 +30,11 @@ class Site:
         """The passwords between the parts."""
         return Secrets(self.home / "secrets")
 
+    def password_file(self, name: str) -> Path:
+        """The file with a password, for clients that read it there; made when it does not exist yet."""
+        self.secrets[name]
+        return self.home / "secrets" / name
+
     def classes(self, part: str) -> tuple[str, ...]:
         """Flags that make a JVM use its class cache, or write it."""
         if self.training is not None:
@@ -42,11 +50,18 @@ class Site:
             train=self.base.train.resolve(),
             object_detector=self.base.object_detector and str(Path(self.base.object_detector).resolve()),
             kafka=f"{LOOPBACK}:{self.ports['kafka']}",
-            registry=f"http://{LOOPBACK}:{self.ports['registry']}/apis/ccompat/v7",
+            kafka_protocol="SASL_PLAINTEXT",
+            kafka_ca="",
+            kafka_certificate="",
+            kafka_key="",
+            kafka_mechanism="PLAIN",
+            kafka_user=USER,
+            kafka_password_file=str(self.password_file("kafka")),
+            registry=f"http://{USER}:{self.secrets['registry-http']}@{LOOPBACK}:{self.ports['registry']}/apis/ccompat/v7",
             s3=f"http://{LOOPBACK}:{self.ports['s3']}",
-            s3_access_key="millrace",
+            s3_access_key=USER,
             s3_secret_key=self.secrets["s3"],
-            postgres=f"postgresql://millrace:{self.secrets['postgres']}@{LOOPBACK}:{self.ports['postgres']}/millrace",
+            postgres=f"postgresql://{USER}:{self.secrets['postgres']}@{LOOPBACK}:{self.ports['postgres']}/millrace",
             http_host=LOOPBACK,
             http_port=self.ports["gateway"],
         )

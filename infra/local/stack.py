@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from infra.local import logs, parts, process, state
+from infra.local import clients, logs, parts, process, state
 from infra.local.errors import BadHome
 from infra.local.install import install
 from infra.local.keeper import Keeper
@@ -118,7 +118,7 @@ class Stack(RunningStack):
             ports.ask("gateway", base.http_port)
         site = self._site = Site(self.home, install(), ports, base, self._training)
         api_key(self.home)
-        site.settings()
+        clients.write(self.home, site.settings())
         for part in self._chosen:
             needs = [self._keepers[name] for name in part.needs]
             self._keepers[part.name] = Keeper(part, site, needs, self._write)

@@ -10,12 +10,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from infra.local import private
 from infra.local.errors import AlreadyRunning, BadHome
 from infra.local.part import State
 from streams.settings import Settings
 
 _WHERE = (
     "kafka",
+    "kafka_protocol",
+    "kafka_ca",
+    "kafka_certificate",
+    "kafka_key",
+    "kafka_mechanism",
+    "kafka_user",
+    "kafka_password_file",
     "registry",
     "s3",
     "s3_access_key",
@@ -25,7 +33,7 @@ _WHERE = (
     "http_host",
     "http_port",
 )
-_HOW = ("topic_prefix", "partitions")
+_HOW = ("topic_prefix", "partitions", "data", "train", "object_detector")
 ADDRESSES = frozenset(f"MILLRACE_{name.upper()}" for name in _WHERE)
 """Variables that would lead a client of this stack somewhere else."""
 _POLL_SECONDS = 0.05
@@ -69,17 +77,14 @@ class StackState:
 
 
 def visible(settings: Settings) -> dict[str, Any]:
-    """The settings that clients of this stack need."""
-    return {name: getattr(settings, name) for name in (*_WHERE, *_HOW)}
+    """The settings that clients of this stack need, as JSON has them."""
+    found = {name: getattr(settings, name) for name in (*_WHERE, *_HOW)}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in found.items()}
 
 
 def write(home: Path, state: StackState) -> None:
     """Replace `stack.json` at once; it holds passwords, so only its owner may read it."""
-    path = home / "stack.json"
-    fresh = path.with_suffix(".new")
-    fresh.touch(mode=0o600)
-    fresh.write_text(json.dumps(asdict(state), indent=2) + "\n")
-    fresh.replace(path)
+    private.write(home / "stack.json", json.dumps(asdict(state), indent=2) + "\n")
 
 
 def read(home: Path) -> StackState | None:
@@ -105,8 +110,8 @@ def locked(home: Path) -> Iterator[None]:
 
     Raises AlreadyRunning when another process owns the home.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "lock").open("a+") as lock:
+    private.claim(home)
+    with os.fdopen(os.open(home / "lock", os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "a+") as lock:
         begin = time.monotonic()
         while not _taken(lock, fcntl.LOCK_EX):
             found = read(home)

@@ -1,5 +1,6 @@
 """`up`: a stack in the foreground, from its start to Ctrl-C."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -7,11 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from infra.local import classes, demo, parts
+from infra.local import classes, clients, demo, parts, private
 from infra.local.install import install
 from infra.local.progress import say
 from infra.local.secrets import api_key
 from infra.local.stack import Stack
+from streams import homes
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -22,10 +24,15 @@ def up(home: Path, names: Sequence[str] | None, *, workers: int, demonstrate: bo
     Raises LocalError when they cannot be started, KeyboardInterrupt when stopped before they were up.
     """
     stack = Stack(home, names, table=parts.table(workers))
+    install()  # into a cache that others may share; what follows is this user's alone
+    os.umask(private.UMASK)
+    if os.geteuid() == 0:
+        say("running as root: everything but PostgreSQL has all rights on this machine; a user of your own is safer")
     with _interruptible():
         stack.start()
         try:
-            _serve(stack, demonstrate=demonstrate)
+            with _noted(stack.home):
+                _serve(stack, demonstrate=demonstrate)
         except KeyboardInterrupt:
             say("stopping")
         finally:
@@ -41,11 +48,28 @@ def _serve(stack: Stack, *, demonstrate: bool) -> None:
             demo.run(stack.settings, api_key(stack.home))
         say(f"serving at {running.url}; in a browser: {running.url}/?key={api_key(stack.home)}")
         say(f"the API key is in {stack.home / 'api-key'}, logs are in {stack.home / 'logs'}; Ctrl-C stops everything")
-    else:
+    if "kafka" in running.parts:
+        (kcat, *_) = (command for _, _, command in clients.commands(stack.home, running.settings, running.parts))
+        say(f"Kafka, with the password of this home: {kcat}; `millrace status` shows how to open the other parts")
+    if "gateway" not in running.parts:
         say("all parts are up; Ctrl-C stops them")
     if classes.wanted(install()):
         stack.add(classes.TRAINING)
     threading.Event().wait()
+
+
+@contextmanager
+def _noted(home: Path) -> Iterator[None]:
+    """Other shells find the stack for as long as this lasts; where no word can be left, they set MILLRACE_HOME."""
+    try:
+        file = homes.note(home, os.environ)
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
 
 
 @contextmanager

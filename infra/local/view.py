@@ -1,21 +1,23 @@
-"""How a running stack is shown: as a table for people, as lines of JSON for programs."""
+"""How a running stack is shown: as tables for people, as lines of JSON for programs."""
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
+from infra.local import clients
 from infra.local.state import StackState
 
 _ROW = "{:<14} {:<11} {:>8} {:>6} {:>9}  {}"
 
 
-def as_table(found: StackState) -> str:
-    """One line a part, and where the gateway is."""
+def as_table(found: StackState, home: Path) -> str:
+    """One line a part, then where each can be reached, and the command that opens it."""
     lines = [_ROW.format("part", "state", "pid", "port", "restarts", "last ended").rstrip()]
     for name, part in found.parts.items():
         reason = (part.reason or "").partition("\n")[0]
         lines.append(_ROW.format(name, part.state, part.pid or "-", part.port or "-", part.restarts, reason).rstrip())
-    if "gateway" in found.parts:
-        lines.append(f"gateway at {found.url}")
+    for name, address, command in clients.commands(home, found.settings, found.parts):
+        lines += ["", f"{name} at {address}", f"  {command}"]
     return "\n".join(lines) + "\n"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from schemas.json_schema import json_schema
 from schemas.library import inline, load
@@ -106,7 +107,9 @@ def _tasks(pipelines: Iterable[Topology], names: Topics) -> Iterable[_Channel]:
 def _server(host: str, registry: str) -> dict[str, Any]:
     made: dict[str, Any] = {"host": host, "protocol": "kafka"}
     if registry:
-        made["bindings"] = {"kafka": {"schemaRegistryUrl": registry, "schemaRegistryVendor": "confluent"}}
+        address = urlsplit(registry)
+        shown = address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()  # without a password
+        made["bindings"] = {"kafka": {"schemaRegistryUrl": shown, "schemaRegistryVendor": "confluent"}}
     return made
 
 

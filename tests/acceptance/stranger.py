@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import avro.io
@@ -34,12 +35,23 @@ class Place:
         return f"{self.topic}/{self.partition}@{self.offset}"
 
 
+def access(settings: Settings) -> dict[str, str | int | float | bool]:
+    """How librdkafka reaches the broker."""
+    return {
+        "bootstrap.servers": settings.kafka,
+        "security.protocol": settings.kafka_protocol,
+        "sasl.mechanism": settings.kafka_mechanism,
+        "sasl.username": settings.kafka_user,
+        "sasl.password": Path(settings.kafka_password_file).read_text().strip(),
+    }
+
+
 class Stranger:
     """Produces requests and reads results."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._producer = Producer({"bootstrap.servers": settings.kafka, "acks": "all"})
+        self._producer = Producer({**access(settings), "acks": "all"})
         self._schemas: dict[int, avro.schema.Schema] = {}
         self._logs: dict[str, _Log] = {}
         self._decodings: dict[Any, dict[str, Any] | None] = {}
@@ -97,7 +109,12 @@ class Stranger:
         if kcat is None:
             self.send(topic, line.encode())
             return
-        subprocess.run([kcat, "-P", "-b", self._settings.kafka, "-t", topic], input=line, text=True, check=True)
+        subprocess.run(
+            [kcat, "-F", str(self._settings.home / "clients" / "kcat.conf"), "-P", "-t", topic],
+            input=line,
+            text=True,
+            check=True,
+        )
 
     def encode(self, topic: str, value: Mapping[str, Any]) -> bytes:
         """A record in Confluent's wire format, with the newest schema that the registry has for the topic."""
@@ -150,7 +167,7 @@ class Stranger:
 
     def _log(self, topic: str) -> "_Log":
         if topic not in self._logs:
-            self._logs[topic] = _Log(self._settings.kafka, topic)
+            self._logs[topic] = _Log(self._settings, topic)
         return self._logs[topic]
 
     def _decoded(self, message: Message) -> dict[str, Any] | None:
@@ -169,10 +186,10 @@ class Stranger:
 class _Log:
     """A topic being read from its beginning, all partitions, committing nothing."""
 
-    def __init__(self, servers: str, topic: str) -> None:
+    def __init__(self, settings: Settings, topic: str) -> None:
         self._consumer = Consumer(
             {
-                "bootstrap.servers": servers,
+                **access(settings),
                 "group.id": f"stranger-{uuid.uuid4()}",
                 "enable.auto.commit": False,
                 "fetch.wait.max.ms": 20,  # questions about offsets wait behind a fetch that waits

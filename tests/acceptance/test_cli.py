@@ -14,6 +14,7 @@ from confluent_kafka import Producer
 
 from tests.acceptance import pictures
 from tests.acceptance.command import ROOT, Said, command, environ, millrace
+from tests.acceptance.stranger import access
 from tests.acceptance.system import System
 from tests.integration.eventually import eventually
 
@@ -232,7 +233,7 @@ def test_dead_letters_are_read_and_sent_again(cli: Cli, system: System) -> None:
     garbage = b"\xff no request " + uuid.uuid4().bytes
     topic = system.settings.topic_prefix + "pipeline.to-jpg.requests"
     before = {row["id"] for row in cli.rows("dead-letters", "list", "--last", "1000")}
-    producer = Producer({"bootstrap.servers": system.settings.kafka})
+    producer = Producer(access(system.settings))
     producer.produce(topic, garbage)
     assert producer.flush(30) == 0
     fresh: list[dict[str, Any]] = []

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 
 from tests.acceptance import pictures
 from tests.acceptance.sse import check_order
-from tests.acceptance.stranger import Place, Stranger
+from tests.acceptance.stranger import Place, Stranger, access
 from tests.acceptance.system import System
 from tests.integration.eventually import eventually
 
@@ -142,7 +142,7 @@ def test_a_record_that_is_delivered_again_is_the_same_run(system: System, strang
     told = system.follow(run)
     check_order(told)
     before = system.stack.part("flow").restarts
-    admin = AdminClient({"bootstrap.servers": system.settings.kafka})
+    admin = AdminClient(access(system.settings))
     _end(system, "flow")
     eventually(lambda: _moved(admin, place), 20)
     eventually(lambda: system.stack.part("flow").restarts > before and system.stack.state.ready, 60)

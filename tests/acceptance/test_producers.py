@@ -34,14 +34,19 @@ class Outsider:
     """Somebody with a shell in a checkout, who knows where Kafka and the registry are."""
 
     folder: Path
-    kafka: str
-    registry: str
+    clients: Path
+
+    @property
+    def access(self) -> dict[str, str]:
+        """What the page's first commands set."""
+        registry = (self.clients / "registry.url").read_text().strip()
+        return {"CLIENTS": str(self.clients), "KAFKA_CONF": str(self.clients / "kcat.conf"), "REGISTRY": registry}
 
     def runs(self, script: str) -> str:
         """What commands print. Fails with what they say when they fail."""
         paths = [str(Path(sys.executable).parent), str(java.home() / "bin"), os.environ["PATH"]]
         others = {name: value for name, value in os.environ.items() if not name.startswith(("MILLRACE_", "CLASSPATH"))}
-        environ = {**others, "PATH": os.pathsep.join(paths), "KAFKA": self.kafka, "REGISTRY": self.registry}
+        environ = {**others, "PATH": os.pathsep.join(paths), **self.access}
         said = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=self.folder,
@@ -62,7 +67,7 @@ def outsider(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     (folder / ".millrace").mkdir()
     said = millrace("apply", str(ROOT / "docs" / "producers" / "order-total.yaml"), home=system.stack.home)
     assert said.status == 0, said.err
-    yield Outsider(folder, system.settings.kafka, system.settings.registry.removesuffix("/apis/ccompat/v7"))
+    yield Outsider(folder, system.stack.home / "clients")
     assert millrace("apply", "--prune", home=system.stack.home).status == 0
 
 

@@ -71,7 +71,7 @@ async def bare(store: Store, photos: list[Ref], count: int) -> float:
 
 async def ours(rig: Rig, photos: list[Ref], count: int) -> float:
     """Runs of the service's own pipeline."""
-    async with following(rig.settings.kafka, rig.parts.names.results(SERVICE)) as results:
+    async with following(rig.settings.brokers, rig.parts.names.results(SERVICE)) as results:
 
         async def work(number: int) -> None:
             given: dict[str, Any] = {"image": photos[number % len(photos)].to_dict()}

@@ -10,6 +10,7 @@ times, p95 at most 3 times.
 
 import asyncio
 import dataclasses
+import json
 import sys
 import tempfile
 import time
@@ -55,7 +56,7 @@ class Hops:
     async def measure(self, records: list[Outgoing]) -> list[float]:
         """Seconds between the two records of each hop, one hop after another."""
         consumer = AIOKafkaConsumer(
-            self.source, self.target, bootstrap_servers=self.rig.settings.kafka, auto_offset_reset="latest"
+            self.source, self.target, **self.rig.settings.brokers.aiokafka(), auto_offset_reset="latest"
         )
         await consumer.start()
         await consumer.seek_to_end()
@@ -101,7 +102,13 @@ async def main(count: int) -> None:
             await rig.publish(PIPELINE, {one.name: one, two.name: two})
             # Announced but not hosted: a worker of it would share the cores with what is measured.
             await Announcer(rig.parts, lambda: [Announcement(two.name, "nobody", two, time.time(), 600)]).announce()
-            command = ["-m", "tests.benchmarks.bare", rig.settings.kafka, bare.source, bare.target]
+            command = [
+                "-m",
+                "tests.benchmarks.bare",
+                json.dumps(rig.settings.brokers.aiokafka()),
+                bare.source,
+                bare.target,
+            ]
             floor: list[float] = []
             hops: list[float] = []
             loop = await asyncio.create_subprocess_exec(

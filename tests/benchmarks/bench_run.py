@@ -117,8 +117,8 @@ async def parts(rig: Rig) -> AsyncIterator[Parts]:
     """The parts, with a topic of their own."""
     topic = rig.parts.topic("bare.hop")
     await rig.parts.admin.ensure([TopicSpec(topic, 1)])
-    producer = AIOKafkaProducer(bootstrap_servers=rig.settings.kafka, acks="all", enable_idempotence=True)
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=rig.settings.kafka, auto_offset_reset="earliest")
+    producer = AIOKafkaProducer(**rig.settings.brokers.aiokafka(), acks="all", enable_idempotence=True)
+    consumer = AIOKafkaConsumer(topic, **rig.settings.brokers.aiokafka(), auto_offset_reset="earliest")
     await producer.start()
     await consumer.start()
     try:

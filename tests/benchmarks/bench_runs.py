@@ -50,7 +50,7 @@ def seconds(worker: WorkerProcess) -> float:
 
 async def measure(rig: Rig, name: str, count: int) -> float:
     """Seconds from the first request to the last result."""
-    async with following(rig.settings.kafka, rig.parts.names.results(name)) as results:
+    async with following(rig.settings.brokers, rig.parts.names.results(name)) as results:
         runs = [str(uuid.uuid4()) for _ in range(count)]
         records = [await rig.request(name, {"n": number}, run) for number, run in enumerate(runs)]
         missing = [results.expected(run) for run in runs]

@@ -119,7 +119,7 @@ async def as_a_run(name: str) -> tuple[Times, dict[str, float]]:
                 await rig.parts.store.put("benchmark", data, kind)
             given = _stored(record, rig)
             topic = rig.parts.names.results(name)
-            async with following(rig.settings.kafka, topic) as results:
+            async with following(rig.settings.brokers, topic) as results:
 
                 async def run() -> None:
                     identity = str(uuid.uuid4())

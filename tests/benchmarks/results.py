@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from aiokafka import AIOKafkaConsumer
 
+from streams.brokers import Brokers
 from streams.messages import EventKind
 
 
@@ -34,9 +35,9 @@ class Results:
 
 
 @contextlib.asynccontextmanager
-async def following(servers: str, topic: str) -> AsyncIterator[Results]:
+async def following(brokers: Brokers, topic: str) -> AsyncIterator[Results]:
     """The results that come from now on."""
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset="latest")
+    consumer = AIOKafkaConsumer(topic, **brokers.aiokafka(), auto_offset_reset="latest")
     await consumer.start()
     await consumer.seek_to_end()
     for place in consumer.assignment():  # only now it stands at the end, where the next record will be seen

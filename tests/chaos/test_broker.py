@@ -40,7 +40,13 @@ def test_a_broker_that_is_killed_loses_nothing(settings: Settings, tmp_path: Pat
             assert (flow.process.poll(), service.process.poll()) == (None, None)
 
     with Stack(tmp_path / "home", ["kafka"], preferred=False) as stack:
-        run(main(dataclasses.replace(settings, kafka=stack.settings.kafka), stack))
+        run(main(_on(settings, stack.settings), stack))
+
+
+def _on(settings: Settings, others: Settings) -> Settings:
+    """These settings with the broker of others."""
+    names = [field.name for field in dataclasses.fields(Settings) if field.name.startswith("kafka")]
+    return dataclasses.replace(settings, **{name: getattr(others, name) for name in names})
 
 
 def _working(made: Plant, seen: int) -> bool:

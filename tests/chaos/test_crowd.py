@@ -139,7 +139,7 @@ def test_everything_delivered_twice_happens_once(works: Works) -> None:
 async def _copy(made: Plant, topics: list[str], copied: Counter[str]) -> None:
     """Sends every new record of these topics again, into its own partition, with its key and its headers and one more."""
     consumer = AIOKafkaConsumer(
-        *topics, bootstrap_servers=made.rig.settings.kafka, auto_offset_reset="latest", fetch_max_wait_ms=50
+        *topics, **made.rig.settings.brokers.aiokafka(), auto_offset_reset="latest", fetch_max_wait_ms=50
     )
     await consumer.start()
     try:

@@ -105,7 +105,7 @@ def test_a_log_that_has_lost_its_start_is_read_from_where_it_begins(settings: Se
     """What retention has removed is a real gap, at the first record of a group and at a later one."""
 
     async def forget(made: Ground, before: int) -> None:
-        client = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+        client = AIOKafkaAdminClient(**settings.brokers.aiokafka())
         await client.start()
         await client.delete_records({TopicPartition(*made.place): RecordsToDelete(before)})
         await client.close()
@@ -131,7 +131,7 @@ def test_offsets_of_transactions_are_passed(settings: Settings) -> None:
 
     async def main() -> None:
         async with ground(settings) as made:
-            foreign = AIOKafkaProducer(bootstrap_servers=settings.kafka, transactional_id=f"{made.topic}-tx")
+            foreign = AIOKafkaProducer(**settings.brokers.aiokafka(), transactional_id=f"{made.topic}-tx")
             await foreign.start()
             for _ in range(3):
                 async with foreign.transaction():
@@ -272,7 +272,7 @@ def test_the_marker_of_a_transaction_is_no_work(settings: Settings) -> None:
 
     async def main() -> None:
         async with ground(settings) as made:
-            foreign = AIOKafkaProducer(bootstrap_servers=settings.kafka, transactional_id=f"{made.topic}-tx")
+            foreign = AIOKafkaProducer(**settings.brokers.aiokafka(), transactional_id=f"{made.topic}-tx")
             await foreign.start()
             async with foreign.transaction():
                 await foreign.send_and_wait(made.topic, b"x", key=b"k")

@@ -90,7 +90,7 @@ def launcher() -> Iterator[Launcher]:
 def kept(launcher: Launcher) -> Settings:
     """Settings of the stack, after a topic, a schema, an object and a row were put into it."""
     settings = launcher.running.settings
-    admin = AdminClient({"bootstrap.servers": settings.kafka})
+    admin = AdminClient({**settings.brokers.confluent()})
     admin.create_topics([NewTopic("kept", 1, 1)])["kept"].result(10)
     httpx.post(f"{settings.registry}/subjects/kept/versions", json={"schema": SCHEMA}).raise_for_status()
     objects(settings).put_object(Bucket=settings.s3_bucket, Key="kept", Body=b"kept")
@@ -114,7 +114,7 @@ def objects(settings: Settings):  # type: ignore[no-untyped-def]  # boto3 makes 
 def keeps(settings: Settings) -> list[str]:
     """Which of the four parts still have what was put into them."""
     found = []
-    if "kept" in AdminClient({"bootstrap.servers": settings.kafka}).list_topics(timeout=10).topics:
+    if "kept" in AdminClient({**settings.brokers.confluent()}).list_topics(timeout=10).topics:
         found.append("kafka")
     if "kept" in httpx.get(f"{settings.registry}/subjects").json():
         found.append("registry")
@@ -143,7 +143,7 @@ def test_only_loopback_is_bound(launcher: Launcher, kept: Settings) -> None:
 
 def test_topics_do_not_come_by_themselves(kept: Settings) -> None:
     """A topic that nobody compiled is not created by asking for it."""
-    client = AdminClient({"bootstrap.servers": kept.kafka, "allow.auto.create.topics": True})
+    client = AdminClient({**kept.brokers.confluent(), "allow.auto.create.topics": True})
     assert client.list_topics("nobody-made-this", timeout=10).topics["nobody-made-this"].error is not None
     assert "nobody-made-this" not in client.list_topics(timeout=10).topics
 

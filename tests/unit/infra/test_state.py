@@ -15,7 +15,15 @@ from infra.local.state import PartState, StackState
 from infra.local.view import as_json, as_table
 from streams.settings import Settings
 
-SETTINGS = {"kafka": "127.0.0.1:1", "http_host": "127.0.0.1", "http_port": 8123}
+SETTINGS = {
+    "kafka": "127.0.0.1:1",
+    "registry": "http://millrace:secret-2@127.0.0.1:2/apis/ccompat/v7",
+    "s3": "http://127.0.0.1:3",
+    "s3_bucket": "millrace",
+    "postgres": "postgresql://millrace:secret-4@127.0.0.1:4/millrace",
+    "http_host": "127.0.0.1",
+    "http_port": 8123,
+}
 SHOWN = StackState(
     pid=7,
     settings=SETTINGS,
@@ -70,7 +78,7 @@ def test_what_stands_aside_does_not_count(tmp_path: Path) -> None:
     found = state.read(tmp_path)
     assert found is not None
     assert found.ready
-    assert "later          starting" in as_table(found)
+    assert "later          starting" in as_table(found, tmp_path)
 
 
 def test_a_home_has_one_owner_at_a_time(tmp_path: Path) -> None:
@@ -100,11 +108,15 @@ def test_no_stack_is_said_plainly(tmp_path: Path) -> None:
 
 
 def test_the_table_shows_every_part_and_the_address() -> None:
-    """People see state, process, port, restarts, why it last ended, and where the gateway is."""
-    lines = as_table(SHOWN).splitlines()
+    """People see state, process, port, restarts, why it last ended, and how to open each part; no password."""
+    text = as_table(SHOWN, Path("a home"))
+    assert "secret" not in text
+    lines = text.splitlines()
     assert lines[1].split() == ["kafka", "ready", "8", "1", "2", "was", "killed", "by", "signal", "9"]
     assert lines[2].split() == ["gateway", "starting", "9", "8123", "0"]
-    assert lines[3] == "gateway at http://127.0.0.1:8123"
+    assert lines[3:6] == ["", "kafka at 127.0.0.1:1", "  kcat -F 'a home/clients'/kcat.conf -L"]
+    assert lines[7] == "gateway at http://127.0.0.1:8123"
+    assert len(lines) == 9
 
 
 def test_json_has_one_object_a_part() -> None:
