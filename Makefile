@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 TRAINER := .millrace/train/bin/python
 
 # The project has an environment of its own, whatever the shell's is.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
+unexport PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS PYTHONDEVMODE PYTHONINSPECT VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
 
 ifdef PYTHONDONTWRITEBYTECODE
 # Nothing is to be written beside the sources; compiling every module anew in each of many processes would be slow.

@@ -13,11 +13,70 @@ _FILES = 65_536
 """More is not asked for: some programs go through every file that could be open."""
 
 
+_OF_CLIENTS = ("PG", "AWS_")
+"""How the variables begin by which libpq, boto3 and obstore take what nobody told us: where to connect, how, as whom."""
+_INSTEAD = {
+    # Files that boto3 would take such settings from, and an address that it would ask for them.
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+_OF_PYTHON = (
+    "PYTHONOPTIMIZE",  # takes the texts from the services, and what holds invariants
+    "PYTHONWARNINGS",
+    "PYTHONDEVMODE",
+    "PYTHONINSPECT",
+    "PYTHONVERBOSE",
+    "PYTHONPROFILEIMPORTTIME",
+)
+"""Variables that make Python itself do something else."""
+
+
 def begin() -> None:
     """Called once, by the program itself and by none of its modules; child processes inherit the environment."""
-    spare_loopback(os.environ)
+    start_plainly()
     write_anything()
+    for told in leave_out(os.environ):
+        sys.stderr.write(f"millrace: {told}\n")
+    spare_loopback(os.environ)
     open_files()
+
+
+def start_plainly() -> None:
+    """Become this program again, without what the environment told Python; nothing has been done yet."""
+    set_ = [name for name in _OF_PYTHON if name in os.environ]
+    if set_:
+        for name in set_:
+            del os.environ[name]
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def leave_out(environ: MutableMapping[str, str]) -> list[str]:
+    """Take out what a shell has for other work: our settings alone say where the parts are, and who one is there.
+
+    Authorities that the operator names (SSL_CERT_FILE) stay, when there are any; the answer is what to tell otherwise.
+    """
+    for name in [name for name in environ if name.startswith(_OF_CLIENTS)]:
+        del environ[name]
+    environ.update(_INSTEAD)
+    told = []
+    file = environ.get("SSL_CERT_FILE")
+    if file is not None and not _has_certificates(file):
+        del environ["SSL_CERT_FILE"]
+        told.append(f"SSL_CERT_FILE is left out: {file!r} is no file of certificates (PEM) that can be read")
+    folder = environ.get("SSL_CERT_DIR")
+    if folder is not None and not all(map(os.path.isdir, folder.split(os.pathsep))):
+        del environ["SSL_CERT_DIR"]
+        told.append(f"SSL_CERT_DIR is left out: {folder!r} is no folder that can be read")
+    return told
+
+
+def _has_certificates(file: str) -> bool:
+    try:
+        with open(file, "rb") as opened:  # noqa: PTH123  # pathlib would take longer to import than all of this
+            return b"-----BEGIN" in opened.read()
+    except OSError:
+        return False
 
 
 def spare_loopback(environ: MutableMapping[str, str]) -> None:

@@ -1,6 +1,7 @@
 """The class caches that shorten the start of the JVM parts, written once per machine by running them once."""
 
 import fcntl
+import os
 import shutil
 import sys
 import tempfile
@@ -19,6 +20,7 @@ TRAINING = Part(
     name="class-caches",
     # The lowest priority: whoever started the stack is using it now.
     command=lambda _: ["nice", "-n", "19", sys.executable, "-m", "infra.local", "train"],
+    environ=lambda _: dict(os.environ),
     ready=None,
     patience=600.0,
     aside=True,

@@ -4,6 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from infra.local import process
 from infra.local.errors import MissingTool
 
 FLAGS = (
@@ -14,9 +15,6 @@ FLAGS = (
     "-Djava.net.preferIPv4Stack=true",
     "-Djava.awt.headless=true",
 )
-
-ENVIRON = {"LC_ALL": "C.UTF-8"}
-"""Java knows names of files by the locale alone: without this, none beyond ASCII where that is C."""
 
 
 def home() -> Path:
@@ -40,6 +38,11 @@ def build() -> str:
 def command(heap_mb: int, *program: str) -> list[str]:
     """The command line of a JVM with a heap limit in MiB; `program` is `-cp PATH MAIN ARGUMENTS…` or `-jar FILE ARGUMENTS…`."""
     return [str(home() / "bin" / "java"), f"-Xmx{heap_mb}m", *FLAGS, *program]
+
+
+def environ() -> dict[str, str]:
+    """The environment of a part: Java knows names of files by the locale alone, and none beyond ASCII where that is C."""
+    return {**process.bare(), "LC_ALL": "C.UTF-8"}
 
 
 def use_cache(cache: Path) -> tuple[str, ...]:

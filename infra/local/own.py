@@ -41,7 +41,7 @@ def worker(name: str, agents: Sequence[str]) -> Part:
 
 
 def _environ(site: Site) -> Mapping[str, str]:
-    environ = {**site.settings().environ(), "PYTHONUNBUFFERED": "1"}
+    environ = {**os.environ, **site.settings().environ(), "PYTHONUNBUFFERED": "1"}
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):
         # Nothing is to be written beside the sources; compiling every module at every start would treble the start.
         environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(site.home / "pycache")}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from infra.local import process
 from infra.local.site import Site
 
 
@@ -27,8 +28,8 @@ def _nothing(_: Site) -> None:
     """Prepare nothing."""
 
 
-def _no_environment(_: Site) -> Mapping[str, str]:
-    return {}
+def _bare(_: Site) -> Mapping[str, str]:
+    return process.bare()
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class Part:
     """Runs before each start: configuration files, folders."""
     settle: Callable[[Site], None] = _nothing
     """Runs once it is ready, before anything that needs it starts."""
-    environ: Callable[[Site], Mapping[str, str]] = _no_environment
-    """Added to the environment of the stack."""
+    environ: Callable[[Site], Mapping[str, str]] = _bare
+    """All of its environment."""
     ports: tuple[str, ...] = ()
     """Names of its ports; the first is the one shown."""
     stop_signal: signal.Signals = signal.SIGTERM

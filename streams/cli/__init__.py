@@ -5,8 +5,9 @@ import sys
 
 def main() -> None:
     """Run one command; its exit status is one of `streams.cli.exits`."""
-    from streams.cli.app import run
     from streams.start import begin
 
     begin()
+    from streams.cli.app import run
+
     sys.exit(run(sys.argv[1:]))
