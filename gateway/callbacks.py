@@ -26,6 +26,7 @@ from gateway.render import to_json
 from gateway.store import HistoryAway, Store
 from gateway.view import result
 from streams import derived, webhooks
+from streams.runtime.locks import Lock
 
 log = logging.getLogger(__name__)
 
@@ -236,7 +237,7 @@ class Callbacks:
     async def _ensure(self, connection: Any) -> None:
         if not self._made:
             async with connection.transaction():
-                await connection.execute("select pg_advisory_xact_lock(%s)", (0x6D696C6D,))
+                await connection.execute("select pg_advisory_xact_lock(%s)", (Lock.CALLBACKS,))
                 await connection.execute(TABLE)
                 await connection.execute("delete from callbacks where due < now() - interval '30 days'")
             self._made = True

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DATASET = "bank-marketing/bank-additional.csv"
-"""What is loaded without a file: this one of the data directory."""
 _SECONDS = 10
 
 File = Annotated[
     Path | None,
-    typer.Argument(help=f"A table by month, or UCI's bank-additional-full.csv; none means {DATASET} of MILLRACE_DATA."),
+    typer.Argument(
+        help="A table by month, or UCI's bank-additional-full.csv; none means the months that come with Millrace."
+    ),
 ]
 MonthText = Annotated[str, typer.Argument(help="Year and month, as 2010-05.", metavar="MONTH")]
 Number = Annotated[float | None, typer.Option(help="Its new value.", metavar="NUMBER")]
@@ -33,13 +33,12 @@ Number = Annotated[float | None, typer.Option(help="Its new value.", metavar="NU
 
 def load(file: File = None, output: OutputOption = Output.TEXT) -> None:
     """Bring the indicators of a file into the database. Doing it again changes nothing; other months are kept."""
-    from streams import data, indicators
-    from streams.data_catalogue import entry
+    from streams import indicators
     from streams.runtime import indicators as table
 
     try:
-        found = indicators.read(file or data.fetch(entry(DATASET), settings().data).path)
-    except (indicators.BadIndicators, data.DataError) as error:
+        found = indicators.shipped() if file is None else indicators.read(file)
+    except indicators.BadIndicators as error:
         raise Failed(Exit.REFUSED, str(error)) from error
     changed = _done(lambda connection: table.write(connection, found))
     first, last = min(found), max(found)
@@ -85,14 +84,20 @@ def set_(
     given = {name: value for name, value in every.items() if value is not None}
     try:
         wanted = Month.parse(month)
+        if not given:
+            raise Failed(Exit.USAGE, f"nothing to change: give {', '.join(map(_option, every))}, or some of them")
         row = _done(lambda connection: _changed(connection, wanted, given, len(given) == len(every)))
     except BadIndicators as error:
         raise Failed(Exit.REFUSED, str(error)) from error
     if row is None:
-        missing = ", ".join(f"--{name.replace('_', '-')}" for name in every if name not in given)
+        missing = ", ".join(_option(name) for name in every if name not in given)
         raise Failed(Exit.UNKNOWN, f"{wanted} is not there yet; to add it, give {missing} too")
     text = ", ".join(f"{name} {value:g}" for name, value in row.indicators.values().items())
     emit(output, _document(row), f"{row.month}: {text}")
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 async def _changed(

@@ -9,8 +9,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 
-_LOCK = 0x6D696C6C
-"""Any number that nobody else uses: two processes that create the tables at once would collide in the catalogue."""
+from streams.runtime.locks import Lock
 
 
 def schema() -> str:
@@ -40,7 +39,7 @@ async def ensure(connection: psycopg.AsyncConnection[Any]) -> None:
     if await _made(connection):
         return
     async with connection.transaction():
-        await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+        await connection.execute("select pg_advisory_xact_lock(%s)", (Lock.HISTORY,))
         if not await _made(connection):
             await connection.execute(schema().encode())
             await connection.execute(sql.SQL("comment on table progress is {}").format(sql.Literal(_fingerprint())))

@@ -8,10 +8,9 @@ from typing import Any
 
 import psycopg
 
-from streams.indicators import COLUMNS, Indicators, Month
+from streams.indicators import COLUMNS, Indicators, Month, shipped
+from streams.runtime.locks import Lock
 
-_LOCK = 0x6D696C6D
-"""Any number that nobody else uses: two processes that make the table at once would collide in the catalogue."""
 _NAMES = ", ".join(COLUMNS)
 _ROW = f"select year, month, updated_at, {_NAMES} from socio_economic"  # noqa: S608  # names of our own
 _WRITE = f"""
@@ -36,10 +35,26 @@ Connection = psycopg.AsyncConnection[Any]
 
 async def ensure(connection: Connection) -> None:
     """Makes the table when it is missing. Raises psycopg.Error."""
-    text = resources.files("streams.runtime").joinpath("indicators.sql").read_text(encoding="utf-8")
     async with connection.transaction():
-        await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
-        await connection.execute(text.encode())
+        await connection.execute("select pg_advisory_xact_lock(%s)", (Lock.INDICATORS,))
+        await connection.execute(_text())
+
+
+def fill(connection: psycopg.Connection[Any]) -> int:
+    """Makes the table when it is missing, and puts the shipped months into one that is empty; how many. Raises psycopg.Error.
+
+    A table with any month in it is left as it is: it is somebody's own.
+    """
+    with connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(%s)", (Lock.INDICATORS,))
+        connection.execute(_text())
+        if connection.execute("select exists (select from socio_economic)").fetchone() == (True,):
+            return 0
+        months = shipped()
+        rows = [(month.year, month.month, *one.values().values()) for month, one in months.items()]
+        with connection.cursor() as cursor:
+            cursor.executemany(_WRITE.encode(), rows)
+    return len(months)
 
 
 async def write(connection: Connection, rows: Mapping[Month, Indicators]) -> int:
@@ -75,6 +90,10 @@ async def months(connection: Connection) -> tuple[Month, ...]:
     """The months that there are, in order of time. Raises psycopg.Error."""
     found = await connection.execute("select year, month from socio_economic order by year, month")
     return tuple([Month(*values) for values in await found.fetchall()])
+
+
+def _text() -> bytes:
+    return resources.files("streams.runtime").joinpath("indicators.sql").read_bytes()
 
 
 async def _one(connection: Connection, query: str, given: tuple[int, ...]) -> Row | None:

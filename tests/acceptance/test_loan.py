@@ -72,6 +72,9 @@ def test_indicators_are_loaded_as_often_as_one_likes(indicators: Any, tmp_path: 
     assert (refused.status, refused.out) == (1, "")
     assert "months.csv:3" in refused.err
     assert indicators("set", "1999-13").status == 1
+    nothing = indicators("set", "1999-06")
+    assert (nothing.status, nothing.out) == (2, "")
+    assert "nothing to change: give --emp-var-rate, " in nothing.err
     unknown = indicators("set", "1998-01", "--euribor3m", "1")
     assert unknown.status == 14
     assert "--nr-employed" in unknown.err
@@ -97,6 +100,13 @@ def test_a_month_by_its_name_and_year_or_a_date(system: System, indicators: Any)
     found = [score(system, {**SOMEONE, **one}).json()["output"]["indicators"] for one in asked]
     assert found[0] == found[1] == found[2]
     assert (found[0]["year"], found[0]["month"]) == (1999, 5)
+
+
+def test_a_stranger_is_scored_at_once(system: System) -> None:
+    """Without a command before: the worker has put in the months that come with the project."""
+    output = score(system, {**SOMEONE, "at": "2008-05"}).json()["output"]
+    assert output["indicators"]["nr_employed"] == 5191
+    assert 0 <= output["appetence"] <= 1
 
 
 def test_duration_is_refused(system: System) -> None:

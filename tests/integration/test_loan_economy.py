@@ -15,7 +15,7 @@ from agents.loan.economy import MOST, Economy
 from agents.loan.ready import usable
 from agents.loan.when import When
 from infra.local.stack import Stack
-from streams.indicators import Indicators, Month
+from streams.indicators import Indicators, Month, shipped
 from streams.refusal import PartAway, Refused
 from streams.runtime import indicators
 from streams.runtime.indicators import Row
@@ -138,17 +138,26 @@ def test_no_half_of_a_table_is_written(settings: Settings) -> None:
     run(main())
 
 
-def test_a_worker_says_when_there_is_nothing_to_read(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the table, and with an empty one, the catalogue says what is missing and how to bring it; with rows it is silent."""
+def test_a_worker_that_starts_sees_to_it_that_there_is_something_to_read(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the table, and with an empty one, it puts in the shipped months; a table with rows is left alone. Where it may
+    not, the catalogue says what is missing and how to bring it.
+    """
 
     async def main() -> None:
         async with savings(settings.postgres) as made, savings(settings.postgres, table=False) as bare:
             monkeypatch.setenv("MILLRACE_POSTGRES", made.url)
             assert usable() == ""
+            assert len(await indicators.months(made.connection)) == len(ROWS)
             await made.connection.execute("delete from socio_economic")
+            monkeypatch.setenv("MILLRACE_POSTGRES", f"{made.url}%20-cdefault_transaction_read_only%3Don")
             assert "millrace indicators load" in usable()
-            monkeypatch.setenv("MILLRACE_POSTGRES", bare.url)
-            assert "millrace indicators load" in usable()
+            for one in (made, bare):
+                monkeypatch.setenv("MILLRACE_POSTGRES", one.url)
+                assert usable() == ""
+                assert {row.month: row.indicators for row in await indicators.every(one.connection)} == shipped()
+                assert (await ask(one.url, When())).month == Month(2010, 11)
             monkeypatch.setenv("MILLRACE_POSTGRES", "postgresql://millrace@127.0.0.1:1/millrace")
             assert usable() == "", "a database that is away is waited for, and no fault of the service"
 

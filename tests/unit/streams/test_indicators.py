@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.indicators import BadIndicators, Indicators, Month, read, years
+from streams.indicators import BadIndicators, Indicators, Month, read, shipped, years
+from streams.settings import Settings
 
 TABLE = """year;month;calls;emp.var.rate;cons.price.idx;cons.conf.idx;nr.employed;euribor3m_min;euribor3m_median;euribor3m_max
 2008;12;13;-0.2;92.713;-30.0;5023.5;2.9;3.0;3.3
@@ -77,3 +78,18 @@ def test_a_month_has_one_form(text: str) -> None:
     assert str(Month.parse("2010-05")) == "2010-05"
     with pytest.raises(BadIndicators):
         Month.parse(text)
+
+
+def test_the_shipped_months_are_those_of_the_file() -> None:
+    """26 months in order of time; the loan model was trained with them."""
+    months = shipped()
+    assert (len(months), str(min(months)), str(max(months))) == (26, "2008-05", "2010-11")
+    assert list(months) == sorted(months)
+    assert months[Month(2008, 5)] == Indicators(1.1, 93.994, -36.4, 4.857, 5191)
+
+
+@pytest.mark.data
+def test_the_shipped_months_come_from_ucis_file() -> None:
+    """Made of the file itself, they are the same to the last digit."""
+    file = Settings.read().data / "bank-marketing" / "bank-additional.csv"
+    assert read(file) == shipped()
