@@ -23,7 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog="\n".join(text[1:]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a service, an agent, or a module of services")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="a service, `services` for all of them, an agent, or a module of services",
+    )
     parser.add_argument("--quiet", action="store_true", help="log warnings and errors only")
     options = parser.parse_args(arguments)
     # Imported here: a pool child imports this module again, and needs none of it.

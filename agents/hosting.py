@@ -26,6 +26,8 @@ log = logging.getLogger("agents")
 
 AGENTS = ("flow", "recorder", "retry", "models")
 """What can be hosted beside services."""
+SERVICES = "services"
+"""All of them, those that will be added too."""
 STUCK = 3
 """The exit status of a worker that makes no progress."""
 _EXIT_WITHIN = 5.0
@@ -36,9 +38,9 @@ class UnknownName(ValueError):
 
 
 def plan(names: Sequence[str]) -> Plan:
-    """What these names mean; none of them means everything. Raises UnknownName."""
+    """What these names mean; none of them means everything, `services` every service. Raises UnknownName."""
     modules = registry()
-    wanted = list(names) or [*modules, *AGENTS]
+    wanted = [one for name in names or (SERVICES, *AGENTS) for one in (modules if name == SERVICES else (name,))]
     hosted: list[str] = []
     for name in wanted:
         if name in modules:
@@ -46,7 +48,7 @@ def plan(names: Sequence[str]) -> Plan:
         elif "." in name:
             hosted.append(name)
         elif name not in AGENTS:
-            known = [*modules, *AGENTS]
+            known = [*modules, SERVICES, *AGENTS]
             near = get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
             raise UnknownName(f"there is no service or agent {name!r}: {hint}")

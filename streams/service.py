@@ -15,7 +15,7 @@ from schemas.contracts import Contract
 from schemas.errors import Nonconforming
 from schemas.refs import Ref
 from streams import calls
-from streams.contract import Encoded, Record
+from streams.contract import Encoded, Record, fields_of
 from streams.contract_avro import avro
 from streams.contract_values import BadOutput, bind, unbind
 from streams.model_status import ModelStatus
@@ -24,6 +24,11 @@ from streams.refusal import Refused
 
 Q = TypeVar("Q", bound=Record)
 A = TypeVar("A", bound=Record)
+
+
+_SHIPPED = "agents."
+"""Where the services are that everybody finds in the catalogue."""
+_SUMMARY = 100
 
 
 class BadService(TypeError):
@@ -226,7 +231,8 @@ def service(
     which weights are here; with a `slot` it says that of the model in it, which can be exchanged while the service runs.
     Where the response says `model` and `model_version`, every answer is kept as a prediction, and people can correct its
     field `label`; of its request, `keeps` is kept for training, which learns from `dataset` and these. A service that
-    `trains` another one's model is what orders for a new model go to. Raises BadService for a function that is not typed.
+    `trains` another one's model is what orders for a new model go to. Raises BadService for a function that is not typed, and
+    for one under `agents/` that does not explain itself: with a description, an example, and a text for every input.
     """
 
     def made(function: Callable[[Q], A | Awaitable[A]]) -> Service[Q, A]:
@@ -239,6 +245,9 @@ def service(
         summary, _, description = inspect.cleandoc(sys.modules[function.__module__].__doc__ or "").partition("\n")
         if not summary:
             raise BadService(f"service {name}: its module needs a docstring; the first line is the catalogue's summary")
+        missing = _unexplained(summary, description, example, request)
+        if missing and function.__module__.startswith(_SHIPPED):
+            raise BadService(f"service {name}: what the catalogue is to show is missing: " + "; ".join(missing))
         return Service(
             name=name,
             version=version,
@@ -310,6 +319,27 @@ def find(module: str, name: str) -> Service[Any, Any]:
         if isinstance(value, Service) and value.name == name:
             return value
     raise BadService(f"{module} defines no service {name!r}")
+
+
+def _unexplained(summary: str, description: str, example: Mapping[str, Any] | None, request: type[Record]) -> list[str]:
+    """What somebody who finds the service would look for in vain, all of it."""
+    missing = []
+    if not summary.endswith(".") or len(summary) > _SUMMARY:
+        missing.append(f"the docstring's first line, one sentence of at most {_SUMMARY} characters with a full stop")
+    if not description.strip():
+        missing.append(
+            "below that line and an empty one, a description: what the service does and what it leaves alone"
+        )
+    if example is None:
+        missing.append(
+            "an example, a call that works: @service(…, example={…}), with agents.imaging.example.PICTURE for an image"
+        )
+    missing += [
+        f"the meaning of the input {field.name}: Annotated[…, Doc(…)]"
+        for field in fields_of(request)
+        if not field.doc.text
+    ]
+    return missing
 
 
 def _paragraphs(text: str) -> str:

@@ -3,7 +3,10 @@
 import hashlib
 import importlib.util
 import io
+import os
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -53,6 +56,39 @@ def test_the_service_of_the_readme_is_whole_in_one_file(module: ModuleType) -> N
     made = service.invoke({"image": ref}, {sha: data.getvalue()})
     with Image.open(io.BytesIO(made.objects[0].data)) as turned:
         assert turned.convert("RGB").getpixel((3, 1)) == (255, 0, 0)
+
+
+def test_the_recipe_for_a_service_passes_the_projects_tests(tmp_path: Path) -> None:
+    """In a copy of the project: the file is written, `make schemas` run, and then every test that looks at services holds."""
+    left = shutil.ignore_patterns(".*", "__pycache__", "benchmarks", "docs")
+    copy = shutil.copytree(ROOT, tmp_path / "copy", ignore=left)
+    (copy / "agents" / "image_turn.py").write_text(_block("python", "image-turn"), encoding="utf-8")
+    assert "make schemas" in _block("sh", "make schemas")
+    environ = {**os.environ, "PYTHONPATH": str(copy)}
+
+    def run(*command: str) -> str:
+        done = subprocess.run([sys.executable, "-P", *command], cwd=copy, env=environ, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert run("-m", "streams.cli", "schemas").splitlines() == [
+        "written: image-turn.input.avsc",
+        "written: image-turn.output.avsc",
+    ]
+    files = ("agents/test_services.py", "agents/test_loading.py", "infra/test_compose.py", "infra/test_parts.py")
+    # Of what is tested once a service, only the new one; the others are tested where they stand.
+    said = run(
+        "-m",
+        "pytest",
+        *(f"tests/unit/{file}" for file in files),
+        "-k",
+        "image-turn or not [",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+    )
+    assert "failed" not in said
+    assert " passed" in said
 
 
 def test_the_pipeline_of_the_readme_compiles() -> None:
