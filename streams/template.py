@@ -9,7 +9,7 @@ import msgspec
 
 from schemas.words import found as kind_of
 from streams.cel import words
-from streams.cel.expression import MAX_LENGTH, TOO_LONG_HINT, BadExpression, Condition, Expression, parse
+from streams.cel.expression import MAX_LENGTH, TOO_LONG_HINT, BadExpression, Condition, Expression, parse, written
 from streams.cel.room import Budget, Room
 from streams.errors import EvaluationError
 from streams.spec.names import FIELD_NAME
@@ -191,7 +191,9 @@ def _evaluate(template: Template, values: Mapping[str, Any], room: Room) -> Any:
 def _shown(value: Any, expression: Expression) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str | int | float):
+    if isinstance(value, float):
+        return written(value)
+    if isinstance(value, str | int):
         return str(value)
     raise EvaluationError(
         f"{expression.text}: {kind_of(value)} cannot stand inside a text", "give one string or number"

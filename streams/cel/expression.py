@@ -214,6 +214,12 @@ def _program(text: str) -> cel.Expression:
     return _ENV.compile(text, disable_check=True)
 
 
+def written(number: float) -> str:
+    """A number as `string()` writes it: there is one way to write it in a text."""
+    text: str = _program("string(number)").eval(data={"number": number}).plain_value()
+    return text
+
+
 def _passed(text: str, value: Any, room: Room) -> Any:
     """A value that is handed on as it is."""
     try:

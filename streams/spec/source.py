@@ -4,7 +4,7 @@ import functools
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ MAX_DEPTH = 60
 _DEEPEST = 1000
 """Levels at which nothing is read any more: the YAML library goes down by recursion in C, and some ten thousand end the process."""
 
+_BASES = {"0x": 16, "0o": 8}
 _LONG = 60
 
 _PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
@@ -39,8 +40,9 @@ _Composer.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
     ("tag:yaml.org,2002:bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("tag:yaml.org,2002:null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("tag:yaml.org,2002:int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("tag:yaml.org,2002:int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
     ("tag:yaml.org,2002:float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("tag:yaml.org,2002:float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
 ):
     _Composer.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), list(_first))
 
@@ -112,14 +114,11 @@ def read(text: str, file: str) -> Source:
         )
     text = _joined(text)
     try:
-        _refuse_abyss(text, file)
+        builder = _Builder(file, _tags(text, file))
         loader = _Composer(text)
         try:
             root = loader.get_single_node()
-            marks: dict[Place, tuple[int, int]] = {}
-            problems: list[Problem] = []
-            spoiled: set[Place] = set()
-            data = None if root is None else _build(root, (), marks, problems, file, set(), spoiled)
+            data = None if root is None else builder.build(root, ())
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -127,7 +126,7 @@ def read(text: str, file: str) -> Source:
         raise PipelineErrors([Problem(file, line, column, "", f"not YAML: {error.problem or error.context}")]) from None
     except (yaml.YAMLError, ValueError) as error:
         raise PipelineErrors([Problem(file, 0, 0, "", f"not YAML: {error}")]) from None
-    return Source(file, text, data, marks, tuple(problems), frozenset(spoiled))
+    return Source(file, text, data, builder.marks, tuple(builder.problems), frozenset(builder.spoiled))
 
 
 def _joined(text: str) -> str:
@@ -141,15 +140,22 @@ def _character(high: str, low: str) -> str:
     return bytes.fromhex(high + low).decode("utf-16-be")
 
 
-def _refuse_abyss(text: str, file: str) -> None:
-    """Raises PipelineErrors for a text that cannot even be read to say what is wrong with it."""
+def _tags(text: str, file: str) -> dict[tuple[int, int], str]:
+    """The tags that are written out, by the line and column of what they stand before.
+
+    Raises PipelineErrors for a text that cannot even be read to say what is wrong with it.
+    """
     depth = 0
+    found: dict[tuple[int, int], str] = {}
     for event in yaml.parse(text, Loader=_Composer):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        mark = event.start_mark
-        if depth > _DEEPEST and mark is not None:
+        if depth > _DEEPEST:
             problem = f"nested deeper than {MAX_DEPTH} levels"
-            raise PipelineErrors([Problem(file, mark.line + 1, mark.column + 1, "", problem)])
+            raise PipelineErrors([Problem(file, *_start(event), "", problem)])
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            found[_start(event)] = tag.replace("tag:yaml.org,2002:", "!!")
+    return found
 
 
 def _place(mark: yaml.Mark | None, text: str) -> tuple[int, int]:
@@ -160,77 +166,88 @@ def _place(mark: yaml.Mark | None, text: str) -> tuple[int, int]:
     return (mark.line + 1, mark.column + 1) if mark.line < len(lines) else (len(lines), len(lines[-1]) + 1)
 
 
-def _build(
-    node: yaml.Node,
-    place: Place,
-    marks: dict[Place, tuple[int, int]],
-    problems: list[Problem],
-    file: str,
-    seen: set[int],
-    spoiled: set[Place],
-) -> Any:
-    line, column = node.start_mark.line + 1, node.start_mark.column + 1
-    marks[place] = (line, column)
+class _Builder:
+    """Nodes as data; what is wrong with them is collected."""
 
-    def refuse(problem: str, hint: str = "") -> None:
-        problems.append(Problem(file, line, column, dotted(place), problem, hint))
-        spoiled.add(place)
+    def __init__(self, file: str, tags: Mapping[tuple[int, int], str]) -> None:
+        """`tags`: those that are written out, by line and column."""
+        self.file, self.tags = file, tags
+        self.marks: dict[Place, tuple[int, int]] = {}
+        self.problems: list[Problem] = []
+        self.spoiled: set[Place] = set()
+        self._seen: set[int] = set()
 
-    if len(place) > MAX_DEPTH:
-        refuse(f"nested deeper than {MAX_DEPTH} levels")
-        return None
-    if not isinstance(node, yaml.ScalarNode):
-        if id(node) in seen:
-            refuse("YAML aliases are not part of the language", "write the value out, or make it a pipeline of its own")
+    def build(self, node: yaml.Node, place: Place) -> Any:
+        """The value of a node; None for one that cannot be read."""
+        self.marks[place] = at = _start(node)
+        if at in self.tags:
+            self._spoil(place, f"YAML tags such as {self.tags[at]} are not part of the language", _UNTAGGED)
             return None
-        seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        return _mapping(node, place, marks, problems, file, seen, spoiled)
-    if isinstance(node, yaml.SequenceNode):
-        items = enumerate(node.value)
-        return [_build(child, (*place, i), marks, problems, file, seen, spoiled) for i, child in items]
-    if isinstance(node, yaml.ScalarNode):
-        try:
-            return _scalar(node)
-        except ValueError:
-            refuse(f"{node.value[:40]} is no number of 64 bits", "with a point it is a float, in quotes a text")
-    return None
+        if len(place) > MAX_DEPTH:
+            self._spoil(place, f"nested deeper than {MAX_DEPTH} levels")
+            return None
+        if not isinstance(node, yaml.ScalarNode):
+            if id(node) in self._seen:
+                hint = "write the value out, or make it a pipeline of its own"
+                self._spoil(place, "YAML aliases are not part of the language", hint)
+                return None
+            self._seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, place)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(child, (*place, i)) for i, child in enumerate(node.value)]
+        if isinstance(node, yaml.ScalarNode):
+            try:
+                return _scalar(node)
+            except ValueError as error:
+                self._spoil(place, f"{node.value[:40]} is {error}", "with a point it is a float, in quotes a text")
+        return None
+
+    def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else ""
+            at = _start(key_node)
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.problems.append(Problem(self.file, *at, dotted(place), "a key must be a plain word"))
+            elif at in self.tags:
+                problem = f"YAML tags such as {self.tags[at]} are not part of the language"
+                self.problems.append(Problem(self.file, *at, dotted((*place, key)), problem, _UNTAGGED))
+            elif key in data:
+                problem = f"the key {key!r} stands here twice"
+                self.problems.append(Problem(self.file, *at, dotted((*place, key)), problem))
+            else:
+                data[key] = self.build(value_node, (*place, key))
+        return data
+
+    def _spoil(self, place: Place, problem: str, hint: str = "") -> None:
+        self.problems.append(Problem(self.file, *self.marks[place], dotted(place), problem, hint))
+        self.spoiled.add(place)
 
 
-def _mapping(
-    node: yaml.MappingNode,
-    place: Place,
-    marks: dict[Place, tuple[int, int]],
-    problems: list[Problem],
-    file: str,
-    seen: set[int],
-    spoiled: set[Place],
-) -> dict[str, Any]:
-    data: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else ""
-        line, column = key_node.start_mark.line + 1, key_node.start_mark.column + 1
-        if not isinstance(key_node, yaml.ScalarNode):
-            problems.append(Problem(file, line, column, dotted(place), "a key must be a plain word"))
-        elif key in data:
-            problems.append(Problem(file, line, column, dotted((*place, key)), f"the key {key!r} stands here twice"))
-        else:
-            data[key] = _build(value_node, (*place, key), marks, problems, file, seen, spoiled)
-    return data
+_UNTAGGED = "leave the tag out; in quotes, a value is a text as it stands"
+
+
+def _start(node: yaml.Node | yaml.Event) -> tuple[int, int]:
+    mark = node.start_mark
+    return (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:
-    """The value of a scalar. Raises ValueError for a number that is none, or that no value can hold."""
+    """The value of a scalar. Raises ValueError, which says what it is not, for a number that no value can hold."""
     kind = node.tag.rpartition(":")[2]
     if kind == "int":
-        whole = int(node.value)
+        # Python refuses to read thousands of digits, in words of its own.
+        whole = int(node.value, _BASES.get(node.value[:2], 10)) if len(node.value) < _LONG else 2**64
         if not -(2**63) <= whole < 2**63:
-            raise ValueError(whole)
+            raise ValueError("no number of 64 bits")
         return whole
     if kind == "float":
+        if node.value[-1:] in "fFnN":  # .inf, .nan
+            raise ValueError("no finite number")
         number = float(node.value)
         if not math.isfinite(number):
-            raise ValueError(number)
+            raise ValueError("no number of 64 bits")
         return number
     if kind == "bool":
         return node.value.lower() == "true"

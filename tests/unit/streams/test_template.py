@@ -138,3 +138,11 @@ def test_expressions_are_typed_at_their_offset() -> None:
 
     type_of({"a": ["x ${n} ${s}"]}, ("p",), check)
     assert seen == [("n", ("p", "a", 0), 4), ("s", ("p", "a", 0), 9)]
+
+
+@pytest.mark.parametrize("number", [1000000.0, 2.0, 2.5, -0.5, 1e-7, 1 / 3, 123456789.123, 1e300, 5, -7, 10**15])
+def test_there_is_one_way_to_write_a_number(number: float) -> None:
+    """Inside a text it looks as `string()` makes it, and can be read back."""
+    inside, joined = read("v=${x}", ()), read("${'v=' + string(x)}", ())
+    assert evaluate(inside, {"x": number}) == evaluate(joined, {"x": number})
+    assert float(evaluate(inside, {"x": number}).removeprefix("v=")) == number
