@@ -65,6 +65,17 @@ def find(entry: Entry, folder: Path) -> Path | None:
     return path if same else None
 
 
+def local(entry: Entry, folder: Path) -> Path:
+    """The file of an entry in the data directory. Raises DataError that says how to bring it: nothing is downloaded unasked."""
+    path = find(entry, folder)
+    if path is None:
+        raise DataError(
+            f"{entry.name}: not in the data directory {folder}; `millrace data fetch {entry.name}` brings it, or set MILLRACE_DATA "
+            "to where it is"
+        )
+    return path
+
+
 def fetch(entry: Entry, folder: Path) -> Fetched:
     """The file of an entry: from the data directory, else downloaded into it, whole and with the right hash or not at all.
 

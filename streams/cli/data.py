@@ -51,7 +51,7 @@ def fetch(names: Names = None, output: OutputOption = Output.TEXT) -> None:
 def keep(name: Dataset, output: OutputOption = Output.TEXT) -> None:
     """Put the version of a dataset that the data catalogue stands for into S3, and print what it is called.
 
-    Files that are in S3 already are not sent again; files that are not in the data directory are fetched first.
+    Files that are in S3 already are not sent again; `millrace data fetch` brings those that are not in the data directory.
     """
     from streams.runtime.datasets import keep as put
 

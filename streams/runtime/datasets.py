@@ -23,18 +23,19 @@ class Kept:
 
 
 async def keep(name: str, entries: Sequence[Entry], folder: Path, store: Store) -> Kept:
-    """Puts the dataset that these entries make into S3, from the data directory or from where they are published.
+    """Puts the dataset that these entries make into S3, from the data directory.
 
     What is there already is left as it is. Raises DataError and StoreAway.
     """
     made = of_entries(name, entries)
     there = set(await store.list(f"{PREFIX}/objects/"))
-    paths = {unpacked_name(entry): (data.fetch(entry, folder).path, entry) for entry in entries}
+    named = {unpacked_name(entry): entry for entry in entries}
     stored = 0
     for file in made.files:
         if file.key in there:
             continue
-        path, entry = paths[file.name]
+        entry = named[file.name]
+        path = data.local(entry, folder)
         content = gzip.decompress(path.read_bytes()) if entry.unpacked else path.read_bytes()
         stored += await store.create(file.key, content)
     await store.write(made.key, made.to_json().encode(), "application/json")
