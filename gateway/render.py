@@ -25,17 +25,21 @@ def to_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
+def placed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What an event carries, with the place that a failure names (its `at` or `path`) as `where`: one name for one thing."""
+    carried: dict[str, Any] = rendered(data)
+    place = carried.pop("at", None) or carried.pop("path", None)
+    return {**carried, "where": place} if place else carried
+
+
 def event_json(
     run: str, kind: str, node: str, path: str, at: float, attempt: int, data: Mapping[str, Any], **more: Any
 ) -> bytes:
     """The data of one event: `{run, event, node, path, at, …}`; `at` in epoch seconds. What it carries stands beside.
 
-    The place that a failure names (its `at` or `path`) stands as `where`, since those names are the event's own.
+    The place that a failure names stands as `where` (see `placed`), since `at` and `path` are the event's own.
     """
-    carried = rendered(data)
-    place = carried.pop("at", None) or carried.pop("path", None)
-    if place:
-        carried["where"] = place
+    carried = placed(data)
     head: dict[str, Any] = {"run": run, "event": kind, "node": node or None, "path": path or None, "at": moment(at)}
     if attempt:
         head["attempt"] = attempt

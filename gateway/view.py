@@ -166,7 +166,9 @@ def result(run: str, event: Mapping[str, Any]) -> dict[str, Any]:
     extra = {"id": run, "run_status": _OF_RUN[kind], "failure": failure, "links": links(run)}
     reason = str(failure.get("reason") or "no reason is known")
     if kind is EventKind.RUN_CANCELLED:
-        raise Problem(Kind.RUN_CANCELLED, f"The run was cancelled: {reason}", extra=extra)
+        # Most reasons say it themselves: "cancelled", "cancelled before it began".
+        said = f"The run was {reason}." if reason.startswith("cancelled") else f"The run was cancelled: {reason}"
+        raise Problem(Kind.RUN_CANCELLED, said, extra=extra)
     place = str(failure.get("where") or failure.get("path") or "")
     fault = "deadline" if reason == LATE else str(failure.get("fault"))
     raise Problem(

@@ -16,7 +16,7 @@ from gateway.identity import RunId
 from gateway.moments import Moment
 from gateway.parts import Connected, Parts, Shared
 from gateway.problems import Fault, Kind, Problem
-from gateway.render import rendered, to_json
+from gateway.render import placed, to_json
 from gateway.replay import Wish, replay
 from gateway.start import respond
 from gateway.store import Filter, HistoryAway
@@ -182,7 +182,7 @@ def _summary(row: Any) -> dict[str, Any]:
         "accepted_at": moment(accepted),
         "ended_at": moment(ended),
         "seconds": round((ended - accepted).total_seconds(), 3) if accepted and ended else None,
-        "failure": rendered(row["failure"]),
+        "failure": None if row["failure"] is None else placed(row["failure"]),
         **{name: row[name] for name in ("replay_of", "shadow_of") if row[name]},
         "links": links(row["run"]),
     }

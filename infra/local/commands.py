@@ -21,6 +21,7 @@ from streams.settings import SettingError
 from streams.start import begin
 
 _STOP_SECONDS = 90.0
+_RESTART_SECONDS = 180.0
 BAD_SETTING = 2
 NOT_READY = 8
 _STATUSES = """exit status:
@@ -96,7 +97,16 @@ def _parser() -> argparse.ArgumentParser:
         "status", _status, "show the parts of the running stack", "millrace status", "millrace status --output json"
     )
     showing.add_argument("--output", choices=("text", "json"), default="text", help="json: one object a line, per part")
-    for each in (starting, stopping, showing):
+    again = command(
+        "restart",
+        _restart,
+        "end parts and wait until each serves again",
+        "millrace restart worker",
+        "millrace restart worker flow gateway",
+    )
+    again.add_argument("parts", nargs="+", metavar="PART", help="as `status` names them")
+    again.add_argument("--kill", action="store_true", help="end them at once")
+    for each in (starting, stopping, showing, again):
         home = homes.DEFAULT if each is starting and "MILLRACE_HOME" not in os.environ else homes.find(os.environ)
         each.add_argument("--home", type=Path, default=home, help=f"folder of the stack's state (default {home})")
     command("install", _install, "fetch the parts into the cache of this machine, start nothing")
@@ -142,6 +152,16 @@ def _status(chosen: argparse.Namespace) -> int:
     for trouble in troubles(chosen.home):
         say(str(trouble))
     return 0 if found.ready else NOT_READY
+
+
+def _restart(chosen: argparse.Namespace) -> int:
+    running = RunningStack(chosen.home)
+    for name in chosen.parts:
+        running.part(name)  # a name that is none is told before anything ends
+    for name in chosen.parts:
+        running.restart(name, kill=chosen.kill, seconds=_RESTART_SECONDS)
+        say(f"{name} serves again")
+    return 0
 
 
 def _install(_: argparse.Namespace) -> int:

@@ -26,8 +26,6 @@ def up(home: Path, names: Sequence[str] | None, *, workers: int, demonstrate: bo
     stack = Stack(home, names, table=parts.table(workers))
     install()  # into a cache that others may share; what follows is this user's alone
     os.umask(private.UMASK)
-    if os.geteuid() == 0:
-        say("running as root: everything but PostgreSQL has all rights on this machine; a user of your own is safer")
     with _interruptible():
         stack.start()
         try:
@@ -51,6 +49,8 @@ def _serve(stack: Stack, *, demonstrate: bool) -> None:
     if "kafka" in running.parts:
         (kcat, *_) = (command for _, _, command in clients.commands(stack.home, running.settings, running.parts))
         say(f"Kafka, with the password of this home: {kcat}; `millrace status` shows how to open the other parts")
+    if os.geteuid() == 0:
+        say("running as root: everything but PostgreSQL has all rights on this machine; a user of your own is safer")
     if "gateway" not in running.parts:
         say("all parts are up; Ctrl-C stops them")
     if classes.wanted(install()):

@@ -2,33 +2,13 @@
 
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import typer
 
-from streams.cli import (
-    apply,
-    bench,
-    callbacks,
-    catalogue,
-    compile,
-    data,
-    deadletters,
-    explain,
-    importing,
-    indicators,
-    lint,
-    models,
-    notices,
-    predictions,
-    retrain,
-    runs,
-    stack,
-    test,
-    versions,
-)
 from streams.cli.exits import Exit, Failed, table
 
 DESCRIPTION = """An AI marketplace on Apache Kafka: services, pipelines of them, and their runs.
@@ -39,21 +19,44 @@ Where the system is, is read from MILLRACE_HOME (default .millrace) and the othe
 
 @dataclass(frozen=True)
 class Command:
-    """One command. Without examples it is another program, which gets all arguments, `--help` too."""
+    """One command."""
 
     name: str
-    function: Callable[..., Any]
+    function: str
+    """Module and name below `streams.cli`; imported when the command is asked for, since that takes longer than most of them."""
     short: str
-    examples: tuple[str, ...] = ()
+    examples: tuple[str, ...]
+
+    def load(self) -> Callable[..., Any]:
+        """The function itself."""
+        module, _, name = self.function.partition(".")
+        function: Callable[..., Any] = getattr(import_module(f"streams.cli.{module}"), name)
+        return function
 
 
 COMMANDS = (
-    Command("up", stack.up, "Start the whole system on this machine."),
-    Command("down", stack.down, "Stop the system of this home."),
-    Command("status", stack.status, "Show the parts of the running system."),
+    Command(
+        "up",
+        "stack.up",
+        "Start the whole system on this machine.",
+        ("millrace up", "millrace up --workers 2", "millrace up --home /tmp/other --parts kafka,registry"),
+    ),
+    Command("down", "stack.down", "Stop the system of this home.", ("millrace down",)),
+    Command(
+        "status",
+        "stack.status",
+        "Show its parts, and how to open each.",
+        ("millrace status", "millrace status --output json"),
+    ),
+    Command(
+        "restart",
+        "stack.restart",
+        "Start parts of it again.",
+        ("millrace restart worker", "millrace restart worker flow gateway"),
+    ),
     Command(
         "lint",
-        lint.lint,
+        "lint.lint",
         "Check pipeline files, offline.",
         (
             "millrace lint my-pipeline.yaml",
@@ -63,13 +66,13 @@ COMMANDS = (
     ),
     Command(
         "test",
-        test.run_tests,
+        "test.run_tests",
         "Run the tests in pipeline files, offline.",
         ("millrace test", "millrace test pipelines/ -k women", "millrace test mine.yaml --seed 7 --json"),
     ),
     Command(
         "import",
-        importing.import_,
+        "importing.import_",
         "Turn a pipeline of the older format into YAML.",
         (
             "millrace import old/blur.json",
@@ -79,7 +82,7 @@ COMMANDS = (
     ),
     Command(
         "compile",
-        compile.compile_,
+        "compile.compile_",
         "Compile to topics, Strimzi, Mermaid, AsyncAPI.",
         (
             "millrace compile face-blur",
@@ -90,7 +93,7 @@ COMMANDS = (
     ),
     Command(
         "apply",
-        apply.apply,
+        "apply.apply",
         "Bring topics, schemas and pipelines in step.",
         (
             "millrace apply",
@@ -102,25 +105,25 @@ COMMANDS = (
     ),
     Command(
         "rollback",
-        versions.rollback,
+        "versions.rollback",
         "Go back to an earlier version.",
         ("millrace rollback face-blur", "millrace rollback face-blur 4f2a91"),
     ),
     Command(
         "forget",
-        versions.forget,
+        "versions.forget",
         "Remove versions that no run needs.",
         ("millrace forget face-blur", "millrace forget face-blur 4f2a91"),
     ),
     Command(
         "services",
-        catalogue.services,
+        "catalogue.services",
         "List the live services.",
         ("millrace services", "millrace services face-detect --output json"),
     ),
     Command(
         "pipelines",
-        catalogue.pipelines,
+        "catalogue.pipelines",
         "List the pipelines.",
         (
             "millrace pipelines",
@@ -130,8 +133,24 @@ COMMANDS = (
         ),
     ),
     Command(
+        "delete",
+        "catalogue.delete",
+        "Take one pipeline out of use.",
+        ("millrace delete my-pipeline", "millrace delete my-pipeline --yes"),
+    ),
+    Command(
+        "runs",
+        "history.listing",
+        "List runs.",
+        (
+            "millrace runs",
+            "millrace runs --pipeline face-blur --status failed --since 2h",
+            "millrace runs --since 2026-11-21T10:00 --last 500 --output json",
+        ),
+    ),
+    Command(
         "run",
-        runs.run,
+        "runs.run",
         "Run a pipeline or a service.",
         (
             "millrace run face-blur -i photo=@me.jpg -i strength=0.5 --follow",
@@ -141,20 +160,20 @@ COMMANDS = (
     ),
     Command(
         "events",
-        runs.events,
+        "runs.events",
         "Follow the events of a run.",
         ("millrace events RUN", "millrace events RUN --after 1042 --output json"),
     ),
     Command(
         "result",
-        runs.result,
+        "runs.result",
         "Show or download the result of a run.",
         ("millrace result RUN", "millrace result RUN --wait 30", "millrace result RUN -o blurred.jpg"),
     ),
-    Command("explain", explain.explain, "Say what a run waits for, and why.", ("millrace explain RUN",)),
+    Command("explain", "explain.explain", "Say what a run waits for, and why.", ("millrace explain RUN",)),
     Command(
         "replay",
-        explain.replay,
+        "explain.replay",
         "Run it again, from the start or from a node on.",
         (
             "millrace replay RUN",
@@ -163,9 +182,14 @@ COMMANDS = (
             "millrace replay RUN --set 'detect.faces[0].area.x=10'",
         ),
     ),
-    Command("cancel", runs.cancel, "Cancel a run.", ("millrace cancel RUN",)),
-    Command("bench", bench.bench, "Measure this machine.", ("millrace bench", "millrace bench hop")),
-    Command("schemas", stack.schemas, "Write the contracts of the services."),
+    Command("cancel", "runs.cancel", "Cancel a run.", ("millrace cancel RUN",)),
+    Command("bench", "bench.bench", "Measure this machine.", ("millrace bench", "millrace bench hop")),
+    Command(
+        "schemas",
+        "stack.schemas",
+        "Write the contracts of the services.",
+        ("millrace schemas", "millrace schemas --check"),
+    ),
 )
 
 GROUPS = {
@@ -174,19 +198,19 @@ GROUPS = {
         (
             Command(
                 "list",
-                deadletters.listing,
+                "deadletters.listing",
                 "List dead letters.",
                 ("millrace dead-letters list --last 5", "millrace dead-letters list --consumer face-detect --since 6h"),
             ),
             Command(
                 "show",
-                deadletters.show,
+                "deadletters.show",
                 "Show one dead letter.",
                 ("millrace dead-letters show 0-17", "millrace dead-letters show 0-17 --raw > record"),
             ),
             Command(
                 "resend",
-                deadletters.resend,
+                "deadletters.resend",
                 "Send them again.",
                 (
                     "millrace dead-letters resend 0-17 0-18",
@@ -201,23 +225,23 @@ GROUPS = {
         (
             Command(
                 "list",
-                predictions.listing,
+                "predictions.listing",
                 "List predictions.",
                 (
                     "millrace predictions list --service digit-recognition --below 0.8",
                     "millrace predictions list --run RUN --output json",
                 ),
             ),
-            Command("show", predictions.show, "Show one prediction.", ("millrace predictions show ID",)),
+            Command("show", "predictions.show", "Show one prediction.", ("millrace predictions show ID",)),
             Command(
                 "drift",
-                predictions.drift,
+                "predictions.drift",
                 "Show what models meet beside what they learned from.",
                 ("millrace predictions drift", "millrace predictions drift --service digit-recognition"),
             ),
             Command(
                 "correct",
-                predictions.correct,
+                "predictions.correct",
                 "Say what it should have been.",
                 ("millrace predictions correct ID 7", "millrace predictions correct ID neutrophil"),
             ),
@@ -225,14 +249,14 @@ GROUPS = {
     ),
     "callbacks": (
         "What receivers of callbacks need.",
-        (Command("secret", callbacks.secret, "Print what they are signed with.", ("millrace callbacks secret",)),),
+        (Command("secret", "callbacks.secret", "Print what they are signed with.", ("millrace callbacks secret",)),),
     ),
     "notices": (
         "Who was told of ended runs: list, resend.",
         (
             Command(
                 "list",
-                notices.listing,
+                "notices.listing",
                 "List notices.",
                 (
                     "millrace notices list",
@@ -240,22 +264,25 @@ GROUPS = {
                     "millrace notices list --run RUN",
                 ),
             ),
-            Command("resend", notices.resend, "Try one again.", ("millrace notices resend ID",)),
+            Command("resend", "notices.resend", "Try one again.", ("millrace notices resend ID",)),
         ),
     ),
     "models": (
         "Versions of models, and which of them serves.",
         (
-            Command("list", models.listing, "List registered versions.", ("millrace models list digit-recognition",)),
-            Command("show", models.show, "Show one version.", ("millrace models show digit-recognition 2",)),
+            Command("list", "models.listing", "List registered versions.", ("millrace models list digit-recognition",)),
+            Command("show", "models.show", "Show one version.", ("millrace models show digit-recognition 2",)),
             Command(
                 "use",
-                models.use,
+                "models.use",
                 "Let another version serve.",
                 ("millrace models use digit-recognition 1", "millrace models use digit-recognition shipped"),
             ),
             Command(
-                "retrain", retrain.retrain, "Order what a file in git names.", ("millrace models retrain models.yaml",)
+                "retrain",
+                "retrain.retrain",
+                "Order what a file in git names.",
+                ("millrace models retrain models.yaml",),
             ),
         ),
     ),
@@ -264,18 +291,18 @@ GROUPS = {
         (
             Command(
                 "fetch",
-                data.fetch,
+                "data.fetch",
                 "Bring files of the catalogue.",
                 ("millrace data fetch", "millrace data fetch models"),
             ),
-            Command("keep", data.keep, "Put a dataset version into S3.", ("millrace data keep mnist",)),
+            Command("keep", "data.keep", "Put a dataset version into S3.", ("millrace data keep mnist",)),
             Command(
                 "corrections",
-                data.corrections,
+                "data.corrections",
                 "Make a dataset version with people's corrections.",
                 ("millrace data corrections digit-recognition",),
             ),
-            Command("versions", data.versions, "List dataset versions in S3.", ("millrace data versions mnist",)),
+            Command("versions", "data.versions", "List dataset versions in S3.", ("millrace data versions mnist",)),
         ),
     ),
     "indicators": (
@@ -283,14 +310,14 @@ GROUPS = {
         (
             Command(
                 "load",
-                indicators.load,
+                "indicators.load",
                 "Bring those of a file.",
                 ("millrace indicators load", "millrace indicators load bank-additional-full.csv"),
             ),
-            Command("show", indicators.show, "List them by month.", ("millrace indicators show",)),
+            Command("show", "indicators.show", "List them by month.", ("millrace indicators show",)),
             Command(
                 "set",
-                indicators.set_,
+                "indicators.set_",
                 "Change those of a month.",
                 (
                     "millrace indicators set 2010-11 --euribor3m 1.042",
@@ -305,22 +332,26 @@ GROUPS = {
 }
 
 
-def build() -> typer.Typer:
-    """The whole command line."""
+def build(arguments: Container[str] | None = None) -> typer.Typer:
+    """The whole command line; of commands whose name is not among the arguments only what help shows of them."""
     app = _typer(DESCRIPTION, f"\b\nExit status:\n{table()}")
+
+    def asked(name: str) -> bool:
+        return arguments is None or name in arguments
+
     for command in COMMANDS:
-        _add(app, command)
+        _add(app, command, whole=asked(command.name))
     for name, (about, commands) in GROUPS.items():
         group = _typer(about)
         for command in commands:
-            _add(group, command)
+            _add(group, command, whole=asked(name) and asked(command.name))
         app.add_typer(group, name=name)
     return app
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status."""
-    command = typer.main.get_command(build())
+    command = typer.main.get_command(build(set(arguments)))
     try:
         command.main(args=list(arguments), prog_name="millrace")
     except SystemExit as end:
@@ -348,13 +379,11 @@ def _typer(about: str, end: str | None = None) -> typer.Typer:
     )
 
 
-def _add(app: typer.Typer, command: Command) -> None:
-    if not command.examples:
-        register = app.command(
-            command.name, short_help=command.short, context_settings=stack.PASSED_ON, add_help_option=False
-        )
-    else:
-        # \b keeps the line breaks of what follows.
-        end = "\n".join(["\b", "Examples:", *(f"  {line}" for line in command.examples)])
-        register = app.command(command.name, short_help=command.short, epilog=end)
-    register(command.function)
+def _add(app: typer.Typer, command: Command, *, whole: bool) -> None:
+    # \b keeps the line breaks of what follows.
+    end = "\n".join(["\b", "Examples:", *(f"  {line}" for line in command.examples)])
+    app.command(command.name, short_help=command.short, epilog=end)(command.load() if whole else _nothing)
+
+
+def _nothing() -> None:
+    """Stands for a command that was not asked for."""

@@ -140,7 +140,7 @@ def _told(problem: Mapping[str, Any]) -> str:
     errors = list(problem.get("errors", ()))
     if str(problem.get("type")).startswith("urn:millrace:run-"):  # its one error is the detail again, but for the hint
         hint = next((f" ({one['hint']})" for one in errors if one.get("hint")), "")
-        return f"{title}: {detail}{hint}"
+        return f"{detail}{hint}" if detail.startswith(title) else f"{title}: {detail}{hint}"
     text = re.sub(r"GET /(services|pipelines)", r"`millrace \1`", detail)
     return "\n  ".join([text, *map(_error, errors)])
 

@@ -3,15 +3,13 @@
 import asyncio
 import base64
 import logging
-import re
 import sys
-import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from streams.cli.ago import since as moment_of
 from streams.cli.exits import Exit, Failed
 from streams.cli.output import Output, OutputOption, columns, emit, say
 from streams.cli.settings import settings
@@ -112,24 +110,13 @@ def resend(
 def _filter(topic: str, consumer: str, run: str, reason: str, since: str) -> "Filter":
     from streams.runtime.deadletters import Filter
 
-    return Filter(topic=topic, consumer=consumer, run=run, reason=reason, since=_since(since) if since else None)
-
-
-_AGO = re.compile(r"(\d+)\s*([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def _since(text: str) -> float:
-    """A moment, or so long ago, in epoch seconds."""
-    ago = _AGO.fullmatch(text.strip())
-    if ago:
-        return time.time() - int(ago[1]) * _SECONDS[ago[2]]
-    try:
-        return datetime.fromisoformat(text).astimezone().timestamp()
-    except ValueError:
-        raise Failed(
-            Exit.USAGE, f"--since {text}: say a time (2026-11-21T10:00) or how long ago (30m, 6h, 2d)"
-        ) from None
+    return Filter(
+        topic=topic,
+        consumer=consumer,
+        run=run,
+        reason=reason,
+        since=moment_of("--since", since).timestamp() if since else None,
+    )
 
 
 def _with(act: "Callable[[DeadLetters], Awaitable[T]]") -> T:

@@ -24,8 +24,11 @@ def save(gateway: Gateway, output: Any, to: str) -> Iterator[Path]:
         sys.stdout.buffer.write(gateway.call("GET", found[0][1]["href"]).content)
         return
     into = len(found) > 1 or to.endswith(os.sep) or target.is_dir()
-    if into and target.exists() and not target.is_dir():
-        raise Failed(Exit.USAGE, f"the result holds {len(found)} images, and {target} is a file; give -o a folder")
+    if into and not target.is_dir() and (target.exists() or (target.suffix and not to.endswith(os.sep))):
+        what = "is a file" if target.exists() else "is the name of one"
+        raise Failed(
+            Exit.USAGE, f"the result holds {len(found)} images, and {target} {what}; -o FOLDER/ takes them all"
+        )
     try:
         for place, value in found:
             path = target / (place + ending(value["ref"]["media_type"])) if into else target

@@ -1,6 +1,7 @@
 """Results go to stdout, as text or as one JSON object a line; everything else goes to stderr."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -35,15 +36,19 @@ def emit(output: Output, value: Mapping[str, Any], text: str | Callable[[], str]
 
 
 def columns(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
-    """Rows as text in columns; the last one is as long as it likes."""
+    """Rows as text in columns; at a terminal, what does not fit into a line ends with `…`, elsewhere it is whole."""
     lines = [list(head), *map(list, rows)] if head else [list(row) for row in rows]
     if not lines:
         return ""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     widths[-1] = 0
-    return "\n".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    made = ("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join(_fitted(line, room) for line in made)
+
+
+def _fitted(line: str, room: int) -> str:
+    return line if not room or len(line) <= room else f"{line[: room - 1]}…"
 
 
 def problems(found: Iterable[Any]) -> None:

@@ -1,35 +1,58 @@
-"""`up`, `down` and `status`: the embedded stack, which has a program of its own."""
+"""`up`, `down`, `status` and `restart`: the embedded stack, which has a program of its own; and the contracts of the services."""
 
 import os
 import sys
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from streams.cli.exits import Exit, Failed
+from streams.cli.output import Output, OutputOption
 
-PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-"""Arguments are the other program's, `--help` too."""
-
-
-def up(context: typer.Context) -> None:
-    """Start the whole system on this machine: Kafka, schema registry, S3, PostgreSQL, workers and gateway."""
-    _become("infra.local", ["up", *context.args])
-
-
-def down(context: typer.Context) -> None:
-    """Stop the system that `up` started, wherever it runs."""
-    _become("infra.local", ["down", *context.args])
-
-
-def status(context: typer.Context) -> None:
-    """Show each part of the running system: its state, port, process and restarts."""
-    _become("infra.local", ["status", *context.args])
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        "--home", metavar="FOLDER", help="Its folder; without it MILLRACE_HOME, or the stack that is found to run."
+    ),
+]
+Parts = Annotated[str, typer.Option("--parts", metavar="A,B", help="Only these parts, and what they need.")]
+Workers = Annotated[int, typer.Option("--workers", min=1, metavar="N", help="Worker processes.")]
+Demo = Annotated[bool, typer.Option("--demo", help="Send a photo through face-blur once everything is up.")]
+Names = Annotated[list[str], typer.Argument(help="Parts, as `millrace status` names them.", metavar="PART…")]
+Kill = Annotated[bool, typer.Option("--kill", help="End them at once, without letting them finish what they do.")]
+Check = Annotated[bool, typer.Option("--check", help="Change nothing; say which files are out of step.")]
 
 
-def schemas(context: typer.Context) -> None:
-    """Write the contract of every service to schemas/avro/services; with --check, only say what is out of step."""
-    _become("agents.contracts", context.args)
+def up(parts: Parts = "", workers: Workers = 1, demo: Demo = False, home: Home = None) -> None:
+    """Start the whole system on this machine (Kafka, schema registry, S3, PostgreSQL, workers, gateway); serve until Ctrl-C."""
+    chosen = [*(["--parts", parts] if parts else []), "--workers", str(workers), *(["--demo"] if demo else [])]
+    _become("infra.local", ["up", *chosen, *_home(home)])
+
+
+def down(home: Home = None) -> None:
+    """Stop the system that `up` started, wherever it runs, and wait until it is gone."""
+    _become("infra.local", ["down", *_home(home)])
+
+
+def status(home: Home = None, output: OutputOption = Output.TEXT) -> None:
+    """Show each part of the running system: its state, port, process and restarts, and the command that opens it."""
+    _become("infra.local", ["status", "--output", output.value, *_home(home)])
+
+
+def restart(names: Names, kill: Kill = False, home: Home = None) -> None:
+    """End parts of the running system and wait until each serves again; a worker finishes what it has in work."""
+    _become("infra.local", ["restart", *names, *(["--kill"] if kill else []), *_home(home)])
+
+
+def schemas(check: Check = False) -> None:
+    """Write the contract of every service to schemas/avro/services."""
+    _become("agents.contracts", ["--check"] if check else [])
+
+
+def _home(home: Path | None) -> list[str]:
+    return [] if home is None else ["--home", str(home)]
 
 
 def _become(module: str, arguments: list[str]) -> None:

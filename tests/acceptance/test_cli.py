@@ -171,6 +171,10 @@ def test_several_images_go_to_a_folder(cli: Cli, photo: Path, tmp_path: Path) ->
     saved = cli.rows("result", done["id"], "-o", f"{tmp_path / 'crops'}/")
     assert [Path(row["file"]).name for row in saved] == ["images-0.png", "images-1.png"]
     assert [pictures.opened(Path(row["file"]).read_bytes()).size for row in saved] == [(40, 30), (20, 10)]
+    refused = cli("result", done["id"], "-o", str(tmp_path / "one.png"))
+    assert (refused.status, refused.out) == (2, "")
+    assert "holds 2 images, and" in refused.err
+    assert not (tmp_path / "one.png").exists()
 
 
 def test_what_does_not_fit_is_listed(cli: Cli, photo: Path) -> None:
@@ -197,8 +201,40 @@ def test_a_run_is_cancelled(cli: Cli, endless: str) -> None:
     assert cli("result", endless).status == 12
     assert cli("cancel", endless).status == 0
     assert cli("events", endless).status == 11
-    assert cli("result", endless).status == 11
+    result = cli("result", endless)
+    assert (result.status, result.err) == (11, "millrace: The run was cancelled.\n")
     assert cli("cancel", endless).status == 1
+
+
+def test_runs_are_listed(cli: Cli, endless: str) -> None:
+    """The newest first, of one pipeline, in one state, since a moment; a reason stands where a run has failed."""
+    assert cli("cancel", endless).status == 0
+    assert cli("events", endless).status == 11
+
+    def listed(*arguments: str) -> list[str]:
+        return [row["id"] for row in cli.rows("runs", *arguments)]
+
+    eventually(lambda: endless in listed("--pipeline", "cli-forever", "--status", "cancelled", "--since", "10m"), 30)
+    assert listed("--pipeline", "cli-forever", "--last", "1") == [endless]
+    assert endless not in listed("--status", "failed", "--status", "finished", "--last", "600")
+    assert endless not in listed("--until", "1h")
+    shown = cli("runs", "--pipeline", "cli-forever", "--last", "1")
+    assert shown.out.splitlines()[0].split() == ["RUN", "PIPELINE", "STATUS", "ACCEPTED", "SECONDS"]
+    assert shown.out.splitlines()[1].split()[:3] == [endless, "cli-forever", "cancelled"]
+    assert cli("runs", "--since", "yesterday").status == 2
+
+
+def test_one_pipeline_is_deleted(cli: Cli, tmp_path: Path) -> None:
+    """It is asked first; afterwards it is gone, and the others are there."""
+    file = tmp_path / "gone.yaml"
+    file.write_text('pipeline: cli-gone\nsummary: Gives back what it takes\ninput: {n: int}\noutput: {n: "${n}"}\n')
+    assert cli("apply", str(file), "--yes").status == 0
+    assert cli("delete", "cli-gone").status != 0
+    assert cli("pipelines", "cli-gone").status == 0
+    assert cli("delete", "cli-gone", "--yes").out == "cli-gone\n"
+    assert cli("pipelines", "cli-gone").status == 14
+    assert cli("delete", "cli-gone", "--yes").status == 14
+    assert cli("pipelines", "face-blur").status == 0
 
 
 def test_ctrl_c_leaves_the_run_alone(cli: Cli, endless: str) -> None:

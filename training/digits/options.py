@@ -43,6 +43,8 @@ class Choice:
 def choice(options: Mapping[str, str]) -> Choice:
     """What these options mean. Raises BadOrder."""
     given = options.get("digits", "0,1,2,3,4,5,6,7,8,9")
+    if not given.strip():
+        raise BadOrder("digits: none is given, and a model tells at least two apart; leave them out for all ten")
     words = [word.strip() for word in given.split(",")]
     if not all(len(word) == 1 and word in "0123456789" for word in words):
         raise BadOrder(f"digits: {given!r} is no list of digits such as 0,1,2")

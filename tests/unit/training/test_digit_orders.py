@@ -33,7 +33,7 @@ def test_a_model_is_named_after_its_digits() -> None:
         ({"digits": "7"}, "is one digit"),
         ({"digits": "1,1"}, "names a digit twice"),
         ({"digits": "1,12"}, "is no list of digits"),
-        ({"digits": ""}, "is no list of digits"),
+        ({"digits": ""}, "digits: none is given, and a model tells at least two apart"),
         ({"digits": "1,²"}, "is no list of digits"),
         ({"digits": "0,1", "pictures": "9"}, "must be 10 or more"),
         ({"digits": "0,1", "pictures": "many"}, "must be 10 or more"),
