@@ -18,6 +18,8 @@ from infra.local.errors import InstallError, MissingTool
 from infra.local.progress import say
 
 POM = Path(__file__).with_name("pom.xml")
+SUMS = Path(__file__).with_name("parts.sha256")
+"""What each file must be, as `sha256sum` writes it; a change of pom.xml changes it too (docs/decisions/0025)."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +118,35 @@ def _fetch(cache: Path, parts: Parts, system: str) -> None:
     work = parts.root.with_suffix(".unfinished")
     work.mkdir(parents=True)
     maven.fetch(POM, work, system, log=cache / "install.log")
+    verify(work, system)
     try:
         _unpack(work)
     except (OSError, tarfile.TarError, zipfile.BadZipFile) as error:
         raise InstallError(f"the fetched parts cannot be unpacked into {work}: {error}") from error
     work.rename(parts.root)
+
+
+def verify(work: Path, system: str) -> None:
+    """Raises InstallError unless exactly the files are there that `parts.sha256` names, byte for byte, before any of them is used."""
+    lines = (line.split(maxsplit=1) for line in SUMS.read_text(encoding="utf-8").splitlines())
+    wanted = {name: digest for digest, name in lines}
+    other = [
+        name for name in wanted if name.startswith("archives/postgres-") and name != f"archives/postgres-{system}.jar"
+    ]
+    found = {}
+    for file in (path for path in work.rglob("*") if path.is_file()):
+        name = file.relative_to(work).as_posix()
+        name = f"archives/postgres-{system}.jar" if name == "archives/postgres.jar" else name
+        with file.open("rb") as content:
+            found[name] = hashlib.file_digest(content, "sha256").hexdigest()
+    wrong = sorted(name for name in (wanted.keys() - set(other)) | found.keys() if wanted.get(name) != found.get(name))
+    if wrong:
+        name = wrong[0]
+        raise InstallError(
+            f"{len(wrong)} of the fetched files are not those that infra/local/parts.sha256 names, the first is {name} "
+            f"(expected {wanted.get(name, 'no such file')}, got {found.get(name, 'nothing')}); none of them was used. Remove what Maven keeps "
+            "of it below ~/.m2/repository and try again; if it stays so, somebody has changed it on its way"
+        )
 
 
 def _unpack(work: Path) -> None:

@@ -35,6 +35,7 @@ def fetch(pom: Path, into: Path, platform: str, log: Path) -> None:
         *process.with_us(signal.SIGTERM),
         maven,
         "-B",
+        "-C",  # a checksum that is wrong is an error, also of the plugins that Maven itself runs
         "-f",
         str(pom),
         "process-resources",

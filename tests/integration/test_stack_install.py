@@ -1,5 +1,6 @@
 """Fetching the parts, with the real Maven, into a cache of the test's own."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -68,6 +69,40 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert len(said.splitlines()) == 1
     assert str(tmp_path / "millrace") in said
     assert "XDG_CACHE_HOME" in said
+
+
+def test_a_file_that_was_changed_on_its_way_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A jar of another content, one too many and one too few are each refused by name."""
+    sums = tmp_path / "parts.sha256"
+    sums.write_text(
+        "".join(
+            f"{hashlib.sha256(name.encode()).hexdigest()}  {name}\n"
+            for name in (
+                "kafka/a.jar",
+                "kafka/b.jar",
+                "archives/postgres-linux-amd64.jar",
+                "archives/postgres-darwin-amd64.jar",
+            )
+        )
+    )
+    monkeypatch.setattr(installing, "SUMS", sums)
+    work = tmp_path / "work"
+    for name in ("kafka/a.jar", "kafka/b.jar", "archives/postgres.jar"):
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).write_text(name.replace("postgres", "postgres-linux-amd64"))
+    installing.verify(work, "linux-amd64")
+    with pytest.raises(InstallError, match=r"the first is archives/postgres-darwin-amd64\.jar"):
+        installing.verify(work, "darwin-amd64")
+    (work / "kafka/c.jar").write_text("more")
+    with pytest.raises(InstallError, match=r"the first is kafka/c\.jar \(expected no such file"):
+        installing.verify(work, "linux-amd64")
+    (work / "kafka/c.jar").unlink()
+    (work / "kafka/b.jar").write_text("changed")
+    with pytest.raises(InstallError, match=r"1 of the fetched files .* the first is kafka/b\.jar"):
+        installing.verify(work, "linux-amd64")
+    (work / "kafka/b.jar").unlink()
+    with pytest.raises(InstallError, match=r"kafka/b\.jar .* got nothing"):
+        installing.verify(work, "linux-amd64")
 
 
 def test_a_failing_fetch_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,3 +53,11 @@ def test_every_dependency_is_used(name: str) -> None:
     modules = {module for module, names in installed().items() if name in map(_plain, names)}
     assert modules, f"{name} is not installed"
     assert bool(modules & named()) is (name not in UNSEEN)
+
+
+def test_uv_is_one_version_everywhere() -> None:
+    """The script that fetches it and the images name the same exact one: it decides what is installed."""
+    files = ("infra/local/bootstrap", "infra/docker/Dockerfile")
+    named = [re.findall(r"'uv([^']*)'", (ROOT / file).read_text(encoding="utf-8")) for file in files]
+    assert named[0] == named[1]
+    assert re.fullmatch(r"==\d+\.\d+\.\d+", named[0][0])
