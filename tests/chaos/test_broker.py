@@ -1,7 +1,6 @@
 """Kill -9 of the broker with runs in flight: nobody but the broker dies, and every run ends once."""
 
 import asyncio
-import dataclasses
 import functools
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from infra.local.stack import Stack
 from streams.settings import Settings
 from tests.chaos.braid import BRAID, braided
-from tests.chaos.plant import Plant, plant, run
+from tests.chaos.plant import Plant, at_broker_of, plant, run
 from tests.integration.waiting import until
 
 RUNS = 60
@@ -40,13 +39,7 @@ def test_a_broker_that_is_killed_loses_nothing(settings: Settings, tmp_path: Pat
             assert (flow.process.poll(), service.process.poll()) == (None, None)
 
     with Stack(tmp_path / "home", ["kafka"], preferred=False) as stack:
-        run(main(_on(settings, stack.settings), stack))
-
-
-def _on(settings: Settings, others: Settings) -> Settings:
-    """These settings with the broker of others."""
-    names = [field.name for field in dataclasses.fields(Settings) if field.name.startswith("kafka")]
-    return dataclasses.replace(settings, **{name: getattr(others, name) for name in names})
+        run(main(at_broker_of(settings, stack.settings), stack))
 
 
 def _working(made: Plant, seen: int) -> bool:

@@ -1,7 +1,6 @@
 """A broker that stands still and goes on: whoever coordinated the groups has to load what they committed, and does not know it yet."""
 
 import asyncio
-import dataclasses
 import os
 import signal
 from collections import Counter
@@ -15,7 +14,7 @@ from infra.local.stack import Stack
 from streams.records import Place
 from streams.settings import Settings
 from tests.chaos.braid import BRAID, braided
-from tests.chaos.plant import Plant, plant, run
+from tests.chaos.plant import Plant, at_broker_of, plant, run
 from tests.integration.waiting import until
 
 RUNS = 30
@@ -59,7 +58,7 @@ def test_a_broker_that_stands_still_makes_nobody_begin_anew(settings: Settings, 
             assert [one.process.poll() for one in (flow, service, another)] == [None, None, None]
 
     with Stack(tmp_path / "home", ["kafka"], preferred=False) as stack:
-        run(main(dataclasses.replace(settings, kafka=stack.settings.kafka), stack))
+        run(main(at_broker_of(settings, stack.settings), stack))
 
 
 async def ask(made: Plant, first: int) -> dict[str, dict[str, Any]]:

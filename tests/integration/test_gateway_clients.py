@@ -35,7 +35,7 @@ def taken(w: World, said: str) -> None:
 def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The client in Java, compiled: by a compiler that the runtime of the parts, which has none, can run."""
     folder = tmp_path_factory.mktemp("java")
-    environ = {"JAVA_HOME": str(java.home()), **os.environ, **java.ENVIRON}
+    environ = {"JAVA_HOME": str(java.home()), **os.environ, **java.environ()}
     maven = ["mvn", "-B", "-q", "-f", str(ROOT / "docs" / "producers" / "pom.xml"), "process-resources"]
     limits = ["-DincludeArtifactIds=ecj", f"-Djars={folder}"]
     done = subprocess.run([*maven, *limits], env=environ, capture_output=True, text=True, timeout=150)
@@ -65,7 +65,7 @@ def test_the_client_of_java(
         str(tmp_path / "body"),
         framing,
     ]
-    environ = {**os.environ, **java.ENVIRON}
+    environ = {**os.environ, **java.environ()}
     done = subprocess.run(java.command(128, *program), capture_output=True, text=True, timeout=120, env=environ)
     assert done.returncode == 0, done.stderr
     status, version, said = done.stdout.split(" ", 2)

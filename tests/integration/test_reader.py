@@ -111,7 +111,7 @@ def test_what_is_not_committed_is_not_read(settings: Settings) -> None:
 
     async def main() -> None:
         async with topic(settings) as made, made.member():
-            foreign = AIOKafkaProducer(bootstrap_servers=settings.kafka, transactional_id=f"{made.name}-tx")
+            foreign = AIOKafkaProducer(**settings.brokers.aiokafka(), transactional_id=f"{made.name}-tx")
             await foreign.start()
             await foreign.begin_transaction()
             await foreign.send_and_wait(made.name, b"aborted", partition=0)
@@ -204,7 +204,7 @@ def test_a_reader_says_where_the_log_ends(settings: Settings) -> None:
 
     async def main() -> None:
         async with topic(settings) as made:
-            foreign = AIOKafkaProducer(bootstrap_servers=settings.kafka, transactional_id=f"{made.name}-tx")
+            foreign = AIOKafkaProducer(**settings.brokers.aiokafka(), transactional_id=f"{made.name}-tx")
             await foreign.start()
             async with foreign.transaction():
                 await foreign.send_and_wait(made.name, b"x", partition=0)
