@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaProducer
 
 from infra.local.secrets import api_key
 from streams import topics
+from streams.brokers import Brokers
 from streams.runtime.partitioner import partition_of
 from streams.topics import Topics
 from streams.wire import RUN
@@ -59,12 +60,12 @@ class Watch:
         return sum(max(0, end - reach.get(number, 0)) for number, end in ends.items())
 
 
-async def load(producer: AIOKafkaProducer, names: Topics, partitions: int, servers: str, seconds: float) -> int:
+async def load(producer: AIOKafkaProducer, names: Topics, partitions: int, brokers: Brokers, seconds: float) -> int:
     """Runs for so long; how many."""
     numbers = itertools.count()
     done = 0
     over = time.monotonic() + seconds
-    async with following(servers, names.results(NAME)) as results:
+    async with following(brokers, names.results(NAME)) as results:
 
         async def one_after_another() -> None:
             nonlocal done
@@ -91,7 +92,7 @@ async def measure(made: Backend, ours: dict[str, list[int]], minutes: float) -> 
     names = Topics(settings.topic_prefix)
     async with millrace(f"http://127.0.0.1:{settings.http_port}", api_key(settings.home), {}) as client:
         await client.publish(NAME, PIPELINE)
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka, linger_ms=2)
+    producer = AIOKafkaProducer(**settings.brokers.aiokafka(), linger_ms=2)
     await producer.start()
     connection: psycopg.AsyncConnection[Any]
     try:
@@ -100,7 +101,7 @@ async def measure(made: Backend, ours: dict[str, list[int]], minutes: float) -> 
             watch = Watch(connection, lambda: made.ends(events))
             begun, before = time.monotonic(), spent({**ours, **made.groups})
             partitions = settings.partitions
-            running = asyncio.create_task(load(producer, names, partitions, settings.kafka, minutes * 60))
+            running = asyncio.create_task(load(producer, names, partitions, settings.brokers, minutes * 60))
             most = 0
             while not running.done():
                 await asyncio.wait([running], timeout=EVERY)

@@ -27,6 +27,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.local.ports import LOOPBACK, Ports
 from infra.local.secrets import api_key
+from streams.brokers import Brokers
 from tests.benchmarks.clients import Contender, Measured, measure, millrace, request, session
 from tests.benchmarks.figures import show
 from tests.benchmarks.jobs import JOBS, THREE_STEPS, Job
@@ -95,7 +96,7 @@ async def peer(name: str, turn: int, made: Backend) -> AsyncIterator[Contender]:
         "PEER_REDIS": f"redis://{LOOPBACK}:{ports['redis']}",
     }
     if name != "celery":
-        _make_topics(made.settings.kafka, topics.every(prefix))
+        _make_topics(made.settings.brokers, topics.every(prefix))
     with ExitStack() as running:
 
         def start(*commands: list[str], role: str) -> list[int]:
@@ -166,8 +167,8 @@ def _redis() -> str:
     return subprocess.run([BIN / "python", "-c", code], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def _make_topics(servers: str, names: list[str]) -> None:
-    admin = AdminClient({"bootstrap.servers": servers, "log_level": 0})
+def _make_topics(brokers: Brokers, names: list[str]) -> None:
+    admin = AdminClient({**brokers.confluent(), "log_level": 0})
     for one in admin.create_topics([NewTopic(name, topics.PARTITIONS, 1) for name in names]).values():
         one.result()
 

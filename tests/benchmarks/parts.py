@@ -48,7 +48,7 @@ class Backend:
         return await asyncio.to_thread(self._ends, topic)
 
     def _ends(self, topic: str) -> dict[int, int]:
-        client = Consumer({"bootstrap.servers": self.settings.kafka, "group.id": "benchmark", "log_level": 0})
+        client = Consumer({**self.settings.brokers.confluent(), "group.id": "benchmark", "log_level": 0})
         try:
             partitions = client.list_topics(topic, timeout=10).topics[topic].partitions
             marks = {number: client.get_watermark_offsets(TopicPartition(topic, number)) for number in partitions}

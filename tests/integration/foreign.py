@@ -38,7 +38,7 @@ class Foreign:
         self._world = world
         self.topic = world.parts.names.requests(pipeline)
         self._results = world.parts.names.results(pipeline)
-        self._producer = Producer({"bootstrap.servers": world.settings.kafka, **producing})
+        self._producer = Producer({**world.settings.brokers.confluent(), **producing})
         self.registry = SchemaRegistryClient({"url": world.settings.registry})
 
     def send(
@@ -149,7 +149,7 @@ def of_subject(subject: str) -> dict[str, Any]:
 
 def add_partitions(settings: Settings, topic: str, count: int) -> None:
     """The topic has this many partitions from now on."""
-    admin = AdminClient({"bootstrap.servers": settings.kafka})
+    admin = AdminClient({**settings.brokers.confluent()})
     for future in admin.create_partitions([NewPartitions(topic, count)]).values():
         future.result(30)
     eventually(lambda: len(admin.list_topics(topic).topics[topic].partitions) == count, 30)

@@ -47,7 +47,7 @@ def test_every_codec_is_read(yard: World, echo: str, codec: str) -> None:
 @pytest.fixture
 def writer(yard: World) -> Iterator[Producer]:
     """A producer with transactions."""
-    producer = Producer({"bootstrap.servers": yard.settings.kafka, "transactional.id": f"tx-{uuid.uuid4()}"})
+    producer = Producer({**yard.settings.brokers.confluent(), "transactional.id": f"tx-{uuid.uuid4()}"})
     producer.init_transactions(60)
     yield producer
     producer.flush(10)

@@ -145,6 +145,6 @@ async def _tasks(made: Rig, topic: str, count: int) -> list[Record]:
 
 def remove_records(settings: Settings, place: Place, before: int) -> None:
     """Removes the records of a partition before this offset."""
-    admin = AdminClient({"bootstrap.servers": settings.kafka})
+    admin = AdminClient({**settings.brokers.confluent()})
     for future in admin.delete_records([TopicPartition(*place, before)]).values():
         future.result(30)

@@ -7,11 +7,15 @@ from typing import Any
 
 from faststream import FastStream
 from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.security import SASLPlaintext
 
 from tests.benchmarks.jobs import JOBS, Job
 from tests.benchmarks.peers import topics, work
 
-broker = KafkaBroker(os.environ["MILLRACE_KAFKA"], logger=None)  # else it writes two lines for each message
+login = SASLPlaintext(os.environ["MILLRACE_KAFKA_USER"], topics.password())
+broker = KafkaBroker(
+    os.environ["MILLRACE_KAFKA"], security=login, logger=None
+)  # else it writes two lines for each message
 app = FastStream(broker)
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from quixstreams import Application
+from quixstreams.kafka import ConnectionConfig
 
 from tests.benchmarks.jobs import JOBS, Job
 from tests.benchmarks.peers import topics, work
@@ -16,8 +17,15 @@ from tests.benchmarks.peers import topics, work
 
 def application(group: str, reset: str) -> Any:
     """An application of this consumer group."""
+    way = ConnectionConfig(
+        bootstrap_servers=os.environ["MILLRACE_KAFKA"],
+        security_protocol="sasl_plaintext",
+        sasl_mechanism="PLAIN",
+        sasl_username=os.environ["MILLRACE_KAFKA_USER"],
+        sasl_password=topics.password(),
+    )
     return Application(
-        broker_address=os.environ["MILLRACE_KAFKA"],
+        broker_address=way,
         consumer_group=group,
         auto_offset_reset=reset,
         auto_create_topics=False,

@@ -1,8 +1,9 @@
-"""Names of topics of the peers that work over Kafka."""
+"""Names of topics of the peers that work over Kafka, and its password."""
 
 import asyncio
 import os
 import uuid
+from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.jobs import JOBS, Job
@@ -12,6 +13,11 @@ PREFIX = os.environ.get("PEER_PREFIX", "peer")
 GROUP = f"{PREFIX}.workers"
 REPLIES = f"{PREFIX}.replies"
 PARTITIONS = 4
+
+
+def password() -> str:
+    """Of the user whom MILLRACE_KAFKA_USER names."""
+    return Path(os.environ["MILLRACE_KAFKA_PASSWORD_FILE"]).read_text().strip()
 
 
 def step(job: Job, number: int) -> str:
