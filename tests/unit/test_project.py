@@ -12,10 +12,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SHIPPED = ("schemas", "streams", "agents", "gateway", "infra")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-UNSEEN = {
-    "python-multipart": "Starlette imports it, to read forms",
-}
-"""Dependencies that no file of ours names, and who needs them."""
 
 
 def dependencies() -> list[str]:
@@ -52,7 +48,7 @@ def test_every_dependency_is_used(name: str) -> None:
     """What nobody imports is not installed on other people's machines."""
     modules = {module for module, names in installed().items() if name in map(_plain, names)}
     assert modules, f"{name} is not installed"
-    assert bool(modules & named()) is (name not in UNSEEN)
+    assert modules & named()
 
 
 def test_uv_is_one_version_everywhere() -> None:
