@@ -134,7 +134,7 @@ COMMANDS = (
     ),
     Command(
         "delete",
-        "catalogue.delete",
+        "delete.delete",
         "Take one pipeline out of use.",
         ("millrace delete my-pipeline", "millrace delete my-pipeline --yes"),
     ),

@@ -10,8 +10,6 @@ from streams.cli.exits import Exit, Failed
 from streams.cli.output import Output, OutputOption, columns, emit, say
 
 Name = Annotated[str | None, typer.Argument(help="Only this one, in full.")]
-OneName = Annotated[str, typer.Argument(help="The pipeline.", metavar="NAME")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Versions = Annotated[bool, typer.Option("--versions", help="Its versions, and the runs under way on each.")]
 Shadow = Annotated[
     bool, typer.Option("--shadow", help="What the version in the shadow gives, beside what callers get.")
@@ -74,17 +72,6 @@ def pipelines(
         print(columns(rows, ("PIPELINE", "DIGEST", "OWNER", "INPUT", "SUMMARY")))
     else:
         say("millrace: there are no pipelines; `millrace apply` publishes them")
-
-
-def delete(name: OneName, yes: Yes = False, output: OutputOption = Output.TEXT) -> None:
-    """Take a pipeline out of use. Runs under way go on; its topics stay, with what is in them."""
-    with Gateway() as gateway:
-        one = gateway.call("GET", f"/pipelines/{part(name)}")
-        if not yes and not typer.confirm(f"Take {name} out of use?", err=True):
-            raise Failed(Exit.REFUSED, "nothing was changed")
-        # Only what was looked at: somebody may change it meanwhile.
-        gateway.call("DELETE", f"/pipelines/{part(name)}", headers={"if-match": one.headers["etag"]})
-    emit(output, {"pipeline": name, "deleted": True}, name)
 
 
 def _inputs(one: Mapping[str, Any]) -> str:

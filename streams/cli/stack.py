@@ -18,16 +18,16 @@ Home = Annotated[
     ),
 ]
 Parts = Annotated[str, typer.Option("--parts", metavar="A,B", help="Only these parts, and what they need.")]
-Workers = Annotated[int, typer.Option("--workers", min=1, metavar="N", help="Worker processes.")]
+Workers = Annotated[str, typer.Option("--workers", metavar="N", help="Worker processes.")]
 Demo = Annotated[bool, typer.Option("--demo", help="Send a photo through face-blur once everything is up.")]
 Names = Annotated[list[str], typer.Argument(help="Parts, as `millrace status` names them.", metavar="PART…")]
 Kill = Annotated[bool, typer.Option("--kill", help="End them at once, without letting them finish what they do.")]
 Check = Annotated[bool, typer.Option("--check", help="Change nothing; say which files are out of step.")]
 
 
-def up(parts: Parts = "", workers: Workers = 1, demo: Demo = False, home: Home = None) -> None:
+def up(parts: Parts = "", workers: Workers = "1", demo: Demo = False, home: Home = None) -> None:
     """Start the whole system on this machine (Kafka, schema registry, S3, PostgreSQL, workers, gateway); serve until Ctrl-C."""
-    chosen = [*(["--parts", parts] if parts else []), "--workers", str(workers), *(["--demo"] if demo else [])]
+    chosen = [*(["--parts", parts] if parts else []), "--workers", workers, *(["--demo"] if demo else [])]
     _become("infra.local", ["up", *chosen, *_home(home)])
 
 

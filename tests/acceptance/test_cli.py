@@ -229,10 +229,11 @@ def test_one_pipeline_is_deleted(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "gone.yaml"
     file.write_text('pipeline: cli-gone\nsummary: Gives back what it takes\ninput: {n: int}\noutput: {n: "${n}"}\n')
     assert cli("apply", str(file), "--yes").status == 0
-    assert cli("delete", "cli-gone").status != 0
+    eventually(lambda: cli("pipelines", "cli-gone").status == 0, 30)
+    assert cli("delete", "cli-gone").status == 1
     assert cli("pipelines", "cli-gone").status == 0
-    assert cli("delete", "cli-gone", "--yes").out == "cli-gone\n"
-    assert cli("pipelines", "cli-gone").status == 14
+    assert cli("delete", "cli-gone", "--yes").out == "cli-gone is deleted\n"
+    eventually(lambda: cli("pipelines", "cli-gone").status == 14, 30)
     assert cli("delete", "cli-gone", "--yes").status == 14
     assert cli("pipelines", "face-blur").status == 0
 
