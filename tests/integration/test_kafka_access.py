@@ -85,6 +85,7 @@ def known(settings: Settings, broker: SecureBroker, user: str, password: Path) -
         settings,
         kafka=broker.passwords,
         kafka_protocol="SASL_SSL",
+        kafka_mechanism="SCRAM-SHA-512",
         kafka_ca=str(broker.ca),
         kafka_user=user,
         kafka_password_file=str(password),
@@ -131,7 +132,7 @@ def test_a_user_with_a_password(settings: Settings, broker: SecureBroker) -> Non
     for bad in (
         dataclasses.replace(right, kafka_password_file=str(wrong)),
         dataclasses.replace(right, kafka_ca=""),
-        dataclasses.replace(settings, kafka=broker.passwords),
+        dataclasses.replace(settings, kafka=broker.passwords, kafka_protocol="PLAINTEXT"),
     ):
         with pytest.raises(KafkaError):
             asyncio.run(talk(bad, "with-password"))
