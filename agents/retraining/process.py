@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,11 @@ _REFUSED, _AWAY = 2, {3: "postgres", 4: "s3"}
 
 _GRACE = 10.0
 """Seconds that a training may take to tell MLflow that it ends; then it is killed."""
+
+_LACKING = re.compile(r"(?:ModuleNotFoundError|ImportError): .*?'([^']+)'")
+"""How Python ends without a library: the environment is still being made, or was broken off."""
+
+_OPERATOR = "the operator of this worker sees to it; send the order again then"
 
 _LINE = 1024 * 1024
 """Bytes of a line that it says, at most."""
@@ -57,12 +63,13 @@ def usable() -> str:
 async def trained(part: str, epochs: int, dataset: str, options: Mapping[str, str], ordered: str = "") -> Trained:
     """Trains, registers and judges a model; each epoch is told to whoever follows the run. `ordered`: see `streams.models.order`.
 
-    A call that is delivered again goes on from the last epoch on the same machine, or is told the outcome. Raises Refused, Later
-    and PartAway. When it is cancelled, the training ends.
+    A call that is delivered again goes on from the last epoch on the same machine, or is told the outcome. Raises Refused (also
+    where the environment for training is missing or incomplete: trying again in seconds makes none), Later and PartAway. When it
+    is cancelled, the training ends.
     """
     reason = usable()
     if reason:
-        raise Later(reason, "the operator of this worker sees to it")
+        raise Refused(f"no model can be trained here: {reason}", _OPERATOR)
     settings = Settings.read()
     name = hashlib.sha256(calls.key().encode()).hexdigest()[:24]
     out = settings.home.resolve() / "training" / "calls" / name
@@ -127,6 +134,12 @@ def _let_go(process: asyncio.subprocess.Process) -> None:
 def _failure(status: int, log: Path) -> Exception:
     lines = log.read_text(errors="replace").strip().splitlines() or [f"it ended with status {status}"]
     reason = lines[-1].removeprefix("millrace: ")
+    if lacking := _LACKING.match(reason):
+        return Refused(
+            f"no model can be trained here: the environment for training is not complete, it has no {lacking[1]}: `make trainer`"
+            " makes it, or is about to",
+            _OPERATOR,
+        )
     if status == _REFUSED:
         where, _, rest = reason.partition(": ")
         return Refused(rest or where, where=where if rest else "")
