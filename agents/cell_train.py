@@ -23,6 +23,7 @@ class Request(Record):
     dataset: Annotated[
         str, Doc("The dataset version that it learns from, `blood-cells/bccd@…`; empty: as published.")
     ] = ""
+    promote: Annotated[bool, Doc("Whether it serves if it passes the gate; else it is only registered.")] = True
 
 
 class Response(Record):
@@ -51,8 +52,9 @@ class Response(Record):
     trains="cell-classify",
 )
 async def cell_train(request: Request) -> Response:
-    given = {"copies": request.copies, "dataset": request.dataset}
-    made = await trained("cells", 1, request.dataset, {"copies": str(request.copies)}, order("cell-train", given))
+    given = {"copies": request.copies, "dataset": request.dataset, "promote": request.promote}
+    options, ordered = {"copies": str(request.copies)}, order("cell-train", given)
+    made = await trained("cells", 1, request.dataset, options, ordered, promote=request.promote)
     return Response(
         model=made.model,
         version=made.version,

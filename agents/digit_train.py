@@ -4,7 +4,7 @@ It learns from MNIST, or from a version of it that people's corrections are part
 at a time on a machine; a second one says what it waits for. Every epoch is told as progress. It is tested on all ten digits: those
 that it did not learn are read wrongly, of necessity. The model is registered, and compared with the one that serves on the digits that it
 claims: if it is not worse, it serves `digit-recognition` from then on, without an interruption. If it is, it stays registered, and `verdict`
-says why. `millrace models use` goes back to any other.
+says why. One that knows fewer digits than what serves is held back unless `fewer` allows it; with `promote: false` any is. `millrace models use` goes back to any other.
 """
 
 from collections.abc import Mapping
@@ -24,6 +24,10 @@ class Request(Record):
         int | None, Doc("At most so many pictures of each digit to learn from: faster, and worse.", 10, 10_000)
     ] = None
     dataset: Annotated[str, Doc("The dataset version that it learns from, `mnist@…`; empty: as published.")] = ""
+    promote: Annotated[bool, Doc("Whether it serves if it passes the gate; else it is only registered.")] = True
+    fewer: Annotated[
+        bool, Doc("Whether it may serve though it knows fewer digits than what serves: others are read wrongly then.")
+    ] = False
 
 
 class Response(Record):
@@ -56,8 +60,12 @@ async def digit_train(request: Request) -> Response:
     options = {"digits": ",".join(map(str, request.digits))}
     if request.pictures is not None:
         options["pictures"] = str(request.pictures)
-    given = {name: getattr(request, name) for name in ("digits", "epochs", "pictures", "dataset")}
-    made = await trained("digits", request.epochs, request.dataset, options, order("digit-train", given))
+    given = {name: getattr(request, name) for name in ("digits", "epochs", "pictures", "dataset", "promote", "fewer")}
+    made = await trained(
+        *("digits", request.epochs, request.dataset, options, order("digit-train", given)),
+        promote=request.promote,
+        fewer=request.fewer,
+    )
     return Response(
         model=made.model,
         version=made.version,

@@ -24,6 +24,7 @@ SLOT, DATASET = "loan-appetence", "bank-marketing"
 class Request(Record):
     anyway: Annotated[bool, Doc("Whether to train also when the data is what the serving model learned from.")] = False
     trees: Annotated[int | None, Doc("How many trees, instead of as many as are shipped.", 10, 2000)] = None
+    promote: Annotated[bool, Doc("Whether it serves if it passes the gate; else it is only registered.")] = True
 
 
 class Response(Record):
@@ -67,8 +68,9 @@ async def loan_train(request: Request) -> Response:
         )
     options = {} if request.trees is None else {"trees": str(request.trees)}
     # "When the data has changed" is never filled for good; only what is wanted anyway is.
-    given = {"anyway": request.anyway, "trees": request.trees}
-    made = await trained("loan", 1, "", options, order("loan-train", given) if request.anyway else "")
+    given = {"anyway": request.anyway, "trees": request.trees, "promote": request.promote}
+    ordered = order("loan-train", given) if request.anyway else ""
+    made = await trained("loan", 1, "", options, ordered, promote=request.promote)
     return Response(
         trained=True,
         model=made.model,

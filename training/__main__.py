@@ -26,6 +26,7 @@ from streams.runtime.child import die_with_parent
 from streams.runtime.errors import StoreAway
 from streams.settings import SettingError, Settings
 from streams.start import begin
+from training.gate import Leave
 from training.part import REPOSITORY, BadOrder, Order, Part, RegistryAway
 from training.parts import MEASURED, PARTS
 from training.report import Report
@@ -98,6 +99,7 @@ def _one(part: Part, settings: Settings, given: argparse.Namespace, options: dic
             dataset=dataset,
             epochs=epochs,
             options=options,
+            leave=Leave(promote=not given.no_promote, fewer=given.fewer),
             ship=not given.register,
         )
         if not given.register:
@@ -147,6 +149,10 @@ def _parser(parts: dict[str, Part]) -> argparse.ArgumentParser:
         "--call", default="", help="what names this order, so that the same one asked for again is told its outcome"
     )
     parser.add_argument("--ordered", default="", help="the order as a text, for the registry")
+    parser.add_argument("--no-promote", action="store_true", help="only register it: it does not serve if it passes")
+    parser.add_argument(
+        "--fewer", action="store_true", help="let it serve though it knows fewer classes than the one that serves"
+    )
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
     for name, text in _options(parts).items():
         parser.add_argument(f"--{name}", help=text)

@@ -17,6 +17,21 @@ class Verdict:
     passed: bool
     text: str
     """Why, in one or two sentences with the figures."""
+    lost: tuple[str, ...] = ()
+    """Classes that the champion knows and the candidate does not."""
+
+
+@dataclass(frozen=True)
+class Leave:
+    """What whoever orders a model allows it."""
+
+    promote: bool = True
+    """To serve at all when it passes; else it is only registered, to be looked at."""
+    fewer: bool = False
+    """To serve though it knows fewer classes than the champion: who sends one of the others is answered wrongly then."""
+
+
+USUAL = Leave()
 
 
 @dataclass(frozen=True)
@@ -58,7 +73,7 @@ def paired(examples: Mapping[str, Pairs], unclaimed: Sequence[str] = ()) -> Verd
 
     It is refused when it is worse than the champion on all of them together, or on any one class, by more than chance
     explains: at RISK, shared among the comparisons (Bonferroni). `unclaimed` are classes that the champion knows and the
-    candidate does not: what is lost is said, and is no reason to refuse. Raises ValueError without examples.
+    candidate does not: what is lost is said, and `allowed` decides what follows. Raises ValueError without examples.
     """
     whole = Pairs(*(sum(values) for values in zip(*(_counts(one) for one in examples.values()), strict=True)))
     if not whole.of:
@@ -83,7 +98,20 @@ def paired(examples: Mapping[str, Pairs], unclaimed: Sequence[str] = ()) -> Verd
         True,
         f"Not worse than the champion on what it claims: of {whole.of:,} test examples {said}; {differ} "
         f"(McNemar, one-sided p = {whole.worse:.2g}).{lost}",
+        lost=tuple(unclaimed),
     )
+
+
+def allowed(verdict: Verdict, leave: Leave) -> Verdict:
+    """The verdict once what was allowed is looked at too: who passes may still be held back, and can be let go on by hand."""
+    if not verdict.passed:
+        return verdict
+    if not leave.promote:
+        return Verdict(False, f"Held back, as it was ordered: it was not to serve. {verdict.text}", verdict.lost)
+    if verdict.lost and not leave.fewer:
+        reason = f"callers who send {', '.join(verdict.lost)} would be answered wrongly; order it with `fewer` to let it serve all the same"
+        return Verdict(False, f"Held back: {reason}. {verdict.text}", verdict.lost)
+    return verdict
 
 
 def _counts(one: Pairs) -> tuple[int, int, int, int]:

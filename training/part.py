@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from streams.errors import MillraceError
-from training.gate import Verdict
+from training.gate import USUAL, Leave, Verdict
 from training.report import Report
 
 REPOSITORY = Path(__file__).parents[1]
@@ -44,6 +44,8 @@ class Order:
     examples: tuple[tuple[Any, bytes], ...] = ()
     """What people corrected, when the dataset version has corrections: the label, and the kept input (a picture file, or JSON),
     in a fixed order. A part adds what it can learn from to its training set, and to no other, and says how many it left out."""
+    leave: Leave = USUAL
+    """What it may do when it is registered and passes the gate."""
     ship: bool = False
     """Whether this is the model that the project ships: everything is measured that its card is to say."""
 

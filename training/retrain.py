@@ -12,7 +12,7 @@ from streams.models import Bundle, check
 from streams.models.order import ORDER, ORDERED
 from streams.settings import Settings
 from training import tracking
-from training.gate import Verdict
+from training.gate import Verdict, allowed
 from training.objects import Objects
 from training.part import REPOSITORY, Order, Part
 from training.registry import CALL, Registry
@@ -40,7 +40,7 @@ class Outcome:
 
 
 def retrain(part: Part, settings: Settings, order: Order, report: Report, call: str = "", ordered: str = "") -> Outcome:
-    """Trains, and lets the model serve if it is not worse than the champion on what it claims.
+    """Trains, and lets the model serve if it is not worse than the champion on what it claims, and if the order allows it.
 
     `call` names the order, `ordered` is its text (see `streams.models.order`). The outcome is kept beside the bundle's folder: the same call asked for again, as after a worker was killed, is given it. Raises
     BadOrder, DataError, BadBundle, StoreAway and RegistryAway.
@@ -65,7 +65,7 @@ def retrain(part: Part, settings: Settings, order: Order, report: Report, call: 
         champion = registry.champion()
         # Where the alias was taken away the shipped bundle serves, and is the one to beat.
         serves = objects.fetch(champion) if champion else check(shipped)
-        verdict = _judged(part, bundle, serves, order.data)
+        verdict = allowed(_judged(part, bundle, serves, order.data), order.leave)
         registry.judged(entry, verdict.text)
         if verdict.passed:
             registry.promote(entry)

@@ -60,8 +60,19 @@ def usable() -> str:
     return "" if python.exists() else f"the environment for training is missing ({python}): `make trainer` makes it"
 
 
-async def trained(part: str, epochs: int, dataset: str, options: Mapping[str, str], ordered: str = "") -> Trained:
+async def trained(
+    part: str,
+    epochs: int,
+    dataset: str,
+    options: Mapping[str, str],
+    ordered: str = "",
+    *,
+    promote: bool = True,
+    fewer: bool = False,
+) -> Trained:
     """Trains, registers and judges a model; each epoch is told to whoever follows the run. `ordered`: see `streams.models.order`.
+
+    `promote` lets it serve if it passes the gate, `fewer` also if it knows fewer classes than what serves.
 
     A call that is delivered again goes on from the last epoch on the same machine, or is told the outcome. Raises Refused (also
     where the environment for training is missing or incomplete: trying again in seconds makes none), Later and PartAway. When it
@@ -75,6 +86,7 @@ async def trained(part: str, epochs: int, dataset: str, options: Mapping[str, st
     out = settings.home.resolve() / "training" / "calls" / name
     out.mkdir(parents=True, exist_ok=True)
     asked = [*(f"--{key}={value}" for key, value in options.items()), *([f"--dataset={dataset}"] if dataset else [])]
+    asked += [*([] if promote else ["--no-promote"]), *(["--fewer"] if fewer else [])]
     log = out / "log"
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(

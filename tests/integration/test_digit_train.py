@@ -65,7 +65,7 @@ def test_a_training_outlives_its_worker(trainer: Trainer, tmp_path: Path) -> Non
         async with school(trainer, tmp_path) as rig:
             await rig.start("flow")
             first = await rig.start("digit-train")
-            run = await rig.submit("digit-train", {"digits": [1, 0], "epochs": 2, "pictures": 1500})
+            run = await rig.submit("digit-train", {"digits": [1, 0], "epochs": 2, "pictures": 1500, "fewer": True})
             await until(lambda: epochs(rig, run) == [1], 240, "the first epoch")
             first.kill()
             await until(lambda: not trainings(rig), 20, "the end of its training")

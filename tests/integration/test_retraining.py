@@ -91,7 +91,7 @@ def test_a_model_is_ordered_promoted_and_taken_back(academy: World, trainer: Tra
 
     asking = threading.Thread(target=ask)  # not earlier: the training takes what others leave it of the processor
     try:
-        body = {"digits": [0, 1], "epochs": 2, "pictures": 1500}
+        body = {"digits": [0, 1], "epochs": 2, "pictures": 1500, "fewer": True}
         headers = {"accept": "text/event-stream"}
         with w.one.http.stream(
             "POST", "/models/digit-recognition/retrain", json=body, headers=headers, timeout=300
@@ -135,7 +135,7 @@ def test_a_list_of_digits_in_git_is_ordered_when_it_changes(academy: World, trai
     assert trainer.rows("select count(*) from model_versions") == [(2,)], "the test before has ordered a model"
 
     def asked(digits: str) -> Said:
-        file.write_text(f"digit-train: {{digits: {digits}, epochs: 2, pictures: 1500}}\n")
+        file.write_text(f"digit-train: {{digits: {digits}, epochs: 2, pictures: 1500, fewer: true}}\n")
         more = {**w.settings.environ(), "MILLRACE_HTTP_PORT": w.one.url.rpartition(":")[2]}
         return millrace("models", "retrain", str(file), "--output", "json", home=w.settings.home, more=more)
 

@@ -20,7 +20,7 @@ __all__ = ["trainer"]
 
 pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(400)]
 
-ORDER = ("digits", "--register", "--digits", "1,0", "--pictures", "1500", "--epochs", "2", "--call", "first")
+ORDER = ("digits", "--register", "--digits", "1,0", "--pictures", "1500", "--epochs", "2", "--fewer", "--call", "first")
 
 
 @pytest.fixture(scope="module")

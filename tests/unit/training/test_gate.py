@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.gate import RISK, Pairs, interval, paired
+from training.gate import RISK, Leave, Pairs, allowed, interval, paired
 
 
 def test_the_test_of_mcnemar_is_the_exact_one() -> None:
@@ -54,10 +54,31 @@ def test_more_classes_do_not_make_refusals_by_chance_more_frequent() -> None:
 
 
 def test_what_the_candidate_does_not_know_is_said() -> None:
-    """It is no reason to refuse: who orders a model of three digits wants one."""
+    """The comparison passes: what it claims it does as well."""
     verdict = paired({"0": Pairs(both=10)}, unclaimed=("8", "9"))
     assert verdict.passed
     assert verdict.text.endswith("It does not know 8, 9, which the champion does.")
+
+
+def test_a_candidate_that_knows_less_is_held_back() -> None:
+    """A model of 0 to 4 read everybody's 7 as 2: it serves only where whoever orders it says so."""
+    verdict = paired({"0": Pairs(both=10)}, unclaimed=("8", "9"))
+    held = allowed(verdict, Leave())
+    assert not held.passed
+    assert held.text.startswith("Held back: callers who send 8, 9 would be answered wrongly")
+    assert held.text.endswith(verdict.text)
+    assert allowed(verdict, Leave(fewer=True)) == verdict
+    whole = paired({"0": Pairs(both=10)})
+    assert allowed(whole, Leave()) == whole
+
+
+def test_a_model_to_look_at_does_not_serve() -> None:
+    """However good it is; and a bad one is refused for what it is."""
+    good, bad = paired({"0": Pairs(both=10)}), paired({"0": Pairs(both=900, champion=40)})
+    held = allowed(good, Leave(promote=False, fewer=True))
+    assert not held.passed
+    assert "not to serve" in held.text
+    assert allowed(bad, Leave(promote=False)) == bad
 
 
 def test_nothing_to_compare_on_is_an_error() -> None:
