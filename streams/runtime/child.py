@@ -19,6 +19,7 @@ from typing import Any
 from streams import calls
 from streams.progress import Progress
 from streams.refusal import Later, PartAway, Refused
+from streams.runtime.bare import give_up
 from streams.runtime.framing import framed, receive
 from streams.runtime.reporter import Reporter
 
@@ -84,6 +85,7 @@ def serve(channel: socket.socket) -> None:
     """Answers calls until the other end closes."""
     _let_fork_server_go()
     die_with_parent(os.getppid())
+    give_up()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the worker decides when to stop
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     while True:

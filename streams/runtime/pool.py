@@ -8,8 +8,10 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from multiprocessing import forkserver
 from typing import Any
 
+from streams.runtime.bare import bare_environment
 from streams.runtime.bodies import Ended, Heard, unheard
 from streams.runtime.child import Call
 from streams.runtime.process import CONTEXT, Child, Chore
@@ -36,6 +38,8 @@ class Pool:
         for name in _THREADS:  # a child is one core's worth; libraries would start a thread a core in each
             os.environ.setdefault(name, "1")
         CONTEXT.set_forkserver_preload(["streams.runtime.child", *self._modules])
+        with bare_environment():
+            forkserver.ensure_running()
         await asyncio.gather(*(child.ensure() for child in self._children))
 
     async def stop(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from pathlib import Path
 
 from streams import calls
 from streams.refusal import Later, PartAway, Refused
@@ -207,3 +208,9 @@ def prepared(seconds: float = 0.0) -> tuple[int, list[str]]:
 def touch(path: str) -> None:
     """Leaves a trace."""
     open(path, "w").close()  # noqa: PTH123
+
+
+def surroundings() -> tuple[dict[str, str], str, str]:
+    """This process's environment, that of its fork server as the kernel has it, and its status as the kernel says it."""
+    server = Path(f"/proc/{os.getppid()}/environ").read_bytes().decode()
+    return dict(os.environ), server, Path("/proc/self/status").read_text()

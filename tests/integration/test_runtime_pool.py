@@ -197,3 +197,40 @@ def test_every_child_is_prepared_before_its_next_call() -> None:
             assert {tuple(one) for one in (await seen()).values()} == {("b",)}
 
     asyncio.run(main())
+
+
+def test_a_child_has_none_of_its_worker_s_passwords(tmp_path: Path) -> None:
+    """Neither in its environment nor in that of the process it is forked from; and it cannot get more rights than it has."""
+    script = tmp_path / "worker.py"
+    script.write_text(
+        textwrap.dedent("""
+        import asyncio, os
+        from streams.runtime.pool import Pool
+        from tests.integration import bodies
+
+        async def main():
+            pool = Pool(1, ["tests.integration.bodies"])
+            await pool.start()
+            own, server, status = (await pool.run(bodies.surroundings, seconds=20, memory=256)).value
+            await pool.stop()
+            assert "open sesame" not in str(own) + server, "a password is in a child"
+            assert (own["MILLRACE_DATA"], own["OTHER"]) == ("/data", "kept")
+            assert "NoNewPrivs:\t1" in status
+            assert os.environ["MILLRACE_POSTGRES"] == os.environ["PGPASSWORD"] == "open sesame", "the worker keeps them"
+
+        if __name__ == "__main__":
+            asyncio.run(main())
+        """)
+    )
+    secrets = ("MILLRACE_S3_SECRET_KEY", "MILLRACE_POSTGRES", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD")
+    environ = {
+        **os.environ,
+        **dict.fromkeys(secrets, "open sesame"),
+        "MILLRACE_DATA": "/data",
+        "OTHER": "kept",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    said = subprocess.run(
+        [sys.executable, str(script)], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert said.returncode == 0, said.stderr
