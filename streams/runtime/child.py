@@ -99,7 +99,9 @@ def serve(channel: socket.socket) -> None:
 
 
 def _send(channel: socket.socket, message: Progress | Reply) -> None:
-    channel.sendall(framed(pickle.dumps(message, protocol=5)))
+    from streams.runtime.replies import pack  # here: it knows the replies of this module
+
+    channel.sendall(framed(pack(message)))
 
 
 def _answer(request: bytearray, say: Callable[[Progress], None]) -> Reply:

@@ -5,6 +5,8 @@ import socket
 import struct
 
 _SIZE = struct.Struct("!Q")
+_MOST = 2**31
+"""Bytes of a message that a worker reads: what a child may take is far less."""
 
 
 def framed(message: bytes) -> bytes:
@@ -13,8 +15,11 @@ def framed(message: bytes) -> bytes:
 
 
 async def read(reader: asyncio.StreamReader) -> bytes:
-    """The next message. Raises IncompleteReadError at the end of the stream."""
-    (size,) = _SIZE.unpack(await reader.readexactly(_SIZE.size))
+    """The next message. Raises IncompleteReadError at the end of the stream, and where a message of absurd size is announced."""
+    head = await reader.readexactly(_SIZE.size)
+    (size,) = _SIZE.unpack(head)
+    if size > _MOST:
+        raise asyncio.IncompleteReadError(head, size)
     return await reader.readexactly(size)
 
 

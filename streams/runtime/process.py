@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from streams.runtime.bodies import Ended, Heard
 from streams.runtime.child import Call, Ending, Reply, serve
 from streams.runtime.framing import framed, read
+from streams.runtime.replies import Garbled, unpack
 
 CONTEXT = multiprocessing.get_context("forkserver")
 _BUFFER = 16 * 1024 * 1024
@@ -80,6 +81,9 @@ class Child:
         except TimeoutError:
             self.abandon()
             return _late(seconds)
+        except Garbled as error:
+            self.abandon()
+            return _garbled(error)
         except (asyncio.IncompleteReadError, OSError):
             return await self._died()
         if reply.ending is Ending.MEMORY:
@@ -112,6 +116,10 @@ class Child:
             except TimeoutError:
                 self.abandon()
                 ended(index, _late(seconds))
+                return
+            except Garbled as error:
+                self.abandon()
+                ended(index, _garbled(error))
                 return
             except (asyncio.IncompleteReadError, OSError):
                 await self._died()
@@ -169,10 +177,14 @@ class Child:
 async def _reply(reader: asyncio.StreamReader, heard: Heard) -> Reply:
     """The end of a call; what it says of its progress comes before that."""
     while True:
-        message = pickle.loads(await read(reader))  # noqa: S301  # from our own child process
+        message = unpack(await read(reader))
         if isinstance(message, Reply):
             return message
         heard(message)
+
+
+def _garbled(error: Garbled) -> Ended:
+    return Ended.failed(f"its process said what no process of ours says: {error}", "the input may have taken it over")
 
 
 def _unsendable(error: Exception) -> Ended:

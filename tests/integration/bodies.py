@@ -1,13 +1,17 @@
 """Bodies that behave badly in every way a pool must survive. Each runs in a child."""
 
 import asyncio
+import gc
 import os
+import pickle
 import signal
+import socket
 import time
 from pathlib import Path
 
 from streams import calls
 from streams.refusal import Later, PartAway, Refused
+from streams.runtime.framing import framed
 
 
 def double(number: int) -> int:
@@ -214,3 +218,25 @@ def surroundings() -> tuple[dict[str, str], str, str]:
     """This process's environment, that of its fork server as the kernel has it, and its status as the kernel says it."""
     server = Path(f"/proc/{os.getppid()}/environ").read_bytes().decode()
     return dict(os.environ), server, Path("/proc/self/status").read_text()
+
+
+class Trap:
+    """Runs code of its own where it is unpickled."""
+
+    def __init__(self, mark: str) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {self.mark}",)
+
+
+def take_over(mark: str) -> None:
+    """Does what a child does that was taken over by what it decoded: it says what it likes to its worker."""
+    (channel,) = [one for one in gc.get_objects() if isinstance(one, socket.socket) and one.fileno() >= 0]
+    channel.sendall(framed(pickle.dumps(Trap(mark), protocol=5)))
+    time.sleep(60)
+
+
+def odd() -> object:
+    """What is no data."""
+    return Trap("nowhere")

@@ -199,6 +199,22 @@ def test_every_child_is_prepared_before_its_next_call() -> None:
     asyncio.run(main())
 
 
+def test_a_child_that_was_taken_over_takes_nobody_with_it(tmp_path: Path) -> None:
+    """What it says to its worker is data, and never code that the worker runs; it costs one attempt."""
+    mark = tmp_path / "mark"
+    ended, after = run(bodies.take_over, str(mark))
+    assert "what no process of ours says" in reason(ended)[1]
+    assert not mark.exists()
+    assert after == Ended(42)
+
+
+def test_an_answer_that_is_no_data_is_the_services_fault() -> None:
+    """It is said, and the child goes on."""
+    ended, after = run(bodies.odd)
+    assert reason(ended) == (Fault.SERVICE, "its answer cannot be handed over: a value of type Trap is no data")
+    assert after == Ended(42)
+
+
 def test_a_child_has_none_of_its_worker_s_passwords(tmp_path: Path) -> None:
     """Neither in its environment nor in that of the process it is forked from; and it cannot get more rights than it has."""
     script = tmp_path / "worker.py"
