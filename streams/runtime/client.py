@@ -39,7 +39,7 @@ _COMMON: Mapping[str, Any] = {
     "socket.nagle.disable": True,
     "reconnect.backoff.ms": 50,
     "reconnect.backoff.max.ms": 1000,
-    # A broker that is away would be told of by every client, several times a second; `error_cb` tells it once.
+    # A broker that is away would be told of by every client, every second: whoever waits for it says so, once.
     "log_level": 2,
 }
 
@@ -54,7 +54,7 @@ def consumer(brokers: Brokers, more: Mapping[str, Any]) -> Consumer:
 
 def _say(error: ClientError) -> None:
     if error.code() == ClientError._ALL_BROKERS_DOWN:
-        log.info("no broker answers: %s", error.str())
+        log.debug("no broker answers: %s", error.str())
 
 
 def record_of(message: Message) -> Record:

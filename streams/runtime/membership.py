@@ -45,6 +45,8 @@ class GroupReader(Reader):
         self._topics = frozenset(topics)
         self._on_assigned = assigned
         self._on_revoked = revoked
+        self._changed = False
+        """Whether the subscription is to be said anew."""
         self._to_commit: deque[tuple[int, Mapping[Place, int]]] = deque()
         self._uncommitted: dict[Place, int] = {}
         """Commits that are under way."""
@@ -57,7 +59,7 @@ class GroupReader(Reader):
     def subscribe(self, topics: Iterable[str]) -> None:
         """Reads these topics and no others, within a moment; a change of membership follows."""
         self._topics = frozenset(topics)
-        self.ask(self._subscribe)
+        self._changed = True
 
     def commit(self, epoch: int, offsets: Mapping[Place, int]) -> None:
         """Commits offsets of this assignment within a moment; what fails is committed again until something newer is."""
@@ -69,7 +71,9 @@ class GroupReader(Reader):
         self._subscribe()
 
     def _work_off(self) -> None:
-        super()._work_off()
+        if self._changed:
+            self._changed = False
+            self._subscribe()
         offsets = self._wanted()
         if offsets:
             self._consumer.commit(offsets=_partitions(offsets), asynchronous=True)

@@ -40,7 +40,7 @@ _STILL = 1.0
 _ASK = 10.0
 """Seconds that a question to the cluster may take."""
 _PAUSE = 0.1
-"""Seconds before a client that lost its way is set right: it might lose it again at once."""
+"""Seconds for which a client that lost its way is led elsewhere, before it is told where to go on."""
 _LATER = frozenset(
     {
         ClientError._TIMED_OUT,
@@ -100,8 +100,8 @@ class Reader:
         self._holding = False
         self._lent = False
         self._batches: asyncio.Queue[Batch | KafkaError] = asyncio.Queue()
-        self._late: list[Message] = []
-        self._chores: deque[Callable[[], None]] = deque()
+        self._late: list[tuple[int, Message]] = []
+        """Messages that came when there was no room for them, each with the assignment that it is of."""
         self._consumer: Consumer
         self._loop: asyncio.AbstractEventLoop
         self._ended: asyncio.Future[None]
@@ -134,15 +134,14 @@ class Reader:
         self._lent = True
         return batch
 
-    def ask(self, chore: Callable[[], None]) -> None:
-        """Has something done with the client on its thread, within a moment: the client is not to be called while it polls."""
-        self._chores.append(chore)
-
     # What a kind of reader does in its own way; called on the thread ------------------------------------------------
 
     def _begin(self) -> None:
         """Subscribes or assigns."""
         raise NotImplementedError
+
+    def _work_off(self) -> None:
+        """Does what was asked for on other threads: the client is not to be called while it polls."""
 
     def _end(self) -> None:
         """Lets go of what is assigned, before the client is closed."""
@@ -192,24 +191,24 @@ class Reader:
                 self._work_off()
                 message = self._consumer.poll(0)
                 if message is not None:
-                    self._late.append(message)
+                    self._late.append((self._epoch, message))
             self._room.release()
         finally:
             self._holding = False
-        self._consumer.resume([TopicPartition(*place) for place in self._positions.now()])
-
-    def _work_off(self) -> None:
-        while self._chores:
-            self._chores.popleft()()
+        self._resume(self._positions.now())
 
     def _pause(self, places: Iterable[Place]) -> None:
         self._consumer.pause([TopicPartition(*place) for place in places])
 
+    def _resume(self, places: Iterable[Place]) -> None:
+        self._consumer.resume([TopicPartition(*place) for place in places])
+
     def _batch(self) -> Batch | None:
         """What is there: waits for the first message only. None when nothing came."""
         self._work_off()
-        late, self._late = self._late, []
-        message = late.pop(0) if late else self._consumer.poll(self._poll)
+        late = deque(message for epoch, message in self._late if epoch == self._epoch)
+        self._late = []
+        message = late.popleft() if late else self._consumer.poll(self._poll)
         epoch, records, ends = self._epoch, list[Record](), dict[Place, int]()
         astray, broken = set[Place](), dict[Place, str]()
         while message is not None:
@@ -218,8 +217,8 @@ class Reader:
             self._sort(message, records, ends, astray, broken)
             if len(records) >= self._most:
                 break
-            message = late.pop(0) if late else self._consumer.poll(0)
-        self._late += late
+            message = late.popleft() if late else self._consumer.poll(0)
+        self._late += [(epoch, message) for message in late]
         if epoch != self._epoch:
             return None
         if broken or astray:
@@ -268,8 +267,9 @@ class Reader:
 
     def _find_way(self, broken: Mapping[Place, str], astray: Iterable[Place]) -> list[Record]:
         """Sets the client right where it lost its way, from what is known here; the records that could not be read."""
-        passed = []
-        self._stopping.wait(_PAUSE)
+        passed = list[Record]()
+        elsewhere = dict[Place, int]()
+        epoch = self._epoch
         for place in {*broken, *astray}:
             try:
                 low, high = self._insist(functools.partial(self._range, place))
@@ -283,8 +283,23 @@ class Reader:
                 offset = self._positions.skip(place, low)
                 if offset is not None:
                     passed.append(Record(place, offset, None, None, unreadable=broken[place]))
+            elsewhere[place] = high if self._positions.now().get(place) != high else low
+        self._turn_away(elsewhere)
+        if epoch != self._epoch:  # the partitions were given anew meanwhile, from what is committed
+            return []
         self._assign()
         return passed
+
+    def _turn_away(self, elsewhere: Mapping[Place, int]) -> None:
+        """Has the client begin at other offsets for a moment, and drops what it says meanwhile.
+
+        Told at once to go on at the same offset, librdkafka 2.16 kept on asking for the one that it had read out of a broken batch.
+        """
+        places = {**self._positions.now(), **elsewhere}
+        self._consumer.assign([TopicPartition(*place, offset) for place, offset in places.items()])
+        until = time.monotonic() + _PAUSE
+        while (left := until - time.monotonic()) > 0:
+            self._consumer.poll(left)
 
     def _range(self, place: Place) -> tuple[int, int]:
         """The first offset of a partition, and the one that its next record will have."""
@@ -309,6 +324,8 @@ class Reader:
         self._consumer.assign([TopicPartition(*place, offset) for place, offset in positions.items()])
         if self._holding:
             self._pause(positions)
+        else:  # what was paused when it was taken away is paused still when it comes back
+            self._resume(positions)
 
     def _post(self, call: Callable[..., object], *arguments: object) -> None:
         """Calls something on the loop, unless it is closed."""
