@@ -109,10 +109,10 @@ class Probe:
         """The records with start ≤ offset < stop that exist."""
         return [record async for record in self.records(place, start, stop)]
 
-    async def records(self, place: Place, start: int, stop: int) -> AsyncGenerator[Record, None]:
-        """The same one after another, read with a consumer of its own."""
+    async def records(self, place: Place, start: int = 0, stop: int | None = None) -> AsyncGenerator[Record, None]:
+        """The same one after another, read with a consumer of its own; without `stop` to the log's present end."""
         firsts, ends = await asyncio.gather(self.beginnings([place]), self.ends([place]))
-        start, stop = max(start, firsts[place]), min(stop, ends[place])
+        start, stop = max(start, firsts[place]), ends[place] if stop is None else min(stop, ends[place])
         if start >= stop:
             return
         reader = PartitionReader(self._brokers, f"{place.topic}/{place.partition}", {place: start}, pause=_PAUSE)

@@ -81,14 +81,12 @@ class StateLog:
     async def _each(self, partition: int, take: Callable[[Record], Awaitable[None]], since: float | None = None) -> int:
         place = Place(self._topic, partition)
         probe = self._parts.probe
-        start = (await probe.beginnings([place]))[place]
-        end = (await probe.ends([place]))[place]
+        start: int | None = 0
         if since is not None:
-            found = (await probe.since([place], since))[place]
-            start = end if found is None else found
+            start = (await probe.since([place], since))[place]
         records = 0
-        if start < end:
-            async for record in probe.records(place, start, end):
+        if start is not None:
+            async for record in probe.records(place, start):
                 await take(record)
                 records += 1
         return records
