@@ -1,7 +1,6 @@
 """The drift of models: measured beside the recorder, now and then, of what each met last against what its card says it learned from."""
 
 import asyncio
-import contextlib
 import logging
 import math
 import time
@@ -11,6 +10,7 @@ from typing import Any
 
 import psycopg
 
+from streams.background import ended
 from streams.drift import BadReference, Drift, Reference, measured, read
 from streams.models.bundle import CARD, BadBundle, parse, prefix_of
 from streams.runtime import history
@@ -39,6 +39,7 @@ select p.output, case when %(input)s then
      where e.run = p.run and e.kind = 'node.started' and e.node = p.node and e.path = p.path order by e.sequence limit 1)
   end as input
 from predictions p
+from streams.background import ended
 where p.service = %(service)s and p.version = %(version)s and p.at > now() - make_interval(days => %(days)s)
 order by p.at desc limit %(window)s
 """
@@ -69,10 +70,7 @@ class DriftWatch:
 
     async def stop(self) -> None:
         """Ends."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
 
     async def _run(self) -> None:
         while True:

@@ -1,7 +1,6 @@
 """The agent that watches the registry of models, and says on `models.updates` which version of each slot is to serve."""
 
 import asyncio
-import contextlib
 import logging
 import time
 
@@ -9,6 +8,7 @@ from schemas.codec import value_subject
 from schemas.errors import RegistryAway
 from schemas.library import load
 from streams import topics
+from streams.background import ended
 from streams.models import Champion
 from streams.records import Outgoing
 from streams.runtime.backoff import outlast
@@ -43,10 +43,7 @@ class Watcher:
 
     async def stop(self) -> None:
         """Ends the watching."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
         await self._updates.stop()
 
     async def _run(self) -> None:

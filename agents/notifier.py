@@ -18,6 +18,7 @@ from agents.notices.mail import Letter, Mail
 from agents.notices.rules import WEBHOOK, Rules
 from agents.notices.webhook import Post
 from agents.web.limits import Limits
+from streams.background import ended
 from streams.refusal import Later, Refused
 from streams.runtime import history
 from streams.webhooks import pause
@@ -73,10 +74,7 @@ class Notifier:
 
     async def stop(self) -> None:
         """Ends. A try under way is made again by somebody, with the same id."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
 
     def soon(self) -> None:
         """Says that there is something to tell."""

@@ -11,6 +11,7 @@ from agents.drift import DriftWatch
 from agents.notifier import Notifier
 from agents.sweeper import Sweeper
 from schemas.errors import RegistryAway
+from streams.background import ended
 from streams.records import Record
 from streams.runtime import history, shadows
 from streams.runtime.backoff import outlast
@@ -66,10 +67,7 @@ class Recorder:
         """Ends the writing. What was not written was not acknowledged."""
         for one in self._beside:
             await one.stop()
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
         await self._disconnect()
 
     async def __call__(self, record: Record) -> None:

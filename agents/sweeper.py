@@ -5,12 +5,12 @@ was kept for training, which lies elsewhere in the bucket.
 """
 
 import asyncio
-import contextlib
 import logging
 from typing import Any
 
 import psycopg
 
+from streams.background import ended
 from streams.runtime import history
 from streams.runtime.errors import StoreAway
 from streams.runtime.parts import Parts
@@ -50,10 +50,7 @@ class Sweeper:
 
     async def stop(self) -> None:
         """Ends."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
         await self._pipelines.stop()
         self._store.close()
 

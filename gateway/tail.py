@@ -1,7 +1,6 @@
 """Reading run.events live into the index: from a bounded look-back, then as events come."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -10,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from gateway.index import Index
 from gateway.problems import Kind, Problem
+from streams.background import ended
 from streams.brokers import Brokers
 from streams.messages import EventKind
 from streams.records import Place, Record
@@ -71,10 +71,7 @@ class EventTail:
 
     async def stop(self) -> None:
         """Stops reading."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
 
     async def reach(self, partition: int, offset: int) -> None:
         """Returns when everything before this offset has been taken in. Raises Problem (503) when that takes too long."""

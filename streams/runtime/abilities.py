@@ -5,10 +5,10 @@ joins its group once it can serve.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
+from streams.background import ended
 from streams.model_status import ModelStatus
 from streams.runtime.backoff import delays
 from streams.runtime.bodies import Ended
@@ -78,10 +78,7 @@ class Abilities:
 
     async def stop(self) -> None:
         """Asks no more."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
 
     def look(self) -> None:
         """A model is another: it may be what was missing."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from streams.background import ended
 from streams.model_status import ModelStatus
 from streams.models import BadBundle, Champion
 from streams.runtime.backoff import delays, on_behalf_of
@@ -123,10 +124,7 @@ class _Slot:
 
     async def stop(self) -> None:
         """Follows no more."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
         self._let_go(0)
 
     def reship(self, shipped: ModelStatus) -> None:

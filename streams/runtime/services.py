@@ -14,6 +14,7 @@ from schemas.contracts import Contract
 from schemas.errors import RegistryAway, SchemasError
 from schemas.library import load
 from streams import topics
+from streams.background import ended
 from streams.records import Outgoing, Record
 from streams.runtime.backoff import outlast
 from streams.runtime.parts import Parts
@@ -221,10 +222,7 @@ class Announcer:
 
     async def stop(self) -> None:
         """Withdraws every announcement: a tombstone each."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
         await self._parts.producer.send_all([Outgoing(self._topic, key, None) for key in sorted(self._said)])
 
     async def _encoded(self, one: Said) -> bytes:

@@ -1,13 +1,13 @@
 """Reading a whole topic without a group, to its end and on: how each process keeps its own copy of a small topic."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
 
 from aiokafka.errors import KafkaError
 
+from streams.background import ended
 from streams.brokers import Brokers
 from streams.records import Place, Record
 from streams.runtime.backoff import delays
@@ -48,10 +48,7 @@ class Tail:
 
     async def stop(self) -> None:
         """Ends the reading."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
 
     async def _run(self) -> None:
         waits = delays()

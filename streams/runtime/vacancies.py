@@ -6,7 +6,6 @@ worker that was killed withdraws nothing.
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -15,6 +14,7 @@ from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from confluent_kafka import KafkaException
 
 from schemas.errors import SchemasError
+from streams.background import ended
 from streams.messages import Event, Task
 from streams.records import Place, Record
 from streams.runtime.aborts import Aborts
@@ -60,10 +60,7 @@ class Vacancies:
 
     async def stop(self) -> None:
         """Looks no more."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
 
     async def _run(self) -> None:
         while True:

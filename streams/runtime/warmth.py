@@ -1,13 +1,13 @@
 """Schemas that a process will write with, asked of the registry before they are needed: it may be away by then, and need not matter."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Iterable
 from typing import Any
 
 from schemas.errors import RegistryAway, SchemasError
 from schemas.library import load
+from streams.background import ended
 from streams.runtime.backoff import outlast
 from streams.runtime.parts import Parts
 from streams.runtime.pipelines import Pipelines
@@ -40,10 +40,7 @@ class Warmth:
 
     async def stop(self) -> None:
         """Learns no more."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
 
     def look(self) -> None:
         """A pipeline has another version."""
