@@ -1,18 +1,15 @@
 """What every tier of tests shares: the real stack, started once per session when a test first asks for it."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from infra.local.parts import BACKEND
 from infra.local.running import RunningStack
-from infra.local.stack import Stack
 from streams.settings import Settings
+from tests.stacks import backend
 from tests.timeouts import pytest_timeout_set_timer as pytest_timeout_set_timer
 
 hypothesis_settings.register_profile(
@@ -31,12 +28,8 @@ def stack() -> Iterator[RunningStack]:
     if outside:
         yield RunningStack(Path(outside))
         return
-    home = Path(tempfile.mkdtemp(prefix="millrace-test-"))
-    try:
-        with Stack(home, BACKEND, preferred=False) as started:
-            yield started
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    with backend() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """A broker that stands still and goes on: whoever coordinated the groups has to load what they committed, and does not know it yet."""
 
 import asyncio
-import os
-import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from streams.settings import Settings
 from tests.chaos.braid import BRAID, braided
 from tests.chaos.plant import Plant, at_broker_of, plant, run
 from tests.integration.waiting import until
+from tests.stacks import frozen
 
 RUNS = 30
 FROZEN = 12.0
@@ -37,18 +36,18 @@ def test_a_broker_that_stands_still_makes_nobody_begin_anew(settings: Settings, 
             before = await spoken(made)
             assert set(wanted) <= before.keys()
 
-            await freeze(stack, FROZEN)  # while all is quiet
+            await freeze(stack)  # while all is quiet
             wanted |= await ask(made, RUNS)
             await made.all_ended(120)
 
             wanted |= await ask(made, 2 * RUNS)
             assert len(made.open) > RUNS // 3
-            await freeze(stack, FROZEN)  # amid work
+            await freeze(stack)  # amid work
             await made.all_ended(120)
 
             wanted |= await ask(made, 3 * RUNS)
             joining = asyncio.create_task(made.service())
-            await freeze(stack, FROZEN)  # while membership changes
+            await freeze(stack)  # while membership changes
             another = await joining
             await made.all_ended(120)
             await made.verify(wanted)
@@ -68,15 +67,10 @@ async def ask(made: Plant, first: int) -> dict[str, dict[str, Any]]:
     return dict(zip(runs, map(braided, numbers), strict=True))
 
 
-async def freeze(stack: Stack, seconds: float) -> None:
-    """Holds the broker still for so long."""
-    pid = stack.part("kafka").pid
-    assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        await asyncio.sleep(seconds)  # the time itself is what is tried
-    finally:
-        os.kill(pid, signal.SIGCONT)
+async def freeze(stack: Stack) -> None:
+    """Holds the broker still for a while."""
+    with frozen(stack, "kafka"):
+        await asyncio.sleep(FROZEN)  # the time itself is what is tried
 
 
 async def settled(made: Plant) -> None:

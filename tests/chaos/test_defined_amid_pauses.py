@@ -1,20 +1,15 @@
 """Pipelines that are defined while the broker stands still: flow reads their requests afterwards, each time."""
 
 import asyncio
-import os
-import shutil
-import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from infra.local.parts import BACKEND
 from infra.local.running import RunningStack
-from infra.local.stack import Stack
 from tests.chaos.plant import run
 from tests.integration.rig import Rig, alone
+from tests.stacks import backend, frozen
 
 pytestmark = pytest.mark.slow
 STILL = 8.0
@@ -25,12 +20,8 @@ ROUNDS = 3
 @pytest.fixture
 def own() -> Iterator[RunningStack]:
     """A stack that this test may break."""
-    home = Path(tempfile.mkdtemp(prefix="millrace-test-"))
-    try:
-        with Stack(home, BACKEND, preferred=False) as started:
-            yield started
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    with backend() as started:
+        yield started
 
 
 def doubled(name: str) -> str:
@@ -46,16 +37,11 @@ def test_a_subscription_that_changes_while_members_join_anew_takes_effect(own: R
     async def main() -> None:
         async with Rig(alone(own.settings), tmp_path) as rig:
             await rig.start("flow", "retry")
-            pid = own.part("kafka").pid
-            assert pid is not None
             for number in range(ROUNDS):
                 name = f"doubled-{number}"
-                os.kill(pid, signal.SIGSTOP)
-                try:
+                with frozen(own, "kafka"):
                     defining = asyncio.create_task(rig.publish(doubled(name), {}))
                     await asyncio.sleep(STILL)  # what is done to the broker, and nothing that is waited for
-                finally:
-                    os.kill(pid, signal.SIGCONT)
                 await defining
                 assert await rig.output(await rig.submit(name, {"n": 21 + number})) == {"n": 42 + 2 * number}
 

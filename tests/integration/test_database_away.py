@@ -1,22 +1,17 @@
 """PostgreSQL away just after the start, and with it the registry, which stands on it: only what needs it waits."""
 
 import asyncio
-import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 
-from infra.local.parts import BACKEND
 from infra.local.running import RunningStack
-from infra.local.stack import Stack
 from streams.runtime.warmth import Warmth
 from tests.integration.gateway_world import png
 from tests.integration.rig import Rig, alone
+from tests.stacks import backend, frozen
 
 GREY = """
 pipeline: grey-twice
@@ -32,26 +27,8 @@ output: {photo: "${twice.image}"}
 @pytest.fixture
 def own() -> Iterator[RunningStack]:
     """A stack that this test may break."""
-    home = Path(tempfile.mkdtemp(prefix="millrace-test-"))
-    try:
-        with Stack(home, BACKEND, preferred=False) as started:
-            yield started
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-
-
-@contextmanager
-def frozen(own: RunningStack, part: str) -> Iterator[None]:
-    """A part that answers nobody, and is not gone."""
-    first = psutil.Process(own.part(part).pid)
-    family = [first, *first.children(recursive=True)]
-    for one in family:
-        one.suspend()
-    try:
-        yield
-    finally:
-        for one in family:
-            one.resume()
+    with backend() as started:
+        yield started
 
 
 def test_pictures_are_served_without_a_database(own: RunningStack, tmp_path: Path) -> None:

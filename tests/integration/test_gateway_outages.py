@@ -1,24 +1,18 @@
 """Parts that die under a gateway: what was promised holds, calls say what is away, and all goes on afterwards."""
 
-import os
-import shutil
-import signal
-import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from infra.local.parts import BACKEND
 from infra.local.running import RunningStack
-from infra.local.stack import Stack
 from schemas.contracts import load_contracts
 from streams.messages import Event, EventKind
 from tests.integration.gateway_world import FINISHED, GREET, PASS, World, events, png, wait, world
+from tests.stacks import backend, frozen
 
 pytestmark = pytest.mark.slow
 CONTRACTS = load_contracts()
@@ -28,12 +22,8 @@ YAML = {"content-type": "application/yaml"}
 @pytest.fixture(scope="module")
 def own() -> Iterator[RunningStack]:
     """A stack that these tests may break."""
-    home = Path(tempfile.mkdtemp(prefix="millrace-test-"))
-    try:
-        with Stack(home, BACKEND, preferred=False) as started:
-            yield started
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    with backend() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -125,15 +115,10 @@ def test_a_run_that_waits_says_which_part_is_away(own: RunningStack, w: World) -
     text = 'pipeline: greyed\ninput: {photo: image}\nnodes: {g: {service: image-greyscale, with: {image: "${photo}"}}}\noutput: {i: "${g.image}"}\n'
     assert w.one.http.put("/pipelines/greyed", content=text, headers=YAML).status_code == 201
     run = w.one.http.post("/pipelines/greyed/runs", files={"photo": ("p", png(4, 4))}).json()["id"]
-    pid = own.part("s3").pid
-    assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with frozen(own, "s3"):
         # The parts are asked every few seconds, so it is known a moment later.
         wait(lambda: any("the gateway gets no answer" in why for why in said(w, run).get("s3", ())), "S3 is missed")
         away = said(w, run)
-    finally:
-        os.kill(pid, signal.SIGCONT)
     assert "image-greyscale on waits waits for it" in away["s3"]
     w.loop(announcer.stop())
     wait(lambda: "s3" not in said(w, run), "it is back")
@@ -141,17 +126,12 @@ def test_a_run_that_waits_says_which_part_is_away(own: RunningStack, w: World) -
 
 def test_a_broker_that_stands_still_is_told_and_nothing_is_half_begun(own: RunningStack, w: World) -> None:
     """The gateway says that it is not ready; who begins a run is told soon that nothing was begun, or which run may still come."""
-    pid = own.part("kafka").pid
-    assert pid is not None
     keyed: dict[str, Any] = {"json": {"name": "key"}, "headers": {"idempotency-key": uuid.uuid4().hex}}
-    with httpx.Client(base_url=w.one.url, timeout=9, headers={"authorization": f"Bearer {w.one.key}"}) as http:
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            first = http.post("/pipelines/greet/runs", **keyed)
-            wait(lambda: "kafka" in http.get("/health/ready").json().get("missing", {}), "Kafka is missed", 9)
-            second = http.post("/pipelines/greet/runs", json={"name": "no key"})
-        finally:
-            os.kill(pid, signal.SIGCONT)
+    headers = {"authorization": f"Bearer {w.one.key}"}
+    with httpx.Client(base_url=w.one.url, timeout=9, headers=headers) as http, frozen(own, "kafka"):
+        first = http.post("/pipelines/greet/runs", **keyed)
+        wait(lambda: "kafka" in http.get("/health/ready").json().get("missing", {}), "Kafka is missed", 9)
+        second = http.post("/pipelines/greet/runs", json={"name": "no key"})
     for answer in (first, second):
         assert answer.status_code == 503, answer.text
         assert answer.headers["retry-after"]
