@@ -28,6 +28,8 @@ from tests.integration.waiting import until
 TOYS = "tests.chaos.toys"
 FLOW = ("flow", "recorder", "retry")
 _ENDED = ("finished", "failed", "cancelled")
+_PATIENCE = 60.0
+"""Seconds for which a client asks again while a part of the system is away."""
 _AT_ONCE = 32
 """Submissions under way at a time."""
 
@@ -87,11 +89,16 @@ class Plant:
             return answer.status, await answer.json(content_type=None)
 
     async def submit(self, pipeline: str, given: dict[str, Any]) -> str:
-        """Asks for a run over HTTP and begins to follow it."""
-        async with self.http.post(f"/pipelines/{pipeline}/runs", json=given) as answer:
-            assert answer.status == 202, await answer.text()
-            run: str = (await answer.json())["id"]
-        return self.follow(run)
+        """Asks for a run over HTTP and begins to follow it; told that nothing was begun, it asks again when it is told to."""
+        async with asyncio.timeout(_PATIENCE):
+            while True:
+                async with self.http.post(f"/pipelines/{pipeline}/runs", json=given) as answer:
+                    said = await answer.json()
+                    if answer.status == 202:
+                        return self.follow(said["id"])
+                    assert (answer.status, "id" in said) == (503, False), said
+                    again = float(answer.headers["retry-after"])
+                await asyncio.sleep(again)
 
     def follow(self, run: str) -> str:
         """Begins to follow a run."""

@@ -184,6 +184,9 @@ def cli(settings: Settings, *arguments: str) -> str:
     return said.stdout
 
 
+_TAKEN_OVER = re.compile(r"state of partition \d+: [1-9]\d* rows")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)  # seven processes start
 def test_the_rights_that_are_written_are_enough_and_no_more(
@@ -225,6 +228,10 @@ def test_the_rights_that_are_written_are_enough_and_no_more(
         http = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60))
         eventually(lambda: http.get("/health/ready").status_code == 200, 60)
         _exercise(http, broker, prefix)
+        # Another flow takes partitions over, and reads what stands there of runs.
+        second = stack.enter_context(running(["agents", "flow"], own["flow"], tmp_path / "flow-2.log"))
+        flows = (logs["flow"], second)
+        eventually(lambda: any(_TAKEN_OVER.search(log.read_text()) for log in flows), 60)
     asked = {one for one in broker.used() - before if one.user.startswith(prefix)}
     assert sorted(map(str, (one for one in asked if not one.allowed))) == []
     assert _unused(users, asked, prefix) == [
