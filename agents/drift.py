@@ -39,7 +39,6 @@ select p.output, case when %(input)s then
      where e.run = p.run and e.kind = 'node.started' and e.node = p.node and e.path = p.path order by e.sequence limit 1)
   end as input
 from predictions p
-from streams.background import ended
 where p.service = %(service)s and p.version = %(version)s and p.at > now() - make_interval(days => %(days)s)
 order by p.at desc limit %(window)s
 """
