@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from gateway.problems import Fault, Kind, Problem
 from schemas.contracts import Contract
+from streams import errors
 from streams.compile import apart
 from streams.runtime.pool import Pool
 from streams.topology import Topology
@@ -47,8 +48,9 @@ class Compiling:
             raise Problem(Kind.INVALID_PIPELINE, "The pipeline is more than can be compiled.", [fault])
         if isinstance(ended.value, bytes):
             return Topology.from_json(ended.value)
-        many = f"{len(ended.value)} problems" if len(ended.value) > 1 else "a problem"
-        raise Problem(Kind.INVALID_PIPELINE, f"The pipeline has {many}.", ended.value)
+        problems = [errors.Problem(**one) for one in ended.value]
+        many = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
+        raise Problem(Kind.INVALID_PIPELINE, f"The pipeline has {many}.", problems)
 
     async def stop(self) -> None:
         """Ends the processes."""

@@ -1,10 +1,11 @@
 """Compiling where it may be ended: in another process, with nothing but plain values on the way there and back."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from schemas.contracts import Contract
 from streams.compile.pipeline import compile_pipeline
-from streams.errors import PipelineErrors, Problem
+from streams.errors import PipelineErrors
 from streams.spec.model import PipelineSpec
 from streams.spec.parse import parse
 
@@ -30,9 +31,9 @@ class Library(Mapping[str, PipelineSpec]):
 
 def compiled(
     text: str, contracts: Mapping[str, Contract], library: Mapping[str, str], file: str
-) -> bytes | tuple[Problem, ...]:
-    """The topology as JSON, or everything that is wrong with the definition."""
+) -> bytes | list[dict[str, Any]]:
+    """The topology as JSON, or everything that is wrong with the definition, each in the form of `Problem.to_json`."""
     try:
         return compile_pipeline(text, contracts, Library(library), file).to_json()
     except PipelineErrors as error:
-        return error.problems
+        return [problem.to_json() for problem in error.problems]
