@@ -66,9 +66,13 @@ def find(entry: Entry, folder: Path) -> Path | None:
 
 
 def local(entry: Entry, folder: Path) -> Path:
-    """The file of an entry in the data directory. Raises DataError that says how to bring it: nothing is downloaded unasked."""
+    """The file of an entry in the data directory. Raises DataError that says how to bring it: nothing is downloaded unasked.
+
+    The error also says so when a file of that name is there with another content.
+    """
     path = find(entry, folder)
     if path is None:
+        _refuse_other_content(entry, folder)
         raise DataError(
             f"{entry.name}: not in the data directory {folder}; `millrace data fetch {entry.name}` brings it, or set MILLRACE_DATA "
             "to where it is"
@@ -84,13 +88,18 @@ def fetch(entry: Entry, folder: Path) -> Fetched:
     path = folder / entry.name
     if find(entry, folder) is not None:
         return Fetched(entry, path, downloaded=False)
-    if path.exists():
-        raise DataError(f"{path}: its SHA-256 is not the catalogue's {entry.sha256}; remove it to fetch it again")
+    _refuse_other_content(entry, folder)
     if not entry.url:
         raise DataError(f"{entry.name}: not published in this form; {entry.made_from}; put it at {path}")
     with _whole(path) as file:
         _download(entry, entry.url, file)
     return Fetched(entry, path, downloaded=True)
+
+
+def _refuse_other_content(entry: Entry, folder: Path) -> None:
+    path = folder / entry.name
+    if path.exists():
+        raise DataError(f"{path}: its SHA-256 is not the catalogue's {entry.sha256}; remove it to fetch it again")
 
 
 def _download(entry: Entry, url: str, file: IO[bytes]) -> None:
