@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from infra.local import java
+from infra.local import java, partitions
 from infra.local.install import Parts
 from infra.local.ports import LOOPBACK, Ports
 from infra.local.secrets import Secrets
@@ -41,11 +41,17 @@ class Site:
             return java.write_cache(self.training / f"{part}.aot")
         return java.use_cache(self.parts.class_cache(part))
 
+    @cached_property
+    def partitions(self) -> int:
+        """Partitions of each topic, decided once: topics appear while the stack runs."""
+        return partitions.of_home(self.home, self.base.partitions)
+
     def settings(self) -> Settings:
         """Where everything is, as Millrace's own processes read it; ports are chosen if they were not yet."""
         return replace(
             self.base,
             home=self.home,
+            partitions=self.partitions,
             data=self.base.data.resolve(),
             train=self.base.train.resolve(),
             object_detector=self.base.object_detector and str(Path(self.base.object_detector).resolve()),

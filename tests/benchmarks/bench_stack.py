@@ -26,8 +26,8 @@ from tests.benchmarks.jobs import IN_FLIGHT, JOBS, THREE_STEPS
 from tests.benchmarks.parts import Backend, backend, own
 from tests.benchmarks.processes import Groups, between, resident, spent
 
-SETTLE = 15.0
-"""Seconds that a stack which has just begun is left alone before it is called idle."""
+SETTLE = 60.0
+"""Seconds that a stack which has just begun is left alone before it is called idle: its JVMs compile what they ran."""
 IDLE = 30.0
 """Seconds that it is watched."""
 
