@@ -76,7 +76,7 @@ train: trainer ## make the shipped models anew from the data, with fixed seeds (
 	@$(TRAINER) -m training $(PART)
 
 mlflow: trainer ## the page of MLflow: trainings, models and their versions, of the local stack that runs
-	@$(TRAINER) -m training.page
+	@$(TRAINER) -m training.registry.page
 
 clean: ## stop the local stack and remove its state, and what tools left
 	@if [ -e .millrace/lock ] && [ -x $(PYTHON) ]; then $(PYTHON) -m infra.local down --home .millrace || [ $$? -eq 6 ]; fi

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     # Imported here: a pool child imports this module again, and needs none of it.
     from agents.hosting import serve
-    from streams.start import begin
+    from streams.bootstrap import begin
 
     begin()
     return serve(options.names, quiet=options.quiet)

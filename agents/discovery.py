@@ -9,13 +9,13 @@ from types import MappingProxyType
 from typing import Any
 
 from streams.errors import MillraceError
-from streams.service import BadService, Service, find
+from streams.service.service import BadService, Service, find
 
-_PACKAGE = "agents"
+_PACKAGE = "agents.services"
 
 
 class UnknownService(MillraceError, KeyError):
-    """No file under `agents/` defines a service of this name."""
+    """No file under `agents/services/` defines a service of this name."""
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -23,7 +23,7 @@ class UnknownService(MillraceError, KeyError):
 
 @cache
 def registry() -> Mapping[str, str]:
-    """Module by service name, sorted: `image-blur` is in `agents.image_blur`.
+    """Module by service name, sorted: `image-blur` is in `agents.services.image_blur`.
 
     Files are read, not run. Raises BadService for a file that is not named like its service.
     """
@@ -34,7 +34,9 @@ def registry() -> Mapping[str, str]:
             continue
         for name in _declared(file.read_text(encoding="utf-8")):
             if name.replace("-", "_") != stem:
-                raise BadService(f"agents/{file.name} defines the service {name!r}: name the file after its service")
+                raise BadService(
+                    f"agents/services/{file.name} defines the service {name!r}: name the file after its service"
+                )
             found[name] = f"{_PACKAGE}.{stem}"
     return MappingProxyType(found)
 

@@ -16,10 +16,10 @@ from confluent_kafka import KafkaException
 
 from agents.discovery import registry
 from streams.runtime import logs
-from streams.runtime.discover import BadModule
+from streams.runtime.connections.connections import Parts
 from streams.runtime.errors import RuntimeFault, Stuck
-from streams.runtime.parts import Parts
-from streams.runtime.worker import Background, Plan, Recorder, Worker
+from streams.runtime.worker.discover import BadModule
+from streams.runtime.worker.worker import Background, Plan, Recorder, Worker
 from streams.settings import SettingError, Settings
 
 log = logging.getLogger("agents")
@@ -62,17 +62,17 @@ def plan(names: Sequence[str]) -> Plan:
 
 
 def _recorder(parts: Parts) -> Recorder:
-    from agents.drift import DriftWatch  # here: PostgreSQL's client is for who needs it
-    from agents.notifier import Notifier
-    from agents.recorder import Recorder as Real
-    from agents.sweeper import Sweeper
+    from agents.workers.drift import DriftWatch  # here: PostgreSQL's client is for who needs it
+    from agents.workers.notifier import Notifier
+    from agents.workers.recorder import Recorder as Real
+    from agents.workers.sweeper import Sweeper
 
     postgres = parts.settings.postgres
     return Real(parts, Notifier(postgres), DriftWatch(postgres, parts.store), Sweeper(parts))
 
 
 def _models(parts: Parts) -> Background:
-    from agents.models import Watcher
+    from agents.workers.model_watcher import Watcher
 
     return Watcher(parts)
 

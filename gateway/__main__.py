@@ -4,10 +4,10 @@ import logging
 import os
 import sys
 
-from gateway.limits import Limits
+from gateway.api.limits import Limits
+from streams.bootstrap import begin
 from streams.runtime import logs
 from streams.settings import SettingError, Settings
-from streams.start import begin
 
 
 def main() -> int:

@@ -10,18 +10,20 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from gateway import address, problems
-from gateway.auth import Guard, Keeper, read_key
-from gateway.drained import Drained
-from gateway.headers import SecurityHeaders
-from gateway.heads import Heads
-from gateway.limits import Limits
-from gateway.metrics import Timing
-from gateway.parts import Parts
-from gateway.patient import Patient
-from gateway.problems import Kind
+from gateway.api import problems, request_address
+from gateway.api.auth import Guard, Keeper, read_key
+from gateway.api.limits import Limits
+from gateway.api.problems import Kind
+from gateway.data.history import HistoryAway
+from gateway.dependencies import Parts
+from gateway.http.body_timeout import Patient
+from gateway.http.content_encoding import Unpacked
+from gateway.http.drain_body import Drained
+from gateway.http.head_requests import Heads
+from gateway.http.response_headers import SecurityHeaders
+from gateway.monitoring.metrics import Timing
 from gateway.routes import (
-    deadletters,
+    dead_letters,
     docs,
     health,
     metrics,
@@ -36,11 +38,9 @@ from gateway.routes import (
     session,
     versions,
 )
-from gateway.store import HistoryAway
-from gateway.unpacked import Unpacked
 from schemas.errors import RegistryAway
-from streams.runtime.admin import WrongTopic
 from streams.runtime.errors import Away, ProducerStopped, Undeliverable
+from streams.runtime.kafka.admin import WrongTopic
 from streams.settings import Settings
 
 ERRORS: tuple[tuple[type[Exception], Kind, str], ...] = (
@@ -66,7 +66,7 @@ ROUTERS = (
     models,
     predictions,
     notices,
-    deadletters,
+    dead_letters,
     objects,
     docs,
     metrics,
@@ -94,7 +94,7 @@ def create_app(settings: Settings, limits: Limits | None = None) -> "Surrounded"
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        dependencies=[Depends(address.is_understood)],
+        dependencies=[Depends(request_address.is_understood)],
     )
     app.state.parts = parts
     for module in ROUTERS:

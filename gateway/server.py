@@ -8,7 +8,7 @@ from typing import Any
 import uvicorn
 
 from gateway.app import Surrounded
-from gateway.protocol import bounded
+from gateway.http.protocol import bounded
 
 _GRACE = 5
 """Seconds that calls under way have at a stop."""

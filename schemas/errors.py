@@ -62,7 +62,7 @@ class Undecodable(SchemasError, ValueError):
 
 
 class UnknownSchema(Undecodable):
-    """Bytes name a schema that the registry does not have, or that may not be read with (see `schemas.dangers`)."""
+    """Bytes name a schema that the registry does not have, or that may not be read with (see `schemas.validation.dangers`)."""
 
 
 class OtherFormat(UnknownSchema):

@@ -13,10 +13,10 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from schemas import bounds, compat
 from schemas.contracts import META
 from schemas.errors import Incompatible
 from schemas.library import inline
+from schemas.validation import bounds, compat
 
 _FOLDER = "released"
 

@@ -7,8 +7,8 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
-from schemas import values
 from schemas.errors import BadSchema, UnknownName
+from schemas.validation import values
 
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 NAMESPACE = "millrace"

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from streams import homes
-from streams.brokers import MECHANISMS, BadAccess, Brokers
+from streams.kafka_settings import MECHANISMS, BadAccess, Brokers
 
 
 class SettingError(ValueError):

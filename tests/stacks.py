@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from infra.local.parts import BACKEND
+from infra.local.parts.table import BACKEND
 from infra.local.running import RunningStack
 from infra.local.stack import Stack
 

@@ -19,19 +19,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from streams.data import DataError
-from streams.datasets import of_catalogue
+from streams.bootstrap import begin
+from streams.datasets.download import DataError
+from streams.datasets.manifest import of_catalogue
 from streams.errors import MillraceError
-from streams.runtime.child import die_with_parent
 from streams.runtime.errors import StoreAway
+from streams.runtime.pool.child_main import die_with_parent
 from streams.settings import SettingError, Settings
-from streams.start import begin
 from training.gate import Leave
+from training.machine_lock import turn
 from training.part import REPOSITORY, BadOrder, Order, Part, RegistryAway
 from training.parts import MEASURED, PARTS
 from training.report import Report
 from training.sweep import sweep
-from training.turn import turn
 
 _MOST = 100
 """Epochs."""
@@ -112,7 +112,7 @@ def _one(part: Part, settings: Settings, given: argparse.Namespace, options: dic
             return
         from dataclasses import asdict, replace
 
-        from training.objects import Objects  # what speaks to S3 and MLflow is for who registers
+        from training.registry.objects import Objects  # what speaks to S3 and MLflow is for who registers
         from training.retrain import retrain
 
         objects = Objects(settings)

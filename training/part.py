@@ -34,7 +34,7 @@ class Order:
     state: Path
     """A folder of this same order, for what a training that is cut off leaves to go on from; it may not exist yet."""
     data: Path
-    """A data directory: files by the names of the data catalogue, which `streams.data.fetch` brings when they are missing."""
+    """A data directory: files by the names of the data catalogue, which `streams.datasets.download.fetch` brings when they are missing."""
     dataset: str
     """The version that is learned from, `mnist@fa6749934515`; the part puts it into its card."""
     epochs: int
@@ -52,7 +52,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Made:
-    """What a part made of an order, beside the bundle in `Order.folder` (see `training.bundle`)."""
+    """What a part made of an order, beside the bundle in `Order.folder` (see `training.registry.bundle`)."""
 
     card: Mapping[str, Any]
     """As it stands in the bundle, with `name`, `version`, `dataset`, `licence`, `files` and `metrics`."""

@@ -9,13 +9,13 @@ from time import time
 from typing import Any
 
 from streams.models import Bundle, check
-from streams.models.order import ORDER, ORDERED
+from streams.models.version_order import ORDER, ORDERED
 from streams.settings import Settings
-from training import tracking
 from training.gate import Verdict, allowed
-from training.objects import Objects
 from training.part import REPOSITORY, Order, Part
-from training.registry import CALL, Registry
+from training.registry import tracking
+from training.registry.objects import Objects
+from training.registry.versions import CALL, Registry
 from training.report import Report
 
 OUTCOME = "outcome.json"
@@ -42,7 +42,7 @@ class Outcome:
 def retrain(part: Part, settings: Settings, order: Order, report: Report, call: str = "", ordered: str = "") -> Outcome:
     """Trains, and lets the model serve if it is not worse than the champion on what it claims, and if the order allows it.
 
-    `call` names the order, `ordered` is its text (see `streams.models.order`). The outcome is kept beside the bundle's folder: the same call asked for again, as after a worker was killed, is given it. Raises
+    `call` names the order, `ordered` is its text (see `streams.models.version_order`). The outcome is kept beside the bundle's folder: the same call asked for again, as after a worker was killed, is given it. Raises
     BadOrder, DataError, BadBundle, StoreAway and RegistryAway.
     """
     kept = order.folder.parent / OUTCOME

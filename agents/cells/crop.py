@@ -11,7 +11,7 @@ from agents.cells.stain import PLASMA, Colour, plasma, stain
 from agents.imaging.area import Area
 from agents.imaging.colour import flat
 from agents.imaging.picture import Picture
-from streams.refusal import Refused
+from streams.service.errors import Refused
 
 SIDE = 160
 """Pixels a side of what is made."""

@@ -6,7 +6,7 @@ from agents.cells.find import find
 from agents.cells.shape import shape
 from agents.cells.stain import Colour, stain
 from agents.cells.tint import cytoplasm, tint
-from streams.refusal import Refused
+from streams.service.errors import Refused
 
 _REACH = 10
 """Pixels between the lobes of one nucleus, in a picture in which the cell has 120."""

@@ -12,7 +12,7 @@ from agents.digits.paper import Inked, inked
 from agents.imaging.area import Area
 from agents.imaging.colour import flat
 from agents.imaging.picture import Picture
-from streams.refusal import Refused
+from streams.service.errors import Refused
 
 LONGEST = 320
 """Pixels of the longer side that is looked at; more tells nothing about a digit."""

@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from streams.contract import Doc, Record
-from streams.refusal import Refused
+from streams.service.contract import Doc, Record
+from streams.service.errors import Refused
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom; right and bottom are the first pixels outside."""

@@ -7,7 +7,7 @@ from io import BytesIO
 from PIL import Image, ImageChops, ImageCms
 
 from agents.imaging.deep import eight_bits
-from streams.refusal import Refused
+from streams.service.errors import Refused
 
 WORKING_MODES = frozenset({"L", "LA", "RGB", "RGBA"})
 

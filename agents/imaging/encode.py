@@ -17,8 +17,8 @@ from PIL import (
 
 from agents.imaging.colour import flat
 from agents.imaging.source import Source
-from streams.media import Format
-from streams.refusal import Refused
+from streams.service.errors import Refused
+from streams.service.media import Format
 
 QUALITY = 90
 """Of JPEG and WebP when nobody asks for another, 1 to 100."""

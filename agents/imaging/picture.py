@@ -23,9 +23,9 @@ from agents.imaging.encode import QUALITY, encode, like, lossy
 from agents.imaging.source import Size, Source
 from agents.imaging.strip import strip
 from schemas.refs import Ref
-from streams.contract import Encoded, Media
-from streams.media import Format
-from streams.refusal import Refused
+from streams.service.contract import Encoded, Media
+from streams.service.errors import Refused
+from streams.service.media import Format
 
 
 class Picture(Media):

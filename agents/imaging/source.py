@@ -8,9 +8,9 @@ from PIL.ImageFile import ImageFile
 from agents.imaging.colour import WORKING_MODES, is_srgb, working
 from agents.imaging.deep import unpacked
 from agents.imaging.strip import is_lossless
-from streams.header import chunks
-from streams.media import Format, MediaInfo, open_header
-from streams.refusal import Refused
+from streams.service.errors import Refused
+from streams.service.header_reader import chunks
+from streams.service.media import Format, MediaInfo, open_header
 
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -36,7 +36,7 @@ class Source:
     """The bytes of a picture file and what can be got from them; every decoding starts from the bytes anew."""
 
     def __init__(self, data: bytes) -> None:
-        """Raises Refused for what `streams.media` does not allow."""
+        """Raises Refused for what `streams.service.media` does not allow."""
         self.data = data
         self.info, self._header = open_header(data)
         self.mode: str = self._header.mode

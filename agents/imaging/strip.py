@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from streams.media import Format
+from streams.service.media import Format
 
 _KEPT_SEGMENTS = {0xE0: (b"JFIF\0", 14), 0xEE: (b"Adobe", 12)}
 """How the samples are to be read: by marker, what JFIF's and Adobe's segment begin with, and their bytes. What stands

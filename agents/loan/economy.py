@@ -11,11 +11,11 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from agents.loan.when import When
-from streams.indicators import Month
-from streams.refusal import PartAway, Refused
-from streams.runtime import indicators
-from streams.runtime.indicators import Row
-from streams.runtime.lending import lent
+from streams.datasets.indicators import Month
+from streams.runtime.history import indicators
+from streams.runtime.history.connection_lending import lent
+from streams.runtime.history.indicators import Row
+from streams.service.errors import PartAway, Refused
 
 PART = "postgres"
 WAIT = 2.0

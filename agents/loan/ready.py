@@ -2,7 +2,7 @@
 
 import psycopg
 
-from streams.runtime.indicators import fill
+from streams.runtime.history.indicators import fill
 from streams.settings import SettingError, Settings
 
 _SECONDS = 2

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from streams.indicators import MONTHS, Month
-from streams.refusal import Refused
+from streams.datasets.indicators import MONTHS, Month
+from streams.service.errors import Refused
 
 _AT = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2})(?:[T ].*)?)?")
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from streams.refusal import Later, Refused
+from streams.service.errors import Later, Refused
 from streams.settings import SettingError, read_fields
 
 PREFIX = "MILLRACE_MAIL_"

@@ -21,7 +21,7 @@ from agents.notices.mail import Mail
 from agents.web.limits import Limits
 from agents.web.secrets import NAME
 from streams.messages import Event, EventKind, message_id
-from streams.refusal import Refused
+from streams.service.errors import Refused
 from streams.settings import SettingError
 
 SETTING = "MILLRACE_NOTIFY"

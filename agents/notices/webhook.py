@@ -11,8 +11,8 @@ from agents.web.limits import Limits
 from agents.web.prepare import AGENT
 from agents.web.secrets import Misplaced, Secrets
 from agents.web.target import Target, parse
-from streams import webhooks
-from streams.refusal import Later, Refused
+from streams.service.errors import Later, Refused
+from streams.wire import webhooks
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from agents.objects.description import SETTING, USUAL, BadDescription, place, read
-from streams.model_status import ModelStatus
+from streams.service.model_status import ModelStatus
 from streams.settings import Settings
 
 _SECONDS = 120.0

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from streams import calls
-from streams.refusal import Later, PartAway, Refused
+from streams.service import call_context
+from streams.service.errors import Later, PartAway, Refused
 from streams.settings import SettingError, Settings
 
 _TOP = Path(__file__).parents[2]
@@ -70,7 +70,7 @@ async def trained(
     promote: bool = True,
     fewer: bool = False,
 ) -> Trained:
-    """Trains, registers and judges a model; each epoch is told to whoever follows the run. `ordered`: see `streams.models.order`.
+    """Trains, registers and judges a model; each epoch is told to whoever follows the run. `ordered`: see `streams.models.version_order`.
 
     `promote` lets it serve if it passes the gate, `fewer` also if it knows fewer classes than what serves.
 
@@ -82,7 +82,7 @@ async def trained(
     if reason:
         raise Refused(f"no model can be trained here: {reason}", _OPERATOR)
     settings = Settings.read()
-    name = hashlib.sha256(calls.key().encode()).hexdigest()[:24]
+    name = hashlib.sha256(call_context.key().encode()).hexdigest()[:24]
     out = settings.home.resolve() / "training" / "calls" / name
     out.mkdir(parents=True, exist_ok=True)
     asked = [*(f"--{key}={value}" for key, value in options.items()), *([f"--dataset={dataset}"] if dataset else [])]
@@ -120,9 +120,9 @@ async def _followed(process: asyncio.subprocess.Process) -> Mapping[str, Any] | 
                 return dict(said)
             case "epoch":
                 epoch, epochs = said["epoch"], said["epochs"]
-                calls.progress(f"epoch {epoch} of {epochs}", done=epoch / epochs, **said)
+                call_context.progress(f"epoch {epoch} of {epochs}", done=epoch / epochs, **said)
             case _:
-                calls.progress(said["text"])
+                call_context.progress(said["text"])
     return None
 
 

@@ -12,7 +12,7 @@ from ipaddress import ip_network
 
 from agents.web.address import Network
 from agents.web.target import PORTS, Target, parse
-from streams.refusal import Refused
+from streams.service.errors import Refused
 from streams.settings import SettingError
 
 SETTING = "MILLRACE_HTTP_ALLOW"

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from schemas.refs import Ref
-from streams.contract import Encoded, Media
-from streams.media import LIMITS, inspect
-from streams.refusal import Refused
+from streams.service.contract import Encoded, Media
+from streams.service.errors import Refused
+from streams.service.media import LIMITS, inspect
 
 DEPTH = 64
 """Lists and objects inside each other in an answer."""

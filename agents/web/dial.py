@@ -13,7 +13,7 @@ import httpcore
 
 from agents.web.address import Network, refusal
 from agents.web.target import Address
-from streams.refusal import Later, Refused
+from streams.service.errors import Later, Refused
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host, best first. Raises OSError."""

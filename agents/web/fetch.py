@@ -18,7 +18,7 @@ from agents.web.limits import Limits
 from agents.web.redact import Redactor
 from agents.web.secrets import Secret
 from agents.web.target import Target
-from streams.refusal import Later, Refused
+from streams.service.errors import Later, Refused
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _AGAIN = frozenset({408, 425, 429})

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from streams.refusal import Refused
+from streams.service.errors import Refused
 
 MOST = 64
 """Headers of one request."""

@@ -10,7 +10,7 @@ from agents.web.fetch import Call, Sensitive
 from agents.web.limits import Limits
 from agents.web.secrets import Misplaced, Secrets
 from agents.web.target import parse
-from streams.refusal import Later, Refused
+from streams.service.errors import Later, Refused
 
 AGENT = "millrace"
 _BODILESS = frozenset({"GET", "HEAD"})

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from agents.web.allow import AllowList
 from agents.web.target import Target
-from streams.refusal import Refused
+from streams.service.errors import Refused
 from streams.settings import SettingError
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import quote, urlencode, urljoin
 
-from streams.refusal import Refused
+from streams.service.errors import Refused
 
 Address = IPv4Address | IPv6Address
 

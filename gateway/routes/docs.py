@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from gateway import catalogue, openapi
-from gateway.headers import PAGE_POLICY
-from gateway.parts import Connected, Parts
+from gateway.catalogue import catalogue, openapi
+from gateway.dependencies import Connected, Parts
+from gateway.http.response_headers import PAGE_POLICY
 from streams.render.asyncapi import asyncapi
 
 router = APIRouter(tags=["docs"])

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from gateway.parts import Parts, Shared
+from gateway.dependencies import Parts, Shared
 
 router = APIRouter(tags=["health"])
 

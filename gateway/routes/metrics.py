@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from gateway.metrics import CONTENT_TYPE
-from gateway.parts import Parts, Shared
+from gateway.dependencies import Parts, Shared
+from gateway.monitoring.metrics import CONTENT_TYPE
 
 router = APIRouter(tags=["metrics"])
 

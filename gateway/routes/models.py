@@ -5,13 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from gateway import body, catalogue
-from gateway.parts import Connected, Parts, Shared
-from gateway.problems import Fault, Kind, Problem
+from gateway.api.problems import Fault, Kind, Problem
+from gateway.catalogue import catalogue
+from gateway.dependencies import Connected, Parts, Shared
+from gateway.http import body
 from gateway.routes.runs import answer
-from gateway.start import start
-from streams.runtime import champions
-from streams.runtime.champions import NoSuchVersion, Registered
+from gateway.submission.answers import start
+from streams.runtime.models import champions
+from streams.runtime.models.champions import NoSuchVersion, Registered
 
 router = APIRouter(tags=["models"])
 

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Path, Query
 from psycopg.rows import DictRow
 from starlette.responses import Response
 
-from gateway import cursor
-from gateway.identity import known as of_uuid
-from gateway.moments import Moment
-from gateway.parts import Parts, Shared
-from gateway.problems import Kind, Problem
+from gateway.api import page_cursor
+from gateway.api.path_ids import known as of_uuid
+from gateway.api.problems import Kind, Problem
+from gateway.api.query_times import Moment
+from gateway.dependencies import Parts, Shared
 from gateway.routes.runs import answer
-from streams.moments import moment
+from streams.timestamps import moment
 
 router = APIRouter(tags=["notices"])
 
@@ -43,7 +43,7 @@ async def listing(
                   and (%(run)s::text is null or run = %(run)s)
                   and (%(since)s::timestamptz is null or made_at >= %(since)s)
                 order by made_at desc, id limit %(limit)s""",
-            {"state": state, "run": run, "since": cursor.aware(since), "limit": limit},
+            {"state": state, "run": run, "since": page_cursor.aware(since), "limit": limit},
         )
         return answer({"notices": [_document(row) for row in await found.fetchall()]})
 

@@ -5,9 +5,9 @@ import re
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
-from gateway.objects import Meta, digest_of
-from gateway.parts import Parts, Shared
-from gateway.problems import Kind, Problem
+from gateway.api.problems import Kind, Problem
+from gateway.data.objects import Meta, digest_of
+from gateway.dependencies import Parts, Shared
 from schemas.refs import readable
 from streams.runtime.errors import Missing
 

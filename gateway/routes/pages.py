@@ -6,10 +6,10 @@ from importlib import resources
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse, Response
 
-from gateway import catalogue
-from gateway.graph import is_automatic
-from gateway.headers import PAGE_POLICY
-from gateway.parts import Connected, Parts
+from gateway.catalogue import catalogue
+from gateway.catalogue.graph import is_automatic
+from gateway.dependencies import Connected, Parts
+from gateway.http.response_headers import PAGE_POLICY
 
 router = APIRouter(include_in_schema=False)
 

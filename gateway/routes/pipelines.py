@@ -6,19 +6,20 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from gateway import body, catalogue, definitions
-from gateway.definitions import Condition
-from gateway.graph import graph, is_automatic
-from gateway.parts import Connected, Parts
-from gateway.problems import Kind, Problem
+from gateway.api.problems import Kind, Problem
+from gateway.catalogue import catalogue, definitions
+from gateway.catalogue.definitions import Condition
+from gateway.catalogue.graph import graph, is_automatic
+from gateway.dependencies import Connected, Parts
+from gateway.http import body
 from gateway.routes.runs import answer
 from gateway.routes.versions import read_trial, trial_of
-from gateway.start import start
-from schemas.json_schema import json_schema
-from streams.moments import moment
+from gateway.submission.answers import start
+from schemas.encoding.json_schema import json_schema
+from streams.language.topology import Topology
 from streams.render.mermaid import mermaid
-from streams.runtime.pipelines import Owner, Version
-from streams.topology import Topology
+from streams.runtime.catalogue.pipelines import Owner, Version
+from streams.timestamps import moment
 
 router = APIRouter(tags=["pipelines"])
 

@@ -6,15 +6,16 @@ from fastapi import APIRouter, Path, Query, Request
 from psycopg.rows import DictRow
 from starlette.responses import Response
 
-from gateway import body, cursor
-from gateway.identity import RunId, known
-from gateway.moments import Moment
-from gateway.parts import Parts, Shared
-from gateway.predictions import Predictions, Wanted, label_of, right_label
-from gateway.problems import Fault, Kind, Problem
-from gateway.render import rendered
+from gateway.api import page_cursor
+from gateway.api.path_ids import RunId, known
+from gateway.api.problems import Fault, Kind, Problem
+from gateway.api.query_times import Moment
+from gateway.data.predictions import Predictions, Wanted, label_of, right_label
+from gateway.data.render import rendered
+from gateway.dependencies import Parts, Shared
+from gateway.http import body
 from gateway.routes.runs import answer
-from streams.moments import moment
+from streams.timestamps import moment
 
 router = APIRouter(tags=["predictions"])
 
@@ -48,13 +49,22 @@ async def listing(
     cursor_: Annotated[str | None, Query(alias="cursor", max_length=300)] = None,
 ) -> Response:
     """From the history, which follows the events by a moment. One alone shows its whole output and its corrections."""
-    place = cursor.read(cursor_, uuids=True)
+    place = page_cursor.read(cursor_, uuids=True)
     wanted = Wanted(
-        service, model, model_version, run, cursor.aware(since), cursor.aware(until), below, corrected, place, limit + 1
+        service,
+        model,
+        model_version,
+        run,
+        page_cursor.aware(since),
+        page_cursor.aware(until),
+        below,
+        corrected,
+        place,
+        limit + 1,
     )
     rows = await Predictions(parts.store).page(wanted)
     page = rows[:limit]
-    following = cursor.written(page[-1]["at"], str(page[-1]["id"])) if len(rows) > limit else None
+    following = page_cursor.written(page[-1]["at"], str(page[-1]["id"])) if len(rows) > limit else None
     return answer({"predictions": [_summary(parts, row) for row in page], "next": following})
 
 

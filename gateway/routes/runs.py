@@ -8,20 +8,21 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from gateway import body, prefer, sse, stream
-from gateway import cursor as cursors
-from gateway.entry import Entry
-from gateway.explain import explain
-from gateway.identity import RunId
-from gateway.moments import Moment
-from gateway.parts import Connected, Parts, Shared
-from gateway.problems import Fault, Kind, Problem
-from gateway.render import placed, to_json
-from gateway.replay import Wish, replay
-from gateway.start import respond
-from gateway.store import Filter, HistoryAway
-from gateway.view import View, links, result
-from streams.moments import moment
+from gateway.api import page_cursor as cursors
+from gateway.api.path_ids import RunId
+from gateway.api.problems import Fault, Kind, Problem
+from gateway.api.query_times import Moment
+from gateway.data.history import Filter, HistoryAway
+from gateway.data.render import placed, to_json
+from gateway.dependencies import Connected, Parts, Shared
+from gateway.following import stream
+from gateway.following.explain import explain
+from gateway.following.run_buffer import Entry
+from gateway.following.view import View, links, result
+from gateway.http import body, prefer, sse
+from gateway.submission.answers import respond
+from gateway.submission.replay import Wish, replay
+from streams.timestamps import moment
 
 router = APIRouter(tags=["runs"])
 

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from gateway import catalogue
-from gateway.parts import Connected, Parts
+from gateway.catalogue import catalogue
+from gateway.dependencies import Connected, Parts
 from gateway.routes.runs import answer
-from gateway.start import start
+from gateway.submission.answers import start
 
 router = APIRouter(tags=["services"])
 

@@ -5,9 +5,10 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from gateway import auth, body
-from gateway.parts import Parts, Shared
-from gateway.problems import Kind, Problem
+from gateway.api import auth
+from gateway.api.problems import Kind, Problem
+from gateway.dependencies import Parts, Shared
+from gateway.http import body
 
 router = APIRouter(include_in_schema=False)
 

@@ -5,18 +5,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from gateway import body, catalogue, definitions
-from gateway.definitions import Condition
-from gateway.parts import Connected, Parts
-from gateway.problems import Fault, Kind, Problem
-from gateway.render import rendered
+from gateway.api.problems import Fault, Kind, Problem
+from gateway.catalogue import catalogue, definitions
+from gateway.catalogue.definitions import Condition
+from gateway.data.history import HistoryAway
+from gateway.data.render import rendered
+from gateway.dependencies import Connected, Parts
+from gateway.http import body
 from gateway.routes.runs import answer
-from gateway.store import HistoryAway
-from streams.moments import moment
-from streams.rollout import Trial, percent
-from streams.runtime import versions
-from streams.runtime.pipelines import Version
-from streams.runtime.versions import Known
+from streams.flow.rollout import Trial, percent
+from streams.runtime.catalogue import versions
+from streams.runtime.catalogue.pipelines import Version
+from streams.runtime.catalogue.versions import Known
+from streams.timestamps import moment
 
 router = APIRouter(tags=["pipelines"])
 

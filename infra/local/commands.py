@@ -7,18 +7,19 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from infra.local import classes, state
 from infra.local.errors import BadHome, LocalError, NotRunning
-from infra.local.guard import die_with_parent
 from infra.local.health import troubles
-from infra.local.install import install
+from infra.local.home import state
+from infra.local.installation import class_caches
+from infra.local.installation.install import install
+from infra.local.processes.guard import die_with_parent
 from infra.local.progress import say
 from infra.local.running import RunningStack
 from infra.local.up import up
 from infra.local.view import as_json, as_table
 from streams import homes
+from streams.bootstrap import begin
 from streams.settings import SettingError
-from streams.start import begin
 
 _STOP_SECONDS = 90.0
 _RESTART_SECONDS = 180.0
@@ -170,5 +171,5 @@ def _install(_: argparse.Namespace) -> int:
 
 
 def _train(_: argparse.Namespace) -> int:
-    say("the class caches are written" if classes.train() else "another process writes the class caches already")
+    say("the class caches are written" if class_caches.train() else "another process writes the class caches already")
     return 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 
-from streams.readers import Trouble
+from streams.reader_trouble import Trouble
 
 
 def troubles(home: Path) -> list[Trouble]:

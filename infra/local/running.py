@@ -5,10 +5,11 @@ import signal
 import time
 from pathlib import Path
 
-from infra.local import process, state
 from infra.local.errors import NotRunning, StartError
-from infra.local.part import State
-from infra.local.state import ADDRESSES, PartState, StackState
+from infra.local.home import state
+from infra.local.home.state import ADDRESSES, PartState, StackState
+from infra.local.parts.part import State
+from infra.local.processes import process
 from streams.settings import Settings
 
 _POLL_SECONDS = 0.05

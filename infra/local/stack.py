@@ -8,17 +8,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from infra.local import clients, logs, parts, process, state
 from infra.local.errors import BadHome
-from infra.local.install import install
-from infra.local.keeper import Keeper
-from infra.local.part import Part
-from infra.local.ports import PREFERRED, Ports
+from infra.local.home import clients, state
+from infra.local.home.ports import PREFERRED, Ports
+from infra.local.home.secrets import api_key
+from infra.local.home.state import StackState, locked, visible
+from infra.local.installation.install import install
+from infra.local.parts import table as parts
+from infra.local.parts.part import Part
+from infra.local.processes import logs, process
+from infra.local.processes.supervisor import Keeper
 from infra.local.progress import say
 from infra.local.running import RunningStack
-from infra.local.secrets import api_key
-from infra.local.site import Site
-from infra.local.state import StackState, locked, visible
+from infra.local.stack_context import Site
 from streams.settings import Settings
 
 _HOUSEKEEPING_SECONDS = 5.0

@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from infra.local import classes, clients, demo, parts, private
-from infra.local.install import install
+from infra.local import demo
+from infra.local.home import clients, private
+from infra.local.home.secrets import api_key
+from infra.local.installation import class_caches
+from infra.local.installation.install import install
+from infra.local.parts import table
 from infra.local.progress import say
-from infra.local.secrets import api_key
 from infra.local.stack import Stack
 from streams import homes
 
@@ -23,7 +26,7 @@ def up(home: Path, names: Sequence[str] | None, *, workers: int, demonstrate: bo
 
     Raises LocalError when they cannot be started, KeyboardInterrupt when stopped before they were up.
     """
-    stack = Stack(home, names, table=parts.table(workers))
+    stack = Stack(home, names, table=table.table(workers))
     install()  # into a cache that others may share; what follows is this user's alone
     os.umask(private.UMASK)
     with _interruptible():
@@ -53,8 +56,8 @@ def _serve(stack: Stack, *, demonstrate: bool) -> None:
         say("running as root: everything but PostgreSQL has all rights on this machine; a user of your own is safer")
     if "gateway" not in running.parts:
         say("all parts are up; Ctrl-C stops them")
-    if classes.wanted(install()):
-        stack.add(classes.TRAINING)
+    if class_caches.wanted(install()):
+        stack.add(class_caches.TRAINING)
     threading.Event().wait()
 
 

@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from infra.local import clients
-from infra.local.state import StackState
+from infra.local.home import clients
+from infra.local.home.state import StackState
 
 _ROW = "{:<14} {:<11} {:>8} {:>6} {:>9}  {}"
 

@@ -5,7 +5,7 @@ import sys
 
 def main() -> None:
     """Run one command; its exit status is one of `streams.cli.exits`."""
-    from streams.start import begin
+    from streams.bootstrap import begin
 
     begin()
     from streams.cli.app import run

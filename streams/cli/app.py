@@ -29,7 +29,7 @@ class Command:
 
     def load(self) -> Callable[..., Any]:
         """The function itself."""
-        module, _, name = self.function.partition(".")
+        module, _, name = self.function.rpartition(".")
         function: Callable[..., Any] = getattr(import_module(f"streams.cli.{module}"), name)
         return function
 
@@ -37,26 +37,26 @@ class Command:
 COMMANDS = (
     Command(
         "up",
-        "stack.up",
+        "operations.stack.up",
         "Start the whole system on this machine.",
         ("millrace up", "millrace up --workers 2", "millrace up --home /tmp/other --parts kafka,registry"),
     ),
-    Command("down", "stack.down", "Stop the system of this home.", ("millrace down",)),
+    Command("down", "operations.stack.down", "Stop the system of this home.", ("millrace down",)),
     Command(
         "status",
-        "stack.status",
+        "operations.stack.status",
         "Show its parts, and how to open each.",
         ("millrace status", "millrace status --output json"),
     ),
     Command(
         "restart",
-        "stack.restart",
+        "operations.stack.restart",
         "Start parts of it again.",
         ("millrace restart worker", "millrace restart worker flow gateway"),
     ),
     Command(
         "lint",
-        "lint.lint",
+        "pipelines.lint.lint",
         "Check pipeline files, offline.",
         (
             "millrace lint my-pipeline.yaml",
@@ -66,13 +66,13 @@ COMMANDS = (
     ),
     Command(
         "test",
-        "test.run_tests",
+        "pipelines.test.run_tests",
         "Run the tests in pipeline files, offline.",
         ("millrace test", "millrace test pipelines/ -k women", "millrace test mine.yaml --seed 7 --json"),
     ),
     Command(
         "import",
-        "importing.import_",
+        "pipelines.importing.import_",
         "Turn a pipeline of the older format into YAML.",
         (
             "millrace import old/blur.json",
@@ -82,7 +82,7 @@ COMMANDS = (
     ),
     Command(
         "compile",
-        "compile.compile_",
+        "pipelines.compile.compile_",
         "Compile to topics, Strimzi, Mermaid, AsyncAPI.",
         (
             "millrace compile face-blur",
@@ -93,7 +93,7 @@ COMMANDS = (
     ),
     Command(
         "apply",
-        "apply.apply",
+        "pipelines.apply.apply",
         "Bring topics, schemas and pipelines in step.",
         (
             "millrace apply",
@@ -105,25 +105,25 @@ COMMANDS = (
     ),
     Command(
         "rollback",
-        "versions.rollback",
+        "pipelines.versions.rollback",
         "Go back to an earlier version.",
         ("millrace rollback face-blur", "millrace rollback face-blur 4f2a91"),
     ),
     Command(
         "forget",
-        "versions.forget",
+        "pipelines.versions.forget",
         "Remove versions that no run needs.",
         ("millrace forget face-blur", "millrace forget face-blur 4f2a91"),
     ),
     Command(
         "services",
-        "catalogue.services",
+        "pipelines.catalogue.services",
         "List the live services.",
         ("millrace services", "millrace services face-detect --output json"),
     ),
     Command(
         "pipelines",
-        "catalogue.pipelines",
+        "pipelines.catalogue.pipelines",
         "List the pipelines.",
         (
             "millrace pipelines",
@@ -134,13 +134,13 @@ COMMANDS = (
     ),
     Command(
         "delete",
-        "delete.delete",
+        "pipelines.delete.delete",
         "Take one pipeline out of use.",
         ("millrace delete my-pipeline", "millrace delete my-pipeline --yes"),
     ),
     Command(
         "runs",
-        "history.listing",
+        "runs.history.listing",
         "List runs.",
         (
             "millrace runs",
@@ -150,7 +150,7 @@ COMMANDS = (
     ),
     Command(
         "run",
-        "runs.run",
+        "runs.run.run",
         "Run a pipeline or a service.",
         (
             "millrace run face-blur -i photo=@me.jpg -i strength=0.5 --follow",
@@ -160,20 +160,20 @@ COMMANDS = (
     ),
     Command(
         "events",
-        "runs.events",
+        "runs.run.events",
         "Follow the events of a run.",
         ("millrace events RUN", "millrace events RUN --after 1042 --output json"),
     ),
     Command(
         "result",
-        "runs.result",
+        "runs.run.result",
         "Show or download the result of a run.",
         ("millrace result RUN", "millrace result RUN --wait 30", "millrace result RUN -o blurred.jpg"),
     ),
-    Command("explain", "explain.explain", "Say what a run waits for, and why.", ("millrace explain RUN",)),
+    Command("explain", "runs.explain.explain", "Say what a run waits for, and why.", ("millrace explain RUN",)),
     Command(
         "replay",
-        "explain.replay",
+        "runs.explain.replay",
         "Run it again, from the start or from a node on.",
         (
             "millrace replay RUN",
@@ -182,11 +182,11 @@ COMMANDS = (
             "millrace replay RUN --set 'detect.faces[0].area.x=10'",
         ),
     ),
-    Command("cancel", "runs.cancel", "Cancel a run.", ("millrace cancel RUN",)),
-    Command("bench", "bench.bench", "Measure this machine.", ("millrace bench", "millrace bench hop")),
+    Command("cancel", "runs.run.cancel", "Cancel a run.", ("millrace cancel RUN",)),
+    Command("bench", "operations.bench.bench", "Measure this machine.", ("millrace bench", "millrace bench hop")),
     Command(
         "schemas",
-        "stack.schemas",
+        "operations.stack.schemas",
         "Write the contracts of the services.",
         ("millrace schemas", "millrace schemas --check"),
     ),
@@ -198,19 +198,19 @@ GROUPS = {
         (
             Command(
                 "list",
-                "deadletters.listing",
+                "runs.dead_letters.listing",
                 "List dead letters.",
                 ("millrace dead-letters list --last 5", "millrace dead-letters list --consumer face-detect --since 6h"),
             ),
             Command(
                 "show",
-                "deadletters.show",
+                "runs.dead_letters.show",
                 "Show one dead letter.",
                 ("millrace dead-letters show 0-17", "millrace dead-letters show 0-17 --raw > record"),
             ),
             Command(
                 "resend",
-                "deadletters.resend",
+                "runs.dead_letters.resend",
                 "Send them again.",
                 (
                     "millrace dead-letters resend 0-17 0-18",
@@ -225,23 +225,23 @@ GROUPS = {
         (
             Command(
                 "list",
-                "predictions.listing",
+                "runs.predictions.listing",
                 "List predictions.",
                 (
                     "millrace predictions list --service digit-recognition --below 0.8",
                     "millrace predictions list --run RUN --output json",
                 ),
             ),
-            Command("show", "predictions.show", "Show one prediction.", ("millrace predictions show ID",)),
+            Command("show", "runs.predictions.show", "Show one prediction.", ("millrace predictions show ID",)),
             Command(
                 "drift",
-                "predictions.drift",
+                "runs.predictions.drift",
                 "Show what models meet beside what they learned from.",
                 ("millrace predictions drift", "millrace predictions drift --service digit-recognition"),
             ),
             Command(
                 "correct",
-                "predictions.correct",
+                "runs.predictions.correct",
                 "Say what it should have been.",
                 ("millrace predictions correct ID 7", "millrace predictions correct ID neutrophil"),
             ),
@@ -249,14 +249,18 @@ GROUPS = {
     ),
     "callbacks": (
         "What receivers of callbacks need.",
-        (Command("secret", "callbacks.secret", "Print what they are signed with.", ("millrace callbacks secret",)),),
+        (
+            Command(
+                "secret", "runs.callbacks.secret", "Print what they are signed with.", ("millrace callbacks secret",)
+            ),
+        ),
     ),
     "notices": (
         "Who was told of ended runs: list, resend.",
         (
             Command(
                 "list",
-                "notices.listing",
+                "runs.notices.listing",
                 "List notices.",
                 (
                     "millrace notices list",
@@ -264,23 +268,30 @@ GROUPS = {
                     "millrace notices list --run RUN",
                 ),
             ),
-            Command("resend", "notices.resend", "Try one again.", ("millrace notices resend ID",)),
+            Command("resend", "runs.notices.resend", "Try one again.", ("millrace notices resend ID",)),
         ),
     ),
     "models": (
         "Versions of models, and which of them serves.",
         (
-            Command("list", "models.listing", "List registered versions.", ("millrace models list digit-recognition",)),
-            Command("show", "models.show", "Show one version.", ("millrace models show digit-recognition 2",)),
+            Command(
+                "list",
+                "operations.models.listing",
+                "List registered versions.",
+                ("millrace models list digit-recognition",),
+            ),
+            Command(
+                "show", "operations.models.show", "Show one version.", ("millrace models show digit-recognition 2",)
+            ),
             Command(
                 "use",
-                "models.use",
+                "operations.models.use",
                 "Let another version serve.",
                 ("millrace models use digit-recognition 1", "millrace models use digit-recognition shipped"),
             ),
             Command(
                 "retrain",
-                "retrain.retrain",
+                "operations.retrain.retrain",
                 "Order what a file in git names.",
                 ("millrace models retrain models.yaml",),
             ),
@@ -291,18 +302,23 @@ GROUPS = {
         (
             Command(
                 "fetch",
-                "data.fetch",
+                "operations.data.fetch",
                 "Bring files of the catalogue.",
                 ("millrace data fetch", "millrace data fetch models"),
             ),
-            Command("keep", "data.keep", "Put a dataset version into S3.", ("millrace data keep mnist",)),
+            Command("keep", "operations.data.keep", "Put a dataset version into S3.", ("millrace data keep mnist",)),
             Command(
                 "corrections",
-                "data.corrections",
+                "operations.data.corrections",
                 "Make a dataset version with people's corrections.",
                 ("millrace data corrections digit-recognition",),
             ),
-            Command("versions", "data.versions", "List dataset versions in S3.", ("millrace data versions mnist",)),
+            Command(
+                "versions",
+                "operations.data.versions",
+                "List dataset versions in S3.",
+                ("millrace data versions mnist",),
+            ),
         ),
     ),
     "indicators": (
@@ -310,14 +326,14 @@ GROUPS = {
         (
             Command(
                 "load",
-                "indicators.load",
+                "operations.indicators.load",
                 "Bring those of a file.",
                 ("millrace indicators load", "millrace indicators load bank-additional-full.csv"),
             ),
-            Command("show", "indicators.show", "List them by month.", ("millrace indicators show",)),
+            Command("show", "operations.indicators.show", "List them by month.", ("millrace indicators show",)),
             Command(
                 "set",
-                "indicators.set_",
+                "operations.indicators.set_",
                 "Change those of a month.",
                 (
                     "millrace indicators set 2010-11 --euribor3m 1.042",

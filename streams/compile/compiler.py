@@ -4,18 +4,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from schemas.contracts import Contract
-from schemas.shapes import record_shape
-from streams.cel.checker import Checker
+from schemas.validation.shapes import record_shape
 from streams.compile.graph import Cycle, Graph, graph
-from streams.compile.node import NodeBuilder
+from streams.compile.node_builder import NodeBuilder
 from streams.compile.scope import Name, Scope
 from streams.errors import Problem, bounded
+from streams.language.definition import references
+from streams.language.definition.model import BlockSpec, NodeKind, NodeSpec, PipelineSpec
+from streams.language.expressions.checker import Checker
+from streams.language.source.document import Place, Source
+from streams.language.topology import OUT, Block, OutWork, ServiceUse, Vertex, Wait, vertex_id
+from streams.language.types import ANY, Type, from_avro
 from streams.nodes.built import Built, Closing
-from streams.spec import reads
-from streams.spec.model import BlockSpec, NodeKind, NodeSpec, PipelineSpec
-from streams.spec.source import Place, Source
-from streams.topology import OUT, Block, OutWork, ServiceUse, Vertex, Wait, vertex_id
-from streams.types import ANY, Type, from_avro
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ class Compiler:
                 self.refuse(
                     source, node.place, f"{name!r} is already a name here", "inner names may not hide outer ones"
                 )
-        needs = {name: reads.node_reads(node) & nodes.keys() for name, node in nodes.items()}
+        needs = {name: references.node_reads(node) & nodes.keys() for name, node in nodes.items()}
         edges, tangled = self._graph(needs, nodes, source)
         scope, names = scope.growing(nodes)
         names.update({name: Name(vertex_id(scope.block, name), ANY) for name in tangled | spec.unread})
         at_end = [((*spec.place, "output"), spec.output, False), *(closing.places if closing else ())]
-        end_reads = reads.names(iter(at_end)) & nodes.keys()
+        end_reads = references.names(iter(at_end)) & nodes.keys()
         for name in edges.order:
             names[name] = NodeBuilder(self, nodes[name], scope, source, chain).vertex(edges)
         self.scopes[scope.block] = scope

@@ -6,18 +6,18 @@ from types import MappingProxyType
 from msgspec import UNSET
 
 from schemas.contracts import Contract
-from streams.compile.carry import Carry
 from streams.compile.compiler import Compiler
-from streams.compile.node import NodeBuilder
+from streams.compile.context_pruning import Carry
+from streams.compile.node_builder import NodeBuilder
 from streams.compile.scope import Scope
 from streams.errors import PipelineErrors, Problem
+from streams.language.definition.model import NodeKind, PipelineSpec
+from streams.language.definition.parse import parse
+from streams.language.source.identifiers import FIELD_NAME
+from streams.language.topology import DEFAULT_TIMEOUT, Topology
+from streams.language.types import Kind, Type, camel, record_schema
 from streams.nodes import branch, each, http, pipeline, repeat, service, value
 from streams.nodes.built import Built
-from streams.spec.model import NodeKind, PipelineSpec
-from streams.spec.names import FIELD_NAME
-from streams.spec.parse import parse
-from streams.topology import DEFAULT_TIMEOUT, Topology
-from streams.types import Kind, Type, camel, record_schema
 
 BUILDERS: Mapping[NodeKind, Callable[[NodeBuilder], Built | None]] = {
     NodeKind.SERVICE: service.build,

@@ -2,6 +2,6 @@
 
 from streams.models.bundle import BadBundle, Bundle, check, prefix_of, read, version_of
 from streams.models.champion import Champion
-from streams.models.slot import Slot
+from streams.service.model_slot import Slot
 
 __all__ = ["BadBundle", "Bundle", "Champion", "Slot", "check", "prefix_of", "read", "version_of"]

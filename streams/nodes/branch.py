@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from streams.cel.seen import seen
+from streams.language.expressions.condition_values import seen
+from streams.language.topology import BranchWork
+from streams.language.types import ANY, BOOL, common, conversion
 from streams.nodes.built import Built
-from streams.topology import BranchWork
-from streams.types import ANY, BOOL, common, conversion
 
 if TYPE_CHECKING:
-    from streams.compile.node import NodeBuilder
-    from streams.walk import Visit, Walk
+    from streams.compile.node_builder import NodeBuilder
+    from streams.flow.walk import Visit, Walk
 
 
 def build(node: "NodeBuilder") -> Built:

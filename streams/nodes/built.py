@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from streams.spec.source import Place
-from streams.template import Template
-from streams.topology import Work
-from streams.types import Type
+from streams.language.source.document import Place
+from streams.language.template import Template
+from streams.language.topology import Work
+from streams.language.types import Type
 
 if TYPE_CHECKING:
-    from streams.compile.node import NodeBuilder
+    from streams.compile.node_builder import NodeBuilder
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from schemas.words import found
+from schemas.validation.words import found
+from streams.language.topology import EachWork
+from streams.language.types import ANY, INT, Kind, conversion, list_of
 from streams.messages import Context, Fault, Opened, Outcome, Status
 from streams.nodes.built import Built, variable_key
-from streams.topology import EachWork
-from streams.types import ANY, INT, Kind, conversion, list_of
 
 if TYPE_CHECKING:
-    from streams.compile.node import NodeBuilder
-    from streams.walk import Visit, Walk
+    from streams.compile.node_builder import NodeBuilder
+    from streams.flow.walk import Visit, Walk
 
 CONCURRENCY = 64
 """Items at once when the node does not say."""

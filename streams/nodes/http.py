@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from streams import template
-from streams.cel.expression import BadExpression
+from streams.language import template
+from streams.language.expressions.expression import BadExpression
 from streams.nodes import service
 from streams.nodes.built import Built
 
 if TYPE_CHECKING:
-    from streams.compile.node import NodeBuilder
+    from streams.compile.node_builder import NodeBuilder
 
 SERVICE = "http-call"
 

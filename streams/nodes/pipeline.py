@@ -2,17 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-from schemas.codec import Nonconforming, conform
+from schemas.encoding.codec import Nonconforming, conform
+from streams.language.definition.parse import suggest
+from streams.language.source.document import written
+from streams.language.topology import PipelineWork
+from streams.language.types import Kind, Type, camel, record_schema
 from streams.messages import Context, Fault
 from streams.nodes.built import Built, variable_key
-from streams.spec.parse import suggest
-from streams.spec.source import written
-from streams.topology import PipelineWork
-from streams.types import Kind, Type, camel, record_schema
 
 if TYPE_CHECKING:
-    from streams.compile.node import NodeBuilder
-    from streams.walk import Visit, Walk
+    from streams.compile.node_builder import NodeBuilder
+    from streams.flow.walk import Visit, Walk
 
 
 MAX_INLINED = 20

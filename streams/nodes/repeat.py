@@ -2,17 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-from streams.cel.expression import Expression
+from streams.language.definition.references import body_places
+from streams.language.expressions.expression import Expression
+from streams.language.template import Template
+from streams.language.topology import RepeatWork
+from streams.language.types import BOOL, Type
 from streams.messages import Context, Outcome, Status
 from streams.nodes.built import Built, Closing, variable_key
-from streams.spec.reads import body_places
-from streams.template import Template
-from streams.topology import RepeatWork
-from streams.types import BOOL, Type
 
 if TYPE_CHECKING:
-    from streams.compile.node import NodeBuilder
-    from streams.walk import Visit, Walk
+    from streams.compile.node_builder import NodeBuilder
+    from streams.flow.walk import Visit, Walk
 
 MAX_ROUNDS = 10_000
 

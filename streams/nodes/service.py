@@ -2,16 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
-from schemas.codec import Nonconforming, conform
+from schemas.encoding.codec import Nonconforming, conform
+from streams.language.source.document import Place
+from streams.language.topology import ServiceWork
 from streams.messages import Event, EventKind, Fault, Task
 from streams.nodes.built import Built
-from streams.progress import Progress
-from streams.spec.source import Place
-from streams.topology import ServiceWork
+from streams.service.progress import Progress
 
 if TYPE_CHECKING:
-    from streams.compile.node import NodeBuilder
-    from streams.walk import Visit, Walk
+    from streams.compile.node_builder import NodeBuilder
+    from streams.flow.walk import Visit, Walk
 
 
 def build(node: "NodeBuilder") -> Built | None:

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+from streams.language.topology import ValueWork
 from streams.messages import Outcome, Status
 from streams.nodes.built import Built
-from streams.topology import ValueWork
 
 if TYPE_CHECKING:
-    from streams.compile.node import NodeBuilder
-    from streams.walk import Visit, Walk
+    from streams.compile.node_builder import NodeBuilder
+    from streams.flow.walk import Visit, Walk
 
 
 def build(node: "NodeBuilder") -> Built:

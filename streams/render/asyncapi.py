@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from schemas.json_schema import json_schema
+from schemas.encoding.json_schema import json_schema
 from schemas.library import inline, load
 from schemas.results import result_schema
-from streams import topics
-from streams.topics import RETRY_TIERS, Topics
-from streams.topology import Topology
-from streams.wire import RUN
+from streams.language.topology import Topology
+from streams.wire import topics
+from streams.wire.codec import RUN
+from streams.wire.topics import RETRY_TIERS, Topics
 
 AVRO = "application/vnd.apache.avro+json;version=1.9.0"
 BINARY = "application/avro"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from streams.topology import (
+from streams.language.topology import (
     BranchWork,
     EachWork,
     OutWork,

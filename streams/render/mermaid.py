@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 
-from streams.topology import (
+from streams.language.topology import (
     OUT,
     BranchWork,
     EachWork,

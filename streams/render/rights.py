@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from streams import topic_specs, topics
-from streams.topics import READERS, RETRY_TIERS, Topics
+from streams.wire import topic_specs, topics
+from streams.wire.topics import READERS, RETRY_TIERS, Topics
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from typing import Any
 
 import yaml
 
-from streams import topic_specs
+from streams.language.topology import Topology
 from streams.render.follow import followers
 from streams.render.rights import Right, Rights
-from streams.topic_specs import TopicSpec
-from streams.topics import Topics
-from streams.topology import Topology
+from streams.wire import topic_specs
+from streams.wire.topic_specs import TopicSpec
+from streams.wire.topics import Topics
 
 API = "kafka.strimzi.io/v1"
 

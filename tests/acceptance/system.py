@@ -13,12 +13,12 @@ from typing import Any
 
 import httpx
 
-from infra.local.ports import PREFERRED, Ports
+from infra.local.home.ports import PREFERRED, Ports
 from infra.local.running import RunningStack
 from streams.settings import Settings
 from tests.acceptance.sse import Told, events
 from tests.detectors.folder import shapes
-from tests.integration.eventually import eventually
+from tests.integration.support.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
 STARTING_SECONDS = 170

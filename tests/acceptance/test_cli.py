@@ -16,7 +16,7 @@ from tests.acceptance import pictures
 from tests.acceptance.command import ROOT, Said, command, environ, millrace
 from tests.acceptance.stranger import access
 from tests.acceptance.system import System
-from tests.integration.eventually import eventually
+from tests.integration.support.eventually import eventually
 
 FOREVER = """\
 pipeline: cli-forever

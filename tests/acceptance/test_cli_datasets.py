@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from streams.datasets import of_catalogue
+from streams.datasets.manifest import of_catalogue
 from tests.acceptance.command import millrace
 from tests.acceptance.system import System
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from streams.cli.exits import MEANINGS
-from streams.topology import Topology
+from streams.language.topology import Topology
 from tests.acceptance.command import ROOT, command, environ, millrace
 
 COMMANDS = (

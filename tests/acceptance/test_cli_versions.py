@@ -6,7 +6,7 @@ import pytest
 
 from tests.acceptance.command import Said, millrace
 from tests.acceptance.system import System
-from tests.integration.eventually import eventually
+from tests.integration.support.eventually import eventually
 
 TEXT = """\
 pipeline: cli-versions

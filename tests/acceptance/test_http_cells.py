@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agents.cell_classify import NOTICE
 from agents.cells.models import FOLDER
 from agents.cells.types import CellType
+from agents.services.cell_classify import NOTICE
 from streams.models import read
 from tests.acceptance.command import millrace
 from tests.acceptance.system import System
-from tests.integration.eventually import eventually
-from training.cells.data import originals
-from training.cells.drawn import smear
+from tests.integration.support.eventually import eventually
 from training.cells.measure import overlap
+from training.cells.pictures.data import originals
+from training.cells.pictures.drawn import smear
 
 
 def field(*kinds: CellType) -> bytes:

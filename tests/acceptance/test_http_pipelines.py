@@ -11,7 +11,7 @@ from PIL import Image
 from tests.acceptance import pictures
 from tests.acceptance.sse import check_order
 from tests.acceptance.system import System
-from tests.integration.eventually import eventually
+from tests.integration.support.eventually import eventually
 
 AREA = {"x": 180, "y": 70, "width": 90, "height": 90}
 Check = Callable[[System, Any], None]

@@ -11,7 +11,7 @@ import pytest
 from tests.acceptance import pictures
 from tests.acceptance.sse import Told, check_order, events
 from tests.acceptance.system import Door, System, problem
-from tests.integration.eventually import eventually
+from tests.integration.support.eventually import eventually
 
 PHOTO: dict[str, Any] = {"files": {"photo": ("a.png", pictures.astronaut(), "image/png")}}
 LONG = """

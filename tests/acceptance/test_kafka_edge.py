@@ -15,7 +15,7 @@ from tests.acceptance import pictures
 from tests.acceptance.sse import check_order
 from tests.acceptance.stranger import Place, Stranger, access
 from tests.acceptance.system import System
-from tests.integration.eventually import eventually
+from tests.integration.support.eventually import eventually
 
 REQUESTS, RESULTS = "pipeline.face-blur.requests", "pipeline.face-blur.results"
 RESIZES, RESIZED = "pipeline.image-resize.requests", "pipeline.image-resize.results"

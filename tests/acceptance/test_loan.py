@@ -10,7 +10,7 @@ import pytest
 from tests.acceptance.command import Said, millrace
 from tests.acceptance.stranger import Stranger
 from tests.acceptance.system import System, problem
-from tests.integration.eventually import eventually
+from tests.integration.support.eventually import eventually
 
 TABLE = """year;month;emp.var.rate;cons.price.idx;cons.conf.idx;nr.employed;euribor3m
 1999;5;1.1;93.994;-36.4;5191;4.857

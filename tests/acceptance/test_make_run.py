@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.local.process import leftovers
+from infra.local.home.state import await_free
+from infra.local.processes.process import leftovers
 from infra.local.running import RunningStack
-from infra.local.state import await_free
-from tests.integration.sockets import listening
+from tests.integration.support.sockets import listening
 
 TOP = Path(__file__).parents[2]
 PATIENCE_SECONDS = 240.0

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from streams.datasets import of_catalogue
-from streams.runtime.store import Store
+from streams.datasets.manifest import of_catalogue
+from streams.runtime.storage.store import Store
 from tests.acceptance.command import millrace
 from tests.acceptance.system import System
 from tests.acceptance.test_http_digits import sheet
-from tests.integration.eventually import eventually
+from tests.integration.support.eventually import eventually
 
 
 def prediction_of(system: System, picture: bytes) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from infra.local import java
+from infra.local.parts import java
 from tests.acceptance.command import ROOT, millrace
 from tests.acceptance.system import System
 
@@ -92,7 +92,7 @@ def test_the_page_shows_the_pipeline_that_it_applies() -> None:
 
 def test_the_java_client_is_of_the_release_of_the_broker() -> None:
     """Its Kafka jars are those of the embedded stack."""
-    poms = [(ROOT / place / "pom.xml").read_text(encoding="utf-8") for place in ("docs/producers", "infra/local")]
+    poms = [(ROOT / place / "pom.xml").read_text(encoding="utf-8") for place in ("docs/producers", "infra/local/installation")]
     ours, theirs = (re.findall(r"<kafka\.version>([^<]+)<", pom) for pom in poms)
     assert ours == theirs != []
 

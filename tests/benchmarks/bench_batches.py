@@ -19,16 +19,16 @@ import uvloop
 from PIL import Image
 
 from schemas.refs import Ref
-from streams.runtime.batches import Batches
-from streams.runtime.pool import Pool
-from streams.service import call
+from streams.runtime.pool.batches import Batches
+from streams.runtime.pool.pool import Pool
+from streams.service.service import call
 from streams.settings import Settings
 from tests.benchmarks.figures import show
-from tests.integration import bodies
-from tests.integration.rig import Rig, alone
+from tests.integration.support import bodies
+from tests.integration.support.rig import Rig, alone
 
 MODULE = "tests.benchmarks.readers"
-REFERENCE = Path(__file__).parents[1] / "unit" / "agents" / "digit_reference.npz"
+REFERENCE = Path(__file__).parents[1] / "unit" / "agents" / "services" / "digit_reference.npz"
 IN_FLIGHT = 64
 MOST = 16
 ROUNDS = 3
@@ -82,7 +82,7 @@ async def in_a_pool(count: int) -> None:
         "digits": [digits[n % len(digits)] for n in range(count)],
         "nothing": [(bodies.double, n) for n in range(count)],
     }
-    pool = Pool(0, [MODULE, "agents.digits.ink", "agents.digits.reader", "tests.integration.bodies"])
+    pool = Pool(0, [MODULE, "agents.digits.ink", "agents.digits.reader", "tests.integration.support.bodies"])
     await pool.start()
     try:
         for name, calls in work.items():

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas.contracts import Contract
-from streams.advance import advance
 from streams.compile import compile_pipeline
-from streams.flow import step
+from streams.flow.advance import advance
+from streams.flow.run import step
+from streams.flow.run_state import RunState
+from streams.language.topology import Topology
 from streams.messages import Context, Item, Opened, Outcome, Run, Start, Status, Task, Token
-from streams.runstate import RunState
-from streams.topology import Topology
 
 NUMBERS = {"type": "array", "items": "long"}
 

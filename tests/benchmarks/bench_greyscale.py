@@ -23,16 +23,16 @@ from typing import Any
 import uvloop
 
 from schemas.refs import Ref
-from streams.runtime.store import Store
-from streams.service import Invocation, call
+from streams.runtime.storage.store import Store
+from streams.service.service import Invocation, call
 from streams.settings import Settings
 from tests.benchmarks.figures import show
 from tests.benchmarks.photos import photo
 from tests.benchmarks.results import following
-from tests.integration.rig import Rig, alone
+from tests.integration.support.rig import Rig, alone
 
 SERVICE = "image-greyscale"
-MODULE = "agents.image_greyscale"
+MODULE = "agents.services.image_greyscale"
 IN_FLIGHT = 64
 ROUNDS = 2
 

@@ -18,18 +18,18 @@ import psycopg
 import uvloop
 from aiokafka import AIOKafkaProducer
 
-from infra.local.secrets import api_key
-from streams import topics
-from streams.brokers import Brokers
-from streams.runtime.partitioner import partition_of
-from streams.topics import Topics
-from streams.wire import RUN
+from infra.local.home.secrets import api_key
+from streams.kafka_settings import Brokers
+from streams.runtime.kafka.partitioner import partition_of
+from streams.wire import topics
+from streams.wire.codec import RUN
+from streams.wire.topics import Topics
 from tests.benchmarks.clients import millrace
 from tests.benchmarks.figures import show
 from tests.benchmarks.parts import Backend, backend, own
 from tests.benchmarks.processes import between, spent
 from tests.benchmarks.results import following
-from tests.integration.waiting import until
+from tests.integration.support.waiting import until
 
 IN_FLIGHT = 512
 EVERY = 5.0

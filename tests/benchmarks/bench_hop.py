@@ -21,13 +21,13 @@ import uvloop
 from aiokafka import AIOKafkaConsumer
 
 from streams.messages import Context, Run, Task
-from streams.records import Outgoing
-from streams.runtime.services import Announcement, Announcer
+from streams.runtime.catalogue.services import Announcement, Announcer
 from streams.settings import Settings
-from streams.topic_specs import TopicSpec
+from streams.wire.records import Outgoing
+from streams.wire.topic_specs import TopicSpec
 from tests.benchmarks.figures import Times, show
 from tests.benchmarks.steps import step_one
-from tests.integration.rig import ROOT, Rig, alone
+from tests.integration.support.rig import ROOT, Rig, alone
 
 PIPELINE = """
 pipeline: steps

@@ -25,16 +25,16 @@ import aiohttp
 import uvloop
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from infra.local.ports import LOOPBACK, Ports
-from infra.local.secrets import api_key
-from streams.brokers import Brokers
+from infra.local.home.ports import LOOPBACK, Ports
+from infra.local.home.secrets import api_key
+from streams.kafka_settings import Brokers
 from tests.benchmarks.clients import Contender, Measured, measure, millrace, request, session
 from tests.benchmarks.figures import show
 from tests.benchmarks.jobs import JOBS, THREE_STEPS, Job
 from tests.benchmarks.parts import Backend, backend, own
 from tests.benchmarks.peers import topics
 from tests.benchmarks.processes import Groups
-from tests.integration.waiting import until
+from tests.integration.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 BIN = ROOT / ".millrace" / "peers" / "bin"

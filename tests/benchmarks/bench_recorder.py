@@ -20,11 +20,11 @@ import psycopg
 
 from infra.local.stack import Stack
 from streams.messages import Event, EventKind, Run
-from streams.records import Place
-from streams.runtime import history
-from streams.runtime.folding import Recorded
-from streams.runtime.recording import record
-from streams.wire import Told
+from streams.runtime.history import tables
+from streams.runtime.history.folding import Recorded
+from streams.runtime.history.recorder import record
+from streams.wire.codec import Told
+from streams.wire.records import Place
 from tests.benchmarks.figures import show
 
 EVENTS = 4
@@ -61,7 +61,7 @@ async def main(runs: int) -> None:
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder), ["postgres"], preferred=False) as stack:
         connection: psycopg.AsyncConnection[Any]
         async with await psycopg.AsyncConnection.connect(stack.settings.postgres, autocommit=True) as connection:
-            await history.ensure(connection)
+            await tables.ensure(connection)
             server = psutil.Process(connection.info.backend_pid)
             offset = 0
             for size in BATCHES:

@@ -23,17 +23,17 @@ import aiohttp
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from gateway.auth import read_key
-from infra.local.ports import Ports
-from streams.runtime.store import Store
-from streams.service import Invocation, call
+from gateway.api.auth import read_key
+from infra.local.home.ports import Ports
+from streams.runtime.storage.store import Store
+from streams.service.service import Invocation, call
 from streams.settings import Settings
-from streams.topic_specs import TopicSpec
+from streams.wire.topic_specs import TopicSpec
 from tests.benchmarks.bench_greyscale import MODULE, SERVICE
 from tests.benchmarks.figures import Times, show
 from tests.benchmarks.photos import photo
-from tests.integration.rig import ROOT, Rig, alone
-from tests.integration.waiting import until
+from tests.integration.support.rig import ROOT, Rig, alone
+from tests.integration.support.waiting import until
 
 HOPS = 4
 WARM_UP = 20

@@ -28,13 +28,13 @@ import uvloop
 
 from agents.discovery import load, registry
 from schemas.refs import Ref
-from streams.runtime.pool import Pool
-from streams.runtime.waiting import Waiting
-from streams.service import Service, call, wait
+from streams.runtime.pool.async_child import Waiting
+from streams.runtime.pool.pool import Pool
+from streams.service.service import Service, call, wait
 from streams.settings import Settings
 from tests.benchmarks.figures import Times, show
 from tests.benchmarks.results import following
-from tests.integration.rig import Rig, alone
+from tests.integration.support.rig import Rig, alone
 
 MODELS = ("digit-recognition", "cell-preprocess", "cell-classify", "loan-appetence", "face-detect", "face-analyze")
 COUNT = 50

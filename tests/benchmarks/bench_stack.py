@@ -18,7 +18,7 @@ from typing import Any
 
 import uvloop
 
-from infra.local.secrets import api_key
+from infra.local.home.secrets import api_key
 from streams.settings import Settings
 from tests.benchmarks.clients import Millrace, measure, millrace
 from tests.benchmarks.figures import show

@@ -12,7 +12,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from schemas.refs import Ref
-from streams.service import call, wait
+from streams.service.service import call, wait
 from tests.benchmarks.photos import photo
 
 PHOTOS = 8
@@ -81,7 +81,7 @@ class Job:
         return [one.output["appetence"] for one in made]
 
 
-_GREY = Step("agents.image_greyscale", "image-greyscale", {})
+_GREY = Step("agents.services.image_greyscale", "image-greyscale", {})
 JOBS = {
     job.name: job
     for job in (
@@ -90,7 +90,7 @@ JOBS = {
             "J2",
             "a customer in, a score out",
             "loan-appetence",
-            (Step("agents.loan_appetence", "loan-appetence", {}),),
+            (Step("agents.services.loan_appetence", "loan-appetence", {}),),
             60,
             100,
             1000,
@@ -100,9 +100,9 @@ JOBS = {
             "resize, greyscale, WebP",
             "bench-three-steps",
             (
-                Step("agents.image_resize", "image-resize", {"width": WIDTH}),
+                Step("agents.services.image_resize", "image-resize", {"width": WIDTH}),
                 _GREY,
-                Step("agents.image_convert", "image-convert", {"format": "webp", "quality": 80}),
+                Step("agents.services.image_convert", "image-convert", {"format": "webp", "quality": 80}),
             ),
             12,
             30,

@@ -11,13 +11,13 @@ from pathlib import Path
 import psycopg
 from confluent_kafka import Consumer, TopicPartition
 
-from infra.local.keeper import Keeper
-from infra.local.parts import BACKEND, table
+from infra.local.parts.table import BACKEND, table
+from infra.local.processes.supervisor import Keeper
 from infra.local.running import RunningStack
-from infra.local.site import Site
 from infra.local.stack import Stack
-from streams.indicators import Indicators, Month
-from streams.runtime import indicators
+from infra.local.stack_context import Site
+from streams.datasets.indicators import Indicators, Month
+from streams.runtime.history import indicators
 from streams.settings import Settings
 from tests.benchmarks import broker
 from tests.benchmarks.processes import Groups

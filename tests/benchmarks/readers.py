@@ -2,9 +2,9 @@
 
 import functools
 
-from agents.digit_recognition import Request, Response, digit_recognition
 from agents.digits.models import DIGITS
-from streams.service import service
+from agents.services.digit_recognition import Request, Response, digit_recognition
+from streams.service.service import service
 
 _reader = functools.partial(service, version="1.0.0", memory=2048, slot=DIGITS, preload=digit_recognition.preload)
 

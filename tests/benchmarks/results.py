@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from aiokafka import AIOKafkaConsumer
 
-from streams.brokers import Brokers
+from streams.kafka_settings import Brokers
 from streams.messages import EventKind
 
 

@@ -10,7 +10,7 @@ import uvloop
 
 from streams.settings import Settings
 from tests.chaos.plant import Plant, plant
-from tests.integration.rig import WorkerProcess
+from tests.integration.support.rig import WorkerProcess
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import time
 from typing import Annotated
 
-from streams.contract import Doc, Record
-from streams.service import service
+from streams.service.contract import Doc, Record
+from streams.service.service import service
 
 
 class Seconds(Record):

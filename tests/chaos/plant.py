@@ -16,14 +16,14 @@ import psutil
 import psycopg
 import uvloop
 
-from gateway.auth import read_key
-from infra.local.ports import Ports
+from gateway.api.auth import read_key
+from infra.local.home.ports import Ports
 from schemas.results import result_schema
 from streams.settings import Settings
 from tests.acceptance.sse import ENDS, Told, check_order, events
-from tests.integration.gateway_world import database, drop
-from tests.integration.rig import ROOT, Rig, WorkerProcess, alone
-from tests.integration.waiting import until
+from tests.integration.support.gateway_world import database, drop
+from tests.integration.support.rig import ROOT, Rig, WorkerProcess, alone
+from tests.integration.support.waiting import until
 
 TOYS = "tests.chaos.toys"
 FLOW = ("flow", "recorder", "retry")

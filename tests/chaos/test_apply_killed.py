@@ -9,11 +9,11 @@ import sys
 import uuid
 from pathlib import Path
 
-from streams.runtime.apply import connected
-from streams.runtime.parts import Parts
-from streams.runtime.pipelines import Pipelines
+from streams.runtime.catalogue.apply import connected
+from streams.runtime.catalogue.pipelines import Pipelines
+from streams.runtime.connections.connections import Parts
 from streams.settings import Settings
-from tests.integration.waiting import until
+from tests.integration.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 COUNT = 12

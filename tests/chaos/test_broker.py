@@ -11,7 +11,7 @@ from infra.local.stack import Stack
 from streams.settings import Settings
 from tests.chaos.braid import BRAID, braided
 from tests.chaos.plant import Plant, at_broker_of, plant, run
-from tests.integration.waiting import until
+from tests.integration.support.waiting import until
 
 RUNS = 60
 

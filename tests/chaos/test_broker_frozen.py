@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from gateway.entry import run_of
+from gateway.following.run_buffer import run_of
 from infra.local.stack import Stack
-from streams.records import Place
 from streams.settings import Settings
+from streams.wire.records import Place
 from tests.chaos.braid import BRAID, braided
 from tests.chaos.plant import Plant, at_broker_of, plant, run
-from tests.integration.waiting import until
+from tests.integration.support.waiting import until
 from tests.stacks import frozen
 
 RUNS = 30

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from streams.records import Outgoing, Place
+from streams.wire.records import Outgoing, Place
 from tests.chaos.braid import BRAID, braided
 from tests.chaos.conftest import Works
 from tests.chaos.plant import Plant, family
-from tests.integration.rig import WorkerProcess
-from tests.integration.waiting import until
+from tests.integration.support.rig import WorkerProcess
+from tests.integration.support.waiting import until
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import pytest
 
 from infra.local.running import RunningStack
 from tests.chaos.plant import run
-from tests.integration.rig import Rig, alone
+from tests.integration.support.rig import Rig, alone
 from tests.stacks import backend, frozen
 
 pytestmark = pytest.mark.slow

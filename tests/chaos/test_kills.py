@@ -12,7 +12,7 @@ import pytest
 from streams.settings import Settings
 from tests.chaos.braid import BRAID, braided
 from tests.chaos.plant import FLOW, TOYS, Plant, plant, run
-from tests.integration.waiting import until
+from tests.integration.support.waiting import until
 
 log = logging.getLogger(__name__)
 

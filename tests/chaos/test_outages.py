@@ -11,9 +11,9 @@ import pytest
 
 from streams.settings import Settings
 from tests.chaos.plant import Plant, plant, run
-from tests.integration.gate import Gate
-from tests.integration.rig import WorkerProcess
-from tests.integration.waiting import until
+from tests.integration.support.gate import Gate
+from tests.integration.support.rig import WorkerProcess
+from tests.integration.support.waiting import until
 
 log = logging.getLogger(__name__)
 

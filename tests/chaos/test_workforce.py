@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos.conftest import Works
 from tests.chaos.plant import Plant
-from tests.integration.waiting import until
+from tests.integration.support.waiting import until
 
 VISIT = """
 pipeline: visit

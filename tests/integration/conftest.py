@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from tests.integration.gateway_world import gateways
-from tests.integration.town import town
+from tests.integration.support.gateway_world import gateways
+from tests.integration.support.town import town
 
 __all__ = ["gateways", "town"]
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.conform import conform
 from schemas.contracts import Contract, load_contracts
-from streams.library import compile_all, load
-from streams.testing import FAIR, Driver, Seen, Service, Weather
-from streams.topology import Topology
+from schemas.validation.conform import conform
+from streams.compile.library import compile_all, load
+from streams.language.topology import Topology
+from streams.testing.driver import FAIR, Driver, Seen, Service, Weather
 
 CONTRACTS = load_contracts()
 MODEL = {"model": "memory", "model_version": "1"}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from schemas.conform import conform
-from streams.testing import Driver
-from streams.types import from_avro
+from schemas.validation.conform import conform
+from streams.language.types import from_avro
+from streams.testing.driver import Driver
 from tests.pipelines.studio import CONTRACTS, Studio, ref, topology
 
 

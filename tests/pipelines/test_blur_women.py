@@ -3,7 +3,7 @@
 import pytest
 
 from streams.messages import EventKind
-from streams.testing import STORM, Seen
+from streams.testing.driver import STORM, Seen
 from tests.pipelines.studio import Studio, ref, run
 
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from agents.cell_classify import NOTICE
 from agents.cells.types import CellType
-from schemas.conform import conform
+from agents.services.cell_classify import NOTICE
 from schemas.contracts import load_contracts
-from streams.testing import Driver, Service
+from schemas.validation.conform import conform
+from streams.testing.driver import Driver, Service
 from tests.pipelines.studio import ref, topology
 
 CONTRACTS = load_contracts()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.testing import STORM
+from streams.testing.driver import STORM
 from tests.pipelines.studio import Studio, ref, run
 
 

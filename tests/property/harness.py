@@ -7,6 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from streams.compile import compile_spec
+from streams.flow.run_state import RunState
+from streams.language.definition.model import PipelineSpec
+from streams.language.definition.parse import parse
+from streams.language.topology import Topology
 from streams.messages import (
     EventKind,
     Failure,
@@ -21,11 +25,7 @@ from streams.messages import (
     Task,
     Token,
 )
-from streams.runstate import RunState
-from streams.spec.model import PipelineSpec
-from streams.spec.parse import parse
-from streams.testing import Driver, Seen, ServiceFailed
-from streams.topology import Topology
+from streams.testing.driver import Driver, Seen, ServiceFailed
 from tests.property.oracle import Failed, Given, Meaning, outcomes
 from tests.property.pipelines import Case
 from tests.property.services import CONTRACTS, SERVICES

@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from schemas.codec import Nonconforming, conform
 from schemas.contracts import Contract
-from streams import template
-from streams.cel.expression import parse
+from schemas.encoding.codec import Nonconforming, conform
 from streams.errors import EvaluationError
+from streams.language import template
+from streams.language.definition.model import BlockSpec, NodeKind, NodeSpec, PipelineSpec
+from streams.language.expressions.expression import parse
+from streams.language.types import record_schema
 from streams.messages import Fault
-from streams.spec.model import BlockSpec, NodeKind, NodeSpec, PipelineSpec
-from streams.testing import ServiceFailed
-from streams.types import record_schema
+from streams.testing.driver import ServiceFailed
 
 Service = Callable[[Mapping[str, Any], int], Mapping[str, Any]]
 """An input record and which attempt it is, to the output record."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas.contracts import Contract
 from streams.messages import Fault
-from streams.testing import ServiceFailed
+from streams.testing.driver import ServiceFailed
 
 Input = Mapping[str, Any]
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.contracts import load_contracts
-from streams.cases.suite import examine, run
-from streams.library import shipped
-from streams.spec.parse import parse
+from streams.compile.library import shipped
+from streams.language.definition.parse import parse
+from streams.testing.cases.suite import examine, run
 from tests.property.effort import effort
 from tests.property.test_older import places
 

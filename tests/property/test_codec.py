@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams import wire
-from streams.coder import Coder
-from streams.rows import Row
-from streams.testing import STORM
+from streams.flow.state_rows import Row
+from streams.testing.driver import STORM
+from streams.testing.round_trip import Coder
+from streams.wire import codec
 from tests.property.effort import effort
 from tests.property.harness import Watched, agrees, check_ending, compiled, endings
 from tests.property.pipelines import Case, Shape, cases
@@ -45,7 +45,7 @@ class Coded(Watched):
         super().write(self.coder.row(row))
 
 
-@pytest.mark.parametrize("limit", [wire.LIMIT, 40], ids=["inside", "spilled"])
+@pytest.mark.parametrize("limit", [codec.LIMIT, 40], ids=["inside", "spilled"])
 @effort
 @given(case=cases(Shape(any_of=True)), seed=st.integers(0, 2**16))
 def test_a_run_is_the_same_through_the_codec(limit: int, case: Case, seed: int) -> None:
@@ -53,7 +53,7 @@ def test_a_run_is_the_same_through_the_codec(limit: int, case: Case, seed: int) 
     topology = compiled(case)
     coder = Exact(topology)
     driver = Coded(topology, weather=STORM, seed=seed, compare_rows=True, coder=coder, through=coder)
-    with patch.object(wire, "LIMIT", limit):
+    with patch.object(codec, "LIMIT", limit):
         seen = driver.run(case.input)
     check_ending(driver, races=True)
     assert any(agrees(seen, ending) for ending in endings(case))

@@ -9,16 +9,16 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.cel.checker import Checker
-from streams.cel.expression import BadExpression
-from streams.cel.expression import parse as parse_expression
 from streams.compile import compile_spec
 from streams.errors import EvaluationError, PipelineErrors, Problem
-from streams.spec.model import PipelineSpec
-from streams.spec.parse import parse
-from streams.spec.source import Source
-from streams.testing import STORM
-from streams.types import INT, STRING, Kind, list_of, record_of
+from streams.language.definition.model import PipelineSpec
+from streams.language.definition.parse import parse
+from streams.language.expressions.checker import Checker
+from streams.language.expressions.expression import BadExpression
+from streams.language.expressions.expression import parse as parse_expression
+from streams.language.source.document import Source
+from streams.language.types import INT, STRING, Kind, list_of, record_of
+from streams.testing.driver import STORM
 from tests.property.effort import effort
 from tests.property.harness import Watched, check_ending
 from tests.property.pipelines import Case, Shape, cases

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from streams.topology import EachWork, OutWork, Topology, Vertex
+from streams.language.topology import EachWork, OutWork, Topology, Vertex
 from tests.property.effort import effort
 from tests.property.harness import compiled
 from tests.property.pipelines import Case, Shape, cases

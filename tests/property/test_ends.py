@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.messages import EventKind
-from streams.testing import FAIR, STORM, Weather
+from streams.testing.driver import FAIR, STORM, Weather
 from tests.property.effort import effort
 from tests.property.harness import Watched, agrees, check_ending, compiled, endings, meaning, shown
 from tests.property.pipelines import Case, Shape, cases

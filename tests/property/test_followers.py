@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from streams.messages import FlowMessage, Message, Task
 from streams.render.follow import followers
-from streams.testing import FAIR
+from streams.testing.driver import FAIR
 from tests.property.effort import effort
 from tests.property.harness import Watched, compiled
 from tests.property.pipelines import Case, Shape, cases

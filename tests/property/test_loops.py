@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.compile import compile_pipeline
+from streams.language.topology import EachWork
 from streams.messages import FlowMessage, Item, Message, Opened, Task
-from streams.testing import FAIR, STORM, Weather
-from streams.topology import EachWork
+from streams.testing.driver import FAIR, STORM, Weather
 from tests.property.effort import effort
 from tests.property.harness import Watched, check_ending, compiled
 from tests.property.pipelines import Case, Shape, cases

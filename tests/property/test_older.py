@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from schemas.contracts import load_contracts
 from streams.compile import compile_pipeline
-from streams.older.convert import convert
-from streams.older.report import NoCounterpart
+from streams.legacy.convert import convert
+from streams.legacy.report import NoCounterpart
 from tests.property.effort import effort
-from tests.unit.streams.older.test_convert import BRANCH, LOOP
+from tests.unit.streams.legacy.test_convert import BRANCH, LOOP
 
 CONTRACTS = load_contracts()
 SAMPLES = [json.loads(BRANCH), json.loads(LOOP)]

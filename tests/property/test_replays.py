@@ -3,10 +3,10 @@
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from streams.flow.replay import plan
+from streams.language.topology import ServiceWork, Topology
 from streams.messages import At, EventKind, Run, Start, Value
-from streams.replay import plan
-from streams.testing import RUN, STORM, Seen
-from streams.topology import ServiceWork, Topology
+from streams.testing.driver import RUN, STORM, Seen
 from tests.property.effort import effort
 from tests.property.harness import Watched, agrees, check_ending, compiled, meaning
 from tests.property.pipelines import Case, Shape, cases

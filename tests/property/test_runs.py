@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
-from streams.testing import FAIR, STORM, Weather
+from streams.testing.driver import FAIR, STORM, Weather
 from tests.property.effort import effort
 from tests.property.harness import (
     Watched,

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.contracts import Contract, load_contracts
-from streams.cases.suite import Suite, examine
-from streams.library import shipped
+from streams.compile.library import shipped
+from streams.language.definition.model import PipelineSpec
+from streams.language.definition.parse import parse
 from streams.render.mermaid import mermaid
-from streams.spec.model import PipelineSpec
-from streams.spec.parse import parse
+from streams.testing.cases.suite import Suite, examine
 
 DOCS = Path(__file__).parents[2] / "docs"
 LANGUAGE = DOCS / "language.md"

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from schemas.contracts import load_contracts
-from streams.cases.suite import examine, run
-from streams.older.convert import convert
-from streams.spec.parse import parse
+from streams.language.definition.parse import parse
+from streams.legacy.convert import convert
+from streams.testing.cases.suite import examine, run
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "testing.md").read_text(encoding="utf-8")

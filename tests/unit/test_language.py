@@ -5,20 +5,23 @@ import re
 
 import pytest
 
-from streams import errors, flow, template, walk
-from streams.cases.suite import run
-from streams.cel import expression, room
-from streams.cel.checker import Checker
-from streams.cel.expression import parse
+from streams import errors
 from streams.cli.app import COMMANDS
-from streams.compile.node import MAX_ATTEMPTS, MAX_PARTS
+from streams.compile.node_builder import MAX_ATTEMPTS, MAX_PARTS
 from streams.errors import EvaluationError
+from streams.flow import run as flow
+from streams.flow import walk
+from streams.language import template
+from streams.language.definition.model import GRAMMAR, OPTIONS, NodeKind
+from streams.language.definition.parse import MAX_DAYS, TOP_KEYS
+from streams.language.expressions import expression, value_limits
+from streams.language.expressions.checker import Checker
+from streams.language.expressions.expression import parse
+from streams.language.source import document, identifiers
+from streams.language.topology import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Retry
+from streams.language.types import WORDS
 from streams.nodes import each, pipeline, repeat
-from streams.spec import names, source
-from streams.spec.model import GRAMMAR, OPTIONS, NodeKind
-from streams.spec.parse import MAX_DAYS, TOP_KEYS
-from streams.topology import DEFAULT_LIMIT, DEFAULT_TIMEOUT, Retry
-from streams.types import WORDS
+from streams.testing.cases.suite import run
 from tests.unit.pages import LANGUAGE, Example, drawn, examples
 
 PAGE = LANGUAGE.read_text(encoding="utf-8")
@@ -65,20 +68,20 @@ def test_every_expression_gives_what_is_said(text: str, value: str) -> None:
 def test_every_limit_is_the_true_one() -> None:
     """The numbers of the page are those of the code."""
     limits = {
-        "bytes of a file": source.MAX_BYTES,
-        "levels of lists and mappings in a file": source.MAX_DEPTH,
-        "characters of a name": names.MAX_NAME,
+        "bytes of a file": document.MAX_BYTES,
+        "levels of lists and mappings in a file": document.MAX_DEPTH,
+        "characters of a name": identifiers.MAX_NAME,
         "characters of an expression": expression.MAX_LENGTH,
         "characters of a text with expressions in it": template.MAX_TEXT,
         "problems of a file that are told": errors.MOST_PROBLEMS,
         "levels of an expression, of which each `+` is one": expression.MAX_NESTING,
         "levels of `map`, `filter`, `exists`, `all` in each other": expression.MAX_DEPTH,
         "items that `map`, `filter`, … of one expression may walk through": expression.MAX_STEPS,
-        "characters of a value that expressions give, where a number or a field counts as 8": room.LARGEST,
+        "characters of a value that expressions give, where a number or a field counts as 8": value_limits.LARGEST,
         "fields of the type of a node, with those inside them": MAX_PARTS,
         "nodes and rounds that are computed in a row without a service": walk.MAX_STEPS,
-        "units of work of one expression": room.WORK,
-        "units of work that are computed in a row without a service": room.BUDGET,
+        "units of work of one expression": value_limits.WORK,
+        "units of work that are computed in a row without a service": value_limits.BUDGET,
         "units of work that count as one node more": walk.EXECUTION,
         "nodes, rounds and items of a run when it does not say": DEFAULT_LIMIT,
         "days of a length of time": MAX_DAYS,

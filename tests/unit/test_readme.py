@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from schemas.contracts import load_contracts
 from streams.cli.app import build
 from streams.compile import compile_pipeline
-from streams.service import Service, find
+from streams.service.service import Service, find
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -63,7 +63,7 @@ def test_the_recipe_for_a_service_passes_the_projects_tests(tmp_path: Path) -> N
     """In a copy of the project: the file is written, `make schemas` run, and then every test that looks at services holds."""
     left = shutil.ignore_patterns(".*", "__pycache__", "benchmarks", "docs")
     copy = shutil.copytree(ROOT, tmp_path / "copy", ignore=left)
-    (copy / "agents" / "image_turn.py").write_text(_block("python", "image-turn"), encoding="utf-8")
+    (copy / "agents" / "services" / "image_turn.py").write_text(_block("python", "image-turn"), encoding="utf-8")
     assert "make schemas" in _block("sh", "make schemas")
     environ = {**os.environ, "PYTHONPATH": str(copy)}
 
@@ -76,7 +76,7 @@ def test_the_recipe_for_a_service_passes_the_projects_tests(tmp_path: Path) -> N
         "written: image-turn.input.avsc",
         "written: image-turn.output.avsc",
     ]
-    files = ("agents/test_services.py", "infra/test_compose.py", "infra/test_parts.py")
+    files = ("agents/services/test_all.py", "infra/test_compose_file.py", "infra/parts/test_table.py")
     # Of what is tested once a service, only the new one; the others are tested where they stand.
     said = run(
         "-m",

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from agents.cells.classifier import Classifier
-from training.cells.data import originals
-from training.cells.samples import TYPES
-from training.cells.through import told
+from training.cells.pictures.data import originals
+from training.cells.pictures.samples import TYPES
+from training.cells.pictures.through import told
 from training.gate import Pairs, Verdict, paired
 
 

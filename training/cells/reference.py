@@ -1,13 +1,13 @@
-"""What cells look like that the model learned from: what its drift is measured against (see `streams.drift`).
+"""What cells look like that the model learned from: what its drift is measured against (see `streams.datasets.drift`).
 
 Confidences and types are what was said of cells in the cross-validation by models that had not seen them, as it is of new ones.
 """
 
 from typing import Any
 
-from streams.drift import CONFIDENCES, described, listed
+from streams.datasets.drift import CONFIDENCES, described, listed
 from training.cells.fit import Course, Learned
-from training.cells.samples import TYPES
+from training.cells.pictures.samples import TYPES
 from training.probabilities import softmax
 
 

@@ -8,10 +8,10 @@ from PIL import Image
 from agents.cells.crop import cut_out
 from agents.cells.traits import traits
 from agents.imaging.picture import Picture
-from training.cells.data import Smear
-from training.cells.drawn import smear
 from training.cells.fit import Learned
-from training.cells.samples import TYPES, cut
+from training.cells.pictures.data import Smear
+from training.cells.pictures.drawn import smear
+from training.cells.pictures.samples import TYPES, cut
 from training.probabilities import softmax
 
 _EACH = 3

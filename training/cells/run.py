@@ -10,21 +10,22 @@ import numpy as np
 
 from agents.cells.classifier import Classifier
 from agents.cells.models import FILE, SHIPPED
-from training import bundle, pictures
+from training import pictures
 from training.cells import measure
 from training.cells.card import LICENCE, markdown
-from training.cells.data import augmented, learned_from, originals, tecom
 from training.cells.fit import SEED, Course, Learned, Plan, cross_validated
 from training.cells.options import copies
+from training.cells.pictures.data import augmented, learned_from, originals, tecom
+from training.cells.pictures.samples import TYPES, Samples, corrected, cut, samples, shared
+from training.cells.pictures.through import overlaps, refused, told
 from training.cells.reference import reference
 from training.cells.references import references
-from training.cells.samples import TYPES, Samples, corrected, cut, samples, shared
-from training.cells.through import overlaps, refused, told
 from training.part import Made, Order
 from training.probabilities import softmax
+from training.registry import bundle
 from training.report import Report
 
-REFERENCE = Path("tests/unit/agents/cell_reference.npz")
+REFERENCE = Path("tests/unit/agents/services/cell_reference.npz")
 """Drawn cells with the answers of the model that is shipped."""
 
 

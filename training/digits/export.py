@@ -12,9 +12,9 @@ import tensorflow as tf
 import tf2onnx
 from numpy.typing import NDArray
 
-from training.digits.distort import distorted
-from training.digits.drawn import drawn
 from training.digits.network import served
+from training.digits.pictures.distort import distorted
+from training.digits.pictures.drawn import drawn
 
 REFERENCES = 64
 """Pictures whose answers are kept. They are drawn, since MNIST's are not the project's to give away."""

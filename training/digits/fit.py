@@ -11,10 +11,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from training.digits.data import Digits, Labels, Split
-from training.digits.distort import distorted
-from training.digits.drawn import drawn
 from training.digits.network import network
+from training.digits.pictures.data import Digits, Labels, Split
+from training.digits.pictures.distort import distorted
+from training.digits.pictures.drawn import drawn
 
 Batch = tuple[NDArray[np.float32], Labels]
 

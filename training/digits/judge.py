@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from agents.digits.reader import Reader
-from training.digits.data import test_digits
 from training.digits.measure import answers
+from training.digits.pictures.data import test_digits
 from training.gate import Pairs, Verdict, paired
 
 

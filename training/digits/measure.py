@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from agents.digits.ink import find
 from agents.digits.reader import Reader
 from agents.imaging.picture import Picture
-from streams.refusal import Refused
-from training.digits.data import Digits, Labels
-from training.digits.scenes import Scene
+from streams.service.errors import Refused
+from training.digits.pictures.data import Digits, Labels
+from training.digits.pictures.scenes import Scene
 from training.gate import interval
 from training.probabilities import calibration_error, surprise
 

@@ -1,4 +1,4 @@
-"""What digits look like that the network learned from: what its drift is measured against (see `streams.drift`).
+"""What digits look like that the network learned from: what its drift is measured against (see `streams.datasets.drift`).
 
 Of the validation pictures: they are MNIST's training pictures like the others, and the network has not learned from them, so that
 its confidence in them is what it is in new ones.
@@ -7,8 +7,8 @@ its confidence in them is what it is in new ones.
 from typing import Any
 
 from agents.digits.reader import Reader
-from streams.drift import CONFIDENCES, described, listed
-from training.digits.data import Digits
+from streams.datasets.drift import CONFIDENCES, described, listed
+from training.digits.pictures.data import Digits
 
 
 def reference(reader: Reader, validation: Digits) -> dict[str, Any]:

@@ -10,20 +10,21 @@ import numpy as np
 
 from agents.digits.models import FILE
 from agents.digits.reader import Reader
-from training import bundle, pictures
+from training import pictures
 from training.digits import measure
 from training.digits.card import LICENCE, markdown
-from training.digits.data import split
-from training.digits.examples import REPEAT, examples
 from training.digits.export import export, probabilities, references
 from training.digits.fit import Epoch, Plan, fit, logits, positions
 from training.digits.options import Choice, choice
+from training.digits.pictures.data import split
+from training.digits.pictures.examples import REPEAT, examples
 from training.digits.reference import reference
 from training.part import Made, Order
 from training.probabilities import softmax, temperature
+from training.registry import bundle
 from training.report import Report
 
-REFERENCE = Path("tests/unit/agents/digit_reference.npz")
+REFERENCE = Path("tests/unit/agents/services/digit_reference.npz")
 """Pictures with the answers of the network that is shipped."""
 
 
@@ -77,7 +78,7 @@ def train(order: Order, report: Report) -> Made:
     card["metrics"] = metrics = measure.figures(found, trained, sets.test, chosen.digits)
     metrics["accuracy"]["validation"] = validation.to_json()
     if order.ship:
-        from training.digits.elsewhere import elsewhere  # scikit-learn is for what is shipped
+        from training.digits.pictures.elsewhere import elsewhere  # scikit-learn is for what is shipped
 
         shares, metrics["pairs_refused"] = elsewhere(reader, sets.test, np.random.default_rng((plan.seed, 2)))
         metrics["accuracy"] |= shares

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
 from agents.imaging.faces.models import EMOTION, GENDER, YUNET, Weights, haar
-from streams.data_catalogue import entry
-from streams.datasets import of_catalogue
+from streams.datasets.catalogue import entry
+from streams.datasets.manifest import of_catalogue
 from training.digits.measure import Share
 from training.faces.detection import DEFAULT, SCORES, Found, Tally, tally, worst
 from training.faces.scenes import CONDITIONS

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from agents.imaging.faces.detector import Haar, YuNet
 from agents.imaging.faces.models import EMOTION, GENDER, YUNET
-from streams.data import fetch
-from streams.data_catalogue import entry
+from streams.datasets.catalogue import entry
+from streams.datasets.download import fetch
 from training.faces import card, traits
 from training.faces.detection import conditions, tally
 from training.faces.truth import photos

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from agents.face_analyze import Face, Request, face_analyze
 from agents.imaging.area import Area
 from agents.imaging.picture import Picture
+from agents.services.face_analyze import Face, Request, face_analyze
 from training.digits.measure import Share
 from training.faces.scenes import as_it_is, mirrored
 from training.faces.truth import Photo

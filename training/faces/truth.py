@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.data import fetch, select
+from streams.datasets.download import fetch, select
 
 Box = tuple[float, float, float, float]
 """Left, top, width, height, in pixels."""

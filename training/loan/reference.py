@@ -1,11 +1,11 @@
-"""What customers and months look like that the model learned from: what its drift is measured against (see `streams.drift`)."""
+"""What customers and months look like that the model learned from: what its drift is measured against (see `streams.datasets.drift`)."""
 
 from typing import Any
 
 import numpy as np
 
 from agents.loan.features import NAMES
-from streams.drift import described
+from streams.datasets.drift import described
 from training.loan.data import Calls, Floats
 
 _INPUTS = ("age", "balance", "campaign", "previous")

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from agents.loan.features import INPUTS, NAMES
 from agents.loan.model import FILE, NAME, Scorer
-from streams.datasets import of_catalogue
-from training import bundle
+from streams.datasets.manifest import of_catalogue
 from training.loan import measure
 from training.loan.card import LICENCE, markdown
 from training.loan.data import TEST, Calls, Floats, load, masked, only
@@ -21,9 +20,10 @@ from training.loan.fit import Plan, Platt, candidates, fit, held_out, platt, pro
 from training.loan.part import LOAN
 from training.loan.reference import reference
 from training.part import BadOrder, Made, Order
+from training.registry import bundle
 from training.report import Report
 
-REFERENCE = Path("tests/unit/agents/loan_reference.json")
+REFERENCE = Path("tests/unit/agents/services/loan_reference.json")
 """Customers with the scores of the trees that are shipped."""
 
 LATE = 201001

@@ -13,7 +13,7 @@ from agents.imaging.faces.looks import CASCADES, SIDE, Looks, looks
 from agents.imaging.faces.traits import HAPPY, Estimate, emotion, gender
 from agents.imaging.faces.traits import load as network
 from agents.imaging.picture import Picture
-from streams.model_status import ModelStatus
+from streams.service.model_status import ModelStatus
 
 MIN_SCORE = 0.7
 """Of faces that are looked for here; face-detect takes another on request."""

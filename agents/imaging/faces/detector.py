@@ -17,7 +17,7 @@ from agents.imaging.colour import flat
 from agents.imaging.faces import models
 from agents.imaging.faces.cascades import cascade, hits
 from agents.imaging.picture import Picture
-from streams.model_status import ModelStatus
+from streams.service.model_status import ModelStatus
 
 LONGEST = 1280
 """Pixels of the longer side that a detector gets: on larger photos YuNet finds faces that are none."""

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from streams.data import find
-from streams.data_catalogue import entry
-from streams.model_status import ModelStatus
+from streams.datasets.catalogue import entry
+from streams.datasets.download import find
+from streams.service.model_status import ModelStatus
 from streams.settings import Settings
 
 

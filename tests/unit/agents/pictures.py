@@ -10,7 +10,7 @@ import skimage
 from PIL import Image
 
 import agents
-from streams.service import Invocation, call
+from streams.service.service import Invocation, call
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 

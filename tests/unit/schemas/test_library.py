@@ -5,7 +5,8 @@ import json
 import avro.schema
 import pytest
 
-from schemas import binary, library
+from schemas import library
+from schemas.encoding import binary
 from schemas.errors import BadSchema, UnknownName
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import avro.schema
 
-from schemas import binary
+from schemas.encoding import binary
 from schemas.library import inline
 from schemas.results import result_schema
 

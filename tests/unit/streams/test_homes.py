@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.local import state
-from infra.local.part import State
-from infra.local.state import PartState, StackState, visible
+from infra.local.home import state
+from infra.local.home.state import PartState, StackState, visible
+from infra.local.parts.part import State
 from streams import homes
 from streams.settings import Settings
 

@@ -5,7 +5,7 @@ import io
 import json
 from pathlib import Path
 
-from training import bundle
+from training.registry import bundle
 from training.report import Report
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agents.notices.mail import Mail
-from streams.refusal import Refused
+from streams.service.errors import Refused
 from streams.settings import SettingError
 
 SERVER = {"MILLRACE_MAIL_HOST": "mail.example.com", "MILLRACE_MAIL_SENDER": "millrace@example.com"}

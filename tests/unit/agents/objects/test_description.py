@@ -11,7 +11,7 @@ from agents.objects.description import USUAL, BadDescription, Description, Outpu
 from agents.objects.detector import Detector
 from agents.objects.status import detector_status, works
 from agents.objects.words import Background, Form, Layout, Scores, Unit
-from streams.model_status import summarise
+from streams.service.model_status import summarise
 from tests.detectors.export import constant, save
 from tests.detectors.folder import describe
 

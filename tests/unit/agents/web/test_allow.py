@@ -4,7 +4,7 @@ import pytest
 
 from agents.web.allow import AllowList
 from agents.web.target import parse
-from streams.refusal import Refused
+from streams.service.errors import Refused
 from streams.settings import SettingError
 
 LIST = AllowList.read(

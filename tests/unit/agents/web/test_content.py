@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from agents.web.content import DEPTH, Body, Picture
-from streams.refusal import Refused
+from streams.service.errors import Refused
 
 MOST = 1000
 

@@ -3,7 +3,7 @@
 import pytest
 
 from agents.web.headers import LARGEST, MOST, checked, shown
-from streams.refusal import Refused
+from streams.service.errors import Refused
 
 
 def test_headers_are_named_in_lower_case() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.http_call import usable
+from agents.services.http_call import usable
 from agents.web.limits import Limits
 from streams.settings import SettingError
 

@@ -6,7 +6,7 @@ import pytest
 
 from agents.web.secrets import Misplaced, Secrets
 from agents.web.target import parse
-from streams.refusal import Refused
+from streams.service.errors import Refused
 
 VALUE = "very-confidential"
 

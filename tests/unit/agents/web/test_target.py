@@ -3,7 +3,7 @@
 import pytest
 
 from agents.web.target import LONGEST, parse
-from streams.refusal import Refused
+from streams.service.errors import Refused
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from schemas.contracts import load_contracts
 from streams.compile import automatic, compile_spec
-from streams.topology import Topology
-from tests.unit.streams.core import CONTRACTS, pipeline, run
+from streams.language.topology import Topology
+from tests.unit.streams.compiling import CONTRACTS, pipeline, run
 
 
 def test_a_topology_says_what_a_pipeline_takes_gives_and_uses() -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.unit.streams.core import problems
+from tests.unit.streams.compiling import problems
 
 HEAD = """pipeline: p
 input: {n: int, photo: image}

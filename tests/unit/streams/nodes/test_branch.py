@@ -1,7 +1,7 @@
 """`if:` nodes."""
 
 from streams.messages import EventKind
-from tests.unit.streams.core import pipeline, run
+from tests.unit.streams.compiling import pipeline, run
 
 BOTH = pipeline(
     """

@@ -3,8 +3,8 @@
 from typing import Any
 
 from streams.messages import EventKind, Opened
-from streams.testing import Driver
-from tests.unit.streams.core import SERVICES, pipeline, run
+from streams.testing.driver import Driver
+from tests.unit.streams.compiling import SERVICES, pipeline, run
 
 LOOP = pipeline(
     """

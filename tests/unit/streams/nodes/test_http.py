@@ -9,8 +9,8 @@ import pytest
 from schemas.contracts import load_contracts
 from streams.compile import compile_pipeline
 from streams.errors import PipelineErrors
-from streams.testing import Driver
-from tests.unit.streams.core import CONTRACTS, pipeline
+from streams.testing.driver import Driver
+from tests.unit.streams.compiling import CONTRACTS, pipeline
 
 
 def test_the_request_is_the_service_s_input() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from streams.errors import PipelineErrors
-from tests.unit.streams.core import pipeline, run
+from tests.unit.streams.compiling import pipeline, run
 
 INNER = """
 pipeline: inner

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.unit.streams.core import pipeline, run
+from tests.unit.streams.compiling import pipeline, run
 
 GROW = """
 nodes:

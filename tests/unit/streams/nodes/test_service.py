@@ -1,9 +1,9 @@
 """`service:` nodes: the task that is sent, and what comes of its attempts."""
 
-from streams.advance import advance
+from streams.flow.advance import advance
 from streams.messages import Context, Event, EventKind, Failure, Fault, Outcome, Retry, Status, Task, Token
 from streams.nodes.service import started
-from tests.unit.streams.core import pipeline, run
+from tests.unit.streams.compiling import pipeline, run
 
 CHAIN = pipeline(
     """

@@ -1,7 +1,7 @@
 """`value:` nodes."""
 
 from streams.messages import EventKind
-from tests.unit.streams.core import pipeline, run
+from tests.unit.streams.compiling import pipeline, run
 
 
 def test_values_cost_no_hop() -> None:

@@ -1,8 +1,8 @@
 """A service with several models, one of which is missing."""
 
-from streams.contract import Record
-from streams.model_status import ModelStatus
-from streams.service import service
+from streams.service.contract import Record
+from streams.service.model_status import ModelStatus
+from streams.service.service import service
 
 
 class Nothing(Record):

@@ -10,16 +10,16 @@ from typing import Any, cast
 import pytest
 
 from schemas.errors import Undecodable
-from streams.flow import Step
+from streams.flow.run import Step
+from streams.flow.run_state import RunState
+from streams.language.topology import Topology
 from streams.messages import Ending, FlowMessage, Stop, Task
-from streams.records import Place, Record
-from streams.runstate import RunState
+from streams.runtime.connections.connections import Parts
 from streams.runtime.errors import Undeliverable
-from streams.runtime.flow import Flow, Read
-from streams.runtime.parts import Parts
-from streams.topology import Topology
-from tests.unit.streams.core import pipeline
-from tests.unit.streams.flowing import Flow as Core
+from streams.runtime.flow.handler import Flow, Read
+from streams.wire.records import Place, Record
+from tests.unit.streams.compiling import pipeline
+from tests.unit.streams.flow.flowing import Flow as Core
 
 
 class Slow(Flow):

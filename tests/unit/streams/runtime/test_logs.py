@@ -25,5 +25,5 @@ def test_a_library_that_repeats_itself_is_heard_a_few_times() -> None:
 def test_everybody_else_is_heard_always() -> None:
     """What we say ourselves, and what a library says that is something else."""
     calm = Calm(lambda: 0.0)
-    assert all(said(calm, "streams.runtime.worker", "again") for _ in range(10))
+    assert all(said(calm, "streams.runtime.worker.worker", "again") for _ in range(10))
     assert all(said(calm, "aiokafka", f"another one: {number}") for number in range(10))

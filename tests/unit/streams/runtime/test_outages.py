@@ -2,7 +2,7 @@
 
 import asyncio
 
-from streams.runtime.backoff import Outages, on_behalf_of
+from streams.runtime.retrying import Outages, on_behalf_of
 
 
 def test_it_is_known_who_waits() -> None:

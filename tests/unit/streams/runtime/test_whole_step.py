@@ -5,16 +5,16 @@ from collections import deque
 
 import pytest
 
-from streams.advance import advance
 from streams.compile import compile_pipeline
-from streams.flow import Step, step
+from streams.flow.advance import advance
+from streams.flow.run import Step, step
+from streams.flow.run_state import RunState
+from streams.flow.state_rows import DONE, Row, rebuild
+from streams.language.topology import Topology
 from streams.messages import Event, EventKind, FlowMessage, Message, Outcome, Result, Run, Start, Status, Task, Token
-from streams.rows import DONE, Row, rebuild
-from streams.runstate import RunState
-from streams.runtime.shard import leftovers
-from streams.runtime.steps import together, whole_step
-from streams.topology import Topology
-from tests.integration.chores import add_one
+from streams.runtime.flow.batching import together, whole_step
+from streams.runtime.flow.partition_state import leftovers
+from tests.integration.support.chores import add_one
 
 VALUES = """
 pipeline: values

@@ -1,0 +1,57 @@
+"""What is told of a run that has ended: the same facts for a program and for a person."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from streams.timestamps import moment
+
+MOST = 64 * 1024
+"""Bytes of an output that go along; of a larger one only that there is one, and where to read it."""
+_SHOWN = 4000
+"""Characters of an output in an e-mail."""
+
+
+def facts(run: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the table `runs`, as it is told."""
+    began, ended = run["accepted_at"], run["ended_at"]
+    made = {
+        "run": run["run"],
+        "pipeline": run["pipeline"],
+        "status": run["status"],
+        "accepted_at": moment(began),
+        "ended_at": moment(ended),
+        "seconds": _seconds(began, ended),
+        "output": run["output"],
+        "failure": run["failure"],
+        "links": {"self": f"/runs/{run['run']}", "result": f"/runs/{run['run']}/result"},
+    }
+    if len(json.dumps(made["output"])) > MOST:
+        made |= {"output": None, "output_left_out": True}
+    return made
+
+
+def subject(told: Mapping[str, Any]) -> str:
+    """One line for a mailbox."""
+    return f"{told['pipeline'][:80]} {told['status']} (run {told['run'][:60]})"
+
+
+def text(told: Mapping[str, Any]) -> str:
+    """The same for a person."""
+    seconds = "" if told["seconds"] is None else f" after {told['seconds']:g} s"
+    lines = [f"{told['pipeline']} {told['status']} at {told['ended_at']}{seconds}.", ""]
+    failure: Mapping[str, Any] = told["failure"] or {}
+    inner: Mapping[str, Any] = failure["failure"] if isinstance(failure.get("failure"), Mapping) else failure
+    for name, label in (("reason", "Why"), ("path", "Where"), ("at", "Where"), ("hint", "What to do")):
+        if inner.get(name):
+            lines.append(f"{label}: {inner[name]}")
+    if told["output"] is not None:
+        shown = json.dumps(told["output"], indent=2, ensure_ascii=False)
+        lines += ["Output:", shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]} …"]
+    lines += ["", f"millrace explain {told['run']}", f"millrace result {told['run']}"]
+    return "\n".join(lines) + "\n"
+
+
+def _seconds(began: datetime | None, ended: datetime | None) -> float | None:
+    return None if began is None or ended is None else round((ended - began).total_seconds(), 3)

@@ -1,0 +1,80 @@
+"""Tell the type of a white blood cell. Not for medical use.
+
+Neutrophil, eosinophil, lymphocyte or monocyte. The picture is one that cell-preprocess made; the pipeline classify-cell
+does both. Traits of the cell are measured (how lobed its nucleus is, how its cytoplasm is stained, how grainy both
+are), and a small model that was trained on 214 pictures weighs them. What is something else, a basophil say, is told as
+one of the four all the same. With another stain or camera than those pictures had, the answer says that the cell is not
+`familiar`, and means little.
+"""
+
+from typing import Annotated
+
+from agents.cells.example import CELL
+from agents.cells.models import CELLS
+from agents.cells.types import CellType
+from agents.imaging.picture import Picture
+from streams.service.contract import Doc, Record
+from streams.service.service import service
+
+NOTICE = "not for medical use"
+
+
+class Request(Record):
+    image: Annotated[Picture, Doc("The cell as cell-preprocess cuts it out: 160 x 160 pixels.")]
+
+
+class Probabilities(Record):
+    """Of each type; they add up to 1."""
+
+    neutrophil: float
+    eosinophil: float
+    lymphocyte: float
+    monocyte: float
+
+
+class Response(Record):
+    cell_type: Annotated[CellType, Doc("The most probable type.")]
+    confidence: Annotated[float, Doc("Its probability.", minimum=0, maximum=1)]
+    probabilities: Annotated[Probabilities, Doc("Of every type.")]
+    strangeness: Annotated[
+        float,
+        Doc("How far its traits are from the usual: standard deviations, the root of the mean of their squares.", 0),
+    ]
+    familiar: Annotated[
+        bool, Doc("Whether the cell looks like those that the model learned from; if not, the rest means little.")
+    ]
+    model: Annotated[str, Doc("What told it.")]
+    model_version: str
+    notice: Annotated[str, Doc("What the answer must not be used for; it goes with the answer wherever that is shown.")]
+
+
+@service(
+    "cell-classify",
+    version="1.0.0",
+    timeout=30,
+    memory=2048,
+    example={"image": CELL},
+    slot=CELLS,
+    label="cell_type",
+    keeps="image",
+    dataset="blood-cells/bccd",
+    preload=("agents.cells.classifier", "agents.cells.crop", "agents.cells.traits"),
+)
+def cell_classify(request: Request) -> Response:
+    from agents.cells.crop import cut_out  # OpenCV is for pool children, not for the worker itself
+    from agents.cells.traits import traits
+
+    used = CELLS.loaded()
+    told = used.tell(traits(cut_out(request.image)))
+    found = told.probabilities
+    kind = max(found, key=lambda one: found[one])
+    return Response(
+        cell_type=kind,
+        confidence=found[kind],
+        probabilities=Probabilities(**{one.value: found.get(one, 0.0) for one in CellType}),
+        strangeness=told.strangeness,
+        familiar=told.familiar,
+        model=used.bundle.name,
+        model_version=used.bundle.version,
+        notice=NOTICE,
+    )

@@ -1,0 +1,69 @@
+"""Train a model that tells white blood cells apart, and let it serve if it is good enough.
+
+It learns from the training originals of BCCD, or from a version of them that people's corrections are part of, beside the work of
+everyone else and one model at a time on a machine; a second one says what it waits for. The model is measured on the test originals,
+registered, and compared there with the one that serves: if it is not worse by more than chance explains, it serves
+`cell-classify` from then on, without an interruption. If it is, it stays registered, and `verdict` says why.
+`millrace models use` goes back to any other. Not for medical use.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from agents.cells.types import CellType
+from agents.imaging.picture import Picture
+from agents.retraining.process import trained, usable
+from streams.models.version_order import order
+from streams.service.contract import Doc, Record
+from streams.service.service import service
+
+
+class Request(Record):
+    copies: Annotated[int, Doc("Varied copies of each cell that it learns from.", 1, 50)] = 10
+    dataset: Annotated[
+        str, Doc("The dataset version that it learns from, `blood-cells/bccd@…`; empty: as published.")
+    ] = ""
+    promote: Annotated[bool, Doc("Whether it serves if it passes the gate; else it is only registered.")] = True
+
+
+class Response(Record):
+    model: Annotated[str, Doc("What it is called.")]
+    version: Annotated[str, Doc("Of its content; answers that it gives will carry it.")]
+    dataset: Annotated[str, Doc("The dataset version that it learned from.")]
+    registered: Annotated[int, Doc("The number of its version in the registry of models.")]
+    promoted: Annotated[bool, Doc("Whether it serves from now on.")]
+    verdict: Annotated[str, Doc("Why, with the figures.")]
+    balanced_accuracy: Annotated[float, Doc("On the test originals, the mean of the recalls.", 0, 1)]
+    balanced_accuracy_unseen: Annotated[
+        float, Doc("The same in the cross-validation, which has more pictures: what to expect of new ones.", 0, 1)
+    ]
+    recall: Annotated[Mapping[str, float], Doc("Of the test originals of each type, the share that is told.")]
+    confusion: Annotated[Picture, Doc("What the cells of each type were told to be.")]
+
+
+@service(
+    "cell-train",
+    version="1.0.0",
+    deterministic=False,
+    timeout=12 * 3600,  # others may have their turn before it
+    memory=768,
+    example={"copies": 10},
+    check=usable,
+    trains="cell-classify",
+)
+async def cell_train(request: Request) -> Response:
+    given = {"copies": request.copies, "dataset": request.dataset, "promote": request.promote}
+    options, ordered = {"copies": str(request.copies)}, order("cell-train", given)
+    made = await trained("cells", 1, request.dataset, options, ordered, promote=request.promote)
+    return Response(
+        model=made.model,
+        version=made.version,
+        dataset=made.dataset,
+        registered=made.registered,
+        promoted=made.promoted,
+        verdict=made.verdict,
+        balanced_accuracy=made.figures["test.balanced_accuracy"],
+        balanced_accuracy_unseen=made.figures["validation.balanced_accuracy"],
+        recall={kind.value: made.figures[f"test.recall.{kind}"] for kind in CellType},
+        confusion=Picture.decode(made.pictures["confusion"]),
+    )

@@ -1,0 +1,81 @@
+"""Train a model that reads chosen digits, and let it serve if it is good enough.
+
+It learns from MNIST, or from a version of it that people's corrections are part of, beside the work of everyone else and one model
+at a time on a machine; a second one says what it waits for. Every epoch is told as progress. It is tested on all ten digits: those
+that it did not learn are read wrongly, of necessity. The model is registered, and compared with the one that serves on the digits that it
+claims: if it is not worse, it serves `digit-recognition` from then on, without an interruption. If it is, it stays registered, and `verdict`
+says why. One that knows fewer digits than what serves is held back unless `fewer` allows it; with `promote: false` any is. `millrace models use` goes back to any other.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from agents.imaging.picture import Picture
+from agents.retraining.process import trained, usable
+from streams.models.version_order import order
+from streams.service.contract import Doc, Record
+from streams.service.service import service
+
+
+class Request(Record):
+    digits: Annotated[tuple[int, ...], Doc("The digits that it learns, at least two.", 0, 9)]
+    epochs: Annotated[int, Doc("How often it sees every picture.", 1, 50)] = 8
+    pictures: Annotated[
+        int | None, Doc("At most so many pictures of each digit to learn from: faster, and worse.", 10, 10_000)
+    ] = None
+    dataset: Annotated[str, Doc("The dataset version that it learns from, `mnist@…`; empty: as published.")] = ""
+    promote: Annotated[bool, Doc("Whether it serves if it passes the gate; else it is only registered.")] = True
+    fewer: Annotated[
+        bool, Doc("Whether it may serve though it knows fewer digits than what serves: others are read wrongly then.")
+    ] = False
+
+
+class Response(Record):
+    model: Annotated[str, Doc("It is named after its digits.")]
+    version: Annotated[str, Doc("Of its content; answers that it gives will carry it.")]
+    dataset: Annotated[str, Doc("The dataset version that it learned from.")]
+    registered: Annotated[int, Doc("The number of its version in the registry of models.")]
+    promoted: Annotated[bool, Doc("Whether it serves from now on.")]
+    verdict: Annotated[str, Doc("Why, with the figures.")]
+    accuracy: Annotated[float, Doc("Of the test pictures of the digits that it knows, the share that is right.", 0, 1)]
+    accuracy_all: Annotated[float, Doc("Of the test pictures of all ten digits.", 0, 1)]
+    recall: Annotated[
+        Mapping[str, float], Doc("The same for each digit, 0 to 9; what it did not learn has none right.")
+    ]
+    confusion: Annotated[Picture, Doc("What each of the ten digits was read as.")]
+    course: Annotated[Picture, Doc("Loss and accuracy over the epochs.")]
+
+
+@service(
+    "digit-train",
+    version="1.0.0",
+    deterministic=False,
+    timeout=12 * 3600,
+    memory=768,
+    example={"digits": [0, 1, 2], "epochs": 3},
+    check=usable,
+    trains="digit-recognition",
+)
+async def digit_train(request: Request) -> Response:
+    options = {"digits": ",".join(map(str, request.digits))}
+    if request.pictures is not None:
+        options["pictures"] = str(request.pictures)
+    given = {name: getattr(request, name) for name in ("digits", "epochs", "pictures", "dataset", "promote", "fewer")}
+    made = await trained(
+        *("digits", request.epochs, request.dataset, options, order("digit-train", given)),
+        promote=request.promote,
+        fewer=request.fewer,
+    )
+    return Response(
+        model=made.model,
+        version=made.version,
+        dataset=made.dataset,
+        registered=made.registered,
+        promoted=made.promoted,
+        verdict=made.verdict,
+        accuracy=made.figures["test.accuracy"],
+        accuracy_all=made.figures["test.accuracy.all"],
+        recall={str(digit): made.figures.get(f"test.recall.{digit}", 0.0) for digit in range(10)},
+        confusion=Picture.decode(made.pictures["confusion"]),
+        course=Picture.decode(made.pictures["course"]),
+    )

@@ -1,0 +1,1 @@
+"""Agents that serve no pipeline: history, notices, cleaning, drift and models."""

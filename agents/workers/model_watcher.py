@@ -1,0 +1,114 @@
+"""The agent that watches the registry of models, and says on `models.updates` which version of each slot is to serve."""
+
+import asyncio
+import logging
+import time
+
+from schemas.encoding.codec import value_subject
+from schemas.errors import RegistryAway
+from schemas.library import load
+from streams.background import ended
+from streams.models import Champion
+from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.model_updates import Updates
+from streams.runtime.models.champions import Connection, RegistryOfModelsAway, connected, versions
+from streams.runtime.retrying import outlast
+from streams.wire import topics
+from streams.wire.records import Outgoing
+
+log = logging.getLogger(__name__)
+
+NAME = "models"
+PERIOD = 2.0
+"""Seconds between two looks."""
+_LOCK = 0x6D6F6465
+"""Of several watchers of one installation, the one that holds this looks."""
+
+
+class Watcher:
+    """Looks at the aliases of MLflow's registry, and publishes what differs from what was said last."""
+
+    def __init__(self, parts: Parts, period: float = PERIOD) -> None:
+        self._parts = parts
+        self._period = period
+        self._schema = load("ModelUpdate")
+        self._updates = Updates(parts)
+        self._task: asyncio.Task[None] | None = None
+        self._complained: dict[str, str] = {}
+
+    async def start(self) -> None:
+        """Reads what was said up to now, and begins to look."""
+        await self._updates.start()
+        self._task = asyncio.create_task(self._run(), name=NAME)
+
+    async def stop(self) -> None:
+        """Ends the watching."""
+        await ended(self._task)
+        await self._updates.stop()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                async with connected(self._parts.settings) as connection:
+                    if connection is None:
+                        await self._say({})
+                    elif await _alone(connection, self._parts.settings.topic_prefix):
+                        await self._watch(connection)
+            except RegistryOfModelsAway as error:
+                self._complain("the registry", f"{error}; what serves goes on")
+            except Exception:  # whatever it is, watching goes on
+                log.exception("the registry of models cannot be read")
+            await asyncio.sleep(self._period)
+
+    async def _watch(self, connection: Connection) -> None:
+        while True:
+            found = [one for one in await versions(connection) if one.champion]
+            champions: dict[str, Champion | None] = {}
+            for one in found:
+                champions[one.slot] = one.as_champion()
+                if champions[one.slot] is None:
+                    self._complain(
+                        one.slot, f"version {one.number} has the alias and names no bundle; what serves goes on"
+                    )
+            await self._say(champions)
+            self._complained.pop("the registry", None)
+            await asyncio.sleep(self._period)
+
+    async def _say(self, champions: dict[str, Champion | None]) -> None:
+        """Publishes what is new. A slot whose champion is None stays as it is; one that is not there gets its shipped model."""
+        topic = self._parts.topic(topics.MODELS)
+        news, told = [], []
+        for slot, champion in champions.items():
+            if champion is not None and champion != self._updates.champions.get(slot):
+                news.append(Outgoing(topic, slot.encode(), await self._encoded(topic, champion)))
+                told.append(f"{slot} is to be served by {champion.model} {champion.version}")
+        for slot in self._updates.champions.keys() - champions.keys():
+            news.append(Outgoing(topic, slot.encode(), None))
+            told.append(f"{slot} is to be served by its shipped model")
+        if news:
+            await self._parts.producer.send_all(news)
+            for one in told:  # only now: until the broker has it, no worker will ever know
+                log.info("%s", one)
+            await self._updates.reach(champions)
+
+    async def _encoded(self, topic: str, champion: Champion) -> bytes:
+        record = champion.to_record(time.time())
+        return await outlast(
+            self._parts.outages,
+            "registry",
+            lambda: self._parts.codec.encode(value_subject(topic), self._schema, record),
+            RegistryAway,
+        )
+
+    def _complain(self, about: str, what: str) -> None:
+        if self._complained.get(about) != what:
+            self._complained[about] = what
+            log.warning("%s: %s", about, what)
+
+
+async def _alone(connection: Connection, prefix: str) -> bool:
+    """Whether nobody else watches for this installation; as long as the connection stands, nobody else will."""
+    row = await (
+        await connection.execute("select pg_try_advisory_lock(%s, hashtext(%s)) as mine", (_LOCK, prefix))
+    ).fetchone()
+    return bool(row and row["mine"])

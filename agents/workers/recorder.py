@@ -1,0 +1,154 @@
+"""The recorder: every event of every run goes from `run.events` into PostgreSQL, where history, statistics and lists are read."""
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+
+import psycopg
+
+from agents.workers.drift import DriftWatch
+from agents.workers.notifier import Notifier
+from agents.workers.sweeper import Sweeper
+from schemas.errors import RegistryAway
+from streams.background import ended
+from streams.runtime.connections.connections import Parts
+from streams.runtime.history import shadows, tables
+from streams.runtime.history.folding import Recorded
+from streams.runtime.history.recorder import record
+from streams.runtime.retrying import outlast
+from streams.wire.records import Record
+
+log = logging.getLogger(__name__)
+
+NAME = "recorder"
+BATCH = 1000
+"""Events of one transaction at most."""
+LARGE = 8 * 2**20
+"""Bytes of records after which a transaction takes no more."""
+GATHERING = 0.1
+"""Seconds that a transaction waits for company: alone, an event would cost ten times its share of a full one. Nobody waits for it: who asks
+for a single run reads the log as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    record: Record
+    written: asyncio.Future[None]
+
+
+class Recorder:
+    """Handles the records of `run.events`. While PostgreSQL is away it pauses; it loses nothing.
+
+    Beside it work, for as long as it does, who tells of ended runs, who watches the drift of models, and who removes old objects.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        notifier: Notifier | None = None,
+        drift: DriftWatch | None = None,
+        sweeper: Sweeper | None = None,
+    ) -> None:
+        self._parts = parts
+        self._notifier = notifier
+        self._beside = [one for one in (notifier, drift, sweeper) if one is not None]
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begins to write what is handed over."""
+        for one in self._beside:
+            one.start()
+        self._task = asyncio.create_task(self._run(), name="recorder")
+
+    async def stop(self) -> None:
+        """Ends the writing. What was not written was not acknowledged."""
+        for one in self._beside:
+            await one.stop()
+        await ended(self._task)
+        await self._disconnect()
+
+    async def __call__(self, record: Record) -> None:
+        """Returns when the event is written. Raises Undecodable, and psycopg.Error for an event that no table takes."""
+        # In line before anything is waited for: an event whose reading needs the registry must not be overtaken by a later
+        # one of its run, whose row would then be told what it was before.
+        waiting = _Waiting(record, asyncio.get_running_loop().create_future())
+        self._queue.put_nowait(waiting)
+        await waiting.written
+
+    async def _run(self) -> None:
+        while True:
+            batch = [await self._queue.get()]
+            if self._queue.qsize() < BATCH:
+                await asyncio.sleep(GATHERING)
+            size = len(batch[0].record.value or b"")
+            while len(batch) < BATCH and size < LARGE and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+                size += len(batch[-1].record.value or b"")
+            await self._write([(one, recorded) for one in batch if (recorded := await self._read(one)) is not None])
+
+    async def _read(self, waiting: _Waiting) -> Recorded | None:
+        """The event, read; None for a record that is none, whose handler is told so."""
+        wire, record = self._parts.wire, waiting.record
+        try:
+            told = await outlast(self._parts.outages, "registry", lambda: wire.read_event(record), RegistryAway)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is this record's; the handler knows what to do
+            _settle(waiting, error)
+            return None
+        return Recorded(told, record.place, record.offset)
+
+    async def _write(self, batch: list[tuple[_Waiting, Recorded]]) -> None:
+        try:
+            if batch:
+                await self._record([recorded for _, recorded in batch])
+        except psycopg.Error as error:
+            if len(batch) > 1:  # one of them is to blame: the others must not suffer for it
+                for one in batch:
+                    await self._write([one])
+                return
+            log.error("an event cannot be recorded: %s", error)
+            _settle(batch[0][0], error)
+            return
+        for waiting, _ in batch:
+            _settle(waiting)
+
+    async def _record(self, batch: list[Recorded]) -> None:
+        async def attempt() -> None:
+            connection = await self._connected()
+            try:
+                if self._notifier is None:
+                    await record(connection, batch)
+                elif await record(connection, batch, self._notifier.rules.notices):
+                    self._notifier.soon()
+            except (psycopg.OperationalError, psycopg.InterfaceError):
+                await self._disconnect()
+                raise
+
+        await outlast(self._parts.outages, "postgres", attempt, psycopg.OperationalError, psycopg.InterfaceError)
+
+    async def _connected(self) -> "psycopg.AsyncConnection[tuple[object, ...]]":
+        if self._connection is None or self._connection.closed:
+            connection = await psycopg.AsyncConnection.connect(
+                self._parts.settings.postgres, autocommit=True, connect_timeout=5
+            )
+            await tables.ensure(connection)
+            await shadows.compare(connection)  # what a recorder that died between two transactions left
+            self._connection = connection
+        return self._connection
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                await connection.close()
+
+
+def _settle(waiting: _Waiting, error: Exception | None = None) -> None:
+    if waiting.written.done():
+        return  # its handler was cancelled
+    if error is None:
+        waiting.written.set_result(None)
+    else:
+        waiting.written.set_exception(error)

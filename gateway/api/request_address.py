@@ -1,0 +1,46 @@
+"""What the address of a request may say, whatever the call."""
+
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+
+from gateway.api.problems import Fault, Kind, Problem
+from streams.language.definition.parse import suggest
+
+_KEY = "key"
+"""What a link may carry to any place of the gateway: who passes without it need not have taken it away."""
+_LONGEST = 60
+"""Characters of a word for which a similar one is looked for."""
+_MOST = 20
+"""Problems that are listed."""
+
+
+async def is_understood(request: Request) -> None:
+    """Refuses parameters that the call does not take, and a NUL anywhere, which no name has. Raises Problem (404, 422)."""
+    path = request.scope["path"]
+    if "\0" in path:
+        raise Problem(Kind.NOT_FOUND, f"{path:.200} does not exist: no name has a NUL character (%00).")
+    route = request.scope["route"]
+    declared = _declared(route.dependant) if isinstance(route, APIRoute) else set()
+    faults = []
+    for name, value in request.query_params.multi_items():
+        if "\0" in name + value:
+            faults.append(Fault(f"query.{name:.{_LONGEST}}", "text with a NUL character (%00) in it"))
+        elif name not in declared and name != _KEY:
+            faults.append(
+                Fault(f"query.{name:.{_LONGEST}}", "this call takes no such parameter", _hint(name, declared))
+            )
+    if faults:
+        raise Problem(Kind.INVALID, "Some parameters are not what this call takes.", faults[:_MOST])
+
+
+def _declared(dependant: Dependant) -> set[str]:
+    """The names of the parameters that a route and what it depends on take from the query."""
+    names = {str(one.alias) for one in dependant.query_params}
+    return names.union(*(_declared(one) for one in dependant.dependencies))
+
+
+def _hint(name: str, declared: set[str]) -> str:
+    if not declared:
+        return "it takes none"
+    return suggest(name if len(name) <= _LONGEST else "", declared)

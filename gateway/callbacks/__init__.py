@@ -1,0 +1,1 @@
+"""Telling other systems over HTTP that a run has ended."""

@@ -1,0 +1,1 @@
+"""Pipelines and services: listing, changing and describing them."""

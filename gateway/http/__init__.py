@@ -1,0 +1,1 @@
+"""HTTP/1.1 below the routes: connections, bodies, headers, events."""

@@ -1,0 +1,1 @@
+"""Submitting runs: their input, once for each idempotency key, and the answer."""

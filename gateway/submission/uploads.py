@@ -1,0 +1,46 @@
+"""Places for bodies that are not small: as many are read at once as the limits allow, and none is held for nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.requests import Request
+from starlette.types import Message
+
+from gateway.api.limits import Limits
+from gateway.api.problems import Kind, Problem
+
+
+class Uploads:
+    """The places of one gateway."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._places = asyncio.Semaphore(limits.uploads)
+        self._pause = limits.pause
+        self.waiting = 0
+
+    @asynccontextmanager
+    async def place(self, request: Request) -> AsyncIterator[Request]:
+        """Waits for a place; the same request, whose body breaks off with a Problem (408) when it stalls while others wait."""
+        self.waiting += 1
+        try:
+            await self._places.acquire()
+        finally:
+            self.waiting -= 1
+        try:
+            yield Request(request.scope, lambda: self._next(request))
+        finally:
+            self._places.release()
+
+    async def _next(self, request: Request) -> Message:
+        while True:
+            try:
+                async with asyncio.timeout(self._pause):
+                    return await request.receive()
+            except TimeoutError:
+                if self.waiting:
+                    raise Problem(
+                        Kind.SLOW,
+                        f"Nothing of the body came for {self._pause:g} s, and others wait.",
+                        headers={"Connection": "close"},
+                    ) from None

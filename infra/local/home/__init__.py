@@ -1,0 +1,1 @@
+"""The home of a stack: its ports, passwords and state, closed to other users."""

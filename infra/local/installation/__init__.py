@@ -1,0 +1,1 @@
+"""Fetching what the parts are made of, once per machine."""

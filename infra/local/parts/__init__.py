@@ -1,0 +1,1 @@
+"""The parts of the stack: what each needs, how it starts, how one sees that it is ready."""

@@ -1,0 +1,151 @@
+"""Apache Kafka: one KRaft node that is broker and controller, and takes nobody without the password of its home."""
+
+import base64
+import os
+import shutil
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from infra.local.errors import StartError
+from infra.local.home import private
+from infra.local.home.ports import LOOPBACK, is_free
+from infra.local.parts import java
+from infra.local.parts.part import Part
+from infra.local.processes import process
+from infra.local.stack_context import USER, Site
+
+_HEAP_MB = 512
+FIXED = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "auto.create.topics.enable": "false",  # topics come from compiled pipelines only
+    "num.partitions": "1",
+    # One node: internal topics have nobody to replicate to, and many partitions only make the start slower.
+    "offsets.topic.num.partitions": "8",
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.num.partitions": "2",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    # A broker that was killed is fenced for a session before it may come back, so a long one delays restarts; one whose heartbeats
+    # are late for so long is fenced too, and then nobody leads any partition: with 3 s that happened on a busy machine.
+    "broker.session.timeout.ms": "9000",
+    "broker.heartbeat.interval.ms": "1000",
+    "group.min.session.timeout.ms": "1000",
+    "log.retention.hours": "168",
+    "log.retention.check.interval.ms": "300000",
+    "log.segment.bytes": str(128 << 20),
+    "log.cleaner.dedupe.buffer.size": str(16 << 20),
+    "log.cleaner.backoff.ms": "5000",
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+}
+
+_CLIENTS, _CONTROLLER = "CLIENTS", "CONTROLLER"
+_LOGIN = {
+    "listener.security.protocol.map": f"{_CLIENTS}:SASL_PLAINTEXT,{_CONTROLLER}:SASL_PLAINTEXT",
+    "inter.broker.listener.name": _CLIENTS,
+    "sasl.enabled.mechanisms": "PLAIN",
+    "sasl.mechanism.inter.broker.protocol": "PLAIN",
+    # Else whoever reaches the controller's port could change topics, and the cluster itself.
+    "sasl.mechanism.controller.protocol": "PLAIN",
+}
+_MODULE = "org.apache.kafka.common.security.plain.PlainLoginModule"
+_LOGGING = (
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS",
+)
+
+
+def _classpath(site: Site) -> str:
+    return os.pathsep.join(str(jar) for jar in sorted(site.parts.kafka.glob("*.jar")))
+
+
+def _folder(site: Site) -> Path:
+    return site.home / "kafka"
+
+
+_CONFIGURATION = "server.properties"
+"""In the folder that the broker works in, as all that it names: Java reads such files as Latin-1, and its lists end at commas."""
+
+
+def _prepare(site: Site) -> None:
+    folder = _folder(site)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    data = folder / "data"
+    if not data.exists():
+        fresh = folder / "data.new"  # renamed when whole: a start that is killed here leaves nothing half made
+        shutil.rmtree(fresh, ignore_errors=True)
+        _configure(site, fresh)
+        _format(site)
+        fresh.rename(data)
+    _configure(site, data)
+
+
+def _configure(site: Site, data: Path) -> None:
+    ports = {_CLIENTS: site.ports["kafka"], _CONTROLLER: site.ports["kafka-controller"]}
+    listeners = ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in ports.items())
+    password = site.secrets["kafka"]
+    login = f'username="{USER}" password="{password}" user_{USER}="{password}"'
+    properties = {
+        **FIXED,
+        **_LOGIN,
+        **{f"listener.name.{name.lower()}.plain.sasl.jaas.config": f"{_MODULE} required {login};" for name in ports},
+        "listeners": listeners,
+        "advertised.listeners": listeners,
+        "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{site.ports['kafka-controller']}",
+        "log.dirs": data.name,
+    }
+    text = "".join(f"{key}={value}\n" for key, value in properties.items())
+    private.write(_folder(site) / _CONFIGURATION, text)
+
+
+def _format(site: Site) -> None:
+    arguments = ("format", "--standalone", "--cluster-id", cluster_id(), "--config", _CONFIGURATION)
+    command = java.command(_HEAP_MB, "-cp", _classpath(site), "kafka.tools.StorageTool", *arguments)
+    complaint = process.complete(command, home=site.home, folder=_folder(site), environ=java.environ())
+    if complaint is not None:
+        raise StartError(f"its log folder in {_folder(site)} cannot be formatted: {complaint}")
+
+
+def cluster_id() -> str:
+    """A fresh id. Kafka's tools take one that begins with a dash, as one in 64 would, for an option."""
+    while True:
+        made = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not made.startswith("-"):
+            return made
+
+
+def _command(site: Site) -> Sequence[str]:
+    main = ("-cp", _classpath(site), "kafka.Kafka", _CONFIGURATION)
+    return java.command(_HEAP_MB, *site.classes("kafka"), *_LOGGING, *main)
+
+
+def _ready(site: Site) -> bool:
+    """Whether the broker answers and is no longer fenced: only then does its metadata list a broker."""
+    port = site.ports["kafka"]
+    if is_free(port):  # nothing listens: do not wait for a client's connection time-out
+        return False
+    client = AdminClient({**site.settings().brokers.confluent(), "log_level": 0})
+    try:
+        return bool(client.list_topics(timeout=2).brokers)
+    except KafkaException:
+        return False
+
+
+KAFKA = Part(
+    name="kafka",
+    ports=("kafka", "kafka-controller"),
+    prepare=_prepare,
+    command=_command,
+    environ=lambda _: java.environ(),
+    ready=_ready,
+)

@@ -1,0 +1,71 @@
+"""Millrace's own processes: preparation, flow, recorder, workers, gateway."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from importlib import resources
+
+from infra.local.parts import web
+from infra.local.parts.part import Part
+from infra.local.processes import logs
+from infra.local.stack_context import Site
+
+FLOW = ("flow", "retry", "models")
+"""The agents that every pipeline needs, and the one that watches which models are to serve."""
+RECORDER = ("recorder",)
+"""In a process of its own: what it takes to write history is not taken from runs, and neither ends the other."""
+_READY = "INFO agents: ready"
+_CONTRACT = ".input.avsc"
+_GRACE = 40.0
+"""Seconds: a worker gives what it has in work 20, and then leaves its groups. Killed before, it would seem to have died of it."""
+
+
+def services() -> tuple[str, ...]:
+    """Names of all services, as their checked-in contracts tell: a new service needs no line here."""
+    folder = resources.files("schemas").joinpath("avro", "services")
+    return tuple(
+        sorted(file.name.removesuffix(_CONTRACT) for file in folder.iterdir() if file.name.endswith(_CONTRACT))
+    )
+
+
+def worker(name: str, agents: Sequence[str]) -> Part:
+    """A worker process that hosts these agents; ready when it says so, having joined every consumer group."""
+    return Part(
+        name=name,
+        needs=("apply",),
+        environ=_environ,
+        command=lambda _: [sys.executable, "-m", "agents", *agents],
+        ready=lambda site: any(line.endswith(_READY) for line in logs.of_this_life(logs.path(site.home, name))),
+        grace=_GRACE,
+    )
+
+
+def _environ(site: Site) -> Mapping[str, str]:
+    environ = {**os.environ, **site.settings().environ(), "PYTHONUNBUFFERED": "1"}
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        # Nothing is to be written beside the sources; compiling every module at every start would treble the start.
+        environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(site.home / "pycache")}
+    return environ
+
+
+def _gateway_ready(site: Site) -> bool:
+    return web.status(site.ports["gateway"], "/health/ready") == HTTPStatus.OK
+
+
+APPLY = Part(
+    name="apply",
+    needs=("kafka", "registry", "s3", "postgres"),
+    environ=_environ,
+    command=lambda _: [sys.executable, "-m", "streams.cli", "apply", "--yes"],
+    ready=None,
+)
+GATEWAY = Part(
+    name="gateway",
+    needs=("apply",),
+    ports=("gateway",),
+    environ=_environ,
+    command=lambda _: [sys.executable, "-m", "gateway"],
+    ready=_gateway_ready,
+    relapse=60.0,
+)

@@ -1,0 +1,161 @@
+"""PostgreSQL, with a database each for Millrace, its models' registry (MLflow) and the schema registry."""
+
+import os
+import shutil
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from infra.local.errors import MissingTool, StartError
+from infra.local.home import private
+from infra.local.home.ports import LOOPBACK
+from infra.local.parts.part import Part
+from infra.local.processes import process
+from infra.local.stack_context import Site
+
+_ROLES = {"millrace": "postgres", "registry": "registry"}
+"""Each role, with the name of its secret."""
+_DATABASES = {"millrace": "millrace", "registry": "registry", "mlflow": "millrace"}
+"""Each database, with its owner. MLflow makes its tables itself, when first something is trained."""
+_ADMIN = "postgres"
+
+
+def _data(site: Site) -> Path:
+    return site.home / "postgres" / "data"
+
+
+def _prepare(site: Site) -> None:
+    data = _data(site)
+    data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    data.parent.chmod(private.walked())
+    if data.exists():
+        # No PostgreSQL of this home runs now: its file of a killed one may name a process that is somebody else's today.
+        (data / "postmaster.pid").unlink(missing_ok=True)
+        _hand_over(data)
+        return
+    fresh = data.with_suffix(".new")  # renamed when whole: a start that is killed here leaves nothing half made
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(mode=0o700)
+    password = site.home / "postgres" / "password"
+    private.write(password, site.secrets["postgres-admin"])
+    account = 0
+    if os.geteuid() == 0:  # it looks up its own name, which the server does not
+        account = private.account()
+        private.give(fresh, account)
+        private.give(password, account)
+    command = [
+        *_as_user(site, account),
+        str(site.parts.postgres / "bin" / "initdb"),
+        f"--pgdata={fresh}",
+        f"--username={_ADMIN}",
+        f"--pwfile={password}",
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        "--locale=C",
+        "--no-sync",
+        "--no-instructions",
+    ]
+    complaint = process.complete(command, home=site.home, folder=site.home, environ=process.bare())
+    password.unlink()
+    if complaint is not None:
+        raise StartError(f"its folder {data} cannot be initialised: {complaint}")
+    _hand_over(fresh)
+    fresh.rename(data)
+
+
+def _hand_over(data: Path) -> None:
+    """Under root, the data go to an id that nobody else has: other services of a machine may run as `nobody` too."""
+    if os.geteuid() == 0:
+        try:
+            owner = data.stat().st_uid
+            private.give(data, owner if owner in private.DYNAMIC else private.spare_id())
+        except OSError:  # a container that has few ids
+            private.give(data, private.account())
+
+
+def _command(site: Site) -> Sequence[str]:
+    options = {
+        "listen_addresses": LOOPBACK,
+        "port": str(site.ports["postgres"]),
+        "unix_socket_directories": "",
+        "max_connections": "100",
+        "shared_buffers": "64MB",
+        "synchronous_commit": "off",  # history is rewritten from Kafka; a lost second of it after a power cut costs nothing
+        "log_checkpoints": "off",
+        "timezone": "UTC",
+    }
+    settings = [f"--{key}={value}" for key, value in options.items()]
+    data = _data(site)
+    user = _as_user(site, data.stat().st_uid)
+    return [*user, str(site.parts.postgres / "bin" / "postgres"), "-D", str(data), *settings]
+
+
+def _as_user(site: Site, user: int) -> list[str]:
+    """What stands before a PostgreSQL command: it refuses to run as root, so root becomes this user."""
+    if os.geteuid() != 0:
+        return []
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise MissingTool(
+            "PostgreSQL refuses to run as root, and `setpriv` (package util-linux) is missing: install it, or run as another user"
+        )
+    prefix = [
+        setpriv,
+        f"--reuid={user}",
+        f"--regid={user}",
+        "--clear-groups",
+        f"--pdeathsig={signal.SIGINT.name.removeprefix('SIG')}",
+    ]
+    if not (_reachable_by_others(_data(site)) and _reachable_by_others(site.parts.postgres)):
+        # Below /root, say: let it walk through folders that are root's own. It could read what is in them, too.
+        prefix += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "--securebits=+no_setuid_fixup"]
+    return [*prefix, "--"]
+
+
+def _reachable_by_others(path: Path) -> bool:
+    return all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents)
+
+
+def _connect(site: Site) -> "psycopg.Connection[tuple[object, ...]]":
+    return psycopg.connect(
+        host=LOOPBACK, port=site.ports["postgres"], dbname="postgres", user=_ADMIN,
+        password=site.secrets["postgres-admin"], connect_timeout=2, autocommit=True,
+    )  # fmt: skip
+
+
+def _ready(site: Site) -> bool:
+    try:
+        with _connect(site) as connection:
+            return connection.execute("select 1").fetchone() == (1,)
+    except psycopg.OperationalError:
+        return False
+
+
+def _settle(site: Site) -> None:
+    """Roles and databases, where they are missing; passwords follow the home's secrets."""
+    with _connect(site) as connection:
+        existing = {row[0] for row in connection.execute("select datname from pg_database")}
+        roles = {row[0] for row in connection.execute("select rolname from pg_roles")}
+        for name, secret in _ROLES.items():
+            verb = sql.SQL("alter" if name in roles else "create")
+            password = sql.Literal(site.secrets[secret])
+            connection.execute(sql.SQL("{} role {} login password {}").format(verb, sql.Identifier(name), password))
+        for name, owner in _DATABASES.items():
+            if name not in existing:
+                made = sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(owner))
+                connection.execute(made)
+
+
+POSTGRES = Part(
+    name="postgres",
+    ports=("postgres",),
+    prepare=_prepare,
+    command=_command,
+    ready=_ready,
+    settle=_settle,
+    stop_signal=signal.SIGINT,  # fast shutdown: open sessions are ended
+    death_signal=signal.SIGINT,
+)

@@ -1,0 +1,53 @@
+"""S3Proxy: objects as files below the home, behind the S3 protocol."""
+
+import json
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from infra.local.home import private
+from infra.local.parts import java, web
+from infra.local.parts.part import Part
+from infra.local.stack_context import Site
+
+_HEAP_MB = 256
+_CONFIGURATION = "s3proxy.conf"
+"""In the folder that the server works in."""
+
+
+def _prepare(site: Site) -> None:
+    settings = site.settings()
+    folder = site.home / "s3"
+    objects = folder / "objects"
+    bucket = objects / settings.s3_bucket  # a bucket is a folder
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    bucket.mkdir(parents=True, exist_ok=True)
+    for one in objects.iterdir():  # a folder that other users may read is a bucket that anybody may list
+        one.chmod(0o700)
+    properties = {
+        "s3proxy.endpoint": settings.s3,
+        "s3proxy.authorization": "aws-v2-or-v4",
+        "s3proxy.identity": settings.s3_access_key,
+        "s3proxy.credential": settings.s3_secret_key,
+        "jclouds.provider": "filesystem-nio2",
+        "jclouds.identity": "local",
+        "jclouds.credential": "local",
+        "jclouds.filesystem.basedir": str(
+            objects.resolve()
+        ),  # in a folder that is named from where it works, it lists nothing
+    }
+    # Java reads such a file as Latin-1, with the escapes of JSON for what is none of it.
+    text = "".join(f"{key}={json.dumps(value)[1:-1]}\n" for key, value in properties.items())
+    private.write(folder / _CONFIGURATION, text)
+
+
+def _command(site: Site) -> Sequence[str]:
+    main = ("-jar", str(site.parts.s3proxy), "--properties", _CONFIGURATION)
+    return java.command(_HEAP_MB, *site.classes("s3"), *main)
+
+
+def _ready(site: Site) -> bool:
+    # Who asks without a key is refused, by a server that works.
+    return web.status(site.ports["s3"], "/") in (HTTPStatus.OK, HTTPStatus.FORBIDDEN)
+
+
+S3 = Part(name="s3", ports=("s3",), prepare=_prepare, command=_command, environ=lambda _: java.environ(), ready=_ready)

@@ -1,0 +1,176 @@
+"""A child process in its own group, with its log, that cannot outlive its launcher."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from infra.local.home.private import UMASK
+
+MARKER = "MILLRACE_STACK"
+"""Environment variable every process of a stack carries: the absolute path of its home."""
+_PASSED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
+_GUARD = Path(__file__).with_name("guard.py")
+_POLL_SECONDS = 0.02
+
+
+def bare() -> dict[str, str]:
+    """What a program of others gets of the environment: Java, Quarkus and PostgreSQL take all sorts of settings from it."""
+    return {name: os.environ[name] for name in _PASSED if name in os.environ}
+
+
+def spawn(
+    command: Sequence[str],
+    *,
+    home: Path,
+    folder: Path,
+    environ: Mapping[str, str],
+    log: Path,
+    death: signal.Signals,
+) -> subprocess.Popen[bytes]:
+    """Start a command in `folder`, in this environment alone, with its output appended to `log`.
+
+    The thread that calls must live as long as the process: the kernel sends the death signal when that thread ends.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            _guarded(command, death),
+            cwd=folder,
+            env={**environ, MARKER: str(home)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            umask=UMASK,
+        )
+
+
+def wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the end of a process, then end what it left in its group; the status is negative for a signal."""
+    if hasattr(os, "waitid"):  # macOS has it from Python 3.13 on
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # not reaped yet, so its group id is still its own
+        kill_group(process.pid)
+        return process.wait()
+    status = process.wait()
+    kill_group(process.pid)
+    return status
+
+
+def complete(command: Sequence[str], *, home: Path, folder: Path, environ: Mapping[str, str]) -> str | None:
+    """Run a short command of others in this environment alone, to its end; what it complained of when it failed, None when it did not."""
+    done = subprocess.run(
+        _guarded(command, signal.SIGKILL),
+        env={**environ, MARKER: str(home)},
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        umask=UMASK,
+    )
+    return (done.stderr or done.stdout).strip()[-500:] if done.returncode else None
+
+
+def send(process: subprocess.Popen[bytes], number: signal.Signals) -> bool:
+    """Send a signal to a process that another thread reaps; False when it is gone already.
+
+    `Popen.send_signal` is not for this: it would reap the process under that thread's hands.
+    """
+    if process.returncode is not None:
+        return False
+    try:
+        os.kill(process.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def listens(pid: int, ports: Sequence[int]) -> bool:
+    """Whether this process itself (or a child of it) listens on all these ports, and not somebody who took one of them."""
+    try:
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        sockets = [found for member in family for found in member.net_connections(kind="tcp")]
+    except psutil.NoSuchProcess:
+        return False
+    return set(ports) <= {found.laddr.port for found in sockets if found.status == psutil.CONN_LISTEN}
+
+
+def kill_group(pid: int) -> None:
+    """Kill a process and its group at once."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def leftovers(home: Path) -> list[psutil.Process]:
+    """Processes that belong to the stack of this home: they carry its marker, or work inside it as our PostgreSQL does."""
+    mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid not in mine and _belongs(process, home):
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, OSError):
+            continue  # gone meanwhile, or somebody else's
+    return found
+
+
+def sweep(home: Path, patience: float = 3.0) -> list[str]:
+    """End every left-over process of this home and wait until they are gone; the names of those ended."""
+    found = leftovers(home)
+    names = [_name(process) for process in found]
+    for process in found:
+        _signal(process, signal.SIGINT if "postgres" in _name(process) else signal.SIGKILL)
+    _, alive = psutil.wait_procs(found, timeout=patience)
+    for process in alive:
+        _signal(process, signal.SIGKILL)
+    psutil.wait_procs(alive, timeout=patience)
+    return names
+
+
+def with_us(death: signal.Signals) -> list[str]:
+    """What stands before a command that gets this signal when the thread that starts it ends, however that ends."""
+    return [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid()), str(int(death))]
+
+
+def _guarded(command: Sequence[str], death: signal.Signals) -> list[str]:
+    return [*with_us(death), *command]
+
+
+def _belongs(process: psutil.Process, home: Path) -> bool:
+    if process.environ().get(MARKER) == str(home):
+        return True
+    # PostgreSQL overwrites its environment with its title; it works in its data folder.
+    return process.name() == "postgres" and Path(process.cwd()).is_relative_to(home)
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return "?"
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        pass
+
+
+def await_end(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Whether a process (reaped by another thread) ended within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while psutil.pid_exists(process.pid) and process.returncode is None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True

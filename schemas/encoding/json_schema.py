@@ -1,0 +1,125 @@
+"""Avro schemas as JSON Schema (2020-12, as OpenAPI 3.1 takes it), for the documentation of the API."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.validation.scalars import MAX_DEPTH
+from schemas.validation.shapes import (
+    AnyShape,
+    Array,
+    Enum,
+    Field,
+    Fixed,
+    Map,
+    Primitive,
+    Record,
+    RefShape,
+    Shape,
+    Union,
+    shape,
+)
+
+_PRIMITIVES: Mapping[str, dict[str, Any]] = {
+    "null": {"type": "null"},
+    "boolean": {"type": "boolean"},
+    "int": {"type": "integer", "format": "int32"},
+    "long": {"type": "integer", "format": "int64"},
+    "float": {"type": "number", "format": "float"},
+    "double": {"type": "number", "format": "double"},
+    "bytes": {"type": "string", "contentEncoding": "base64"},
+    "string": {"type": "string"},
+}
+IMAGE: Mapping[str, Any] = {
+    "title": "Image",
+    "description": "A reference to an image or other object in S3.",
+    "type": "object",
+    "properties": {
+        "bucket": {"type": "string"},
+        "key": {"type": "string"},
+        "size": {"type": "integer", "minimum": 0, "description": "Bytes."},
+        "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        "media_type": {"type": "string", "examples": ["image/jpeg"]},
+    },
+    "required": ["bucket", "key", "size", "sha256", "media_type"],
+    "additionalProperties": False,
+}
+
+
+def json_schema(schema: Any, *, output: bool = False, ref: Mapping[str, Any] = IMAGE) -> dict[str, Any]:
+    """The JSON Schema of what `conform` takes or, for an `output`, of what `to_json` gives (where no field is missing).
+
+    `ref` stands wherever the record holds a reference to an object, for instance `{"$ref": "#/components/schemas/Image"}`.
+    """
+    return _Writer(output, ref).write(shape(schema))
+
+
+class _Writer:
+    def __init__(self, output: bool, ref: Mapping[str, Any]) -> None:
+        self.output = output
+        self.ref = ref
+
+    def write(self, of: Shape) -> dict[str, Any]:
+        match of:
+            case Primitive():
+                return dict(_PRIMITIVES[of.kind])
+            case RefShape():
+                return dict(self.ref)
+            case AnyShape():
+                return {"description": f"Any JSON value, at most {MAX_DEPTH} levels deep."}
+            case Array():
+                return {"type": "array", "items": self.write(of.items)}
+            case Map():
+                return {"type": "object", "additionalProperties": self.write(of.values)}
+            case Enum():
+                return {"type": "string", "enum": list(of.symbols)}
+            case Fixed():
+                return {"type": "string", "contentEncoding": "base64", "description": f"{of.size} bytes."}
+            case Union():
+                return self._union(of)
+            case Record():
+                return self._record(of)
+
+    def _union(self, of: Union) -> dict[str, Any]:
+        kinds = [self.write(branch) for branch in of.branches]
+        return kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+
+    def _record(self, of: Record) -> dict[str, Any]:
+        made: dict[str, Any] = {"title": of.name.rpartition(".")[2], "type": "object"}
+        if of.doc:
+            made["description"] = of.doc
+        made["properties"] = {field.name: self._field(field) for field in of.fields}
+        made["required"] = [field.name for field in of.fields if field.required or self.output]
+        made["additionalProperties"] = False
+        return made
+
+    def _field(self, field: Field) -> dict[str, Any]:
+        made = _bound(self.write(field.shape), _bounds(field))
+        if field.doc:
+            made = _beside(made, "description", field.doc)
+        if not field.required and not self.output:
+            made = _beside(made, "default", field.default)
+        return made
+
+
+def _beside(schema: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """The schema with one more word; a reference is wrapped, since many readers pass over what stands beside `$ref`."""
+    return {"allOf": [schema], key: value} if "$ref" in schema else {**schema, key: value}
+
+
+def _bounds(field: Field) -> dict[str, Any]:
+    bounds = {"minimum": field.minimum, "maximum": field.maximum, "enum": list(field.enum) if field.enum else None}
+    return {key: value for key, value in bounds.items() if value is not None}
+
+
+def _bound(schema: dict[str, Any], bounds: dict[str, Any]) -> dict[str, Any]:
+    """Puts bounds where the values are that they hold for: the items of a list, the branches of a union but null."""
+    if not bounds:
+        return schema
+    if "anyOf" in schema:
+        return {
+            **schema,
+            "anyOf": [one if one.get("type") == "null" else _bound(one, bounds) for one in schema["anyOf"]],
+        }
+    if schema.get("type") == "array":
+        return {**schema, "items": _bound(schema["items"], bounds)}
+    return {**schema, **bounds}

@@ -1,0 +1,1 @@
+"""Schema registries: over HTTP, and in memory."""

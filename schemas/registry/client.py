@@ -1,0 +1,304 @@
+"""The schema registry over HTTP (Confluent's API, which Apicurio serves too), with everything seen once remembered."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from schemas.encoding import binary
+from schemas.errors import BadSchema, Incompatible, OtherFormat, RegistryAway, UnknownSchema
+from schemas.library import inline
+from schemas.memo import Memo
+from schemas.registry import references
+from schemas.registry.completed import completed
+from schemas.validation import compat
+
+log = logging.getLogger(__name__)
+
+_MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
+_UNKNOWN_FOR = 10.0
+"""Seconds for which an id that the registry does not have is not asked for again: garbage may come in floods."""
+_KNOWN_FOR = 30.0
+"""Seconds after which the id of a schema that is in use is asked for again: somebody may have deleted its subject."""
+_PATIENCE = 0.5
+"""Seconds that a record waits for that answer; without one it is written with the id that was known."""
+_MAX_KNOWN = 10_000
+_PAGE = 1000
+_AT_ONCE = 32
+"""Calls under way, with those whose callers have left: these must not pile up."""
+_ABSENT = (40401, 40402, 40403)
+"""Error codes for a subject, a version, a schema that is not there. A 404 without one is no answer of a registry."""
+
+
+class SchemaRegistry:
+    """A client for one event loop. Every call may raise RegistryAway, and then succeed later."""
+
+    def __init__(self, url: str, *, timeout: float = 10.0, known_for: float = _KNOWN_FOR) -> None:
+        """`url` may hold user and password, which no message shows; `timeout` and `known_for` (for how long an id is used without
+        asking for it again) in seconds.
+        """
+        address = httpx.URL(url.rstrip("/"))
+        self._url = str(address.copy_with(userinfo=b""))  # as messages show it
+        login = httpx.BasicAuth(address.username, address.password) if address.userinfo else None
+        self._http = httpx.AsyncClient(
+            auth=login, timeout=timeout, headers={"accept": _MEDIA_TYPE, "content-type": _MEDIA_TYPE}
+        )
+        self._timeout = timeout
+        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._whole: Memo[Any] = Memo(inline)
+        self._known_for = known_for
+        self._ids: dict[tuple[str, str], _Id] = {}
+        self._known_ids: dict[tuple[str, int], tuple[Any, _Id]] = {}
+        self._schemas: dict[int, Any] = {}
+        self._unknown: dict[int, tuple[float, Callable[[], UnknownSchema]]] = {}
+        self._flights: dict[Any, asyncio.Future[Any]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    async def id_of(self, subject: str, schema: Any) -> int:
+        """The schema's id, registered under the subject if need be; later calls with the same object cost a look-up.
+
+        Raises Incompatible when the subject's rule refuses the schema, BadSchema when it is none, RegistryAway.
+        """
+        known = self._known_ids.get((subject, id(schema)))
+        if known is None or known[0] is not schema:
+            known = schema, await self._identified(subject, self._text(schema))
+            if len(self._known_ids) >= _MAX_KNOWN:
+                self._known_ids.clear()  # schemas that were read from somewhere are new objects each time
+            self._known_ids[subject, id(schema)] = known
+        one = known[1]
+        if one.asked + self._known_for < time.monotonic():
+            await self._ask_again(one)
+        return one.id
+
+    async def register(self, subject: str, schema: Any) -> int:
+        """The schema's id, registered under the subject now, whatever was known of it before. Raises as `id_of` does."""
+        text = self._text(schema)
+        known = (subject, text) in self._ids
+        one = await self._identified(subject, text)
+        if known and await self._looked_up(subject, text) is None:
+            one.id = await self._register(subject, text)
+        return one.id
+
+    async def has(self, subject: str, schema: Any) -> bool:
+        """Whether the registry has this very schema under the subject now. Raises BadSchema, RegistryAway."""
+        return await self._looked_up(subject, self._text(schema)) is not None
+
+    async def schema_of(self, schema_id: int) -> Any:
+        """The schema of an id, always the same object.
+
+        It is whole: what other subjects define stands inside it. Raises UnknownSchema (the registry has none, or none that may
+        be read with), OtherFormat and RegistryAway.
+        """
+        if schema_id in self._schemas:
+            return self._schemas[schema_id]
+        if schema_id in self._unknown and self._unknown[schema_id][0] > time.monotonic():
+            raise self._unknown[schema_id][1]()
+        return await self._once(schema_id, lambda: self._fetch(schema_id))
+
+    async def set_compatibility(self, subject: str, level: str = "BACKWARD") -> None:
+        """Sets what the registry demands of a subject's next schema. Raises RegistryAway."""
+        await self._call("PUT", f"/config/{_part(subject)}", {"compatibility": level})
+
+    async def is_compatible(self, subject: str, schema: Any) -> bool:
+        """Whether the registry would take the schema as the subject's next one; True for a new subject.
+
+        Raises BadSchema, RegistryAway.
+        """
+        path = f"/compatibility/subjects/{_part(subject)}/versions/latest"
+        try:
+            answer = await self._call("POST", path, {"schema": json.dumps(self._whole(schema))})
+        except UnknownSchema:
+            return True
+        return bool(answer["is_compatible"])
+
+    async def latest(self, subject: str) -> Any | None:
+        """The subject's newest schema of Avro; None when it has none. Raises RegistryAway.
+
+        A newer one of another format, which a producer of JSON may have registered there, is passed over.
+        """
+        place = f"/subjects/{_part(subject)}/versions"
+        try:
+            answer = await self._call("GET", f"{place}/latest")
+            with contextlib.suppress(UnknownSchema):
+                return await self.schema_of(int(answer["id"]))
+            for version in sorted(await self._call("GET", place), reverse=True)[1:]:
+                answer = await self._call("GET", f"{place}/{version}")
+                with contextlib.suppress(UnknownSchema):
+                    return await self.schema_of(int(answer["id"]))
+        except UnknownSchema:
+            pass
+        return None
+
+    async def subjects(self) -> list[str]:
+        """Every subject the registry knows, page by page: without being asked for more, it shows the first thousand only.
+
+        Raises RegistryAway.
+        """
+        found: dict[str, None] = {}
+        while True:
+            page = await self._call("GET", f"/subjects?offset={len(found)}&limit={_PAGE}")
+            fresh = [subject for subject in page if subject not in found]
+            found.update(dict.fromkeys(fresh))
+            if len(page) < _PAGE or not fresh:  # a registry without pages shows everything each time
+                return list(found)
+
+    def _text(self, schema: Any) -> str:
+        whole = self._whole(schema)
+        binary.check(whole)
+        # Sorted: the registry takes the same attributes in another order, as a topology's JSON has them, for a new version.
+        return json.dumps(whole, sort_keys=True)
+
+    async def _identified(self, subject: str, text: str) -> "_Id":
+        if (subject, text) not in self._ids:
+            found = await self._once((subject, text), lambda: self._register(subject, text))
+            self._ids.setdefault((subject, text), _Id(subject, text, found, time.monotonic()))
+            # Whoever writes with a schema mostly reads it too, perhaps at a time when the registry is away.
+            self._schemas.setdefault(found, json.loads(text))
+        return self._ids[subject, text]
+
+    async def _ask_again(self, one: "_Id") -> None:
+        """Learns the id anew, and has the schema registered again where the registry has lost it.
+
+        Who comes meanwhile goes on with the id that is known: a registry that hangs must not hold up every record.
+        """
+        one.asked = time.monotonic()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._once(("again", one.subject, one.text), lambda: self._renew(one))
+        except TimeoutError:
+            pass
+
+    async def _renew(self, one: "_Id") -> None:
+        try:
+            found = await self._looked_up(one.subject, one.text)
+            if found is None:
+                log.warning("%s is no longer in the registry: registering it again", one.subject)
+                found = await self._register(one.subject, one.text)
+            one.id = found
+        except (RegistryAway, BadSchema, Incompatible, UnknownSchema) as error:
+            log.warning("whether the registry still has %s cannot be known: %s", one.subject, error)
+
+    async def _looked_up(self, subject: str, text: str) -> int | None:
+        """The id of a schema under its subject; None when it is not there."""
+        try:
+            answer = await self._call("POST", f"/subjects/{_part(subject)}", {"schema": text})
+        except UnknownSchema:
+            return None
+        return int(answer["id"])
+
+    async def _register(self, subject: str, text: str) -> int:
+        try:
+            answer = await self._call("POST", f"/subjects/{_part(subject)}/versions", {"schema": text})
+        except _Conflict as error:
+            newest = await self.latest(subject)
+            reasons = compat.problems(reader=json.loads(text), writer=newest) if newest is not None else []
+            raise Incompatible(subject, reasons or [str(error)]) from error
+        return int(answer["id"])
+
+    async def _fetch(self, schema_id: int) -> Any:
+        try:
+            answer = await self._call("GET", f"/schemas/ids/{schema_id}")
+            format = references.format_of(answer)
+            if format != "AVRO":
+                raise self._unusable(schema_id, partial(OtherFormat, schema_id, format))
+            schema = await references.whole(answer, self._version)
+        except OtherFormat:
+            raise
+        except (UnknownSchema, BadSchema) as error:
+            reason = f"the schema {schema_id} cannot be used: {error}"
+            raise self._unusable(schema_id, partial(UnknownSchema, reason)) from error
+        return self._schemas.setdefault(schema_id, schema)
+
+    async def _version(self, subject: str, version: int) -> Any:
+        return await self._call("GET", f"/subjects/{_part(subject)}/versions/{version}")
+
+    def _unusable(self, schema_id: int, error: Callable[[], UnknownSchema]) -> UnknownSchema:
+        if len(self._unknown) >= _MAX_KNOWN:
+            self._unknown.clear()
+        self._unknown[schema_id] = time.monotonic() + _UNKNOWN_FOR, error
+        return error()
+
+    async def _once(self, key: Any, fetch: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """What `fetch` gives, asked for once however many wait for it; a waiter that is cancelled takes nobody along."""
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = asyncio.ensure_future(fetch())
+            flight.add_done_callback(lambda _: self._flights.pop(key, None))
+        return await asyncio.shield(flight)
+
+    async def _call(self, method: str, path: str, body: Any = None) -> Any:
+        content = None if body is None else json.dumps(body)
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._places.acquire()
+            # Not cancelled with its caller: that would cost the pool a connection. Its own time-out ends it.
+            answer = await completed(self._request(method, path, content))
+        except TimeoutError as error:
+            raise RegistryAway(
+                f"the schema registry at {self._url} does not answer: {_AT_ONCE} calls wait for it"
+            ) from error
+        except httpx.HTTPError as error:
+            raise RegistryAway(
+                f"the schema registry at {self._url} does not answer: {type(error).__name__} {error}"
+            ) from error
+        try:
+            values = answer.json()
+        except ValueError as error:
+            raise RegistryAway(
+                f"the schema registry at {self._url} answered {answer.status_code} without JSON"
+            ) from error
+        if answer.is_success:
+            return values
+        raise self._error(answer.status_code, values if isinstance(values, dict) else {})
+
+    async def _request(self, method: str, path: str, content: str | None) -> httpx.Response:
+        try:
+            return await self._http.request(method, self._url + path, content=content)
+        finally:
+            self._places.release()
+
+    def _error(self, status: int, values: dict[str, Any]) -> Exception:
+        message = str(values.get("message", "no message"))
+        match status:
+            case 404 if values.get("error_code") in _ABSENT:
+                return UnknownSchema(f"the registry does not know it: {message}")
+            case 409:
+                return _Conflict(message)
+            case 400 | 422:
+                return BadSchema(f"the registry refuses the schema: {message}")
+        return RegistryAway(f"the schema registry at {self._url} answered {status}: {message}")
+
+
+@dataclass
+class _Id:
+    """A schema's id under a subject, and when the registry said so last (monotonic seconds)."""
+
+    subject: str
+    text: str
+    id: int
+    asked: float
+
+
+class _Conflict(Exception):
+    """The registry says that the schema is not compatible."""
+
+
+def _part(subject: str) -> str:
+    return quote(subject, safe="")

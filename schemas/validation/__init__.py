@@ -1,0 +1,1 @@
+"""Whether values and schemas are what they should be."""

@@ -1,0 +1,55 @@
+"""Checking a JSON-like value against an Avro schema: every problem at once, defaults filled in, whole numbers made floats."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from schemas.errors import BadSchema, Nonconforming, Problem
+from schemas.memo import Memo
+from schemas.validation import strict
+from schemas.validation.checks import compile_check
+from schemas.validation.scalars import Check, Look
+from schemas.validation.shapes import Field, Record, shape
+
+ImageHook = Callable[[str, Any], Mapping[str, Any]]
+"""Turns what stands in an image's place and is no object (a data URL) into a ref; gets its path; ValueError says why not."""
+
+
+def conform(schema: Any, value: Any, *, image: ImageHook | None = None) -> Any:
+    """A copy of `value` that is exactly of the schema: defaults filled in, numbers of the right kind, bounds kept.
+
+    In the place of a ref, `{"ref": {…}}` (as outputs show an image) is taken too. Raises Nonconforming with every problem, of very many with the first.
+    """
+    look = Look(image)
+    made = look.take(_checks(schema), value)
+    if look.problems:
+        raise Nonconforming(look.problems)
+    return made
+
+
+def conform_field(field: Field, value: Any) -> Any:
+    """What `conform` makes of the value of one field of a record. Raises Nonconforming, naming the field."""
+    look = Look(None)
+    made = look.take(compile_check(Record("", fields=(replace(field, required=True),))), {field.name: value})
+    if look.problems:
+        raise Nonconforming(look.problems)
+    return made[field.name]
+
+
+def parse_json(data: bytes | str) -> Any:
+    """The value of JSON text. Raises Nonconforming that says where the text breaks off, or what cannot be taken of it."""
+    try:
+        return strict.parse(data)
+    except strict.NotTaken as error:
+        problem = Problem("", str(error))
+    raise Nonconforming([problem])
+
+
+def _compile(schema: Any) -> Check:
+    try:
+        return compile_check(shape(schema))
+    except RecursionError as error:
+        raise BadSchema("a record that holds itself cannot be checked") from error
+
+
+_checks: Memo[Check] = Memo(_compile)

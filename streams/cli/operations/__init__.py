@@ -1,0 +1,1 @@
+"""Commands of the operator: the stack, data, models and benchmarks."""

@@ -1,0 +1,152 @@
+"""`data`: public data and model weights, from where their makers publish them, and dataset versions in S3."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from streams.cli.exits import Exit, Failed
+from streams.cli.output import Output, OutputOption, columns, emit, problems, say
+from streams.cli.pipelines.offline import counted
+from streams.cli.settings import settings
+
+if TYPE_CHECKING:
+    from streams.datasets.catalogue import Entry
+    from streams.datasets.corrections import Extended
+    from streams.datasets.manifest import Manifest
+    from streams.runtime.storage.store import Store
+
+T = TypeVar("T")
+
+Dataset = Annotated[str, typer.Argument(help="A folder of the data catalogue.", metavar="NAME")]
+Service = Annotated[str, typer.Argument(help="A service whose predictions people corrected.", metavar="SERVICE")]
+Datasets = Annotated[list[str] | None, typer.Argument(help="Datasets; none means all.", metavar="[NAME…]")]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(help="Files of the data catalogue, or its folders; none means all.", metavar="[NAME…]"),
+]
+
+
+def fetch(names: Names = None, output: OutputOption = Output.TEXT) -> None:
+    """Bring files of the data catalogue into the data directory (MILLRACE_DATA), with their hashes checked."""
+    from streams.datasets import download
+
+    folder = settings().data
+    failures = []
+    for entry in _known(names or []):
+        try:
+            fetched = download.fetch(entry, folder)
+        except download.DataError as error:
+            failures.append(error)
+            continue
+        how = "downloaded" if fetched.downloaded else "there already"
+        value = {"name": entry.name, "path": str(fetched.path), "downloaded": fetched.downloaded, "bytes": entry.size}
+        emit(output, value, f"{entry.name}  {how}  {fetched.path}")
+    if failures:
+        problems(failures)
+        raise Failed(Exit.REFUSED, f"{counted(len(failures))}; the other files are there")
+
+
+def keep(name: Dataset, output: OutputOption = Output.TEXT) -> None:
+    """Put the version of a dataset that the data catalogue stands for into S3, and print what it is called.
+
+    Files that are in S3 already are not sent again; `millrace data fetch` brings those that are not in the data directory.
+    """
+    from streams.runtime.storage.datasets import keep as put
+
+    folder = settings().data
+    entries = _known([name])
+    kept = _stored(lambda store: put(name, entries, folder, store))
+    text = f"{kept.manifest.label}  {len(kept.manifest.files)} files, {kept.stored} of them new  {kept.manifest.key}"
+    emit(output, _document(kept.manifest) | {"new": kept.stored}, text)
+
+
+def corrections(name: Service, output: OutputOption = Output.TEXT) -> None:
+    """Make the version of a service's dataset that has people's corrections, put it into S3, and print what it is called.
+
+    It is the dataset of the data catalogue and every correction that counts now, so the same corrections give the same version.
+    What is a test picture of the dataset, or was made of one, is left out.
+    """
+    import psycopg
+
+    from schemas.contracts import load_contracts
+    from streams.runtime.storage.corrections import make
+
+    contract = load_contracts().get(name)
+    if contract is None:
+        raise Failed(Exit.UNKNOWN, f"there is no service {name}")
+    where = settings()
+
+    async def act(store: "Store") -> "Extended":
+        link = psycopg.AsyncConnection.connect(where.postgres, autocommit=True, connect_timeout=5)
+        async with await link as connection:
+            return await make(store, connection, contract, where.data)
+
+    made = _stored(act)
+    noun = "correction" if made.added == 1 else "corrections"
+    text = f"{made.manifest.label}  {made.base.label} and {made.added} {noun}"
+    emit(
+        output,
+        _document(made.manifest) | {"base": made.base.label, "added": made.added, "left_out": made.reasons},
+        text,
+    )
+    for reason, count in made.reasons.items():
+        say(f"millrace: {count} left out: {reason}")
+
+
+def versions(names: Datasets = None, output: OutputOption = Output.TEXT) -> None:
+    """List the dataset versions in S3."""
+    from streams.runtime.storage.datasets import versions as listed
+
+    found = _stored(lambda store: listed(store, names or []))
+    if output is Output.JSON:
+        for one in found:
+            emit(output, _document(one), "")
+    elif found:
+        rows = [(one.label, str(len(one.files)), one.version) for one in found]
+        print(columns(rows, ("DATASET", "FILES", "VERSION")))
+    else:
+        say("millrace: there are no dataset versions; `millrace data keep mnist` makes one")
+
+
+def _known(names: list[str]) -> "tuple[Entry, ...]":
+    from streams.datasets.download import DataError, select
+
+    try:
+        return select(names)
+    except DataError as error:
+        raise Failed(Exit.UNKNOWN, str(error)) from error
+
+
+def _document(manifest: "Manifest") -> dict[str, object]:
+    files = [{"name": one.name, "sha256": one.sha256, "key": one.key} for one in manifest.files]
+    return {"dataset": manifest.label, "name": manifest.name, "version": manifest.version, "files": files}
+
+
+def _stored(action: "Callable[[Store], Awaitable[T]]") -> T:
+    """What an action on the object store gives; its errors end the command."""
+    import psycopg
+
+    from streams.datasets.download import DataError
+    from streams.datasets.manifest import BadManifest
+    from streams.runtime.errors import StoreAway
+    from streams.runtime.storage.corrections import NothingToLearn
+    from streams.runtime.storage.store import Store
+
+    async def act() -> T:
+        store = Store(settings())
+        try:
+            await store.ensure_bucket()
+            return await action(store)
+        finally:
+            store.close()
+
+    try:
+        return asyncio.run(act())
+    except (DataError, BadManifest, NothingToLearn) as error:
+        raise Failed(Exit.REFUSED, str(error)) from error
+    except psycopg.OperationalError as error:
+        raise Failed(Exit.AWAY, f"the run history (PostgreSQL) does not answer: {error}") from error
+    except StoreAway as error:
+        raise Failed(Exit.AWAY, f"the object store does not answer: {error}") from error

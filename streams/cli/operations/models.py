@@ -1,0 +1,113 @@
+"""`models`: the versions of each service's model in the registry, and which of them is to serve."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from streams.cli.exits import Exit, Failed
+from streams.cli.output import Output, OutputOption, columns, emit, say
+from streams.cli.settings import settings
+from streams.models.champion import ALIAS, MODEL
+
+if TYPE_CHECKING:
+    from streams.runtime.models.champions import Connection, Registered
+
+T = TypeVar("T")
+
+SHIPPED = "shipped"
+"""In place of a version: the bundle that comes with the service."""
+
+Slot = Annotated[str, typer.Argument(help="The service whose model it is.", metavar="SLOT")]
+SlotOption = Annotated[str | None, typer.Argument(help="Only this service's.", metavar="[SLOT]")]
+VersionOption = Annotated[str | None, typer.Argument(help="Its number or twelve digits; none: the champion.")]
+Version = Annotated[
+    str, typer.Argument(help="Its number, its twelve digits, or `shipped` for the one that comes with the service.")
+]
+
+
+def listing(slot: SlotOption = None, output: OutputOption = Output.TEXT) -> None:
+    """List the registered versions of models, oldest first; the champion of each slot is to serve.
+
+    What serves at this moment is in `millrace services SLOT`. A slot without a champion is served by its shipped model.
+    """
+    from streams.runtime.models.champions import versions
+
+    found = asked(lambda connection: versions(connection, slot)) or []
+    if output is Output.JSON:
+        for one in found:
+            emit(output, one.document(), "")
+        return
+    if not found:
+        say(f"millrace: no version of {slot or 'any model'} is registered; the shipped models serve")
+        return
+    rows = [
+        (one.slot, str(one.number), one.version or "-", one.tags.get(MODEL, ""), _when(one), ALIAS * one.champion)
+        for one in found
+    ]
+    print(columns(rows, ("SLOT", "NUMBER", "VERSION", "MODEL", "REGISTERED", "")))
+
+
+def show(slot: Slot, version: VersionOption = None, output: OutputOption = Output.TEXT) -> None:
+    """Show one registered version: what it learned from, what the gate said of it, and every other tag."""
+    from streams.runtime.models.champions import versions
+
+    found = [
+        one
+        for one in asked(lambda connection: versions(connection, slot)) or []
+        if (one.champion if version is None else version in (str(one.number), one.version))
+    ]
+    if not found:
+        what = "champion: its shipped model serves" if version is None else f"version {version} in the registry"
+        raise Failed(Exit.UNKNOWN, f"{slot} has no {what}")
+    one = found[-1]
+    rows = [("slot", slot), ("number", str(one.number)), ("champion", "yes" if one.champion else "no"),
+            ("registered", _when(one)), *sorted(one.tags.items())]  # fmt: skip
+    emit(output, one.document(), "\n".join(f"{name}: {value}" for name, value in rows))
+
+
+def use(slot: Slot, version: Version, output: OutputOption = Output.TEXT) -> None:
+    """Let another version serve: moves the alias `champion`, as MLflow's own page does. Running workers swap within seconds.
+
+    No request is dropped; each answer names the version that made it. A version that cannot be loaded changes nothing, and
+    `millrace services SLOT` says why.
+    """
+    from streams.runtime.models.champions import NoSuchVersion, demote, promote
+
+    if version == SHIPPED:
+        moved = asked(lambda connection: demote(connection, slot))
+        text = f"{slot}: the shipped model serves" + (" from now on" if moved else ", as before")
+        emit(output, {"slot": slot, "champion": None}, text)
+        return
+
+    async def move(connection: "Connection") -> "Registered":
+        try:
+            return await promote(connection, slot, version)
+        except NoSuchVersion as error:
+            raise Failed(Exit.UNKNOWN, str(error)) from error
+
+    found = asked(move)
+    if found is None:
+        raise Failed(Exit.REFUSED, "there is no registry of models yet: nothing was trained here")
+    text = f"{slot}: {found.tags.get(MODEL, '')} {found.version} (number {found.number}) is the champion"
+    emit(output, found.document() | {"champion": True}, text)
+
+
+def asked(action: "Callable[[Connection], Awaitable[T]]") -> T | None:
+    """What the registry answers; None where there is none."""
+    from streams.runtime.models.champions import RegistryOfModelsAway, connected
+
+    async def act() -> T | None:
+        async with connected(settings()) as connection:
+            return None if connection is None else await action(connection)
+
+    try:
+        return asyncio.run(act())
+    except RegistryOfModelsAway as error:
+        raise Failed(Exit.AWAY, str(error)) from error
+
+
+def _when(one: "Registered") -> str:
+    return datetime.fromtimestamp(one.created, UTC).strftime("%Y-%m-%d %H:%M")

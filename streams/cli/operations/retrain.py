@@ -1,0 +1,105 @@
+"""`models retrain`: orders the models that a file in git names, when it names others than were ordered last."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.cli.client import Gateway, part
+from streams.cli.exits import Exit, Failed
+from streams.cli.operations.models import asked
+from streams.cli.output import Output, OutputOption, emit
+
+if TYPE_CHECKING:
+    from streams.runtime.models.champions import Registered
+
+File = Annotated[
+    Path,
+    typer.Argument(
+        help="YAML: each service that trains, with its input: `digit-train: {digits: [0, 1, 2], epochs: 8}`.",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+    ),
+]
+
+
+def retrain(file: File, output: OutputOption = Output.TEXT) -> None:
+    """Order the models that a file names, when it names others than were ordered last. For CI, after each change in git.
+
+    An order that was filled last is not repeated, whether its model passed the gate or not; one that is under way is not either.
+    """
+    from streams.datasets.catalogue import catalogue
+    from streams.models.version_order import order
+    from streams.runtime.models.champions import versions
+
+    wanted = _read(file)
+    found = asked(versions) or []
+    data = [(entry.name, entry.sha256) for entry in catalogue()]
+    with Gateway() as gateway:
+        for service, given in wanted.items():
+            text, last = order(service, given), _last(found, service)
+            if last is not None and last[1] == text:
+                said = {"service": service, "run": None, "slot": last[0].slot, "number": last[0].number}
+                emit(output, said, f"{service}: as ordered, version {last[0].number} of {last[0].slot}")
+                continue
+            # Of what was there when it was ordered: the same file orders once, and again after another came in between,
+            # and after the data has changed.
+            key = hashlib.sha256(f"{text} {_filled(last[0]) if last else 0} {data}".encode()).hexdigest()
+            headers = {"idempotency-key": f"retrain-{key[:32]}"}
+            run = _ordered(gateway, f"/services/{part(service)}/runs", headers, given)
+            emit(output, {"service": service, "run": run}, f"{service}: ordered, run {run}")
+
+
+def _ordered(gateway: Gateway, path: str, headers: Mapping[str, str], given: Mapping[str, Any]) -> str:
+    """The run of an order, also when it is under way already."""
+    try:
+        return str(gateway.call("POST", path, headers=headers, json=given).json()["id"])
+    except Failed as failed:
+        if failed.problem.get("type") != "urn:millrace:duplicate":
+            raise
+        return str(failed.problem["id"])
+
+
+def _read(file: Path) -> dict[str, Mapping[str, Any]]:
+    """The orders of a file, with every default; ends the command when one makes no sense."""
+    import yaml
+
+    from schemas.contracts import load_contracts
+    from schemas.errors import Nonconforming
+    from schemas.validation.conform import conform
+
+    try:
+        text = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError) as error:  # a date that is none is a plain ValueError
+        raise Failed(Exit.REFUSED, f"{file}: {error}") from error
+    if not isinstance(text, dict):
+        raise Failed(
+            Exit.REFUSED, f"{file}: it is no mapping of services to inputs, such as `digit-train: {{digits: [0, 1]}}`"
+        )
+    known, made = load_contracts(), {}
+    for service, given in text.items():
+        if service not in known:
+            raise Failed(Exit.REFUSED, f"{file}: there is no service {service}")
+        try:
+            made[service] = conform(known[service].input, given)
+        except Nonconforming as error:
+            raise Failed(Exit.REFUSED, f"{file}: {service}: {error}") from error
+    return made
+
+
+def _last(found: "list[Registered]", service: str) -> "tuple[Registered, str] | None":
+    """The version that this service registered last, with its order."""
+    from streams.models.version_order import ORDER, service_of
+
+    its = [(one, one.tags[ORDER]) for one in found if service_of(one.tags.get(ORDER, "")) == service]
+    return max(its, key=lambda pair: _filled(pair[0]), default=None)
+
+
+def _filled(version: "Registered") -> float:
+    """When the last order that a version was made for was filled; one of the same content may be ordered again."""
+    from streams.models.version_order import ORDERED
+
+    return float(version.tags.get(ORDERED, version.created))

@@ -1,0 +1,1 @@
+"""Commands about pipelines: their files, their versions, and the catalogue."""

@@ -1,0 +1,160 @@
+"""`compile`: pipelines as topologies, and as what a cluster and its other users need; without any server."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.cli.exits import Exit, Failed
+from streams.cli.output import Output, OutputOption, columns, emit
+from streams.cli.pipelines.offline import compiled, contracts, is_file, select
+from streams.cli.settings import settings
+
+if TYPE_CHECKING:
+    from streams.language.topology import Topology
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Names of pipelines or services, or files, or folders; none means all.", metavar="[NAME|FILE…]"
+    ),
+]
+Topics = Annotated[bool, typer.Option("--topics", help="The topics that they need, with partitions and configuration.")]
+Strimzi = Annotated[
+    bool,
+    typer.Option(
+        "--strimzi",
+        help="KafkaTopic and KafkaUser resources for Strimzi, in YAML; with files, of all that `apply` with them makes.",
+    ),
+]
+Mermaid = Annotated[bool, typer.Option("--mermaid", help="The graph, as a Mermaid diagram.")]
+AsyncApi = Annotated[bool, typer.Option("--asyncapi", help="The AsyncAPI 3 document of the topics, in JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="The compiled topology, in JSON, one a line.")]
+ClusterName = Annotated[str, typer.Option("--cluster", help="With --strimzi: the name of the Kafka resource.")]
+Authentication = Annotated[
+    str, typer.Option("--authentication", help="With --strimzi: tls, tls-external or scram-sha-512.")
+]
+Dynamic = Annotated[
+    bool,
+    typer.Option("--dynamic", help="With --strimzi: also the rights that pipelines put over HTTP need."),
+]
+
+_AUTHENTICATIONS = ("tls", "tls-external", "scram-sha-512")
+
+
+def compile_(
+    words: Words = None,
+    topics: Topics = False,
+    strimzi: Strimzi = False,
+    mermaid: Mermaid = False,
+    asyncapi: AsyncApi = False,
+    json: Json = False,
+    cluster: ClusterName = "millrace",
+    authentication: Authentication = "tls",
+    dynamic: Dynamic = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Compile pipelines, offline; print what they are, or one of the documents below."""
+    if sum((topics, strimzi, mermaid, asyncapi, json)) > 1:
+        raise Failed(Exit.USAGE, "--topics, --strimzi, --mermaid, --asyncapi, --json: one of them")
+    known = contracts()
+    library, names = select(words or [], known)
+    if strimzi and all(is_file(word) for word in words or []):
+        names = None  # the installation that `apply` with these files makes
+    found = compiled(library, known, names).topologies
+    services = [] if names else [(contract.name, contract.major) for contract in known.values()]
+    if topics:
+        _topics(found, services, output)
+    elif strimzi:
+        _strimzi(found, services, cluster, authentication, dynamic, output)
+    elif mermaid:
+        _mermaid(found, output)
+    elif asyncapi:
+        _asyncapi(found, output)
+    elif json:
+        for topology in found.values():
+            print(topology.to_json().decode())
+    else:
+        for topology in found.values():
+            _about(topology, output)
+
+
+def _about(topology: "Topology", output: Output) -> None:
+    value = {
+        "name": topology.name,
+        "digest": topology.digest,
+        "summary": topology.summary,
+        "input": [field["name"] for field in topology.input["fields"]],
+        "output": [field["name"] for field in topology.output["fields"]],
+        "services": {name: use.version for name, use in topology.services.items()},
+        "timeout": topology.timeout,
+    }
+    rows = [(key, _words(one)) for key, one in value.items() if one]
+    emit(output, value, lambda: columns(rows) + "\n")
+
+
+def _topics(found: "Mapping[str, Topology]", services: list[tuple[str, int]], output: Output) -> None:
+    from streams.wire import topic_specs
+    from streams.wire import topics as names
+
+    here = settings()
+    used = {(name, use.major) for one in found.values() for name, use in one.services.items()}
+    specs = topic_specs.every(
+        names.Topics(here.topic_prefix), here.partitions, services={*used, *services}, pipelines=found
+    )
+    if output is Output.JSON:
+        for spec in specs:
+            value = {"topic": spec.name, "partitions": spec.partitions, "replicas": here.replication}
+            emit(output, {**value, "config": dict(spec.config)}, "")
+        return
+    rows = [(spec.name, str(spec.partitions), _words(spec.config)) for spec in specs]
+    print(columns(rows, ("TOPIC", "PARTITIONS", "CONFIGURATION")))
+
+
+def _strimzi(
+    found: "Mapping[str, Topology]",
+    services: list[tuple[str, int]],
+    cluster: str,
+    authentication: str,
+    dynamic: bool,
+    output: Output,
+) -> None:
+    from streams.render.strimzi import Cluster, strimzi, to_yaml
+    from streams.wire.topics import Topics as Names
+
+    if authentication not in _AUTHENTICATIONS:
+        raise Failed(Exit.USAGE, f"--authentication {authentication}: one of {', '.join(_AUTHENTICATIONS)}")
+    here = settings()
+    where = Cluster(cluster, here.replication, authentication, dynamic)
+    resources = strimzi(found.values(), services, Names(here.topic_prefix), here.partitions, where)
+    if output is Output.JSON:
+        for resource in resources:
+            emit(output, resource, "")
+    else:
+        print(to_yaml(resources), end="")
+
+
+def _mermaid(found: "Mapping[str, Topology]", output: Output) -> None:
+    from streams.render.mermaid import mermaid
+
+    for topology in found.values():
+        picture = mermaid(topology)
+        name = f"%% {topology.name}\n" if len(found) > 1 else ""
+        emit(output, {"name": topology.name, "mermaid": picture}, f"{name}{picture}".rstrip("\n"))
+
+
+def _asyncapi(found: "Mapping[str, Topology]", output: Output) -> None:
+    import json
+
+    from streams.render.asyncapi import asyncapi
+    from streams.wire.topics import Topics as Names
+
+    here = settings()
+    made = asyncapi(found.values(), Names(here.topic_prefix), kafka=here.kafka, registry=here.registry)
+    emit(output, made, lambda: json.dumps(made, indent=2, ensure_ascii=False))
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={one}" for key, one in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,48 @@
+"""`delete`: one pipeline out of use, whoever brought it: a file of `apply`, or somebody over HTTP."""
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.exits import Exit, Failed
+from streams.cli.output import Output, OutputOption, emit
+from streams.cli.settings import settings
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+Name = Annotated[str, typer.Argument(help="The pipeline.", metavar="NAME")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def delete(name: Name, yes: Yes = False, output: OutputOption = Output.TEXT) -> None:
+    """Take a pipeline out of use. Runs under way go on, and its topics stay; `millrace apply` of its file brings it back."""
+    asyncio.run(_delete(settings(), name, yes=yes))
+    emit(output, {"pipeline": name, "deleted": True}, f"{name} is deleted")
+
+
+async def _delete(to: "Settings", name: str, *, yes: bool) -> None:
+    from streams.runtime.catalogue.apply import connected
+    from streams.runtime.catalogue.pipelines import Conflict, Pipelines
+    from streams.runtime.errors import Away
+
+    try:
+        async with connected(to, "millrace-cli") as parts:
+            catalogue = Pipelines(parts)
+            await catalogue.start()
+            try:
+                seen = catalogue.version(name)
+                if seen is None:
+                    raise Failed(
+                        Exit.UNKNOWN, f"there is no pipeline {name}; `millrace pipelines` lists those there are"
+                    )
+                if not (yes or await asyncio.to_thread(typer.confirm, f"Take {name} out of use?", err=True)):
+                    raise Failed(Exit.REFUSED, "nothing was changed")
+                await catalogue.remove(name, seen.etag)  # what was looked at: somebody may change it meanwhile
+            finally:
+                await catalogue.stop()
+    except (Conflict, KeyError):
+        raise Failed(Exit.REFUSED, f"{name} was changed meanwhile; look at it again") from None
+    except Away as error:
+        raise Failed(Exit.AWAY, f"{error}; start the system with `make run`") from error

@@ -1,0 +1,74 @@
+"""`import`: a pipeline of the older JSON format as YAML of ours, or what of it has no counterpart."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.cli.exits import Exit, Failed
+from streams.cli.output import JsonOption, Output, OutputOption, emit, say
+from streams.cli.pipelines.offline import contracts
+
+File = Annotated[Path, typer.Argument(help="The older pipeline, in JSON.", metavar="FILE", show_default=False)]
+Into = Annotated[
+    Path | None,
+    typer.Option("-o", "--into", help="Write the YAML here rather than to stdout; never over a file that is there."),
+]
+Service = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--service",
+        help="Which service an older name or address means; may be given again.",
+        metavar="OLD=NAME",
+        show_default=False,
+    ),
+]
+
+
+def import_(
+    file: File, into: Into = None, service: Service = None, output: OutputOption = Output.TEXT, json: JsonOption = False
+) -> None:
+    """Turn a pipeline of the older JSON format into YAML that lint accepts, or say what has no counterpart; runs none of its code."""
+    from streams.compile import library
+    from streams.legacy.convert import convert
+    from streams.legacy.report import NoCounterpart
+
+    output = Output.JSON if json else output
+    known = contracts()
+    services = dict(_pair(one, known) for one in service or [])
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise Failed(Exit.REFUSED, f"{file}: not UTF-8 text") from None
+    except OSError as error:
+        raise Failed(Exit.REFUSED, f"{file}: the file cannot be read: {error.strerror or error}") from None
+    try:
+        made = convert(text, known, services, library.load(known).specs, name=file.stem)
+    except NoCounterpart as error:
+        for one in error.findings:
+            emit(output, {"file": str(file), **one.to_json()}, f"{file}: {one}")
+        many = f"{len(error.findings)} thing{'' if len(error.findings) == 1 else 's'}"
+        raise Failed(Exit.REFUSED, f"{many} without a counterpart; nothing was written") from None
+    if into is None:
+        print(made, end="")
+        return
+    try:
+        with into.open("x", encoding="utf-8") as target:
+            target.write(made)
+    except FileExistsError:
+        raise Failed(Exit.REFUSED, f"{into} is there already; remove it, or name another file") from None
+    except OSError as error:
+        raise Failed(Exit.REFUSED, f"{into} cannot be written: {error.strerror or error}") from None
+    say(f"millrace: written to {into}")
+
+
+def _pair(text: str, known: Collection[str]) -> tuple[str, str]:
+    old, sign, new = text.rpartition("=")
+    if not sign or not old or not new:
+        raise Failed(Exit.USAGE, f"--service {text}: say OLD=NAME, such as area-blur=image-blur")
+    if new not in known:
+        from streams.language.definition.parse import suggest
+
+        raise Failed(Exit.UNKNOWN, f"--service {text}: there is no service {new!r}; {suggest(new, known)}")
+    return old, new

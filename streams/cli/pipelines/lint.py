@@ -1,0 +1,105 @@
+"""`lint`: what is wrong with pipeline files, against the checked-in contracts, without any server."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.exits import Exit, Failed
+from streams.cli.output import JsonOption, Output, OutputOption, emit, problems, say
+from streams.cli.pipelines.offline import contracts, counted
+from streams.cli.settings import settings
+
+if TYPE_CHECKING:
+    from streams.compile.contract_impact import Effect
+
+Files = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Pipeline files, or folders of them; with --against also none, for those that are shipped.",
+        metavar="[FILES…]",
+        show_default=False,
+    ),
+]
+Against = Annotated[
+    str | None,
+    typer.Option(
+        "--against",
+        help="A git revision, or a folder: say which pipelines break with what changed in the services' contracts since.",
+        metavar="REV",
+        show_default=False,
+    ),
+]
+
+
+def lint(
+    paths: Files = None, against: Against = None, output: OutputOption = Output.TEXT, json: JsonOption = False
+) -> None:
+    """Check pipeline files and their tests, offline; print every problem as file:line:column: where: problem (hint)."""
+    output = Output.JSON if json else output
+    if against is not None:
+        _against(paths or [], against, output)
+        return
+    if not paths:
+        raise typer.BadParameter("name pipeline files, or folders of them")
+    from streams.compile import library
+    from streams.testing.cases.suite import examine
+
+    known = contracts()
+    looked = library.files(paths)
+    made = library.load(known, paths)
+    names = made.named(library.Origin.FILE)
+    found = {*library.compile_all(made, known, names).problems}
+    for spec in (*made.unplaced, *(made.specs[name] for name in names)):
+        if spec.tests is not None:
+            found |= {*examine(spec, known, made.specs, library.folder(spec, library.Origin.FILE)).problems}
+    for problem in sorted(found):
+        emit(output, problem.to_json(), str(problem))
+    if found:
+        say(f"millrace: {counted(len(found))} in {len({one.file for one in found})} of {len(looked)} files")
+        raise typer.Exit(Exit.REFUSED)
+    say(f"millrace: {len(looked)} file{'' if len(looked) == 1 else 's'}, no problems")
+
+
+def _against(paths: list[Path], revision: str, output: Output) -> None:
+    from streams.cli.pipelines import revision as contracts_of
+    from streams.compile import library
+    from streams.compile.contract_impact import effects
+
+    old, new = contracts_of.at(revision), contracts_of.here()
+    configured = settings().pipelines
+    made = library.load(new, paths or ([configured] if configured.is_dir() else []))
+    if made.problems:
+        problems(made.problems)
+        raise Failed(Exit.REFUSED, counted(len(made.problems)))
+    names = [*made.named(library.Origin.FILE), *made.named(library.Origin.SHIPPED)]
+    found = effects(made, names, old, new)
+    for one in found:
+        _tell(one, output)
+    broken = [one for one in found if one.breaking]
+    changed = sum(old[name] != new.get(name) for name in old)
+    say(
+        f"millrace: {changed} of {len(old)} contracts changed since {revision},"
+        f" {len(broken) or 'no'} of {len(names)} pipelines break"
+    )
+    if broken:
+        raise typer.Exit(Exit.REFUSED)
+
+
+def _tell(effect: "Effect", output: Output) -> None:
+    """One pipeline: in JSON an object, as text a line for each problem, change and input that takes less."""
+    value = {
+        "pipeline": effect.pipeline,
+        "breaking": effect.breaking,
+        "problems": [one.to_json() for one in effect.problems],
+        "changes": [
+            {"service": one.service, "where": one.where, "was": one.was, "now": one.now} for one in effect.changes
+        ],
+        "narrowed": list(effect.narrowed),
+    }
+    lines = [
+        *(f"{effect.pipeline} breaks: {one}" for one in effect.problems),
+        *(f"{effect.pipeline} may fail: {one}" for one in effect.narrowed),
+        *(f"    {one}" for one in effect.changes if effect.breaking),
+    ]
+    emit(output, value, "\n".join(lines))

@@ -1,0 +1,64 @@
+"""What the commands that need no server share: contracts, libraries of pipelines, and what is wrong with them."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streams.cli.exits import Exit, Failed
+from streams.cli.output import problems
+
+if TYPE_CHECKING:
+    from schemas.contracts import Contract
+    from streams.compile.library import Compiled, Library
+
+
+def contracts() -> "Mapping[str, Contract]":
+    """The checked-in contracts."""
+    from schemas.contracts import load_contracts
+    from schemas.errors import BadContract
+
+    try:
+        return load_contracts()
+    except BadContract as error:
+        raise Failed(Exit.REFUSED, f"{error}; `millrace schemas` writes the contracts anew") from error
+
+
+def is_file(word: str) -> bool:
+    """Whether an argument means a file or a folder rather than a pipeline's name."""
+    return "/" in word or word.endswith((".yaml", ".yml", ".json")) or Path(word).is_dir()
+
+
+def select(words: Iterable[str], known: "Mapping[str, Contract]") -> "tuple[Library, list[str] | None]":
+    """The library with the given files in it, and the names that the words mean; None for all.
+
+    Ends the command when a file has problems or a name means nothing.
+    """
+    from streams.compile import library
+    from streams.language.definition.parse import suggest
+
+    words = list(words)
+    made = library.load(known, [Path(word) for word in words if is_file(word)])
+    if made.problems:
+        problems(made.problems)
+        raise Failed(Exit.REFUSED, counted(len(made.problems)))
+    names = [word for word in words if not is_file(word)]
+    for name in names:
+        if name not in made.specs:
+            raise Failed(Exit.UNKNOWN, f"there is no pipeline or service {name!r}; {suggest(name, made.specs)}")
+    return made, sorted({*names, *made.named(library.Origin.FILE)}) if words else None
+
+
+def compiled(made: "Library", known: "Mapping[str, Contract]", names: list[str] | None = None) -> "Compiled":
+    """The topologies of these names, or of all; ends the command with every problem when there are any."""
+    from streams.compile.library import compile_all
+
+    found = compile_all(made, known, names)
+    if found.problems:
+        problems(found.problems)
+        raise Failed(Exit.REFUSED, counted(len(found.problems)))
+    return found
+
+
+def counted(number: int) -> str:
+    """`1 problem`, `2 problems`."""
+    return f"{number} problem{'' if number == 1 else 's'}"

@@ -1,0 +1,70 @@
+"""The contracts of services as they are in a git revision or in a folder."""
+
+import io
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streams.cli.exits import Exit, Failed
+
+if TYPE_CHECKING:
+    from schemas.contracts import Contract
+
+SERVICES = "schemas/avro/services"
+"""Where contracts are checked in, under the root of a repository."""
+
+
+def at(revision: str) -> "Mapping[str, Contract]":
+    """The contracts of a folder (of contracts, or of a whole tree) or a git revision. Ends the command where there are none."""
+    folder = Path(revision)
+    if folder.is_dir():
+        return _load(folder / SERVICES if (folder / SERVICES).is_dir() else folder, revision)
+    if revision.startswith("-"):
+        raise Failed(Exit.USAGE, f"{revision!r} is no revision")
+    data = _git("archive", "--format=tar", revision, "--", SERVICES, wrong=f"no contracts at {revision!r}")
+    with tempfile.TemporaryDirectory() as scratch:
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            archive.extractall(scratch, filter="data")
+        return _load(Path(scratch) / SERVICES, revision)
+
+
+def here() -> "Mapping[str, Contract]":
+    """The contracts of the tree that one stands in; those of the installation where it has none."""
+    from streams.cli.pipelines.offline import contracts
+
+    try:
+        root = Path(_git("rev-parse", "--show-toplevel", wrong="").decode().strip())
+    except Failed:
+        return contracts()
+    return _load(root / SERVICES, str(root)) if (root / SERVICES).is_dir() else contracts()
+
+
+def _git(*arguments: str, wrong: str) -> bytes:
+    """What git says, at the root of the tree."""
+    try:
+        top = subprocess.run(["git", "rev-parse", "--show-toplevel"], capture_output=True, check=True)
+        root = top.stdout.decode().strip()
+        return subprocess.run(["git", "-C", root, *arguments], capture_output=True, check=True).stdout
+    except FileNotFoundError:
+        raise Failed(Exit.USAGE, f"{wrong}: git is not installed; name a folder instead") from None
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace").strip().splitlines()
+        raise Failed(
+            Exit.UNKNOWN, f"{wrong}: {said[-1] if said else 'git failed'}; name a revision or a folder"
+        ) from None
+
+
+def _load(folder: Path, what: str) -> "Mapping[str, Contract]":
+    from schemas.contracts import load_contracts
+    from schemas.errors import BadContract
+
+    try:
+        found = load_contracts(folder)
+    except BadContract as error:
+        raise Failed(Exit.REFUSED, f"{what}: {error}") from error
+    if not found:
+        raise Failed(Exit.UNKNOWN, f"{what}: there are no contracts (*.input.avsc) in it")
+    return found

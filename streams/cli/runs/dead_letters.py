@@ -1,0 +1,177 @@
+"""`dead-letters`: what could not be processed: see it, and send it again."""
+
+import asyncio
+import base64
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from streams.cli.exits import Exit, Failed
+from streams.cli.output import Output, OutputOption, columns, emit, say
+from streams.cli.settings import settings
+from streams.cli.timestamps import since as moment_of
+from streams.timestamps import moment
+
+if TYPE_CHECKING:
+    from streams.runtime.connections.dead_letters import DeadLetter, DeadLetters, Filter
+
+T = TypeVar("T")
+
+Identity = Annotated[str, typer.Argument(help="The letter's id, as `list` shows it.", metavar="ID")]
+Identities = Annotated[list[str] | None, typer.Argument(help="Ids, as `list` shows them.", metavar="[ID…]")]
+Last = Annotated[int, typer.Option("--last", min=1, help="How many, the newest last.")]
+Topic = Annotated[str, typer.Option("--topic", help="Only those whose topic has this in its name.")]
+Consumer = Annotated[str, typer.Option("--consumer", help="Only those that this service or agent gave up.")]
+OfRun = Annotated[str, typer.Option("--run", help="Only those of this run.")]
+Reason = Annotated[str, typer.Option("--reason", help="Only those whose reason has this in it.")]
+Since = Annotated[
+    str, typer.Option("--since", help="Only those given up since then: 2026-11-21T10:00, or 30m, 6h, 2d ago.")
+]
+All = Annotated[bool, typer.Option("--all", help="Every one that was not sent again yet.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say which.")]
+Raw = Annotated[bool, typer.Option("--raw", help="Only the record's value, byte for byte.")]
+
+
+def listing(
+    last: Last = 50,
+    topic: Topic = "",
+    consumer: Consumer = "",
+    run: OfRun = "",
+    reason: Reason = "",
+    since: Since = "",
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List dead letters, the newest last; those that were sent again are marked."""
+    wanted = _filter(topic, consumer, run, reason, since)
+
+    async def read(letters: "DeadLetters") -> "list[DeadLetter]":
+        return await letters.newest(wanted, last)
+
+    found = _with(read)
+    if output is Output.JSON:
+        for one in found:
+            emit(output, _document(one, whole=False), "")
+    elif found:
+        rows = [
+            (one.id, moment(one.at), one.topic, one.run or "-", "yes" if one.resent else "", _first_line(one.reason))
+            for one in found
+        ]
+        print(columns(rows, ("ID", "AT", "TOPIC", "RUN", "RESENT", "REASON")))
+    else:
+        say("millrace: there are no dead letters" + (" of that kind" if wanted else ""))
+
+
+def show(identity: Identity, raw: Raw = False, output: OutputOption = Output.TEXT) -> None:
+    """Show one dead letter: where it stood, why it was given up, its headers and its bytes."""
+    one = _with(lambda letters: letters.show(identity))
+    if raw:
+        sys.stdout.buffer.write(one.value or b"")
+        return
+    emit(output, _document(one, whole=True), lambda: _text(one))
+
+
+def resend(
+    identities: Identities = None,
+    topic: Topic = "",
+    consumer: Consumer = "",
+    run: OfRun = "",
+    reason: Reason = "",
+    since: Since = "",
+    everything: All = False,
+    dry_run: DryRun = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Send dead letters again to the topics where they stood, as they were: by id, or those that a filter takes.
+
+    They stay in the list, marked; a filter passes over those that were sent again already. What belongs to a run that is over
+    does not bring it back: `millrace replay` does.
+    """
+    wanted = _filter(topic, consumer, run, reason, since)
+    if bool(identities) == bool(wanted or everything):
+        raise Failed(Exit.USAGE, "say either ids, or a filter (--topic, --consumer, --run, --reason, --since, --all)")
+
+    async def send(letters: "DeadLetters") -> "list[DeadLetter]":
+        if dry_run:
+            chosen = [one async for one in letters.read(wanted) if not one.resent]
+            return [await letters.show(one) for one in identities] if identities else chosen
+        if identities:
+            return [await letters.resend(identity) for identity in identities]
+        return [one async for one in letters.resend_all(wanted)]
+
+    found = _with(send)
+    for one in found:
+        emit(output, {"id": one.id, "topic": one.topic, "run": one.run}, f"{one.id} → {one.topic}")
+    say(f"millrace: {len(found)} {'would be sent' if dry_run else 'sent'} again")
+
+
+def _filter(topic: str, consumer: str, run: str, reason: str, since: str) -> "Filter":
+    from streams.runtime.connections.dead_letters import Filter
+
+    return Filter(
+        topic=topic,
+        consumer=consumer,
+        run=run,
+        reason=reason,
+        since=moment_of("--since", since).timestamp() if since else None,
+    )
+
+
+def _with(act: "Callable[[DeadLetters], Awaitable[T]]") -> T:
+    """What `act` gives with the dead letters of this installation."""
+    return asyncio.run(_connected(act))
+
+
+async def _connected(act: "Callable[[DeadLetters], Awaitable[T]]") -> T:
+    from schemas.errors import RegistryAway, SchemasError
+    from streams.runtime.catalogue.apply import connected
+    from streams.runtime.connections.dead_letters import DeadLetters
+    from streams.runtime.errors import Away, Missing
+
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        async with connected(settings(), "millrace-cli") as parts:
+            return await act(DeadLetters(parts))
+    except (Away, RegistryAway) as error:
+        raise Failed(Exit.AWAY, f"{error}; start the system with `make run`") from error
+    except Missing as error:
+        raise Failed(Exit.UNKNOWN, str(error)) from error
+    except SchemasError as error:
+        raise Failed(Exit.FAULT, str(error)) from error
+
+
+def _document(one: "DeadLetter", *, whole: bool) -> dict[str, Any]:
+    made = one.document()
+    if whole:
+        made["headers"] = [{"name": name, "value": _readable(value)} for name, value in one.headers]
+        made["key"] = _readable(one.key)
+        made["value_base64"] = base64.b64encode(one.value).decode() if one.value is not None else None
+        made["stack"] = one.stack
+    return made
+
+
+def _text(one: "DeadLetter") -> str:
+    rows = [
+        ("id", one.id),
+        ("at", moment(one.at)),
+        ("from", f"{one.topic}/{one.partition}@{one.offset}"),
+        ("run", one.run or "-"),
+        ("path", one.path or "-"),
+        ("attempt", str(one.attempt)),
+        ("consumer", one.consumer),
+        ("reason", one.reason),
+        ("key", repr(one.key)),
+        ("value", f"{len(one.value):,} bytes: {one.value[:200]!r}" if one.value is not None else "none"),
+        *((f"header {name}", "none" if value is None else str(_readable(value[:200]))) for name, value in one.headers),
+    ]
+    return columns(rows) + (f"\n\n{one.stack.rstrip()}" if one.stack else "")
+
+
+def _readable(data: bytes | None) -> str | None:
+    return None if data is None else data.decode(errors="backslashreplace")
+
+
+def _first_line(text: str) -> str:
+    return text.split("\n")[0][:100]

@@ -1,0 +1,84 @@
+"""`runs`: the runs that there were, over HTTP."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from streams.cli.client import Gateway
+from streams.cli.output import Output, OutputOption, columns, emit, say
+from streams.cli.timestamps import since as moment
+
+_PAGE = 500
+"""Runs that the gateway gives at once, at most."""
+
+
+class Status(StrEnum):
+    """What has become of a run."""
+
+    ACCEPTED = "accepted"
+    RUNNING = "running"
+    WAITING = "waiting"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+Pipeline = Annotated[str | None, typer.Option("--pipeline", help="Only those of this pipeline or service.")]
+InStatus = Annotated[list[Status] | None, typer.Option("--status", help="Only those in this state; may be said again.")]
+Since = Annotated[
+    str, typer.Option("--since", help="Only those accepted since then: 2026-11-21T10:00, or 30m, 6h, 2d ago.")
+]
+Until = Annotated[str, typer.Option("--until", help="Only those accepted before then.")]
+Last = Annotated[int, typer.Option("--last", min=1, help="How many, the newest first.")]
+
+
+def listing(
+    pipeline: Pipeline = None,
+    status: InStatus = None,
+    since: Since = "",
+    until: Until = "",
+    last: Last = 20,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List runs, the newest first: where each is, how long it took, and why it failed."""
+    wanted = {
+        "pipeline": pipeline,
+        "status": ",".join(status) if status else None,
+        "since": moment("--since", since).isoformat() if since else None,
+        "until": moment("--until", until).isoformat() if until else None,
+    }
+    with Gateway() as gateway:
+        found = list(_pages(gateway, wanted, last))
+    if output is Output.JSON:
+        for one in found:
+            emit(output, one, "")
+    elif found:
+        rows = [
+            (one["id"], one["pipeline"], one["status"], one["accepted_at"] or "-", _seconds(one), _why(one))
+            for one in found
+        ]
+        print(columns(rows, ("RUN", "PIPELINE", "STATUS", "ACCEPTED", "SECONDS", "")))
+    else:
+        say("millrace: there are no such runs")
+
+
+def _pages(gateway: Gateway, wanted: dict[str, str | None], left: int) -> Iterator[dict[str, Any]]:
+    cursor: str | None = None
+    while left > 0:
+        page = gateway.call("GET", "/runs", params={**wanted, "limit": min(left, _PAGE), "cursor": cursor}).json()
+        yield from page["runs"]
+        left -= len(page["runs"])
+        cursor = page["next"]
+        if cursor is None:
+            return
+
+
+def _seconds(one: dict[str, Any]) -> str:
+    return "-" if one["seconds"] is None else f"{one['seconds']:.2f}"
+
+
+def _why(one: dict[str, Any]) -> str:
+    reason = str((one["failure"] or {}).get("reason") or one["waiting_for"] or "")
+    return reason.partition("\n")[0]

@@ -1,0 +1,1 @@
+"""Public data, dataset versions, corrections, and drift."""

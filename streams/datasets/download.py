@@ -1,0 +1,164 @@
+"""Public data and model weights: found in the data directory, else downloaded from where their makers publish them."""
+
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+from uuid import uuid4
+
+import httpx
+
+from streams.datasets.catalogue import Entry, catalogue
+from streams.errors import MillraceError
+
+TIMEOUT = 30.0
+"""Seconds without a byte after which a download is given up."""
+
+
+class DataError(MillraceError):
+    """A file of the catalogue cannot be had; the message names it, says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file that is there, with the right hash."""
+
+    entry: Entry
+    path: Path
+    downloaded: bool
+    """False when it was there already."""
+
+
+def select(names: Iterable[str]) -> tuple[Entry, ...]:
+    """The entries of these names; a folder's name means all in it, and no name at all means everything.
+
+    Raises DataError that lists what there is.
+    """
+    entries = catalogue()
+    asked = list(names)
+    chosen: dict[str, Entry] = {}
+    for name in asked:
+        found = [entry for entry in entries if name == entry.name or entry.name.startswith(f"{name.rstrip('/')}/")]
+        if not found:
+            known = ", ".join(sorted({entry.name.split("/")[0] for entry in entries}))
+            raise DataError(f"{name}: not in the data catalogue; name a file of it or one of its folders: {known}")
+        chosen.update((entry.name, entry) for entry in found)
+    return tuple(chosen.values()) if asked else entries
+
+
+def find(entry: Entry, folder: Path) -> Path | None:
+    """The file in the data directory; None when it is not there or is not the one that the catalogue means."""
+    path = folder / entry.name
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    if _sha256(path, stat.st_size, stat.st_mtime_ns) == entry.sha256:
+        return path
+    same = entry.unpacked and _unpacked(path, stat.st_size, stat.st_mtime_ns) == entry.unpacked
+    return path if same else None
+
+
+def local(entry: Entry, folder: Path) -> Path:
+    """The file of an entry in the data directory. Raises DataError that says how to bring it: nothing is downloaded unasked.
+
+    The error also says so when a file of that name is there with another content.
+    """
+    path = find(entry, folder)
+    if path is None:
+        _refuse_other_content(entry, folder)
+        raise DataError(
+            f"{entry.name}: not in the data directory {folder}; `millrace data fetch {entry.name}` brings it, or set MILLRACE_DATA "
+            "to where it is"
+        )
+    return path
+
+
+def fetch(entry: Entry, folder: Path) -> Fetched:
+    """The file of an entry: from the data directory, else downloaded into it, whole and with the right hash or not at all.
+
+    A file of another content is never overwritten. Raises DataError.
+    """
+    path = folder / entry.name
+    if find(entry, folder) is not None:
+        return Fetched(entry, path, downloaded=False)
+    _refuse_other_content(entry, folder)
+    if not entry.url:
+        raise DataError(f"{entry.name}: not published in this form; {entry.made_from}; put it at {path}")
+    with _whole(path) as file:
+        _download(entry, entry.url, file)
+    return Fetched(entry, path, downloaded=True)
+
+
+def _refuse_other_content(entry: Entry, folder: Path) -> None:
+    path = folder / entry.name
+    if path.exists():
+        raise DataError(f"{path}: its SHA-256 is not the catalogue's {entry.sha256}; remove it to fetch it again")
+
+
+def _download(entry: Entry, url: str, file: IO[bytes]) -> None:
+    hashed, size = hashlib.sha256(), 0
+    try:
+        with httpx.stream("GET", url, follow_redirects=True, timeout=TIMEOUT) as response:
+            response.raise_for_status()
+            for part in response.iter_bytes():
+                size += len(part)
+                if size > entry.size:
+                    raise DataError(f"{entry.name}: {url} sends more than the {entry.size:,} bytes of the catalogue")
+                hashed.update(part)
+                file.write(part)
+    except httpx.HTTPStatusError as error:
+        status = f"{error.response.status_code} {error.response.reason_phrase}"
+        raise DataError(f"{entry.name}: {url} answers {status}") from error
+    except httpx.HTTPError as error:
+        raise DataError(
+            f"{entry.name}: {url} cannot be reached ({error or type(error).__name__}); "
+            "without internet, put the file into the data directory (MILLRACE_DATA) by other means"
+        ) from error
+    if hashed.hexdigest() != entry.sha256:
+        raise DataError(
+            f"{entry.name}: what {url} sends has the SHA-256 {hashed.hexdigest()}, not the catalogue's {entry.sha256}; "
+            "nothing was kept"
+        )
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
+    """A file beside `path` that takes its place when the block ends well, and is gone when it does not."""
+    part = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written ({error}); choose another data directory (MILLRACE_DATA)"
+        ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+@lru_cache(maxsize=256)
+def _sha256(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  # part of the key: a changed file is read again
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _unpacked(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  # as above
+    """The SHA-256 of what a gzip file holds; empty when it is none."""
+    try:
+        with gzip.open(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, EOFError, zlib.error):
+        return ""

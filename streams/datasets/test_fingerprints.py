@@ -1,0 +1,95 @@
+"""The test pictures of a dataset, known by what is in them, so that none of them comes back among what is learned from.
+
+A picture is known by the hash of its file and by that of its grey pixels, also turned light for dark: packed otherwise, or
+inverted, it is the same one. One that was scaled or cut is not found; for those a correction says of which input they came.
+"""
+
+import csv
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from streams.datasets.manifest import BadManifest, Manifest
+
+_TESTS = "t10k-images-idx3-ubyte"
+_LABELS = "labels.csv"
+_FROM = 16
+"""Bytes of an IDX file of pictures before its pixels."""
+
+
+def needed(dataset: Manifest) -> list[str]:
+    """The files of a dataset that its test pictures are read from. Raises BadManifest when nothing says which they are."""
+    names = [one.name for one in dataset.files]
+    labelled = [name.rpartition("/")[0] for name in names if name.endswith(f"/{_LABELS}")]
+    wanted = [name for name in names if name.endswith(_TESTS) or name.rpartition("/")[0] in labelled]
+    if not wanted:
+        raise BadManifest(f"{dataset.label}: nothing in it says what it is tested by, so nothing can be added safely")
+    return wanted
+
+
+def known(contents: Mapping[str, bytes]) -> frozenset[str]:
+    """What every test picture is known by; `contents` are the files that `needed` names. Raises BadManifest."""
+    found: set[str] = set()
+    for name, content in contents.items():
+        if name.endswith(_TESTS):
+            found.update(_rows(content))
+        elif name.endswith(f"/{_LABELS}"):
+            found.update(_members(name, contents))
+    if not found:
+        raise BadManifest(f"no test picture is in {', '.join(contents)}")
+    return frozenset(found)
+
+
+def prints(data: bytes) -> frozenset[str]:
+    """What a file is known by: its hash and, where it is a picture, that of its grey pixels, as they are and inverted."""
+    return _prints(data, both=True)
+
+
+def _prints(data: bytes, *, both: bool) -> frozenset[str]:
+    found = {hashlib.sha256(data).hexdigest()}
+    grey = _grey(data)
+    if grey is not None:
+        found.add(_pixels(grey.width, grey.height, grey.tobytes()))
+        if both:
+            found.add(_pixels(grey.width, grey.height, bytes(255 - one for one in grey.tobytes())))
+    return frozenset(found)
+
+
+def _grey(data: bytes) -> Any:
+    from PIL import Image  # here: whoever only reads manifests need not have it
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.convert("L")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None  # no picture
+
+
+def _pixels(width: int, height: int, pixels: bytes) -> str:
+    return hashlib.sha256(f"{width}x{height}:".encode() + pixels).hexdigest()
+
+
+def _rows(content: bytes) -> Iterator[str]:
+    """The pictures of an IDX file (http://yann.lecun.com/exdb/mnist): numbers of pictures, rows and columns, then pixels."""
+    count, height, width = (int.from_bytes(content[at : at + 4], "big") for at in (4, 8, 12))
+    size = width * height
+    if len(content) != _FROM + count * size:
+        raise BadManifest(f"a file of {count} pictures has {len(content)} bytes")
+    for start in range(_FROM, len(content), size):
+        yield _pixels(width, height, content[start : start + size])
+
+
+def _members(name: str, contents: Mapping[str, bytes]) -> Iterator[str]:
+    """The pictures that a `labels.csv` puts on the side of the test, from the archives beside it."""
+    folder = name.rpartition("/")[0]
+    rows = list(csv.DictReader(contents[name].decode().splitlines()))
+    tests = {row.get("filename") for row in rows if row.get("split") == "test"}
+    for archive, packed in contents.items():
+        if archive.rpartition("/")[0] == folder and archive.endswith(".tar"):
+            with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+                for member in tar:
+                    file = tar.extractfile(member) if member.name.removeprefix("./") in tests else None
+                    if file is not None:
+                        yield from _prints(file.read(), both=False)

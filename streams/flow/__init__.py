@@ -1,0 +1,1 @@
+"""Carrying a run: pure functions from messages to messages."""

@@ -1,0 +1,32 @@
+"""Where a run goes when one attempt of a service has ended. Pure: no Kafka, no S3, no clock, no Faust."""
+
+from dataclasses import replace
+
+from streams.flow.walk import Visit, Walk
+from streams.language.topology import ServiceWork, Topology
+from streams.messages import EventKind, Fault, Message, Outcome, Retry, Task
+
+RETRIED = frozenset({Fault.SERVICE})
+"""Faults that trying again can mend."""
+
+
+def advance(topology: Topology, task: Task, outcome: Outcome) -> list[Message]:
+    """Everything to send after an attempt: events first (to be acknowledged before the rest), then tasks and tokens.
+
+    A failure that trying again can mend gives `node.retrying` and a Retry while attempts are left. Every edge of the node
+    gets exactly one token or task in all, whatever happens. `task.context` holds what the rest of the run reads.
+    """
+    walk = Walk(topology, task.run, executions=task.executions)
+    visit = Visit(topology.vertices[task.vertex], task.at, task.context)
+    work = visit.vertex.work
+    failure = outcome.failure
+    if failure and isinstance(work, ServiceWork) and failure.fault in RETRIED and task.attempt < work.retry.attempts:
+        delay = max(work.retry.backoff * 2 ** (task.attempt - 1), outcome.after)
+        data = {"reason": failure.reason, "delay": delay, "next_attempt": task.attempt + 1}
+        walk.tell(visit, EventKind.RETRYING, data, task.attempt)
+        walk.send(Retry(replace(task, attempt=task.attempt + 1), delay))
+        return walk.messages()
+    if failure and not failure.path:
+        outcome = replace(outcome, failure=replace(failure, path=walk.path(visit)))
+    walk.finish(visit, outcome, task.attempt)
+    return walk.messages()

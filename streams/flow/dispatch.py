@@ -1,0 +1,24 @@
+"""Which function begins which kind of work, as a literal table."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from streams.language.topology import BranchWork, EachWork, PipelineWork, RepeatWork, ServiceWork, ValueWork
+from streams.nodes import branch, each, pipeline, repeat, service, value
+
+if TYPE_CHECKING:
+    from streams.flow.walk import Visit, Walk
+
+STARTS: Mapping[type, Callable[["Walk", "Visit", Any], None]] = {
+    ServiceWork: service.start,
+    ValueWork: value.start,
+    BranchWork: branch.start,
+    EachWork: each.start,
+    RepeatWork: repeat.start,
+    PipelineWork: pipeline.start,
+}
+
+
+def start(walk: "Walk", visit: "Visit") -> None:
+    """Begin a vertex's work."""
+    STARTS[type(visit.vertex.work)](walk, visit, visit.vertex.work)

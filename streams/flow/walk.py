@@ -1,0 +1,356 @@
+"""Walking a topology from where something ended: inline through all that costs no hop, until only messages are left."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from schemas.encoding.codec import Nonconforming, conform
+from schemas.validation.words import found
+from streams.errors import EvaluationError, MillraceError
+from streams.flow.dispatch import start
+from streams.language import template
+from streams.language.expressions.condition_values import seen
+from streams.language.expressions.expression import Expression
+from streams.language.expressions.value_limits import SPENT, STEP, Budget, Room, Sizes
+from streams.language.template import Template
+from streams.language.topology import EachWork, OutWork, RepeatWork, Topology, Vertex
+from streams.messages import (
+    At,
+    Context,
+    Event,
+    EventKind,
+    Failure,
+    Fault,
+    Item,
+    Message,
+    Opened,
+    Outcome,
+    Run,
+    Status,
+    Task,
+    Token,
+    Value,
+)
+from streams.nodes.repeat import end_round
+
+MAX_STEPS = 100_000
+"""Nodes and rounds that are computed one after another without a message in between: whoever computes them does nothing else."""
+
+EXECUTION = 1_000_000
+"""Units of work (`streams.language.expressions.value_limits`) that count as one node execution more: some 10 ms."""
+
+Reused = Mapping[tuple[str, At], Value]
+"""What services gave in the run that this one repeats, by vertex and position."""
+
+
+_ENDLESS = f"more than {MAX_STEPS:,} nodes and rounds in a row without a service"
+_ENDLESS_HINT = "bound the loops with `max:`, or go through a list with each"
+_SPENT_HINT = "let it read and make less, or hand large things on as objects"
+
+
+class ContextLost(MillraceError):
+    """A context key that something reads has neither a value nor a skip: a fault of the compiler, never of a user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A vertex at a position, with what is known there."""
+
+    vertex: Vertex
+    at: At
+    context: Context
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    vertex: str
+    at: At
+    context: Context
+    failure: Failure | None
+
+
+class Walk:
+    """One walk. What it gathers is sent by the caller: events first, then the rest."""
+
+    def __init__(self, topology: Topology, run: Run, reused: Reused | None = None, executions: int = 0) -> None:
+        """`reused`: what services gave in the run that this one repeats; they are not asked again.
+
+        `executions`: how many led here that flow has not counted yet.
+        """
+        self.topology = topology
+        self.run = run
+        self.reused: Reused = reused or {}
+        self.ended: Outcome | None = None
+        """The outcome of the run, once its last vertex was reached."""
+        self.budget = Budget()
+        self._executions = executions
+        self._events: list[Event] = []
+        self._others: list[Message] = []
+        self._pending: deque[_Arrival] = deque()
+        self._steps = 0
+
+    def messages(self) -> list[Message]:
+        """Everything to send, after walking as far as it goes. The first that goes on to flow says how much it was."""
+        while self._pending:
+            self._steps += 1
+            self.budget.spend(STEP)
+            self._arrive(self._pending.popleft())
+        return [*self._events, *_counted(self._others, self.executions)]
+
+    @property
+    def executions(self) -> int:
+        """Nodes, rounds and items so far, and one for each EXECUTION of work."""
+        return self._executions + int(self.budget.spent // EXECUTION)
+
+    # What a node's kind may do ---------------------------------------------------------------------------------
+
+    def values(self, visit: Visit) -> dict[str, Value]:
+        """Name → value of what is there, for the vertex's expressions."""
+        known = visit.context.values
+        return {name: known[key] for name, key in visit.vertex.refs.items() if key in known}
+
+    def record(self, visit: Visit, templates: Mapping[str, Template]) -> dict[str, Value]:
+        """Each template evaluated."""
+        values = self.values(visit)
+        return {name: self.evaluate(made, values) for name, made in templates.items()}
+
+    def evaluate(self, made: Template, values: Mapping[str, Value]) -> Value:
+        """A template's value, out of this walk's budget. Raises EvaluationError."""
+        return template.evaluate(made, values, self.budget)
+
+    def holds(self, expression: Expression, values: Mapping[str, Value]) -> bool:
+        """A condition's value, likewise. Raises EvaluationError when it is no bool."""
+        value = expression.evaluate(values, Room(self.budget))
+        if not isinstance(value, bool):
+            raise EvaluationError(f"{expression.text}: a condition gave {found(value)}, not true or false")
+        return value
+
+    def restrict(self, context: Context, keys: frozenset[str]) -> Context:
+        """Only these keys. Raises ContextLost when one is neither known nor skipped."""
+        values = {key: context.values[key] for key in keys if key in context.values}
+        skipped = context.skipped & keys
+        if len(values) + len(skipped) < len(keys):
+            raise ContextLost(f"run {self.run.id}: nothing is known of {sorted(keys - values.keys() - skipped)}")
+        return Context(values, skipped)
+
+    def kept(self, visit: Visit) -> Context:
+        """What must survive the vertex's work."""
+        return self.restrict(visit.context, visit.vertex.rides)
+
+    def path(self, visit: Visit) -> str:
+        """The printed place."""
+        return self.topology.path(visit.vertex.id, visit.at)
+
+    def send(self, message: Message) -> None:
+        """Send something other than an event."""
+        self.budget.spend(_weight(message, self.budget.sizes))
+        self._others.append(message)
+
+    def tell(self, visit: Visit, kind: EventKind, data: Mapping[str, Value], attempt: int = 0) -> None:
+        """Say what happened at a vertex."""
+        self.budget.spend(self.budget.sizes.of(data))
+        self._events.append(Event(self.run, kind, visit.vertex.id, visit.at, self.path(visit), attempt, data))
+
+    def enter(self, block: str, at: At, context: Context) -> None:
+        """Begin a block: everything in it that waits for nothing."""
+        for edge in self.topology.blocks[block].entry:
+            self._hand(edge.target, at, "", self.restrict(context, edge.carry), None, Status.VALUE)
+
+    def arrive(self, vertex: str, at: At, context: Context, failure: Failure | None = None) -> None:
+        """Reach a vertex whose edges have all delivered."""
+        self._pending.append(_Arrival(vertex, at, context, failure))
+
+    def skip(self, visit: Visit, reason: str, because: Mapping[str, Value] | None = None) -> None:
+        """The node is skipped, and what strictly needs it will be. `because`: the condition, and what it read."""
+        self.tell(visit, EventKind.SKIPPED, {"reason": reason, **(because or {})})
+        self._leave(visit, Status.SKIPPED)
+
+    def fail(self, visit: Visit, reason: str, fault: Fault, hint: str = "") -> None:
+        """The node failed where it stands."""
+        self.finish(visit, Outcome(Status.FAILED, failure=Failure(reason, fault, self.path(visit), hint)))
+
+    def reuse(self, visit: Visit) -> bool:
+        """Take over what a service gave in the run that this one repeats; whether it gave anything."""
+        place = (visit.vertex.id, visit.at)
+        if place not in self.reused:
+            return False
+        self.finish(visit, Outcome(Status.VALUE, self.reused[place]), told={"reused": True})
+        return True
+
+    def finish(self, visit: Visit, outcome: Outcome, attempt: int = 0, told: Mapping[str, Value] | None = None) -> None:
+        """The node's work ended: say so, apply its `on_error`, and go on along its edges."""
+        if outcome.failure is None:
+            self.tell(visit, EventKind.FINISHED, {"output": outcome.value, **outcome.about, **(told or {})}, attempt)
+            self._leave(visit, Status.VALUE, outcome.value)
+            return
+        failure = outcome.failure
+        if failure.fault is Fault.DROPPED:
+            self.tell(visit, EventKind.SKIPPED, {"reason": failure.reason}, attempt)
+            self._leave(visit, Status.FAILED, failure=failure)
+            return
+        handled, value = self._handled(visit)
+        data = {"reason": failure.reason, "fault": failure.fault.value, "at": failure.path, "hint": failure.hint}
+        self.tell(visit, EventKind.FAILED, {**data, "on_error": handled or "fail"}, attempt)
+        if handled == "skip":
+            self._leave(visit, Status.SKIPPED)
+        elif handled == "use":
+            self._leave(visit, Status.VALUE, value)
+        else:
+            self._leave(visit, Status.FAILED, failure=failure)
+
+    # How it goes on --------------------------------------------------------------------------------------------
+
+    def _handled(self, visit: Visit) -> tuple[str | None, Value]:
+        """What `on_error` makes of a failure; a value that cannot be computed leaves the failure as it is."""
+        on_error = visit.vertex.on_error
+        if self._over is not None:
+            return None, None
+        if on_error.action == "skip":
+            return "skip", None
+        if on_error.value is None:
+            return None, None
+        values = self.values(visit)
+        if not template.needs(on_error.value).met(frozenset(visit.vertex.refs) - values.keys()):
+            return None, None
+        try:
+            return "use", self.evaluate(on_error.value, values)
+        except EvaluationError:
+            return None, None
+
+    def _leave(self, visit: Visit, status: Status, value: Value = None, failure: Failure | None = None) -> None:
+        vertex, context = visit.vertex, visit.context
+        if status is Status.VALUE:
+            context = Context({**context.values, vertex.id: value}, context.skipped)
+        else:  # a failure carries its context too: an `on_error` further out may turn it into something that goes on
+            context = Context(context.values, context.skipped | {vertex.id})
+        for edge in vertex.targets:
+            self._hand(edge.target, visit.at, vertex.id, self.restrict(context, edge.carry), failure, status)
+
+    def _hand(self, target: str, at: At, edge: str, context: Context, failure: Failure | None, status: Status) -> None:
+        if self.topology.vertices[target].joins:
+            self.send(Token(self.run, target, at, edge, status, context, failure))
+        else:
+            self._pending.append(_Arrival(target, at, context, failure))
+
+    def _arrive(self, arrival: _Arrival) -> None:
+        visit = Visit(self.topology.vertices[arrival.vertex], arrival.at, arrival.context)
+        self._executions += self._counts(visit.vertex)
+        if self._over is not None and arrival.failure is None:
+            arrival = replace(arrival, failure=replace(self._over, path=self.path(visit)))
+        if isinstance(visit.vertex.work, OutWork):
+            self._end_block(visit, visit.vertex.work, arrival.failure)
+        elif arrival.failure:
+            self._leave(visit, Status.FAILED, failure=arrival.failure)
+        else:
+            try:
+                why = self._reason_to_skip(visit)
+                if why:
+                    self.skip(visit, *why)
+                else:
+                    start(self, visit)
+            except EvaluationError as error:
+                self.fail(visit, str(error), Fault.PIPELINE, error.hint)
+
+    @property
+    def _over(self) -> Failure | None:
+        """Why it has gone too far: then everything fails, and nothing turns that into something that would go on."""
+        if self._steps > MAX_STEPS:
+            return Failure(_ENDLESS, Fault.PIPELINE, hint=_ENDLESS_HINT)
+        if self.budget.left < 0:
+            return Failure(SPENT, Fault.PIPELINE, hint=_SPENT_HINT)
+        if self.executions > self.topology.executions:
+            return too_many(self.topology)
+        return None
+
+    def _counts(self, vertex: Vertex) -> bool:
+        """Whether reaching it counts: a node, and the end of a round or an item."""
+        if not isinstance(vertex.work, OutWork):
+            return True
+        owner = self.topology.blocks[vertex.block].owner
+        return bool(owner) and isinstance(self.topology.vertices[owner].work, EachWork | RepeatWork)
+
+    def _reason_to_skip(self, visit: Visit) -> tuple[str, dict[str, Value]] | None:
+        vertex = visit.vertex
+        values = self.values(visit)
+        missing = frozenset(vertex.refs) - values.keys()
+        if not vertex.needs.met(missing):
+            absent = sorted(missing & vertex.needs.read())
+            return f"{', '.join(absent)} was skipped", {"missing": absent}
+        if vertex.when and not self.holds(vertex.when, values):
+            return f"when: {vertex.when.text} is false", {"when": vertex.when.text, "values": seen(vertex.when, values)}
+        return None
+
+    def _end_block(self, visit: Visit, work: OutWork, failure: Failure | None) -> None:
+        block = self.topology.blocks[visit.vertex.block]
+        if not block.owner:
+            self.ended = self._result(visit, work, failure)
+            return
+        owner = self.topology.vertices[block.owner]
+        try:
+            outcome = self._output(visit, work, owner, failure)
+        except EvaluationError as error:
+            failed = Failure(str(error), Fault.PIPELINE, self.path(visit), error.hint)
+            outcome = Outcome(Status.FAILED, failure=failed)
+        if outcome is None:
+            return
+        if isinstance(owner.work, EachWork):
+            *around, index = visit.at
+            self.send(Item(self.run, owner.id, tuple(around), index, outcome.status, outcome.value, outcome.failure))
+        else:
+            at = visit.at[:-1] if isinstance(owner.work, RepeatWork) else visit.at
+            self.finish(Visit(owner, at, visit.context), outcome)
+
+    def _output(self, visit: Visit, work: OutWork, owner: Vertex, failure: Failure | None) -> Outcome | None:
+        if failure:
+            return Outcome(Status.FAILED, failure=failure)
+        if isinstance(owner.work, RepeatWork):
+            return end_round(self, visit, owner.work, work.output)
+        return Outcome(Status.VALUE, self.evaluate(work.output, self.values(visit)))
+
+    def _result(self, visit: Visit, work: OutWork, failure: Failure | None) -> Outcome:
+        if failure:
+            return Outcome(Status.FAILED, failure=failure)
+        try:
+            output = self.evaluate(work.output, self.values(visit))
+            return Outcome(Status.VALUE, conform(self.topology.output, output))
+        except EvaluationError as error:
+            return Outcome(Status.FAILED, failure=Failure(str(error), Fault.PIPELINE, "", error.hint))
+        except Nonconforming as error:
+            return Outcome(Status.FAILED, failure=Failure(f"the output is wrong: {error}", Fault.PIPELINE))
+
+
+def too_many(topology: Topology) -> Failure:
+    """Why a run fails that goes through more than it may."""
+    reason = f"more than {topology.executions:,} nodes, rounds and items, which is the run's limit"
+    return Failure(reason, Fault.PIPELINE, hint="raise the pipeline's `limit:`, or let it go through less")
+
+
+def _counted(messages: list[Message], executions: int) -> list[Message]:
+    for number, one in enumerate(messages):
+        if executions and isinstance(one, Task | Token | Opened | Item):
+            return [*messages[:number], replace(one, executions=executions), *messages[number + 1 :]]
+    return messages
+
+
+def _weight(message: Message, sizes: Sizes) -> int:
+    """The size of what a message carries."""
+    match message:
+        case Task():
+            return sizes.of(message.input) + sizes.of(message.context.values)
+        case Token():
+            return sizes.of(message.context.values)
+        case Opened():
+            return sizes.of(message.items) + sizes.of(message.body.values) + sizes.of(message.after.values)
+        case Item():
+            return sizes.of(message.value)
+    return 0
+
+
+def first_failure(failures: list[Failure]) -> Failure:
+    """The failure to report when several nodes failed: the same one in whatever order they came."""
+    return min(failures, key=lambda one: (one.fault is Fault.DROPPED, one.path, one.reason))
+
+
+def dropped(reason: str) -> Outcome:
+    """The outcome of a task that was not started, since its run is ending."""
+    return Outcome(Status.FAILED, failure=Failure(reason, Fault.DROPPED))

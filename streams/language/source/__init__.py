@@ -1,0 +1,1 @@
+"""A YAML file as data in which everything knows its line and column."""

@@ -1,0 +1,1 @@
+"""Pipelines, their versions, services and their schemas, as topics tell them."""

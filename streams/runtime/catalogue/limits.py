@@ -1,0 +1,22 @@
+"""What an operator allows the pipelines of an installation, checked where they are published."""
+
+from streams.language.topology import Topology
+from streams.runtime.errors import RuntimeFault
+from streams.settings import Settings
+
+
+class OverLimit(RuntimeFault):
+    """A pipeline asks for more than this installation allows; `problem` says what, `hint` what to do."""
+
+    def __init__(self, problem: str, hint: str) -> None:
+        self.problem, self.hint = problem, hint
+        super().__init__(f"{problem} ({hint})")
+
+
+def check(topology: Topology, settings: Settings) -> None:
+    """Raises OverLimit for a `limit:` of more than MILLRACE_EXECUTIONS."""
+    if topology.executions > settings.executions:
+        raise OverLimit(
+            f"{topology.name}: limit: {topology.executions:,} is more than the {settings.executions:,} that runs may have here",
+            "lower it, or have the operator raise MILLRACE_EXECUTIONS",
+        )

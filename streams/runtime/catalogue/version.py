@@ -1,0 +1,88 @@
+"""One version of a pipeline, as the catalogue has it."""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+
+from streams.flow.rollout import Rollout, Trial
+from streams.language.topology import Topology
+from streams.runtime.errors import RuntimeFault
+
+
+class Owner(StrEnum):
+    """Who may change a pipeline."""
+
+    GIT = "git"
+    HTTP = "http"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a pipeline as the catalogue has it."""
+
+    name: str
+    digest: str
+    active: bool
+    source: str
+    topology: str
+    etag: str
+    """`<number>-<digest>`: what a writer must name to change the pipeline."""
+    owner: Owner
+    at: float
+    """Epoch seconds."""
+    staged: bool = False
+    """Whether this only makes the digest known."""
+    candidate: str | None = None
+    """The digest that is tried beside this one."""
+    share: float = 0.0
+    shadow: bool = False
+
+    @property
+    def number(self) -> int:
+        """Counts the changes of this name, from 1; 0 for a version that was never active."""
+        return int(self.etag.partition("-")[0])
+
+    @property
+    def trial(self) -> Trial:
+        """How the candidate is tried."""
+        return Trial(self.share, self.shadow)
+
+    @property
+    def rollout(self) -> Rollout:
+        """Which version each run takes."""
+        return Rollout(self.digest, self.candidate, self.trial)
+
+    def same(self, other: "Version") -> bool:
+        """Whether the other one says the same, whenever and by whomever it was written."""
+        return _content(self) == _content(other)
+
+    @property
+    def key(self) -> bytes:
+        """The record's key."""
+        return f"{self.name}@{self.digest}".encode()
+
+
+class Conflict(RuntimeFault):
+    """Somebody else has changed the pipeline; `current` is what stands now, or None."""
+
+    def __init__(self, name: str, current: Version | None) -> None:
+        self.current = current
+        now = f"it is at {current.etag} now" if current else "it does not exist now"
+        super().__init__(f"pipeline {name} was changed by somebody else: {now}; read it again, then repeat the change")
+
+
+def new_version(topology: Topology, source: str, owner: Owner) -> Version:
+    """The version that makes a topology the active one; its number comes when it is published."""
+    text = topology.to_json().decode()
+    return Version(topology.name, topology.digest, True, source, text, "", owner, time.time())
+
+
+def withdrawn(version: Version) -> Version:
+    """The version that takes a pipeline out of use."""
+    return dataclasses.replace(version, active=False, candidate=None, share=0.0, shadow=False, at=time.time())
+
+
+def _content(version: Version) -> tuple[object, ...]:
+    said = (version.digest, version.active, version.source, version.owner)
+    return (*said, version.candidate, version.share, version.shadow)

@@ -1,0 +1,1 @@
+"""What every process holds open, and what is sent over it."""

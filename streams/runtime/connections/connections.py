@@ -1,0 +1,83 @@
+"""What every process of the runtime needs, connected once: Kafka, the registry, S3, and the names of topics."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from schemas.encoding.codec import Codec
+from schemas.registry.client import SchemaRegistry
+from streams.runtime.kafka.admin import Admin
+from streams.runtime.kafka.offsets import Probe
+from streams.runtime.kafka.producer import Producer
+from streams.runtime.retrying import Outages
+from streams.runtime.storage.store import Store
+from streams.settings import Settings
+from streams.wire import topics
+from streams.wire.codec import Wire
+from streams.wire.topics import Topics
+
+
+@dataclass
+class Parts:
+    """The connections of one process. An async context manager; entering raises KafkaError when no broker answers."""
+
+    settings: Settings
+    names: Topics
+    outages: Outages
+    registry: SchemaRegistry
+    codec: Codec
+    store: Store
+    producer: Producer
+    probe: Probe
+    admin: Admin
+    wire: Wire
+
+    @classmethod
+    def of(cls, settings: Settings, source: str = "millrace") -> Self:
+        """The parts that these settings lead to, not connected yet. `source` is the `ce_source` of what is sent."""
+        names, outages = Topics(settings.topic_prefix), Outages()
+        registry = SchemaRegistry(settings.registry)
+        codec, store = Codec(registry), Store(settings, outages)
+        return cls(
+            settings=settings,
+            names=names,
+            outages=outages,
+            registry=registry,
+            codec=codec,
+            store=store,
+            producer=Producer(settings.brokers, outages),
+            probe=Probe(settings.brokers),
+            admin=Admin(settings.brokers),
+            wire=Wire(codec, names, store, source),
+        )
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.producer.start()
+            await self.probe.start()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes what was connected, delivering what is under way."""
+        await self.producer.stop()
+        await self.probe.stop()
+        await self.registry.close()
+        self.store.close()
+
+    def topic(self, name: str) -> str:
+        """The full name of a topic of `streams.wire.topics`."""
+        return self.names.named(name)
+
+    def group(self, name: str) -> str:
+        """The full name of a consumer group."""
+        return self.names.named(name)
+
+    @property
+    def events(self) -> str:
+        """The topic of events."""
+        return self.topic(topics.EVENTS)

@@ -1,0 +1,221 @@
+"""Dead letters: what could not be processed, byte for byte, with the reason; to be read, and sent again."""
+
+import re
+import time
+from collections.abc import AsyncIterator, Container
+from dataclasses import dataclass, replace
+from typing import Any
+
+from schemas.encoding.codec import value_subject
+from schemas.errors import RegistryAway, Undecodable
+from schemas.library import load
+from streams.runtime.connections.connections import Parts
+from streams.runtime.errors import Missing
+from streams.runtime.retrying import outlast
+from streams.timestamps import moment
+from streams.wire import topics
+from streams.wire.records import Headers, Outgoing, Place, Record
+
+RESENT = "millrace-resent"
+"""The header of a record that was sent again: which dead letter it was."""
+_STEP = 200
+"""Records that are read together, from the end on: each may hold megabytes."""
+_NUMBER = re.compile(r"[0-9]{1,18}")
+"""A partition or an offset, as Kafka can have them."""
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """One dead letter. `id` is its own place in `dead.letters`: `0-17`."""
+
+    id: str
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    consumer: str
+    reason: str
+    stack: str
+    attempt: int
+    run: str | None
+    path: str | None
+    timestamp: float | None
+    at: float
+    """Epoch seconds at which it was given up."""
+    resent: bool = False
+    """Whether it was sent again since."""
+
+    def document(self) -> dict[str, Any]:
+        """What lists of them say of one, for JSON: not its bytes, nor its stack."""
+        return {
+            "id": self.id,
+            "at": moment(self.at),
+            "topic": self.topic,
+            "partition": self.partition,
+            "offset": self.offset,
+            "run": self.run,
+            "path": self.path,
+            "attempt": self.attempt,
+            "consumer": self.consumer,
+            "reason": self.reason,
+            "resent": self.resent,
+        }
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which dead letters: all of what is said must hold; texts as parts, whatever their case. Times in epoch seconds."""
+
+    topic: str = ""
+    consumer: str = ""
+    run: str = ""
+    path: str = ""
+    reason: str = ""
+    since: float | None = None
+    until: float | None = None
+    resent: bool | None = None
+
+    def __bool__(self) -> bool:
+        """Whether it says anything of which they are."""
+        return any((self.topic, self.consumer, self.run, self.path, self.reason)) or self.since is not None
+
+    def takes(self, letter: DeadLetter) -> bool:
+        """Whether a letter is among them."""
+        parts = (
+            (self.topic, letter.topic),
+            (self.consumer, letter.consumer),
+            (self.path, letter.path or ""),
+            (self.reason, letter.reason),
+        )
+        return (
+            all(wanted.lower() in has.lower() for wanted, has in parts)
+            and self.run.lower() in ("", letter.run)
+            and (self.since is None or letter.at >= self.since)
+            and (self.until is None or letter.at < self.until)
+            and self.resent in (None, letter.resent)
+        )
+
+
+class DeadLetters:
+    """The dead letters of an installation."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._topic = parts.topic(topics.DEAD_LETTERS)
+        self._schema = load("DeadLetter")
+
+    async def write(
+        self,
+        record: Record,
+        consumer: str,
+        reason: str,
+        *,
+        stack: str = "",
+        attempt: int = 0,
+        run: str | None = None,
+        path: str | None = None,
+    ) -> None:
+        """Keeps a record that `consumer` gives up; returns when the broker has it."""
+        letter: dict[str, Any] = {
+            "topic": record.place.topic,
+            "partition": record.place.partition,
+            "offset": record.offset,
+            "timestamp": record.timestamp,
+            "key": record.key,
+            "value": record.value,
+            "headers": [{"name": name, "value": value} for name, value in record.headers],
+            "consumer": consumer,
+            "reason": reason,
+            "stack": stack,
+            "attempt": attempt,
+            "run": run,
+            "path": path,
+            "at": time.time(),
+        }
+        value = await outlast(self._parts.outages, "registry", lambda: self._encode(letter), RegistryAway)
+        key = run.encode() if run else record.key
+        await self._parts.producer.send(Outgoing(self._topic, key or record.where.encode(), value))
+
+    async def read(self, wanted: Filter = Filter()) -> AsyncIterator[DeadLetter]:
+        """Every dead letter that the topic still has, or those that the filter takes, oldest first."""
+        sent = await self._sent()
+        count = await self._parts.producer.partitions(self._topic)
+        for place in [Place(self._topic, number) for number in range(count)]:
+            end = (await self._parts.probe.ends([place]))[place]
+            for record in await self._parts.probe.read(place, 0, end):
+                letter = await self._decode(record)
+                letter = replace(letter, resent=letter.id in sent)
+                if wanted.takes(letter):
+                    yield letter
+
+    async def newest(self, wanted: Filter, most: int) -> list[DeadLetter]:
+        """The newest of those that the filter takes, oldest first, at most so many. No more than that is kept in memory."""
+        sent = await self._sent()
+        found: list[DeadLetter] = []
+        for number in range(await self._parts.producer.partitions(self._topic)):
+            place = Place(self._topic, number)
+            letters = [one async for one in self._backwards(place, wanted, sent, most)]
+            found = sorted([*found, *letters], key=lambda one: one.at)[-most:]
+        return found
+
+    async def _backwards(
+        self, place: Place, wanted: Filter, sent: Container[str], most: int
+    ) -> AsyncIterator[DeadLetter]:
+        """Those of a partition that the filter takes, newest first, at most so many."""
+        first, high = (
+            (await self._parts.probe.beginnings([place]))[place],
+            (await self._parts.probe.ends([place]))[place],
+        )
+        left = most
+        while high > first and left:
+            low = max(first, high - _STEP)
+            for record in reversed(await self._parts.probe.read(place, low, high)):
+                letter = await self._decode(record)
+                letter = replace(letter, resent=letter.id in sent)
+                if left and wanted.takes(letter):
+                    left -= 1
+                    yield letter
+            high = low
+
+    async def show(self, identity: str) -> DeadLetter:
+        """One dead letter by its id. Raises Missing."""
+        partition, dash, offset = identity.partition("-")
+        if dash and _NUMBER.fullmatch(partition) and _NUMBER.fullmatch(offset):
+            place = Place(self._topic, int(partition))
+            if place.partition < await self._parts.producer.partitions(self._topic):
+                for record in await self._parts.probe.read(place, int(offset), int(offset) + 1):
+                    letter = await self._decode(record)
+                    return replace(letter, resent=letter.id in await self._sent())
+        raise Missing(f"there is no dead letter {identity!r}; `millrace dead-letters list` shows them")
+
+    async def resend(self, identity: str) -> DeadLetter:
+        """Sends a dead letter to the topic where it stood, as it was; it stays in the list. Raises Missing."""
+        letter = await self.show(identity)
+        headers = (*((name, value) for name, value in letter.headers if name != RESENT), (RESENT, identity.encode()))
+        await self._parts.producer.send(Outgoing(letter.topic, letter.key, letter.value, headers))
+        await self._parts.store.create(self._mark(identity), b"")
+        return letter
+
+    async def resend_all(self, wanted: Filter) -> AsyncIterator[DeadLetter]:
+        """Sends again those that the filter takes and that were not sent again yet, each once it has been sent."""
+        for letter in [one async for one in self.read(replace(wanted, resent=False))]:
+            yield await self.resend(letter.id)
+
+    async def _sent(self) -> set[str]:
+        return {key.rpartition("/")[2] for key in await self._parts.store.list(self._mark(""))}
+
+    def _mark(self, identity: str) -> str:
+        """Where it is kept that a letter was sent again: the log itself only grows."""
+        return f"dead-letters/{self._topic}/resent/{identity}"
+
+    async def _encode(self, letter: dict[str, Any]) -> bytes:
+        return await self._parts.codec.encode(value_subject(self._topic), self._schema, letter)
+
+    async def _decode(self, record: Record) -> DeadLetter:
+        if record.value is None:
+            raise Undecodable(f"{record.where} has no value")
+        value = await self._parts.codec.decode(record.value, self._schema)
+        headers = tuple((one["name"], one["value"]) for one in value["headers"])
+        return DeadLetter(**{**value, "headers": headers, "id": f"{record.place.partition}-{record.offset}"})

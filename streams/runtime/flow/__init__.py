@@ -1,0 +1,1 @@
+"""Flow on Kafka: the state of runs, partition by partition."""

@@ -1,0 +1,185 @@
+"""Requests from strangers: a record on `pipeline.<name>.requests` becomes a Start, or an error result and a dead letter."""
+
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import replace
+
+from schemas.encoding.codec import value_subject
+from schemas.errors import Nonconforming, Problem, Undecodable
+from schemas.refs import readable, walk
+from schemas.results import result_schema
+from schemas.validation.conform import conform
+from streams.flow.rollout import shadow_run
+from streams.language.topology import Topology
+from streams.messages import NAMESPACE, Event, EventKind, Failure, Fault, Run, Start, run_id
+from streams.runtime.catalogue.pipelines import Pipelines
+from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.dead_letters import DeadLetters
+from streams.runtime.connections.publish import Publisher
+from streams.wire.avro_records import failure as plain_failure
+from streams.wire.codec import DIGEST, RUN, content_type, traceparent
+from streams.wire.records import Outgoing, Record
+
+
+class Requests:
+    """Reads requests."""
+
+    def __init__(self, parts: Parts, pipelines: Pipelines, publisher: Publisher, letters: DeadLetters) -> None:
+        self._parts = parts
+        self._pipelines = pipelines
+        self._publisher = publisher
+        self._letters = letters
+        self._topics: dict[str, str] = {}
+
+    async def know(self, topics: Iterable[str]) -> None:
+        """Learns the ids of topics, from which the run ids of strangers derive."""
+        self._topics.update(await self._parts.admin.ids(sorted(set(topics) - self._topics.keys())))
+
+    async def start(self, record: Record) -> Start | None:
+        """The Start of a request; None for one that was refused, and answered as refused.
+
+        A run that a gateway has accepted already is known by its id, and may be under way from an earlier delivery: when it
+        is refused here, it is its Start that says so, and flow's order that decides.
+        """
+        name = self._parts.names.pipeline_of(record.place.topic)
+        known = _named(record)
+        run = known or await self._derived(record)
+        version = self._pipelines.newest(name)
+        if version is None:
+            await self._letters.write(record, "flow", f"there is no pipeline {name}", run=run)
+            return None
+        topology = self._told(record, name, run) or await self._pipelines.wait_topology(version.rollout.digest(run))
+        deadline = _asked(record, topology.timeout, known is not None) + topology.timeout
+        start = Start(Run(run, topology.name, topology.digest, deadline), {}, record.where)
+        if not version.active:
+            reason = f"pipeline {name} was removed before the run began"
+            await self._letters.write(record, "flow", reason, run=run)
+            return replace(start, refused=Failure(reason, Fault.PIPELINE, hint="publish it again, then ask again"))
+        try:
+            given = await self._publisher.patiently(lambda: self._given(record, topology))
+        except Nonconforming as error:
+            problems = error.problems
+        except Undecodable as error:
+            hint = "send an object in JSON, or a record in Avro whose schema the registry has"
+            problems = [Problem("", str(error), hint)]
+        else:
+            return replace(start, input=given)
+        failure = _refusal(problems)
+        await self._letters.write(record, "flow", failure.reason, run=run)
+        if known:
+            return replace(start, refused=failure)
+        await self._answer(topology, run, failure, problems)
+        return None
+
+    def _told(self, record: Record, name: str, run: str) -> Topology | None:
+        """The version of the pipeline that the run's client was told, by a gateway that saw another one as active."""
+        told = record.header(DIGEST)
+        if told is None or _id(record.header(RUN)) != run:
+            return None
+        topology = self._pipelines.topology(told.decode(errors="replace"))
+        return topology if topology is not None and topology.name == name else None
+
+    async def shadow(self, start: Start) -> Start | None:
+        """The Start of the run that repeats this one unseen, where a version of its pipeline is tried so."""
+        version = self._pipelines.version(start.run.pipeline)
+        digest = version.rollout.shadow if version else None
+        if digest is None or start.refused is not None:
+            return None
+        topology = await self._pipelines.wait_topology(digest)
+        run = shadow_run(start.run.id, digest)
+        original = self._pipelines.topology(start.run.digest)
+        asked = start.run.deadline - original.timeout if original else time.time()
+        deadline = asked + topology.timeout
+        made = Run(run, topology.name, digest, deadline, shadow_of=start.run.id)
+        try:
+            return Start(made, conform(topology.input, start.input), start.source)
+        except Nonconforming as error:
+            data = {"reason": f"the request does not fit its input: {error}", "fault": Fault.CALLER.value, "hint": ""}
+            accepted = Event(made, EventKind.ACCEPTED, data={"shadow_of": start.run.id, "source": start.source})
+            await self._publisher.tell([accepted, Event(made, EventKind.RUN_FAILED, data=data)])
+            return None
+
+    def shadow_of(self, run: Run) -> str | None:
+        """The id of the run that repeats this one unseen, if its pipeline has a version in the shadow now."""
+        version = self._pipelines.version(run.pipeline)
+        digest = version.rollout.shadow if version and not run.shadow_of else None
+        return shadow_run(run.id, digest) if digest else None
+
+    async def _given(self, record: Record, topology: Topology) -> dict[str, object]:
+        if record.value is None:
+            raise Undecodable("the record has no value")
+        media_type = content_type(record.headers)
+        bucket = self._parts.store.bucket
+        given: dict[str, object] = await self._parts.codec.accept(record.value, topology.input, media_type)
+        problems = [
+            Problem(path, f"objects are taken from the bucket {bucket} only, not from {ref.bucket:.80}")
+            if ref.bucket != bucket
+            else Problem(
+                path, f"{ref.key!r:.120} is not a key that is read", "put it under uploads/, runs/ or datasets/"
+            )
+            for path, ref in walk(topology.input, given)
+            if ref.bucket != bucket or not readable(ref.key)
+        ]
+        if problems:
+            raise Nonconforming(problems)
+        return given
+
+    async def _derived(self, record: Record) -> str:
+        """The run id of a stranger's request."""
+        topic = record.place.topic
+        if topic not in self._topics:
+            await self.know([topic])
+        return str(uuid.uuid5(NAMESPACE, f"{self._topics[topic]}/{record.place.partition}/{record.offset}"))
+
+    async def _answer(self, topology: Topology, run: str, failure: Failure, problems: list[Problem]) -> None:
+        """An error result of the same run id that the request would have had."""
+        topic = self._parts.names.results(topology.name)
+        answer = {
+            "run": run,
+            "pipeline": topology.name,
+            "digest": topology.digest,
+            "status": "failed",
+            "output": None,
+            "failure": plain_failure(failure),
+            "problems": [problem.to_json() for problem in problems],
+        }
+        schema = result_schema(topology.name, topology.output)
+        value = await self._publisher.patiently(lambda: self._parts.codec.encode(value_subject(topic), schema, answer))
+        headers = (
+            ("ce_specversion", b"1.0"),
+            ("ce_id", run.encode()),
+            ("ce_type", b"run.failed"),
+            ("ce_source", b"flow"),
+            ("content-type", b"application/avro"),
+            ("traceparent", traceparent(run, run).encode()),
+        )
+        await self._parts.producer.send(Outgoing(topic, run.encode(), value, headers))
+
+
+def _named(record: Record) -> str | None:
+    """The run that a gateway says this request is; a stranger's header is ignored."""
+    named, key = _id(record.header(RUN)), _id(record.key)
+    return named if named == key else None
+
+
+def _id(data: bytes | None) -> str | None:
+    try:
+        return None if data is None else run_id(data.decode())
+    except ValueError:
+        return None
+
+
+def _asked(record: Record, timeout: float, ours: bool) -> float:
+    """When a run was asked for (epoch seconds): its time does not begin anew when its record is delivered again.
+
+    A gateway's clock is ours. A stranger's may be anything, and what it sent while flow was away is served all the same.
+    """
+    now = time.time()
+    asked = min(record.timestamp, now)
+    return asked if ours or asked + timeout > now else now
+
+
+def _refusal(problems: list[Problem]) -> Failure:
+    reason = "the request is no record of the pipeline's input: " + "; ".join(map(str, problems))
+    return Failure(reason, Fault.CALLER)

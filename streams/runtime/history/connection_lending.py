@@ -1,0 +1,32 @@
+"""Connections of a pool of PostgreSQL's that outlives its impatient callers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from schemas.registry.completed import completed
+
+C = TypeVar("C", bound=AsyncConnection[Any])
+
+
+@asynccontextmanager
+async def lent(pool: AsyncConnectionPool[C]) -> AsyncIterator[C]:
+    """A connection, as `pool.connection()` gives it; a caller may be cancelled at any time, and the pool loses nothing by it.
+
+    A waiter that is cancelled inside `psycopg_pool` keeps its place in the queue there, and the next connection that comes
+    back is handed to nobody. Raises what `pool.connection()` raises.
+    """
+
+    def give_back(connection: C) -> asyncio.Task[None]:
+        return asyncio.ensure_future(completed(pool.putconn(connection)))
+
+    connection = await completed(pool.getconn(), give_back)
+    try:
+        async with connection:
+            yield connection
+    finally:
+        await completed(pool.putconn(connection))

@@ -1,0 +1,1 @@
+"""Consumers, the producer, offsets and topics."""

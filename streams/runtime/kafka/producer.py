@@ -1,0 +1,186 @@
+"""The one Kafka producer of a process: idempotent, every delivery awaited, a failed publish retried as a publish."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    RecordTooLargeError,
+)
+from aiokafka.structs import RecordMetadata
+
+from streams.kafka_settings import Brokers
+from streams.runtime.errors import ProducerStopped, RuntimeFault, Undeliverable
+from streams.runtime.kafka.partitioner import choose
+from streams.runtime.retrying import Outages, delays
+from streams.wire.records import Outgoing
+
+log = logging.getLogger(__name__)
+
+MAX_RECORD = 8 * 1024 * 1024
+"""Bytes of the largest record; what encodes past 256 KiB normally travels as a reference."""
+_REQUEST_TIMEOUT = 120_000
+_NEVER = (MessageSizeTooLargeError, RecordTooLargeError, RecordListTooLargeError, InvalidTopicError)
+
+
+class Producer:
+    """Sends records and returns when the broker has them. Use as an async context manager, or start and stop."""
+
+    def __init__(self, brokers: Brokers, outages: Outages | None = None) -> None:
+        self._brokers = brokers
+        self._outages = outages or Outages()
+        self._client: AIOKafkaProducer | None = None
+        self._renewing = asyncio.Lock()
+        self._stopping = asyncio.Event()
+        self._closing: set[asyncio.Future[None]] = set()
+
+    async def start(self) -> None:
+        """Connects. Raises KafkaError when no broker answers: a worker that starts without one is started again."""
+        self._client = await self._connect()
+
+    async def stop(self) -> None:
+        """Delivers what is under way, then closes; later sends raise ProducerStopped."""
+        self._stopping.set()
+        client, self._client = self._client, None
+        if client is not None:
+            await client.stop()
+
+    async def __aenter__(self) -> "Producer":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def send(self, record: Outgoing) -> RecordMetadata:
+        """Sends one record and waits until every replica has it.
+
+        Raises Undeliverable when Kafka will never take it, ProducerStopped when the producer was stopped first.
+        """
+        return await self._delivered(await self._handed(record))
+
+    async def send_all(self, records: Iterable[Outgoing]) -> None:
+        """Sends records at once and waits for all; those of one partition keep their order unless a try failed."""
+        # No task for each: handing over only appends to a buffer, and the deliveries are futures already.
+        handed = [await self._handed(record) for record in records]
+        failure: BaseException | None = None
+        for one in handed:
+            try:
+                await self._delivered(one)
+            except RuntimeFault as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+    async def partitions(self, topic: str) -> int:
+        """The partition count of a topic. Raises KafkaError when there is none of that name."""
+        return len(await self._usable().partitions_for(topic))
+
+    async def _insist(self, client: AIOKafkaProducer, record: Outgoing) -> RecordMetadata:
+        with self._outages.waiting("kafka"):
+            for delay in delays():
+                await self._pause(delay)
+                client = await self._renewed(client)
+                try:
+                    return await (await _send(client, record))
+                except _NEVER as error:
+                    raise Undeliverable(f"{record.topic}: {error}") from error
+                except KafkaError as error:
+                    log.warning("publishing to %s failed again (%s)", record.topic, error)
+        raise AssertionError("delays() never ends")
+
+    async def _pause(self, delay: float) -> None:
+        try:
+            async with asyncio.timeout(delay):  # not `wait_for`: before Python 3.12 it may swallow a cancellation
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+        raise ProducerStopped("stopped while a record was being sent again")
+
+    async def _renewed(self, failed: AIOKafkaProducer) -> AIOKafkaProducer:
+        """A new client in the place of the failed one: after some errors an idempotent client refuses everything."""
+        async with self._renewing:
+            if self._client is not failed:
+                return self._usable()
+            try:
+                fresh = await self._connect()
+            except KafkaError:
+                return failed
+            self._client = fresh
+            # Its stop waits for what it still has under way, which may be others' records that will be delivered.
+            closing = asyncio.ensure_future(_close(failed))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+            return fresh
+
+    async def _connect(self) -> AIOKafkaProducer:
+        client = AIOKafkaProducer(
+            **self._brokers.aiokafka(),
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            request_timeout_ms=_REQUEST_TIMEOUT,
+            max_request_size=MAX_RECORD,
+            max_batch_size=64 * 1024,
+            partitioner=choose,
+        )
+        try:
+            await client.start()
+        except BaseException:
+            await client.stop()
+            raise
+        return client
+
+    def _usable(self) -> AIOKafkaProducer:
+        if self._client is None:
+            raise ProducerStopped("the producer is not running")
+        return self._client
+
+    async def _handed(self, record: Outgoing) -> "_Handed":
+        """Hands a record to the client; what that raises at once is kept, to be met where the delivery is awaited."""
+        client = self._usable()
+        try:
+            return _Handed(record, client, await _send(client, record))
+        except KafkaError as error:
+            return _Handed(record, client, error)
+
+    async def _delivered(self, handed: "_Handed") -> RecordMetadata:
+        try:
+            if isinstance(handed.delivery, KafkaError):
+                raise handed.delivery
+            return await handed.delivery
+        except _NEVER as error:
+            raise Undeliverable(f"{handed.record.topic}: {error}") from error
+        except KafkaError as error:
+            if self._stopping.is_set():
+                raise ProducerStopped(handed.record.topic) from error
+            log.warning("publishing to %s failed (%r): trying until it is taken", handed.record.topic, error)
+        return await self._insist(handed.client, handed.record)
+
+
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    record: Outgoing
+    client: AIOKafkaProducer
+    delivery: "asyncio.Future[RecordMetadata] | KafkaError"
+
+
+async def _send(client: AIOKafkaProducer, record: Outgoing) -> "asyncio.Future[RecordMetadata]":
+    delivery: asyncio.Future[RecordMetadata] = await client.send(
+        record.topic, value=record.value, key=record.key, partition=record.partition, headers=list(record.headers)
+    )
+    return delivery
+
+
+async def _close(client: AIOKafkaProducer) -> None:
+    try:
+        async with asyncio.timeout(60):
+            await client.stop()
+    except (KafkaError, TimeoutError) as error:
+        log.warning("closing a failed producer: %s", error)

@@ -1,0 +1,1 @@
+"""Models of a running worker, and the registry of models."""

@@ -1,0 +1,141 @@
+"""What runs inside a waiting child: many calls at once on one loop. Nothing of Kafka, S3 or Faust is imported here.
+
+python -m streams.runtime.pool.async_child_main PARENT MEBIBYTES MODULE…   (speaks frames on its standard input and output)
+"""
+
+import asyncio
+import contextlib
+import importlib
+import os
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from streams.runtime.pool.child_main import Call, Ending, Reply, die_with_parent, limit_memory, told
+from streams.runtime.pool.framing import framed, read
+from streams.runtime.pool.progress_throttle import Reporter
+from streams.service import call_context
+from streams.service.progress import Progress
+
+_STACK = 512 * 1024
+_THREADS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Asks for a call: a module-level coroutine function and its arguments."""
+
+    number: int
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Asks that a call be ended."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A call has ended, with no reply when it was cancelled."""
+
+    number: int
+    reply: Reply | None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a call says of its progress."""
+
+    number: int
+    progress: Progress
+
+
+def packed(message: Begin | Cancel | Said | Over) -> bytes:
+    """A message as it is sent. Raises what pickling raises."""
+    return framed(pickle.dumps(message, protocol=5))
+
+
+async def unpacked(reader: asyncio.StreamReader) -> Any:
+    """The next message. Raises IncompleteReadError at the end of the stream."""
+    return pickle.loads(await read(reader))  # noqa: S301  # between a worker and its own child
+
+
+class _Waiter:
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self._loop = asyncio.get_running_loop()
+        self._calls: dict[int, asyncio.Task[Reply]] = {}
+
+    def take(self, message: Begin | Cancel) -> None:
+        if isinstance(message, Begin):
+            call = self._calls[message.number] = asyncio.create_task(self._answer(message))
+            call.add_done_callback(lambda done: self._over(message.number, done))
+        elif message.number in self._calls:
+            self._calls[message.number].cancel()
+
+    async def _answer(self, begin: Begin) -> Reply:
+        reporter = Reporter(lambda said: self._send(Said(begin.number, said)))
+        try:
+            with call_context.heard_by(reporter.tell):
+                return await _reply(begin.call)
+        finally:
+            reporter.close()  # before the end: nothing of a call comes after it
+
+    def _over(self, number: int, call: "asyncio.Task[Reply]") -> None:
+        """Also of a call that was cancelled before it began: then that it is over is the answer."""
+        del self._calls[number]
+        self._send(Over(number, None if call.cancelled() else call.result()))
+
+    def _send(self, message: Said | Over) -> None:
+        # What a call says may be said in a thread. All goes this way, so that it stays in order.
+        self._loop.call_soon_threadsafe(self._writer.write, packed(message))
+
+
+async def _reply(call: Call) -> Reply:
+    try:
+        work: Coroutine[Any, Any, Any] = call.function(*call.arguments)
+        return Reply(Ending.VALUE, await work)
+    except Exception as error:  # noqa: BLE001  # whatever a service raises is its failure, and must be told
+        return told(error)
+
+
+async def _serve(output: int) -> None:
+    loop = asyncio.get_running_loop()
+    # Looking up names is done in threads; slow ones must not hold up all others.
+    loop.set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="lookup"))
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, os.fdopen(output, "wb"))
+    waiter = _Waiter(asyncio.StreamWriter(transport, protocol, reader, loop))
+    with contextlib.suppress(asyncio.IncompleteReadError):
+        while True:
+            waiter.take(await unpacked(reader))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serves until its parent closes the pipe or ends."""
+    parent, memory, *modules = arguments
+    die_with_parent(int(parent))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the worker decides when to stop
+    output = os.dup(1)
+    os.dup2(2, 1)  # what a library prints must not get between the frames
+    for module in modules:
+        importlib.import_module(module)
+    threading.stack_size(_STACK)
+    limit_memory(int(memory))
+    asyncio.run(_serve(output))
+    return 0
+
+
+if __name__ == "__main__":
+    # As this module and not as `__main__`: what comes over the pipe is of its classes.
+    status = importlib.import_module("streams.runtime.pool.async_child_main").main(sys.argv[1:])
+    sys.stderr.flush()
+    os._exit(status)  # a thread that still looks up a name holds nobody up

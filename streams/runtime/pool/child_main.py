@@ -1,0 +1,150 @@
+"""What runs inside a pool child: one call at a time, with a memory limit. Nothing of Kafka, S3 or Faust is imported here."""
+
+import ctypes
+import os
+import pickle
+import resource
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from multiprocessing import forkserver
+from pathlib import Path
+from typing import Any
+
+from streams.runtime.pool.confinement import give_up
+from streams.runtime.pool.framing import framed, receive
+from streams.runtime.pool.progress_throttle import Reporter
+from streams.service import call_context
+from streams.service.errors import Later, PartAway, Refused
+from streams.service.progress import Progress
+
+_PR_SET_PDEATHSIG = 1
+_MIB = 1024 * 1024
+
+
+class Ending(StrEnum):
+    """How a call in a child ended."""
+
+    VALUE = "value"
+    REFUSED = "refused"
+    RAISED = "raised"
+    MEMORY = "memory"
+    AWAY = "away"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A module-level function, its arguments, and the MiB it may take beyond what the child has already."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a call gave. Exceptions travel as text: unpickling a stranger's exception may fail, or run its code."""
+
+    ending: Ending
+    value: Any = None
+    reason: str = ""
+    hint: str = ""
+    stack: str = ""
+    after: float = 0.0
+    """Seconds that the next attempt waits at least."""
+    away: str = ""
+    """The part that is away."""
+
+
+def die_with_parent(parent: int) -> None:
+    """Asks the kernel to kill this process when its parent ends, however that happens. Linux only; elsewhere a no-op."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the call
+        os._exit(0)
+
+
+def _let_fork_server_go() -> None:
+    """Closes this child's end of the pipe by which the fork server sees its worker live.
+
+    Every child inherits one; with it open, the fork server and its children would outlive a worker that was killed.
+    """
+    alive = getattr(forkserver._forkserver, "_forkserver_alive_fd", None)
+    if alive is not None:
+        os.close(alive)
+        forkserver._forkserver._forkserver_alive_fd = None  # type: ignore[attr-defined]
+
+
+def serve(channel: socket.socket) -> None:
+    """Answers calls until the other end closes."""
+    _let_fork_server_go()
+    die_with_parent(os.getppid())
+    give_up()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the worker decides when to stop
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    while True:
+        try:
+            reply = _answer(receive(channel), lambda said: _send(channel, said))
+            _send(channel, reply)
+        except (EOFError, OSError):
+            return
+        if reply.ending is Ending.MEMORY:
+            return  # a child that ran out of memory once is fragmented: a new one takes its place
+
+
+def _send(channel: socket.socket, message: Progress | Reply) -> None:
+    from streams.runtime.pool.replies import pack  # here: it knows the replies of this module
+
+    channel.sendall(framed(pack(message)))
+
+
+def _answer(request: bytearray, say: Callable[[Progress], None]) -> Reply:
+    reporter = Reporter(say)
+    try:
+        call: Call = pickle.loads(request)  # noqa: S301  # from our own parent process
+        with _limited(call.memory), call_context.heard_by(reporter.tell):
+            return Reply(Ending.VALUE, call.function(*call.arguments))
+    except Exception as error:  # noqa: BLE001  # whatever a service raises is its failure, and must be told
+        return told(error)
+    finally:
+        reporter.close()  # before the reply: nothing of a call comes after its end
+
+
+def told(error: Exception) -> Reply:
+    """What is said of an exception that a service's function raised."""
+    match error:
+        case Refused():
+            reason = f"{error.where}: {error.reason}" if error.where else error.reason
+            return Reply(Ending.REFUSED, reason=reason, hint=error.hint)
+        case Later():
+            return Reply(Ending.RAISED, reason=error.reason, hint=error.hint, after=error.after)
+        case PartAway():
+            return Reply(Ending.AWAY, reason=error.reason, away=error.part)
+        case MemoryError():
+            return Reply(Ending.MEMORY, reason="ran out of memory")
+    stack = "".join(traceback.format_exception(error))
+    return Reply(Ending.RAISED, reason=f"{type(error).__name__}: {error}", stack=stack)
+
+
+def limit_memory(memory: int) -> tuple[int, int]:
+    """Limits this process's address space to what it has now and `memory` MiB more; the limits that were. Linux only."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    pages = int(Path("/proc/self/statm").read_bytes().split()[0]) if sys.platform == "linux" else 0
+    if pages:
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + memory * _MIB, hard))
+    return soft, hard
+
+
+@contextmanager
+def _limited(memory: int) -> Iterator[None]:
+    soft, hard = limit_memory(memory)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -1,0 +1,123 @@
+"""What a child process says to its worker: data and never code, since a child may be in the hands of what it decoded.
+
+A worker reads it as MessagePack of these forms only; a pickle would run whatever it says.
+"""
+
+from typing import Any
+
+import msgspec
+
+from streams.runtime.pool.child_main import Ending, Reply
+from streams.service.progress import Progress
+from streams.service.service import Invocation, Produced
+
+
+class Garbled(ValueError):
+    """A message of a child is none of those that it may send."""
+
+
+class _Plain(msgspec.Struct, tag="plain", array_like=True):
+    value: Any
+
+
+class _Object(msgspec.Struct, array_like=True):
+    sha256: str
+    media_type: str
+    data: bytes
+
+
+class _Made(msgspec.Struct, tag="made", array_like=True):
+    """An Invocation."""
+
+    output: dict[str, Any]
+    objects: list[_Object]
+
+
+class _End(msgspec.Struct, tag="end", array_like=True):
+    """A Reply."""
+
+    ending: Ending
+    value: "_Plain | _Made | _Ends"
+    reason: str
+    hint: str
+    stack: str
+    after: float
+    away: str
+
+
+class _Ends(msgspec.Struct, tag="ends", array_like=True):
+    """The replies of several calls that were done as one."""
+
+    replies: list[_End]
+
+
+class _Said(msgspec.Struct, tag="said", array_like=True):
+    """A Progress."""
+
+    text: str
+    done: float | None
+    figures: dict[str, Any]
+    number: int
+
+
+def _odd(value: Any) -> Any:
+    """Numbers of other libraries as Python's own. Raises TypeError for what is no data."""
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, int):
+        return int(value)
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "ndim", None) == 0:
+        return item()
+    raise TypeError(f"a value of type {type(value).__name__} is no data")
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_odd)
+_decoder = msgspec.msgpack.Decoder(_End | _Said)
+
+
+def pack(message: Progress | Reply) -> bytes:
+    """A message as bytes; a reply whose value is no data becomes one that says so."""
+    if isinstance(message, Progress):
+        return _encoder.encode(_Said(message.text, message.done, dict(message.figures), message.number))
+    try:
+        return _encoder.encode(_end(message))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        return _encoder.encode(_end(Reply(Ending.RAISED, reason=f"its answer cannot be handed over: {error}")))
+
+
+def unpack(data: bytes) -> Progress | Reply:
+    """The message of these bytes. Raises Garbled."""
+    try:
+        match _decoder.decode(data):
+            case _Said() as said:
+                return Progress(said.text, said.done, said.figures, said.number)
+            case _End() as end:
+                return _reply(end)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Garbled(str(error)) from error
+    raise Garbled("it is no message")
+
+
+def _end(reply: Reply) -> _End:
+    value: _Plain | _Made | _Ends
+    match reply.value:
+        case Invocation(output, objects):
+            value = _Made(output, [_Object(one.sha256, one.media_type, one.data) for one in objects])
+        case [Reply(), *_] as replies:
+            value = _Ends([_end(one) for one in replies])
+        case other:
+            value = _Plain(other)
+    return _End(reply.ending, value, reply.reason, reply.hint, reply.stack, reply.after, reply.away)
+
+
+def _reply(end: _End) -> Reply:
+    value: Any
+    match end.value:
+        case _Made(output, objects):
+            value = Invocation(output, tuple(Produced(one.sha256, one.media_type, one.data) for one in objects))
+        case _Ends(replies):
+            value = [_reply(one) for one in replies]
+        case _Plain(value):
+            pass
+    return Reply(end.ending, value, end.reason, end.hint, end.stack, end.after, end.away)

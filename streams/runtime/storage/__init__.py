@@ -1,0 +1,1 @@
+"""Objects in S3: of runs, models and datasets."""

@@ -1,0 +1,1 @@
+"""A worker process: its members, its tasks and their ends."""

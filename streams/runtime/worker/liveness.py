@@ -1,0 +1,108 @@
+"""Liveness by progress against lag: a member that has work and does none for long is stuck, whatever its process says."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from aiokafka.errors import KafkaError
+
+from streams.runtime.errors import Stuck
+from streams.runtime.kafka.group_member import Member
+from streams.runtime.kafka.offsets import Probe
+from streams.runtime.kafka.positions import BEGINNING
+from streams.runtime.retrying import Outages
+from streams.wire.records import Place
+
+log = logging.getLogger(__name__)
+
+IDLE = 60.0
+"""Seconds without progress, with lag and nothing in hand, after which a member is stuck."""
+BUSY = 900.0
+"""The same with work in hand, beyond what that work may take by its own limits."""
+SLOW = 3.0
+"""Seconds that an answer of the cluster takes when it, or this machine, is so busy that members may wait as long for theirs."""
+
+
+@dataclass
+class _Seen:
+    mark: tuple[int, int]
+    since: float
+
+
+class Liveness:
+    """Watches the members of a worker. `check` is to be called every few seconds."""
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        probe: Probe,
+        outages: Outages,
+        idle: float = IDLE,
+        busy: float = BUSY,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._members = members
+        self._probe = probe
+        self._outages = outages
+        self._idle = idle
+        self._busy = busy
+        self._clock = clock
+        self._seen: dict[str, _Seen] = {}
+        self._checked = clock()
+        self._away = False
+        self._slow = False
+
+    async def check(self) -> dict[str, int]:
+        """The lag of every member. Raises Stuck.
+
+        A cluster that does not answer, or slowly, says nothing about a member; nor is it stuck whose client says what is wrong.
+        """
+        now = self._clock()
+        if now - self._checked > self._idle:  # this process stood still itself, or the cluster did
+            self._seen.clear()
+        self._checked = now
+        try:
+            ends = await self._probe.ends({place for member in self._members for place in member.positions})
+            self._away = False
+            self._slow = self._clock() - now > SLOW
+        except (KafkaError, OSError) as error:
+            if not self._away:
+                log.warning("where the topics end is not known: %s", error)
+            self._away = True
+            ends = None
+        return {member.group: await self._check(member, ends) for member in self._members}
+
+    async def _check(self, member: Member, ends: Mapping[Place, int] | None) -> int:
+        now = self._clock()
+        mark = (member.lanes.settled, member.generation)
+        seen = self._seen.get(member.group)
+        if seen is None or seen.mark != mark or self._outages.now():
+            seen = self._seen[member.group] = _Seen(mark, now)
+        limit = self._busy + member.allowed() if member.lanes.in_flight else self._idle
+        try:
+            behind = {} if ends is None else await self._behind(member.positions, ends)
+            lag = sum(map(len, behind.values()))
+            suspected = now - seen.since > limit and not member.lanes.in_flight
+            excused = member.trouble is not None or (self._slow and not member.lanes.in_flight)
+            if not lag or excused or (suspected and not await self._any(behind)):
+                seen.since = now
+        except (KafkaError, OSError):
+            seen.since = now
+            return 0
+        if now - seen.since > limit:
+            raise Stuck(f"{member.group}: {lag} records wait and none was finished for {now - seen.since:.0f} s")
+        return lag
+
+    async def _behind(self, positions: Mapping[Place, int], ends: Mapping[Place, int]) -> dict[Place, range]:
+        """The offsets of each partition that are not done."""
+        starts = {place: offset for place, offset in positions.items() if offset != BEGINNING}
+        starts |= await self._probe.beginnings(positions.keys() - starts.keys())
+        return {place: range(start, max(start, ends.get(place, start))) for place, start in starts.items()}
+
+    async def _any(self, behind: Mapping[Place, range]) -> bool:
+        """Whether any record waits: the offsets at the end of a log may be those of markers of other people's transactions."""
+        for place, offsets in behind.items():
+            if offsets and await self._probe.found(place, offsets.start, offsets.stop):
+                return True
+        return False

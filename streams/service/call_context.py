@@ -1,0 +1,64 @@
+"""What a service's function may know of the call that it answers, and say while it works."""
+
+import contextlib
+import uuid
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from streams.service.progress import Progress
+from streams.service.progress import progress as checked
+
+_KEY: ContextVar[str] = ContextVar("millrace-call")
+_BUNDLE: ContextVar[Path | None] = ContextVar("millrace-bundle", default=None)
+_HEARD: ContextVar[Callable[[Progress], None]] = ContextVar("millrace-heard")
+
+
+def key() -> str:
+    """What names this call for other systems: the same at every attempt and every delivery of one node execution.
+
+    Outside a run, as in a test of a function, it is new each time.
+    """
+    return _KEY.get(None) or str(uuid.uuid4())
+
+
+def bundle() -> Path | None:
+    """The folder of the bundle that serves this call; None for the shipped one. `streams.models.Slot` loads it."""
+    return _BUNDLE.get()
+
+
+def progress(text: str = "", *, done: float | None = None, **figures: Any) -> None:
+    """Tells whoever follows the run how far this call is: they see a `node.progress` event of its node.
+
+    `text` is for people, one line; `done` is the share of the work that is done, 0 to 1; `figures` are named values that JSON can
+    carry: `progress("epoch 3 of 16", done=3 / 16, epoch=3, loss=0.02)`. Cheap, and may be called as often as one likes:
+    a few a second are sent, each the newest there is, and the last one is always sent. Call it in the function itself, in
+    what it awaits or in `asyncio.to_thread`; in threads of another making, and outside a run, it does nothing.
+    Raises TypeError for a figure that is no JSON, and ValueError for figures of more than 16 KiB.
+    """
+    said = checked(text, done, figures)
+    heard = _HEARD.get(None)
+    if heard is not None:
+        heard(said)
+
+
+@contextlib.contextmanager
+def known_as(name: str, bundle: str = "") -> Iterator[None]:
+    """While this lasts, `key` gives this name, and `bundle` this folder; with empty ones they are as outside a run."""
+    key, folder = _KEY.set(name), _BUNDLE.set(Path(bundle) if bundle else None)
+    try:
+        yield
+    finally:
+        _KEY.reset(key)
+        _BUNDLE.reset(folder)
+
+
+@contextlib.contextmanager
+def heard_by(listener: Callable[[Progress], None]) -> Iterator[None]:
+    """While this lasts, what `progress` says goes there."""
+    token = _HEARD.set(listener)
+    try:
+        yield
+    finally:
+        _HEARD.reset(token)

@@ -1,0 +1,1 @@
+"""The in-memory driver, and the tests that stand in pipeline files."""

@@ -1,0 +1,84 @@
+"""What a mock leaves out: a field's default, else an empty value of its type, so that a test says only what it is about."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.validation.shapes import (
+    AnyShape,
+    Array,
+    Enum,
+    Field,
+    Fixed,
+    Map,
+    Primitive,
+    Record,
+    RefShape,
+    Shape,
+    Union,
+    branches,
+)
+from streams.testing.cases.pictures import MADE_UP, Pictures
+
+
+def filled(of: Shape, value: Any, name: str, pictures: Pictures) -> Any:
+    """The value with every field that a record in it lacks; `name` is what a picture that is made up is called."""
+    if isinstance(of, Union):
+        inner = list(branches(of))
+        return filled(inner[0], value, name, pictures) if len(inner) == 1 and value is not None else value
+    if isinstance(of, Array) and isinstance(value, list):
+        return [filled(of.items, one, f"{name}[{at}]", pictures) for at, one in enumerate(value)]
+    if isinstance(of, Map) and isinstance(value, Mapping):
+        return {key: filled(of.values, one, f"{name}.{key}", pictures) for key, one in value.items()}
+    if isinstance(of, Record) and isinstance(value, Mapping):
+        known = {one.name: one for one in of.fields}
+        given = {
+            key: filled(known[key].shape, one, f"{name}.{key}", pictures) if key in known else one
+            for key, one in value.items()
+        }
+        lacking = (one for one in of.fields if one.name not in value and one.required)
+        return {**given, **{one.name: _empty_field(one, f"{name}.{one.name}", pictures) for one in lacking}}
+    return value
+
+
+def _empty_field(field: Field, name: str, pictures: Pictures) -> Any:
+    made = _empty(field.shape, name, pictures)
+    if field.enum and made is not None and not isinstance(made, list):
+        return field.enum[0]
+    if isinstance(made, int | float) and not isinstance(made, bool):
+        low = made if field.minimum is None else max(made, field.minimum)
+        return low if field.maximum is None else min(low, field.maximum)
+    return made
+
+
+_EMPTY: Mapping[str, Any] = {
+    "null": None,
+    "boolean": False,
+    "int": 0,
+    "long": 0,
+    "float": 0.0,
+    "double": 0.0,
+    "bytes": b"",
+    "string": "",
+}
+
+
+def _empty(of: Shape, name: str, pictures: Pictures) -> Any:
+    match of:
+        case Primitive():
+            return _EMPTY[of.kind]
+        case RefShape():
+            return pictures.ref(f"{MADE_UP}{name}")
+        case AnyShape():
+            return None
+        case Array():
+            return []
+        case Map():
+            return {}
+        case Enum():
+            return of.symbols[0]
+        case Fixed():
+            return b"\0" * of.size
+        case Union():
+            return None if of.optional else _empty(of.branches[0], name, pictures)
+        case Record():
+            return {one.name: _empty_field(one, f"{name}.{one.name}", pictures) for one in of.fields if one.required}

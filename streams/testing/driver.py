@@ -1,0 +1,284 @@
+"""An in-memory driver: the real `advance`, `flow` and records, and a broker that reorders, repeats and loses workers as one may.
+
+It runs a compiled pipeline with Python functions in the place of services. Nothing of it waits: time is a number.
+"""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from streams.flow.advance import advance
+from streams.flow.riding_events import ride
+from streams.flow.run import Timer, step, timers
+from streams.flow.run_state import RunState
+from streams.flow.state_rows import Row, left_behind, rebuild
+from streams.flow.walk import dropped
+from streams.language.topology import EachWork, Topology
+from streams.messages import (
+    Action,
+    Control,
+    Ending,
+    Event,
+    EventKind,
+    Failure,
+    Fault,
+    FlowMessage,
+    Item,
+    Message,
+    Opened,
+    Outcome,
+    Result,
+    Retry,
+    Run,
+    Start,
+    Status,
+    Stop,
+    Task,
+    Token,
+)
+from streams.nodes.service import started
+
+T = TypeVar("T")
+
+RUN = "run-1"
+"""The id of the one run of a driver."""
+
+Service = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""A service's function: the input record to the output record. It raises ServiceFailed to fail."""
+
+
+class ServiceFailed(Exception):
+    """What a service raises in a test to fail with this fault."""
+
+    def __init__(self, reason: str, fault: Fault = Fault.SERVICE) -> None:
+        self.fault = fault
+        super().__init__(reason)
+
+
+@dataclass(frozen=True)
+class Weather:
+    """How badly the broker behaves, as probabilities; `fair` is a broker that never does."""
+
+    shuffle: bool = False
+    """Deliver in any order, not in the order of sending."""
+    repeat: float = 0.0
+    """Deliver a message a second time, at any later moment."""
+    crash: float = 0.0
+    """Stop a worker between two of its sends; its message is delivered again, its state is read from the log."""
+    deaf: float = 0.0
+    """Start a task of a run that is being aborted: its worker has not heard of it."""
+    hurry: float = 0.0
+    """Let time pass to the next timer before the next delivery: everything is slow."""
+
+
+FAIR = Weather()
+STORM = Weather(shuffle=True, repeat=0.15, crash=0.15, deaf=0.3)
+
+
+@dataclass
+class Seen:
+    """What a run left behind: its events in order of sending, its results, and each task that was sent."""
+
+    events: list[Event] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
+    tokens: list[Token | Item] = field(default_factory=list)
+
+    def client_events(self) -> list[Event]:
+        """The events as a client sees them: each id once, and none after the last."""
+        shown: dict[str, Event] = {}
+        for event in self.events:
+            shown.setdefault(event.id, event)
+            if event.kind.terminal:
+                break
+        return list(shown.values())
+
+    @property
+    def end(self) -> Event | None:
+        """The run's last event."""
+        return next((event for event in self.events if event.kind.terminal), None)
+
+    @property
+    def output(self) -> Any:
+        """The output of a finished run. Raises AssertionError with the reason when it did not finish."""
+        end = self.end
+        assert end is not None, "the run did not end"
+        assert end.kind is EventKind.RUN_FINISHED, f"{end.kind}: {end.data}"
+        return end.data["output"]
+
+
+@dataclass
+class Driver:
+    """One pipeline and its services. `run` sends one request and delivers until nothing is left to deliver.
+
+    A task for a service that is not among `services` waits, as it does without a live worker.
+    """
+
+    topology: Topology
+    services: Mapping[str, Service]
+    weather: Weather = FAIR
+    seed: int = 0
+    through: Callable[[Message | FlowMessage], Any] = lambda message: message
+    """What every message passes on its way; the real codec, to prove that nothing is lost in it."""
+    now: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)
+        self.seen = Seen()
+        self.state: RunState | None = None
+        """What flow holds in memory."""
+        self.rows: dict[str, Mapping[str, Any]] = {}
+        """What the log holds."""
+        self.tasks: list[Task] = []
+        """Tasks that nobody has taken yet."""
+        self._flow: list[FlowMessage] = []
+        self._first: FlowMessage | None = None  # what a crashed flow takes again before anything else
+        self._timers: list[Timer] = []
+        self.aborted = False
+        """Whether workers were told to drop the run's tasks."""
+
+    def run(self, input: Mapping[str, Any], cancel_after: int | None = None) -> Seen:
+        """Run one request to its end. `cancel_after` cancels it after so many deliveries; 0 before it begins."""
+        if cancel_after == 0:
+            self.cancel()
+        self.begin(input)
+        deliveries = 0
+        while self.deliver():
+            deliveries += 1
+            if deliveries == cancel_after:
+                self.cancel()
+        return self.seen
+
+    def begin(self, input: Mapping[str, Any]) -> None:
+        """Send the request."""
+        run = Run(RUN, self.topology.name, self.topology.digest, self.now + self.topology.timeout)
+        self.send(Start(run, input, "memory"))
+
+    def cancel(self) -> None:
+        """Ask for the end of the run."""
+        self.send(Stop(RUN, Ending.CANCEL))
+
+    def deliver(self) -> bool:
+        """Deliver one thing; when only time can help, let it pass to the next timer. False when nothing is left."""
+        ready = self._ready()
+        if self._first is not None:
+            message, self._first = self._first, None
+            self.take(message)
+        elif self._timers and self._running and self._passes(bool(ready or self._flow)):
+            timer = min(self._timers, key=lambda one: one.at)
+            self._timers.remove(timer)
+            self.now = max(self.now, timer.at)
+            self.send(timer.stop)
+        elif ready and (not self._flow or self.random.random() < 0.5):
+            self._work(self._draw(self.tasks, ready))
+        elif self._flow:
+            self.take(self._draw(self._flow, range(len(self._flow))))
+        else:
+            return False
+        return True
+
+    @property
+    def _running(self) -> bool:
+        return self.state is not None and not self.state.done
+
+    def _passes(self, busy: bool) -> bool:
+        """Whether time passes to the next timer before anything is delivered."""
+        return not busy or (self.weather.hurry > 0 and self.random.random() < self.weather.hurry)
+
+    def _drops(self, task: Task) -> bool:
+        return self.aborted or self.now >= task.run.deadline
+
+    def _ready(self) -> Sequence[int]:
+        """Positions of the tasks that somebody takes."""
+        if self.aborted or self.topology.services.keys() <= self.services.keys():
+            return range(len(self.tasks))
+        return [at for at, task in enumerate(self.tasks) if task.service in self.services or self._drops(task)]
+
+    def _draw(self, waiting: list[T], ready: Sequence[int]) -> T:
+        message = waiting.pop(ready[self.random.randrange(len(ready)) if self.weather.shuffle else 0])
+        if self.random.random() < self.weather.repeat:
+            waiting.append(message)
+        return message
+
+    def _work(self, task: Task) -> None:
+        deaf = self.random.random() < self.weather.deaf and task.service in self.services
+        if self._drops(task) and not deaf:
+            sends = advance(self.topology, task, dropped("the run is ending"))
+        else:
+            sends = [started(task), *advance(self.topology, task, self.serve(task))]
+        sends = ride(sends)
+        survived = self._survives(len(sends))
+        for message in sends[:survived]:
+            self.send(message)
+        if survived < len(sends):
+            self.tasks.append(task)
+
+    def serve(self, task: Task) -> Outcome:
+        """One attempt of a service."""
+        try:
+            return Outcome(Status.VALUE, dict(self.services[task.service](task.input)))
+        except ServiceFailed as error:
+            return Outcome(Status.FAILED, failure=Failure(str(error), error.fault))
+
+    def take(self, message: FlowMessage) -> None:
+        """Let flow take one message, and lose it half-way when the weather is bad."""
+        made = step(self.topology, self.state, message, self.now)
+        effects: list[Message | Row] = [*made.before, *made.messages, *made.after]
+        survived = self._survives(len(effects))
+        for effect in effects[:survived]:
+            if isinstance(effect, Row):
+                self.write(effect)
+            else:
+                self.send(effect)
+        if survived < len(effects):
+            self._first = message
+            for row in left_behind(RUN, self.rows):
+                self.write(row)
+            self.state = self.rebuilt()
+            self._timers = timers(self.topology, self.state) if self.state else []
+            return
+        self.state = made.state
+        self._timers.extend(made.timers)
+
+    def rebuilt(self) -> RunState | None:
+        """The state of the run as the log tells it."""
+        windows = {
+            one.id: one.work.concurrency for one in self.topology.vertices.values() if isinstance(one.work, EachWork)
+        }
+        return rebuild(RUN, self.rows, windows) if self.rows else None
+
+    def write(self, row: Row) -> None:
+        """Keep a row in the log."""
+        if row.value is None:
+            self.rows.pop(row.row, None)
+        else:
+            self.rows[row.row] = row.value
+
+    def _survives(self, effects: int) -> int:
+        """How many effects a worker has before it is lost; all of them when it is not."""
+        return self.random.randrange(effects) if effects and self.random.random() < self.weather.crash else effects
+
+    def send(self, message: Message | FlowMessage) -> None:
+        """Bring a message to where it is read."""
+        message = self.through(message)
+        match message:
+            case Task():
+                self.seen.tasks.append(message)
+                self.tasks.append(message)
+            case Retry():
+                self.seen.tasks.append(message.task)
+                self.tasks.append(message.task)
+            case Token() | Item():
+                self.seen.tokens.append(message)
+                self._flow.append(message)
+            case Opened() | Start() | Stop():
+                self._flow.append(message)
+            case Event():
+                self.seen.events.append(message)
+            case Result():
+                self.seen.results.append(message)
+            case Control(action=Action.ABORT):
+                self.aborted = True
+            case _:
+                raise AssertionError(f"nobody sends {message}")

@@ -1,0 +1,1 @@
+"""Messages as Kafka records, and the topics that they travel on."""

@@ -1,0 +1,348 @@
+"""Bringing a real installation in step: topics, schemas and the catalogue, again and again, and by two at once."""
+
+import asyncio
+import dataclasses
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from schemas.contracts import load_contracts
+from schemas.encoding.codec import value_subject
+from schemas.registry.client import SchemaRegistry
+from streams.cli.pipelines.plan import plan_text
+from streams.compile import compile_pipeline
+from streams.flow.rollout import Trial
+from streams.runtime.catalogue.apply import Breaking, Change, Declined, How, Plan, Wanted, What, apply, connected
+from streams.runtime.catalogue.pipelines import Owner, Pipelines, new_version
+from streams.runtime.connections.connections import Parts
+from streams.runtime.errors import Away
+from streams.runtime.kafka.admin import WrongTopic
+from streams.settings import Settings
+from streams.wire import topic_specs, topics
+from tests.integration.support.foreign import add_partitions
+
+CONTRACTS = load_contracts()
+
+FIRST = """
+pipeline: applied
+input: {photo: image}
+nodes: {grey: {service: image-greyscale, with: {image: "${photo}"}}}
+output: {image: "${grey.image}"}
+"""
+WIDER = FIRST.replace("{photo: image}", "{photo: image, width: {type: int, default: 10}}").replace(
+    'output: {image: "${grey.image}"}', 'output: {image: "${grey.image}", width: "${width}"}'
+)
+NARROWER = FIRST.replace("{photo: image}", "{photo: image, width: int}").replace("output: {image:", "output: {picture:")
+
+
+def wanted(text: str) -> Wanted:
+    """A pipeline as it should be."""
+    return Wanted(compile_pipeline(text, CONTRACTS), text)
+
+
+def of(changes: list[Change], what: What) -> dict[str, How]:
+    """What happened to things of one kind, by name."""
+    return {one.name: one.how for one in changes if one.what is what}
+
+
+@asynccontextmanager
+async def installation(settings: Settings) -> AsyncIterator[Parts]:
+    """An installation of its own on the session's stack; its topics are removed in the end."""
+    prefix = f"apply-{uuid.uuid4().hex[:8]}-"
+    async with connected(dataclasses.replace(settings, topic_prefix=prefix, partitions=2)) as parts:
+        try:
+            yield parts
+        finally:
+            await parts.admin.delete(await parts.admin.names(prefix))
+
+
+async def standing(parts: Parts) -> Pipelines:
+    """The catalogue as it stands now."""
+    catalogue = Pipelines(parts)
+    await catalogue.start()
+    await catalogue.stop()
+    return catalogue
+
+
+def test_everything_is_made_once(settings: Settings) -> None:
+    """The first time, topics, schemas and the pipeline are new; the second time nothing changes."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            planned = await apply(parts, [wanted(FIRST)], [("image-blur", 1)], dry=True)
+            assert await parts.admin.names(parts.names.prefix) == []
+            done = await apply(parts, [wanted(FIRST)], [("image-blur", 1)])
+            assert {(one.what, one.name, one.how) for one in planned} == {(one.what, one.name, one.how) for one in done}
+            assert of(done, What.PIPELINE) == {"applied": How.NEW}
+            assert await apply(parts, [wanted(FIRST)], [("image-blur", 1)]) == []
+            assert await apply(parts, [wanted(FIRST)], [("image-blur", 1)], dry=True) == []
+
+    asyncio.run(play())
+
+
+def test_topics_are_as_the_table_says(settings: Settings) -> None:
+    """Every topic of the table is there, with its partitions and its configuration, and no other."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            await apply(parts, [wanted(FIRST)], [("image-blur", 1)])
+            specs = topic_specs.every(
+                parts.names, 2, services=[("image-blur", 1), ("image-greyscale", 1)], pipelines=["applied"]
+            )
+            assert await parts.admin.names(parts.names.prefix) == sorted(spec.name for spec in specs)
+            for spec in specs:
+                assert await parts.producer.partitions(spec.name) == spec.partitions
+                has = await parts.admin.configuration(spec.name)
+                assert {key: has[key] for key in spec.config} == dict(spec.config)
+
+    asyncio.run(play())
+
+
+def test_schemas_are_in_the_registry(settings: Settings) -> None:
+    """What the public topics, the tasks and the shared topics carry can be read from the registry beforehand."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            await apply(parts, [wanted(FIRST)])
+            async with SchemaRegistry(settings.registry) as registry:
+                for topic in (
+                    parts.names.requests("applied"),
+                    parts.names.results("applied"),
+                    parts.names.tasks("image-greyscale", 1),
+                    parts.events,
+                ):
+                    assert await registry.latest(value_subject(topic)) is not None, topic
+
+    asyncio.run(play())
+
+
+def test_a_changed_pipeline_is_the_active_one(settings: Settings) -> None:
+    """A change that others can live with is published, and its old version stays known for runs under way."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            await apply(parts, [wanted(FIRST)])
+            changes = await apply(parts, [wanted(WIDER)])
+            assert of(changes, What.PIPELINE) == {"applied": How.CHANGED}
+            catalogue = await standing(parts)
+            version = catalogue.version("applied")
+            assert version is not None
+            assert version.digest == wanted(WIDER).topology.digest
+            assert version.source == WIDER
+            assert catalogue.topology(wanted(FIRST).topology.digest) == wanted(FIRST).topology
+
+    asyncio.run(play())
+
+
+def test_what_breaks_others_is_refused_whole(settings: Settings) -> None:
+    """A change that present callers or readers do not fit is refused with every reason, and nothing is published."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            await apply(parts, [wanted(FIRST)])
+            other = FIRST.replace("pipeline: applied", "pipeline: another")
+            with pytest.raises(Breaking) as refused:
+                await apply(parts, [wanted(other), wanted(NARROWER)])
+            assert len(refused.value.problems) == 2
+            assert "width" in refused.value.problems[0]
+            assert list((await standing(parts)).active()) == ["applied"]
+            changes = await apply(parts, [wanted(NARROWER)], breaking=True)
+            assert of(changes, What.PIPELINE) == {"applied": How.CHANGED}
+
+    asyncio.run(play())
+
+
+def test_files_take_over_and_prune_only_their_own(settings: Settings) -> None:
+    """A pipeline put over HTTP is taken over by a file of its name; pruning leaves those of others alone."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            await apply(parts, [wanted(FIRST)])
+            theirs = FIRST.replace("pipeline: applied", "pipeline: theirs")
+            also = FIRST.replace("pipeline: applied", "pipeline: also-theirs")
+            catalogue = Pipelines(parts)
+            await catalogue.start()
+            for text in (theirs, also):
+                await catalogue.publish(wanted(text).topology, text, Owner.HTTP)
+            await catalogue.stop()
+            changes = await apply(parts, [wanted(theirs)], prune=True)
+            assert of(changes, What.PIPELINE) == {"theirs": How.TAKEN, "applied": How.REMOVED}
+            owners = {name: one.owner for name, one in (await standing(parts)).active().items()}
+            assert owners == {"also-theirs": Owner.HTTP, "theirs": Owner.GIT}
+
+    asyncio.run(play())
+
+
+def test_two_at_once_agree(settings: Settings) -> None:
+    """Two that apply the same at the same time both succeed, and each pipeline has one version."""
+
+    async def play() -> None:
+        async with installation(settings) as parts, connected(parts.settings) as others:
+            await asyncio.gather(apply(parts, [wanted(FIRST)]), apply(others, [wanted(FIRST)]))
+            version = (await standing(parts)).version("applied")
+            assert version is not None
+            assert version.number == 1
+
+    asyncio.run(play())
+
+
+def test_a_broker_that_is_away(settings: Settings) -> None:
+    """Without a broker, connecting says so and where it was looked for."""
+
+    async def play() -> None:
+        async with connected(dataclasses.replace(settings, kafka="127.0.0.1:1")):
+            raise AssertionError("nothing listens there")
+
+    with pytest.raises(Away, match=r"127\.0\.0\.1:1"):
+        asyncio.run(play())
+
+
+def test_a_writer_that_dies_in_the_middle_is_finished_by_the_next(settings: Settings) -> None:
+    """Numbers that were taken by a writer that died are no obstacle: the next apply leaves every pipeline as it should be."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            texts = [FIRST.replace("pipeline: applied", f"pipeline: part-{number}") for number in range(3)]
+            await apply(parts, [wanted(text) for text in texts])
+            changed = [
+                wanted(text.replace("{photo: image}", "{photo: image, n: {type: int, default: 1}}")) for text in texts
+            ]
+            catalogue = Pipelines(parts)
+            await catalogue.start()
+            for one in changed[:2]:  # what is done before a change is shown to anybody, as a crash leaves it
+                made = new_version(one.topology, one.source, Owner.GIT)
+                await catalogue._numbered(catalogue.version(made.name), made, again=True)
+            await catalogue.stop()
+            active = (await standing(parts)).active()
+            assert {one.number for one in active.values()} == {1}
+            assert len(of(await apply(parts, changed), What.PIPELINE)) == 3
+            after = (await standing(parts)).active()
+            assert {name: one.digest for name, one in after.items()} == {
+                one.topology.name: one.topology.digest for one in changed
+            }
+            assert {one.number for one in after.values()} == {2}
+            assert await apply(parts, changed) == []
+
+    asyncio.run(play())
+
+
+def test_the_plan_says_whom_a_change_concerns(settings: Settings) -> None:
+    """Before anything is done the plan names what changes, topics, consumers and runs; who declines changes nothing."""
+    seen: list[Plan] = []
+
+    def no(plan: Plan) -> bool:
+        seen.append(plan)
+        return False
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            kept = FIRST.replace("pipeline: applied", "pipeline: kept")
+            gone = FIRST.replace("pipeline: applied", "pipeline: gone")
+            await apply(parts, [wanted(FIRST), wanted(kept), wanted(gone)])
+            new = FIRST.replace("pipeline: applied", "pipeline: fresh").replace("image-greyscale", "image-blur")
+            new = new.replace('with: {image: "${photo}"}', 'with: {image: "${photo}", areas: []}')
+            with pytest.raises(Declined):
+                await apply(parts, [wanted(WIDER), wanted(kept), wanted(new)], prune=True, agreed=no)
+            (plan,) = seen
+            assert {one.name: one.how for one in plan.pipelines} == {
+                "applied": How.CHANGED,
+                "fresh": How.NEW,
+                "gone": How.REMOVED,
+                "kept": How.UNCHANGED,
+            }
+            text = plan_text(plan)
+            assert "+ fresh: new" in text
+            assert "consumers: flow, image-blur (no live worker)" in text
+            assert f"+ {parts.names.tasks('image-blur', 1)} (2 partitions)" in text
+            assert f". {parts.names.requests('gone')} no longer used" in text
+            assert "= 1 unchanged" in text
+            assert set((await standing(parts)).active()) == {"applied", "gone", "kept"}
+            assert parts.names.requests("fresh") not in await parts.admin.names(parts.names.prefix)
+
+    asyncio.run(play())
+
+
+def test_a_change_is_tried_first(settings: Settings) -> None:
+    """With a trial, what changes stands beside what is active; saying it again changes nothing, and without it it is made active."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            await apply(parts, [wanted(FIRST)])
+            changes = await apply(parts, [wanted(WIDER)], trial=Trial(0.1))
+            assert of(changes, What.PIPELINE) == {"applied": How.CANARY}
+            version = (await standing(parts)).version("applied")
+            assert version is not None
+            assert (version.digest, version.candidate) == (wanted(FIRST).topology.digest, wanted(WIDER).topology.digest)
+            assert await apply(parts, [wanted(WIDER)], trial=Trial(0.1)) == []
+            assert of(await apply(parts, [wanted(WIDER)], trial=Trial(shadow=True)), What.PIPELINE) == {
+                "applied": How.SHADOW
+            }
+            assert of(await apply(parts, [wanted(WIDER)]), What.PIPELINE) == {"applied": How.CHANGED}
+            made = (await standing(parts)).version("applied")
+            assert made is not None
+            assert (made.digest, made.candidate) == (wanted(WIDER).topology.digest, None)
+
+    asyncio.run(play())
+
+
+def test_schemas_that_were_deleted_are_registered_again(settings: Settings) -> None:
+    """The plan asks the registry, not what was applied before: a subject that is gone is made again."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            await apply(parts, [wanted(FIRST)])
+            await apply(parts, [wanted(WIDER)])
+            gone = value_subject(parts.names.results("applied"))
+            asked = value_subject(parts.names.requests("applied"))
+            async with httpx.AsyncClient() as http:
+                for subject in (gone, asked):
+                    (await http.delete(f"{settings.registry}/subjects/{subject}")).raise_for_status()
+            assert of(await apply(parts, [wanted(WIDER)]), What.SCHEMA) == {gone: How.NEW, asked: How.NEW}
+            async with SchemaRegistry(settings.registry) as registry:
+                assert await registry.has(asked, wanted(WIDER).topology.input)
+                assert await registry.latest(gone) is not None
+            assert await apply(parts, [wanted(WIDER)]) == []
+
+    asyncio.run(play())
+
+
+def test_partitions_that_were_added_stay(settings: Settings) -> None:
+    """More partitions where keys need not meet are somebody's wish; where they must, the topic is refused by name."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            await apply(parts, [wanted(FIRST)])
+            add_partitions(settings, parts.names.requests("applied"), 5)
+            add_partitions(settings, parts.names.tasks("image-greyscale", 1), 3)
+            assert of(await apply(parts, [wanted(WIDER)]), What.PIPELINE) == {"applied": How.CHANGED}
+            add_partitions(settings, parts.topic(topics.TOKENS), 3)
+            with pytest.raises(WrongTopic, match=r"flow\.tokens has 3 partitions, and 2 are needed"):
+                await apply(parts, [wanted(WIDER)])
+
+    asyncio.run(play())
+
+
+def test_requests_are_stamped_by_the_broker(settings: Settings) -> None:
+    """Also those of topics that were made before, and of pipelines that nobody asks to apply; what else was set there stays."""
+
+    async def play() -> None:
+        async with installation(settings) as parts:
+            other = FIRST.replace("pipeline: applied", "pipeline: another")
+            await apply(parts, [wanted(FIRST), wanted(other)])
+            topics_of_requests = [parts.names.requests(name) for name in ("another", "applied")]
+            await parts.admin.configure(
+                topics_of_requests, {"message.timestamp.type": "CreateTime", "retention.ms": "86400000"}
+            )
+            changes = await apply(parts, [wanted(FIRST)], dry=True)
+            assert of(changes, What.TOPIC) == dict.fromkeys(topics_of_requests, How.CHANGED)
+            assert {one.detail for one in changes} == {"message.timestamp.type CreateTime → LogAppendTime"}
+            assert await apply(parts, [wanted(FIRST)]) == changes
+            assert await apply(parts, [wanted(FIRST)]) == []
+            for topic in topics_of_requests:
+                has = await parts.admin.configuration(topic)
+                assert (has["message.timestamp.type"], has["retention.ms"]) == ("LogAppendTime", "86400000")
+
+    asyncio.run(play())

@@ -1,0 +1,158 @@
+"""Runs that would hold an installation, or take its memory, beside runs that go on: on the real parts."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import psutil
+
+from streams.messages import Action, Control, EventKind
+from streams.runtime.connections.dead_letters import DeadLetters
+from streams.runtime.worker.redelivery import LIMIT
+from streams.settings import Settings
+from tests.integration.support.deadly_flow import DEADLY
+from tests.integration.support.rig import Rig, alone
+from tests.integration.support.waiting import until
+
+SMALL = """
+pipeline: small
+input: {n: int}
+output: {n: "${n * 2}"}
+"""
+SAYS = """
+pipeline: says
+input: {text: string}
+output: {text: "${text + '!'}"}
+"""
+PLUSES = " + ".join(["{0}"] * 16)
+SWELLING = f"""
+pipeline: swelling
+input: {{text: string}}
+nodes:
+  b1: {{value: "${{{PLUSES.format("text")}}}"}}
+  b2: {{value: "${{{PLUSES.format("b1")}}}"}}
+  grow:
+    repeat: {{n: 0}}
+    nodes: {{made: {{value: "${{b2 + string(n)}}"}}}}
+    next: {{n: "${{n + 1}}"}}
+    max: 10000
+    output: "${{n}}"
+    on_error: skip
+output: {{n: "${{first(grow, 0)}}"}}
+"""
+MATCHING = """
+pipeline: matching
+input: {text: string}
+nodes:
+  grow:
+    repeat: {n: 0}
+    nodes: {m: {value: "${[1, 2, 3].all(i, !text.matches('(a|b|ab)*c'))}"}}
+    next: {n: "${n + 1}"}
+    until: m && n > 100000
+    max: 10000
+    output: "${n}"
+output: {n: "${grow}"}
+"""
+FLOOD = """
+pipeline: flood
+limit: 1000000
+input: {xs: [int]}
+timeout: 600s
+nodes:
+  outer:
+    each: {x: "${xs}"}
+    concurrency: 1024
+    nodes:
+      inner:
+        each: {y: "${xs}"}
+        concurrency: 1024
+        nodes: {v: {value: "${x + y}"}}
+        output: "${v}"
+    output: "${size(inner)}"
+output: {n: "${size(outer)}"}
+"""
+
+
+async def neighbours(rig: Rig, many: int = 30) -> None:
+    """Runs of others, over every partition: all of them finish."""
+    runs = [await rig.submit("small", {"n": n}) for n in range(many)]
+    for n, run in enumerate(runs):
+        assert await rig.output(run, 120) == {"n": 2 * n}
+
+
+def test_runs_that_take_all_memory_or_all_time_fail_alone(settings: Settings, tmp_path: Path) -> None:
+    """Each fails and says why; flow is the same process as before, no larger than a walk may make it, and others were served."""
+
+    async def main() -> None:
+        async with Rig(alone(settings, partitions=2), tmp_path) as rig:
+            flow = await rig.start("flow")
+            for text in (SMALL, SWELLING, MATCHING):
+                await rig.publish(text)
+            await neighbours(rig, 4)
+            before = psutil.Process(flow.process.pid).memory_info().rss
+            bad = [await rig.submit("swelling", {"text": "x" * 60_000}) for _ in range(3)]
+            bad += [await rig.submit("matching", {"text": "ab" * 100_000}) for _ in range(3)]
+            await neighbours(rig)
+            for run in bad:
+                end = await rig.ended(run, 120)
+                assert end.event.kind is EventKind.RUN_FAILED
+                assert "in a row without a service" in end.event.data["reason"]
+            assert flow.process.poll() is None
+            assert psutil.Process(flow.process.pid).memory_info().rss - before < 2 << 30
+
+    asyncio.run(main())
+
+
+def test_a_flood_of_items_holds_nobody_up_and_stops_when_it_is_told(settings: Settings, tmp_path: Path) -> None:
+    """Nine million items to come: others go on beside them, what lies in the log is bounded, a cancellation is seen before it."""
+
+    async def main() -> None:
+        async with Rig(alone(settings, partitions=1), tmp_path) as rig:  # everybody shares one partition with it
+            await rig.start("flow")
+            for text in (SMALL, FLOOD, FLOOD.replace("flood", "late").replace("600s", "8s")):
+                await rig.publish(text)
+            xs = list(range(3000))
+            flood = await rig.submit("flood", {"xs": xs})
+            await until(lambda: len(rig.told(flood, EventKind.FINISHED)) > 500, 60, "the flood")
+            await neighbours(rig)
+            assert rig.end(flood) is None, "it was over before its neighbours"
+            await rig.parts.producer.send(await rig.parts.wire.control(Control(flood, Action.CANCEL)))
+            assert (await rig.ended(flood, 60)).event.kind is EventKind.RUN_CANCELLED
+            told = len(rig.told(flood, EventKind.FINISHED))
+            late = await rig.submit("late", {"xs": xs})
+            end = (await rig.ended(late, 90)).event
+            assert end.kind is EventKind.RUN_FAILED
+            assert "deadline" in end.data["reason"]
+            await neighbours(rig, 5)
+            assert len(rig.client_events(flood)) < told + 5000, "it went on after it was cancelled"
+
+    asyncio.run(main())
+
+
+def test_a_message_that_ends_flow_fails_its_run(settings: Settings, tmp_path: Path) -> None:
+    """After a bounded number of deaths it is over: its run fails and says why, it is a dead letter, and every other run is served."""
+
+    async def main() -> None:
+        async with Rig(alone(settings, partitions=2), tmp_path) as rig:
+            deaths = tmp_path / "deaths"
+            first = await rig.start("flow")
+            await rig.publish(SAYS)
+            first.kill()
+            rig.module = "tests.integration.support.deadly_flow"
+            bad = await rig.submit("says", {"text": DEADLY})
+            good = [await rig.submit("says", {"text": f"hello {n}"}) for n in range(20)]
+            worker = rig.launch("flow", MILLRACE_DEATHS=str(deaths))
+            while any(rig.end(run) is None for run in (bad, *good)):
+                if worker.process.poll() is not None:
+                    assert worker.process.returncode == 137, worker.log.read_text()[-3000:]
+                    worker = rig.launch("flow", MILLRACE_DEATHS=str(deaths))
+                await asyncio.sleep(0.1)
+            assert 1 <= len(deaths.read_text()) <= LIMIT + 1
+            end = (await rig.ended(bad)).event
+            assert end.kind is EventKind.RUN_FAILED
+            assert "died each time" in end.data["reason"]
+            assert [await rig.output(run) for run in good] == [{"text": f"hello {n}!"} for n in range(20)]
+            (letter,) = [one async for one in DeadLetters(rig.parts).read() if one.run == bad]
+            assert re.fullmatch(r"flow died \d times while it took this", letter.reason)
+
+    asyncio.run(asyncio.wait_for(main(), 200))

@@ -1,0 +1,102 @@
+"""Dead letters over HTTP: read with all there is to know, sent again singly or by filter."""
+
+import base64
+import uuid
+from typing import Any
+
+import pytest
+
+from streams.runtime.connections.dead_letters import DeadLetter, DeadLetters
+from streams.wire.records import Outgoing, Place, Record
+from tests.integration.support.gateway_world import World, wait
+from tests.integration.support.yard import ended, put, submit, yard
+
+__all__ = ["yard"]
+
+POISON = """
+pipeline: NAME
+input: {text: string}
+nodes: {taste: {service: poison, with: {text: "${text}"}, retry: {attempts: 1}}}
+output: {text: "${taste.text}"}
+"""
+
+
+def letters(w: World, **params: Any) -> list[dict[str, Any]]:
+    """The dead letters that a filter takes."""
+    answer = w.two.http.get("/dead-letters", params=params)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["dead_letters"]
+    return found
+
+
+def test_a_failed_task_shows_everything(yard: World) -> None:
+    """The letter of a task that failed for good has its bytes, headers, reason and stack."""
+    w, name = yard, f"d-{uuid.uuid4().hex[:8]}"
+    put(w, POISON.replace("NAME", name))
+    run = submit(w, name, text="fail")
+    assert ended(w, run)["status"] == "failed"
+    (one,) = wait(lambda: letters(w, run=run), "the letter is there")
+    assert (one["consumer"], one["path"], one["attempt"], one["resent"]) == ("poison", "taste", 1, False)
+    whole = w.one.http.get(f"/dead-letters/{one['id']}").json()
+    assert "RuntimeError: it broke" in whole["reason"]
+    assert "Traceback" in whole["stack"]
+    assert {"ce_id", "millrace-envelope"} <= {header["name"] for header in whole["headers"]}
+    assert b"fail" in base64.b64decode(whole["value_base64"])
+    assert w.one.http.get("/dead-letters/0-999999").status_code == 404
+    assert w.one.http.post("/dead-letters/0-999999/resend").status_code == 404
+
+
+def test_letters_are_sent_again_by_filter(yard: World) -> None:
+    """A filter chooses; what was sent again once is passed over; without a filter it must be said that all are meant."""
+    w, name = yard, f"d-{uuid.uuid4().hex[:8]}"
+    put(w, POISON.replace("NAME", name))
+    topic = w.parts.names.requests(name)
+
+    async def send() -> None:
+        for number in range(3):
+            await w.parts.producer.send(Outgoing(topic, None, f"garbage {number}".encode(), ()))
+
+    w.loop(send())
+    found = wait(lambda: len(now := letters(w, topic=topic)) == 3 and now, "all three are there")
+    assert w.one.http.post("/dead-letters/resend").status_code == 422
+    one = w.one.http.post(f"/dead-letters/{found[0]['id']}/resend")
+    assert (one.status_code, one.json()["topic"]) == (200, topic)
+    sent = w.one.http.post("/dead-letters/resend", params={"topic": topic, "reason": "NO RECORD"}).json()["resent"]
+    ids = {one["id"] for one in sent}  # the first may have come back already, as another letter
+    assert ids >= {one["id"] for one in found[1:]}
+    assert found[0]["id"] not in ids
+    wait(lambda: len(letters(w, topic=topic)) == 3 + 1 + len(ids), "each came back")
+    assert {one["id"] for one in letters(w, topic=topic, resent=True)} == ids | {found[0]["id"]}
+    back = letters(w, topic=topic, resent=False)
+    whole = w.one.http.get(f"/dead-letters/{back[0]['id']}").json()
+    assert "millrace-resent" in {header["name"] for header in whole["headers"]}
+    assert letters(w, topic=topic, since="2999-01-01T00:00:00Z") == []
+
+
+def test_the_newest_are_read_from_the_end(yard: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, no more are read than what is asked for needs; the filter counts, and gaps do not."""
+    w, name = yard, f"d-{uuid.uuid4().hex[:8]}"
+    all_ = DeadLetters(w.parts)
+    monkeypatch.setattr("streams.runtime.connections.dead_letters._STEP", 4)
+    decoded = 0
+    decode = DeadLetters._decode
+
+    async def counted(self: DeadLetters, record: Record) -> DeadLetter:
+        nonlocal decoded
+        decoded += 1
+        return await decode(self, record)
+
+    async def write() -> None:
+        for number in range(60):
+            record = Record(Place("t", 0), number, str(number).encode(), b"")
+            await all_.write(record, name, f"reason {number}", run=str(uuid.uuid4()))
+
+    w.loop(write())
+    monkeypatch.setattr(DeadLetters, "_decode", counted)
+    answer = w.two.http.get("/dead-letters", params={"consumer": name, "limit": 7}).json()
+    assert [one["reason"] for one in answer["dead_letters"]] == [f"reason {number}" for number in range(53, 60)]
+    assert (answer["count"], answer["more"]) == (7, True)
+    assert decoded <= w.settings.partitions * (7 + 1 + 4)
+    assert w.two.http.get("/dead-letters", params={"consumer": name, "limit": 60}).json()["more"] is False
+    some = letters(w, consumer=name, reason="reason 1")
+    assert [one["reason"] for one in some] == [f"reason {number}" for number in (1, *range(10, 20))]

@@ -1,0 +1,86 @@
+"""Records that cannot be served: they hold nobody up, and one that ends its worker again and again is isolated."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from streams.messages import EventKind
+from streams.runtime.connections.dead_letters import DeadLetters
+from streams.runtime.worker.redelivery import LIMIT
+from streams.settings import Settings
+from tests.integration.support.rig import Rig, alone
+from tests.integration.support.waiting import until
+
+CHORES = "tests.integration.support.chores"
+TASTE = """
+pipeline: tasting
+input: {text: string}
+nodes: {taste: {service: poison, with: {text: "${text}"}, retry: {attempts: 2, backoff: 5s}}}
+output: {text: "${taste.text}"}
+"""
+DEADLY = """
+pipeline: deadly
+input: {n: int, mark: string}
+nodes: {kill: {service: assassin, with: {n: "${n}", mark: "${mark}"}, retry: {attempts: 3, backoff: 0.2s}}}
+output: {n: "${kill.n}"}
+"""
+
+
+async def kept_alive(rig: Rig, done: Callable[[], bool], *names: str) -> int:
+    """Starts the worker again whenever it dies, as a supervisor does, until `done`; how often it died."""
+    deaths = 0
+    worker = await rig.start(*names)
+    while not done():
+        if worker.process.poll() is not None:
+            deaths += 1
+            worker = await rig.start(*names)
+        await asyncio.sleep(0.1)
+    return deaths
+
+
+def test_a_record_that_fails_does_not_block_its_partition(settings: Settings, tmp_path: Path) -> None:
+    """While one record waits for its next attempt, those behind it in the same partition are served."""
+
+    async def main() -> None:
+        async with Rig(alone(settings, partitions=1), tmp_path) as rig:
+            await rig.start(CHORES, "flow", "retry")
+            await rig.publish(TASTE)
+            bad = await rig.submit("tasting", {"text": "fail"})
+            await until(lambda: rig.told(bad, EventKind.RETRYING))
+            good = [await rig.submit("tasting", {"text": f"apple {n}"}) for n in range(20)]
+            for run in good:
+                await rig.ended(run)
+            assert rig.end(bad) is None, "the bad one has had its second attempt already"
+            assert (await rig.ended(bad)).event.kind is EventKind.RUN_FAILED
+
+    asyncio.run(main())
+
+
+def test_a_record_that_ends_its_worker_is_isolated(settings: Settings, tmp_path: Path) -> None:
+    """After a bounded number of deaths the record is given up: its run fails and says so, it is a dead letter, others finish."""
+
+    async def main() -> None:
+        async with Rig(alone(settings, partitions=2), tmp_path) as rig:
+            await rig.start("flow", "retry")
+            first = await rig.start(CHORES)
+            await rig.publish(DEADLY)
+            first.kill()
+            mark, other = tmp_path / "deadly", tmp_path / "harmless"
+            good = [await rig.submit("deadly", {"n": n + 1, "mark": str(other)}) for n in range(4)]
+            bad = await rig.submit("deadly", {"n": 0, "mark": str(mark)})
+            good += [await rig.submit("deadly", {"n": n + 5, "mark": str(other)}) for n in range(4)]
+
+            def over() -> bool:
+                return all(rig.end(run) is not None for run in (bad, *good))
+
+            deaths = await asyncio.wait_for(kept_alive(rig, over, CHORES), 150)
+            assert len(mark.read_text()) == deaths <= LIMIT + 1
+            end = await rig.ended(bad)
+            assert end.event.kind is EventKind.RUN_FAILED
+            assert "its worker died" in end.event.data["reason"]
+            assert [(await rig.output(run))["n"] for run in good] == list(range(1, 9))
+            (letter,) = [one async for one in DeadLetters(rig.parts).read() if one.run == bad]
+            assert (letter.consumer, letter.path) == ("assassin", "kill")
+            assert await rig.parts.store.list(f"deliveries/{rig.parts.group('assassin')}/task") == []
+
+    asyncio.run(main())

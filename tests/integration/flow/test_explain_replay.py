@@ -1,0 +1,261 @@
+"""Why a run waits, repeating it, and cancelling it: on real brokers, over HTTP."""
+
+import contextlib
+import signal
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.integration.support.gateway_world import World, png, wait
+from tests.integration.support.yard import ended, has, put, state, submit, told, worker, yard
+
+__all__ = ["yard"]
+
+CHAIN = """
+pipeline: NAME
+input: {n: int, seconds: {type: float, default: 0.0}}
+nodes:
+  a: {service: add-one, with: {n: "${n}"}}
+  nap: {service: naps, with: {seconds: "${seconds}"}}
+  b: {service: add-one, with: {n: "${a.n}"}}
+  big: {service: add-one, when: a.n > 100, with: {n: "${a.n * 10}"}}
+output: {n: "${b.n}", big: "${first(big.n, 0)}", slept: "${nap.seconds}"}
+"""
+
+
+def fresh(w: World, text: str) -> str:
+    """A pipeline of this text, with a name that nobody has."""
+    name = f"e-{uuid.uuid4().hex[:8]}"
+    put(w, text.replace("NAME", name))
+    return name
+
+
+def explained(w: World, run: str) -> dict[str, Any]:
+    """What `explain` says now."""
+    answer = w.two.http.get(f"/runs/{run}/explain")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def waiting(w: World, run: str, why: str, also: Callable[[dict[str, Any]], Any] = lambda _: True) -> dict[str, Any]:
+    """The first thing of this kind that a run waits for, once there is one."""
+
+    def look() -> dict[str, Any] | None:
+        return next((one for one in explained(w, run).get("waits", ()) if one["why"] == why and also(one)), None)
+
+    found: dict[str, Any] = wait(look, lambda: explained(w, run))
+    return found
+
+
+def test_a_run_says_what_it_waits_for_and_what_it_skipped(yard: World) -> None:
+    """While a service works: which join waits, who is at it since when; what was skipped, by which condition and values."""
+    w = yard
+    run = submit(w, fresh(w, CHAIN), n=1, seconds=6.0)
+    running = waiting(w, run, "running")
+    assert (running["path"], running["service"], running["attempt"], running["workers"]) == ("nap", "naps", 1, 1)
+    join = waiting(w, run, "join", lambda one: "nap" in one["missing"])
+    assert join["path"] == ""
+    skipped = wait(lambda: explained(w, run)["skipped"])[0]
+    assert (skipped["path"], skipped["when"], skipped["values"]) == ("big", "a.n > 100", {"a.n": 2})
+    assert "nap" in running["text"]
+    assert ended(w, run)["output"] == {"n": 3, "big": 0, "slept": 6.0}
+    over = explained(w, run)
+    assert (over["status"], "waits" in over, len(over["skipped"])) == ("finished", False, 1)
+
+
+def test_a_task_in_a_queue_says_how_many_are_before_it(yard: World) -> None:
+    """With the only worker busy, a queued task tells its partition and how many records stand before it."""
+    w = yard
+    name = fresh(
+        w,
+        'pipeline: NAME\ninput: {seconds: float}\nnodes: {nap: {service: naps, with: {seconds: "${seconds}"}}}\noutput: {s: "${nap.seconds}"}\n',
+    )
+    first = submit(w, name, seconds=28.0)
+    waiting(w, first, "running")
+    others = [submit(w, name, seconds=0.0) for _ in range(24)]  # more than a worker takes in hand
+
+    def queued() -> list[dict[str, Any]]:
+        found = [one for run in others for one in explained(w, run).get("waits", ()) if "ahead" in one]
+        return found if len(found) > 8 else []
+
+    found = wait(queued, "most of them stand in the queue")
+    assert all(one["service"] == "naps" and one["lag"] >= one["ahead"] + 1 for one in found)
+    assert len({(one["partition"], one["ahead"]) for one in found}) == len(found)
+    assert "ahead of it in partition" in found[0]["text"]
+    assert w.one.http.delete(f"/runs/{first}").status_code == 202
+    assert all(ended(w, run)["status"] == "finished" for run in others)
+
+
+def test_a_service_without_a_worker(yard: World, tmp_path: Path) -> None:
+    """A task for a service whose worker is gone says so; a loop says how many items are outstanding."""
+    w = yard
+    with worker(w, tmp_path / "lonely.log", "image-greyscale"):
+        wait(lambda: w.one.http.get("/services/image-greyscale").status_code == 200, "it is live")
+    wait(lambda: w.one.http.get("/services/image-greyscale").status_code == 404, "it is gone")
+    name = fresh(
+        w,
+        """
+pipeline: NAME
+input: {photos: [image]}
+nodes:
+  grey:
+    each: {photo: "${photos}"}
+    nodes: {one: {service: image-greyscale, with: {image: "${photo}"}}}
+    output: "${one.image}"
+output: {images: "${grey}"}
+""",
+    )
+    files = [("photos", ("a", png(4, 4, shade))) for shade in range(5)]
+    run = w.one.http.post(f"/pipelines/{name}/runs", files=files).json()["id"]
+    loop = waiting(w, run, "loop", lambda one: one.get("items"))
+    assert (loop["items"], loop["ended"], loop["under_way"]) == (5, 0, 5)
+    queued = waiting(w, run, "queued", lambda one: "ahead" in one)
+    assert queued["workers"] == 0
+    assert "no live worker" in queued["text"]
+    assert w.one.http.delete(f"/runs/{run}").status_code == 202
+    last = explained(w, run) if ended(w, run) else {}
+    assert (last["status"], last["failure"]["reason"]) == ("cancelled", "cancelled")
+
+
+def test_a_worker_that_is_killed_is_missed_within_seconds(yard: World, tmp_path: Path) -> None:
+    """A run that was in its queue hears that it waits for a worker, and why it waits says that there is none."""
+    w = yard
+    with worker(w, tmp_path / "victim.log", "image-greyscale") as victim:
+        wait(lambda: w.one.http.get("/services/image-greyscale").status_code == 200, "it is live")
+        victim.send_signal(signal.SIGSTOP)
+        photo = {"image": ("p", png(4, 4))}
+        run = w.one.http.post("/services/image-greyscale/runs", files=photo).json()["id"]
+        queued = waiting(w, run, "queued")
+        assert queued["workers"] == 1
+        assert not has(w, run, "run.waiting")
+        victim.kill()
+        # Its last announcement stands for a minute and a half.
+        waiting(w, run, "queued", lambda one: one["workers"] == 0 and "no live worker" in one["text"])
+        wait(lambda: has(w, run, "run.waiting"), lambda: state(w, run))
+        assert w.one.http.get("/services/image-greyscale").status_code == 200
+    with worker(w, tmp_path / "heir.log", "image-greyscale"):
+        assert ended(w, run)["status"] == "finished"
+
+
+def test_a_retry_says_when_it_is_due(yard: World) -> None:
+    """Between two attempts a run says when the next one is due, which one it is, and why; when it has failed, how."""
+    w = yard
+    text = 'pipeline: NAME\ninput: {text: string}\nnodes: {taste: {service: poison, with: {text: "${text}"}, retry: {attempts: 2, backoff: 4s}}}\noutput: {t: "${taste.text}"}\n'
+    run = submit(w, fresh(w, text), text="fail")
+    retry = waiting(w, run, "retry")
+    assert (retry["attempt"], retry["attempts"], retry["overdue"]) == (2, 2, False)
+    assert "it broke" in retry["reason"]
+    assert ended(w, run)["status"] == "failed"
+    over = explained(w, run)
+    assert over["failed"][0]["path"] == "taste"
+    assert "it broke" in over["failure"]["reason"]
+
+
+def test_a_run_is_repeated_from_a_node_on(yard: World) -> None:
+    """The new run takes over what does not come after the node, executes the rest, and both say that they belong together."""
+    w = yard
+    old = submit(w, fresh(w, CHAIN), n=1)
+    assert ended(w, old)["output"]["n"] == 3
+    answer = w.one.http.post(f"/runs/{old}/replay", json={"from": "b", "set": {"a.n": 40}})
+    assert answer.status_code == 202, answer.text
+    made = answer.json()
+    assert (made["reused"], made["replay_of"], answer.headers["location"]) == (["a", "nap"], old, f"/runs/{made['id']}")
+    new = ended(w, made["id"])
+    assert (new["output"]["n"], new["replay_of"], new["replay"]) == (41, old, {"from": "b", "set": ["a.n"]})
+    executed = {one["data"]["path"] for one in told(w, made["id"]) if one["event"] == "node.started"}
+    assert executed == {"b"}
+    nodes = {node["path"]: node for node in new["nodes"]}
+    assert (nodes["a"]["reused"], nodes["a"]["output"], "reused" in nodes["b"]) == (True, {"n": 40}, False)
+    wait(lambda: state(w, old).get("replays") == [made["id"]], "the old one knows its replay")
+    whole = w.one.http.post(f"/runs/{old}/replay", json={"set": {"n": 200}}, headers={"prefer": "wait=30"})
+    assert whole.json()["output"] == {"n": 202, "big": 2011, "slept": 0.0}
+
+
+def test_what_cannot_be_repeated(yard: World) -> None:
+    """Unknown nodes, paths and runs, values of the wrong type and bodies that are none are refused, each with its place."""
+    w = yard
+    old = submit(w, fresh(w, CHAIN), n=1)
+    ended(w, old)
+    answer = w.one.http.post(f"/runs/{old}/replay", json={"from": "bb", "set": {"n": "x", "a.n": "y", "q": 1}})
+    assert answer.status_code == 422
+    assert {one["where"] for one in answer.json()["errors"]} == {"from", "n", "a.n", "q"}
+    assert w.one.http.post(f"/runs/{old}/replay", json={"form": "b"}).status_code == 422
+    assert w.one.http.post(f"/runs/{old}/replay", json=[1]).status_code == 422
+    assert w.one.http.post(f"/runs/{uuid.uuid4()}/replay").status_code == 404
+    first = w.one.http.post(f"/runs/{old}/replay", headers={"idempotency-key": "again"})
+    second = w.two.http.post(f"/runs/{old}/replay", headers={"idempotency-key": "again"})
+    assert (first.status_code, second.status_code) == (202, 409)
+    assert second.json()["id"] == first.json()["id"]
+
+
+def test_a_repeated_run_has_objects_of_its_own(yard: World, tmp_path: Path) -> None:
+    """Objects that are taken over are copied: the old ones may go; once they have, repeating says what has expired."""
+    w = yard
+    text = """
+pipeline: NAME
+input: {photo: image}
+nodes:
+  grey: {service: image-greyscale, with: {image: "${photo}"}}
+  again: {service: image-greyscale, with: {image: "${grey.image}"}}
+output: {image: "${again.image}"}
+"""
+    with worker(w, tmp_path / "grey.log", "image-greyscale"):
+        for gateway in (w.one, w.two):
+            wait(lambda gateway=gateway: gateway.http.get("/services/image-greyscale").status_code == 200, "it is live")
+        name = fresh(w, text)
+        old = w.one.http.post(f"/pipelines/{name}/runs", files={"photo": ("p", png(9, 9, 3))}).json()["id"]
+        assert ended(w, old)["status"] == "finished"
+        made = w.one.http.post(f"/runs/{old}/replay", json={"from": "again"}).json()
+        new = ended(w, made["id"])
+        assert (made["reused"], new["status"]) == (["grey"], "finished")
+        (grey,) = [node for node in new["nodes"] if node["path"] == "grey"]
+        assert grey["output"]["image"]["ref"]["key"].startswith(f"runs/{made['id']}/")
+        keys = w.loop(w.parts.store.list(f"runs/{old}/"))
+        w.loop(w.parts.store.delete(keys))
+        assert w.one.http.get(grey["output"]["image"]["href"]).status_code == 200
+        gone = w.one.http.post(f"/runs/{old}/replay", json={"from": "again"})
+        assert (gone.status_code, gone.json()["type"]) == (410, "urn:millrace:gone"), gone.text
+        assert {one["where"] for one in gone.json()["errors"]} == {"photo", "grey.image"}
+
+
+def test_cancelling_kills_the_body_and_drops_what_is_queued(yard: World) -> None:
+    """A cancelled run ends at once: the process of its body is gone, what it had queued never begins, the worker serves on."""
+    w = yard
+    name = fresh(
+        w,
+        """
+pipeline: NAME
+input: {seconds: [float]}
+nodes:
+  rest:
+    each: {s: "${seconds}"}
+    nodes: {nap: {service: naps, with: {seconds: "${s}"}}}
+    output: "${nap.seconds}"
+output: {s: "${rest}"}
+""",
+    )
+    run = submit(w, name, seconds=[25.0] * 6)
+    wait(lambda: has(w, run, "node.started"), "one is at work")
+    before = children()
+    assert before
+    assert w.one.http.delete(f"/runs/{run}").status_code == 202
+    assert told(w, run)[-1]["event"] == "run.cancelled"
+    wait(lambda: not before <= children(), "the body is killed")
+    after = submit(w, name, seconds=[0.0])
+    assert ended(w, after, 20)["output"] == {"s": [0.0]}
+    started = [one for one in told(w, run) if one["event"] == "node.started"]
+    assert len(started) <= 1 + 8
+
+
+def children() -> set[int]:
+    """The pool's children of every worker that a test of this process started."""
+    found = set[int]()
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it ended meanwhile
+            if "forkserver" in " ".join(process.cmdline()):
+                found |= {one.pid for one in process.children()}
+    return found

@@ -1,0 +1,248 @@
+"""`http:` nodes on real brokers: secrets that show nowhere, answers that come once, waits that hold nobody up."""
+
+import asyncio
+import io
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from streams.messages import Action, Control, EventKind
+from streams.settings import Settings
+from tests.integration.support.outside import Heard, Out, Outside, server
+from tests.integration.support.rig import Rig, alone
+from tests.integration.support.town import CHORES, Town
+from tests.integration.support.waiting import until
+
+SECRET = "a-very-confidential-token"
+ASK = """
+pipeline: ask
+input: {url: string, n: int}
+nodes:
+  order:
+    http:
+      method: POST
+      url: "${url}"
+      headers: {authorization: "Bearer ${secret('shop-token')}", x-number: "${string(n)}"}
+      body: {n: "${n}"}
+    retry: {attempts: 2, backoff: 0.2s}
+  plus: {service: add-one, with: {n: "${order.body.n}"}}
+output: {status: "${order.status}", n: "${plus.n}", said: "${order.body}"}
+"""
+WAIT = """
+pipeline: wait
+input: {url: string}
+nodes:
+  there: {http: {url: "${url}"}}
+output: {status: "${there.status}"}
+"""
+PICTURE = """
+pipeline: picture
+input: {url: string}
+nodes:
+  there: {http: {url: "${url}"}}
+  grey: {service: image-greyscale, with: {image: "${there.image}"}}
+output: {image: "${grey.image}"}
+"""
+SUM = """
+pipeline: sum
+input: {n: int}
+nodes:
+  a: {service: add-one, with: {n: "${n}"}}
+output: {total: "${a.n}"}
+"""
+
+
+@pytest.fixture(scope="module")
+def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the operator sets: loopback may be called, and a secret goes there."""
+    folder = tmp_path_factory.mktemp("secrets")
+    (folder / "shop-token").write_text(SECRET)
+    (folder / "shop-token.origins").write_text("http://127.0.0.1:*")
+    return {"MILLRACE_HTTP_ALLOW": "* http://127.0.0.1:* at 127.0.0.0/8", "MILLRACE_HTTP_SECRETS": str(folder)}
+
+
+@pytest.fixture(scope="module")
+def town(settings: Settings, environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """A rig with one worker, and pipelines that call others."""
+    with asyncio.Runner() as runner:
+        made = Rig(alone(settings), Path(tmp_path_factory.mktemp("rig")))
+        runner.run(made.__aenter__())
+
+        async def begin() -> None:
+            await made.start(CHORES, "http-call", "image-greyscale", "flow", "retry", **environ)
+            needed = {"http-call", "image-greyscale", "add-one"}
+            await until(lambda: needed <= made.services.contracts().keys(), 30, "announcements")
+            for text in (ASK, WAIT, PICTURE, SUM):
+                await made.publish(text, made.services.contracts())
+
+        try:
+            runner.run(begin())
+            yield Town(made, runner)
+        finally:
+            runner.run(made.__aexit__())
+
+
+def repeating(heard: Heard, out: Out) -> None:
+    """Gives back what it got, the secret too; fails where it is asked to."""
+    said = {"n": json.loads(heard.body)["n"], "you": dict(heard.headers)}
+    out.whole(200 if heard.path == "/good" else 500, json.dumps(said).encode())
+
+
+def test_a_secret_shows_nowhere(town: Town) -> None:
+    """After a run that finishes and one that fails, no topic, no object and no log holds it, in a server that repeats it."""
+
+    async def main(there: Outside) -> None:
+        rig = town.rig
+        good = await rig.submit("ask", {"url": there.url("/good"), "n": 41})
+        bad = await rig.submit("ask", {"url": there.url("/bad"), "n": 1})
+        output = await rig.output(good)
+        assert (output["status"], output["n"]) == (200, 42)
+        assert output["said"]["you"]["authorization"] == "Bearer [redacted]"
+        assert (await rig.ended(bad)).event.kind is EventKind.RUN_FAILED
+        assert {one.headers["authorization"] for one in there.heard} == {f"Bearer {SECRET}"}
+        (started,) = rig.told(good, EventKind.STARTED)[:1]
+        assert started.event.data["input"]["secrets"] == {
+            "authorization": {"name": "shop-token", "before": "Bearer ", "after": ""}
+        }
+        topics = await rig.parts.admin.names(rig.settings.topic_prefix)
+        records = [(topic, one) for topic in topics for one in await rig.read(topic)]
+        kinds = {topic.removeprefix(rig.settings.topic_prefix) for topic, _ in records}
+        assert {"run.events", "task.http-call.v1", "dead.letters", "pipeline.ask.results", "retry.1s"} <= kinds
+        for topic, one in records:
+            held = b"".join([one.key or b"", one.value or b"", *(value or b"" for _, value in one.headers)])
+            assert SECRET.encode() not in held, f"{topic} {one.where}"
+        assert any(b"redacted" in (one.value or b"") for _, one in records)
+        for run in (good, bad):
+            for key in await rig.parts.store.list(f"runs/{run}"):
+                assert SECRET.encode() not in await rig.parts.store.read(key)
+        for worker in rig.workers:
+            assert SECRET not in worker.log.read_text()
+
+    with server(repeating) as there:
+        town.run(main(there))
+
+
+def test_each_try_of_a_task_has_one_name(town: Town) -> None:
+    """A server that puts a call off is asked again when it said, with the same Idempotency-Key; another task has another."""
+    answers = [503, 200, 200]
+
+    def puts_off(heard: Heard, out: Out) -> None:
+        headers = (("retry-after", "1"),) if (status := answers.pop(0)) == 503 else ()
+        out.whole(status, heard.body, "application/json", *headers)
+
+    async def main(there: Outside) -> None:
+        rig = town.rig
+        run = await rig.submit("ask", {"url": there.url(), "n": 1})
+        assert (await rig.output(run))["n"] == 2
+        (retrying,) = rig.told(run, EventKind.RETRYING)
+        assert retrying.event.data["delay"] == 1.0  # and not the 0.2 s of the node
+        await rig.output(await rig.submit("ask", {"url": there.url(), "n": 1}))
+        first, again, other = (one.headers["idempotency-key"] for one in there.heard)
+        assert first == again != other
+
+    with server(puts_off) as there:
+        town.run(main(there))
+
+
+def test_a_call_that_is_delivered_again_has_one_answer(
+    settings: Settings, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """When a worker dies in a call, the next one asks again under the same name, and the run goes on with one answer."""
+    begun, release = threading.Event(), threading.Event()
+
+    def slow(heard: Heard, out: Out) -> None:
+        begun.set()
+        release.wait(60)
+        out.whole(200, heard.body)
+
+    async def main(there: Outside) -> None:
+        async with Rig(alone(settings), tmp_path) as rig:
+            await rig.start(CHORES, "flow")
+            first = await rig.start("http-call", **environ)
+            await until(lambda: {"http-call", "add-one"} <= rig.services.contracts().keys())
+            await rig.publish(ASK, rig.services.contracts())
+            run = await rig.submit("ask", {"url": there.url(), "n": 7})
+            await until(begun.is_set)
+            first.kill()
+            release.set()
+            await rig.start("http-call", **environ)
+            assert (await rig.output(run, 90))["n"] == 8
+            assert len({one.headers["idempotency-key"] for one in there.heard}) == 1
+            assert len(there.heard) >= 2
+            finished = [one.event.path for one in rig.client_events(run) if one.event.kind is EventKind.FINISHED]
+            assert finished == ["order", "plus"]
+
+    with server(slow) as there:
+        asyncio.run(main(there))
+
+
+def test_calls_that_wait_hold_nobody_up(town: Town) -> None:
+    """With more calls waiting than the pool has children, what computes goes on; cancelled, they hang up at once."""
+    release, waiting, hung_up = threading.Event(), threading.Semaphore(0), threading.Semaphore(0)
+
+    def slow(heard: Heard, out: Out) -> None:
+        out.say(200, ("content-type", "application/json"))
+        waiting.release()
+        while not release.is_set():
+            if not out.write(b" "):
+                hung_up.release()
+                return
+            release.wait(0.05)
+        out.write(b"{}")
+
+    async def acquired(semaphore: threading.Semaphore, count: int) -> None:
+        for _ in range(count):
+            await until(lambda: semaphore.acquire(blocking=False))
+
+    async def main(there: Outside) -> None:
+        rig = town.rig
+        runs = [await rig.submit("wait", {"url": there.url()}) for _ in range(12)]
+        await acquired(waiting, 12)
+        assert (await rig.output(await rig.submit("sum", {"n": 1})))["total"] == 2
+        for run in runs[:6]:
+            await rig.parts.producer.send(await rig.parts.wire.control(Control(run, Action.CANCEL)))
+        await acquired(hung_up, 6)
+        for run in runs[:6]:
+            assert (await rig.ended(run)).event.kind is EventKind.RUN_CANCELLED
+        release.set()
+        for run in runs[6:]:
+            assert (await rig.output(run))["status"] == 200
+
+    with server(slow) as there:
+        town.run(main(there))
+
+
+def test_a_picture_that_is_fetched_goes_on_as_one(town: Town) -> None:
+    """It is stored among the run's objects, and the next service gets it."""
+    data = io.BytesIO()
+    Image.new("RGB", (30, 20), (200, 0, 0)).save(data, "PNG")
+
+    async def main(there: Outside) -> None:
+        rig = town.rig
+        run = await rig.submit("picture", {"url": there.url()})
+        image: dict[str, Any] = (await rig.output(run))["image"]
+        assert image["key"].startswith(f"runs/{run}/")
+        grey = Image.open(io.BytesIO(await rig.parts.store.read(image["key"])))
+        assert grey.size == (30, 20)
+
+    with server(lambda _, out: out.whole(200, data.getvalue(), "image/png")) as there:
+        town.run(main(there))
+
+
+def test_an_answer_as_large_as_may_be(town: Town) -> None:
+    """It goes through the run whole, though no record could carry it."""
+    text = "a" * 1_900_000
+
+    async def main(there: Outside) -> None:
+        rig = town.rig
+        run = await rig.submit("ask", {"url": there.url(), "n": 1})
+        output = await rig.output(run)
+        assert (output["n"], output["said"]["text"]) == (42, text)
+
+    with server(lambda _, out: out.whole(200, json.dumps({"n": 41, "text": text}).encode())) as there:
+        town.run(main(there))

@@ -1,0 +1,150 @@
+"""References to what nobody may name: each fails its own run with the reason, and the service goes on with the others."""
+
+import asyncio
+import io
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+from PIL import Image
+
+from schemas.contracts import load_contracts
+from schemas.refs import Ref
+from streams.messages import EventKind
+from streams.runtime.connections.dead_letters import DeadLetters
+from streams.settings import Settings
+from streams.wire.records import Outgoing, Place, Record
+from tests.integration.support.rig import Rig, rig
+from tests.integration.support.waiting import until
+
+COMPUTED = """
+pipeline: computed
+input: {key: string}
+nodes:
+  grey:
+    service: image-greyscale
+    with: {image: "${dyn({'bucket': 'BUCKET', 'key': key, 'size': 5, 'sha256': 'SHA', 'media_type': 'image/png'})}"}
+output: {image: "${grey.image}"}
+"""
+GREY = """
+pipeline: grey
+input: {image: image}
+nodes: {grey: {service: image-greyscale, with: {image: "${image}"}, retry: {attempts: 1}}}
+output: {image: "${grey.image}"}
+"""
+SHA = "0" * 64
+ODD = [
+    "",
+    "/",
+    "..",
+    "../x",
+    "a//b",
+    "runs/",
+    "runs/./x",
+    "runs/../catalog/x",
+    "runs/x\u0001",
+    "runs/x y",
+    "runs/" + "x" * 255,
+    "runs/" + "x" * 2000,
+    "runs/" + "x/" * 600 + "x",
+    f"runs/{uuid.uuid4()}/outcomes/{SHA}",
+    "catalog/pipelines/grey/00000001",
+    "deliveries/image-greyscale/claims/1",
+]
+
+
+async def picture(rig: Rig, run: str) -> Ref:
+    """A picture among the objects of a run."""
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8), (200, 100, 0)).save(out, "PNG")
+    return await rig.parts.store.put(run, out.getvalue(), "image/png")
+
+
+def test_odd_keys_fail_their_own_runs(settings: Settings, tmp_path: Path) -> None:
+    """More of them than a service takes at a time, computed by a pipeline or sent by a producer: none is waited for."""
+
+    async def main() -> None:
+        async with rig(settings, tmp_path, 1) as made:
+            await made.start("flow", "image-greyscale")
+            text = COMPUTED.replace("BUCKET", settings.s3_bucket).replace("SHA", SHA)
+            await made.publish(text, load_contracts())
+            await made.publish(GREY)
+            computed = {key: await made.submit("computed", {"key": key}) for key in ODD}
+            missing = await made.submit("computed", {"key": f"runs/{uuid.uuid4()}/{SHA}"})
+            topic = made.parts.names.requests("grey")
+            sent = {}
+            for key in ODD:
+                run = str(uuid.uuid4())
+                ref = {"bucket": settings.s3_bucket, "key": key, "size": 5, "sha256": SHA, "media_type": "image/png"}
+                value = json.dumps({"image": ref}).encode()
+                await made.parts.producer.send(Outgoing(topic, run.encode(), value, (("millrace-run", run.encode()),)))
+                sent[key] = run
+            run = str(uuid.uuid4())
+            good = await made.submit("grey", {"image": (await picture(made, run)).to_dict()}, run)
+            assert set(await made.output(good)) == {"image"}
+            for key, run in computed.items():
+                last = (await made.ended(run)).event
+                assert (last.kind, last.data["fault"]) == (EventKind.RUN_FAILED, "caller"), key
+                assert "is not an object that a reference may name" in last.data["reason"], key
+            assert "there is no object" in (await made.ended(missing)).event.data["reason"]
+            answers = await until(lambda: _answers(made, set(sent.values())), 60, "an answer for each")
+            for key, run in sent.items():
+                assert answers[run]["status"] == "failed"
+                assert "is not a key that is read" in answers[run]["failure"]["reason"], key
+
+    asyncio.run(main())
+
+
+def test_a_task_that_cannot_be_read_fails_its_run(settings: Settings, tmp_path: Path) -> None:
+    """A task is a dead letter only after its run was told: with the input gone or garbled, the run ends all the same."""
+
+    async def main() -> None:
+        async with rig(settings, tmp_path, 1) as made:
+            await made.start("flow")
+            await made.publish(GREY, load_contracts())
+            topic = made.parts.names.tasks("image-greyscale", 1)
+            runs = []
+            for _ in range(2):
+                run = str(uuid.uuid4())
+                runs.append(await made.submit("grey", {"image": (await picture(made, run)).to_dict()}, run))
+            garbled, spilled = await until(lambda: _tasks(made, topic, len(runs)))
+            # What nobody has taken yet is removed, and put there again as another hand might leave it.
+            await asyncio.to_thread(remove_records, settings, Place(topic, 0), spilled.offset + 1)
+            gone = json.dumps(Ref(settings.s3_bucket, f"runs/{runs[1]}/{SHA}", 5, SHA, "application/avro").to_dict())
+            headers = (*spilled.headers, ("millrace-spilled", gone.encode()))
+            await made.parts.producer.send(Outgoing(topic, garbled.key, b"garbage", garbled.headers))
+            await made.parts.producer.send(Outgoing(topic, spilled.key, b"", headers))
+            worker = await made.start("image-greyscale")
+            for run in runs:
+                last = (await made.ended(run)).event
+                assert (last.kind, last.data["fault"]) == (EventKind.RUN_FAILED, "service")
+            letters = [one async for one in DeadLetters(made.parts).read()]
+            assert {one.run for one in letters} == set(runs)
+            run = str(uuid.uuid4())
+            good = await made.submit("grey", {"image": (await picture(made, run)).to_dict()}, run)
+            assert set(await made.output(good)) == {"image"}
+            assert worker.process.poll() is None
+
+    asyncio.run(main())
+
+
+async def _answers(made: Rig, runs: set[str]) -> dict[str, Any]:
+    """The results of these runs, once all are there."""
+    found = [await made.parts.codec.decode(record.value or b"") for record in await made.results("grey")]
+    answers = {one["run"]: one for one in found if one["run"] in runs}
+    return answers if answers.keys() == runs else {}
+
+
+async def _tasks(made: Rig, topic: str, count: int) -> list[Record]:
+    found = await made.read(topic)
+    return found if len(found) == count else []
+
+
+def remove_records(settings: Settings, place: Place, before: int) -> None:
+    """Removes the records of a partition before this offset."""
+    admin = AdminClient({**settings.brokers.confluent()})
+    for future in admin.delete_records([TopicPartition(*place, before)]).values():
+        future.result(30)

@@ -1,0 +1,133 @@
+"""What services say of their progress, from both kinds of child process to the events of a run."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.messages import EventKind
+from streams.runtime.pool.async_child import Waiting
+from streams.runtime.pool.executors import Bodies
+from streams.runtime.pool.pool import Pool
+from streams.service.progress import Progress
+from streams.settings import Settings
+from tests.integration.support import bodies
+from tests.integration.support.rig import rig
+from tests.integration.support.waiting import until
+
+MODULE = "tests.integration.support.bodies"
+TALKS = {
+    name: f"pipeline: many-{name}\ninput: {{numbers: [int]}}\nnodes:\n  say:\n    each: {{n: '${{numbers}}'}}\n"
+    f"    nodes:\n      one: {{service: {name}, with: {{times: '${{n}}'}}}}\n    output: '${{one.times}}'\n"
+    "output: {times: '${say}'}\n"
+    for name in ("talk", "murmur")
+}
+
+
+@pytest.fixture(params=["pool", "waiting"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Where the body runs."""
+    return str(request.param)
+
+
+def heard(kind: str, call: Callable[[Bodies, list[Progress]], Any]) -> list[Progress]:
+    """What is heard of a call in a child of this kind."""
+
+    async def main() -> list[Progress]:
+        made: Pool | Waiting = Pool(1, [MODULE]) if kind == "pool" else Waiting([MODULE], 256)
+        await made.start()
+        told: list[Progress] = []
+        try:
+            await call(made, told)
+        finally:
+            await made.stop()
+        return told
+
+    return asyncio.run(main())
+
+
+def test_a_chatty_call_is_heard_now_and_then_and_its_last_word_always(kind: str) -> None:
+    """Of 20,000 things few come through, in order and each with its number, and the last one is among them."""
+    body = bodies.chats if kind == "pool" else bodies.chats_waiting
+
+    async def call(made: Bodies, told: list[Progress]) -> None:
+        ended = await made.run(body, 20_000, seconds=60, memory=256, heard=told.append)
+        assert ended.value == 20_000
+
+    told = heard(kind, call)
+    assert told[0].number == 1
+    assert told[-1] == Progress("20000", 1.0, {"n": 20_000}, 20_000)
+    assert [one.number for one in told] == sorted({one.number for one in told})
+    assert len(told) < 200
+
+
+def test_what_is_said_last_before_a_long_silence_is_heard_during_it(kind: str, tmp_path: Path) -> None:
+    """A second word right after the first does not wait for a third, nor for the end of the call."""
+    mark = tmp_path / "heard"
+    body = bodies.pauses if kind == "pool" else bodies.pauses_waiting
+
+    async def call(made: Bodies, told: list[Progress]) -> None:
+        work = asyncio.ensure_future(made.run(body, str(mark), seconds=60, memory=256, heard=told.append))
+        await until(lambda: [one.text for one in told] == ["first", "second"], 30, "the second word")
+        assert not work.done()
+        mark.touch()
+        assert (await work).failure is None
+
+    assert len(heard(kind, call)) == 2
+
+
+def test_failures_come_after_what_was_said(kind: str) -> None:
+    """The last word before an exception is heard, and a figure that is no JSON is the service's fault."""
+    fails, wrong = (
+        (bodies.says_and_fails, bodies.says_nonsense)
+        if kind == "pool"
+        else (bodies.says_and_fails_waiting, bodies.says_nonsense_waiting)
+    )
+
+    async def call(made: Bodies, told: list[Progress]) -> None:
+        ended = await made.run(fails, seconds=30, memory=256, heard=told.append)
+        assert ended.failure is not None
+        assert ended.failure.reason.startswith("ZeroDivisionError")
+        ended = await made.run(wrong, seconds=30, memory=256, heard=told.append)
+        assert ended.failure is not None
+        assert "object is not" in ended.failure.reason
+
+    assert [one.text for one in heard(kind, call)] == ["one", "two"]
+
+
+def test_threads_of_a_waiting_service_may_speak() -> None:
+    """What is said in `asyncio.to_thread` is heard as what the call itself says, before its end."""
+
+    async def call(made: Bodies, told: list[Progress]) -> None:
+        await made.run(bodies.speaks_in_a_thread, seconds=30, memory=256, heard=told.append)
+
+    assert [one.text for one in heard("waiting", call)] == ["from a thread"]
+
+
+@pytest.mark.parametrize("name", ["talk", "murmur"])
+def test_progress_is_told_between_the_beginning_and_the_end_of_a_node(
+    settings: Settings, tmp_path: Path, name: str
+) -> None:
+    """Each of several node executions at once has progress of its own: after its start, before its end, the last word among it."""
+
+    async def main() -> None:
+        async with rig(settings, tmp_path) as made:
+            await made.start("tests.integration.support.talk", "flow")
+            await made.publish(TALKS[name])
+            run = await made.submit(f"many-{name}", {"numbers": [3000, 1, 0, 3000]})
+            assert await made.output(run) == {"times": [3000, 1, 0, 3000]}
+            told = [one.event for one in made.client_events(run)]
+            for at, times in enumerate([3000, 1, 0, 3000]):
+                mine = [one for one in told if one.at == (at,) and one.vertex]
+                kinds = [one.kind for one in mine]
+                said = [one.data for one in mine if one.kind is EventKind.PROGRESS]
+                assert kinds == [EventKind.STARTED, *[EventKind.PROGRESS] * len(said), EventKind.FINISHED]
+                assert bool(said) == bool(times)
+                assert len(said) < 100
+                if times:
+                    figures = {"number": times, "done": 1.0, "figures": {"step": times}}
+                    assert said[-1] == {"service": name, "text": f"step {times}", **figures}
+
+    asyncio.run(main())

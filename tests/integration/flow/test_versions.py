@@ -1,0 +1,228 @@
+"""Versions of a pipeline on real brokers: side by side, tried for a share or in the shadow, gone back to, forgotten."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from streams.cli.pipelines.plan import plan_text
+from streams.compile import compile_pipeline
+from streams.flow.rollout import Rollout, Trial
+from streams.runtime.catalogue.pipelines import Pipelines
+from streams.runtime.catalogue.plan import How, Plan, Wanted, draw
+from streams.wire.records import Place
+from tests.integration.support.gateway_world import World, wait
+from tests.integration.support.yard import YAML, ended, put, state, submit, told, yard
+
+__all__ = ["yard"]
+
+
+def steps(name: str, more: int, seconds: float = 0.0) -> str:
+    """A pipeline that naps, then adds."""
+    return f"""
+pipeline: {name}
+input: {{n: int}}
+nodes:
+  nap: {{service: naps, with: {{seconds: {seconds:.1f}}}}}
+  plus: {{service: add-one, with: {{n: "${{n + {more - 1} + int(nap.seconds) * 0}}"}}}}
+output: {{n: "${{plus.n}}"}}
+"""
+
+
+def versions(w: World, name: str) -> dict[str, dict[str, Any]]:
+    """The versions of a pipeline by digest."""
+    found = w.two.http.get(f"/pipelines/{name}/versions").json()["versions"]
+    return {one["digest"]: one for one in found}
+
+
+def fresh() -> str:
+    """A name that nobody has."""
+    return f"v-{uuid.uuid4().hex[:8]}"
+
+
+def test_a_run_stays_on_the_version_that_it_began_on(yard: World) -> None:
+    """Runs of the old version that wait when a new one is put finish by the old one; new runs by the new one."""
+    w, name = yard, fresh()
+    old = put(w, steps(name, 1, 2.0))["digest"]
+    before = [submit(w, name, n=number) for number in range(3)]
+    new = put(w, steps(name, 100))["digest"]
+    after = submit(w, name, n=7)
+
+    def refused() -> bool:
+        answer = w.one.http.request("DELETE", f"/pipelines/{name}/versions", params={"digest": old})
+        assert answer.status_code == 409, answer.text
+        return "open run" in answer.text
+
+    wait(refused, "the old version is kept for its runs")
+    assert [ended(w, run)["output"] for run in before] == [{"n": number + 1} for number in range(3)]
+    assert {ended(w, run)["digest"] for run in before} == {old}
+    assert (ended(w, after)["output"], ended(w, after)["digest"]) == ({"n": 107}, new)
+    wait(lambda: versions(w, name)[old]["runs"] == 0, "the history knows that they are over")
+    assert (versions(w, name)[old]["status"], versions(w, name)[new]["status"]) == ("former", "active")
+
+
+def test_the_plan_counts_the_runs_under_way(yard: World) -> None:
+    """Before a change is applied, the plan says how many runs are under way on which version, and who lives to serve it."""
+    w, name = yard, fresh()
+    old = put(w, steps(name, 1, 8.0))["digest"]
+    runs = [submit(w, name, n=1) for _ in range(2)]
+    wait(lambda: versions(w, name)[old]["runs"] == 2, "the history knows both")
+    text = steps(name, 9)
+    changed = Wanted(compile_pipeline(text, w.one.app.parts.services.contracts()), text)
+
+    async def drawn() -> Plan:
+        catalogue = Pipelines(w.parts)
+        try:
+            return await draw(w.parts, catalogue, [changed])
+        finally:
+            await catalogue.stop()
+
+    plan = w.loop(drawn())
+    (one,) = plan.pipelines
+    assert (one.how, dict(one.runs)) == (How.TAKEN, {old: 2})
+    shown = plan_text(plan)
+    assert f"runs under way: 2 on {old[:12]}; they end on the version that they began on" in shown
+    assert "consumers: flow, add-one (1 live), naps (1 live)" in shown
+    for run in runs:
+        w.one.http.delete(f"/runs/{run}")
+
+
+def test_a_version_is_forgotten_when_no_run_needs_it(yard: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A former version without runs goes for good; the active one, and one that was only just replaced, stay."""
+    monkeypatch.setattr("streams.runtime.catalogue.versions.SETTLED", 0.0)
+    w, name = yard, fresh()
+    old = put(w, steps(name, 1))["digest"]
+    ended(w, submit(w, name, n=1))
+    new = put(w, steps(name, 2))["digest"]
+
+    def forgotten() -> Any:
+        answer = w.one.http.request("DELETE", f"/pipelines/{name}/versions")
+        return answer.status_code == 200 and answer.json()["forgotten"]
+
+    assert wait(forgotten, "the old one can go") == [old]
+    wait(lambda: set(versions(w, name)) == {new}, "both gateways have forgotten it")
+    assert ended(w, submit(w, name, n=1))["output"] == {"n": 3}
+    assert w.one.http.post(f"/pipelines/{name}/rollback").status_code == 404
+    path = f"/pipelines/{name}/versions"
+    wait(lambda: w.one.http.request("DELETE", path, params={"digest": old}).status_code == 404, "it is gone")
+
+
+def test_going_back(yard: World) -> None:
+    """`rollback` makes the version before active, said again it comes back; a digest chooses; a stale etag is refused."""
+    w, name = yard, fresh()
+    digests = [put(w, steps(name, more))["digest"] for more in (1, 2, 3)]
+    stale = w.one.http.get(f"/pipelines/{name}").headers["etag"]
+    back = w.one.http.post(f"/pipelines/{name}/rollback")
+    assert (back.status_code, back.json()["digest"]) == (200, digests[1])
+    assert ended(w, submit(w, name, n=0))["output"] == {"n": 2}
+    assert w.one.http.post(f"/pipelines/{name}/rollback", headers={"if-match": stale}).status_code == 412
+    first = w.one.http.post(f"/pipelines/{name}/rollback", json={"digest": digests[0][:10]})
+    assert first.json()["digest"] == digests[0]
+    assert w.one.http.post(f"/pipelines/{name}/rollback").json()["digest"] == digests[1]
+    assert w.one.http.post(f"/pipelines/{name}/rollback", json={"digest": "zz"}).status_code == 404
+    assert w.one.http.post(f"/pipelines/{name}/rollback", json={"digets": "a"}).status_code == 422
+    assert w.one.http.post("/pipelines/no-such/rollback").status_code == 404
+
+
+def test_a_canary_takes_its_share(yard: World) -> None:
+    """Each run takes the version that its id says, on both gateways; going back ends the trial."""
+    w, name = yard, fresh()
+    old = put(w, steps(name, 1))["digest"]
+    put(w, steps(name, 50), canary="40%")
+    shown = {one["status"]: one for one in versions(w, name).values()}
+    assert (shown["active"]["digest"], shown["active"]["share"]) == (old, 0.6)
+    new = shown["canary"]["digest"]
+    rollout = Rollout(old, new, Trial(0.4))
+    runs = []
+    for number in range(12):
+        gateway = (w.one, w.two)[number % 2]
+        runs.append(gateway.http.post(f"/pipelines/{name}/runs", json={"n": 0}).json()["id"])
+    for run in runs:
+        made = ended(w, run)
+        assert made["digest"] == rollout.digest(run)
+        assert made["output"] == {"n": 50 if made["digest"] == new else 1}
+        assert told(w, run)[0]["data"]["digest"] == made["digest"]
+    assert w.one.http.get(f"/pipelines/{name}").json()["trial"] == {"digest": new, "shadow": False, "share": 0.4}
+    assert w.one.http.post(f"/pipelines/{name}/rollback").json()["digest"] == old
+    wait(lambda: versions(w, name)[new]["status"] == "former", "the trial is over")
+    assert (
+        w.one.http.put(f"/pipelines/{name}", content=steps(name, 9), headers=YAML, params={"canary": "0%"}).status_code
+        == 422
+    )
+
+
+def test_a_shadow_is_compared_and_seen_by_nobody(yard: World) -> None:
+    """A version in the shadow runs on the same requests: no result, no event of the caller's; what differs is told by path."""
+    w, name = yard, fresh()
+    text = steps(name, 1).replace('output: {n: "${plus.n}"}', 'output: {n: "${plus.n}", parts: ["${n}", "${plus.n}"]}')
+    old = put(w, text)["digest"]
+    put(w, text.replace('"${n + 0 ', '"${n + (n > 1 ? 5 : 0) '), shadow=True)
+    runs = [submit(w, name, n=number) for number in range(4)]
+    outputs = [ended(w, run)["output"]["n"] for run in runs]
+    assert outputs == [1, 2, 3, 4]
+    report: dict[str, Any] = wait(
+        lambda: (
+            (one := w.two.http.get(f"/pipelines/{name}/shadow").json()).get("pending") == 0 and one["runs"] == 4 and one
+        ),
+        lambda: w.two.http.get(f"/pipelines/{name}/shadow").text,
+    )
+    assert (report["same"], report["different"]) == (2, 2)
+    assert [(one["path"], one["count"]) for one in report["paths"]] == [("$.n", 2), ("$.parts[1]", 2)]
+    shown = {pair["run"]: pair["differences"][0] for pair in report["last"]}
+    assert shown[runs[3]] == {"path": "$.n", "active": "4", "candidate": "9"}
+    for run in runs:
+        assert {one["data"]["run"] for one in told(w, run)} == {run}
+        assert state(w, run)["digest"] == old
+    listed = w.two.http.get("/runs", params={"pipeline": name}).json()["runs"]
+    assert {one["id"] for one in listed} == set(runs)
+    (shadow,) = w.two.http.get("/runs", params={"shadow_of": runs[0]}).json()["runs"]
+    assert state(w, shadow["id"])["shadow_of"] == runs[0]
+    assert set(results(w, name)) == set(runs)
+    assert f'millrace_shadow_comparisons{{pipeline="{name}",verdict="different"}} 2.0' in wait(
+        lambda: (text := w.one.http.get("/metrics").text).count(name) > 2 and text, "the figures have it"
+    )
+
+
+def test_a_cancelled_run_takes_its_shadow_with_it(yard: World) -> None:
+    """What repeats a run unseen ends with it: nobody would compare it with anything."""
+    w, name = yard, fresh()
+    put(w, steps(name, 1, 60.0))
+    put(w, steps(name, 2, 60.0), shadow=True)
+    run = submit(w, name, n=1)
+    (shadow,) = wait(lambda: w.two.http.get("/runs", params={"shadow_of": run}).json()["runs"], "the shadow has begun")
+    assert w.two.http.delete(f"/runs/{run}").status_code == 202
+    assert ended(w, run)["status"] == "cancelled"
+    assert ended(w, shadow["id"])["status"] == "cancelled"
+
+
+def results(w: World, name: str) -> list[str]:
+    """The runs of which a result was published."""
+    topic = w.parts.names.results(name)
+
+    async def read() -> list[str]:
+        found = []
+        for number in range(w.settings.partitions):
+            end = (await w.parts.probe.ends([Place(topic, number)]))[Place(topic, number)]
+            found += [one.key.decode() for one in await w.parts.probe.read(Place(topic, number), 0, end) if one.key]
+        return found
+
+    return w.loop(read())
+
+
+def test_a_request_from_kafka_takes_the_version_that_its_run_says(yard: World) -> None:
+    """Delivered again, a stranger's request is the same run on the same version."""
+    w, name = yard, fresh()
+    put(w, steps(name, 1))
+    put(w, steps(name, 50), canary="50%")
+
+    async def send() -> None:
+        from streams.wire.records import Outgoing
+
+        await w.parts.producer.send(Outgoing(w.parts.names.requests(name), None, json.dumps({"n": 1}).encode(), ()))
+
+    for _ in range(4):
+        w.loop(send())
+    wait(lambda: len(results(w, name)) == 4, "all four have a result")
+    kinds = {state(w, run)["output"]["n"] for run in results(w, name)}
+    assert kinds <= {2, 51}

@@ -1,0 +1,88 @@
+"""Models over HTTP: what is registered, which of them is to serve, and ordering another one."""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from streams.settings import Settings
+from tests.integration.support.gateway_services import ECHO
+from tests.integration.support.gateway_world import Loop, World, wait, world
+from tests.integration.support.shelf import Shelf, shelf
+
+TRAINER = dataclasses.replace(ECHO, name="oracle-train", trains="oracle")
+
+
+@dataclass
+class Library:
+    """Two gateways that look at a registry of their own."""
+
+    world: World
+    shelf: Shelf
+    loop: Loop
+
+
+@pytest.fixture(scope="module")
+def library(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """Its registry has no tables yet."""
+    loop, lent = Loop(), shelf(settings, "oracle")
+    made = loop(lent.__aenter__())
+    try:
+        with world(dataclasses.replace(settings, mlflow=made.url), tmp_path_factory.mktemp("home")) as gateways:
+            yield Library(gateways, made, loop)
+    finally:
+        loop(lent.__aexit__(None, None, None))
+        loop.close()
+
+
+def test_which_version_serves_is_said_and_changed(library: Library) -> None:
+    """Where nothing was trained there is none; a version is named by its number or its digits, and going back is as easy."""
+    http, other = library.world.one.http, library.world.two.http
+    assert http.get("/models").json() == {"models": []}
+    assert http.put("/models/oracle/champion", json={"version": "1"}).status_code == 404
+    library.loop(library.shelf.make())
+    first, second = (library.loop(library.shelf.add(word)) for word in ("one", "two"))
+    known = http.get("/models").json()["models"]
+    assert [(one["number"], one["version"], one["champion"]) for one in known] == [
+        (1, first, False),
+        (2, second, False),
+    ]
+    assert http.put("/models/oracle/champion", json={"version": "2"}).json()["version"] == second
+    versions = other.get("/models/oracle").json()["versions"]
+    assert [one["champion"] for one in versions] == [False, True]
+    assert http.put("/models/oracle/champion", json={"version": first}).json()["number"] == 1
+    assert [one["champion"] for one in other.get("/models/oracle").json()["versions"]] == [True, False]
+    assert other.delete("/models/oracle/champion").json()["changed"]
+    assert not http.delete("/models/oracle/champion").json()["changed"]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"version": 2}', b'{"version": "2", "more": 1}'])
+def test_what_is_no_version_is_refused(library: Library, body: bytes) -> None:
+    """With the form that the call takes."""
+    answer = library.world.one.http.put("/models/oracle/champion", content=body)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["hint"] == '{"version": "2"}'
+
+
+def test_what_is_not_there_is_said(library: Library) -> None:
+    """A version that nobody registered, and a service that nobody has."""
+    answer = library.world.one.http.put("/models/oracle/champion", json={"version": "77"})
+    assert (answer.status_code, "no version 77 of oracle" in answer.json()["detail"]) == (404, True)
+    assert library.world.one.http.get("/models/nobody").status_code == 404
+
+
+def test_another_model_is_ordered(library: Library) -> None:
+    """A run of the service that trains it, with that service's input; 404 names what can be trained."""
+    http = library.world.one.http
+    library.world.announce(TRAINER)
+    wait(lambda: http.get("/services/oracle-train").status_code == 200, "the gateway knows the trainer")
+    answer = http.post("/models/oracle/retrain", json={"text": "digits"})
+    assert answer.status_code == 202, answer.text
+    run = http.get(answer.headers["location"]).json()
+    assert run["pipeline"] == "oracle-train"
+    assert http.get("/models/oracle").json()["trained_by"] == "oracle-train"
+    wrong = http.post("/models/oracle/retrain", json={"text": 7})
+    assert wrong.status_code == 422
+    unknown = http.post("/models/nobody/retrain", json={})
+    assert (unknown.status_code, unknown.json()["errors"][0]["hint"]) == (404, "there are oracle")

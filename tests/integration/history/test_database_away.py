@@ -1,0 +1,54 @@
+"""PostgreSQL away just after the start, and with it the registry, which stands on it: only what needs it waits."""
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local.running import RunningStack
+from streams.runtime.connections.schema_warmup import Warmth
+from tests.integration.support.gateway_world import png
+from tests.integration.support.rig import Rig, alone
+from tests.stacks import backend, frozen
+
+GREY = """
+pipeline: grey-twice
+summary: Nobody has run it before
+input: {photo: image}
+nodes:
+  once: {service: image-greyscale, with: {image: "${photo}"}}
+  twice: {service: image-greyscale, with: {image: "${once.image}"}}
+output: {photo: "${twice.image}"}
+"""
+
+
+@pytest.fixture
+def own() -> Iterator[RunningStack]:
+    """A stack that this test may break."""
+    with backend() as started:
+        yield started
+
+
+def test_pictures_are_served_without_a_database(own: RunningStack, tmp_path: Path) -> None:
+    """A pipeline that nobody has run yet gives its first result while PostgreSQL stands still since the workers were ready."""
+
+    async def main() -> None:
+        async with Rig(alone(own.settings), tmp_path) as rig:
+            await rig.start("image-greyscale")
+            await rig.publish(GREY)
+            await rig.start("flow", "retry", "recorder")
+            warmth = Warmth(rig.parts, rig.pipelines)  # this test reads events, as a gateway does
+            await warmth.start()
+            photo = await rig.parts.store.put("a-run", png(8, 8), "image/png")
+            run = str(uuid.uuid4())
+            asked = await rig.request("grey-twice", {"photo": photo.to_dict()}, run)
+            with frozen(own, "postgres"):
+                await rig.parts.producer.send(asked)
+                output = await rig.output(run, 30)
+                assert output["photo"]["media_type"] == "image/png"
+                assert len(await rig.results("grey-twice")) == 1
+            await warmth.stop()
+
+    asyncio.run(main())

@@ -1,0 +1,189 @@
+"""The ends of runs are told to whom the operator names: by a real recorder, out of real tables, to real receivers."""
+
+import asyncio
+import dataclasses
+import json
+import threading
+import uuid
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import yaml
+
+from streams.messages import Event, EventKind, Run
+from streams.settings import Settings
+from tests.integration.history.test_recorder import recording, rows
+from tests.integration.support.gateway_world import World
+from tests.integration.support.outside import Heard, Out, server
+from tests.integration.support.postbox import postbox
+from tests.integration.support.rig import Rig, alone
+from tests.integration.support.waiting import until
+
+RUN = Run("", "digit-train", "d" * 64, 2_000_000_000.0)
+
+
+def story(run: Run, end: EventKind, **data: Any) -> list[Event]:
+    """A run that begins and ends so."""
+    return [Event(run, EventKind.ACCEPTED, data={"input": {}}), Event(run, end, data=data)]
+
+
+def new(**changes: Any) -> Run:
+    """A run that nobody knows yet."""
+    return dataclasses.replace(RUN, id=str(uuid.uuid4()), **changes)
+
+
+def environ(folder: Path, entries: list[dict[str, Any]], mail: int = 0) -> dict[str, str]:
+    """What the operator sets."""
+    (folder / "notify.yaml").write_text(yaml.safe_dump(entries))
+    (folder / "ops-hook").write_text("a-secret-of-ours")
+    (folder / "ops-hook.origins").write_text("http://127.0.0.1:*")
+    return {
+        "MILLRACE_NOTIFY": str(folder / "notify.yaml"),
+        "MILLRACE_HTTP_ALLOW": "POST http://127.0.0.1:* at 127.0.0.1/32",
+        "MILLRACE_HTTP_SECRETS": str(folder),
+        "MILLRACE_MAIL_HOST": "127.0.0.1",
+        "MILLRACE_MAIL_PORT": str(mail or 25),
+        "MILLRACE_MAIL_TLS": "none",
+        "MILLRACE_MAIL_SENDER": "millrace@example.org",
+        "MILLRACE_MAIL_RECIPIENTS": "*@example.com",
+    }
+
+
+def test_an_end_is_told_and_a_receiver_that_fails_changes_nothing(settings: Settings, tmp_path: Path) -> None:
+    """Both ways hear of the run once it is taken, with the same id at each try; a run that is not meant, and a shadow, are not told."""
+    status = iter([500, 204])
+    failing, fine = new(), new()
+    shadow = new(shadow_of=fine.id)
+
+    def answer(_: Heard, out: Out) -> None:
+        out.whole(next(status, 204), b"")
+
+    async def main() -> None:
+        entries: list[dict[str, Any]] = [
+            {"runs": "digit-*", "webhook": there.url("/hook/token"), "secret": "ops-hook"},
+            {"runs": ["digit-train"], "email": ["ada@example.com"]},
+        ]
+        said = environ(tmp_path, entries, post.port)
+        async with recording(settings, tmp_path, **said) as (made, _, connection):
+            failed = {"reason": "no data", "hint": "fetch it"}
+            events = [
+                *story(failing, EventKind.RUN_FAILED, **failed),
+                *story(fine, EventKind.RUN_FINISHED),
+                *story(shadow, EventKind.RUN_FAILED, **failed),
+            ]
+            for event in events * 2:
+                await made.parts.producer.send(await made.parts.wire.event(event))
+
+            async def delivered() -> bool:
+                return len(await rows(connection, "select 1 from notices where outcome = 'delivered'")) == 2
+
+            await until(delivered, 40, "both were told")
+            told = await rows(connection, "select * from notices")
+            assert {one["run"] for one in told} == {failing.id}
+            assert sorted(one["tries"] for one in told) == [1, 2]
+            (row,) = await rows(connection, "select status from runs where run = %s", failing.id)
+            assert row["status"] == "failed"
+
+    with server(answer) as there, postbox() as post:
+        asyncio.run(main())
+    assert len({one.headers["webhook-id"] for one in there.heard}) == 1
+    assert len(there.heard) == 2
+    body = json.loads(there.heard[1].body)
+    assert (body["type"], body["data"]["run"], body["data"]["status"]) == ("run.failed", failing.id, "failed")
+    assert body["data"]["failure"]["reason"] == "no data"
+    (letter,) = post.letters
+    assert letter["Subject"] == f"digit-train failed (run {failing.id})"
+    assert "Why: no data" in str(letter.get_payload())
+
+
+def test_what_a_dead_recorder_left_is_told_by_the_next(settings: Settings, tmp_path: Path) -> None:
+    """A notice that was not taken before a kill -9 is tried again by the next recorder; one that nobody takes stays visible."""
+    silent = new()
+
+    async def main() -> None:
+        with server(lambda _, out: out.whole(503, b"")) as away:
+            said = environ(tmp_path, [{"webhook": away.url(), "secret": "ops-hook"}])
+            async with recording(settings, tmp_path, **said) as (made, _, connection):
+                for event in story(silent, EventKind.RUN_FAILED, reason="x"):
+                    await made.parts.producer.send(await made.parts.wire.event(event))
+                await until(lambda: away.heard, 30, "the first try")
+                made.workers[0].kill()
+                (one,) = await rows(connection, "select * from notices")
+                assert one["outcome"] is None
+                await connection.execute("update notices set due = now()")  # not to wait until its lease ends
+                await made.start("recorder", **said)
+                await until(lambda: len(away.heard) > 1, 30, "the next try")
+        assert len({heard.headers["webhook-id"] for heard in away.heard}) == 1
+
+    asyncio.run(main())
+
+
+def test_a_receiver_that_hangs_keeps_nobody_else_waiting(settings: Settings, tmp_path: Path) -> None:
+    """Two of its notices are tried at a time, and those of others are all told meanwhile."""
+    count, released = 12, threading.Event()
+
+    def answer(heard: Heard, out: Out) -> None:
+        if heard.path == "/hangs":
+            released.wait(90)
+        out.whole(204, b"")
+
+    async def main() -> None:
+        entries = [{"webhook": there.url(path), "secret": "ops-hook"} for path in ("/hangs", "/takes")]
+        said = {**environ(tmp_path, entries), "MILLRACE_HTTP_SILENCE": "60"}
+        async with recording(settings, tmp_path, **said) as (made, _, connection):
+            for _ in range(count):
+                for event in story(new(), EventKind.RUN_FAILED, reason="x"):
+                    await made.parts.producer.send(await made.parts.wire.event(event))
+
+            async def told() -> bool:
+                found = await rows(connection, "select target from notices where outcome = 'delivered'")
+                return len(found) == count and {one["target"] for one in found} == {there.url("/takes")}
+
+            try:
+                await until(told, 25, "that the others were told")
+                assert sum(one.path == "/hangs" for one in there.heard) <= 2
+            finally:
+                released.set()
+
+    with server(answer) as there:
+        asyncio.run(main())
+
+
+def test_a_list_that_cannot_be_used_ends_the_recorder(settings: Settings, tmp_path: Path) -> None:
+    """At the start, with the entry and the reason, not at the first run that fails."""
+
+    async def main() -> None:
+        async with Rig(alone(settings), tmp_path) as made:
+            bad = made.launch("recorder", **environ(tmp_path, [{"webhook": "https://elsewhere.example/"}]))
+            await until(lambda: bad.process.poll() is not None, 40, "its end")
+            assert bad.process.returncode == 2
+            assert "entry 1: webhook: POST https://elsewhere.example may not be called" in bad.log.read_text()
+
+    asyncio.run(main())
+
+
+def test_notices_are_listed_and_sent_again(gateways: World) -> None:
+    """The list says what became of each, without the token of an address; one that was given up can be tried again."""
+    run, identity = str(uuid.uuid4()), str(uuid.uuid4())
+    gateways.one.http.get("/predictions")  # the tables are there then
+    with psycopg.connect(gateways.settings.postgres, autocommit=True) as connection:
+        connection.execute(
+            """insert into notices (id, run, pipeline, kind, channel, target, tries, outcome, error)
+               values (%s, %s, 'digit-train', 'run.failed', 'webhook', 'https://hooks.example.com/token', 12, 'given up', 'gone')""",
+            [identity, run],
+        )
+    http = gateways.one.http
+    (one,) = http.get("/notices", params={"run": run}).json()["notices"]
+    assert (one["to"], one["state"], one["tries"], one["error"]) == (
+        "https://hooks.example.com",
+        "given up",
+        12,
+        "gone",
+    )
+    assert http.get("/notices", params={"run": run, "state": "waiting"}).json()["notices"] == []
+    assert 'millrace_notices{state="given up"}' in gateways.two.http.get("/metrics").text
+    again = http.post(f"/notices/{identity}/resend")
+    assert (again.status_code, again.json()["state"], again.json()["tries"]) == (202, "waiting", 0)
+    assert http.post(f"/notices/{uuid.uuid4()}/resend").status_code == 404
+    assert http.post("/notices/nothing/resend").status_code == 404

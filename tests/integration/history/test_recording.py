@@ -1,0 +1,173 @@
+"""Two ways of writing events, one history: what is copied in batches is what statements that ask for each row would write."""
+
+import asyncio
+import random
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+import pytest
+
+from streams.datasets.predictions import KEY
+from streams.messages import Event, EventKind, Run
+from streams.runtime.history import tables as history
+from streams.runtime.history.folding import Recorded
+from streams.runtime.history.recorder import Way, asked, copied, record
+from streams.settings import Settings
+from streams.wire.codec import Told
+from streams.wire.records import Place
+from tests.integration.history.test_history import inside, schema
+
+TEXTS = ("plain", "a\ttab", "two\nlines", "back\\slash \\n", "nul \0 and \\u0000", "ü€😀", "{}", "\\N", "\r")
+TABLES = {
+    "runs": "run",
+    "events": "run, sequence",
+    "node_executions": "run, node, position",
+    "predictions": "id",
+    "notices": "id",
+}
+
+
+def story(draw: random.Random, run: Run) -> list[Event]:
+    """What may happen in a run: attempts, progress, items, and an end, or none yet."""
+    text = draw.choice(TEXTS)
+    events = [Event(run, EventKind.ACCEPTED, data={"input": {"text": text, "n": float("nan")}, "replay_of": None})]
+    for at in [(), *((index,) for index in range(draw.randrange(3)))]:
+        path = f"{text}{list(at)}"
+
+        def said(kind: EventKind, attempt: int, data: Any, at: tuple[int, ...] = at, path: str = path) -> Event:
+            return Event(run, kind, "a", at, path, attempt, data)
+
+        attempts = draw.randint(1, 3)
+        for attempt in range(1, attempts):
+            events += [
+                said(EventKind.STARTED, attempt, {"service": "s"}),
+                said(EventKind.RETRYING, attempt, {"reason": text}),
+            ]
+        events += [
+            said(EventKind.STARTED, attempts, {"service": "s"}),
+            said(EventKind.PROGRESS, attempts, {"number": 1}),
+        ]
+        output = {"model": "m", "model_version": "1", "label": text}
+        about = {"service": "s", "input": "c" * 64}
+        end = draw.choice(
+            [
+                said(EventKind.FINISHED, attempts, {"output": output, KEY: about}),
+                said(EventKind.FINISHED, attempts, {"output": {"text": text}}),
+                said(EventKind.FAILED, attempts, {"reason": text}),
+                said(EventKind.SKIPPED, attempts, {"reason": text}),
+            ]
+        )
+        events += [end, said(EventKind.PROGRESS, attempts, {"number": 2})]  # of a worker that is late
+    events.append(Event(run, EventKind.WAITING, "b", (), "b", 1, {"service": "nobody"}))
+    ends = (EventKind.RUN_FINISHED, EventKind.RUN_FAILED, EventKind.RUN_CANCELLED)
+    for kind in draw.choices(ends, k=draw.randrange(3)):  # the first one counts
+        events.append(Event(run, kind, data={"output": {"text": text}} if kind is ends[0] else {"reason": text}))
+    if draw.random() < 0.3:
+        events.append(Event(run, EventKind.STARTED, "late", (), "late", 1, {"service": "s"}))
+    return events
+
+
+def log(draw: random.Random) -> list[Recorded]:
+    """A partition in which runs go on beside each other, and some of what happens is told again later."""
+    stories = [story(draw, Run(f"run {number}", "p\t", "d" * 64, 1e308 if number else 2e9)) for number in range(6)]
+    events: list[Event] = []
+    while any(stories):
+        events.append(draw.choice([one for one in stories if one]).pop(0))
+        if draw.random() < 0.15:
+            events.append(draw.choice(events))
+    return [
+        Recorded(Told(event, event.id, 1.7e9 + number / 7), Place("run.events", 3), number)
+        for number, event in enumerate(events)
+    ]
+
+
+def batches(draw: random.Random, events: Sequence[Recorded]) -> list[Sequence[Recorded]]:
+    """The log in pieces; where a recorder died, some are read again."""
+    pieces: list[Sequence[Recorded]] = []
+    at = 0
+    while at < len(events):
+        size = draw.choice((1, 3, 20))
+        pieces.append(events[at : at + size])
+        at += size
+        if draw.random() < 0.2:
+            at = max(0, at - draw.randrange(30))
+    return pieces
+
+
+def notices(event: Event) -> list[dict[str, Any]]:
+    """One notice an end."""
+    place = uuid.uuid5(uuid.NAMESPACE_URL, event.run.id)
+    return [
+        {
+            "id": str(place),
+            "run": event.run.id,
+            "pipeline": event.run.pipeline,
+            "kind": event.kind.value,
+            "channel": "email",
+            "target": "ops@example.com",
+            "secret": "",
+        }
+    ]
+
+
+async def written(
+    settings: Settings, name: str, pieces: Sequence[Sequence[Recorded]], ways: Sequence[Way]
+) -> dict[str, list[Any]]:
+    """The tables after these batches."""
+    connection = await inside(settings, name)
+    async with connection:
+        await history.ensure(connection)
+        for piece in pieces:
+            await record(connection, piece, notices, ways)
+        tables = {}
+        for table, order in TABLES.items():
+            made = ", made_at" if table == "notices" else ""
+            query = f"select to_jsonb({table}) - 'made_at' - 'due' from {table} order by {order}{made}"  # noqa: S608
+            tables[table] = await (await connection.execute(query.encode())).fetchall()
+        query = "select partition, next_sequence from progress"
+        tables["progress"] = await (await connection.execute(query.encode())).fetchall()
+        return tables
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_is_copied_is_what_was_asked_for(settings: Settings, seed: int) -> None:
+    """Whatever comes twice, late or after the end, and wherever batches are cut."""
+
+    async def main() -> None:
+        draw = random.Random(seed)
+        events = log(draw)
+        pieces = batches(draw, events)
+        async with schema(settings) as one, schema(settings) as other:
+            fast = await written(settings, one, pieces, (copied, asked))
+            slow = await written(settings, other, [[event] for event in events], (asked,))
+            assert fast["events"]
+            for table, rows in slow.items():
+                assert fast[table] == rows, table
+
+    asyncio.run(main())
+
+
+def test_a_batch_of_what_is_new_needs_no_asking(settings: Settings) -> None:
+    """The way that asks is for what comes again: the same batch is refused by the other then, and nothing of it stays."""
+
+    async def main() -> None:
+        run = Run("r", "p", "d" * 64, 2e9)
+        told = [
+            Event(run, EventKind.ACCEPTED, data={"input": {}}),
+            Event(run, EventKind.RUN_FINISHED, data={"output": {}}),
+        ]
+        batch = [Recorded(Told(one, one.id, 1.7e9), Place("run.events", 0), at) for at, one in enumerate(told)]
+        async with schema(settings) as name:
+            connection: psycopg.AsyncConnection[Any] = await inside(settings, name)
+            async with connection:
+                await history.ensure(connection)
+                await record(connection, batch, ways=(copied,))
+                with pytest.raises(psycopg.errors.UniqueViolation):
+                    await record(connection, batch, ways=(copied,))
+                await record(connection, batch)
+                found = await connection.execute("select status, ended_sequence from runs")
+                assert await found.fetchall() == [("finished", 1)]
+
+    asyncio.run(main())

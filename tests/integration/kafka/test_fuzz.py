@@ -1,0 +1,184 @@
+"""Anything at all on a requests topic: each record is a run or a dead letter, and the runs of others go on meanwhile."""
+
+import json
+import random
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from schemas.encoding.codec import frame
+from streams.messages import EventKind
+from streams.runtime.connections.dead_letters import DeadLetters
+from streams.wire.records import Place
+from tests.integration.support.foreign import Foreign, Sent
+from tests.integration.support.gateway_world import World, wait
+from tests.integration.support.yard import ended, put, submit, yard
+
+__all__ = ["yard"]
+
+PIPELINE = """
+pipeline: NAME
+input: {text: string, numbers: {type: [int], default: []}, any: {type: any, default: 0}}
+nodes: {}
+output: {text: "${text}", count: "${size(numbers)}"}
+"""
+NEIGHBOUR = """
+pipeline: NAME
+input: {n: int}
+nodes: {plus: {service: add-one, with: {n: "${n}"}}}
+output: {n: "${plus.n}"}
+"""
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+NAMES = (
+    "content-type",
+    "millrace-run",
+    "millrace-digest",
+    "millrace-envelope",
+    "millrace-spilled",
+    "traceparent",
+    "ce_id",
+)
+TYPES = (
+    b"application/json",
+    b"application/cloudevents+json",
+    b"application/avro",
+    b"text/plain; charset=utf-16",
+    b"\xff",
+)
+RECORDS = 120
+
+
+class Hand:
+    """Makes up records; the same ones for the same seed."""
+
+    def __init__(self, seed: int, known: list[bytes]) -> None:
+        """`known`: records that can be read, to be spoilt."""
+        self.random = random.Random(seed)
+        self._known = known
+
+    def value(self) -> bytes | None:
+        """A value, or none: noise, something in the wire format, JSON that is nearly right."""
+        roll = self.random.random()
+        if roll < 0.05:
+            return None
+        if roll < 0.2:
+            return self._noise(self.random.choice((0, 1, 4, 5, 6, 300, 5000)))
+        if roll < 0.35:
+            return frame(self.random.choice((0, 1, 2, 7, 2**31, 2**32 - 1)), self._noise(self.random.randrange(50)))
+        if roll < 0.45:
+            return b"[" * self.random.choice((1, 70, 20_000))
+        return self._spoilt(self.random.choice(self._known))
+
+    def headers(self) -> list[tuple[str, bytes | None]]:
+        """Some headers: names of ours and others, twice perhaps, values that are no text or none at all."""
+        made: list[tuple[str, bytes | None]] = []
+        for _ in range(self.random.randrange(6)):
+            name = self.random.choice((*NAMES, "x", "", "ümlaut\u0000", "CONTENT-TYPE"))
+            made.append((name, self.random.choice((None, b"", *TYPES, self._noise(40), self._uuid()))))
+        return made * self.random.choice((1, 1, 2))
+
+    def key(self) -> bytes | None:
+        """A key, or none."""
+        return self.random.choice((None, b"", b"key", self._noise(16), self._uuid(), b"k" * 3000))
+
+    def moment(self) -> int:
+        """Milliseconds: now, long ago, far away."""
+        return self.random.choice((0, 0, 1, 1_577_836_800_000, 253_402_300_800_000, 2**62))
+
+    def _spoilt(self, data: bytes) -> bytes:
+        for _ in range(self.random.randrange(3)):
+            at = self.random.randrange(len(data))
+            data = data[:at] + self._noise(self.random.randrange(3)) + data[at + self.random.randrange(2) :]
+        return data
+
+    def _uuid(self) -> bytes:
+        return str(uuid.UUID(int=self.random.getrandbits(128))).encode()
+
+    def _noise(self, size: int) -> bytes:
+        return self.random.randbytes(size)
+
+
+@pytest.fixture(scope="module")
+def names(yard: World) -> tuple[str, str]:
+    """Two pipelines: one that is written to, and one beside it."""
+    mark = uuid.uuid4().hex[:8]
+    found = f"fuzz-{mark}", f"beside-{mark}"
+    for name, text in zip(found, (PIPELINE, NEIGHBOUR), strict=True):
+        put(yard, text.replace("NAME", name))
+    return found
+
+
+def known(w: World, name: str) -> list[bytes]:
+    """Requests that can be read, in each form."""
+    version = w.one.app.parts.pipelines.version(name)
+    assert version is not None
+    topology = w.one.app.parts.pipelines.topology(version.digest)
+    assert topology is not None
+    value = {"text": "täxt", "numbers": [1, 2**40], "any": {"a": [None, 1.5, "x"]}}
+    line = json.dumps(value).encode()
+    event = json.dumps({"specversion": "1.0", "id": "1", "source": "/", "type": "t", "data": value}).encode()
+    avro = w.loop(w.parts.codec.encode(f"{w.parts.names.requests(name)}-value", topology.input, value))
+    return [line, b"\xef\xbb\xbf" + line, event, avro]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_whatever_is_written_holds_nobody_up(yard: World, names: tuple[str, str], seed: int) -> None:
+    """While records of noise come in every codec, a neighbour's runs end, and a good request behind each dozen is served."""
+    fuzzed, beside = names
+    hand = Hand(seed, known(yard, fuzzed))
+    writers = [Foreign(yard, fuzzed, **{"compression.type": codec}) for codec in CODECS]
+    sent: list[Sent] = []
+    for number in range(RECORDS):
+        writer = hand.random.choice(writers)
+        partition = hand.random.randrange(yard.settings.partitions)
+        sent.append(
+            writer.send(hand.value(), hand.headers(), key=hand.key(), partition=partition, timestamp=hand.moment())
+        )
+        if number % 12 == 11:
+            run = submit(yard, beside, n=number)
+            good = writer.ask(json.dumps({"text": f"{number}"}).encode())
+            assert (good["status"], good["output"]) == ("finished", {"text": f"{number}", "count": 0})
+            assert ended(yard, run)["output"] == {"n": number + 1}
+    wait(lambda: fates(yard, sent).keys() >= set(sent), lambda: set(sent) - fates(yard, sent).keys(), 60)
+    assert all(len(fate) == 1 for fate in fates(yard, sent).values()), fates(yard, sent)
+
+
+def fates(w: World, sent: list[Sent]) -> dict[Sent, list[str]]:
+    """What became of records: the runs that they began, and the letters."""
+    found: dict[Sent, list[str]] = {}
+    for place, fate in (*begun(w), *letters(w)):
+        if place in sent:
+            found.setdefault(place, []).append(fate)
+    return found
+
+
+def begun(w: World) -> Iterator[tuple[Sent, str]]:
+    """The record of each run that was accepted, as its event says, and the run."""
+
+    async def read() -> dict[tuple[str, str], None]:
+        parts = w.parts
+        found: dict[tuple[str, str], None] = {}
+        places = [Place(parts.events, number) for number in range(await parts.producer.partitions(parts.events))]
+        for place, end in (await parts.probe.ends(places)).items():
+            for record in await parts.probe.read(place, 0, end):
+                told = await parts.wire.read_event(record)
+                if told.event.kind is EventKind.ACCEPTED and "@" in str(told.event.data.get("source")):
+                    found[str(told.event.data["source"]), told.event.run.id] = None
+        return found
+
+    for source, run in w.loop(read()):
+        topic, _, rest = source.rpartition("/")
+        partition, _, offset = rest.partition("@")
+        yield Sent(topic, int(partition), int(offset)), f"run {run}"
+
+
+def letters(w: World) -> Iterator[tuple[Sent, str]]:
+    """The place of each dead letter, and why it is one."""
+
+    async def read() -> list[Any]:
+        return [one async for one in DeadLetters(w.parts).read()]
+
+    for one in w.loop(read()):
+        yield Sent(one.topic, one.partition, one.offset), f"letter: {one.reason}"

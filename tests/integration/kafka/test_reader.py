@@ -1,0 +1,259 @@
+"""Readers on a real broker: every codec, transactions, and what cannot be read, which holds nobody up."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.record.util import calc_crc32c
+from confluent_kafka import Producer
+
+from infra.local.running import RunningStack
+from streams.runtime.kafka.admin import Admin
+from streams.runtime.kafka.group_member import Member
+from streams.runtime.kafka.offsets import Probe
+from streams.runtime.kafka.positions import BEGINNING
+from streams.runtime.kafka.reader import PartitionReader
+from streams.settings import Settings
+from streams.wire.records import Place, Record
+from streams.wire.topic_specs import TopicSpec
+from tests.integration.support.waiting import until
+
+LARGE = b"x" * 5000
+"""Large enough for every client to compress it."""
+_CRC = 17
+"""Where in a batch its checksum stands; it is that of all that follows."""
+
+
+@dataclass
+class Topic:
+    """A topic of two partitions, read by a member of a group."""
+
+    settings: Settings
+    name: str
+    probe: Probe
+    seen: list[Record] = field(default_factory=list)
+
+    @property
+    def place(self) -> Place:
+        """The first partition."""
+        return Place(self.name, 0)
+
+    @property
+    def offsets(self) -> list[int]:
+        """The offsets of the first partition that were read, in their order."""
+        return [record.offset for record in self.seen if record.place == self.place]
+
+    def segment(self, stack: RunningStack) -> Path:
+        """The file in which the broker keeps the first partition."""
+        return stack.home / "kafka" / "data" / f"{self.name}-0" / f"{0:020}.log"
+
+    def send(self, values: Iterable[bytes], partition: int = 0, codec: str = "none") -> None:
+        """Sends records, each in a batch of its own."""
+        producer = Producer({**self.settings.brokers.confluent(), "compression.type": codec})
+        for value in values:
+            producer.produce(self.name, value, b"k", partition=partition)
+            assert not producer.flush(10)
+
+    @asynccontextmanager
+    async def member(self) -> AsyncIterator[Member]:
+        """A member of the topic's group."""
+
+        async def note(record: Record) -> None:
+            self.seen.append(record)
+
+        member = Member(f"{self.name}-group", [self.name], note, brokers=self.settings.brokers)
+        await member.start()
+        try:
+            yield member
+            assert member.failure is None
+        finally:
+            await member.stop(5)
+
+
+@asynccontextmanager
+async def topic(settings: Settings) -> AsyncIterator[Topic]:
+    """A topic of its own, deleted at the end."""
+    name = f"t{uuid.uuid4().hex[:10]}-edge"
+    admin, probe = Admin(settings.brokers), Probe(settings.brokers)
+    await admin.ensure([TopicSpec(name, 2)])
+    await probe.start()
+    try:
+        yield Topic(settings, name, probe)
+    finally:
+        await probe.stop()
+        await admin.delete([name])
+
+
+def test_every_codec_is_read(settings: Settings) -> None:
+    """What other systems' producers compress is read by members and by readers without a group."""
+    codecs = ["none", "gzip", "snappy", "lz4", "zstd"]
+
+    async def main() -> None:
+        async with topic(settings) as made:
+            for codec in codecs:
+                made.send([LARGE], codec=codec)
+            async with made.member():
+                await until(lambda: made.offsets == [0, 1, 2, 3, 4])
+            assert {record.value for record in made.seen} == {LARGE}
+            assert [one.value for one in await made.probe.read(made.place, 0, 5)] == [LARGE] * 5
+
+    asyncio.run(main())
+
+
+def test_what_is_not_committed_is_not_read(settings: Settings) -> None:
+    """A record of a transaction is read after its commit, and never when it was aborted; what lies behind waits for neither for ever."""
+
+    async def main() -> None:
+        async with topic(settings) as made, made.member():
+            foreign = AIOKafkaProducer(**settings.brokers.aiokafka(), transactional_id=f"{made.name}-tx")
+            await foreign.start()
+            await foreign.begin_transaction()
+            await foreign.send_and_wait(made.name, b"aborted", partition=0)
+            await foreign.abort_transaction()
+            await foreign.begin_transaction()
+            await foreign.send_and_wait(made.name, b"open", partition=0)
+            made.send([b"behind"])
+            made.send([b"beside"], partition=1)
+            await until(lambda: [record.value for record in made.seen] == [b"beside"])
+            assert (await made.probe.ends([made.place]))[made.place] == 2
+            assert await made.probe.read(made.place, 0, 9) == []
+            await foreign.commit_transaction()
+            await until(lambda: [record.value for record in made.seen[1:]] == [b"open", b"behind"])
+            await foreign.stop()
+
+    asyncio.run(main())
+
+
+def test_a_header_that_cannot_be_read_is_its_records_alone(settings: Settings, stack: RunningStack) -> None:
+    """A header may have no value, or a name that is no text: the latter's record says that it cannot be read."""
+
+    async def main() -> None:
+        async with topic(settings) as made:
+            producer = Producer(settings.brokers.confluent())
+            producer.produce(made.name, b"v", partition=0, headers=[("name", b"x")])
+            assert not producer.flush(10)
+            rename(made.segment(stack))
+            for value in (None, b"\xff"):
+                producer.produce(made.name, b"v", partition=0, headers=[("a", value)])
+                assert not producer.flush(10)
+            async with made.member():
+                await until(lambda: made.offsets == [0, 1, 2])
+            assert "not UTF-8" in made.seen[0].unreadable
+            assert [record.unreadable for record in made.seen[1:]] == ["", ""]
+            headers: list[Any] = [record.headers for record in made.seen[1:]]
+            assert headers == [(("a", None),), (("a", b"\xff"),)]
+
+    asyncio.run(main())
+
+
+def rename(segment: Path) -> None:
+    """Gives the header of the only batch of a log a name that is not UTF-8, as no client's library lets one do."""
+    batch = bytearray(segment.read_bytes()).replace(b"name", b"\xff\xfe\xfd\xfc")
+    batch[_CRC : _CRC + 4] = calc_crc32c(bytes(batch[_CRC + 4 :])).to_bytes(4, "big")
+    segment.write_bytes(batch)
+
+
+@pytest.mark.parametrize("records", [1, 3])
+def test_a_batch_that_is_broken_is_stepped_over(settings: Settings, stack: RunningStack, records: int) -> None:
+    """A batch whose bytes are not what was written comes as records that say so; what lies before and behind is read once."""
+
+    async def main() -> None:
+        async with topic(settings) as made:
+            made.send([b"first", b"second"])
+            producer = Producer({**settings.brokers.confluent(), "linger.ms": 500})
+            for number in range(records):
+                producer.produce(made.name, b"mangle" * 100 + b"%d" % number, partition=0)
+            assert not producer.flush(10)
+            made.send([b"behind", b"last"])
+            segment = made.segment(stack)
+            where = segment.read_bytes().find(b"mangle" * 50)
+            with segment.open("r+b") as file:
+                file.seek(where)
+                file.write(b"MANGLE")
+            made.send([b"beside"], partition=1)
+            async with made.member() as member:
+                await until(lambda: len(made.offsets) == 4 + records)
+                await until(lambda: Place(made.name, 1) in {record.place for record in made.seen})
+                here = [record for record in made.seen if record.place == made.place]
+                assert [record.offset for record in here] == list(range(4 + records))
+                assert [record.value for record in here if not record.unreadable] == [
+                    b"first",
+                    b"second",
+                    b"behind",
+                    b"last",
+                ]
+                assert all("CRC" in record.unreadable for record in here[2 : 2 + records])
+
+                async def done() -> bool:
+                    return not sum((await made.probe.lag(member.group, [made.place])).values())
+
+                await until(done)
+            assert [one.offset for one in await made.probe.read(made.place, 0, 99)] == list(range(4 + records))
+
+    asyncio.run(main())
+
+
+def test_a_reader_says_where_the_log_ends(settings: Settings) -> None:
+    """Also where it ends with the marker of a transaction, which is no record."""
+
+    async def main() -> None:
+        async with topic(settings) as made:
+            foreign = AIOKafkaProducer(**settings.brokers.aiokafka(), transactional_id=f"{made.name}-tx")
+            await foreign.start()
+            async with foreign.transaction():
+                await foreign.send_and_wait(made.name, b"x", partition=0)
+            await foreign.stop()
+            places = sorted(await made.probe.partitions(made.name))
+            reader = PartitionReader(settings.brokers, made.name, dict.fromkeys(places, BEGINNING))
+            await reader.start()
+            try:
+                ends: dict[Place, int] = {}
+                while ends != {places[0]: 2, places[1]: 0}:
+                    async with asyncio.timeout(20):
+                        ends |= (await reader.next()).ends
+            finally:
+                await reader.stop()
+
+    asyncio.run(main())
+
+
+def test_a_member_that_takes_nothing_stays_in_its_group(settings: Settings) -> None:
+    """While all its room is taken, another may join and leave; what waits is read when there is room, once each."""
+
+    async def main() -> None:
+        async with topic(settings) as made:
+            go = asyncio.Event()
+
+            async def hold(record: Record) -> None:
+                await go.wait()
+                made.seen.append(record)
+
+            for partition in (0, 1):
+                made.send([b"x"] * 100, partition=partition)
+            group = f"{made.name}-group"
+            member = Member(group, [made.name], hold, brokers=settings.brokers, room=4, patience=0.1)
+            other = Member(group, [made.name], hold, brokers=settings.brokers, room=4, patience=0.1)
+            await member.start()
+            await until(lambda: member.lanes.in_flight == 4)
+            await other.start()
+            await until(lambda: len(member.assigned) == len(other.assigned) == 1)
+            await other.stop(0)
+            await until(lambda: len(member.assigned) == 2)
+            go.set()
+            places = [Place(made.name, 0), Place(made.name, 1)]
+
+            async def done() -> bool:
+                return not sum((await made.probe.lag(group, places)).values())
+
+            await until(done)
+            await member.stop(5)
+            spots = {record.spot for record in made.seen}
+            assert spots == {(place, offset) for place in places for offset in range(100)}
+
+    asyncio.run(main())

@@ -1,0 +1,66 @@
+"""A reader that cannot go on is seen by those who wait for it."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from infra.local.health import troubles
+from streams.reader_trouble import Trouble
+from streams.runtime.catalogue.services import Announcer
+from streams.runtime.worker.worker_health import LASTING, WorkerState
+from streams.wire.topics import WORKERS
+from tests.integration.support.gateway_world import World, wait
+
+NOW = time.time()
+LASTS = Trouble("flow", "TOPIC_AUTHORIZATION_FAILED", NOW - 2 * LASTING, "pipeline.greet.requests", 3, 17)
+PASSES = Trouble("flow", "a broker comes back", NOW + 3600)
+
+
+def test_ready_and_explain_say_what_a_worker_cannot_read(gateways: World) -> None:
+    """Once it has lasted for some seconds; when it is over, or its worker has left, nothing is said any more."""
+    w = gateways
+    found = [LASTS, PASSES]
+    announcer = Announcer(w.parts, says(found), 30.0, WORKERS, "WorkerState")
+    w.loop(announcer.start())
+    run = w.submit()
+    wait(lambda: "readers" in missing(w), lambda: missing(w))
+    text = "flow cannot read pipeline.greet.requests/3@17 since "
+    assert missing(w)["readers"].startswith(text)
+    assert "comes back" not in missing(w)["readers"]
+    assert [one.startswith(text) for one in w.one.http.get(f"/runs/{run.id}/explain").json()["unread"]] == [True]
+    found.remove(LASTS)
+    w.loop(announcer.announce())
+    wait(lambda: not missing(w), lambda: missing(w))
+    found.append(LASTS)
+    w.loop(announcer.announce())
+    wait(lambda: "readers" in missing(w), lambda: missing(w))
+    w.loop(announcer.stop())
+    wait(lambda: not missing(w), lambda: missing(w))
+    assert w.one.http.get(f"/runs/{run.id}/explain").json()["unread"] == []
+    w.finish(run)
+
+
+def says(found: list[Trouble]) -> Callable[[], list[WorkerState]]:
+    """What a worker with these troubles says of itself."""
+    return lambda: [WorkerState("w", time.time(), groups=("flow",), troubles=tuple(found))]
+
+
+def missing(w: World) -> dict[str, str]:
+    """What keeps a gateway from serving."""
+    said: dict[str, str] = w.one.http.get("/health/ready").json().get("missing", {})
+    return said
+
+
+def test_status_reads_what_workers_that_live_say(tmp_path: Path) -> None:
+    """A file of a worker that is gone, and one that is none, say nothing."""
+    folder = tmp_path / "workers"
+    folder.mkdir()
+    said = {"troubles": [LASTS.to_json()]}
+    (folder / "lives.json").write_text(json.dumps({"pid": os.getpid(), **said}))
+    (folder / "gone.json").write_text(json.dumps({"pid": 2**22 + 1, "troubles": [PASSES.to_json()]}))
+    (folder / "older.json").write_text(json.dumps({"pid": os.getpid()}))
+    (folder / "half.json").write_text('{"pid": ')
+    assert troubles(tmp_path) == [LASTS]
+    assert troubles(tmp_path / "nowhere") == []

@@ -1,0 +1,110 @@
+"""Scoring on real brokers and a real PostgreSQL: the row decides, and its absence is waited out or told."""
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from agents.loan.features import Customer, features
+from agents.loan.model import LOAN
+from streams.datasets.indicators import Month
+from streams.messages import EventKind, Fault
+from streams.settings import Settings
+from tests.integration.support.gate import Gate
+from tests.integration.support.rig import Rig, alone
+from tests.integration.support.savings import GOOD, LOW, Savings, savings
+from tests.integration.support.waiting import until
+
+SCORE = """
+pipeline: score
+input: {age: int, balance: float, at: string}
+nodes:
+  one:
+    service: loan-appetence
+    with: {age: "${age}", balance: "${balance}", contact: cellular, campaign: 1, at: "${at}"}
+    retry: {attempts: 1}
+output: {score: "${one.appetence}", used: "${one.indicators}", version: "${one.model_version}"}
+"""
+SOMEONE = {"age": 38, "balance": 1250.0, "at": "2009-05-14"}
+MAY = Month(2009, 5)
+
+
+@contextlib.asynccontextmanager
+async def bank(settings: Settings, folder: Path) -> AsyncIterator[tuple[Rig, Savings, Gate]]:
+    """A rig with the service, whose way to a database of its own can be cut."""
+    gate = Gate(settings.postgres)
+    await gate.open()
+    try:
+        async with savings(settings.postgres) as made:
+            own = alone(settings)
+            through = dataclasses.replace(own, postgres=gate.url + made.url.removeprefix(settings.postgres))
+            async with Rig(own, folder, instead=through) as rig:
+                await rig.start("loan-appetence", "flow", "retry")
+                await rig.publish(SCORE)
+                yield rig, made, gate
+    finally:
+        await gate.shut()
+
+
+def test_a_changed_row_changes_the_next_score(settings: Settings, tmp_path: Path) -> None:
+    """Each score is the model's of the row as it is then, which the answer shows; what changed in between counts at once."""
+
+    async def main() -> None:
+        async with bank(settings, tmp_path) as (rig, made, _):
+            cheap = await rig.output(await rig.submit("score", SOMEONE))
+            await made.write({MAY: GOOD})
+            dear = await rig.output(await rig.submit("score", SOMEONE))
+            someone = Customer(age=38, balance=1250.0, contact="cellular", campaign=1, day=14)
+            wanted = LOAN.loaded().score([features(someone, MAY, LOW), features(someone, MAY, GOOD)])
+            assert [cheap["score"], dear["score"]] == [round(one, 6) for one in wanted]
+            assert cheap["score"] > 2 * dear["score"]
+            for output, row in ((cheap, LOW), (dear, GOOD)):
+                used = output["used"]
+                assert (used["year"], used["month"]) == (2009, 5)
+                assert {name: used[name] for name in row.values()} == row.values()
+            assert cheap["used"]["updated_at"] < dear["used"]["updated_at"]
+            assert cheap["version"] == LOAN.loaded().bundle.version
+
+    asyncio.run(main())
+
+
+def test_a_month_that_is_not_there_fails_the_run_with_those_that_are(settings: Settings, tmp_path: Path) -> None:
+    """It is the caller's fault, told at once, with the months to choose from."""
+
+    async def main() -> None:
+        async with bank(settings, tmp_path) as (rig, _, _):
+            run = await rig.submit("score", {**SOMEONE, "at": "2026-11"})
+            last = await rig.ended(run)
+            assert last.event.kind is EventKind.RUN_FAILED
+            said = json.dumps(last.event.data)
+            assert "2008-05, 2009-05, 2010-04" in said
+            assert rig.told(run, EventKind.FAILED)[0].event.data["fault"] == Fault.CALLER.value
+            assert not rig.told(run, EventKind.RETRYING)
+
+    asyncio.run(main())
+
+
+def test_a_database_that_is_away_costs_no_attempt(settings: Settings, tmp_path: Path) -> None:
+    """With one attempt only, runs that meet an outage wait, the worker says for what, and all finish when it is over."""
+
+    async def main() -> None:
+        async with bank(settings, tmp_path) as (rig, _, gate):
+            await rig.output(await rig.submit("score", SOMEONE))
+            await gate.shut()
+            runs = [await rig.submit("score", SOMEONE) for _ in range(5)]
+
+            def waits() -> bool:
+                files = rig.settings.home.glob("workers/*.json")
+                return any("postgres" in json.loads(file.read_text())["waiting_for"] for file in files)
+
+            await until(waits, 60, "a worker that waits for PostgreSQL")
+            assert not any(rig.end(run) for run in runs)
+            await gate.open()
+            scores = {(await rig.output(run))["score"] for run in runs}
+            assert len(scores) == 1
+            assert not any(rig.told(run, EventKind.RETRYING) for run in runs)
+            assert "connection" in rig.workers[0].log.read_text(), "the log says what was wrong"
+
+    asyncio.run(main())

@@ -1,0 +1,41 @@
+"""What an operator allows, and when a run was asked for."""
+
+import time
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from streams.runtime.catalogue.limits import OverLimit, check
+from streams.runtime.flow.requests import _asked
+from streams.settings import Settings
+from streams.wire.records import Place, Record
+from tests.unit.streams.compiling import pipeline
+
+
+def test_a_pipeline_may_allow_its_runs_what_the_operator_does() -> None:
+    """Not more; and it says what to do."""
+    settings = replace(Settings(), executions=50_000)
+    made = pipeline('limit: 50000\noutput: {r: "${n}"}')
+    assert made.executions == 50_000
+    check(made, settings)
+    with pytest.raises(OverLimit, match=r"limit: 50,001 is more than the 50,000 .*MILLRACE_EXECUTIONS"):
+        check(msgspec.structs.replace(made, limit=50_001), settings)
+
+
+def test_a_pipeline_without_a_limit_is_what_it_was() -> None:
+    """Its digest is older than the word: what was published stays as it is."""
+    assert b"limit" not in pipeline('output: {r: "${n}"}').to_json()
+
+
+def test_the_time_of_a_run_does_not_begin_anew() -> None:
+    """A gateway's record says when it was asked for; a stranger's too, unless its time would be over before it is read."""
+    now = time.time()
+
+    def record(ago: float) -> Record:
+        return Record(Place("pipeline.p.requests", 0), 1, None, None, timestamp=now - ago)
+
+    assert _asked(record(50), 60, ours=False) == now - 50
+    assert _asked(record(500), 60, ours=True) == now - 500
+    assert _asked(record(500), 60, ours=False) >= now
+    assert now <= _asked(record(-500), 60, ours=True) < now + 60

@@ -1,0 +1,93 @@
+"""A busy cluster is no reason to end a worker: its members wait as long for their records as others for their answers."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import cast
+
+from streams.reader_trouble import Trouble
+from streams.runtime.errors import Stuck
+from streams.runtime.kafka.group_member import Member
+from streams.runtime.kafka.offsets import Probe
+from streams.runtime.retrying import Outages
+from streams.runtime.worker.liveness import IDLE, SLOW, Liveness
+from streams.wire.records import Place
+
+PLACE = Place("t", 0)
+
+
+@dataclass
+class Lanes:
+    """Nothing in hand, and nothing ever finished."""
+
+    settled: int = 0
+    in_flight: int = 0
+
+
+@dataclass
+class Idler:
+    """A member that has read nothing."""
+
+    lanes: Lanes = field(default_factory=Lanes)
+    group: str = "g"
+    generation: int = 1
+    trouble: Trouble | None = None
+    positions: dict[Place, int] = field(default_factory=lambda: {PLACE: 0})
+
+    def allowed(self) -> float:
+        """Nothing is in hand."""
+        return 0.0
+
+
+@dataclass
+class Cluster:
+    """Ten records wait; each answer takes so many seconds."""
+
+    takes: float
+    now: float = 0.0
+
+    async def ends(self, _: Iterable[Place]) -> dict[Place, int]:
+        """Where the log ends."""
+        self.now += self.takes
+        return {PLACE: 10}
+
+    async def beginnings(self, _: Iterable[Place]) -> dict[Place, int]:
+        """All positions are known."""
+        return {}
+
+    async def found(self, *_: object) -> bool:
+        """They are there."""
+        return True
+
+
+def ended(takes: float, trouble: Trouble | None = None) -> bool:
+    """Whether a worker would end in the time that it has."""
+
+    async def main() -> bool:
+        cluster = Cluster(takes)
+        members = [cast(Member, Idler(trouble=trouble))]
+        liveness = Liveness(members, cast(Probe, cluster), Outages(), clock=lambda: cluster.now)
+        try:
+            while cluster.now < 3 * IDLE:
+                cluster.now += 5.0
+                await liveness.check()
+        except Stuck:
+            return True
+        return False
+
+    return asyncio.run(main())
+
+
+def test_who_reads_nothing_of_a_cluster_that_answers_at_once_is_stuck() -> None:
+    """Then it is not the cluster's doing."""
+    assert ended(0.01)
+
+
+def test_who_reads_nothing_of_a_cluster_that_answers_slowly_goes_on() -> None:
+    """A new start would find the same cluster, and cost it more."""
+    assert not ended(2 * SLOW)
+
+
+def test_who_says_why_it_cannot_read_goes_on() -> None:
+    """Health, explain and status show it; a new start would say the same."""
+    assert not ended(0.01, Trouble("g", "it may not", 0.0, "t"))

@@ -1,0 +1,63 @@
+"""Many at once, or one alone."""
+
+import asyncio
+
+from streams.runtime.worker.redelivery import Turns
+
+
+def test_who_is_alone_is_alone() -> None:
+    """Who wants to be alone waits for those inside; who comes meanwhile waits for it; then all go on."""
+
+    async def main() -> list[str]:
+        turns, said = Turns(), list[str]()
+        gate, in_ = asyncio.Event(), asyncio.Event()
+
+        async def first() -> None:
+            async with turns.among():
+                in_.set()
+                await gate.wait()
+                said.append("first")
+
+        async def alone(name: str) -> None:
+            async with turns.alone():
+                said.append(f"{name} begins")
+                await asyncio.sleep(0)
+                said.append(f"{name} ends")
+
+        async def late() -> None:
+            async with turns.among():
+                said.append("late")
+
+        tasks = [asyncio.create_task(first())]
+        await in_.wait()
+        tasks += [asyncio.create_task(alone("a")), asyncio.create_task(alone("b"))]
+        await asyncio.sleep(0)
+        tasks.append(asyncio.create_task(late()))
+        await asyncio.sleep(0)
+        assert said == []
+        gate.set()
+        await asyncio.gather(*tasks)
+        return said
+
+    assert asyncio.run(main()) == ["first", "a begins", "a ends", "b begins", "b ends", "late"]
+
+
+def test_who_gives_up_holds_nobody_up() -> None:
+    """When who wanted to be alone is cancelled, the others go on."""
+
+    async def main() -> None:
+        turns = Turns()
+        async with turns.among():
+            waiting = asyncio.create_task(_alone(turns))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            async with asyncio.timeout(5), turns.among():
+                pass
+
+    asyncio.run(main())
+
+
+async def _alone(turns: Turns) -> None:
+    async with turns.alone():
+        raise AssertionError("somebody is inside")

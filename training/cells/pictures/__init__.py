@@ -1,0 +1,1 @@
+"""The pictures that blood cells are learned from and tested on."""

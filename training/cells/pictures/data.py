@@ -1,0 +1,73 @@
+"""Blood cells from the data catalogue: the BCCD originals that are learned from, and pictures that are only measured on."""
+
+import csv
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents.cells.types import CellType
+from agents.imaging.area import Box
+from streams.datasets.catalogue import entry
+from streams.datasets.download import fetch
+
+BCCD = "blood-cells/bccd"
+"""In the data catalogue: whole fields, the only ones that are learned from."""
+
+AUGMENTED, TECOM = "blood-cells/bccd-augmented", "blood-cells/tecom"
+"""Without a licence file, and GPL-3.0: measured on, never learned from."""
+
+
+@dataclass(frozen=True)
+class Smear:
+    """One picture."""
+
+    name: str
+    data: bytes
+    """The file."""
+    label: CellType
+    original: str
+    """The picture that it was made from; its own name when it is an original."""
+    box: Box | None = None
+    """Of the white cell, as a person drew it."""
+
+
+def learned_from(folder: Path) -> list[Smear]:
+    """The training originals with a box. Raises DataError.
+
+    Of the eight without one, three are not in the repository that is under the MIT licence, and the lists do not say which.
+    """
+    return [one for one in originals(folder, "train") if one.box is not None]
+
+
+def originals(folder: Path, split: str) -> list[Smear]:
+    """The BCCD originals of `train` or `test`. Raises DataError."""
+    return [one for row, one in _read(folder, BCCD, "images.tar") if row["split"] == split]
+
+
+def augmented(folder: Path) -> list[Smear]:
+    """The augmented copies of the test originals. Raises DataError."""
+    return [one for _, one in _read(folder, AUGMENTED, "test.tar", "test")]
+
+
+def tecom(folder: Path) -> list[Smear]:
+    """All pictures of the other microscope: none of them was learned from. Raises DataError."""
+    return [one for _, one in _read(folder, TECOM, "images.tar")]
+
+
+def _read(folder: Path, part: str, tar: str, split: str = "") -> Iterator[tuple[dict[str, str], Smear]]:
+    """The rows of a list with their pictures; of one split, when only that is in the archive."""
+    labels, files = (fetch(entry(f"{part}/{name}"), folder).path for name in ("labels.csv", tar))
+    with labels.open(encoding="utf-8", newline="") as text, tarfile.open(files) as archive:
+        for row in csv.DictReader(text):
+            if split in ("", row["split"]):
+                member = archive.extractfile(row["filename"])
+                assert member is not None, "lists name files"
+                original = row.get("original", row["filename"])
+                yield row, Smear(row["filename"], member.read(), CellType(row["label"]), original, _box(row))
+
+
+def _box(row: dict[str, str]) -> Box | None:
+    if not row.get("xmin"):
+        return None
+    return int(row["xmin"]), int(row["ymin"]), int(row["xmax"]), int(row["ymax"])

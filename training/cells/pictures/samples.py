@@ -1,0 +1,103 @@
+"""What is learned from: the traits of each cell and of varied copies of it, and which pictures show the same cell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.cells.crop import cut_out, white_cell
+from agents.cells.stain import Colour
+from agents.cells.traits import traits
+from agents.cells.types import CellType
+from agents.imaging.picture import Picture
+from streams.service.errors import Refused
+from training.cells.pictures.data import Smear
+from training.cells.pictures.vary import varied
+
+Labels = NDArray[np.int64]
+
+TYPES = tuple(CellType)
+"""The order of all scores and tables."""
+
+_TWINS = 0.92
+"""Correlation of two normalised pictures from which on they show one cell: the next lower pair of BCCD has 0.90, of two cells."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Cells, each with its copies."""
+
+    names: tuple[str, ...]
+    """The traits."""
+    traits: NDArray[np.float64]
+    """Cells x copies x traits; copy 0 is the cell as it is served."""
+    labels: Labels
+    """Positions in TYPES."""
+    groups: Labels
+    """Cells with the same number are one cell that was photographed twice: never on both sides of a split."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def cut(smears: Sequence[Smear]) -> list[Colour]:
+    """The cell of each picture, normalised. Raises Refused for a picture that shows none."""
+    return [white_cell(Picture.decode(one.data)).pixels for one in smears]
+
+
+def corrected(examples: Sequence[tuple[object, bytes]]) -> list[tuple[Colour, CellType]]:
+    """The examples that can be learned from: cut out as cell-preprocess does it, and of a type that is known."""
+    found = []
+    for label, data in examples:
+        try:
+            found.append((cut_out(Picture.decode(data)), CellType(str(label))))
+        except (Refused, ValueError):
+            continue
+    return found
+
+
+def samples(cells: Sequence[Colour], labels: Sequence[CellType], copies: int, random: np.random.Generator) -> Samples:
+    """The traits of cells, with so many varied copies of each. Raises Refused for a picture that shows no cell."""
+    rows = [[traits(one), *_copies(one, copies, random)] for one in cells]
+    names = tuple(rows[0][0])
+    values = np.array([[[copy[name] for name in names] for copy in row] for row in rows], np.float64)
+    return Samples(names, values, np.array([TYPES.index(one) for one in labels]), twins(cells))
+
+
+def twins(cells: Sequence[Colour]) -> Labels:
+    """For each picture the position of the first one that shows the same cell; its own, mostly."""
+    alike = likeness(cells, cells) >= _TWINS
+    groups = np.arange(len(cells))
+    for one, other in zip(*np.nonzero(np.triu(alike, 1)), strict=True):
+        groups[groups == max(groups[one], groups[other])] = min(groups[one], groups[other])
+    return groups
+
+
+def shared(cells: Sequence[Colour], others: Sequence[Colour]) -> NDArray[np.bool_]:
+    """Which of the first show a cell that one of the others shows too."""
+    return np.asarray((likeness(cells, others) >= _TWINS).any(axis=1))
+
+
+def likeness(cells: Sequence[Colour], others: Sequence[Colour]) -> NDArray[np.float64]:
+    """The correlation of each picture with each other, -1 to 1."""
+    return np.asarray(_flat(cells) @ _flat(others).T)
+
+
+def _copies(pixels: Colour, count: int, random: np.random.Generator) -> list[dict[str, float]]:
+    found: list[dict[str, float]] = []
+    for _ in range(2 * count):  # a copy whose stain got too faint to be seen is made again
+        if len(found) < count:
+            try:
+                found.append(dict(traits(varied(pixels, random))))
+            except Refused:
+                continue
+    return found
+
+
+def _flat(cells: Sequence[Colour]) -> NDArray[np.float64]:
+    small = [cv2.resize(cv2.GaussianBlur(one, (0, 0), 2), (32, 32)).astype(np.float64).ravel() for one in cells]
+    rows = np.array(small)
+    rows -= rows.mean(axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))

@@ -1,0 +1,74 @@
+"""Pictures through both services as they are served: what they say, and how well the cell is found."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from agents.cells.classifier import Classifier
+from agents.cells.crop import white_cell
+from agents.cells.traits import traits
+from agents.imaging.area import Box
+from agents.imaging.picture import Picture
+from streams.service.errors import Refused
+from training.cells.measure import Said, overlap
+from training.cells.pictures.data import Smear
+from training.cells.pictures.samples import TYPES
+
+_QUARTER = (0, 0), (0, 1), (1, 0), (1, 1)
+
+_NEAR = 20
+"""Pixels around a box that may still show some of the cell."""
+
+
+def told(model: Classifier, smears: Sequence[Smear]) -> Said:
+    """What is said of whole picture files."""
+    rows = np.zeros((len(smears), len(TYPES)))
+    refused, familiar = 0, np.zeros(len(smears), np.bool_)
+    for at, smear in enumerate(smears):
+        try:
+            said = model.tell(traits(white_cell(Picture.decode(smear.data)).pixels))
+        except Refused:
+            refused += 1
+            continue
+        rows[at] = [said.probabilities.get(one, 0.0) for one in TYPES]
+        familiar[at] = said.familiar
+    return Said(rows, np.array([TYPES.index(one.label) for one in smears]), refused, familiar)
+
+
+def overlaps(smears: Sequence[Smear]) -> list[float]:
+    """How well each box that a person drew is met; 0 where the cell is not found."""
+    found = []
+    for smear in smears:
+        if smear.box is not None:
+            try:
+                found.append(overlap(white_cell(Picture.decode(smear.data)).area.box(), smear.box))
+            except Refused:
+                found.append(0.0)
+    return found
+
+
+def refused(smears: Sequence[Smear]) -> tuple[int, int]:
+    """Of the quarters of fields that a white cell's box does not come near: how many are refused, and how many there are."""
+    count = of = 0
+    for smear in smears:
+        for part in _empty(smear):
+            of += 1
+            try:
+                white_cell(part)
+            except Refused:
+                count += 1
+    return count, of
+
+
+def _empty(smear: Smear) -> Iterator[Picture]:
+    picture = Picture.decode(smear.data)
+    width, height = picture.size[0] // 2, picture.size[1] // 2
+    for down, right in _QUARTER:
+        box = right * width, down * height, (right + 1) * width, (down + 1) * height
+        if smear.box is not None and not _touch(box, smear.box):
+            yield picture.replaced(picture.pixels.crop(box))
+
+
+def _touch(one: Box, other: Box) -> bool:
+    across = min(one[2], other[2] + _NEAR) - max(one[0], other[0] - _NEAR)
+    return across > 0 and min(one[3], other[3] + _NEAR) - max(one[1], other[1] - _NEAR) > 0

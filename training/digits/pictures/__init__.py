@@ -1,0 +1,1 @@
+"""The pictures that digits are learned from and tested on."""

@@ -1,0 +1,1 @@
+"""Where trained models go: bundles in S3, and MLflow."""
