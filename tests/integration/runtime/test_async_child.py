@@ -192,7 +192,7 @@ def test_the_child_does_not_outlive_a_killed_worker(tmp_path: Path) -> None:
             """
             import asyncio
             from streams.runtime.pool.async_child import Waiting
-            from tests.integration import bodies
+            from tests.integration.support import bodies
 
             async def main() -> None:
                 made = Waiting(["tests.integration.support.bodies"], 256)

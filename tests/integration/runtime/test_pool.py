@@ -141,7 +141,7 @@ def test_children_do_not_outlive_a_killed_worker(tmp_path: Path) -> None:
             """
             import asyncio, sys
             from streams.runtime.pool.pool import Pool
-            from tests.integration import bodies
+            from tests.integration.support import bodies
 
             async def main() -> None:
                 pool = Pool(2, ["tests.integration.support.bodies"])
@@ -222,7 +222,7 @@ def test_a_child_has_none_of_its_worker_s_passwords(tmp_path: Path) -> None:
         textwrap.dedent("""
         import asyncio, os
         from streams.runtime.pool.pool import Pool
-        from tests.integration import bodies
+        from tests.integration.support import bodies
 
         async def main():
             pool = Pool(1, ["tests.integration.support.bodies"])
