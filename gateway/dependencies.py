@@ -104,7 +104,7 @@ class Parts:
             settings.brokers,
             topic,
             index,
-            connections.probe,
+            connections.offsets,
             lookback=limits.lookback,
             most=limits.lookback_records,
             seen=seen,
@@ -145,7 +145,7 @@ class Parts:
 
     def __post_init__(self) -> None:
         events = Place(self.connections.topic(topics.EVENTS), 0)
-        self.pulse = Pulse(lambda: self.connections.probe.ends([events]))
+        self.pulse = Pulse(lambda: self.connections.offsets.ends([events]))
         self.health = Health(
             {
                 "kafka": self._kafka,
@@ -185,7 +185,7 @@ class Parts:
 
     async def _connect(self) -> None:
         """Connects what refuses to begin without a broker, as often as it takes."""
-        for start in (self.connections.producer.start, self.connections.probe.start):
+        for start in (self.connections.producer.start, self.connections.offsets.start):
             await _insist(start)
         self.tail.start()
         await asyncio.gather(self.services.start(), self.pipelines.start(), self.workforce.start())

@@ -13,7 +13,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from agents.loan.when import When
 from streams.datasets.indicators import Month
 from streams.runtime.history import indicators
-from streams.runtime.history.connection_lending import lent
+from streams.runtime.history.borrowing import borrowed
 from streams.runtime.history.indicators import Row
 from streams.service.errors import PartAway, Refused
 
@@ -96,7 +96,7 @@ class Economy:
     async def _connection(self) -> AsyncIterator[_Connection]:
         try:
             await self._pool.open()
-            async with asyncio.timeout(WAIT + QUERY), lent(self._pool) as connection:
+            async with asyncio.timeout(WAIT + QUERY), borrowed(self._pool) as connection:
                 yield connection
         except PoolTimeout:
             raise PartAway(PART, _Connection.failure or f"no connection within {WAIT:g} s") from None

@@ -15,7 +15,7 @@ from gateway.data.render import event_json
 from gateway.following.run_buffer import Line
 from streams.messages import EventKind
 from streams.runtime.history import tables
-from streams.runtime.history.connection_lending import lent
+from streams.runtime.history.borrowing import borrowed
 
 
 class HistoryAway(Exception):
@@ -82,7 +82,7 @@ class Store:
     async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[DictRow]]:
         """A connection to a database that has the tables. Raises HistoryAway."""
         try:
-            async with lent(self._pool) as connection:
+            async with borrowed(self._pool) as connection:
                 if not self._ready:
                     await tables.ensure(connection)
                     self._ready = True

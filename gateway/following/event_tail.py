@@ -12,7 +12,7 @@ from gateway.following.run_cache import Index
 from streams.background import ended
 from streams.kafka_settings import Brokers
 from streams.messages import EventKind
-from streams.runtime.kafka.offsets import Probe
+from streams.runtime.kafka.offsets import Offsets
 from streams.runtime.kafka.reader import PartitionReader
 from streams.runtime.retrying import delays
 from streams.wire.records import Place, Record
@@ -34,7 +34,7 @@ class EventTail:
         brokers: Brokers,
         topic: str,
         index: Index,
-        probe: Probe,
+        probe: Offsets,
         *,
         lookback: float,
         most: int,

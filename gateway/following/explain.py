@@ -149,7 +149,7 @@ class _Live:
         topic = self._names.tasks(service, one.data["major"])
         key = f"{self._view.run}/{one.path}"
         place = Place(topic, partition_of(key, await self._parts.connections.producer.partitions(topic)))
-        probe, group = self._parts.connections.probe, self._parts.connections.group(service)
+        probe, group = self._parts.connections.offsets, self._parts.connections.group(service)
         start, end = (await probe.starts(group, frozenset([place])))[place], (await probe.ends([place]))[place]
         about = {"topic": topic, "partition": place.partition, "lag": max(0, end - start)}
         records = await probe.read(place, start, min(end, start + _SCANNED)) if end > start else []
@@ -163,7 +163,7 @@ class _Live:
         if topic not in self._flow:
             count = await self._parts.connections.producer.partitions(topic)
             place = Place(topic, partition_of(self._view.run, count))
-            lag = await self._parts.connections.probe.lag(self._parts.connections.group("flow"), [place])
+            lag = await self._parts.connections.offsets.lag(self._parts.connections.group("flow"), [place])
             self._flow[topic] = place.partition, lag[place]
         partition, lag_ = self._flow[topic]
         return {"topic": topic, "partition": partition, "lag": lag_}

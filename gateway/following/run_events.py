@@ -15,7 +15,7 @@ from gateway.following.run_buffer import Entry, Line, run_of, to_line
 from gateway.following.run_cache import Index
 from schemas.errors import Undecodable
 from streams.kafka_settings import Brokers
-from streams.runtime.kafka.offsets import Probe
+from streams.runtime.kafka.offsets import Offsets
 from streams.wire.records import Place, Record
 
 Decode = Callable[[Record], Awaitable[bytes]]
@@ -154,7 +154,7 @@ class Journal:
         if start >= stop:
             return []
         found: list[Line] = []
-        probe = Probe(self._brokers)
+        probe = Offsets(self._brokers)
         place = Place(self._topic, entry.partition)
         try:
             await probe.start()

@@ -92,7 +92,10 @@ def test_the_page_shows_the_pipeline_that_it_applies() -> None:
 
 def test_the_java_client_is_of_the_release_of_the_broker() -> None:
     """Its Kafka jars are those of the embedded stack."""
-    poms = [(ROOT / place / "pom.xml").read_text(encoding="utf-8") for place in ("docs/producers", "infra/local/installation")]
+    poms = [
+        (ROOT / place / "pom.xml").read_text(encoding="utf-8")
+        for place in ("docs/producers", "infra/local/installation")
+    ]
     ours, theirs = (re.findall(r"<kafka\.version>([^<]+)<", pom) for pom in poms)
     assert ours == theirs != []
 

@@ -75,7 +75,7 @@ async def freeze(stack: Stack) -> None:
 
 async def settled(made: Plant) -> None:
     """Waits until the groups have committed what was done."""
-    probe, parts = made.rig.parts.probe, made.rig.parts
+    probe, parts = made.rig.parts.offsets, made.rig.parts
     places = await probe.partitions(parts.events)
 
     async def done() -> bool:
@@ -86,7 +86,7 @@ async def settled(made: Plant) -> None:
 
 async def spoken(made: Plant) -> Counter[str]:
     """How many events each run has in the log, the repeated ones included."""
-    probe = made.rig.parts.probe
+    probe = made.rig.parts.offsets
     counted = Counter[str]()
     for place in sorted(await probe.partitions(made.rig.parts.events)):
         end = (await probe.ends([place]))[place]

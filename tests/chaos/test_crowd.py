@@ -164,5 +164,5 @@ async def _settled(made: Plant, topics: list[str]) -> bool:
     lags: dict[str, Any] = {}
     for group in ("flow", "bump"):
         mine = [place for place in places if ("task." in place.topic) is (group == "bump")]
-        lags[group] = await rig.parts.probe.lag(rig.settings.topic_prefix + group, mine)
+        lags[group] = await rig.parts.offsets.lag(rig.settings.topic_prefix + group, mine)
     return not any(sum(lag.values()) for lag in lags.values())

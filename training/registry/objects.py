@@ -10,7 +10,7 @@ from streams.models import Bundle, Champion
 from streams.models.bundle import CARD, prefix_of
 from streams.runtime.errors import Missing
 from streams.runtime.storage import corrections, datasets
-from streams.runtime.storage.bundles import Held, fetch
+from streams.runtime.storage.bundles import HeldBundle, fetch
 from streams.runtime.storage.store import Store
 from streams.settings import Settings
 from training.part import BadOrder
@@ -23,7 +23,7 @@ class Objects:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._held: list[Held] = []
+        self._held: list[HeldBundle] = []
         """As long as this lives, no worker takes away what was fetched."""
 
     def keep(self, slot: str, bundle: Bundle) -> None:

@@ -21,7 +21,7 @@ from schemas.results import result_schema
 from streams.language.topology import Topology
 from streams.runtime.catalogue.version import Conflict, Owner, Version, new_version, withdrawn
 from streams.runtime.connections.connections import Parts
-from streams.runtime.kafka.topic_follower import Tail
+from streams.runtime.kafka.topic_follower import TopicFollower
 from streams.runtime.retrying import outlast
 from streams.wire import topic_specs, topics
 from streams.wire.records import Outgoing, Record
@@ -41,7 +41,7 @@ class Pipelines:
         self._latest: dict[str, Version] = {}
         self._by_digest: dict[str, Version] = {}
         self._topologies: dict[str, Topology] = {}
-        self._tail = Tail(parts.settings.brokers, parts.topic(topics.PIPELINES), self._take)
+        self._tail = TopicFollower(parts.settings.brokers, parts.topic(topics.PIPELINES), self._take)
 
     async def start(self) -> None:
         """Reads the catalogue to its end, and on."""

@@ -15,7 +15,7 @@ from schemas.errors import RegistryAway, SchemasError
 from schemas.library import load
 from streams.background import ended
 from streams.runtime.connections.connections import Parts
-from streams.runtime.kafka.topic_follower import Tail
+from streams.runtime.kafka.topic_follower import TopicFollower
 from streams.runtime.retrying import outlast
 from streams.wire import topics
 from streams.wire.records import Outgoing, Record
@@ -83,7 +83,7 @@ class Services:
         self._workers: dict[bytes, Announcement] = {}
         self._contracts: dict[str, tuple[Any, Contract]] = {}
         """What each service's contract was said to be last, and what was read from that."""
-        self._tail = Tail(parts.settings.brokers, parts.topic(topics.SERVICES), self._take)
+        self._tail = TopicFollower(parts.settings.brokers, parts.topic(topics.SERVICES), self._take)
 
     async def start(self) -> None:
         """Reads the catalogue to its end, and on."""
@@ -170,7 +170,7 @@ class Services:
             self._changed(announced.service)
 
 
-class Said(Protocol):
+class Announceable(Protocol):
     """What can be announced."""
 
     @property
@@ -187,7 +187,7 @@ class Announcer:
     def __init__(
         self,
         parts: Parts,
-        make: Callable[[], Iterable[Said]],
+        make: Callable[[], Iterable[Announceable]],
         period: float = PERIOD,
         topic: str = topics.SERVICES,
         record: str = "Announcement",
@@ -225,7 +225,7 @@ class Announcer:
         await ended(self._task)
         await self._parts.producer.send_all([Outgoing(self._topic, key, None) for key in sorted(self._said)])
 
-    async def _encoded(self, one: Said) -> bytes:
+    async def _encoded(self, one: Announceable) -> bytes:
         return await self._parts.codec.encode(value_subject(self._topic), self._schema, one.to_record())
 
     async def _run(self) -> None:

@@ -179,7 +179,7 @@ async def open_runs(parts: Parts) -> dict[str, int]:
     """How many runs are open on each digest, as the log of flow's state says. Raises StillUsed while flow is behind."""
     topic = parts.topic(topics.TOKENS)
     places = [Place(topic, number) for number in range(await parts.producer.partitions(topic))]
-    behind = sum((await parts.probe.lag(parts.group("flow"), places)).values())
+    behind = sum((await parts.offsets.lag(parts.group("flow"), places)).values())
     if behind:
         raise StillUsed(f"flow has {behind} messages to take first, and some may begin runs; try again")
     log, found = StateLog(parts), Counter[str]()

@@ -6,7 +6,7 @@ from typing import Self
 from schemas.encoding.codec import Codec
 from schemas.registry.client import SchemaRegistry
 from streams.runtime.kafka.admin import Admin
-from streams.runtime.kafka.offsets import Probe
+from streams.runtime.kafka.offsets import Offsets
 from streams.runtime.kafka.producer import Producer
 from streams.runtime.retrying import Outages
 from streams.runtime.storage.store import Store
@@ -27,7 +27,7 @@ class Parts:
     codec: Codec
     store: Store
     producer: Producer
-    probe: Probe
+    offsets: Offsets
     admin: Admin
     wire: Wire
 
@@ -45,7 +45,7 @@ class Parts:
             codec=codec,
             store=store,
             producer=Producer(settings.brokers, outages),
-            probe=Probe(settings.brokers),
+            offsets=Offsets(settings.brokers),
             admin=Admin(settings.brokers),
             wire=Wire(codec, names, store, source),
         )
@@ -53,7 +53,7 @@ class Parts:
     async def __aenter__(self) -> Self:
         try:
             await self.producer.start()
-            await self.probe.start()
+            await self.offsets.start()
         except BaseException:
             await self.close()
             raise
@@ -65,7 +65,7 @@ class Parts:
     async def close(self) -> None:
         """Closes what was connected, delivering what is under way."""
         await self.producer.stop()
-        await self.probe.stop()
+        await self.offsets.stop()
         await self.registry.close()
         self.store.close()
 

@@ -143,8 +143,8 @@ class DeadLetters:
         sent = await self._sent()
         count = await self._parts.producer.partitions(self._topic)
         for place in [Place(self._topic, number) for number in range(count)]:
-            end = (await self._parts.probe.ends([place]))[place]
-            for record in await self._parts.probe.read(place, 0, end):
+            end = (await self._parts.offsets.ends([place]))[place]
+            for record in await self._parts.offsets.read(place, 0, end):
                 letter = await self._decode(record)
                 letter = replace(letter, resent=letter.id in sent)
                 if wanted.takes(letter):
@@ -165,13 +165,13 @@ class DeadLetters:
     ) -> AsyncIterator[DeadLetter]:
         """Those of a partition that the filter takes, newest first, at most so many."""
         first, high = (
-            (await self._parts.probe.beginnings([place]))[place],
-            (await self._parts.probe.ends([place]))[place],
+            (await self._parts.offsets.beginnings([place]))[place],
+            (await self._parts.offsets.ends([place]))[place],
         )
         left = most
         while high > first and left:
             low = max(first, high - _STEP)
-            for record in reversed(await self._parts.probe.read(place, low, high)):
+            for record in reversed(await self._parts.offsets.read(place, low, high)):
                 letter = await self._decode(record)
                 letter = replace(letter, resent=letter.id in sent)
                 if left and wanted.takes(letter):
@@ -185,7 +185,7 @@ class DeadLetters:
         if dash and _NUMBER.fullmatch(partition) and _NUMBER.fullmatch(offset):
             place = Place(self._topic, int(partition))
             if place.partition < await self._parts.producer.partitions(self._topic):
-                for record in await self._parts.probe.read(place, int(offset), int(offset) + 1):
+                for record in await self._parts.offsets.read(place, int(offset), int(offset) + 1):
                     letter = await self._decode(record)
                     return replace(letter, resent=letter.id in await self._sent())
         raise Missing(f"there is no dead letter {identity!r}; `millrace dead-letters list` shows them")

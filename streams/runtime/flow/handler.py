@@ -19,13 +19,13 @@ from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.connections.publish import Publisher
 from streams.runtime.errors import ProducerStopped, Revoked
 from streams.runtime.flow.batching import together, whole_step
-from streams.runtime.flow.keyed_queue import Turns
+from streams.runtime.flow.keyed_queue import KeyedQueue
 from streams.runtime.flow.offloading import walked
-from streams.runtime.flow.partition_state import Shard
+from streams.runtime.flow.partition_state import PartitionState
 from streams.runtime.flow.requests import Requests
 from streams.runtime.flow.state_log import StateLog
 from streams.runtime.flow.timers import Timers
-from streams.runtime.kafka.group_member import Member
+from streams.runtime.kafka.group_member import GroupMember
 from streams.runtime.kafka.partitioner import partition_of
 from streams.runtime.worker.redelivery import LIMIT, Watch
 from streams.wire import topics
@@ -43,7 +43,7 @@ _MESSAGES = 1000
 @dataclass
 class _Owned:
     generation: int
-    shard: Shard
+    shard: PartitionState
 
 
 class Flow:
@@ -51,7 +51,7 @@ class Flow:
     their worker, both set before the first record.
     """
 
-    member: Member
+    member: GroupMember
     watch: Watch
 
     def __init__(self, parts: Parts, pipelines: Pipelines, publisher: Publisher, letters: DeadLetters) -> None:
@@ -61,7 +61,7 @@ class Flow:
         self._letters = letters
         self.requests = Requests(parts, pipelines, publisher, letters)
         self._log = StateLog(parts)
-        self._turns: Turns[tuple[int, str], Read] = Turns(self._take)
+        self._turns: KeyedQueue[tuple[int, str], Read] = KeyedQueue(self._take)
         self._timers = Timers(publisher.to_flow)
         self._owned: dict[int, _Owned] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -104,8 +104,8 @@ class Flow:
         self._owned.clear()
         for place in self.member.assigned:
             if place.topic == self._tokens:
-                shard = Shard(place.partition, self._log, self._pipelines, self._timers, self._parts.outages)
-                shard.load(self.member.lanes.working(place.partition))
+                shard = PartitionState(place.partition, self._log, self._pipelines, self._timers, self._parts.outages)
+                shard.load(self.member.acks.working(place.partition))
                 self._owned[place.partition] = _Owned(self.member.generation, shard)
 
     async def handle(self, record: Record) -> None:
@@ -260,7 +260,7 @@ class Flow:
             return error
         return None
 
-    def _keep(self, shard: Shard, run: str, made: Step) -> None:
+    def _keep(self, shard: PartitionState, run: str, made: Step) -> None:
         shard.keep(run, made.state)
         if made.state is not None and not made.state.done:
             for timer in made.timers:

@@ -33,7 +33,7 @@ class _Queue(Generic[T]):
     users: int = 0
 
 
-class Turns(Generic[K, T]):
+class KeyedQueue(Generic[K, T]):
     """One queue a key, kept only while somebody is in it. `most` items are done together."""
 
     def __init__(self, do: Together[K, T], most: int = 100) -> None:

@@ -25,7 +25,7 @@ REMEMBERED = 600.0
 _PATIENCE = 5.0
 
 
-class Shard:
+class PartitionState:
     """The runs of one partition in one generation, rebuilt from `flow.state` before the first message."""
 
     def __init__(self, partition: int, log_: StateLog, pipelines: Pipelines, due: Timers, outages: Outages) -> None:
@@ -43,7 +43,7 @@ class Shard:
         """Begins to rebuild, after the work of the former generation has ended (or was stopped)."""
         self._ready = asyncio.create_task(self._load(list(before)), name=f"state of partition {self.partition}")
 
-    async def ready(self) -> "Shard":
+    async def ready(self) -> "PartitionState":
         """This shard, when it is rebuilt."""
         assert self._ready is not None
         await asyncio.shield(self._ready)

@@ -80,13 +80,13 @@ class StateLog:
 
     async def _each(self, partition: int, take: Callable[[Record], Awaitable[None]], since: float | None = None) -> int:
         place = Place(self._topic, partition)
-        probe = self._parts.probe
+        offsets = self._parts.offsets
         start: int | None = 0
         if since is not None:
-            start = (await probe.since([place], since))[place]
+            start = (await offsets.since([place], since))[place]
         records = 0
         if start is not None:
-            async for record in probe.records(place, start):
+            async for record in offsets.records(place, start):
                 await take(record)
                 records += 1
         return records

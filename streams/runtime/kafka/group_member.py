@@ -1,4 +1,4 @@
-"""One `Member` is one member of one consumer group: a Faust agent that is given batches of records.
+"""One `GroupMember` is one member of one consumer group: a Faust agent that is given batches of records.
 
 The only file that knows Faust. Faust runs the agent and its stream; the reading, the commits and the membership are librdkafka's, in
 `membership`, since Faust's own consumer fetches every partition in every request and cannot read every codec.
@@ -19,7 +19,7 @@ from faust.app.base import BootStrategy
 from streams.kafka_settings import Brokers
 from streams.reader_trouble import Trouble
 from streams.runtime.kafka.group_reader import GroupReader
-from streams.runtime.kafka.ordered_acks import Lanes
+from streams.runtime.kafka.ordered_acks import OrderedAcks
 from streams.runtime.kafka.reader import Batch
 from streams.wire.records import Handler, Place
 
@@ -55,7 +55,7 @@ class _App(faust.App):
     BootStrategy = _Boot
 
 
-class Member:
+class GroupMember:
     """One member of one consumer group: records of `topics` go to `handle`, and are acknowledged in order after it.
 
     `on_generation` is called when the partitions of a new generation are known, before the first of its records.
@@ -80,7 +80,7 @@ class Member:
         self.failure: str | None = None
         """Why this member cannot go on; the worker starts again then."""
         self.failed = asyncio.Event()
-        self.lanes = Lanes(handle, settled=self._settle, room=room)
+        self.acks = OrderedAcks(handle, settled=self._settle, room=room)
         self._patience = patience
         self._on_generation = on_generation
         self._epoch = 0
@@ -148,7 +148,7 @@ class Member:
         """
         self._stopping = True
         self._revoked = True
-        await self.lanes.drain(grace)
+        await self.acks.drain(grace)
         leaving = asyncio.ensure_future(self._reader.stop())
         _, late = await asyncio.wait([leaving], timeout=_LEAVE)
         if late:
@@ -158,7 +158,7 @@ class Member:
         if self._feeding is not None:
             self._feeding.cancel()
         await self._app.stop()
-        await self.lanes.break_off()
+        await self.acks.break_off()
 
     async def subscribe(self, topics: Iterable[str]) -> None:
         """Reads these topics too. They must exist. Returns when the change of membership that follows has taken effect."""
@@ -188,7 +188,7 @@ class Member:
         self._positions = dict(starts)
         self._epoch = epoch
         self._revoked = self._stopping
-        self.lanes.open(epoch)
+        self.acks.open(epoch)
         self._joined.set()
         log.info("%s has %d partitions", self.group, len(starts))
         if self._on_generation is not None and not self._stopping:
@@ -197,8 +197,8 @@ class Member:
     async def _release(self, lost: bool) -> Mapping[Place, int]:
         """Lets the partitions go: waits a little for work under way; what is done and not committed."""
         self._revoked = True
-        await self.lanes.drain(0 if self._stopping or lost else self._patience)
-        self.lanes.close()
+        await self.acks.drain(0 if self._stopping or lost else self._patience)
+        self.acks.close()
         done, self._done = self._done, {}
         return done
 
@@ -233,7 +233,7 @@ class Member:
         for record in batch.records:
             if self._revoked:
                 return  # of a generation that is over: whoever has the partition now gets it again
-            await self.lanes.put(record, batch.epoch)
+            await self.acks.put(record, batch.epoch)
 
 
 def _faust_app(group: str) -> _App:

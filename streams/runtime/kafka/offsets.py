@@ -32,13 +32,13 @@ _PAUSE = 0.02
 """Seconds that whoever wanted a few records waits for the client to be closed, at most."""
 
 
-class Probe:
+class Offsets:
     """One connection for such questions. Every method raises KafkaError when the cluster does not answer."""
 
     def __init__(self, brokers: Brokers) -> None:
         self._brokers = brokers
         self._consumer: Consumer | None = None
-        self._threads = ThreadPoolExecutor(_TOGETHER, thread_name_prefix="probe")
+        self._threads = ThreadPoolExecutor(_TOGETHER, thread_name_prefix="offsets")
         """The client's questions block."""
 
     async def start(self) -> None:

@@ -32,7 +32,7 @@ class _Lane:
     queue: deque[_Entry] = field(default_factory=deque)
 
 
-class Lanes:
+class OrderedAcks:
     """The lanes of one consumer group member, one per partition and generation.
 
     `room` bounds the records in work; `depth` bounds the records of one partition that wait for an older one.

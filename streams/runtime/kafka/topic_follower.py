@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from streams.background import ended
 from streams.kafka_settings import Brokers
-from streams.runtime.kafka.offsets import Probe
+from streams.runtime.kafka.offsets import Offsets
 from streams.runtime.kafka.reader import PartitionReader
 from streams.runtime.retrying import delays
 from streams.wire.records import Place, Record
@@ -17,7 +17,7 @@ from streams.wire.records import Place, Record
 log = logging.getLogger(__name__)
 
 
-class Tail:
+class TopicFollower:
     """Calls `take` for every record of a topic, from its start (or from `since` seconds ago), then as they come.
 
     `ready` is set once everything that stood in the topic at the start has been taken. A record may be taken twice
@@ -86,14 +86,14 @@ class Tail:
 
     async def _range(self) -> tuple[dict[Place, int], dict[Place, int]]:
         """The offset at which each partition is to be read on, and the one at which it ends now."""
-        probe = Probe(self._brokers)
-        await probe.start()
+        offsets = Offsets(self._brokers)
+        await offsets.start()
         try:
-            places = await probe.partitions(self._topic)
-            starts, ends = await asyncio.gather(probe.beginnings(places), probe.ends(places))
+            places = await offsets.partitions(self._topic)
+            starts, ends = await asyncio.gather(offsets.beginnings(places), offsets.ends(places))
             if self._since is not None and not self._next:
-                found = await probe.since(places, time.time() - self._since)
+                found = await offsets.since(places, time.time() - self._since)
                 starts = {place: ends[place] if (offset := found[place]) is None else offset for place in places}
             return {place: max(start, self._next.get(place, 0)) for place, start in starts.items()}, ends
         finally:
-            await probe.stop()
+            await offsets.stop()

@@ -13,7 +13,7 @@ from streams.runtime.connections.connections import Parts
 from streams.runtime.connections.model_updates import Updates
 from streams.runtime.pool.executors import Ended
 from streams.runtime.retrying import delays, on_behalf_of
-from streams.runtime.storage.bundles import Held, fetch, tidy
+from streams.runtime.storage.bundles import HeldBundle, fetch, tidy
 from streams.service.model_status import ModelStatus
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ class _Slot:
         """Set once the first champion serves, or is known not to."""
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._held: list[Held] = []
+        self._held: list[HeldBundle] = []
         """The folders of what served last, the oldest first."""
 
     def start(self) -> None:
@@ -182,7 +182,7 @@ class _Slot:
         return replace(self.serving, status=replace(status, ready=False, detail=why))
 
     async def _loaded(self, champion: Champion | None) -> Serving:
-        held: Held | None = None
+        held: HeldBundle | None = None
         if champion is None or champion.version == self._shipped.version:
             fresh = Serving("", self._shipped)
             if not self._shipped.ready:

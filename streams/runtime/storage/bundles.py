@@ -22,7 +22,7 @@ _LEFT = 3600.0
 """Seconds after which a download that is not in place is one that was cut off."""
 
 
-class Held:
+class HeldBundle:
     """A bundle in a folder of this machine that stays there until it is released, or the process ends."""
 
     def __init__(self, bundle: Bundle, descriptor: int) -> None:
@@ -35,16 +35,16 @@ class Held:
         if descriptor >= 0:
             os.close(descriptor)
 
-    def moved(self, folder: Path) -> "Held":
+    def moved(self, folder: Path) -> "HeldBundle":
         """The same, whose folder has another name now; in the place of this one."""
         descriptor, self._descriptor = self._descriptor, -1
-        return Held(replace(self.bundle, folder=folder), descriptor)
+        return HeldBundle(replace(self.bundle, folder=folder), descriptor)
 
     def __del__(self) -> None:
         self.release()
 
 
-async def fetch(store: Store, champion: Champion, folder: Path) -> Held:
+async def fetch(store: Store, champion: Champion, folder: Path) -> HeldBundle:
     """The champion's bundle under `folder/<slot>/<version>`, from S3 unless it is there already.
 
     It is there whole or not at all, whoever else fetches it. Raises BadBundle, which names what is missing or another than
@@ -98,7 +98,7 @@ def _is_left(one: Path) -> bool:
         return False
 
 
-def _hold(place: Path) -> Held:
+def _hold(place: Path) -> HeldBundle:
     """The bundle in a folder, held. Raises BadBundle when it is not there, or not whole."""
     try:
         descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
@@ -112,7 +112,7 @@ def _hold(place: Path) -> Held:
     except BaseException:
         os.close(descriptor)
         raise
-    return Held(found, descriptor)
+    return HeldBundle(found, descriptor)
 
 
 async def _download(store: Store, champion: Champion, folder: Path) -> None:
@@ -129,7 +129,7 @@ async def _download(store: Store, champion: Champion, folder: Path) -> None:
         raise BadBundle(f"{where}: {error}") from error
 
 
-def _put_in_place(fresh: Path, place: Path) -> Held:
+def _put_in_place(fresh: Path, place: Path) -> HeldBundle:
     """The bundle of `fresh` at its place, or the one that somebody else put there. Raises BadBundle, and OSError."""
     held = _hold(fresh)  # before it has its name: nobody takes it away in between
     try:

@@ -14,7 +14,7 @@ from streams.runtime.storage.store import Store
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredDataset:
     """A version that is in S3."""
 
     manifest: Manifest
@@ -22,7 +22,7 @@ class Kept:
     """Contents that were not there before."""
 
 
-async def keep(name: str, entries: Sequence[Entry], folder: Path, store: Store) -> Kept:
+async def keep(name: str, entries: Sequence[Entry], folder: Path, store: Store) -> StoredDataset:
     """Puts the dataset that these entries make into S3, from the data directory.
 
     What is there already is left as it is. Raises DataError and StoreAway.
@@ -39,7 +39,7 @@ async def keep(name: str, entries: Sequence[Entry], folder: Path, store: Store) 
         content = gzip.decompress(path.read_bytes()) if entry.unpacked else path.read_bytes()
         stored += await store.create(file.key, content)
     await store.write(made.key, made.to_json().encode(), "application/json")
-    return Kept(made, stored)
+    return StoredDataset(made, stored)
 
 
 async def versions(store: Store, names: Iterable[str] = ()) -> tuple[Manifest, ...]:

@@ -9,7 +9,7 @@ from streams.runtime.errors import Missing
 from streams.runtime.storage.store import Store
 
 
-class Outcomes:
+class OutputCache:
     """Keeps the output of a service by (run, node, path), in S3."""
 
     def __init__(self, store: Store, contract: Contract) -> None:

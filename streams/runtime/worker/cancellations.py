@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from schemas.errors import RegistryAway, Undecodable
 from streams.messages import Action
 from streams.runtime.connections.connections import Parts
-from streams.runtime.kafka.topic_follower import Tail
+from streams.runtime.kafka.topic_follower import TopicFollower
 from streams.runtime.retrying import outlast
 from streams.wire import topics
 from streams.wire.records import Record
@@ -24,7 +24,7 @@ class Aborts:
         self._parts = parts
         self._since: dict[str, float] = {}
         self._working: dict[str, set[asyncio.Task[object]]] = {}
-        self._tail = Tail(parts.settings.brokers, parts.topic(topics.CONTROL), self._take, since=_REMEMBERED)
+        self._tail = TopicFollower(parts.settings.brokers, parts.topic(topics.CONTROL), self._take, since=_REMEMBERED)
 
     async def start(self) -> None:
         """Reads what was said lately, and on."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from aiokafka.errors import KafkaError
 
 from streams.runtime.errors import Stuck
-from streams.runtime.kafka.group_member import Member
-from streams.runtime.kafka.offsets import Probe
+from streams.runtime.kafka.group_member import GroupMember
+from streams.runtime.kafka.offsets import Offsets
 from streams.runtime.kafka.positions import BEGINNING
 from streams.runtime.retrying import Outages
 from streams.wire.records import Place
@@ -35,8 +35,8 @@ class Liveness:
 
     def __init__(
         self,
-        members: Sequence[Member],
-        probe: Probe,
+        members: Sequence[GroupMember],
+        probe: Offsets,
         outages: Outages,
         idle: float = IDLE,
         busy: float = BUSY,
@@ -73,18 +73,18 @@ class Liveness:
             ends = None
         return {member.group: await self._check(member, ends) for member in self._members}
 
-    async def _check(self, member: Member, ends: Mapping[Place, int] | None) -> int:
+    async def _check(self, member: GroupMember, ends: Mapping[Place, int] | None) -> int:
         now = self._clock()
-        mark = (member.lanes.settled, member.generation)
+        mark = (member.acks.settled, member.generation)
         seen = self._seen.get(member.group)
         if seen is None or seen.mark != mark or self._outages.now():
             seen = self._seen[member.group] = _Seen(mark, now)
-        limit = self._busy + member.allowed() if member.lanes.in_flight else self._idle
+        limit = self._busy + member.allowed() if member.acks.in_flight else self._idle
         try:
             behind = {} if ends is None else await self._behind(member.positions, ends)
             lag = sum(map(len, behind.values()))
-            suspected = now - seen.since > limit and not member.lanes.in_flight
-            excused = member.trouble is not None or (self._slow and not member.lanes.in_flight)
+            suspected = now - seen.since > limit and not member.acks.in_flight
+            excused = member.trouble is not None or (self._slow and not member.acks.in_flight)
             if not lag or excused or (suspected and not await self._any(behind)):
                 seen.since = now
         except (KafkaError, OSError):

@@ -168,7 +168,7 @@ class Watch:
         places = frozenset(places)
         if not places:
             return {}
-        starts, ends = await self._parts.probe.starts(self._group, places), await self._parts.probe.ends(places)
+        starts, ends = await self._parts.offsets.starts(self._group, places), await self._parts.offsets.ends(places)
         return {place: range(starts[place], min(ends[place], starts[place] + DEPTH)) for place in places}
 
 

@@ -29,7 +29,7 @@ from streams.runtime.errors import Away, Missing, ProducerStopped, Revoked
 from streams.runtime.flow.offloading import walked
 from streams.runtime.pool.executors import Bodies, Ended, Heard
 from streams.runtime.retrying import on_behalf_of, outlast
-from streams.runtime.storage.output_cache import Outcomes
+from streams.runtime.storage.output_cache import OutputCache
 from streams.runtime.storage.training_inputs import keep
 from streams.runtime.worker.cancellations import Aborts
 from streams.runtime.worker.progress_publisher import Telling
@@ -81,7 +81,7 @@ class TaskHandler:
         self._letters = letters
         self._watch = watch
         self._bundle = bundle
-        self._outcomes = Outcomes(parts.store, hosted.contract)
+        self._outcomes = OutputCache(parts.store, hosted.contract)
         self._limits: list[float] = []
 
     @property

@@ -87,7 +87,7 @@ class Vacancies:
         if not topics:
             return
         places = [Place(topic, number) for topic in topics for number in range(await self._partitions(topic))]
-        ends = await self._parts.probe.ends(places)
+        ends = await self._parts.offsets.ends(places)
         for topic, key in topics.items():
             await self._tell(key, schemas[key], {place: end for place, end in ends.items() if place.topic == topic})
 
@@ -100,7 +100,7 @@ class Vacancies:
     async def _tell(self, key: tuple[str, int], schema: object, ends: Mapping[Place, int]) -> None:
         unknown = frozenset(place for place, end in ends.items() if end and place not in self._told)
         if unknown:
-            self._told.update(await self._parts.probe.starts(self._parts.group(key[0]), unknown))
+            self._told.update(await self._parts.offsets.starts(self._parts.group(key[0]), unknown))
         reason = self._services.absent(*key) or f"no worker of {key[0]} v{key[1]} is up"
         for place, end in ends.items():
             start = self._told.get(place, 0)
@@ -109,7 +109,7 @@ class Vacancies:
             if (await self._parts.admin.members([self._parts.group(key[0])]))[self._parts.group(key[0])]:
                 return  # a list shows only groups that one may look at: what is not in it may have members all the same
             stop = min(end, start + _MOST)
-            records = await self._parts.probe.read(place, start, stop)
+            records = await self._parts.offsets.read(place, start, stop)
             await self._publisher.tell([event async for event in self._events(records, schema, reason)])
             self._told[place] = stop
 

@@ -28,7 +28,7 @@ from streams.runtime.connections.publish import Publisher
 from streams.runtime.connections.schema_warmup import Warmth
 from streams.runtime.errors import Stuck
 from streams.runtime.flow.handler import Flow
-from streams.runtime.kafka.group_member import REBALANCE_PATIENCE, Member
+from streams.runtime.kafka.group_member import REBALANCE_PATIENCE, GroupMember
 from streams.runtime.models.models import Models
 from streams.runtime.pool.async_child import Waiting
 from streams.runtime.pool.batches import Batches
@@ -102,7 +102,7 @@ class Worker:
         self._plan = plan
         self._parts = Parts.of(settings, source=f"worker/{self.id}")
         self._stop = asyncio.Event()
-        self._members: list[Member] = []
+        self._members: list[GroupMember] = []
         self._handlers: dict[str, TaskHandler] = {}
         self._watches: list[Watch] = []
         self._turns = Turns()
@@ -270,8 +270,8 @@ class Worker:
         patience: float = REBALANCE_PATIENCE,
         on_generation: Callable[[], None] | None = None,
         allowed: Callable[[], float] = lambda: 0.0,
-    ) -> Member:
-        member = Member(
+    ) -> GroupMember:
+        member = GroupMember(
             self._parts.group(name),
             topics,
             guarded(handle, self._letters, name),
@@ -294,7 +294,7 @@ class Worker:
                 member.broken(f"it cannot join its group: {error}")
             self._announcer.soon()
 
-    def _host_service(self, one: Found) -> Member:
+    def _host_service(self, one: Found) -> GroupMember:
         bodies = self._bodies(one)
         hosted = Hosted(one.module, Contract.from_json(one.contract), one.waits, one.repeatable)
         contract = hosted.contract
@@ -421,7 +421,7 @@ class Worker:
         return one.models if serving is None else (serving, *one.models[1:])
 
     async def _watch(self) -> None:
-        liveness = Liveness(self._members, self._parts.probe, self._parts.outages)
+        liveness = Liveness(self._members, self._parts.offsets, self._parts.outages)
         stopped = asyncio.create_task(self._stop.wait())
         failures: list[asyncio.Task[bool]] = []
         path = self._settings.home / "workers" / f"{self.id}.json"
@@ -474,8 +474,8 @@ class Worker:
                 member.group: {
                     "lag": lags[member.group],
                     "partitions": len(member.assigned),
-                    "in_flight": member.lanes.in_flight,
-                    "finished": member.lanes.settled,
+                    "in_flight": member.acks.in_flight,
+                    "finished": member.acks.settled,
                 }
                 for member in self._members
             },

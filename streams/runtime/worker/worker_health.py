@@ -10,7 +10,7 @@ from schemas.library import load
 from streams.reader_trouble import Trouble
 from streams.runtime.catalogue.services import MISSED, PERIOD
 from streams.runtime.connections.connections import Parts
-from streams.runtime.kafka.topic_follower import Tail
+from streams.runtime.kafka.topic_follower import TopicFollower
 from streams.runtime.retrying import outlast
 from streams.wire import topics
 from streams.wire.records import Record
@@ -62,7 +62,7 @@ class Workforce:
         self._outages = parts.outages
         self._schema = load("WorkerState")
         self._workers: dict[bytes, WorkerState] = {}
-        self._tail = Tail(parts.settings.brokers, parts.topic(topics.WORKERS), self._take)
+        self._tail = TopicFollower(parts.settings.brokers, parts.topic(topics.WORKERS), self._take)
 
     async def start(self) -> None:
         """Reads what was said to its end, and on."""

@@ -11,7 +11,7 @@ import psycopg
 from agents.loan.economy import Economy
 from gateway.data.history import Store
 from schemas.registry.client import SchemaRegistry
-from streams.runtime.history.connection_lending import lent
+from streams.runtime.history.borrowing import borrowed
 from streams.service.errors import Refused
 from streams.settings import Settings
 from tests.integration.support.gateway_world import World
@@ -54,7 +54,7 @@ def test_a_cancelled_query_does_not_keep_its_connection(settings: Settings) -> N
         async with Store(settings.postgres, size=1, timeout=10) as store:
 
             async def slow() -> None:
-                async with lent(store._pool) as connection:
+                async with borrowed(store._pool) as connection:
                     await connection.execute("select pg_sleep(100)")
 
             asking = asyncio.create_task(slow())

@@ -219,7 +219,7 @@ def test_garbage_is_answered_and_holds_nothing_up(town: Town) -> None:
         topic = rig.parts.names.requests("plain")
         for value in (b"\x01\x02", b'{"n": "many"}', b"{", b'{"n": 1}'):
             await rig.parts.producer.send(Outgoing(topic, b"same", value, partition=0))
-        (offset,) = (await rig.parts.probe.ends([Place(topic, 0)])).values()
+        (offset,) = (await rig.parts.offsets.ends([Place(topic, 0)])).values()
         wanted = {f"{topic}/0@{offset - n}" for n in (4, 3, 2)}
         letters = DeadLetters(rig.parts)
 
@@ -294,7 +294,7 @@ async def _drained(rig: Rig) -> bool:
     """Whether every record of tasks and tokens has been acknowledged."""
     prefix, count = rig.settings.topic_prefix, rig.settings.partitions
     for group, topic in (("add-one", rig.parts.names.tasks("add-one", 1)), ("flow", rig.parts.topic("flow.tokens"))):
-        lag = await rig.parts.probe.lag(prefix + group, [Place(topic, number) for number in range(count)])
+        lag = await rig.parts.offsets.lag(prefix + group, [Place(topic, number) for number in range(count)])
         if sum(lag.values()):
             return False
     return True

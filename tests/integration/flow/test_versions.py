@@ -203,8 +203,8 @@ def results(w: World, name: str) -> list[str]:
     async def read() -> list[str]:
         found = []
         for number in range(w.settings.partitions):
-            end = (await w.parts.probe.ends([Place(topic, number)]))[Place(topic, number)]
-            found += [one.key.decode() for one in await w.parts.probe.read(Place(topic, number), 0, end) if one.key]
+            end = (await w.parts.offsets.ends([Place(topic, number)]))[Place(topic, number)]
+            found += [one.key.decode() for one in await w.parts.offsets.read(Place(topic, number), 0, end) if one.key]
         return found
 
     return w.loop(read())

@@ -32,9 +32,9 @@ def given(w: World, run: str, pipeline: str = "pass-photo") -> dict[str, Any]:
     """The record that flow gets for a run."""
     topic = w.parts.names.requests(pipeline)
     places = [Place(topic, number) for number in range(w.settings.partitions)]
-    ends = w.loop(w.parts.probe.ends(places))
+    ends = w.loop(w.parts.offsets.ends(places))
     for place in places:
-        for one in w.loop(w.parts.probe.read(place, 0, ends[place])):
+        for one in w.loop(w.parts.offsets.read(place, 0, ends[place])):
             if one.header(RUN) == run.encode():
                 made: dict[str, Any] = w.loop(w.parts.codec.decode(one.value or b""))
                 return made

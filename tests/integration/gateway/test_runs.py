@@ -53,8 +53,8 @@ def test_the_request_is_one_typed_record_keyed_by_the_run(gateways: World) -> No
     w = gateways
     run = w.submit(json={"name": "Grace", "times": 3})
     place = Place(w.parts.names.requests("greet"), partition_of(run.id, w.settings.partitions))
-    end = w.loop(w.parts.probe.ends([place]))[place]
-    found = [one for one in w.loop(w.parts.probe.read(place, 0, end)) if one.key == run.id.encode()]
+    end = w.loop(w.parts.offsets.ends([place]))[place]
+    found = [one for one in w.loop(w.parts.offsets.read(place, 0, end)) if one.key == run.id.encode()]
     assert len(found) == 1
     assert found[0].header(RUN) == run.id.encode()
     assert w.loop(w.parts.codec.decode(found[0].value or b"")) == {"name": "Grace", "times": 3}
@@ -147,8 +147,8 @@ def test_cancelling(gateways: World) -> None:
     run = w.submit()
     assert w.two.http.delete(f"/runs/{run.id}").status_code == 202
     place = Place(w.parts.topic("run.control"), partition_of(run.id, w.settings.partitions))
-    end = w.loop(w.parts.probe.ends([place]))[place]
-    found = [one for one in w.loop(w.parts.probe.read(place, 0, end)) if one.key == run.id.encode()]
+    end = w.loop(w.parts.offsets.ends([place]))[place]
+    found = [one for one in w.loop(w.parts.offsets.read(place, 0, end)) if one.key == run.id.encode()]
     assert [w.loop(w.parts.wire.read_control(one)).action for one in found] == [Action.CANCEL]
     w.tell(Event(run, K.RUN_CANCELLED, data={"reason": "cancelled"}))
     again = w.one.http.delete(f"/runs/{run.id}")
@@ -249,8 +249,8 @@ def test_an_acceptance_whose_gateway_died_is_completed(gateways: World) -> None:
     w.tell(Event(run, K.ACCEPTED, data={"pipeline": "greet"}))
     assert post(w.two, key, {"name": "Ada"}).status_code == 409
     place = Place(w.parts.names.requests("greet"), partition_of(run.id, w.settings.partitions))
-    end = w.loop(w.parts.probe.ends([place]))[place]
-    assert [one.key for one in w.loop(w.parts.probe.read(place, 0, end))].count(run.id.encode()) == 1
+    end = w.loop(w.parts.offsets.ends([place]))[place]
+    assert [one.key for one in w.loop(w.parts.offsets.read(place, 0, end))].count(run.id.encode()) == 1
 
 
 def test_a_key_outlives_its_gateway(gateways: World, tmp_path: Path) -> None:

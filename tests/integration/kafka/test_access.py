@@ -26,7 +26,7 @@ from PIL import Image
 from streams.cli.pipelines.offline import contracts
 from streams.runtime.connections.connections import Parts
 from streams.runtime.connections.publish import DUE, TARGET
-from streams.runtime.kafka.topic_follower import Tail
+from streams.runtime.kafka.topic_follower import TopicFollower
 from streams.settings import Settings
 from streams.wire.records import Outgoing, Place
 from tests.integration.support.eventually import eventually
@@ -116,11 +116,11 @@ async def talk(settings: Settings, topic: str) -> list[bytes | None]:
         assert topic in await parts.admin.names()
         await parts.producer.send(Outgoing(topic, b"key", b"value"))
         place = Place(topic, 0)
-        end = (await parts.probe.ends([place]))[place]
-        tail = Tail(settings.brokers, topic, hear)
+        end = (await parts.offsets.ends([place]))[place]
+        tail = TopicFollower(settings.brokers, topic, hear)
         await tail.start()
         await tail.stop()
-        assert [record.value for record in await parts.probe.read(place, 0, end)] == heard
+        assert [record.value for record in await parts.offsets.read(place, 0, end)] == heard
     return heard
 
 

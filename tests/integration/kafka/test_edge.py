@@ -164,7 +164,7 @@ def test_the_clock_of_a_producer_does_not_count(orders: Foreign, yard: World) ->
         run = str(uuid.uuid4())
         sent = orders.send(LINE, [("millrace-run", run.encode())], key=run.encode(), timestamp=moment)
         place = Place(sent.topic, sent.partition)
-        (record,) = yard.loop(yard.parts.probe.read(place, sent.offset, sent.offset + 1))
+        (record,) = yard.loop(yard.parts.offsets.read(place, sent.offset, sent.offset + 1))
         assert before - 60 < record.timestamp < time.time() + 60
         assert completed(orders.result(run)) == DONE
 

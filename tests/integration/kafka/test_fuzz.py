@@ -161,8 +161,8 @@ def begun(w: World) -> Iterator[tuple[Sent, str]]:
         parts = w.parts
         found: dict[tuple[str, str], None] = {}
         places = [Place(parts.events, number) for number in range(await parts.producer.partitions(parts.events))]
-        for place, end in (await parts.probe.ends(places)).items():
-            for record in await parts.probe.read(place, 0, end):
+        for place, end in (await parts.offsets.ends(places)).items():
+            for record in await parts.offsets.read(place, 0, end):
                 told = await parts.wire.read_event(record)
                 if told.event.kind is EventKind.ACCEPTED and "@" in str(told.event.data.get("source")):
                     found[str(told.event.data["source"]), told.event.run.id] = None

@@ -11,8 +11,8 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from streams.runtime.errors import Stuck
 from streams.runtime.kafka.admin import Admin
-from streams.runtime.kafka.group_member import Member
-from streams.runtime.kafka.offsets import Probe
+from streams.runtime.kafka.group_member import GroupMember
+from streams.runtime.kafka.offsets import Offsets
 from streams.runtime.kafka.producer import Producer
 from streams.runtime.retrying import Outages
 from streams.runtime.worker.liveness import Liveness
@@ -27,7 +27,7 @@ class Ground:
     """A topic of one partition, and what its members have handled."""
 
     settings: Settings
-    probe: Probe
+    offsets: Offsets
     producer: Producer
     admin: Admin
     topic: str
@@ -57,9 +57,9 @@ class Ground:
         self.seen.append(record.offset)
 
     @asynccontextmanager
-    async def member(self, handle: Handler | None = None) -> AsyncIterator[Member]:
+    async def member(self, handle: Handler | None = None) -> AsyncIterator[GroupMember]:
         """A member of the group, which has left at the end."""
-        made = Member(self.group, [self.topic], handle or self.note, brokers=self.settings.brokers)
+        made = GroupMember(self.group, [self.topic], handle or self.note, brokers=self.settings.brokers)
         await made.start()
         try:
             yield made
@@ -68,7 +68,7 @@ class Ground:
             await made.stop(5)
 
     @asynccontextmanager
-    async def held(self, count: int) -> AsyncIterator[tuple[Member, asyncio.Event]]:
+    async def held(self, count: int) -> AsyncIterator[tuple[GroupMember, asyncio.Event]]:
         """A member that has so many records in hand, or as many as it has room for, until the event is set."""
         go = asyncio.Event()
 
@@ -78,26 +78,26 @@ class Ground:
 
         await self.send(count)
         async with self.member(handle) as member:
-            await until(lambda: member.lanes.in_flight == min(count, 64))
+            await until(lambda: member.acks.in_flight == min(count, 64))
             yield member, go
 
     async def caught_up(self) -> bool:
         """Whether the group has committed everything."""
-        return not sum((await self.probe.lag(self.group, [self.place])).values())
+        return not sum((await self.offsets.lag(self.group, [self.place])).values())
 
 
 @asynccontextmanager
 async def ground(settings: Settings) -> AsyncIterator[Ground]:
     """A topic of its own, deleted at the end."""
     topic = f"t{uuid.uuid4().hex[:10]}-records"
-    admin, probe = Admin(settings.brokers), Probe(settings.brokers)
+    admin, offsets = Admin(settings.brokers), Offsets(settings.brokers)
     await admin.ensure([TopicSpec(topic, 1)])
-    await probe.start()
+    await offsets.start()
     try:
         async with Producer(settings.brokers) as producer:
-            yield Ground(settings, probe, producer, admin, topic)
+            yield Ground(settings, offsets, producer, admin, topic)
     finally:
-        await probe.stop()
+        await offsets.stop()
         await admin.delete([topic])
 
 
@@ -191,7 +191,7 @@ def test_a_new_topic_is_read_while_records_come(settings: Settings) -> None:
                     places = [made.place, Place(other, 0)]
 
                     async def done() -> bool:
-                        return not sum((await made.probe.lag(made.group, places)).values())
+                        return not sum((await made.offsets.lag(made.group, places)).values())
 
                     await until(done)
                     assert sorted(set(made.seen)) == list(range(sent))
@@ -208,7 +208,7 @@ def test_a_member_without_progress_is_stuck(settings: Settings) -> None:
     async def main() -> None:
         async with ground(settings) as made, made.held(3) as (member, go):
             outages = Outages()
-            liveness = Liveness([member], made.probe, outages, idle=0.2, busy=0.2)
+            liveness = Liveness([member], made.offsets, outages, idle=0.2, busy=0.2)
 
             with outages.waiting("s3"):
                 patient = asyncio.get_running_loop().time() + 0.6
@@ -239,7 +239,7 @@ def test_work_may_take_as_long_as_it_is_allowed_to(settings: Settings) -> None:
         async with ground(settings) as made, made.held(1) as (member, go):
             member.allowed = lambda: 3600.0
             now = 0.0
-            liveness = Liveness([member], made.probe, Outages(), clock=lambda: now)
+            liveness = Liveness([member], made.offsets, Outages(), clock=lambda: now)
             for seconds in range(0, 4500, 50):
                 now = float(seconds)
                 assert not await stuck(liveness)
@@ -256,7 +256,7 @@ def test_who_stood_still_itself_is_not_stuck(settings: Settings) -> None:
     async def main() -> None:
         async with ground(settings) as made, made.held(1) as (member, go):
             now = 0.0
-            liveness = Liveness([member], made.probe, Outages(), busy=60.0, clock=lambda: now)
+            liveness = Liveness([member], made.offsets, Outages(), busy=60.0, clock=lambda: now)
             for moment in (0.0, 5.0, 500.0, 530.0):
                 now = moment
                 assert not await stuck(liveness)
@@ -280,11 +280,11 @@ def test_the_marker_of_a_transaction_is_no_work(settings: Settings) -> None:
             async with made.member() as member:
 
                 async def left() -> bool:
-                    return await made.probe.behind(made.group, [made.place]) == {made.place: range(1, 2)}
+                    return await made.offsets.behind(made.group, [made.place]) == {made.place: range(1, 2)}
 
                 await until(left)
                 now = 0.0
-                liveness = Liveness([member], made.probe, Outages(), clock=lambda: now)
+                liveness = Liveness([member], made.offsets, Outages(), clock=lambda: now)
                 for minute in range(5):
                     now = minute * 45.0
                     assert not await stuck(liveness)
@@ -306,11 +306,11 @@ def test_what_does_not_end_in_time_is_broken_off_at_a_stop(settings: Settings) -
                     broken.append(record.offset)
 
             await made.send(2)
-            member = Member(made.group, [made.topic], handle, brokers=settings.brokers)
+            member = GroupMember(made.group, [made.topic], handle, brokers=settings.brokers)
             await member.start()
-            await until(lambda: member.lanes.in_flight == 2)
+            await until(lambda: member.acks.in_flight == 2)
             await member.stop(0.1)
-            assert (sorted(broken), member.lanes.in_flight) == ([0, 1], 0)
+            assert (sorted(broken), member.acks.in_flight) == ([0, 1], 0)
             async with made.member():
                 await until(lambda: made.handled == [0, 1])
 

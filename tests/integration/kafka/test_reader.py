@@ -15,8 +15,8 @@ from confluent_kafka import Producer
 
 from infra.local.running import RunningStack
 from streams.runtime.kafka.admin import Admin
-from streams.runtime.kafka.group_member import Member
-from streams.runtime.kafka.offsets import Probe
+from streams.runtime.kafka.group_member import GroupMember
+from streams.runtime.kafka.offsets import Offsets
 from streams.runtime.kafka.positions import BEGINNING
 from streams.runtime.kafka.reader import PartitionReader
 from streams.settings import Settings
@@ -36,7 +36,7 @@ class Topic:
 
     settings: Settings
     name: str
-    probe: Probe
+    offsets: Offsets
     seen: list[Record] = field(default_factory=list)
 
     @property
@@ -45,7 +45,7 @@ class Topic:
         return Place(self.name, 0)
 
     @property
-    def offsets(self) -> list[int]:
+    def offsets_read(self) -> list[int]:
         """The offsets of the first partition that were read, in their order."""
         return [record.offset for record in self.seen if record.place == self.place]
 
@@ -61,13 +61,13 @@ class Topic:
             assert not producer.flush(10)
 
     @asynccontextmanager
-    async def member(self) -> AsyncIterator[Member]:
+    async def member(self) -> AsyncIterator[GroupMember]:
         """A member of the topic's group."""
 
         async def note(record: Record) -> None:
             self.seen.append(record)
 
-        member = Member(f"{self.name}-group", [self.name], note, brokers=self.settings.brokers)
+        member = GroupMember(f"{self.name}-group", [self.name], note, brokers=self.settings.brokers)
         await member.start()
         try:
             yield member
@@ -80,13 +80,13 @@ class Topic:
 async def topic(settings: Settings) -> AsyncIterator[Topic]:
     """A topic of its own, deleted at the end."""
     name = f"t{uuid.uuid4().hex[:10]}-edge"
-    admin, probe = Admin(settings.brokers), Probe(settings.brokers)
+    admin, offsets = Admin(settings.brokers), Offsets(settings.brokers)
     await admin.ensure([TopicSpec(name, 2)])
-    await probe.start()
+    await offsets.start()
     try:
-        yield Topic(settings, name, probe)
+        yield Topic(settings, name, offsets)
     finally:
-        await probe.stop()
+        await offsets.stop()
         await admin.delete([name])
 
 
@@ -99,9 +99,9 @@ def test_every_codec_is_read(settings: Settings) -> None:
             for codec in codecs:
                 made.send([LARGE], codec=codec)
             async with made.member():
-                await until(lambda: made.offsets == [0, 1, 2, 3, 4])
+                await until(lambda: made.offsets_read == [0, 1, 2, 3, 4])
             assert {record.value for record in made.seen} == {LARGE}
-            assert [one.value for one in await made.probe.read(made.place, 0, 5)] == [LARGE] * 5
+            assert [one.value for one in await made.offsets.read(made.place, 0, 5)] == [LARGE] * 5
 
     asyncio.run(main())
 
@@ -121,8 +121,8 @@ def test_what_is_not_committed_is_not_read(settings: Settings) -> None:
             made.send([b"behind"])
             made.send([b"beside"], partition=1)
             await until(lambda: [record.value for record in made.seen] == [b"beside"])
-            assert (await made.probe.ends([made.place]))[made.place] == 2
-            assert await made.probe.read(made.place, 0, 9) == []
+            assert (await made.offsets.ends([made.place]))[made.place] == 2
+            assert await made.offsets.read(made.place, 0, 9) == []
             await foreign.commit_transaction()
             await until(lambda: [record.value for record in made.seen[1:]] == [b"open", b"behind"])
             await foreign.stop()
@@ -143,7 +143,7 @@ def test_a_header_that_cannot_be_read_is_its_records_alone(settings: Settings, s
                 producer.produce(made.name, b"v", partition=0, headers=[("a", value)])
                 assert not producer.flush(10)
             async with made.member():
-                await until(lambda: made.offsets == [0, 1, 2])
+                await until(lambda: made.offsets_read == [0, 1, 2])
             assert "not UTF-8" in made.seen[0].unreadable
             assert [record.unreadable for record in made.seen[1:]] == ["", ""]
             headers: list[Any] = [record.headers for record in made.seen[1:]]
@@ -178,7 +178,7 @@ def test_a_batch_that_is_broken_is_stepped_over(settings: Settings, stack: Runni
                 file.write(b"MANGLE")
             made.send([b"beside"], partition=1)
             async with made.member() as member:
-                await until(lambda: len(made.offsets) == 4 + records)
+                await until(lambda: len(made.offsets_read) == 4 + records)
                 await until(lambda: Place(made.name, 1) in {record.place for record in made.seen})
                 here = [record for record in made.seen if record.place == made.place]
                 assert [record.offset for record in here] == list(range(4 + records))
@@ -191,10 +191,10 @@ def test_a_batch_that_is_broken_is_stepped_over(settings: Settings, stack: Runni
                 assert all("CRC" in record.unreadable for record in here[2 : 2 + records])
 
                 async def done() -> bool:
-                    return not sum((await made.probe.lag(member.group, [made.place])).values())
+                    return not sum((await made.offsets.lag(member.group, [made.place])).values())
 
                 await until(done)
-            assert [one.offset for one in await made.probe.read(made.place, 0, 99)] == list(range(4 + records))
+            assert [one.offset for one in await made.offsets.read(made.place, 0, 99)] == list(range(4 + records))
 
     asyncio.run(main())
 
@@ -209,7 +209,7 @@ def test_a_reader_says_where_the_log_ends(settings: Settings) -> None:
             async with foreign.transaction():
                 await foreign.send_and_wait(made.name, b"x", partition=0)
             await foreign.stop()
-            places = sorted(await made.probe.partitions(made.name))
+            places = sorted(await made.offsets.partitions(made.name))
             reader = PartitionReader(settings.brokers, made.name, dict.fromkeys(places, BEGINNING))
             await reader.start()
             try:
@@ -237,10 +237,10 @@ def test_a_member_that_takes_nothing_stays_in_its_group(settings: Settings) -> N
             for partition in (0, 1):
                 made.send([b"x"] * 100, partition=partition)
             group = f"{made.name}-group"
-            member = Member(group, [made.name], hold, brokers=settings.brokers, room=4, patience=0.1)
-            other = Member(group, [made.name], hold, brokers=settings.brokers, room=4, patience=0.1)
+            member = GroupMember(group, [made.name], hold, brokers=settings.brokers, room=4, patience=0.1)
+            other = GroupMember(group, [made.name], hold, brokers=settings.brokers, room=4, patience=0.1)
             await member.start()
-            await until(lambda: member.lanes.in_flight == 4)
+            await until(lambda: member.acks.in_flight == 4)
             await other.start()
             await until(lambda: len(member.assigned) == len(other.assigned) == 1)
             await other.stop(0)
@@ -249,7 +249,7 @@ def test_a_member_that_takes_nothing_stays_in_its_group(settings: Settings) -> N
             places = [Place(made.name, 0), Place(made.name, 1)]
 
             async def done() -> bool:
-                return not sum((await made.probe.lag(group, places)).values())
+                return not sum((await made.offsets.lag(group, places)).values())
 
             await until(done)
             await member.stop(5)

@@ -134,8 +134,8 @@ class Foreign:
     async def _records(self) -> list[Record]:
         parts = self._world.parts
         places = [Place(self._results, number) for number in range(await parts.producer.partitions(self._results))]
-        ends = await parts.probe.ends(places)
-        return [record for place, end in ends.items() if end for record in await parts.probe.read(place, 0, end)]
+        ends = await parts.offsets.ends(places)
+        return [record for place, end in ends.items() if end for record in await parts.offsets.read(place, 0, end)]
 
 
 def of_subject(subject: str) -> dict[str, Any]:

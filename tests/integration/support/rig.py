@@ -23,7 +23,7 @@ from streams.messages import EventKind
 from streams.runtime.catalogue.pipelines import Owner, Pipelines, Version
 from streams.runtime.catalogue.services import Services
 from streams.runtime.connections.connections import Parts
-from streams.runtime.kafka.topic_follower import Tail
+from streams.runtime.kafka.topic_follower import TopicFollower
 from streams.settings import Settings
 from streams.wire import topic_specs
 from streams.wire.codec import Told
@@ -99,7 +99,7 @@ class Rig:
         await self.parts.store.ensure_bucket()
         await self.parts.admin.ensure(topic_specs.core(self.parts.names, self.settings.partitions))
         self.pipelines, self.services = Pipelines(self.parts), Services(self.parts)
-        self._tail = Tail(self.settings.brokers, self.parts.events, self._take)
+        self._tail = TopicFollower(self.settings.brokers, self.parts.events, self._take)
         await asyncio.gather(self.pipelines.start(), self.services.start())
         if self.follow:
             await self._tail.start()
@@ -203,14 +203,14 @@ class Rig:
         """Every record of a topic."""
         ends = await self.ends(topic)
         found = await asyncio.gather(
-            *(self.parts.probe.read(Place(topic, number), 0, end) for number, end in ends.items() if end)
+            *(self.parts.offsets.read(Place(topic, number), 0, end) for number, end in ends.items() if end)
         )
         return [record for records in found for record in records]
 
     async def ends(self, topic: str) -> dict[int, int]:
         """The offset that the next record of each partition will have."""
         count = await self.parts.producer.partitions(topic)
-        ends = await self.parts.probe.ends([Place(topic, number) for number in range(count)])
+        ends = await self.parts.offsets.ends([Place(topic, number) for number in range(count)])
         return {place.partition: end for place, end in ends.items()}
 
     async def _take(self, record: Record) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from streams.runtime.flow.keyed_queue import Turns
+from streams.runtime.flow.keyed_queue import KeyedQueue
 
 
 class Desk:
@@ -15,7 +15,7 @@ class Desk:
         self.groups: list[tuple[str, list[int]]] = []
         self.open = asyncio.Event()
         self.broken = False
-        self.turns: Turns[str, int] = Turns(self._do, most)
+        self.turns: KeyedQueue[str, int] = KeyedQueue(self._do, most)
 
     async def _do(self, key: str, items: Sequence[int]) -> list[Exception | None]:
         self.groups.append((key, list(items)))
@@ -127,7 +127,7 @@ def test_what_is_first_goes_before_all_that_wait_and_a_turn_may_end_early() -> N
             await opened.wait()
             return [None] * len(items[:2])
 
-        turns: Turns[str, int] = Turns(do)
+        turns: KeyedQueue[str, int] = KeyedQueue(do)
         waiting = [asyncio.ensure_future(turns.take("a", item)) for item in (1, 2, 3, 4, 5)]
         await begun()
         urgent = asyncio.ensure_future(turns.take("a", 0, first=True))

@@ -1,10 +1,10 @@
-"""Lanes: acknowledgement in order, bounds, membership changes."""
+"""OrderedAcks: acknowledgement in order, bounds, membership changes."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from streams.runtime.kafka.ordered_acks import Lanes
+from streams.runtime.kafka.ordered_acks import OrderedAcks
 from streams.wire.records import Place, Record
 from tests.integration.support.waiting import until
 
@@ -17,14 +17,14 @@ def record(offset: int, partition: int = 0) -> Record:
 
 
 class Bench:
-    """Lanes with work that ends when the test says so."""
+    """OrderedAcks with work that ends when the test says so."""
 
     def __init__(self, **limits: int) -> None:
         self.begun: list[int] = []
         self.settled: list[tuple[int, int]] = []
         """Partition, and the offset up to which it is done with."""
         self.ends: dict[int, asyncio.Future[None]] = {}
-        self.lanes = Lanes(self._work, settled=self._settle, **(limits or {"room": 10}))
+        self.lanes = OrderedAcks(self._work, settled=self._settle, **(limits or {"room": 10}))
 
     def _settle(self, place: Place, offset: int) -> None:
         self.settled.append((place.partition, offset))

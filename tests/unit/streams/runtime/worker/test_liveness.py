@@ -7,8 +7,8 @@ from typing import cast
 
 from streams.reader_trouble import Trouble
 from streams.runtime.errors import Stuck
-from streams.runtime.kafka.group_member import Member
-from streams.runtime.kafka.offsets import Probe
+from streams.runtime.kafka.group_member import GroupMember
+from streams.runtime.kafka.offsets import Offsets
 from streams.runtime.retrying import Outages
 from streams.runtime.worker.liveness import IDLE, SLOW, Liveness
 from streams.wire.records import Place
@@ -17,7 +17,7 @@ PLACE = Place("t", 0)
 
 
 @dataclass
-class Lanes:
+class Acks:
     """Nothing in hand, and nothing ever finished."""
 
     settled: int = 0
@@ -28,7 +28,7 @@ class Lanes:
 class Idler:
     """A member that has read nothing."""
 
-    lanes: Lanes = field(default_factory=Lanes)
+    acks: Acks = field(default_factory=Acks)
     group: str = "g"
     generation: int = 1
     trouble: Trouble | None = None
@@ -65,8 +65,8 @@ def ended(takes: float, trouble: Trouble | None = None) -> bool:
 
     async def main() -> bool:
         cluster = Cluster(takes)
-        members = [cast(Member, Idler(trouble=trouble))]
-        liveness = Liveness(members, cast(Probe, cluster), Outages(), clock=lambda: cluster.now)
+        members = [cast(GroupMember, Idler(trouble=trouble))]
+        liveness = Liveness(members, cast(Offsets, cluster), Outages(), clock=lambda: cluster.now)
         try:
             while cluster.now < 3 * IDLE:
                 cluster.now += 5.0

@@ -14,7 +14,7 @@ C = TypeVar("C", bound=AsyncConnection[Any])
 
 
 @asynccontextmanager
-async def lent(pool: AsyncConnectionPool[C]) -> AsyncIterator[C]:
+async def borrowed(pool: AsyncConnectionPool[C]) -> AsyncIterator[C]:
     """A connection, as `pool.connection()` gives it; a caller may be cancelled at any time, and the pool loses nothing by it.
 
     A waiter that is cancelled inside `psycopg_pool` keeps its place in the queue there, and the next connection that comes
