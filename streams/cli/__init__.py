@@ -1,4 +1,7 @@
-"""The command line, `millrace`. Its modules import nothing heavy before a command needs it, so that help is instant."""
+"""The command line, `millrace`.
+
+Its modules import nothing heavy before a command needs it, so that help is instant.
+"""
 
 import sys
 

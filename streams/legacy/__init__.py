@@ -1,1 +1,4 @@
-"""Pipelines in the older JSON format, turned into ours, or what of them has no counterpart. No code in them is ever run."""
+"""Convert pipelines of the older JSON format to YAML, or report what in them has no counterpart.
+
+Code in such a file is never run.
+"""

@@ -1,1 +1,4 @@
-"""Compiled pipelines as other documents: diagrams, cluster resources, descriptions of topics. Pure functions of topologies."""
+"""Compiled pipelines as other documents: diagrams, cluster resources, descriptions of topics.
+
+Pure functions of topologies.
+"""

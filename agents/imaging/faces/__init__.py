@@ -1,1 +1,4 @@
-"""Finding faces and saying how they look. Only `models` may be imported without loading OpenCV."""
+"""Finding faces and estimating how they look.
+
+Only `models` may be imported without loading OpenCV.
+"""
