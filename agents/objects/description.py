@@ -81,7 +81,7 @@ class Description:
     overlap: float | None
     pixels: Pixels
 
-    def bad(self, what: str, hint: str = "see docs/object-detect.md") -> BadDescription:
+    def bad(self, what: str, hint: str = "see docs/reference/object-detect.md") -> BadDescription:
         """What is wrong with it, as an error."""
         return BadDescription(f"{self.path}: {what}; {hint}")
 
@@ -102,7 +102,7 @@ def read(path: Path) -> Description:
     except OSError as error:
         raise BadDescription(f"{path}: cannot be read: {error.strerror or error}") from error
     except msgspec.ValidationError as error:
-        raise BadDescription(f"{path}: {error}; see docs/object-detect.md") from error
+        raise BadDescription(f"{path}: {error}; see docs/reference/object-detect.md") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none is a plain ValueError
         raise BadDescription(f"{path}: is neither YAML nor JSON: {error}") from error
     weights = path.parent / text.file

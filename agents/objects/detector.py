@@ -53,7 +53,7 @@ class Detector:
             raise about.bad(
                 f"{about.weights.name} cannot be run on {width} x {height} pixels, channels {about.pixels.channels}: "
                 f"{_reason(error)}",
-                "size must be the one that it was exported with; see docs/object-detect.md",
+                "size must be the one that it was exported with; see docs/reference/object-detect.md",
             ) from error
         self.reading = reading({name: one.shape for name, one in outputs.items()}, about)
         """How its outputs are read."""

@@ -73,7 +73,7 @@ def reading(shapes: Mapping[str, Shape], about: Description) -> Reading:
         wanted = f"not laid out as {about.layout}" if about.layout else "of no layout that is known"
         raise about.bad(
             f"with {len(about.labels)} labels its outputs are {wanted}: {_told(shapes)}",
-            "count the labels, or say which output is which; docs/object-detect.md has the shapes",
+            "count the labels, or say which output is which; docs/reference/object-detect.md has the shapes",
         )
     if len(kinds) > 1:
         raise about.bad(

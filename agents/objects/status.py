@@ -18,7 +18,7 @@ def detector_status() -> tuple[ModelStatus, ...]:
     if path is None:
         detail = (
             f"there is none, so no call is taken: describe one in {Settings.read().data / USUAL}, or in the file "
-            f"that {SETTING} names; docs/object-detect.md says how"
+            f"that {SETTING} names; docs/reference/object-detect.md says how"
         )
         return (ModelStatus("a detector", "", ready=False, detail=detail),)
     try:

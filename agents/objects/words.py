@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Layout(StrEnum):
-    """How a network's outputs are laid out; docs/object-detect.md has the shapes."""
+    """How a network's outputs are laid out; docs/reference/object-detect.md has the shapes."""
 
     YOLO = "yolo"
     YOLO_OBJECTNESS = "yolo-objectness"

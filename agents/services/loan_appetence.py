@@ -104,9 +104,7 @@ class Weekday(StrEnum):
     SUN = "sun"
 
 
-_INDICATOR = (
-    "the month's indicators are read from the database (docs/loan.md says how to change them); `at` names the month"
-)
+_INDICATOR = "the month's indicators are read from the database (docs/reference/loan.md says how to change them); `at` names the month"
 
 UNWANTED = {
     "duration": "how long the call took is known only after it, when the outcome is known too",

@@ -1,7 +1,7 @@
 """Find objects in a picture, by the detector that the operator of this installation chose.
 
 Which labels there are, and how good it is, depends on that detector: any ONNX network that OpenCV runs can be described
-in a small file, as docs/object-detect.md says. Without one its calls wait, and the catalogue says so.
+in a small file, as docs/reference/object-detect.md says. Without one its calls wait, and the catalogue says so.
 """
 
 from contextlib import suppress
@@ -69,7 +69,9 @@ def object_detect(request: Request) -> Response:
         wanted = _wanted(request.labels, used.about.labels)
         found = used.detect(request.image, request.min_score, wanted)
     except BadDescription as error:
-        raise Refused(str(error), "who runs this installation can give it a detector: docs/object-detect.md") from error
+        raise Refused(
+            str(error), "who runs this installation can give it a detector: docs/reference/object-detect.md"
+        ) from error
     objects = tuple(Object(label=one.label, area=one.area, score=one.score) for one in found)
     return Response(objects=objects, model=used.about.name, model_version=used.about.version)
 

@@ -1,4 +1,4 @@
-"""Other systems: each client of docs/producers.md, as it stands there, starts a run and reads its typed result."""
+"""Other systems: each client of docs/how-to/producers.md, as it stands there, starts a run and reads its typed result."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from infra.local.parts import java
 from tests.acceptance.command import ROOT, millrace
 from tests.acceptance.system import System
 
-DOC = (ROOT / "docs" / "producers.md").read_text(encoding="utf-8")
+DOC = (ROOT / "docs" / "how-to" / "producers.md").read_text(encoding="utf-8")
 REQUESTS, RESULTS = "pipeline.order-total.requests", "pipeline.order-total.results"
 
 
@@ -94,7 +94,7 @@ def test_the_java_client_is_of_the_release_of_the_broker() -> None:
     """Its Kafka jars are those of the embedded stack."""
     poms = [
         (ROOT / place / "pom.xml").read_text(encoding="utf-8")
-        for place in ("docs/producers", "infra/local/installation")
+        for place in ("docs/how-to/producers", "infra/local/installation")
     ]
     ours, theirs = (re.findall(r"<kafka\.version>([^<]+)<", pom) for pom in poms)
     assert ours == theirs != []

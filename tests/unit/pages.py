@@ -1,4 +1,4 @@
-"""The examples of docs/language.md and their pictures: `python -m tests.unit.pages` draws the pictures anew."""
+"""The examples of docs/reference/language.md and their pictures: `python -m tests.unit.pages` draws the pictures anew."""
 
 import functools
 import re
@@ -14,7 +14,7 @@ from streams.render.mermaid import mermaid
 from streams.testing.cases.suite import Suite, examine
 
 DOCS = Path(__file__).parents[2] / "docs"
-LANGUAGE = DOCS / "language.md"
+LANGUAGE = DOCS / "reference" / "language.md"
 _EXAMPLE = re.compile(r"```yaml\n(?P<yaml>pipeline:.*?)```\n(?:\n```mermaid\n(?P<picture>.*?)```\n)?", re.DOTALL)
 
 

@@ -9,7 +9,7 @@ from streams.legacy.convert import convert
 from streams.testing.cases.suite import examine, run
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = (DOCS / "testing.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "how-to" / "testing.md").read_text(encoding="utf-8")
 
 
 def test_the_example_is_right_and_its_tests_hold() -> None:
@@ -23,7 +23,7 @@ def test_the_example_is_right_and_its_tests_hold() -> None:
 
 def test_the_older_pipeline_becomes_what_the_page_shows() -> None:
     """The import's example is what the command writes."""
-    page = (DOCS / "import.md").read_text(encoding="utf-8")
+    page = (DOCS / "how-to" / "import.md").read_text(encoding="utf-8")
     (older,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     (ours,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     assert convert(older, load_contracts()) == ours

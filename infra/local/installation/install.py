@@ -20,7 +20,7 @@ from infra.local.progress import say
 
 POM = Path(__file__).with_name("pom.xml")
 SUMS = Path(__file__).with_name("parts.sha256")
-"""What each file must be, as `sha256sum` writes it; a change of pom.xml changes it too (docs/decisions/0025)."""
+"""What each file must be, as `sha256sum` writes it; a change of pom.xml changes it too (docs/decisions/0025-the-local-stack-is-its-owners.md)."""
 
 
 @dataclass(frozen=True)

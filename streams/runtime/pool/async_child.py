@@ -1,7 +1,7 @@
 """Where services that wait for others run: one child process beside the pool, many calls in it at once.
 
 A call waits there at the price of a few kilobytes, and takes no child of the pool from those that compute. What comes from
-outside is read and judged in the child: it can end the child, never the worker. See docs/decisions/0011.
+outside is read and judged in the child: it can end the child, never the worker. See docs/decisions/0011-waiting-and-calling-out.md.
 """
 
 import asyncio

@@ -7,7 +7,7 @@ import pytest
 
 from streams.settings import SettingError, Settings
 
-PAGE = Path(__file__).parents[3] / "docs/settings.md"
+PAGE = Path(__file__).parents[3] / "docs/reference/settings.md"
 
 
 def test_settings_survive_the_way_to_a_child_process(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_password_never_goes_out_in_the_clear() -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    """`docs/notices.md` names each."""
-    text = Path("docs/notices.md").read_text(encoding="utf-8")
+    """`docs/how-to/notices.md` names each."""
+    text = Path("docs/how-to/notices.md").read_text(encoding="utf-8")
     assert [one.name for one in fields(Mail) if f"`MILLRACE_MAIL_{one.name.upper()}`" not in text] == []
     assert "`MILLRACE_NOTIFY`" in text

@@ -114,7 +114,7 @@ def test_text_that_is_no_description(tmp_path: Path, text: str, message: str) ->
 
 def test_the_page_has_every_word() -> None:
     """Each field of a description, and each word that it may hold, stands on the page about it."""
-    page = (Path(__file__).parents[4] / "docs" / "object-detect.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[4] / "docs" / "reference" / "object-detect.md").read_text(encoding="utf-8")
     fields = [name for name in Description.__dataclass_fields__ if name not in ("path", "weights", "version")]
     words = [word for kind in (Layout, Form, Unit, Scores, Background) for word in kind]
     parts = [*Pixels.__struct_fields__, "file"]
@@ -124,7 +124,7 @@ def test_the_page_has_every_word() -> None:
 
 def test_the_example_of_the_page(folder: Path) -> None:
     """The description that the page begins with is one that can be read."""
-    page = (Path(__file__).parents[4] / "docs" / "object-detect.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[4] / "docs" / "reference" / "object-detect.md").read_text(encoding="utf-8")
     path = folder / "detector.yaml"
     path.write_text(page.partition("```yaml\n")[2].partition("```")[0])
     (folder / "yolo11n.onnx").write_bytes(b"weights")

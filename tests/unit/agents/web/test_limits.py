@@ -9,7 +9,7 @@ from agents.services.http_call import usable
 from agents.web.limits import Limits
 from streams.settings import SettingError
 
-DOC = Path(__file__).parents[4] / "docs" / "http-nodes.md"
+DOC = Path(__file__).parents[4] / "docs" / "reference" / "http-nodes.md"
 
 
 def test_limits_are_read() -> None:

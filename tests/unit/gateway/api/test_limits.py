@@ -9,7 +9,7 @@ from gateway.api.limits import PREFIX, Limits
 from gateway.api.problems import Kind
 from streams.settings import SettingError
 
-PAGE = Path(__file__).parents[4] / "docs" / "http.md"
+PAGE = Path(__file__).parents[4] / "docs" / "reference" / "http.md"
 
 
 def test_limits_are_read_from_the_environment() -> None:

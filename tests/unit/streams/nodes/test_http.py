@@ -127,8 +127,8 @@ def test_a_secret_in_another_kind_of_node() -> None:
 
 
 def test_the_example_of_the_documentation() -> None:
-    """What docs/http-nodes.md shows compiles and runs: the price is asked for, and the till is told."""
-    text = (Path(__file__).parents[4] / "docs" / "http-nodes.md").read_text(encoding="utf-8")
+    """What docs/reference/http-nodes.md shows compiles and runs: the price is asked for, and the till is told."""
+    text = (Path(__file__).parents[4] / "docs" / "reference" / "http-nodes.md").read_text(encoding="utf-8")
     made = compile_pipeline(text.partition("```yaml\n")[2].partition("```")[0], load_contracts())
 
     def call(given: Mapping[str, Any]) -> dict[str, Any]:
