@@ -248,7 +248,7 @@ class Event:
     @property
     def end(self) -> str:
         """The id that the end of its node execution has: what comes of the same execution after that is not told."""
-        return message_id(self.run.id, "node.ended", self.vertex, self.at)
+        return node_end_id(self.run.id, self.vertex, self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +288,11 @@ def message_id(run: str, kind: str, place: str, at: At, attempt: int = 0, edge: 
     made[8] = made[8] & 0x3F | 0x80
     text = made.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def node_end_id(run: str, vertex: str, at: At) -> str:
+    """The id of the event that ends a node execution, whichever of finished, skipped and failed it is."""
+    return message_id(run, "node.ended", vertex, at)
 
 
 def _digest(data: Mapping[str, Value]) -> str:

@@ -18,7 +18,6 @@ from streams.flow.run_state import RunState
 from streams.flow.state_rows import rebuild
 from streams.language.topology import Topology
 from streams.runtime.errors import RuntimeFault
-from streams.runtime.flow.partition_state import windows
 from streams.runtime.flow.state_log import StateLog
 from streams.runtime.kafka.partitioner import partition_of
 from streams.timestamps import moment
@@ -91,7 +90,7 @@ async def _state(parts: Parts, view: View, topology: Topology | None) -> RunStat
             rows = await StateLog(parts.connections).of_run(view.run, partition, since)
     except (KafkaError, OSError, TimeoutError, SchemasError, RuntimeFault):
         return None
-    return rebuild(view.run, rows, windows(topology))
+    return rebuild(view.run, rows, topology.windows if topology else {})
 
 
 class _Live:

@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas.contracts import Contract
 from schemas.refs import Ref, replace
-from streams.messages import Task, Value, message_id
+from streams.messages import Task, Value, node_end_id
 
 KEY = "prediction"
 """What the event of a finished node calls it."""
@@ -33,7 +33,7 @@ def canonical(schema: Any, record: Mapping[str, Value]) -> bytes:
 
 def identity(task: Task) -> str:
     """The id of the prediction that a task gives: that of the event of its end, so that telling it twice changes nothing."""
-    return message_id(task.run.id, "node.ended", task.vertex, task.at)
+    return node_end_id(task.run.id, task.vertex, task.at)
 
 
 def made(contract: Contract, output: Mapping[str, Value]) -> bool:

@@ -202,6 +202,13 @@ class Topology(msgspec.Struct, frozen=True, dict=True):
         """Nodes, rounds and items that a run may go through."""
         return DEFAULT_LIMIT if isinstance(self.limit, msgspec.UnsetType) else self.limit
 
+    @property
+    def windows(self) -> dict[str, int]:
+        """Items of each loop that may be at work at once, by the loop's vertex id."""
+        return {
+            vertex.id: vertex.work.concurrency for vertex in self.vertices.values() if isinstance(vertex.work, EachWork)
+        }
+
     @functools.cached_property
     def laborious(self) -> bool:
         """Whether walking it may take more than some milliseconds: it repeats, or an expression goes through things."""

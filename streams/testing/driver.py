@@ -14,7 +14,7 @@ from streams.flow.run import Timer, step, timers
 from streams.flow.run_state import RunState
 from streams.flow.state_rows import Row, left_behind, rebuild
 from streams.flow.walk import dropped
-from streams.language.topology import EachWork, Topology
+from streams.language.topology import Topology
 from streams.messages import (
     Action,
     Control,
@@ -243,10 +243,7 @@ class Driver:
 
     def rebuilt(self) -> RunState | None:
         """The state of the run as the log tells it."""
-        windows = {
-            one.id: one.work.concurrency for one in self.topology.vertices.values() if isinstance(one.work, EachWork)
-        }
-        return rebuild(RUN, self.rows, windows) if self.rows else None
+        return rebuild(RUN, self.rows, self.topology.windows) if self.rows else None
 
     def write(self, row: Row) -> None:
         """Keep a row in the log."""

@@ -69,10 +69,6 @@ class Pipelines:
         found = self._latest.get(name)
         return found if found and found.active else None
 
-    def newest(self, name: str) -> Version | None:
-        """The newest version of a pipeline, also of one that has been removed."""
-        return self._latest.get(name)
-
     def names(self) -> frozenset[str]:
         """Every name that was ever used: runs of a removed pipeline may still be under way."""
         return frozenset(self._latest)

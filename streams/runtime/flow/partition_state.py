@@ -4,14 +4,13 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from aiokafka.errors import KafkaError
 
 from streams.flow.run import timers
 from streams.flow.run_state import RunState
 from streams.flow.state_rows import DONE, Row, left_behind, rebuild
-from streams.language.topology import EachWork, Topology
 from streams.messages import EventKind, Run
 from streams.runtime.catalogue.pipelines import Pipelines
 from streams.runtime.flow.state_log import StateLog
@@ -101,33 +100,17 @@ class PartitionState:
             if late:
                 await asyncio.wait(late)
         rows, ended = await outlast(self._outages, "kafka", lambda: self._log.read(self.partition), KafkaError, OSError)
-        await self._log.write([row for run, values in rows.items() for row in leftovers(run, values)], self.partition)
+        await self._log.write([row for run, values in rows.items() for row in left_behind(run, values)], self.partition)
         for run, values in rows.items():
             if DONE in values:
                 self._done[run] = (EventKind(values[DONE]["kind"]), bool(values[DONE].get("opened", True)))
                 self._ended.append((ended.get(run, time.time()), run))
-                await self._log.write(left_behind(run, values), self.partition)
                 continue
             digest = values["open"]["digest"] if "open" in values else ""
             topology = await self._pipelines.wait_topology(digest) if digest else None
-            state = rebuild(run, values, windows(topology))
+            state = rebuild(run, values, topology.windows if topology else {})
             self._runs[run] = state
             if topology is not None:
                 for timer in timers(topology, state):
                     self._timers.set(run, timer.at, timer.stop)
         self._ended = deque(sorted(self._ended))
-
-
-def leftovers(run: str, values: Mapping[str, object]) -> list[Row]:
-    """What removes the rest of a run that is over: a worker was lost between its marker and the last of its other rows.
-
-    Without it the run would be open again as soon as its marker is forgotten.
-    """
-    return [Row(run, row, None) for row in values if row != DONE] if DONE in values else []
-
-
-def windows(topology: Topology | None) -> dict[str, int]:
-    """How many items each loop of a topology may have under way."""
-    if topology is None:
-        return {}
-    return {one.id: one.work.concurrency for one in topology.vertices.values() if isinstance(one.work, EachWork)}

@@ -45,7 +45,7 @@ class Requests:
         name = self._parts.names.pipeline_of(record.place.topic)
         known = _named(record)
         run = known or await self._derived(record)
-        version = self._pipelines.newest(name)
+        version = self._pipelines.latest(name)
         if version is None:
             await self._letters.write(record, "flow", f"there is no pipeline {name}", run=run)
             return None

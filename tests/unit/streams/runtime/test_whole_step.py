@@ -9,11 +9,10 @@ from streams.compile import compile_pipeline
 from streams.flow.advance import advance
 from streams.flow.run import Step, step
 from streams.flow.run_state import RunState
-from streams.flow.state_rows import DONE, Row, rebuild
+from streams.flow.state_rows import DONE, Row, left_behind, rebuild
 from streams.language.topology import Topology
 from streams.messages import Event, EventKind, FlowMessage, Message, Outcome, Result, Run, Start, Status, Task, Token
 from streams.runtime.flow.batching import together, whole_step
-from streams.runtime.flow.partition_state import leftovers
 from tests.integration.support.chores import add_one
 
 VALUES = """
@@ -83,7 +82,7 @@ def play(
                     waiting.append(effect)
         if sent < len(effects):
             left = None
-            for row in leftovers("r", rows):
+            for row in left_behind("r", rows):
                 rows.pop(row.row)
             state = rebuild("r", rows, {}) if rows else None  # type: ignore[arg-type]
             continue
