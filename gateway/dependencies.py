@@ -34,9 +34,9 @@ from gateway.submission.submit import Submissions
 from gateway.submission.uploads import Uploads
 from streams.messages import EventKind
 from streams.runtime.catalogue.pipelines import Pipelines
+from streams.runtime.catalogue.schema_warmup import Warmth
 from streams.runtime.catalogue.services import Services
 from streams.runtime.connections.connections import Parts as Connections
-from streams.runtime.connections.schema_warmup import Warmth
 from streams.runtime.kafka.partitioner import partition_of
 from streams.runtime.retrying import delays
 from streams.runtime.worker.worker_health import Workforce

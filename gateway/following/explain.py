@@ -17,8 +17,8 @@ from streams.flow.explain import Waiting, Why, waits
 from streams.flow.run_state import RunState
 from streams.flow.state_rows import rebuild
 from streams.language.topology import Topology
+from streams.runtime.connections.state_log import StateLog
 from streams.runtime.errors import RuntimeFault
-from streams.runtime.flow.state_log import StateLog
 from streams.runtime.kafka.partitioner import partition_of
 from streams.timestamps import moment
 from streams.wire import topics

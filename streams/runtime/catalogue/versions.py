@@ -14,8 +14,8 @@ from streams.flow.state_rows import DONE, OPEN
 from streams.language.topology import Topology
 from streams.runtime.catalogue.pipelines import Conflict, Pipelines, Version
 from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.state_log import StateLog
 from streams.runtime.errors import RuntimeFault
-from streams.runtime.flow.state_log import StateLog
 from streams.settings import Settings
 from streams.wire import topics
 from streams.wire.records import Place

@@ -17,17 +17,17 @@ from streams.runtime.catalogue.pipelines import Pipelines
 from streams.runtime.connections.connections import Parts
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.connections.publish import Publisher
+from streams.runtime.connections.state_log import StateLog
+from streams.runtime.delivery.redelivery import LIMIT, Watch
 from streams.runtime.errors import ProducerStopped, Revoked
 from streams.runtime.flow.batching import together, whole_step
 from streams.runtime.flow.keyed_queue import KeyedQueue
 from streams.runtime.flow.offloading import walked
 from streams.runtime.flow.partition_state import PartitionState
 from streams.runtime.flow.requests import Requests
-from streams.runtime.flow.state_log import StateLog
 from streams.runtime.flow.timers import Timers
 from streams.runtime.kafka.group_member import GroupMember
 from streams.runtime.kafka.partitioner import partition_of
-from streams.runtime.worker.redelivery import LIMIT, Watch
 from streams.wire import topics
 from streams.wire.records import Record
 

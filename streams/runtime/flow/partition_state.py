@@ -13,7 +13,7 @@ from streams.flow.run_state import RunState
 from streams.flow.state_rows import DONE, Row, left_behind, rebuild
 from streams.messages import EventKind, Run
 from streams.runtime.catalogue.pipelines import Pipelines
-from streams.runtime.flow.state_log import StateLog
+from streams.runtime.connections.state_log import StateLog
 from streams.runtime.flow.timers import Timers
 from streams.runtime.retrying import Outages, outlast
 

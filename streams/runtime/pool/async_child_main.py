@@ -16,9 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from streams.runtime.pool.child_main import Call, Ending, Reply, die_with_parent, limit_memory, told
+from streams.runtime.pool.child_main import Call, die_with_parent, limit_memory
 from streams.runtime.pool.framing import framed, read
 from streams.runtime.pool.progress_throttle import Reporter
+from streams.runtime.pool.replies import Ending, Reply, told
 from streams.service import call_context
 from streams.service.progress import Progress
 

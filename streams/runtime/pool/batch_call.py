@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from streams.runtime.pool.child_main import Ending, Reply, told
+from streams.runtime.pool.replies import Ending, Reply, told
 from streams.service import call_context
 from streams.service.service import find
 

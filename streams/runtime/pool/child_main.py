@@ -7,11 +7,9 @@ import resource
 import signal
 import socket
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
@@ -19,22 +17,12 @@ from typing import Any
 from streams.runtime.pool.confinement import give_up
 from streams.runtime.pool.framing import framed, receive
 from streams.runtime.pool.progress_throttle import Reporter
+from streams.runtime.pool.replies import Ending, Reply, pack, told
 from streams.service import call_context
-from streams.service.errors import Later, PartAway, Refused
 from streams.service.progress import Progress
 
 _PR_SET_PDEATHSIG = 1
 _MIB = 1024 * 1024
-
-
-class Ending(StrEnum):
-    """How a call in a child ended."""
-
-    VALUE = "value"
-    REFUSED = "refused"
-    RAISED = "raised"
-    MEMORY = "memory"
-    AWAY = "away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +32,6 @@ class Call:
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     memory: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a call gave. Exceptions travel as text: unpickling a stranger's exception may fail, or run its code."""
-
-    ending: Ending
-    value: Any = None
-    reason: str = ""
-    hint: str = ""
-    stack: str = ""
-    after: float = 0.0
-    """Seconds that the next attempt waits at least."""
-    away: str = ""
-    """The part that is away."""
 
 
 def die_with_parent(parent: int) -> None:
@@ -99,8 +72,6 @@ def serve(channel: socket.socket) -> None:
 
 
 def _send(channel: socket.socket, message: Progress | Reply) -> None:
-    from streams.runtime.pool.replies import pack  # here: it knows the replies of this module
-
     channel.sendall(framed(pack(message)))
 
 
@@ -114,22 +85,6 @@ def _answer(request: bytearray, say: Callable[[Progress], None]) -> Reply:
         return told(error)
     finally:
         reporter.close()  # before the reply: nothing of a call comes after its end
-
-
-def told(error: Exception) -> Reply:
-    """What is said of an exception that a service's function raised."""
-    match error:
-        case Refused():
-            reason = f"{error.where}: {error.reason}" if error.where else error.reason
-            return Reply(Ending.REFUSED, reason=reason, hint=error.hint)
-        case Later():
-            return Reply(Ending.RAISED, reason=error.reason, hint=error.hint, after=error.after)
-        case PartAway():
-            return Reply(Ending.AWAY, reason=error.reason, away=error.part)
-        case MemoryError():
-            return Reply(Ending.MEMORY, reason="ran out of memory")
-    stack = "".join(traceback.format_exception(error))
-    return Reply(Ending.RAISED, reason=f"{type(error).__name__}: {error}", stack=stack)
 
 
 def limit_memory(memory: int) -> tuple[int, int]:

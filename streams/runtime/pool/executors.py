@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from streams.messages import Failure, Fault
-from streams.runtime.pool.child_main import Ending, Reply
+from streams.runtime.pool.replies import Ending, Reply
 from streams.service.progress import Progress
 
 

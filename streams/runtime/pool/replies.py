@@ -3,13 +3,41 @@
 A worker reads it as MessagePack of these forms only; a pickle would run whatever it says.
 """
 
+import traceback
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import msgspec
 
-from streams.runtime.pool.child_main import Ending, Reply
+from streams.service.errors import Later, PartAway, Refused
 from streams.service.progress import Progress
 from streams.service.service import Invocation, Produced
+
+
+class Ending(StrEnum):
+    """How a call in a child ended."""
+
+    VALUE = "value"
+    REFUSED = "refused"
+    RAISED = "raised"
+    MEMORY = "memory"
+    AWAY = "away"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a call gave. Exceptions travel as text: unpickling a stranger's exception may fail, or run its code."""
+
+    ending: Ending
+    value: Any = None
+    reason: str = ""
+    hint: str = ""
+    stack: str = ""
+    after: float = 0.0
+    """Seconds that the next attempt waits at least."""
+    away: str = ""
+    """The part that is away."""
 
 
 class Garbled(ValueError):
@@ -97,6 +125,22 @@ def unpack(data: bytes) -> Progress | Reply:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Garbled(str(error)) from error
     raise Garbled("it is no message")
+
+
+def told(error: Exception) -> Reply:
+    """What is said of an exception that a service's function raised."""
+    match error:
+        case Refused():
+            reason = f"{error.where}: {error.reason}" if error.where else error.reason
+            return Reply(Ending.REFUSED, reason=reason, hint=error.hint)
+        case Later():
+            return Reply(Ending.RAISED, reason=error.reason, hint=error.hint, after=error.after)
+        case PartAway():
+            return Reply(Ending.AWAY, reason=error.reason, away=error.part)
+        case MemoryError():
+            return Reply(Ending.MEMORY, reason="ran out of memory")
+    stack = "".join(traceback.format_exception(error))
+    return Reply(Ending.RAISED, reason=f"{type(error).__name__}: {error}", stack=stack)
 
 
 def _end(reply: Reply) -> _End:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 
-from streams.runtime.pool.child_main import Call, Ending, Reply, serve
+from streams.runtime.pool.child_main import Call, serve
 from streams.runtime.pool.executors import Ended, Heard
 from streams.runtime.pool.framing import framed, read
-from streams.runtime.pool.replies import Garbled, unpack
+from streams.runtime.pool.replies import Ending, Garbled, Reply, unpack
 
 CONTEXT = multiprocessing.get_context("forkserver")
 _BUFFER = 16 * 1024 * 1024

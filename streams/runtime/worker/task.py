@@ -25,6 +25,7 @@ from streams.runtime.catalogue.pipelines import Pipelines
 from streams.runtime.connections.connections import Parts
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.connections.publish import Publisher
+from streams.runtime.delivery.redelivery import LIMIT, Watch
 from streams.runtime.errors import Away, Missing, ProducerStopped, Revoked
 from streams.runtime.flow.offloading import walked
 from streams.runtime.pool.executors import Bodies, Ended, Heard
@@ -33,7 +34,6 @@ from streams.runtime.storage.output_cache import OutputCache
 from streams.runtime.storage.training_inputs import keep
 from streams.runtime.worker.cancellations import Aborts
 from streams.runtime.worker.progress_publisher import Telling
-from streams.runtime.worker.redelivery import LIMIT, Watch
 from streams.service.service import Invocation, call, wait
 from streams.wire.records import Record
 

@@ -21,11 +21,15 @@ from schemas.contracts import Contract
 from streams.compile import automatic, compile_spec
 from streams.reader_trouble import Trouble
 from streams.runtime.catalogue.pipelines import Owner, Pipelines
+from streams.runtime.catalogue.schema_warmup import Warmth
 from streams.runtime.catalogue.services import Announcement, Announcer, Services
 from streams.runtime.connections.connections import Parts
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.connections.publish import Publisher
-from streams.runtime.connections.schema_warmup import Warmth
+from streams.runtime.delivery.guard import guarded
+from streams.runtime.delivery.redelivery import Turns, Watch
+from streams.runtime.delivery.retry_forwarder import ROOM as RETRY_ROOM
+from streams.runtime.delivery.retry_forwarder import Retry
 from streams.runtime.errors import Stuck
 from streams.runtime.flow.handler import Flow
 from streams.runtime.kafka.group_member import REBALANCE_PATIENCE, GroupMember
@@ -36,11 +40,7 @@ from streams.runtime.pool.executors import Bodies, Ended
 from streams.runtime.pool.pool import Pool
 from streams.runtime.worker.cancellations import Aborts
 from streams.runtime.worker.discover import Found, discover
-from streams.runtime.worker.guard import guarded
 from streams.runtime.worker.liveness import Liveness
-from streams.runtime.worker.redelivery import Turns, Watch
-from streams.runtime.worker.retry import ROOM as RETRY_ROOM
-from streams.runtime.worker.retry import Retry
 from streams.runtime.worker.service_readiness import Abilities
 from streams.runtime.worker.task import Hosted, TaskHandler
 from streams.runtime.worker.unserved_tasks import Vacancies

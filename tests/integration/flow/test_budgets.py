@@ -8,7 +8,7 @@ import psutil
 
 from streams.messages import Action, Control, EventKind
 from streams.runtime.connections.dead_letters import DeadLetters
-from streams.runtime.worker.redelivery import LIMIT
+from streams.runtime.delivery.redelivery import LIMIT
 from streams.settings import Settings
 from tests.integration.support.deadly_flow import DEADLY
 from tests.integration.support.rig import Rig, alone

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from streams.messages import EventKind
 from streams.runtime.connections.dead_letters import DeadLetters
-from streams.runtime.worker.redelivery import LIMIT
+from streams.runtime.delivery.redelivery import LIMIT
 from streams.settings import Settings
 from tests.integration.support.rig import Rig, alone
 from tests.integration.support.waiting import until

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.running import RunningStack
-from streams.runtime.connections.schema_warmup import Warmth
+from streams.runtime.catalogue.schema_warmup import Warmth
 from tests.integration.support.gateway_world import png
 from tests.integration.support.rig import Rig, alone
 from tests.stacks import backend, frozen

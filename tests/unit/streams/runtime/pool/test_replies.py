@@ -7,8 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from streams.runtime.pool.child_main import Ending, Reply
-from streams.runtime.pool.replies import Garbled, pack, unpack
+from streams.runtime.pool.replies import Ending, Garbled, Reply, pack, unpack
 from streams.service.progress import Progress
 from streams.service.service import Invocation, Produced
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from streams.runtime.worker.redelivery import Turns
+from streams.runtime.delivery.redelivery import Turns
 
 
 def test_who_is_alone_is_alone() -> None:

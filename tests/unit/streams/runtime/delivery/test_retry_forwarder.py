@@ -5,8 +5,8 @@ import time
 from typing import cast
 
 from streams.runtime.connections.publish import DUE, TARGET
+from streams.runtime.delivery.retry_forwarder import Retry
 from streams.runtime.kafka.producer import Producer
-from streams.runtime.worker.retry import Retry
 from streams.wire.records import Outgoing, Place, Record
 from streams.wire.topics import Topics
 
