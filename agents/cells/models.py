@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streams.models import Slot
+from streams.service.model_slot import Slot
 
 if TYPE_CHECKING:
     from agents.cells.classifier import Classifier

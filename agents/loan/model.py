@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agents.loan.features import NAMES
-from streams.models import Slot, check
+from streams.models import check
+from streams.service.model_slot import Slot
 
 FOLDER = Path(__file__).parent / "model"
 FILE = "model.onnx"

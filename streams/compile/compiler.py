@@ -15,17 +15,7 @@ from streams.language.expressions.checker import Checker
 from streams.language.source.document import Place, Source
 from streams.language.topology import OUT, Block, OutWork, ServiceUse, Vertex, Wait, vertex_id
 from streams.language.types import ANY, Type, from_avro
-from streams.nodes.built import Built, Closing
-
-
-@dataclass(frozen=True)
-class Signature:
-    """The types of a service's input and output records."""
-
-    input: Type
-    output: Type
-    unwanted: Mapping[str, str] = field(default_factory=dict)
-    """Names that are no inputs though callers are known to send them, each with the reason."""
+from streams.nodes.building import Builder, Built, Closing, Signature
 
 
 @dataclass
@@ -33,9 +23,8 @@ class Compiler:
     """What is shared by all blocks of one compilation."""
 
     contracts: Mapping[str, Contract]
-    pipelines: Callable[[str], PipelineSpec | None]
-    known_pipelines: Callable[[], list[str]]
-    builders: Mapping[NodeKind, Callable[[NodeBuilder], Built | None]]
+    library: Mapping[str, PipelineSpec]
+    builders: Mapping[NodeKind, Callable[[Builder], Built | None]]
     problems: list[Problem] = field(default_factory=list)
     vertices: dict[str, Vertex] = field(default_factory=dict)
     blocks: dict[str, Block] = field(default_factory=dict)

@@ -1,13 +1,14 @@
 """One node being compiled: what its kind's builder may ask for, and the options that every node has."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from schemas.encoding.codec import Nonconforming, conform
+from streams.compile.compilation import Compilation
 from streams.compile.graph import Graph
 from streams.compile.scope import Name, Scope
-from streams.errors import EvaluationError
+from streams.errors import EvaluationError, Problem
 from streams.language import template
 from streams.language.definition import references
 from streams.language.definition.model import BlockSpec, NodeSpec, PipelineSpec
@@ -33,10 +34,7 @@ from streams.language.types import (
     record_of,
     record_schema,
 )
-from streams.nodes.built import Closing
-
-if TYPE_CHECKING:
-    from streams.compile.compiler import Compiler, Signature
+from streams.nodes.building import Closing, Signature
 
 MAX_ATTEMPTS = 20
 MAX_PARTS = 5_000
@@ -47,7 +45,7 @@ MAX_PARTS = 5_000
 class NodeBuilder:
     """One node being compiled: what its kind's builder may ask for."""
 
-    compiler: "Compiler"
+    compiler: Compilation
     spec: NodeSpec
     scope: Scope
     source: Source
@@ -58,6 +56,15 @@ class NodeBuilder:
         """The id of its vertex."""
         return vertex_id(self.scope.block, self.spec.name)
 
+    @property
+    def vertex_count(self) -> int:
+        """How many vertices the whole topology has so far."""
+        return len(self.compiler.vertices)
+
+    def with_keys(self, keys: Mapping[str, Any]) -> "NodeBuilder":
+        """Return the same builder for a node with these keys."""
+        return replace(self, spec=replace(self.spec, keys=keys))
+
     def place(self, *keys: str | int) -> Place:
         """A place inside the node."""
         return (*self.spec.place, *keys)
@@ -65,6 +72,10 @@ class NodeBuilder:
     def refuse(self, place: Place, problem: str, hint: str = "", offset: int | None = None) -> None:
         """Report a problem and go on."""
         self.compiler.refuse(self.source, place, problem, hint, offset)
+
+    def report(self, problems: Iterable[Problem]) -> None:
+        """Report problems that were found elsewhere, such as in another pipeline's file."""
+        self.compiler.problems.extend(problems)
 
     def new_name(self, place: Place, name: str) -> None:
         """Report a name that the node gives to its body and that cannot be given there."""
@@ -218,15 +229,15 @@ class NodeBuilder:
         names = template.needs(*templates).read()
         return {name: self.scope.names[name].key for name in sorted(names) if name in self.scope.names}
 
-    def require(self, place: Place, made: Template, what: str) -> None:
-        """Report a template that may find something skipped where nothing may be missing."""
-        needs = template.needs(made)
+    def require(self, place: Place, checked: Template, reader: str) -> None:
+        """Report names that `reader` cannot do without and that may be skipped."""
+        needs = template.needs(checked)
         missing = self.scope.skippable(needs.read())
         if not needs.met(missing):
             names = ", ".join(sorted(missing))
             strict = bool(needs.names & missing)
             hint = "give a second choice: first(a, b)" if strict else "end first() with what is always there"
-            self.refuse(place, f"{what} reads {names}, which may be skipped", hint)
+            self.refuse(place, f"{reader} reads {names}, which may be skipped", hint)
 
     def block(
         self,
@@ -236,7 +247,7 @@ class NodeBuilder:
         loop: bool = False,
         body: BlockSpec | None = None,
         isolated: PipelineSpec | None = None,
-        closing: "Closing | None" = None,
+        closing: Closing | None = None,
     ) -> Type:
         """Compile one of the node's blocks; its type is its output's."""
         spec = body or self.spec.blocks[key]
@@ -365,7 +376,19 @@ class NodeBuilder:
             self.refuse(self.place("retry", "backoff"), "backoff is a length of time", "such as 1s")
         return Retry(attempts, backoff or 1.0)
 
-    def signature(self, name: Any, place: Place) -> "Signature | None":
+    def has_service(self, name: str) -> bool:
+        """Return whether a service has this name."""
+        return name in self.compiler.contracts
+
+    def pipeline(self, name: str) -> PipelineSpec | None:
+        """Return another pipeline, or None when there is none of this name."""
+        return self.compiler.library.get(name)
+
+    def pipeline_names(self) -> list[str]:
+        """Return the names of all other pipelines, for suggestions."""
+        return sorted(self.compiler.library)
+
+    def signature(self, name: Any, place: Place) -> Signature | None:
         """What a service takes and gives, reported when there is no such service; the pipeline uses it from here on."""
         contract = self.compiler.contracts.get(name) if isinstance(name, str) else None
         if contract is None:

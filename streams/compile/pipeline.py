@@ -8,7 +8,6 @@ from msgspec import UNSET
 from schemas.contracts import Contract
 from streams.compile.compiler import Compiler
 from streams.compile.context_pruning import Carry
-from streams.compile.node_builder import NodeBuilder
 from streams.compile.scope import Scope
 from streams.errors import PipelineErrors, Problem
 from streams.language.definition.model import NodeKind, PipelineSpec
@@ -17,9 +16,9 @@ from streams.language.source.identifiers import FIELD_NAME
 from streams.language.topology import DEFAULT_TIMEOUT, Topology
 from streams.language.types import Kind, Type, camel, record_schema
 from streams.nodes import branch, each, http, pipeline, repeat, service, value
-from streams.nodes.built import Built
+from streams.nodes.building import Builder, Built
 
-BUILDERS: Mapping[NodeKind, Callable[[NodeBuilder], Built | None]] = {
+BUILDERS: Mapping[NodeKind, Callable[[Builder], Built | None]] = {
     NodeKind.SERVICE: service.build,
     NodeKind.HTTP: http.build,
     NodeKind.VALUE: value.build,
@@ -52,7 +51,7 @@ def compile_spec(spec: PipelineSpec, contracts: Mapping[str, Contract], library:
 
 def check(spec: PipelineSpec, contracts: Mapping[str, Contract], library: Library = EMPTY) -> tuple[Compiler, Type]:
     """A spec with all its names and types looked at, and the type of its output; what is wrong is in `problems`."""
-    compiler = Compiler(contracts, library.get, lambda: sorted(library), BUILDERS, list(spec.problems))
+    compiler = Compiler(contracts, library, BUILDERS, list(spec.problems))
     scope = Scope("").inner("", {one.name: one.type for one in spec.inputs})
     made = compiler.block(spec.block, scope, "", spec.source, (spec.name,))
     compiler.problems += _no_record(spec, made)

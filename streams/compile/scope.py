@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from streams.language.topology import variable_key
 from streams.language.types import Type
-from streams.nodes.built import variable_key
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from streams.flow.walk import Visit, Walk
+from streams.flow.walk import Walk
 from streams.language.topology import ServiceWork, Topology
 from streams.messages import EventKind, Fault, Message, Outcome, Retry, Task
+from streams.nodes.walking import Visit
 
 RETRIED = frozenset({Fault.SERVICE})
 """Faults that trying again can mend."""
@@ -23,8 +24,8 @@ def advance(topology: Topology, task: Task, outcome: Outcome) -> list[Message]:
     if failure and isinstance(work, ServiceWork) and failure.fault in RETRIED and task.attempt < work.retry.attempts:
         delay = max(work.retry.backoff * 2 ** (task.attempt - 1), outcome.after)
         data = {"reason": failure.reason, "delay": delay, "next_attempt": task.attempt + 1}
-        walk.tell(visit, EventKind.RETRYING, data, task.attempt)
-        walk.send(Retry(replace(task, attempt=task.attempt + 1), delay))
+        walk.emit_event(visit, EventKind.RETRYING, data, task.attempt)
+        walk.emit(Retry(replace(task, attempt=task.attempt + 1), delay))
         return walk.messages()
     if failure and not failure.path:
         outcome = replace(outcome, failure=replace(failure, path=walk.path(visit)))

@@ -1,15 +1,13 @@
 """Which function begins which kind of work, as a literal table."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from streams.language.topology import BranchWork, EachWork, PipelineWork, RepeatWork, ServiceWork, ValueWork
 from streams.nodes import branch, each, pipeline, repeat, service, value
+from streams.nodes.walking import Visit, Walker
 
-if TYPE_CHECKING:
-    from streams.flow.walk import Visit, Walk
-
-STARTS: Mapping[type, Callable[["Walk", "Visit", Any], None]] = {
+STARTS: Mapping[type, Callable[[Walker, Visit, Any], None]] = {
     ServiceWork: service.start,
     ValueWork: value.start,
     BranchWork: branch.start,
@@ -19,6 +17,6 @@ STARTS: Mapping[type, Callable[["Walk", "Visit", Any], None]] = {
 }
 
 
-def start(walk: "Walk", visit: "Visit") -> None:
+def start(walk: Walker, visit: Visit) -> None:
     """Begin a vertex's work."""
     STARTS[type(visit.vertex.work)](walk, visit, visit.vertex.work)

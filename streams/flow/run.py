@@ -21,7 +21,7 @@ from streams.flow.state_rows import (
     stop_row,
     token_row,
 )
-from streams.flow.walk import Visit, Walk, first_failure, too_many
+from streams.flow.walk import Walk, first_failure, too_many
 from streams.language.topology import EachWork, Topology, Vertex, Wait
 from streams.messages import (
     Action,
@@ -46,6 +46,7 @@ from streams.messages import (
     Token,
 )
 from streams.nodes.each import enter_item
+from streams.nodes.walking import Visit
 
 OVERDUE = Failure(
     "the run's deadline passed",
@@ -249,11 +250,11 @@ class _Taken:
         failures = [one.failure for one in tokens.values() if one.failure]
         walk = self.walk()
         if vertex.wait is Wait.ANY and delivered:
-            walk.arrive(vertex.id, place[1], self._union(vertex, {delivered[0].edge: delivered[0]}))
+            walk.schedule(vertex.id, place[1], self._union(vertex, {delivered[0].edge: delivered[0]}))
         elif failures:
-            walk.arrive(vertex.id, place[1], self._union(vertex, tokens), first_failure(failures))
+            walk.schedule(vertex.id, place[1], self._union(vertex, tokens), first_failure(failures))
         else:
-            walk.arrive(vertex.id, place[1], self._union(vertex, tokens))
+            walk.schedule(vertex.id, place[1], self._union(vertex, tokens))
         self._close(place, tokens)
         self.send(walk)
 
@@ -407,7 +408,7 @@ class _Taken:
         missing = ", ".join(source for source in vertex.sources if source not in tokens)
         walk = self.walk()
         if failures:  # what it waited for can only have failed the same way: this is no failure of its own
-            walk.arrive(vertex.id, at, self._union(vertex, tokens), first_failure(failures))
+            walk.schedule(vertex.id, at, self._union(vertex, tokens), first_failure(failures))
         else:
             reason = f"waited {vertex.deadline:g} s in vain for {missing}"
             walk.fail(Visit(vertex, at, self._union(vertex, tokens)), reason, Fault.SERVICE)

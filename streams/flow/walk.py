@@ -32,6 +32,7 @@ from streams.messages import (
     Value,
 )
 from streams.nodes.repeat import end_round
+from streams.nodes.walking import Visit
 
 MAX_STEPS = 100_000
 """Nodes and rounds that are computed one after another without a message in between: whoever computes them does nothing else."""
@@ -50,15 +51,6 @@ _SPENT_HINT = "let it read and make less, or hand large things on as objects"
 
 class ContextLost(MillraceError):
     """A context key that something reads has neither a value nor a skip: a fault of the compiler, never of a user."""
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A vertex at a position, with what is known there."""
-
-    vertex: Vertex
-    at: At
-    context: Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +106,9 @@ class Walk:
         values = self.values(visit)
         return {name: self.evaluate(made, values) for name, made in templates.items()}
 
-    def evaluate(self, made: Template, values: Mapping[str, Value]) -> Value:
-        """A template's value, out of this walk's budget. Raises EvaluationError."""
-        return template.evaluate(made, values, self.budget)
+    def evaluate(self, expression: Template, values: Mapping[str, Value]) -> Value:
+        """Evaluate a template within this walk's budget. Raises EvaluationError."""
+        return template.evaluate(expression, values, self.budget)
 
     def holds(self, expression: Expression, values: Mapping[str, Value]) -> bool:
         """A condition's value, likewise. Raises EvaluationError when it is no bool."""
@@ -141,12 +133,12 @@ class Walk:
         """The printed place."""
         return self.topology.path(visit.vertex.id, visit.at)
 
-    def send(self, message: Message) -> None:
+    def emit(self, message: Message) -> None:
         """Send something other than an event."""
         self.budget.spend(_weight(message, self.budget.sizes))
         self._others.append(message)
 
-    def tell(self, visit: Visit, kind: EventKind, data: Mapping[str, Value], attempt: int = 0) -> None:
+    def emit_event(self, visit: Visit, kind: EventKind, data: Mapping[str, Value], attempt: int = 0) -> None:
         """Say what happened at a vertex."""
         self.budget.spend(self.budget.sizes.of(data))
         self._events.append(Event(self.run, kind, visit.vertex.id, visit.at, self.path(visit), attempt, data))
@@ -154,16 +146,16 @@ class Walk:
     def enter(self, block: str, at: At, context: Context) -> None:
         """Begin a block: everything in it that waits for nothing."""
         for edge in self.topology.blocks[block].entry:
-            self._hand(edge.target, at, "", self.restrict(context, edge.carry), None, Status.VALUE)
+            self._deliver(edge.target, at, "", self.restrict(context, edge.carry), None, Status.VALUE)
 
-    def arrive(self, vertex: str, at: At, context: Context, failure: Failure | None = None) -> None:
+    def schedule(self, vertex: str, at: At, context: Context, failure: Failure | None = None) -> None:
         """Reach a vertex whose edges have all delivered."""
         self._pending.append(_Arrival(vertex, at, context, failure))
 
     def skip(self, visit: Visit, reason: str, because: Mapping[str, Value] | None = None) -> None:
         """The node is skipped, and what strictly needs it will be. `because`: the condition, and what it read."""
-        self.tell(visit, EventKind.SKIPPED, {"reason": reason, **(because or {})})
-        self._leave(visit, Status.SKIPPED)
+        self.emit_event(visit, EventKind.SKIPPED, {"reason": reason, **(because or {})})
+        self._complete(visit, Status.SKIPPED)
 
     def fail(self, visit: Visit, reason: str, fault: Fault, hint: str = "") -> None:
         """The node failed where it stands."""
@@ -174,29 +166,33 @@ class Walk:
         place = (visit.vertex.id, visit.at)
         if place not in self.reused:
             return False
-        self.finish(visit, Outcome(Status.VALUE, self.reused[place]), told={"reused": True})
+        self.finish(visit, Outcome(Status.VALUE, self.reused[place]), about={"reused": True})
         return True
 
-    def finish(self, visit: Visit, outcome: Outcome, attempt: int = 0, told: Mapping[str, Value] | None = None) -> None:
+    def finish(
+        self, visit: Visit, outcome: Outcome, attempt: int = 0, about: Mapping[str, Value] | None = None
+    ) -> None:
         """The node's work ended: say so, apply its `on_error`, and go on along its edges."""
         if outcome.failure is None:
-            self.tell(visit, EventKind.FINISHED, {"output": outcome.value, **outcome.about, **(told or {})}, attempt)
-            self._leave(visit, Status.VALUE, outcome.value)
+            self.emit_event(
+                visit, EventKind.FINISHED, {"output": outcome.value, **outcome.about, **(about or {})}, attempt
+            )
+            self._complete(visit, Status.VALUE, outcome.value)
             return
         failure = outcome.failure
         if failure.fault is Fault.DROPPED:
-            self.tell(visit, EventKind.SKIPPED, {"reason": failure.reason}, attempt)
-            self._leave(visit, Status.FAILED, failure=failure)
+            self.emit_event(visit, EventKind.SKIPPED, {"reason": failure.reason}, attempt)
+            self._complete(visit, Status.FAILED, failure=failure)
             return
         handled, value = self._handled(visit)
         data = {"reason": failure.reason, "fault": failure.fault.value, "at": failure.path, "hint": failure.hint}
-        self.tell(visit, EventKind.FAILED, {**data, "on_error": handled or "fail"}, attempt)
+        self.emit_event(visit, EventKind.FAILED, {**data, "on_error": handled or "fail"}, attempt)
         if handled == "skip":
-            self._leave(visit, Status.SKIPPED)
+            self._complete(visit, Status.SKIPPED)
         elif handled == "use":
-            self._leave(visit, Status.VALUE, value)
+            self._complete(visit, Status.VALUE, value)
         else:
-            self._leave(visit, Status.FAILED, failure=failure)
+            self._complete(visit, Status.FAILED, failure=failure)
 
     # How it goes on --------------------------------------------------------------------------------------------
 
@@ -217,18 +213,20 @@ class Walk:
         except EvaluationError:
             return None, None
 
-    def _leave(self, visit: Visit, status: Status, value: Value = None, failure: Failure | None = None) -> None:
+    def _complete(self, visit: Visit, status: Status, value: Value = None, failure: Failure | None = None) -> None:
         vertex, context = visit.vertex, visit.context
         if status is Status.VALUE:
             context = Context({**context.values, vertex.id: value}, context.skipped)
         else:  # a failure carries its context too: an `on_error` further out may turn it into something that goes on
             context = Context(context.values, context.skipped | {vertex.id})
         for edge in vertex.targets:
-            self._hand(edge.target, visit.at, vertex.id, self.restrict(context, edge.carry), failure, status)
+            self._deliver(edge.target, visit.at, vertex.id, self.restrict(context, edge.carry), failure, status)
 
-    def _hand(self, target: str, at: At, edge: str, context: Context, failure: Failure | None, status: Status) -> None:
+    def _deliver(
+        self, target: str, at: At, edge: str, context: Context, failure: Failure | None, status: Status
+    ) -> None:
         if self.topology.vertices[target].joins:
-            self.send(Token(self.run, target, at, edge, status, context, failure))
+            self.emit(Token(self.run, target, at, edge, status, context, failure))
         else:
             self._pending.append(_Arrival(target, at, context, failure))
 
@@ -240,7 +238,7 @@ class Walk:
         if isinstance(visit.vertex.work, OutWork):
             self._end_block(visit, visit.vertex.work, arrival.failure)
         elif arrival.failure:
-            self._leave(visit, Status.FAILED, failure=arrival.failure)
+            self._complete(visit, Status.FAILED, failure=arrival.failure)
         else:
             try:
                 why = self._reason_to_skip(visit)
@@ -295,7 +293,7 @@ class Walk:
             return
         if isinstance(owner.work, EachWork):
             *around, index = visit.at
-            self.send(Item(self.run, owner.id, tuple(around), index, outcome.status, outcome.value, outcome.failure))
+            self.emit(Item(self.run, owner.id, tuple(around), index, outcome.status, outcome.value, outcome.failure))
         else:
             at = visit.at[:-1] if isinstance(owner.work, RepeatWork) else visit.at
             self.finish(Visit(owner, at, visit.context), outcome)

@@ -246,5 +246,10 @@ _DECODER = msgspec.json.Decoder(Topology)
 
 
 def vertex_id(block: str, name: str) -> str:
-    """`faces` and `thumb` make `faces.thumb`."""
+    """Join a block and a node's name: `faces` and `thumb` make `faces.thumb`."""
     return f"{block}.{name}" if block else name
+
+
+def variable_key(block: str, name: str) -> str:
+    """Return the context key of an input, a loop variable or carried state: `faces:face`."""
+    return f"{block}:{name}"

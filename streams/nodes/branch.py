@@ -1,18 +1,13 @@
 """`if:` goes into one of two blocks; its value is the output of the side taken."""
 
-from typing import TYPE_CHECKING
-
 from streams.language.expressions.condition_values import seen
 from streams.language.topology import BranchWork
 from streams.language.types import ANY, BOOL, common, conversion
-from streams.nodes.built import Built
-
-if TYPE_CHECKING:
-    from streams.compile.node_builder import NodeBuilder
-    from streams.flow.walk import Visit, Walk
+from streams.nodes.building import Builder, Built
+from streams.nodes.walking import Visit, Walker
 
 
-def build(node: "NodeBuilder") -> Built:
+def build(node: Builder) -> Built:
     """Both sides must give one type; without an `else` the node may be skipped."""
     condition = node.expression(node.place("if"), node.spec.subject, BOOL)
     then = f"{node.id}.then"
@@ -28,7 +23,7 @@ def build(node: "NodeBuilder") -> Built:
     return Built(BranchWork(condition, then, otherwise), both or ANY, (condition,))
 
 
-def start(walk: "Walk", visit: "Visit", work: BranchWork) -> None:
+def start(walk: Walker, visit: Visit, work: BranchWork) -> None:
     """Enter a side, or skip."""
     side = work.then if walk.holds(work.condition, walk.values(visit)) else work.otherwise
     if side is None:

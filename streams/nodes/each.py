@@ -1,23 +1,18 @@
 """`each:` runs a block for every item of a list, in parallel; its value is the list of the outputs, in item order."""
 
-from typing import TYPE_CHECKING
-
 from schemas.validation.words import found
-from streams.language.topology import EachWork
+from streams.language.topology import EachWork, variable_key
 from streams.language.types import ANY, INT, Kind, conversion, list_of
 from streams.messages import Context, Fault, Opened, Outcome, Status
-from streams.nodes.built import Built, variable_key
-
-if TYPE_CHECKING:
-    from streams.compile.node_builder import NodeBuilder
-    from streams.flow.walk import Visit, Walk
+from streams.nodes.building import Builder, Built
+from streams.nodes.walking import Visit, Walker
 
 CONCURRENCY = 64
 """Items at once when the node does not say."""
 MAX_CONCURRENCY = 1024
 
 
-def build(node: "NodeBuilder") -> Built | None:
+def build(node: Builder) -> Built | None:
     """One variable over one list."""
     subject = node.spec.subject
     if not isinstance(subject, dict) or len(subject) != 1:
@@ -52,7 +47,7 @@ def build(node: "NodeBuilder") -> Built | None:
     return Built(work, list_of(output), (made,))
 
 
-def start(walk: "Walk", visit: "Visit", work: EachWork) -> None:
+def start(walk: Walker, visit: Visit, work: EachWork) -> None:
     """An empty list ends at once; any other is opened in flow, which dispatches the items in a window."""
     items = walk.evaluate(work.items, walk.values(visit))
     if not isinstance(items, list):
@@ -61,10 +56,10 @@ def start(walk: "Walk", visit: "Visit", work: EachWork) -> None:
         walk.finish(visit, Outcome(Status.VALUE, []))
     else:
         body, after = walk.restrict(visit.context, work.reads), walk.kept(visit)
-        walk.send(Opened(walk.run, visit.vertex.id, visit.at, tuple(items), body, after))
+        walk.emit(Opened(walk.run, visit.vertex.id, visit.at, tuple(items), body, after))
 
 
-def enter_item(walk: "Walk", opened: Opened, index: int) -> None:
+def enter_item(walk: Walker, opened: Opened, index: int) -> None:
     """Begin the body for one item."""
     work = walk.topology.vertices[opened.loop].work
     assert isinstance(work, EachWork)

@@ -6,16 +6,12 @@ author's own text, so that no value of a run can ever become one.
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from streams.language import template
 from streams.language.expressions.expression import BadExpression
 from streams.nodes import service
-from streams.nodes.built import Built
-
-if TYPE_CHECKING:
-    from streams.compile.node_builder import NodeBuilder
+from streams.nodes.building import Builder, Built
 
 SERVICE = "http-call"
 
@@ -25,13 +21,13 @@ _CONFIDENTIAL = frozenset({"authorization", "cookie", "x-api-key", "api-key", "x
 _HOW = "write \"${secret('name')}\", and let the operator set it"
 
 
-def build(node: "NodeBuilder") -> Built | None:
+def build(node: Builder) -> Built | None:
     """The same as `service: http-call` with the request as its input."""
     request = node.spec.subject
     if not isinstance(request, dict) or "url" not in request:
         node.refuse(node.place("http"), "http is a mapping with a url", "http: {url: https://…}")
         request = {"url": "", **(request if isinstance(request, dict) else {})}  # what else it says is looked at too
-    if SERVICE not in node.compiler.contracts:
+    if not node.has_service(SERVICE):
         node.refuse(
             node.place("http"),
             f"no service {SERVICE!r} is known, so http nodes cannot run",
@@ -43,11 +39,11 @@ def build(node: "NodeBuilder") -> Built | None:
         node.retry()
         node.seconds("timeout")
         return None
-    spec = replace(node.spec, keys={**node.spec.keys, "http": _with_names(node, request)})
-    return service.call(replace(node, spec=spec), SERVICE, node.place("http"), "http")
+    keys = {**node.spec.keys, "http": _with_names(node, request)}
+    return service.call(node.with_keys(keys), SERVICE, node.place("http"), "http")
 
 
-def _with_names(node: "NodeBuilder", request: Mapping[str, Any]) -> dict[str, Any]:
+def _with_names(node: Builder, request: Mapping[str, Any]) -> dict[str, Any]:
     """The request with the headers that hold a secret under `secrets`, each as a name and the text around it."""
     headers = request.get("headers")
     if not isinstance(headers, dict):
@@ -66,7 +62,7 @@ def _with_names(node: "NodeBuilder", request: Mapping[str, Any]) -> dict[str, An
     return {**request, "headers": plain, "secrets": {**given, **secrets}}
 
 
-def _secret(node: "NodeBuilder", header: str, value: Any) -> dict[str, str] | None:
+def _secret(node: Builder, header: str, value: Any) -> dict[str, str] | None:
     """The secret in a header's value and what stands around it, as templates; None when there is none."""
     try:
         pieces = template.pieces(value) if isinstance(value, str) else []

@@ -1,19 +1,13 @@
 """`pipeline:` stands for another pipeline, inlined when compiled: it sees its own inputs and nothing else."""
 
-from typing import TYPE_CHECKING
-
 from schemas.encoding.codec import Nonconforming, conform
 from streams.language.definition.parse import suggest
 from streams.language.source.document import written
-from streams.language.topology import PipelineWork
+from streams.language.topology import PipelineWork, variable_key
 from streams.language.types import Kind, Type, camel, record_schema
 from streams.messages import Context, Fault
-from streams.nodes.built import Built, variable_key
-
-if TYPE_CHECKING:
-    from streams.compile.node_builder import NodeBuilder
-    from streams.flow.walk import Visit, Walk
-
+from streams.nodes.building import Builder, Built
+from streams.nodes.walking import Visit, Walker
 
 MAX_INLINED = 20
 """How deep pipelines may stand in pipelines."""
@@ -21,12 +15,12 @@ MAX_NODES = 10_000
 """Nodes after which no other pipeline is inlined: twenty pipelines that hold the one before twice would have a million."""
 
 
-def build(node: "NodeBuilder") -> Built | None:
+def build(node: Builder) -> Built | None:
     """Compile the other pipeline in place."""
     name, place = node.spec.subject, node.place("pipeline")
-    spec = node.compiler.pipelines(name) if isinstance(name, str) else None
+    spec = node.pipeline(name) if isinstance(name, str) else None
     if spec is None:
-        node.refuse(place, f"unknown pipeline {written(name)}", suggest(str(name), node.compiler.known_pipelines()))
+        node.refuse(place, f"unknown pipeline {written(name)}", suggest(str(name), node.pipeline_names()))
         node.loose("with")
         return None
     if name in node.chain:
@@ -37,11 +31,11 @@ def build(node: "NodeBuilder") -> Built | None:
     if len(node.chain) > MAX_INLINED:
         node.refuse(place, f"pipelines stand in pipelines deeper than {MAX_INLINED} levels")
         return None
-    if len(node.compiler.vertices) > MAX_NODES:
+    if node.vertex_count > MAX_NODES:
         problem = f"with the pipelines in it, this one has more than {MAX_NODES:,} nodes"
         node.refuse(place, problem, "go through a list with each, or start runs of their own")
         return None
-    node.compiler.problems.extend(spec.problems)
+    node.report(spec.problems)
     given = node.inputs(Type(Kind.RECORD, fields=spec.inputs), f"pipeline {name}")
     body = node.id
     output = node.block("", body, {one.name: one.type for one in spec.inputs}, body=spec.block, isolated=spec)
@@ -55,7 +49,7 @@ def build(node: "NodeBuilder") -> Built | None:
     return Built(work, output, tuple(given.values()))
 
 
-def start(walk: "Walk", visit: "Visit", work: PipelineWork) -> None:
+def start(walk: Walker, visit: Visit, work: PipelineWork) -> None:
     """Enter it with its inputs, which are checked as a request's would be."""
     try:
         record = conform(work.schema, walk.record(visit, work.input))

@@ -1,23 +1,18 @@
 """`repeat:` runs a block again and again with carried state, until a condition holds or a bound is reached."""
 
-from typing import TYPE_CHECKING
-
 from streams.language.definition.references import body_places
 from streams.language.expressions.expression import Expression
 from streams.language.template import Template
-from streams.language.topology import RepeatWork
+from streams.language.topology import RepeatWork, variable_key
 from streams.language.types import BOOL, Type
 from streams.messages import Context, Outcome, Status
-from streams.nodes.built import Built, Closing, variable_key
-
-if TYPE_CHECKING:
-    from streams.compile.node_builder import NodeBuilder
-    from streams.flow.walk import Visit, Walk
+from streams.nodes.building import Builder, Built, Closing, Templates
+from streams.nodes.walking import Visit, Walker
 
 MAX_ROUNDS = 10_000
 
 
-def build(node: "NodeBuilder") -> Built | None:
+def build(node: Builder) -> Built | None:
     """State with its first values, what the next round gets, and when it is enough."""
     subject = node.spec.subject
     if not isinstance(subject, dict):
@@ -35,7 +30,7 @@ def build(node: "NodeBuilder") -> Built | None:
     following: dict[str, Template] = {}
     until: list[Expression] = []
 
-    def closing(end: "NodeBuilder") -> tuple[Template, ...]:
+    def closing(end: Templates) -> tuple[Template, ...]:
         following.update(_next(node, end, kinds))
         if "until" in node.spec.keys:
             until.append(end.expression(node.place("until"), node.spec.keys["until"], BOOL))
@@ -53,7 +48,7 @@ def build(node: "NodeBuilder") -> Built | None:
     return Built(work, output, tuple(first.values()))
 
 
-def _next(node: "NodeBuilder", end: "NodeBuilder", kinds: dict[str, Type]) -> dict[str, Template]:
+def _next(node: Builder, end: Templates, kinds: dict[str, Type]) -> dict[str, Template]:
     data = node.spec.keys.get("next", {})
     if not isinstance(data, dict):
         node.refuse(node.place("next"), "next is a mapping from the names of the carried state to their next values")
@@ -73,7 +68,7 @@ def _next(node: "NodeBuilder", end: "NodeBuilder", kinds: dict[str, Type]) -> di
     return made
 
 
-def _bound(node: "NodeBuilder") -> int:
+def _bound(node: Builder) -> int:
     bound = node.spec.keys.get("max", 1)  # that there is none, the grammar has said
     if not isinstance(bound, int) or isinstance(bound, bool) or not 1 <= bound <= MAX_ROUNDS:
         node.refuse(node.place("max"), f"max is a whole number from 1 to {MAX_ROUNDS}", "a loop needs a bound")
@@ -81,14 +76,14 @@ def _bound(node: "NodeBuilder") -> int:
     return bound
 
 
-def start(walk: "Walk", visit: "Visit", work: RepeatWork) -> None:
+def start(walk: Walker, visit: Visit, work: RepeatWork) -> None:
     """Enter the first round."""
     values = walk.values(visit)
     state = {key: walk.evaluate(made, values) for key, made in work.state.values()}
     walk.enter(work.body, (*visit.at, 0), Context({**visit.context.values, **state}, visit.context.skipped))
 
 
-def end_round(walk: "Walk", visit: "Visit", work: RepeatWork, output: Template) -> Outcome | None:
+def end_round(walk: Walker, visit: Visit, work: RepeatWork, output: Template) -> Outcome | None:
     """At the end of a round: the loop's outcome when it is over, else None and the next round has begun."""
     values = walk.values(visit)
     *around, index = visit.at

@@ -1,25 +1,22 @@
 """`service:` sends one task to a service; the run goes on where the service's agent finishes it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from schemas.encoding.codec import Nonconforming, conform
 from streams.language.source.document import Place
 from streams.language.topology import ServiceWork
 from streams.messages import Event, EventKind, Fault, Task
-from streams.nodes.built import Built
+from streams.nodes.building import Builder, Built
+from streams.nodes.walking import Visit, Walker
 from streams.service.progress import Progress
 
-if TYPE_CHECKING:
-    from streams.compile.node_builder import NodeBuilder
-    from streams.flow.walk import Visit, Walk
 
-
-def build(node: "NodeBuilder") -> Built | None:
+def build(node: Builder) -> Built | None:
     """Check the service's inputs against its contract; the value is the service's output record."""
     return call(node, node.spec.subject, node.place("service"), "with")
 
 
-def call(node: "NodeBuilder", name: Any, place: Place, key: str) -> Built | None:
+def call(node: Builder, name: Any, place: Place, key: str) -> Built | None:
     """A call of a service whose inputs stand under `key`."""
     signature = node.signature(name, place)
     if signature is None:
@@ -32,7 +29,7 @@ def call(node: "NodeBuilder", name: Any, place: Place, key: str) -> Built | None
     return Built(work, signature.output, tuple(given.values()))
 
 
-def start(walk: "Walk", visit: "Visit", work: ServiceWork) -> None:
+def start(walk: Walker, visit: Visit, work: ServiceWork) -> None:
     """Evaluate the inputs and send the task, unless the run repeats another one that has the answer."""
     if walk.reuse(visit):
         return
@@ -42,7 +39,7 @@ def start(walk: "Walk", visit: "Visit", work: ServiceWork) -> None:
     except Nonconforming as error:
         walk.fail(visit, f"the input of {work.service} is wrong: {error}", Fault.PIPELINE)
         return
-    walk.send(
+    walk.emit(
         Task(
             run=walk.run,
             vertex=visit.vertex.id,

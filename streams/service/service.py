@@ -14,11 +14,11 @@ from schemas.contracts import Contract
 from schemas.errors import Nonconforming
 from schemas.refs import Ref
 from schemas.validation.conform import conform
-from streams.models import Slot
 from streams.service import call_context
 from streams.service.avro import avro
 from streams.service.contract import Encoded, Record, fields_of
 from streams.service.errors import Refused
+from streams.service.model_slot import Slot
 from streams.service.model_status import ModelStatus
 from streams.service.values import BadOutput, bind, unbind
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from streams.models import Bundle, Slot, check
+from streams.models import Bundle, check
 from streams.service.contract import Doc, Record
+from streams.service.model_slot import Slot
 from streams.service.service import service
 
 FOLDER = Path(os.environ.get("ORACLE_MODEL") or Path(__file__).parent / "oracle_model")

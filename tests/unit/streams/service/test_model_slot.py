@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from streams.models import Slot
 from streams.service import call_context
+from streams.service.model_slot import Slot
 
 
 def test_a_call_gets_the_bundle_that_came_with_it() -> None:
