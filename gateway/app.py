@@ -11,17 +11,17 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from gateway.api import problems, request_address
-from gateway.api.auth import Guard, Keeper, read_key
+from gateway.api.auth import Authenticator, RequireKey, read_key
 from gateway.api.limits import Limits
 from gateway.api.problems import Kind
-from gateway.data.history import HistoryAway
+from gateway.data.history import HistoryUnavailable
 from gateway.dependencies import Parts
-from gateway.http.body_timeout import Patient
-from gateway.http.content_encoding import Unpacked
-from gateway.http.drain_body import Drained
-from gateway.http.head_requests import Heads
+from gateway.http.body_timeout import BodyTimeout
+from gateway.http.content_encoding import ContentDecoding
+from gateway.http.drain_body import BodyDrain
+from gateway.http.head_requests import HeadRequests
 from gateway.http.response_headers import SecurityHeaders
-from gateway.monitoring.metrics import Timing
+from gateway.monitoring.metrics import RequestTiming
 from gateway.routes import (
     dead_letters,
     docs,
@@ -46,7 +46,7 @@ from streams.settings import Settings
 ERRORS: tuple[tuple[type[Exception], Kind, str], ...] = (
     (RegistryAway, Kind.AWAY, "{error}; try again."),
     (Away, Kind.AWAY, "A part of the system does not answer: {error}; try again."),
-    (HistoryAway, Kind.AWAY, "{error}; try again."),
+    (HistoryUnavailable, Kind.AWAY, "{error}; try again."),
     (KafkaError, Kind.AWAY, "Kafka does not answer: {error}; try again."),
     (KafkaException, Kind.AWAY, "Kafka does not answer: {error}; try again."),
     (ProducerStopped, Kind.AWAY, "The gateway is stopping, or not connected to Kafka yet; try again."),
@@ -74,10 +74,10 @@ ROUTERS = (
 )
 
 
-def create_app(settings: Settings, limits: Limits | None = None) -> "Surrounded":
+def create_app(settings: Settings, limits: Limits | None = None) -> "GatewayApp":
     """The whole application. Connects when its lifespan starts. Raises SettingError when there is no usable key."""
     limits = limits or Limits()
-    keeper = Keeper(read_key(settings.home))
+    keeper = Authenticator(read_key(settings.home))
     parts = Parts.of(settings, limits, keeper)
 
     @asynccontextmanager
@@ -100,7 +100,7 @@ def create_app(settings: Settings, limits: Limits | None = None) -> "Surrounded"
     for module in ROUTERS:
         app.include_router(module.router)
     problems.install(app, ERRORS, _offered)
-    return Surrounded(app, parts)
+    return GatewayApp(app, parts)
 
 
 def _offered(path: str) -> list[str]:
@@ -115,14 +115,20 @@ def _offered(path: str) -> list[str]:
     return sorted(found | {"HEAD"} if "GET" in found else found)
 
 
-class Surrounded:
+class GatewayApp:
     """The application inside what every answer passes; outside even of the handler of our own faults."""
 
     def __init__(self, app: FastAPI, parts: Parts) -> None:
         self.app = app
         self.parts = parts
-        self._stack = Drained(
-            Heads(SecurityHeaders(Timing(Guard(Patient(Unpacked(app), parts.limits), parts.keeper), parts.metrics)))
+        self._stack = BodyDrain(
+            HeadRequests(
+                SecurityHeaders(
+                    RequestTiming(
+                        RequireKey(BodyTimeout(ContentDecoding(app), parts.limits), parts.keeper), parts.metrics
+                    )
+                )
+            )
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -12,26 +12,26 @@ from typing import Self
 from aiokafka.errors import KafkaError
 from fastapi import Depends, Request
 
-from gateway.api.auth import Keeper
+from gateway.api.auth import Authenticator
 from gateway.api.limits import Limits
 from gateway.api.problems import Kind, Problem
 from gateway.callbacks.delivery import Callbacks
-from gateway.catalogue.isolated_compile import Compiling
-from gateway.data.history import Counts, HistoryAway, Store
+from gateway.catalogue.isolated_compile import IsolatedCompiler
+from gateway.data.history import Counts, History, HistoryUnavailable
+from gateway.data.logged_event import run_of
 from gateway.data.objects import Objects
 from gateway.data.render import event_json
 from gateway.following.event_tail import EventTail
-from gateway.following.run_buffer import run_of
-from gateway.following.run_cache import Index
-from gateway.following.run_events import Journal
-from gateway.following.stream import Streams
+from gateway.following.run_cache import RunCache
+from gateway.following.run_events import RunEvents
+from gateway.following.stream import RunStreams
 from gateway.monitoring import kafka_pulse as pulse
 from gateway.monitoring.health import Health
-from gateway.monitoring.kafka_pulse import Pulse
+from gateway.monitoring.kafka_pulse import KafkaPulse
 from gateway.monitoring.metrics import Metrics
 from gateway.submission.sender import Sender
 from gateway.submission.submit import Submissions
-from gateway.submission.uploads import Uploads
+from gateway.submission.uploads import UploadSlots
 from streams.messages import EventKind
 from streams.runtime.catalogue.pipelines import Pipelines
 from streams.runtime.catalogue.schema_warmup import Warmth
@@ -59,15 +59,15 @@ class Parts:
 
     settings: Settings
     limits: Limits
-    keeper: Keeper
+    keeper: Authenticator
     metrics: Metrics
     connections: Connections
     objects: Objects
-    store: Store
-    index: Index
+    store: History
+    index: RunCache
     tail: EventTail
-    journal: Journal
-    streams: Streams
+    journal: RunEvents
+    streams: RunStreams
     sender: Sender
     submissions: Submissions
     services: Services
@@ -75,16 +75,16 @@ class Parts:
     pipelines: Pipelines
     warmth: Warmth
     callbacks: Callbacks
-    compiling: Compiling
-    uploads: Uploads
+    compiling: IsolatedCompiler
+    uploads: UploadSlots
     connected: bool = False
     health: Health = field(init=False)
-    pulse: Pulse = field(init=False)
+    pulse: KafkaPulse = field(init=False)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _counts: tuple[float, Counts | None] = (-_COUNTS, None)
 
     @classmethod
-    def of(cls, settings: Settings, limits: Limits, keeper: Keeper) -> Self:
+    def of(cls, settings: Settings, limits: Limits, keeper: Authenticator) -> Self:
         """The parts that these settings lead to, not connected yet."""
         objects = Objects(settings)
         plain = Connections.of(settings, "gateway")
@@ -92,7 +92,7 @@ class Parts:
         wire = Wire(plain.codec, plain.names, objects, "gateway")
         plain.store.close()
         connections = dataclasses.replace(plain, store=objects, wire=wire)
-        metrics, index, store = Metrics(), Index(limits.index), Store(settings.postgres)
+        metrics, index, store = Metrics(), RunCache(limits.index), History(settings.postgres)
 
         def seen(record: Record, kind: EventKind) -> None:
             metrics.events.labels(kind.value).inc()
@@ -115,7 +115,7 @@ class Parts:
                 raise tail.away()
             return partition_of(run, tail.partitions)
 
-        journal = Journal(index, tail, store, settings.brokers, topic, partition, decoder(wire))
+        journal = RunEvents(index, tail, store, settings.brokers, topic, partition, decoder(wire))
         callbacks = Callbacks(store, journal, metrics, keeper.key, limits.callbacks.split(","), limits.callback_tries)
         pipelines = Pipelines(connections, changed=lambda _: warmth.look())
         warmth = Warmth(connections, pipelines)
@@ -131,7 +131,7 @@ class Parts:
             index=index,
             tail=tail,
             journal=journal,
-            streams=Streams(journal, metrics, limits),
+            streams=RunStreams(journal, metrics, limits),
             sender=sender,
             submissions=Submissions(objects, sender, journal, tail),
             services=Services(connections),
@@ -139,13 +139,13 @@ class Parts:
             pipelines=pipelines,
             warmth=warmth,
             callbacks=callbacks,
-            compiling=Compiling(),
-            uploads=Uploads(limits),
+            compiling=IsolatedCompiler(),
+            uploads=UploadSlots(limits),
         )
 
     def __post_init__(self) -> None:
         events = Place(self.connections.topic(topics.EVENTS), 0)
-        self.pulse = Pulse(lambda: self.connections.offsets.ends([events]))
+        self.pulse = KafkaPulse(lambda: self.connections.offsets.ends([events]))
         self.health = Health(
             {
                 "kafka": self._kafka,
@@ -202,7 +202,7 @@ class Parts:
                 counts = await self.store.counts()
                 behind = sum(max(0, end - counts.reach.get(number, 0)) for number, end in seen.items())
                 self._counts = now, dataclasses.replace(counts, behind=behind)
-            except HistoryAway:
+            except HistoryUnavailable:
                 self._counts = now, None
         return self._counts[1]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import uvicorn
 
-from gateway.app import Surrounded
+from gateway.app import GatewayApp
 from gateway.http.protocol import bounded
 
 _GRACE = 5
@@ -17,7 +17,7 @@ _GRACE = 5
 class Server(uvicorn.Server):
     """Ends the event streams as soon as it is told to stop: their clients come back to another gateway, or later."""
 
-    def __init__(self, app: Surrounded, host: str, port: int) -> None:
+    def __init__(self, app: GatewayApp, host: str, port: int) -> None:
         super().__init__(
             uvicorn.Config(
                 app,

@@ -66,7 +66,7 @@ def _existing(path: Path, patience: float) -> str:
 
 
 @dataclass(frozen=True)
-class Keeper:
+class Authenticator:
     """Knows the key and signs sessions with it, so that every gateway with the same key knows them."""
 
     key: str
@@ -119,10 +119,10 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
 
 
-class Guard:
+class RequireKey:
     """Lets through only who holds the key."""
 
-    def __init__(self, app: ASGIApp, keeper: Keeper) -> None:
+    def __init__(self, app: ASGIApp, keeper: Authenticator) -> None:
         self.app = app
         self.keeper = keeper
 
@@ -162,10 +162,10 @@ class Guard:
         rest = urlencode([(name, value) for name, value in pairs if name != "key"])
         # One slash only: `//host` would lead to another host.
         place = "/" + scope["path"].lstrip("/") + (f"?{rest}" if rest else "")
-        return signed_in(self.keeper, place, scope)
+        return sign_in_response(self.keeper, place, scope)
 
 
-def signed_in(keeper: Keeper, place: str, scope: Scope) -> Response:
+def sign_in_response(keeper: Authenticator, place: str, scope: Scope) -> Response:
     """A redirect to `place`, with a new session at the address that was asked."""
     answer = RedirectResponse(place, 303)
     name, secure = cookies.name(Headers(scope=scope), scope["scheme"]), scope["scheme"] == "https"
@@ -175,7 +175,7 @@ def signed_in(keeper: Keeper, place: str, scope: Scope) -> Response:
     return answer
 
 
-def signed_out(keeper: Keeper, scope: Scope) -> Response:
+def sign_out_response(keeper: Authenticator, scope: Scope) -> Response:
     """An answer without content, after which the session that came with the request is over."""
     headers = Headers(scope=scope)
     name = cookies.name(headers, scope["scheme"])

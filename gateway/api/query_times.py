@@ -19,5 +19,5 @@ def _typed(value: Any) -> Any:
     return f"{found[1]}+{found[2]}" if found else value
 
 
-Moment = Annotated[datetime, BeforeValidator(_typed)]
+QueryTime = Annotated[datetime, BeforeValidator(_typed)]
 """ISO 8601. The `+` of a zone may stand unescaped; a bare number is no time."""

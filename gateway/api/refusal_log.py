@@ -10,7 +10,7 @@ PERIOD = 10.0
 """Seconds between two lines."""
 
 
-class Refusals:
+class RefusalLog:
     """Counts refusals by their reason, and says the first at once and the others of each period together."""
 
     def __init__(self) -> None:

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from gateway.api.json_response import to_json
 from gateway.api.problems import Fault, Kind, Problem
 from gateway.callbacks.posting import ATTEMPT, post
-from gateway.data.history import HistoryAway, Store
-from gateway.data.render import to_json
+from gateway.data.history import History, HistoryUnavailable
 from gateway.following import stream
-from gateway.following.run_events import Journal
+from gateway.following.run_events import RunEvents
 from gateway.following.view import result
 from gateway.monitoring.metrics import Metrics
 from streams.runtime.history.advisory_locks import Lock
@@ -90,7 +90,7 @@ class Callbacks:
     """Keeps and delivers callbacks to the allowed hosts (`host` or `host:port`); with none allowed it does nothing."""
 
     def __init__(
-        self, store: Store, journal: Journal, metrics: Metrics, key: str, allowed: Iterable[str], most: int
+        self, store: History, journal: RunEvents, metrics: Metrics, key: str, allowed: Iterable[str], most: int
     ) -> None:
         """`most`: tries of one callback."""
         self._store = store
@@ -128,7 +128,7 @@ class Callbacks:
         raise Problem(Kind.INVALID, "This callback cannot be taken.", [fault])
 
     async def keep(self, run: str, url: str) -> None:
-        """Remembers to tell of a run. Raises HistoryAway."""
+        """Remembers to tell of a run. Raises HistoryUnavailable."""
         async with self._store.connection() as connection:
             await self._ensure(connection)
             await connection.execute(
@@ -185,7 +185,7 @@ class Callbacks:
                 await self._ensure(connection)
                 cursor = await connection.execute(_CLAIM, values)
                 return [Claim(**row) for row in await cursor.fetchall()]
-        except HistoryAway as error:
+        except HistoryUnavailable as error:
             log.warning("callbacks wait: %s", error)
         except Exception:
             log.exception("callbacks cannot be taken: trying again")
@@ -214,7 +214,7 @@ class Callbacks:
         pause = webhooks.pause(claim.tries, 1.0, _LONGEST)
         if outcome is None:
             asyncio.get_running_loop().call_later(pause + 0.1, self._news.set)
-        with contextlib.suppress(HistoryAway):  # then the lease runs out, and it is tried again
+        with contextlib.suppress(HistoryUnavailable):  # then the lease runs out, and it is tried again
             async with self._store.connection() as connection:
                 await connection.execute(
                     """update callbacks set outcome = %s, error = %s, due = now() + make_interval(secs => %s)
@@ -224,8 +224,8 @@ class Callbacks:
 
     async def _body(self, run: str) -> bytes:
         """What is said of a run that has ended: its result, or the problem that it ended with."""
-        async with self._journal.open(run) as entry:
-            last = await stream.ended(entry, self._journal, 0.0)
+        async with self._journal.open(run) as buffer:
+            last = await stream.ended(buffer, self._journal, 0.0)
         document: dict[str, Any]
         try:
             document = result(run, last or {"event": "run.finished"})

@@ -19,7 +19,7 @@ _WAITING = 20.0
 _PROCESSES = 2
 
 
-class Compiling:
+class IsolatedCompiler:
     """Processes that compile; the first definition starts them."""
 
     def __init__(self) -> None:

@@ -11,19 +11,19 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from gateway.data.logged_event import LoggedEvent
 from gateway.data.render import event_json
-from gateway.following.run_buffer import Line
 from streams.messages import EventKind
 from streams.runtime.history import tables
 from streams.runtime.history.borrowing import borrowed
 
 
-class HistoryAway(Exception):
+class HistoryUnavailable(Exception):
     """PostgreSQL does not answer; the same call may succeed later."""
 
 
 @dataclass(frozen=True)
-class Filter:
+class RunFilter:
     """Which runs to list. `before` is the place of the last one of the page before: its time and id."""
 
     pipeline: str | None = None
@@ -54,8 +54,8 @@ class Counts:
     """Events that this gateway had seen and that were not recorded yet."""
 
 
-class Store:
-    """Reads the tables of `streams.runtime.history.tables`; every call may raise HistoryAway."""
+class History:
+    """Reads the tables of `streams.runtime.history.tables`; every call may raise HistoryUnavailable."""
 
     def __init__(self, url: str, *, size: int = 4, timeout: float = 2.0) -> None:
         """`timeout`: seconds to wait for a connection."""
@@ -80,7 +80,7 @@ class Store:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[DictRow]]:
-        """A connection to a database that has the tables. Raises HistoryAway."""
+        """A connection to a database that has the tables. Raises HistoryUnavailable."""
         try:
             async with borrowed(self._pool) as connection:
                 if not self._ready:
@@ -88,7 +88,7 @@ class Store:
                     self._ready = True
                 yield connection
         except (psycopg.OperationalError, PoolTimeout) as error:
-            raise HistoryAway(f"the run history (PostgreSQL) does not answer: {error}") from error
+            raise HistoryUnavailable(f"the run history (PostgreSQL) does not answer: {error}") from error
 
     async def _all(self, query: str, values: Mapping[str, Any]) -> list[DictRow]:
         async with self.connection() as connection:
@@ -111,7 +111,7 @@ class Store:
         rows = await self._all("select * from runs where run = %(run)s", {"run": run})
         return rows[0] if rows else None
 
-    async def events(self, run: str, after: int = -1, limit: int | None = None) -> list[Line]:
+    async def events(self, run: str, after: int = -1, limit: int | None = None) -> list[LoggedEvent]:
         """The run's events past the offset `after`, in order."""
         rows = await self._all(
             """select e.sequence, e.id, e.kind, e.node, e.path, e.attempt, e.at, e.data, r.pipeline, r.digest
@@ -121,7 +121,7 @@ class Store:
         )
         return [_line(run, row) for row in rows]
 
-    async def runs(self, wanted: Filter) -> list[DictRow]:
+    async def runs(self, wanted: RunFilter) -> list[DictRow]:
         """A page of runs, newest first."""
         before_at, before_run = wanted.before or (None, None)
         return await self._all(
@@ -220,10 +220,10 @@ async def _bounded(connection: psycopg.AsyncConnection[DictRow]) -> None:
     await connection.execute("set statement_timeout = '15s'")
 
 
-def _line(run: str, row: DictRow) -> Line:
+def _line(run: str, row: DictRow) -> LoggedEvent:
     kind = EventKind(row["kind"])
     data = row["data"] if isinstance(row["data"], dict) else json.loads(row["data"])
     more = {"pipeline": row["pipeline"], "digest": row["digest"]} if not row["node"] and row["pipeline"] else {}
     at = row["at"].timestamp()
     body = event_json(run, kind.value, row["node"], row["path"], at, row["attempt"], data, **more)
-    return Line(row["sequence"], row["id"].bytes, kind, body)
+    return LoggedEvent(row["sequence"], row["id"].bytes, kind, body)

@@ -19,7 +19,7 @@ _CHUNK = 256 * 1024
 
 
 @dataclass(frozen=True)
-class Meta:
+class ObjectMeta:
     """What the store says of an object. `media_type` is what was said when it was stored; "" when nothing was."""
 
     key: str
@@ -38,7 +38,7 @@ def digest_of(key: str) -> str | None:
 class Objects(Store):
     """The bucket. Every call raises StoreAway when S3 does not answer."""
 
-    async def meta(self, key: str) -> Meta:
+    async def meta(self, key: str) -> ObjectMeta:
         """What is under a key. Raises Missing."""
         try:
             found = await self._do(lambda: obstore.get(self._client, key, options={"head": True}))
@@ -46,9 +46,9 @@ class Objects(Store):
             raise Missing(f"there is no object {self.bucket}/{key}") from None
         kind = str(found.attributes.get("Content-Type", "")).partition(";")[0].strip().lower()
         etag = digest_of(key) or str(found.meta.get("e_tag") or "").strip('"')
-        return Meta(key, found.meta["size"], kind, etag)
+        return ObjectMeta(key, found.meta["size"], kind, etag)
 
-    async def open(self, key: str, start: int = 0, end: int | None = None) -> tuple[Meta, AsyncIterator[bytes]]:
+    async def open(self, key: str, start: int = 0, end: int | None = None) -> tuple[ObjectMeta, AsyncIterator[bytes]]:
         """An object and its bytes from `start` up to `end`, read as they are consumed. Raises Missing."""
         meta = await self.meta(key)
         stop = meta.size if end is None else min(end, meta.size)

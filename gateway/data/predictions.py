@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 
 from gateway.api.page_cursor import Position
 from gateway.api.problems import Fault, Kind, Problem
-from gateway.data.history import Store
+from gateway.data.history import History
 from schemas.contracts import Contract, load_contracts
 from schemas.errors import Nonconforming
 from schemas.validation.conform import conform_field
@@ -39,7 +39,7 @@ order by p.at desc, p.id desc limit %(limit)s
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PredictionFilter:
     """Which predictions to list, newest first. `before` is the place of the last one of the page before."""
 
     service: str | None = None
@@ -56,12 +56,12 @@ class Wanted:
 
 
 class Predictions:
-    """Reads predictions and writes corrections; every call may raise HistoryAway."""
+    """Reads predictions and writes corrections; every call may raise HistoryUnavailable."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: History) -> None:
         self._store = store
 
-    async def page(self, wanted: Wanted) -> list[DictRow]:
+    async def page(self, wanted: PredictionFilter) -> list[DictRow]:
         """A page, newest first."""
         at, identity = wanted.before or (None, None)
         async with self._store.connection() as connection:

@@ -1,10 +1,10 @@
 """Values as clients see them: a reference becomes the reference and the address of its bytes."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from gateway.api.json_response import to_json
 from schemas.encoding.render import any_to_json
 from schemas.refs import Ref
 from streams.timestamps import moment
@@ -18,11 +18,6 @@ def rendered(value: Any) -> Any:
 def with_address(ref: Ref) -> dict[str, Any]:
     """A ref and where its bytes are."""
     return {"ref": ref.to_dict(), "href": f"/objects/{quote(ref.bucket, safe='')}/{quote(ref.key)}"}
-
-
-def to_json(value: Any) -> bytes:
-    """JSON text without line breaks of what `rendered` gave."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def placed(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from aiokafka.errors import KafkaError
 
 from gateway.api.problems import Kind, Problem
-from gateway.following.run_cache import Index
+from gateway.following.run_cache import RunCache
 from streams.background import ended
 from streams.kafka_settings import Brokers
 from streams.messages import EventKind
@@ -33,7 +33,7 @@ class EventTail:
         self,
         brokers: Brokers,
         topic: str,
-        index: Index,
+        index: RunCache,
         probe: Offsets,
         *,
         lookback: float,

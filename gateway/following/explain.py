@@ -11,7 +11,7 @@ from confluent_kafka import KafkaException
 
 from gateway.dependencies import READERS, Parts
 from gateway.following.explain_text import text
-from gateway.following.view import View
+from gateway.following.view import RunView
 from schemas.errors import SchemasError
 from streams.flow.explain import Waiting, Why, waits
 from streams.flow.run_state import RunState
@@ -35,7 +35,7 @@ _LATE = 5.0
 """Seconds after which something that was due counts as overdue."""
 
 
-async def explain(parts: Parts, view: View) -> dict[str, Any]:
+async def explain(parts: Parts, view: RunView) -> dict[str, Any]:
     """What a run waits for, or how it came to its end, and what was skipped and why."""
     document: dict[str, Any] = {
         "id": view.run,
@@ -79,7 +79,7 @@ async def explain(parts: Parts, view: View) -> dict[str, Any]:
     return document
 
 
-async def _state(parts: Parts, view: View, topology: Topology | None) -> RunState | None:
+async def _state(parts: Parts, view: RunView, topology: Topology | None) -> RunState | None:
     if view.accepted_at is None:
         return None
     since = datetime.fromisoformat(view.accepted_at).timestamp() - 60.0  # clocks differ
@@ -96,7 +96,7 @@ async def _state(parts: Parts, view: View, topology: Topology | None) -> RunStat
 class _Live:
     """What is live about places that wait."""
 
-    def __init__(self, parts: Parts, view: View) -> None:
+    def __init__(self, parts: Parts, view: RunView) -> None:
         self._parts, self._view = parts, view
         self._names = parts.connections.names
         self._flow: dict[str, tuple[int, int]] = {}

@@ -11,7 +11,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from gateway.following.run_buffer import Entry, Line, run_of, to_line, weight
+from gateway.data.logged_event import LoggedEvent, parse_event, run_of
+from gateway.following.run_buffer import RunBuffer
 from streams.messages import EventKind
 from streams.wire.records import Record
 
@@ -23,13 +24,13 @@ _LINE = 500
 """Bytes that a line costs beside its body, and its share of what its run costs, about."""
 
 
-class Index:
+class RunCache:
     """Runs by id, least recently used first."""
 
     def __init__(self, budget: int) -> None:
         """`budget`: bytes of events to hold, about."""
         self._budget = budget
-        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._entries: OrderedDict[str, RunBuffer] = OrderedDict()
         self._bar = budget
         self._forgotten: OrderedDict[str, tuple[int, int, float]] = OrderedDict()
         self._floors: dict[int, tuple[int, float]] = {}
@@ -52,12 +53,12 @@ class Index:
         """The offset from which on an event of this run would be here, were there any."""
         return self.position(partition) if run in self._forgotten else self._floors.get(partition, (0, 0.0))[0]
 
-    def get(self, run: str) -> Entry | None:
+    def get(self, run: str) -> RunBuffer | None:
         """The run, if it is held."""
-        entry = self._entries.get(run)
-        if entry is not None:
+        buffer = self._entries.get(run)
+        if buffer is not None:
             self._entries.move_to_end(run)
-        return entry
+        return buffer
 
     def add(self, record: Record) -> EventKind | None:
         """Takes in the next record of the tail. The kind of event when it is a new one of a run, else None."""
@@ -66,104 +67,104 @@ class Index:
         offset, since = self._floors.get(partition, (record.offset, math.inf))
         if since == math.inf:
             self._floors[partition] = offset, record.timestamp
-        line = to_line(record)
+        line = parse_event(record)
         run = run_of(record)
         if line is None or run is None:
             return None
-        entry = self._entries.get(run) or self._open(run, line, record)
-        if not entry.takes(line):
+        buffer = self._entries.get(run) or self._open(run, line, record)
+        if not buffer.accepts(line):
             return None
-        self._append(entry, line)
+        self._append(buffer, line)
         self._entries.move_to_end(run)
-        entry.notify()
+        buffer.notify()
         self._trim()
         return line.kind
 
     @contextmanager
-    def hold(self, run: str, partition: int) -> Iterator[Entry]:
-        """Keeps a run's entry (made if need be) while somebody reads it."""
-        entry = self.get(run)
-        if entry is None:
-            entry = self._entries[run] = Entry(run, partition, self.reach(run, partition))
-        entry.readers += 1
+    def hold(self, run: str, partition: int) -> Iterator[RunBuffer]:
+        """Keeps a run's buffer (made if need be) while somebody reads it."""
+        buffer = self.get(run)
+        if buffer is None:
+            buffer = self._entries[run] = RunBuffer(run, partition, self.reach(run, partition))
+        buffer.readers += 1
         try:
-            yield entry
+            yield buffer
         finally:
-            entry.readers -= 1
-            if not entry.lines and not entry.readers:
+            buffer.readers -= 1
+            if not buffer.events and not buffer.readers:
                 self._entries.pop(run, None)
             self._trim()
 
     def wake(self) -> None:
         """Wakes everybody who waits, though nothing has come."""
-        for entry in self._entries.values():
-            entry.notify()
+        for buffer in self._entries.values():
+            buffer.notify()
 
-    def complete(self, entry: Entry, earlier: Iterable[Line]) -> None:
-        """Puts the events before those that the entry has; now it is whole. What came twice counts where it came first."""
-        later, entry.lines, entry.ids, entry.ended = entry.lines, [], set(), False
-        self.size -= entry.size
-        entry.size = 0
+    def complete(self, buffer: RunBuffer, earlier: Iterable[LoggedEvent]) -> None:
+        """Puts the events before those that the buffer has; now it is whole. What came twice counts where it came first."""
+        later, buffer.events, buffer.ids, buffer.ended = buffer.events, [], set(), False
+        self.size -= buffer.size
+        buffer.size = 0
         for line in sorted((*earlier, *later), key=lambda one: one.sequence):
-            if entry.takes(line):
-                self._append(entry, line)
-        entry.whole = True
-        entry.notify()
+            if buffer.accepts(line):
+                self._append(buffer, line)
+        buffer.whole = True
+        buffer.notify()
 
-    def decoded(self, entry: Entry, line: Line, body: bytes) -> None:
+    def decoded(self, buffer: RunBuffer, line: LoggedEvent, body: bytes) -> None:
         """Keeps the JSON of an event in place of its record."""
-        grown = len(body) - weight(line)
+        grown = len(body) - line.held_bytes
         line.body = body
-        entry.size += grown
+        buffer.size += grown
         self.size += grown
 
-    def _open(self, run: str, line: Line, record: Record) -> Entry:
+    def _open(self, run: str, line: LoggedEvent, record: Record) -> RunBuffer:
         floor, since = self._floors[record.place.partition]
         new = run not in self._forgotten
-        entry = Entry(run, record.place.partition, floor if new else record.offset)
-        entry.whole = new and (floor == 0 or (line.kind is EventKind.ACCEPTED and record.timestamp > since + MARGIN))
-        self._entries[run] = entry
-        return entry
+        buffer = RunBuffer(run, record.place.partition, floor if new else record.offset)
+        buffer.whole = new and (floor == 0 or (line.kind is EventKind.ACCEPTED and record.timestamp > since + MARGIN))
+        self._entries[run] = buffer
+        return buffer
 
-    def _append(self, entry: Entry, line: Line) -> None:
-        entry.lines.append(line)
-        entry.ids.add(line.id)
-        grown = _LINE + weight(line)
-        entry.size += grown
+    def _append(self, buffer: RunBuffer, line: LoggedEvent) -> None:
+        buffer.events.append(line)
+        buffer.ids.add(line.id)
+        grown = _LINE + line.held_bytes
+        buffer.size += grown
         self.size += grown
-        entry.ended = line.kind.terminal
+        buffer.ended = line.kind.terminal
 
     def _trim(self) -> None:
         if self.size <= self._bar:
             return
         enough = self._budget * 0.9
-        for entry in [one for one in self._oldest() if not one.readers]:
+        for buffer in [one for one in self._oldest() if not one.readers]:
             if self.size <= enough:
                 break
-            self._forget(entry)
-        for entry in self._oldest():
+            self._forget(buffer)
+        for buffer in self._oldest():
             if self.size <= enough:
                 break
-            self._shed(entry)
+            self._shed(buffer)
         # What cannot be let go of must not make every further event look for it again.
         self._bar = max(self._budget, int(self.size * 1.1))
 
-    def _forget(self, entry: Entry) -> None:
-        del self._entries[entry.run]
-        self.size -= entry.size
-        self._forgotten[entry.run] = entry.partition, self.position(entry.partition), time.time()
+    def _forget(self, buffer: RunBuffer) -> None:
+        del self._entries[buffer.run]
+        self.size -= buffer.size
+        self._forgotten[buffer.run] = buffer.partition, self.position(buffer.partition), time.time()
         while len(self._forgotten) > _FORGOTTEN:
             _, (partition, offset, when) = self._forgotten.popitem(last=False)
             if offset > self._floors[partition][0]:
                 self._floors[partition] = offset, when
 
-    def _oldest(self) -> list[Entry]:
-        return sorted(self._entries.values(), key=lambda entry: not entry.ended)
+    def _oldest(self) -> list[RunBuffer]:
+        return sorted(self._entries.values(), key=lambda buffer: not buffer.ended)
 
-    def _shed(self, entry: Entry) -> None:
+    def _shed(self, buffer: RunBuffer) -> None:
         """Lets go of the bodies of a run's events, the last one excepted."""
-        for line in entry.lines[:-1]:
-            freed = weight(line)
+        for line in buffer.events[:-1]:
+            freed = line.held_bytes
             line.body = None
-            entry.size -= freed
+            buffer.size -= freed
             self.size -= freed

@@ -9,10 +9,11 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from gateway.api.problems import Kind, Problem
-from gateway.data.history import HistoryAway, Store
+from gateway.data.history import History, HistoryUnavailable
+from gateway.data.logged_event import LoggedEvent, parse_event, run_of
 from gateway.following.event_tail import EventTail
-from gateway.following.run_buffer import Entry, Line, run_of, to_line
-from gateway.following.run_cache import Index
+from gateway.following.run_buffer import RunBuffer
+from gateway.following.run_cache import RunCache
 from schemas.errors import Undecodable
 from streams.kafka_settings import Brokers
 from streams.runtime.kafka.offsets import Offsets
@@ -30,14 +31,14 @@ _MOST = 200_000
 _STEP = 5_000
 
 
-class Journal:
+class RunEvents:
     """Opens runs for reading."""
 
     def __init__(
         self,
-        index: Index,
+        index: RunCache,
         tail: EventTail,
-        store: Store,
+        store: History,
         brokers: Brokers,
         topic: str,
         partition_of: PartitionOf,
@@ -54,36 +55,36 @@ class Journal:
         """Set when the gateway stops: who waits for an event answers with what there is."""
 
     @asynccontextmanager
-    async def open(self, run: str, *, current: bool = True) -> AsyncIterator[Entry]:
+    async def open(self, run: str, *, current: bool = True) -> AsyncIterator[RunBuffer]:
         """The run, whole and growing while it is open here; if `current`, with all that has happened until now.
 
         Raises Problem: 404 for no such run, 503 when nobody can know.
         """
         partition = self._partition_of(run)
-        with self._index.hold(run, partition) as entry:
-            if not entry.whole or (current and not entry.ended):
+        with self._index.hold(run, partition) as buffer:
+            if not buffer.whole or (current and not buffer.ended):
                 await self._tail.catch_up(partition)
-            if not entry.whole:
-                async with entry.restoring:
-                    if not entry.whole:
-                        await self._restore(entry)
-            if not entry.lines:
+            if not buffer.whole:
+                async with buffer.restoring:
+                    if not buffer.whole:
+                        await self._restore(buffer)
+            if not buffer.events:
                 raise unknown(run)
-            yield entry
+            yield buffer
 
     @contextmanager
     def fresh(self, run: str) -> Iterator[None]:
         """While a run is made here, of an id that nobody had before: there is nothing of it but what the tail will bring."""
-        with self._index.hold(run, self._partition_of(run)) as entry:
-            entry.whole = True
+        with self._index.hold(run, self._partition_of(run)) as buffer:
+            buffer.whole = True
             yield
 
     async def heard(self, run: str, seconds: float) -> bool:
         """Whether anything is said of a run within so many seconds."""
-        with self._index.hold(run, self._partition_of(run)) as entry:
-            if not entry.lines:
-                await entry.changed(entry.version, seconds)
-            return bool(entry.lines)  # a change may be that the gateway stops
+        with self._index.hold(run, self._partition_of(run)) as buffer:
+            if not buffer.events:
+                await buffer.changed(buffer.version, seconds)
+            return bool(buffer.events)  # a change may be that the gateway stops
 
     def stop(self) -> None:
         """Says that nobody is to wait for events here any more, and wakes who does."""
@@ -100,68 +101,68 @@ class Journal:
                 return False
             raise
 
-    async def body(self, entry: Entry, position: int) -> bytes:
-        """The JSON of one of the entry's events; nothing for a record that only looked like one.
+    async def body(self, buffer: RunBuffer, position: int) -> bytes:
+        """The JSON of one of the buffer's events; nothing for a record that only looked like one.
 
         Raises Problem (503) when it has to be fetched and cannot be.
         """
-        line = entry.lines[position]
+        line = buffer.events[position]
         if line.body is None:
-            await self._refetch(entry, position)
+            await self._refetch(buffer, position)
         if isinstance(line.body, Record):
             try:
                 made = await self._decode(line.body)
             except Undecodable as error:
                 log.warning("%s is no event: %s", line.body.where, error)
                 made = b""
-            self._index.decoded(entry, line, made)
+            self._index.decoded(buffer, line, made)
         assert isinstance(line.body, bytes)
         return line.body
 
-    async def input(self, entry: Entry) -> Any:
+    async def input(self, buffer: RunBuffer) -> Any:
         """The input of a run, from its first event or, where that leaves it out for its size, from flow's own.
 
         None when neither is there any more. Raises Problem (503).
         """
-        first = json.loads(await self.body(entry, 0) or b"{}")
+        first = json.loads(await self.body(buffer, 0) or b"{}")
         if "input" in first:
             return first["input"]
-        since = entry.lines[0].sequence + 1
-        for line in await self._between(entry, since, since + _MOST):
+        since = buffer.events[0].sequence + 1
+        for line in await self._between(buffer, since, since + _MOST):
             if line.kind.value == "run.accepted" and isinstance(line.body, Record):
                 told = json.loads(await self._decode(line.body))
                 if "input" in told:
                     return told["input"]
         return None
 
-    async def _restore(self, entry: Entry) -> None:
-        """Completes an entry with what came before the tail saw the run."""
-        accepted = bool(entry.lines) and entry.lines[0].kind.value == "run.accepted"
+    async def _restore(self, buffer: RunBuffer) -> None:
+        """Completes an buffer with what came before the tail saw the run."""
+        accepted = bool(buffer.events) and buffer.events[0].kind.value == "run.accepted"
         try:
-            reach = await self._store.reach(entry.partition)
-            earlier = await self._store.events(entry.run)
-        except HistoryAway as error:
+            reach = await self._store.reach(buffer.partition)
+            earlier = await self._store.events(buffer.run)
+        except HistoryUnavailable as error:
             if accepted:  # all but certainly whole: nothing of a run comes before it
-                self._index.complete(entry, [])
+                self._index.complete(buffer, [])
                 return
-            raise Problem(Kind.AWAY, f"{error}; whether there is a run {entry.run} cannot be said now.") from error
+            raise Problem(Kind.AWAY, f"{error}; whether there is a run {buffer.run} cannot be said now.") from error
         if not (earlier and earlier[-1].kind.terminal):
-            earlier += await self._between(entry, max(reach, 0), entry.since)
-        self._index.complete(entry, earlier)
+            earlier += await self._between(buffer, max(reach, 0), buffer.since)
+        self._index.complete(buffer, earlier)
 
-    async def _between(self, entry: Entry, start: int, stop: int) -> list[Line]:
+    async def _between(self, buffer: RunBuffer, start: int, stop: int) -> list[LoggedEvent]:
         """The run's events with start ≤ offset < stop, read from the log itself."""
         if start >= stop:
             return []
-        found: list[Line] = []
+        found: list[LoggedEvent] = []
         probe = Offsets(self._brokers)
-        place = Place(self._topic, entry.partition)
+        place = Place(self._topic, buffer.partition)
         try:
             await probe.start()
             start = max(start, (await probe.beginnings([place]))[place], stop - _MOST)
             for low in range(start, stop, _STEP):
                 for record in await probe.read(place, low, min(stop, low + _STEP)):
-                    line = to_line(record) if run_of(record) == entry.run else None
+                    line = parse_event(record) if run_of(record) == buffer.run else None
                     if line is not None:
                         found.append(line)
         except (KafkaError, OSError) as error:
@@ -170,20 +171,20 @@ class Journal:
             await probe.stop()
         return found
 
-    async def _refetch(self, entry: Entry, position: int) -> None:
+    async def _refetch(self, buffer: RunBuffer, position: int) -> None:
         """Gives the bodies of this and the next events back, from the history or from the log."""
-        wanted = {line.sequence: line for line in entry.lines[position : position + 200] if line.body is None}
+        wanted = {line.sequence: line for line in buffer.events[position : position + 200] if line.body is None}
         first, last = min(wanted), max(wanted)
         try:
-            found = await self._store.events(entry.run, first - 1, 400)
-        except HistoryAway:
+            found = await self._store.events(buffer.run, first - 1, 400)
+        except HistoryUnavailable:
             found = []
         if not found or found[-1].sequence < last:
-            found += await self._between(entry, max(first, found[-1].sequence + 1 if found else 0), last + 1)
+            found += await self._between(buffer, max(first, found[-1].sequence + 1 if found else 0), last + 1)
         for line in found:
             if line.sequence in wanted:
                 wanted[line.sequence].body = line.body
-        if entry.lines[position].body is None:
+        if buffer.events[position].body is None:
             raise Problem(Kind.AWAY, "An older event of this run is no longer in the log and not in the history.")
 
 

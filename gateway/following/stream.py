@@ -12,8 +12,8 @@ from starlette.requests import Request
 
 from gateway.api.limits import Limits
 from gateway.api.problems import Kind, Problem
-from gateway.following.run_buffer import Entry
-from gateway.following.run_events import Journal
+from gateway.following.run_buffer import RunBuffer
+from gateway.following.run_events import RunEvents
 from gateway.http import sse
 from gateway.monitoring.metrics import Metrics
 
@@ -23,10 +23,10 @@ _SHARE = 10
 """One of so many places is kept from an address that has all others."""
 
 
-class Streams:
+class RunStreams:
     """Makes event streams, and waits for results: as many at once as the limits allow, of which one address gets most, not all."""
 
-    def __init__(self, journal: Journal, metrics: Metrics, limits: Limits) -> None:
+    def __init__(self, journal: RunEvents, metrics: Metrics, limits: Limits) -> None:
         self._journal = journal
         self._metrics = metrics
         self._limits = limits
@@ -73,12 +73,12 @@ class Streams:
                 self.open -= 1
                 self._metrics.clients.set(self.open)
 
-    async def ended(self, entry: Entry, seconds: float, request: Request) -> dict[str, Any] | None:
+    async def ended(self, buffer: RunBuffer, seconds: float, request: Request) -> dict[str, Any] | None:
         """The last event of a run that a client waits for, as `ended` gives it; None for one that goes. Raises Problem (503)."""
-        if entry.ended or seconds <= 0:
-            return await ended(entry, self._journal, 0.0)
+        if buffer.ended or seconds <= 0:
+            return await ended(buffer, self._journal, 0.0)
         with self._place(client_of(request)):
-            waiting = asyncio.ensure_future(ended(entry, self._journal, seconds))
+            waiting = asyncio.ensure_future(ended(buffer, self._journal, seconds))
             gone = asyncio.ensure_future(sse.disconnected(request.receive))
             try:
                 await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
@@ -98,28 +98,28 @@ class Streams:
 
     async def _frames(self, run: str, client: str, after: int) -> AsyncIterator[bytes]:
         with self._stream(client):
-            async with self._journal.open(run, current=False) as entry:
+            async with self._journal.open(run, current=False) as buffer:
                 yield b""
-                async for frames in self._follow(entry, after):
+                async for frames in self._follow(buffer, after):
                     yield frames
 
-    async def _follow(self, entry: Entry, after: int) -> AsyncIterator[bytes]:
-        position = entry.after(after)
+    async def _follow(self, buffer: RunBuffer, after: int) -> AsyncIterator[bytes]:
+        position = buffer.position_after(after)
         while True:
-            version = entry.version
+            version = buffer.version
             batch = bytearray()
-            while position < len(entry.lines) and len(batch) < _BATCH:
-                line = entry.lines[position]
-                body = await self._journal.body(entry, position)
+            while position < len(buffer.events) and len(batch) < _BATCH:
+                line = buffer.events[position]
+                body = await self._journal.body(buffer, position)
                 # The client may have come from a gateway that was ahead of this one.
                 if body and line.sequence > after:
                     batch += sse.frame(line.kind.value, body, line.sequence)
                 position += 1
             if batch:
                 yield bytes(batch)
-            elif entry.ended or self._journal.stopping:
+            elif buffer.ended or self._journal.stopping:
                 return
-            elif not await entry.changed(version, self._limits.ping):
+            elif not await buffer.changed(version, self._limits.ping):
                 yield sse.PING
 
 
@@ -128,13 +128,13 @@ def client_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-async def ended(entry: Entry, journal: Journal, seconds: float) -> dict[str, Any] | None:
+async def ended(buffer: RunBuffer, journal: RunEvents, seconds: float) -> dict[str, Any] | None:
     """The last event of a run, waiting for it up to so many seconds; None when it has not ended by then, or by a stop."""
     deadline = time.monotonic() + seconds
-    while not entry.ended:
+    while not buffer.ended:
         left = deadline - time.monotonic()
         if left <= 0 or journal.stopping:
             return None
-        await entry.changed(entry.version, left)
-    event: dict[str, Any] = json.loads(await journal.body(entry, len(entry.lines) - 1) or b"{}")
-    return {"event": entry.lines[-1].kind.value, **event}
+        await buffer.changed(buffer.version, left)
+    event: dict[str, Any] = json.loads(await journal.body(buffer, len(buffer.events) - 1) or b"{}")
+    return {"event": buffer.events[-1].kind.value, **event}

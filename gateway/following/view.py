@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from gateway.api.links import links
 from gateway.api.problems import Fault, Kind, Problem
 from streams.messages import EventKind
 
@@ -43,14 +44,8 @@ that cannot be served is the caller's (422), an expression that fails is the ins
 fails is something behind this gateway (502), a deadline passed is a timeout (504)."""
 
 
-def links(run: str) -> dict[str, str]:
-    """Where to go from a run."""
-    place = f"/runs/{run}"
-    return {"self": place, "events": f"{place}/events", "result": f"{place}/result"}
-
-
 @dataclass
-class View:
+class RunView:
     """The fold of a run's events, one after another."""
 
     run: str
@@ -68,7 +63,7 @@ class View:
     origin: dict[str, Any] = field(default_factory=dict)
     """The run that it repeats, where it does."""
 
-    def fold(self, events: Iterable[Mapping[str, Any]]) -> "View":
+    def fold(self, events: Iterable[Mapping[str, Any]]) -> "RunView":
         """Takes in the next events, as clients get them."""
         for event in events:
             self.events += 1

@@ -63,7 +63,7 @@ def described(schema: dict[str, Any], *, required: bool = False) -> dict[str, An
     return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
-class Tally:
+class JsonBudget:
     """How much JSON one request may still bring, whatever number of parts it comes in."""
 
     def __init__(self) -> None:
@@ -84,9 +84,9 @@ def _marks(data: bytes | str) -> int:
     return data.count(b"[") + data.count(b"{") + data.count(b",")
 
 
-async def parse(data: bytes | str, limits: Limits, where: str = "", tally: Tally | None = None) -> Any:
+async def parse(data: bytes | str, limits: Limits, where: str = "", tally: JsonBudget | None = None) -> Any:
     """The value of JSON text; large text is parsed beside the event loop. Raises Problem (400, 413)."""
-    (tally or Tally()).add(data, where)
+    (tally or JsonBudget()).add(data, where)
     if len(data) > _LARGE:
         return await asyncio.to_thread(parse_now, data, limits.depth, where)
     return parse_now(data, limits.depth, where)

@@ -9,7 +9,7 @@ from gateway.api.limits import Limits
 from gateway.api.problems import Kind, Problem
 
 
-class Patient:
+class BodyTimeout:
     """Ends the wait for a body with a Problem (408), which is raised where the body is read."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:

@@ -17,7 +17,7 @@ class Connection(Protocol):
         """Closes; called only while no request of it is under way."""
 
 
-class Doors:
+class ConnectionLimits:
     """Counts connections. When one more is too many, the one that has waited longest for a whole request head goes for it.
 
     So that silent and half-open connections, however many, keep nobody out.

@@ -14,7 +14,7 @@ _PIECE = 256 * 1024
 _GZIP = zlib.MAX_WBITS | 16
 
 
-class Unpacked:
+class ContentDecoding:
     """Unpacks gzip, and refuses any other coding of a body with a Problem (415), which is raised where the body is read."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -19,7 +19,7 @@ _BRIEF = 5.0
 _NO_KEY, _SLOW = 401, 408
 
 
-class Drained:
+class BodyDrain:
     """Reads what is left of a request's body when its answer begins, within bounds."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -5,7 +5,7 @@ import asyncio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
-class Heads:
+class HeadRequests:
     """Answers HEAD wherever GET is offered. A stream ends as soon as it has begun, as if its client had gone."""
 
     def __init__(self, app: ASGIApp) -> None:

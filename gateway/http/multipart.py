@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from gateway.api.limits import Limits
 from gateway.api.problems import Fault, Kind, Problem
-from gateway.http.body import Tally, announced, parse, too_large
+from gateway.http.body import JsonBudget, announced, parse, too_large
 from gateway.http.multipart_parser import Parser, from_first
 from schemas.validation.shapes import AnyShape, Array, Enum, Field, Primitive, Record, RefShape, Shape, branches
 
@@ -67,7 +67,7 @@ class _Reading:
 
     limits: Limits
     faults: list[Fault] = field(default_factory=list)
-    _tally: Tally = field(default_factory=Tally)
+    _tally: JsonBudget = field(default_factory=JsonBudget)
 
     async def parse(self, text: str, where: str = "") -> Any:
         """The value of a part in JSON. Raises Problem (400, 413)."""

@@ -15,8 +15,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.api.limits import Limits
 from gateway.api.problems import Kind, Problem
-from gateway.api.refusal_log import Refusals
-from gateway.http.connection_limits import Doors
+from gateway.api.refusal_log import RefusalLog
+from gateway.http.connection_limits import ConnectionLimits
 from gateway.http.response_headers import DEFAULTS
 
 _PIPELINED = 100
@@ -33,10 +33,10 @@ class Refused(Exception):
         self.problem = problem
 
 
-class Bounded(HttpToolsProtocol):
+class BoundedProtocol(HttpToolsProtocol):
     """One connection."""
 
-    def __init__(self, *, limits: Limits, doors: Doors, refusals: Refusals, **more: Any) -> None:
+    def __init__(self, *, limits: Limits, doors: ConnectionLimits, refusals: RefusalLog, **more: Any) -> None:
         """`more`: what uvicorn says."""
         super().__init__(**more)
         self._limits = limits
@@ -254,6 +254,6 @@ def _until_closed(cycle: RequestResponseCycle, app: ASGI3Application) -> ASGI3Ap
     return serve
 
 
-def bounded(limits: Limits) -> Callable[..., Bounded]:
+def bounded(limits: Limits) -> Callable[..., BoundedProtocol]:
     """What makes the connections of one server."""
-    return partial(Bounded, limits=limits, doors=Doors(limits), refusals=Refusals())
+    return partial(BoundedProtocol, limits=limits, doors=ConnectionLimits(limits), refusals=RefusalLog())

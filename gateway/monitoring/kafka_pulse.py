@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+from gateway.api.links import links
 from gateway.api.problems import Kind, Problem
-from gateway.following.view import links
 
 T = TypeVar("T")
 
@@ -17,7 +17,7 @@ PATIENCE = 1.5
 _LATER = {"Retry-After": "5"}
 
 
-class Pulse:
+class KafkaPulse:
     """`check` is to be called every `EVERY` seconds. There is never more than one question under way, and none is cut short."""
 
     def __init__(self, ask: Callable[[], Awaitable[object]]) -> None:

@@ -105,7 +105,7 @@ def _family(
     return family
 
 
-class Timing:
+class RequestTiming:
     """Measures every request, by the route's pattern and never by the path, which clients choose."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, clock: Callable[[], float] = time.perf_counter) -> None:

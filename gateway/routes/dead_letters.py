@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
+from gateway.api.json_response import json_response
 from gateway.api.page_cursor import aware
 from gateway.api.path_ids import RunId
 from gateway.api.problems import Fault, Kind, Problem
-from gateway.api.query_times import Moment
+from gateway.api.query_times import QueryTime
 from gateway.dependencies import Connected, Parts
-from gateway.routes.runs import answer
 from streams.runtime.connections.dead_letters import DeadLetters, Filter
 from streams.runtime.errors import Missing
 
@@ -25,8 +25,8 @@ def wanted(
     run: Annotated[RunId, Query(max_length=60)] = "",
     path: Annotated[str, Query(max_length=500, description="A part of the place in the run.")] = "",
     reason: Annotated[str, Query(max_length=500, description="A part of the reason.")] = "",
-    since: Annotated[Moment | None, Query()] = None,
-    until: Annotated[Moment | None, Query()] = None,
+    since: Annotated[QueryTime | None, Query()] = None,
+    until: Annotated[QueryTime | None, Query()] = None,
     resent: Annotated[bool | None, Query(description="Only those that were, or were not, sent again.")] = None,
 ) -> Filter:
     """The filter that a query says."""
@@ -46,7 +46,7 @@ async def listing(
     """
     found = await DeadLetters(parts.connections).newest(chosen, limit + 1)
     shown, more = found[-limit:], len(found) > limit
-    return answer({"dead_letters": [one.document() for one in shown], "count": len(shown), "more": more})
+    return json_response({"dead_letters": [one.document() for one in shown], "count": len(shown), "more": more})
 
 
 @router.post("/dead-letters/resend", summary="Send again those that a filter takes")
@@ -59,7 +59,7 @@ async def resend_all(
     if not chosen and not all_:
         raise Problem(Kind.INVALID, "Say which.", [Fault("", "no filter was given", "say one, or all=true")])
     sent = [one async for one in DeadLetters(parts.connections).resend_all(chosen)]
-    return answer({"resent": [{"id": one.id, "topic": one.topic, "run": one.run} for one in sent]})
+    return json_response({"resent": [{"id": one.id, "topic": one.topic, "run": one.run} for one in sent]})
 
 
 @router.get("/dead-letters/{identity}", summary="One dead letter, with its headers, bytes and stack")
@@ -69,7 +69,7 @@ async def detail(identity: str, parts: Parts = Connected) -> Response:
         one = await DeadLetters(parts.connections).show(identity)
     except Missing as error:
         raise Problem(Kind.NOT_FOUND, f"{error}.") from None
-    return answer(
+    return json_response(
         {
             **one.document(),
             "headers": [{"name": name, **_text("value", value)} for name, value in one.headers],
@@ -87,7 +87,7 @@ async def resend(identity: str, parts: Parts = Connected) -> Response:
         one = await DeadLetters(parts.connections).resend(identity)
     except Missing as error:
         raise Problem(Kind.NOT_FOUND, f"{error}.") from None
-    return answer({"id": one.id, "topic": one.topic, "run": one.run})
+    return json_response({"id": one.id, "topic": one.topic, "run": one.run})
 
 
 def _text(name: str, value: bytes | None) -> dict[str, str | None]:

@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from gateway.api.json_response import json_response
 from gateway.api.problems import Fault, Kind, Problem
 from gateway.catalogue import catalogue
 from gateway.dependencies import Connected, Parts, Shared
 from gateway.http import body
-from gateway.routes.runs import answer
 from gateway.submission.answers import start
 from streams.runtime.models import champions
 from streams.runtime.models.champions import NoSuchVersion, Registered
@@ -30,7 +30,7 @@ _CHAMPION = body.described(
 @router.get("/models", summary="The registered versions of models, oldest first")
 async def listing(parts: Parts = Shared) -> Response:
     """The champion of each slot is to serve; a slot without one, as one that is not here, is served by its shipped model."""
-    return answer({"models": [one.document() for one in await _versions(parts, None)]})
+    return json_response({"models": [one.document() for one in await _versions(parts, None)]})
 
 
 @router.get("/models/{slot}", summary="The versions of one service's model")
@@ -41,7 +41,7 @@ async def detail(slot: str, parts: Parts = Connected) -> Response:
     if live is None and not known:
         catalogue.service(parts, slot)  # 404, with what is near
     serves = catalogue.describe_service(parts, live) if live else {}
-    return answer(
+    return json_response(
         {
             "slot": slot,
             "model": serves.get("model"),
@@ -67,7 +67,7 @@ async def use(slot: str, request: Request, parts: Parts = Shared) -> Response:
             found = await champions.promote(connection, slot, version)
     except NoSuchVersion as error:
         raise Problem(Kind.NOT_FOUND, f"{error}.") from None
-    return answer(found.document() | {"champion": True})
+    return json_response(found.document() | {"champion": True})
 
 
 @router.delete("/models/{slot}/champion", summary="Let the shipped model serve again")
@@ -75,7 +75,7 @@ async def shipped(slot: str, parts: Parts = Shared) -> Response:
     """Takes the alias away. Whether there was one."""
     async with champions.connected(parts.settings) as connection:
         moved = connection is not None and await champions.demote(connection, slot)
-    return answer({"slot": slot, "champion": None, "changed": moved})
+    return json_response({"slot": slot, "champion": None, "changed": moved})
 
 
 @router.post("/models/{slot}/retrain", status_code=202, summary="Order another model")

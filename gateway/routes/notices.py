@@ -9,11 +9,11 @@ from psycopg.rows import DictRow
 from starlette.responses import Response
 
 from gateway.api import page_cursor
+from gateway.api.json_response import json_response
 from gateway.api.path_ids import known as of_uuid
 from gateway.api.problems import Kind, Problem
-from gateway.api.query_times import Moment
+from gateway.api.query_times import QueryTime
 from gateway.dependencies import Parts, Shared
-from gateway.routes.runs import answer
 from streams.timestamps import moment
 
 router = APIRouter(tags=["notices"])
@@ -32,7 +32,7 @@ async def listing(
     parts: Parts = Shared,
     state: Annotated[State | None, Query(description="Only those in this state.")] = None,
     run: Annotated[str | None, Query(max_length=60)] = None,
-    since: Annotated[Moment | None, Query(description="Only those of runs that ended since then.")] = None,
+    since: Annotated[QueryTime | None, Query(description="Only those of runs that ended since then.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Response:
     """Each with how often it was tried, when it is tried next, and why the last try failed. Of a web address the host is shown."""
@@ -45,7 +45,7 @@ async def listing(
                 order by made_at desc, id limit %(limit)s""",
             {"state": state, "run": run, "since": page_cursor.aware(since), "limit": limit},
         )
-        return answer({"notices": [_document(row) for row in await found.fetchall()]})
+        return json_response({"notices": [_document(row) for row in await found.fetchall()]})
 
 
 @router.post("/notices/{identity}/resend", status_code=202, summary="Try a notice again")
@@ -59,7 +59,7 @@ async def resend(identity: Annotated[str, Path(max_length=60)], parts: Parts = S
         row = await found.fetchone()
     if row is None:
         raise Problem(Kind.NOT_FOUND, f"No notice {known} is known.")
-    return answer(_document(row), 202)
+    return json_response(_document(row), 202)
 
 
 def _document(row: DictRow) -> dict[str, Any]:

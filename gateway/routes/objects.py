@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
 from gateway.api.problems import Kind, Problem
-from gateway.data.objects import Meta, digest_of
+from gateway.data.objects import ObjectMeta, digest_of
 from gateway.dependencies import Parts, Shared
 from schemas.refs import readable
 from streams.runtime.errors import Missing
@@ -51,7 +51,7 @@ async def read(bucket: str, key: str, request: Request, parts: Parts = Shared) -
     return StreamingResponse(chunks, status, headers)
 
 
-def _headers(meta: Meta) -> dict[str, str]:
+def _headers(meta: ObjectMeta) -> dict[str, str]:
     media_type = meta.media_type if meta.media_type in SAVED else "application/octet-stream"
     suffix = _SUFFIXES.get(media_type, media_type.rpartition("/")[2] if media_type in SAVED else "bin")
     name = meta.key.rpartition("/")[2]
@@ -72,7 +72,7 @@ def _has(header: str, etag: str) -> bool:
     return header.strip() == "*" or any(one.strip().removeprefix("W/") == f'"{etag}"' for one in header.split(","))
 
 
-def _span(request: Request, meta: Meta) -> tuple[int, int] | None:
+def _span(request: Request, meta: ObjectMeta) -> tuple[int, int] | None:
     """The one range that is asked for, as (first, past the last); None for the whole. Raises Problem (416)."""
     found = _RANGE.fullmatch(request.headers.get("range", "").strip())
     condition = request.headers.get("if-range")

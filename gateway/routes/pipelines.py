@@ -6,13 +6,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from gateway.api.json_response import json_response
 from gateway.api.problems import Kind, Problem
 from gateway.catalogue import catalogue, definitions
 from gateway.catalogue.definitions import Condition
 from gateway.catalogue.graph import graph, is_automatic
 from gateway.dependencies import Connected, Parts
 from gateway.http import body
-from gateway.routes.runs import answer
 from gateway.routes.versions import read_trial, trial_of
 from gateway.submission.answers import start
 from schemas.encoding.json_schema import json_schema
@@ -46,7 +46,7 @@ class Form(StrEnum):
 @router.get("/pipelines", summary="The pipelines")
 async def listing(parts: Parts = Connected) -> Response:
     """Each with its summary, digest, input and output; those of single services are marked `automatic`."""
-    return answer({"pipelines": [_summary(*one) for one in catalogue.pipelines(parts)]})
+    return json_response({"pipelines": [_summary(*one) for one in catalogue.pipelines(parts)]})
 
 
 @router.get("/pipelines/{name}", summary="One pipeline")
@@ -59,7 +59,7 @@ async def detail(name: str, parts: Parts = Connected, format: Annotated[Form, Qu
             return Response(mermaid(topology), 200, headers, "text/vnd.mermaid; charset=utf-8")
         case Form.YAML:
             return Response(version.source, 200, headers, "application/yaml")
-    return answer(_document(version, topology), 200, headers)
+    return json_response(_document(version, topology), 200, headers)
 
 
 @router.put("/pipelines/{name}", summary="Define or change a pipeline", openapi_extra=_BODY)
@@ -78,7 +78,7 @@ async def define(
     condition, trial = Condition.of(request.headers), read_trial(canary, shadow)
     version, topology, made = await definitions.define(parts, name, text, condition, trial)
     headers = {"ETag": f'"{version.etag}"', **({"Location": f"/pipelines/{name}"} if made else {})}
-    return answer(_document(version, topology), 201 if made else 200, headers)
+    return json_response(_document(version, topology), 201 if made else 200, headers)
 
 
 @router.delete("/pipelines/{name}", status_code=204, summary="Take a pipeline out of use")

@@ -7,14 +7,14 @@ from psycopg.rows import DictRow
 from starlette.responses import Response
 
 from gateway.api import page_cursor
+from gateway.api.json_response import json_response
 from gateway.api.path_ids import RunId, known
 from gateway.api.problems import Fault, Kind, Problem
-from gateway.api.query_times import Moment
-from gateway.data.predictions import Predictions, Wanted, label_of, right_label
+from gateway.api.query_times import QueryTime
+from gateway.data.predictions import PredictionFilter, Predictions, label_of, right_label
 from gateway.data.render import rendered
 from gateway.dependencies import Parts, Shared
 from gateway.http import body
-from gateway.routes.runs import answer
 from streams.timestamps import moment
 
 router = APIRouter(tags=["predictions"])
@@ -41,8 +41,8 @@ async def listing(
     model: Annotated[str | None, Query(max_length=200)] = None,
     model_version: Annotated[str | None, Query(max_length=200)] = None,
     run: Annotated[RunId | None, Query(max_length=60)] = None,
-    since: Annotated[Moment | None, Query(description="Only those made at or after this time.")] = None,
-    until: Annotated[Moment | None, Query(description="Only those made before this time.")] = None,
+    since: Annotated[QueryTime | None, Query(description="Only those made at or after this time.")] = None,
+    until: Annotated[QueryTime | None, Query(description="Only those made before this time.")] = None,
     below: Annotated[float | None, Query(ge=0, le=1, description="Only those with a lower confidence.")] = None,
     corrected: Annotated[bool | None, Query(description="Only those that were, or were not, corrected.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
@@ -50,7 +50,7 @@ async def listing(
 ) -> Response:
     """From the history, which follows the events by a moment. One alone shows its whole output and its corrections."""
     place = page_cursor.read(cursor_, uuids=True)
-    wanted = Wanted(
+    wanted = PredictionFilter(
         service,
         model,
         model_version,
@@ -65,7 +65,7 @@ async def listing(
     rows = await Predictions(parts.store).page(wanted)
     page = rows[:limit]
     following = page_cursor.written(page[-1]["at"], str(page[-1]["id"])) if len(rows) > limit else None
-    return answer({"predictions": [_summary(parts, row) for row in page], "next": following})
+    return json_response({"predictions": [_summary(parts, row) for row in page], "next": following})
 
 
 @router.get("/predictions/drift", summary="How far what models met last is from what they learned from")
@@ -76,13 +76,13 @@ async def drift(
 ) -> Response:
     """Population stability indices of the features that a model's card describes; what meets a model is measured by and by."""
     rows = await Predictions(parts.store).drift(service, model_version)
-    return answer({"drift": [{**row, "measured_at": moment(row["measured_at"])} for row in rows]})
+    return json_response({"drift": [{**row, "measured_at": moment(row["measured_at"])} for row in rows]})
 
 
 @router.get("/predictions/{identity}", summary="One prediction, with its output and its corrections")
 async def detail(identity: Identity, parts: Parts = Shared) -> Response:
     """Every correction stays listed; the newest one counts."""
-    return answer(await _document(parts, identity))
+    return json_response(await _document(parts, identity))
 
 
 @router.post(
@@ -106,7 +106,9 @@ async def correct(identity: Identity, request: Request, parts: Parts = Shared) -
         raise Problem(Kind.INVALID, f"What {row['service']} says cannot be corrected.", [fault])
     right = right_label(field, given["label"])
     fresh = await Predictions(parts.store).correct(str(row["id"]), field.name, right, parts.keeper.name)
-    return answer(await _document(parts, identity), 201 if fresh else 200, {"Location": f"/predictions/{row['id']}"})
+    return json_response(
+        await _document(parts, identity), 201 if fresh else 200, {"Location": f"/predictions/{row['id']}"}
+    )
 
 
 async def _document(parts: Parts, identity: str) -> dict[str, Any]:

@@ -9,19 +9,21 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from gateway.api import page_cursor as cursors
+from gateway.api.json_response import json_response
+from gateway.api.links import links
 from gateway.api.path_ids import RunId
 from gateway.api.problems import Fault, Kind, Problem
-from gateway.api.query_times import Moment
-from gateway.data.history import Filter, HistoryAway
-from gateway.data.render import placed, to_json
+from gateway.api.query_times import QueryTime
+from gateway.data.history import HistoryUnavailable, RunFilter
+from gateway.data.render import placed
 from gateway.dependencies import Connected, Parts, Shared
 from gateway.following import stream
 from gateway.following.explain import explain
-from gateway.following.run_buffer import Entry
-from gateway.following.view import View, links, result
+from gateway.following.run_buffer import RunBuffer
+from gateway.following.view import RunView, result
 from gateway.http import body, prefer, sse
 from gateway.submission.answers import respond
-from gateway.submission.replay import Wish, replay
+from gateway.submission.replay import ReplayRequest, replay
 from streams.timestamps import moment
 
 router = APIRouter(tags=["runs"])
@@ -39,18 +41,13 @@ _REPLAY = body.described(
 )
 
 
-def answer(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON answer."""
-    return Response(to_json(document), status, headers, "application/json")
-
-
 @router.get("/runs", summary="Runs, newest first")
 async def listing(
     parts: Parts = Shared,
     pipeline: Annotated[str | None, Query(max_length=200, description="Only runs of this pipeline or service.")] = None,
     status: Annotated[list[str] | None, Query(description="Only runs in one of these states.")] = None,
-    since: Annotated[Moment | None, Query(description="Only runs accepted at or after this time.")] = None,
-    until: Annotated[Moment | None, Query(description="Only runs accepted before this time.")] = None,
+    since: Annotated[QueryTime | None, Query(description="Only runs accepted at or after this time.")] = None,
+    until: Annotated[QueryTime | None, Query(description="Only runs accepted before this time.")] = None,
     shadow_of: Annotated[str | None, Query(max_length=60, description="Shadows of this run; else none.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(max_length=300, description="`next` of the page before.")] = None,
@@ -65,42 +62,44 @@ async def listing(
     if faults:
         raise Problem(Kind.INVALID, "Some parameters are not what this call takes.", faults)
     rows = await parts.store.runs(
-        Filter(pipeline, wanted, cursors.aware(since), cursors.aware(until), cursors.read(cursor), limit + 1, shadow_of)
+        RunFilter(
+            pipeline, wanted, cursors.aware(since), cursors.aware(until), cursors.read(cursor), limit + 1, shadow_of
+        )
     )
     page, more = rows[:limit], len(rows) > limit
     document = {"runs": [_summary(row) for row in page], "next": _cursor(page[-1]) if more else None}
-    return answer(document)
+    return json_response(document)
 
 
 @router.get("/runs/{run}", summary="The state of a run and of every node execution")
 async def detail(run: RunId, parts: Parts = Shared) -> Response:
     """Its input, output or failure, and each step with its input and output."""
-    async with parts.journal.open(run) as entry:
-        document = (await view(parts, entry)).to_json()
-        ended = entry.ended
+    async with parts.journal.open(run) as buffer:
+        document = (await view(parts, buffer)).to_json()
+        ended = buffer.ended
     if ended:
-        with contextlib.suppress(HistoryAway, TimeoutError):
+        with contextlib.suppress(HistoryUnavailable, TimeoutError):
             async with asyncio.timeout(_MOMENT):  # without the history, the rest is as good
                 if replays := await parts.store.replays(run):
                     document["replays"] = replays
-    return answer(document)
+    return json_response(document)
 
 
 @router.get("/runs/{run}/result", summary="The result of a run that has ended")
 async def outcome(run: RunId, request: Request, parts: Parts = Shared) -> Response:
     """The output; a problem when the run failed or was cancelled, and 409 while it goes on. `Prefer: wait=N` waits."""
     seconds = prefer.wait(request.headers, parts.limits.wait) or 0.0
-    async with parts.journal.open(run) as entry:
-        last = await parts.streams.ended(entry, seconds, request)
+    async with parts.journal.open(run) as buffer:
+        last = await parts.streams.ended(buffer, seconds, request)
         if last is None:
-            status = (await view(parts, entry)).status
+            status = (await view(parts, buffer)).status
             raise Problem(
                 Kind.RUN_NOT_OVER,
                 f"The run is {status}; follow its events, or ask with `Prefer: wait=N`.",
                 headers={"Retry-After": "1"},
                 extra={"id": run, "run_status": status, "links": links(run)},
             )
-        return answer(result(run, last))
+        return json_response(result(run, last))
 
 
 @router.get(
@@ -115,8 +114,8 @@ async def outcome(run: RunId, request: Request, parts: Parts = Shared) -> Respon
 async def events(run: RunId, request: Request, parts: Parts = Shared) -> Response:
     """Server-sent events; `Last-Event-ID` resumes after that one, on any gateway. The stream ends after the last event."""
     after = sse.last_event_id(request.headers)
-    async with parts.journal.open(run, current=False) as entry:
-        if entry.ended and entry.lines[-1].sequence <= after:
+    async with parts.journal.open(run, current=False) as buffer:
+        if buffer.ended and buffer.events[-1].sequence <= after:
             return Response(status_code=204)  # tells a browser's EventSource not to come back
         return await parts.streams.response(run, stream.client_of(request), after)
 
@@ -124,25 +123,25 @@ async def events(run: RunId, request: Request, parts: Parts = Shared) -> Respons
 @router.delete("/runs/{run}", status_code=202, summary="Cancel a run")
 async def cancel(run: RunId, parts: Parts = Shared) -> Response:
     """202: asked for, and the run's last event says what came of it; 409 when the run has ended."""
-    async with parts.journal.open(run) as entry:
-        if entry.ended:
-            status = (await view(parts, entry)).status
+    async with parts.journal.open(run) as buffer:
+        if buffer.ended:
+            status = (await view(parts, buffer)).status
             raise Problem(
                 Kind.RUN_OVER,
                 f"The run is {status} already.",
                 extra={"id": run, "run_status": status, "links": links(run)},
             )
         await parts.sender.cancel(run)
-        return answer({"id": run, "status": "cancelling", "links": links(run)}, 202)
+        return json_response({"id": run, "status": "cancelling", "links": links(run)}, 202)
 
 
 @router.get("/runs/{run}/explain", summary="Why a run is where it is")
 async def why(run: RunId, parts: Parts = Connected) -> Response:
     """What it waits for now, from live data; what was skipped, with the condition and what it read; how it came to its end."""
     # While Kafka is silent what is known has to do; the answer says that it is away.
-    async with parts.journal.open(run, current=not parts.pulse.silent) as entry:
-        made = await view(parts, entry)
-    return answer(await explain(parts, made))
+    async with parts.journal.open(run, current=not parts.pulse.silent) as buffer:
+        made = await view(parts, buffer)
+    return json_response(await explain(parts, made))
 
 
 @router.post("/runs/{run}/replay", status_code=202, summary="Repeat a run", openapi_extra=_REPLAY)
@@ -153,18 +152,18 @@ async def repeat(run: RunId, request: Request, parts: Parts = Connected) -> Resp
     Without either, everything runs again. 410 when an object that it needs has expired.
     """
     prefer.wait(request.headers, parts.limits.wait)
-    wish = Wish.of(await body.read_json(request, parts.limits))
-    async with parts.journal.open(run) as entry:
-        made, given = await view(parts, entry), await parts.journal.input(entry)
+    wish = ReplayRequest.of(await body.read_json(request, parts.limits))
+    async with parts.journal.open(run) as buffer:
+        made, given = await view(parts, buffer), await parts.journal.input(buffer)
     begun = await replay(parts, made, given, wish, prefer.idempotency_key(request.headers))
     return await respond(parts, request, begun.run, replay_of=run, reused=begun.reused)
 
 
-async def view(parts: Parts, entry: Entry) -> View:
+async def view(parts: Parts, buffer: RunBuffer) -> RunView:
     """The state that a run's events so far make."""
-    made = View(entry.run)
-    for position in range(len(entry.lines)):
-        body = await parts.journal.body(entry, position)
+    made = RunView(buffer.run)
+    for position in range(len(buffer.events)):
+        body = await parts.journal.body(buffer, position)
         if body:
             made.fold((json.loads(body),))
         if position % _YIELD == _YIELD - 1:

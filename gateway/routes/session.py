@@ -20,10 +20,10 @@ async def sign_in(request: Request, parts: Parts = Shared) -> Response:
     keys = parse_qs(text).get("key", [])
     if len(keys) != 1 or not parts.keeper.knows(keys[0].strip()):
         raise Problem(Kind.NO_KEY, "This is not the key.", headers={"WWW-Authenticate": 'Bearer realm="millrace"'})
-    return auth.signed_in(parts.keeper, "/", request.scope)
+    return auth.sign_in_response(parts.keeper, "/", request.scope)
 
 
 @router.delete(auth.LOGIN)
 async def sign_out(request: Request, parts: Parts = Shared) -> Response:
     """Ends the session of this browser."""
-    return auth.signed_out(parts.keeper, request.scope)
+    return auth.sign_out_response(parts.keeper, request.scope)

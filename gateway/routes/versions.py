@@ -5,14 +5,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from gateway.api.json_response import json_response
 from gateway.api.problems import Fault, Kind, Problem
 from gateway.catalogue import catalogue, definitions
 from gateway.catalogue.definitions import Condition
-from gateway.data.history import HistoryAway
+from gateway.data.history import HistoryUnavailable
 from gateway.data.render import rendered
 from gateway.dependencies import Connected, Parts
 from gateway.http import body
-from gateway.routes.runs import answer
 from streams.flow.rollout import Trial, percent
 from streams.runtime.catalogue import versions
 from streams.runtime.catalogue.pipelines import Version
@@ -38,9 +38,9 @@ async def listing(name: str, parts: Parts = Connected) -> Response:
         await catalogue.pipeline(parts, name)  # 404, with what is near
     try:
         runs: dict[str, int] | None = await parts.store.open_runs(name)
-    except HistoryAway:
+    except HistoryUnavailable:
         runs = None
-    return answer({"pipeline": name, "versions": [_document(one, runs) for one in known]})
+    return json_response({"pipeline": name, "versions": [_document(one, runs) for one in known]})
 
 
 @router.post("/pipelines/{name}/rollback", summary="Go back to an earlier version", openapi_extra=_ROLLBACK)
@@ -54,7 +54,7 @@ async def rollback(name: str, request: Request, parts: Parts = Connected) -> Res
         raise Problem(Kind.INVALID, "The body is not what this call takes.", [fault])
     version = await definitions.roll_back(parts, name, digest, Condition.of(request.headers))
     made = {"pipeline": name, "digest": version.digest, "etag": version.etag, "active": version.active}
-    return answer(made, 200, {"ETag": f'"{version.etag}"'})
+    return json_response(made, 200, {"ETag": f'"{version.etag}"'})
 
 
 @router.delete("/pipelines/{name}/versions", summary="Forget versions that no run needs")
@@ -71,7 +71,7 @@ async def forget(
         raise Problem(Kind.NOT_FOUND, f"{error}.") from None
     except versions.StillUsed as error:
         raise Problem(Kind.CONFLICT, f"{error}.") from None
-    return answer({"pipeline": name, "forgotten": [one.digest for one in gone]})
+    return json_response({"pipeline": name, "forgotten": [one.digest for one in gone]})
 
 
 @router.get("/pipelines/{name}/shadow", summary="What a version in the shadow gives, beside what callers get")
@@ -89,7 +89,7 @@ async def shadow(
     found = await parts.store.shadow(name, chosen)
     counts = {row["verdict"]: row["n"] for row in found["verdicts"]}
     compared = sum(counts.values())
-    return answer(
+    return json_response(
         {
             "pipeline": name,
             "digest": chosen,

@@ -7,15 +7,16 @@ from functools import partial
 from fastapi import Request
 from starlette.responses import Response
 
+from gateway.api.json_response import to_json
+from gateway.api.links import links
 from gateway.api.problems import Problem
 from gateway.catalogue import catalogue
-from gateway.data.render import to_json
 from gateway.dependencies import Parts
 from gateway.following import stream
-from gateway.following.view import links, result
+from gateway.following.view import result
 from gateway.http import body, prefer
 from gateway.submission import inputs
-from gateway.submission.submit import Order, keyed_run
+from gateway.submission.submit import RunOrder, keyed_run
 from streams.language.topology import Topology
 
 
@@ -35,7 +36,7 @@ async def start(parts: Parts, request: Request, topology: Topology, callback: st
             given = await inputs.read(paced, topology.input, run, parts.limits, parts.objects)
             first = None if callback is None else partial(parts.callbacks.keep, run, callback)
             stays = seconds is not None or prefer.events(request.headers)
-            order = Order(run, topology, given, key is not None, stays, callback, first)
+            order = RunOrder(run, topology, given, key is not None, stays, callback, first)
             fresh = await parts.pulse.begin(run, parts.submissions.submit(order))
             del given, order  # what was uploaded need not stay in memory while the client waits
         return await respond(parts, request, run, fresh)
@@ -50,9 +51,9 @@ async def respond(parts: Parts, request: Request, run: str, fresh: bool = True, 
     if not fresh:
         seconds = 0.0
     if seconds is not None:
-        async with parts.journal.open(run, current=False) as entry:
+        async with parts.journal.open(run, current=False) as buffer:
             try:
-                last = await parts.streams.ended(entry, seconds, request)
+                last = await parts.streams.ended(buffer, seconds, request)
             except Problem:  # no place to wait here: the run goes on all the same, and the answer says where
                 last = None
         if last is not None:

@@ -34,7 +34,7 @@ TAKEN = "application/json, multipart/form-data"
 
 
 @dataclass
-class Deposit:
+class UploadedImages:
     """The images that one request brings, by SHA-256, each with the ref that the record carries."""
 
     bucket: str
@@ -90,7 +90,7 @@ async def read(request: Request, schema: Mapping[str, Any], run: str, limits: Li
 
     Raises Problem: 400, 408, 413, 415, and 422 with everything that does not fit.
     """
-    deposit = Deposit(objects.bucket, run)
+    deposit = UploadedImages(objects.bucket, run)
     faults, made = deposit.faults, None
     raw = await _raw(request, schema, limits)
     check = partial(_checked, schema, raw, deposit)
@@ -105,7 +105,7 @@ async def read(request: Request, schema: Mapping[str, Any], run: str, limits: Li
     return made.input
 
 
-def _checked(schema: Mapping[str, Any], raw: Any, deposit: Deposit) -> _Checked:
+def _checked(schema: Mapping[str, Any], raw: Any, deposit: UploadedImages) -> _Checked:
     """All that takes time with the size of an input. Raises Nonconforming."""
     made = conform(schema, raw, image=deposit)
     mine = {ref.key for ref, _ in deposit.objects.values()} | {_NOWHERE}

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.api.links import links
 from gateway.api.problems import Fault, Kind, Problem
 from gateway.dependencies import Parts
-from gateway.following.view import View, links
-from gateway.submission.inputs import Deposit
+from gateway.following.view import RunView
+from gateway.submission.inputs import UploadedImages
 from gateway.submission.submit import keyed_run
 from schemas.refs import Ref, is_ref, replace
 from schemas.refs import walk as walk_refs
@@ -30,14 +31,14 @@ _DECIDED = frozenset({"when", "missing"})
 
 
 @dataclass(frozen=True)
-class Wish:
+class ReplayRequest:
     """What to repeat: from which node on, with which changes."""
 
     start: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, given: Any) -> "Wish":
+    def of(cls, given: Any) -> "ReplayRequest":
         """The wish of a request's body. Raises Problem (422)."""
         hint = '{"from": "blur", "set": {"strength": 0.4}}'
         given = {} if given is None else given
@@ -57,14 +58,14 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Begun:
+class StartedReplay:
     """The new run, and the places whose outputs it takes over."""
 
     run: str
     reused: list[str]
 
 
-async def replay(parts: Parts, view: View, given: Any, wish: Wish, key: str | None) -> Begun:
+async def replay(parts: Parts, view: RunView, given: Any, wish: ReplayRequest, key: str | None) -> StartedReplay:
     """Begins a run that repeats the one of this view. Raises Problem: 409, 410, 422, 503."""
     run = keyed_run(parts.keeper.owner, f"replay\0{view.run}\0{key}") if key else str(uuid.uuid4())
     if key and await parts.journal.find(run):
@@ -77,7 +78,7 @@ async def replay(parts: Parts, view: View, given: Any, wish: Wish, key: str | No
         raise Problem(Kind.GONE, f"The version {(view.digest or '')[:12]} of {view.pipeline} has been forgotten.")
     if given is None:
         raise Problem(Kind.GONE, "The input of this run is no longer kept; send it again as a run of its own.")
-    deposit = Deposit(parts.objects.bucket, run)
+    deposit = UploadedImages(parts.objects.bucket, run)
     outputs, unfinished = _gave(view, topology)
     try:
         made = plan(topology, bare(given), outputs, unfinished, wish.start, wish.changes, image=deposit)
@@ -89,10 +90,10 @@ async def replay(parts: Parts, view: View, given: Any, wish: Wish, key: str | No
     await parts.objects.store(deposit.objects.values())
     made = await _copied(parts, topology, made, run, {ref.key for ref, _ in deposit.objects.values()})
     await _begin(parts, view, topology, made, run, wish)
-    return Begun(run, sorted(topology.path(*place) for place in made.reused))
+    return StartedReplay(run, sorted(topology.path(*place) for place in made.reused))
 
 
-async def _begin(parts: Parts, view: View, topology: Topology, made: Replay, run: str, wish: Wish) -> None:
+async def _begin(parts: Parts, view: RunView, topology: Topology, made: Replay, run: str, wish: ReplayRequest) -> None:
     origin: dict[str, Any] = {
         "replay_of": view.run,
         "replay": {"from": wish.start or None, "set": sorted(wish.changes)},
@@ -107,7 +108,7 @@ async def _begin(parts: Parts, view: View, topology: Topology, made: Replay, run
     await parts.pulse.begin(run, parts.sender.accepted(about, data))
 
 
-def _gave(view: View, topology: Topology) -> tuple[dict[tuple[str, At], Any], set[str]]:
+def _gave(view: RunView, topology: Topology) -> tuple[dict[tuple[str, At], Any], set[str]]:
     """What services gave, by place, and those that began somewhere and gave nothing."""
     outputs: dict[tuple[str, At], Any] = {}
     unfinished: set[str] = set()

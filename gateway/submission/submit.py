@@ -10,12 +10,12 @@ from typing import Any
 
 from aiokafka.structs import RecordMetadata
 
+from gateway.api.links import links
 from gateway.api.problems import Kind, Problem
 from gateway.data.objects import Objects
-from gateway.following import view
 from gateway.following.event_tail import EventTail
-from gateway.following.run_buffer import Entry
-from gateway.following.run_events import Journal
+from gateway.following.run_buffer import RunBuffer
+from gateway.following.run_events import RunEvents
 from gateway.submission.inputs import Input
 from gateway.submission.sender import Sender
 from streams.language.topology import Topology
@@ -34,7 +34,7 @@ def keyed_run(owner: str, key: str) -> str:
 
 
 @dataclass(frozen=True)
-class Order:
+class RunOrder:
     """What is to run: a checked input for a topology, as which run, and what else the caller wants."""
 
     run: str
@@ -58,13 +58,13 @@ class Order:
 class Submissions:
     """Makes runs."""
 
-    def __init__(self, objects: Objects, sender: Sender, journal: Journal, tail: EventTail) -> None:
+    def __init__(self, objects: Objects, sender: Sender, journal: RunEvents, tail: EventTail) -> None:
         self._objects = objects
         self._sender = sender
         self._journal = journal
         self._tail = tail
 
-    async def submit(self, order: Order) -> bool:
+    async def submit(self, order: RunOrder) -> bool:
         """Starts the run; False when a run with the same key and input has ended before.
 
         Raises Problem: 409 while a run with this key goes on, 422 when the key stands for another request, 503.
@@ -83,55 +83,55 @@ class Submissions:
             return True
         # With a key the event first: of several gateways with the same key, the one whose event is first has won.
         place = await self._accepted(run, order)
-        async with self._journal.open(order.run) as entry:
-            if entry.lines[0].sequence != place.offset:
+        async with self._journal.open(order.run) as buffer:
+            if buffer.events[0].sequence != place.offset:
                 return await self._again(order)
         await self._begin(order, run)
         return True
 
-    async def _accepted(self, run: Run, order: Order) -> RecordMetadata:
+    async def _accepted(self, run: Run, order: RunOrder) -> RecordMetadata:
         """Says that the run was accepted, and returns where that stands, when it is known here."""
         place = await self._sender.accepted(run, self._said(order))
         await self._tail.reach(place.partition, place.offset + 1)
         return place
 
-    async def _begin(self, order: Order, run: Run) -> None:
+    async def _begin(self, order: RunOrder, run: Run) -> None:
         if order.first is not None:
             await order.first()
         await self._sender.request(run, order.topology.input, order.input.record, large=order.input.size > _SHOWN)
 
-    async def _again(self, order: Order) -> bool:
+    async def _again(self, order: RunOrder) -> bool:
         """A key that is known: the same request again, or another one."""
-        async with self._journal.open(order.run) as entry:
-            first = json.loads(await self._journal.body(entry, 0) or b"{}")
+        async with self._journal.open(order.run) as buffer:
+            first = json.loads(await self._journal.body(buffer, 0) or b"{}")
             if first.get("fingerprint", order.fingerprint) != order.fingerprint:
                 raise Problem(
                     Kind.KEY_REUSED,
                     "This idempotency key was used for another pipeline, input or callback; use a new key.",
-                    extra={"id": order.run, "links": view.links(order.run)},
+                    extra={"id": order.run, "links": links(order.run)},
                 )
-            if entry.ended:
+            if buffer.ended:
                 return False
-            await self._mend(order, entry, str(first.get("digest") or order.topology.digest))
+            await self._mend(order, buffer, str(first.get("digest") or order.topology.digest))
         raise Problem(
             Kind.DUPLICATE,
             "The run goes on; follow it, or send the same request again when it has ended.",
             headers={"Location": f"/runs/{order.run}", "Retry-After": "1"},
-            extra={"id": order.run, "links": view.links(order.run)},
+            extra={"id": order.run, "links": links(order.run)},
         )
 
-    async def _mend(self, order: Order, entry: Entry, digest: str) -> None:
+    async def _mend(self, order: RunOrder, buffer: RunBuffer, digest: str) -> None:
         """Asks again for a run of which nothing but its acceptance is known: who accepted it may have died just then.
 
         `digest`: of the version that was told then.
         """
-        if [line.kind for line in entry.lines] == [EventKind.ACCEPTED]:
+        if [line.kind for line in buffer.events] == [EventKind.ACCEPTED]:
             await self._objects.store(order.input.objects)
             run = Run(order.run, order.topology.name, digest, time.time() + order.topology.timeout)
             await self._begin(order, run)
 
     @staticmethod
-    def _said(order: Order) -> Mapping[str, Any]:
+    def _said(order: RunOrder) -> Mapping[str, Any]:
         """What the accepted event carries."""
         data: dict[str, Any] = {
             "pipeline": order.topology.name,

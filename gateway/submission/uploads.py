@@ -11,7 +11,7 @@ from gateway.api.limits import Limits
 from gateway.api.problems import Kind, Problem
 
 
-class Uploads:
+class UploadSlots:
     """The places of one gateway."""
 
     def __init__(self, limits: Limits) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.following.run_buffer import run_of
+from gateway.data.logged_event import run_of
 from infra.local.stack import Stack
 from streams.settings import Settings
 from streams.wire.records import Place

@@ -9,7 +9,7 @@ import httpx
 import psycopg
 
 from agents.loan.economy import Economy
-from gateway.data.history import Store
+from gateway.data.history import History
 from schemas.registry.client import SchemaRegistry
 from streams.runtime.history.borrowing import borrowed
 from streams.service.errors import Refused
@@ -36,7 +36,7 @@ def test_the_history_keeps_its_connections(settings: Settings) -> None:
     """Afterwards all of them can still be had at the same time."""
 
     async def scenario() -> None:
-        async with Store(settings.postgres, timeout=10) as store:
+        async with History(settings.postgres, timeout=10) as store:
             await store.ping()
             await _impatient(store.ping)
             async with contextlib.AsyncExitStack() as all_:
@@ -51,7 +51,7 @@ def test_a_cancelled_query_does_not_keep_its_connection(settings: Settings) -> N
     """Who leaves in the middle of a long query gives its connection back, and the server works at it no longer."""
 
     async def scenario() -> None:
-        async with Store(settings.postgres, size=1, timeout=10) as store:
+        async with History(settings.postgres, size=1, timeout=10) as store:
 
             async def slow() -> None:
                 async with borrowed(store._pool) as connection:

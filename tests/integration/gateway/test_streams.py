@@ -307,7 +307,7 @@ def test_a_stop_answers_who_waits_for_a_result(gateways: World, small: Gateway) 
         asked = pool.submit(http.post, "/pipelines/greet/runs", json={"name": "Ada"}, headers=waits)
         other = pool.submit(http.get, f"/runs/{run.id}/result", headers=waits)
         held = small.app.parts.index._entries
-        wait(lambda: sum(bool(one.readers and one.whole and one.lines) for one in held.values()) == 2, "both wait")
+        wait(lambda: sum(bool(one.readers and one.whole and one.events) for one in held.values()) == 2, "both wait")
         small.end_streams()
         begun, result = asked.result(10), other.result(10)
     assert (begun.status_code, result.status_code) == (202, 409)

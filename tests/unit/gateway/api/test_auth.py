@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.api.auth import SESSION, Guard, Keeper, read_key
+from gateway.api.auth import SESSION, Authenticator, RequireKey, read_key
 from streams.settings import SettingError
 
 KEY = "k" * 43
@@ -32,7 +32,7 @@ def ask(method: str, path: str, **more: Any) -> Response | httpx.Response:
     """One call through the guard."""
 
     async def call() -> httpx.Response:
-        transport = httpx.ASGITransport(Guard(_inside, Keeper(KEY)))
+        transport = httpx.ASGITransport(RequireKey(_inside, Authenticator(KEY)))
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway:8000") as client:
             return await client.request(method, path, **more)
 
@@ -110,14 +110,14 @@ def test_a_wrong_key_in_a_link_is_refused() -> None:
 )
 def test_a_session_changes_things_from_its_own_page_only(headers: dict[str, str], status: int) -> None:
     """With a cookie alone, a call that changes something must come from this origin."""
-    cookie = {"cookie": f"{COOKIE}={Keeper(KEY).session()}"}
+    cookie = {"cookie": f"{COOKIE}={Authenticator(KEY).session()}"}
     assert ask("DELETE", "/runs/1", headers={**cookie, **headers}).status_code == status
 
 
 @pytest.mark.parametrize("other", OTHERS)
 def test_cookies_of_other_programs_do_not_sign_anybody_out(other: str) -> None:
     """A browser sends those of every port of the host, in any order."""
-    mine = f"{COOKIE}={Keeper(KEY).session()}"
+    mine = f"{COOKIE}={Authenticator(KEY).session()}"
     for header in (f"{other}; {mine}", f"{mine}; {other}", f"{other};{mine};{other}", f"{COOKIE}=old; {mine}"):
         assert ask("GET", "/runs", headers=[(b"cookie", header.encode())]).status_code == 200, header
 
@@ -143,7 +143,7 @@ def test_each_port_has_a_session_of_its_own(url: str, name: str) -> None:
 def test_a_session_that_was_ended_is_over() -> None:
     """That one, and no other; what is no session cannot be ended."""
     now = [1000.0]
-    keeper = Keeper(KEY, clock=lambda: now[0])
+    keeper = Authenticator(KEY, clock=lambda: now[0])
     first, second = keeper.session(), keeper.session()
     assert first != second
     keeper.end(first)
@@ -157,11 +157,11 @@ def test_a_session_that_was_ended_is_over() -> None:
 
 def test_a_session_ends() -> None:
     """A session is over after its time, and cannot be made longer by who holds it."""
-    session = Keeper(KEY, clock=lambda: 1000.0).session()
-    assert Keeper(KEY, clock=lambda: 999.0 + SESSION).holds(session)
-    assert not Keeper(KEY, clock=lambda: 1001.0 + SESSION).holds(session)
+    session = Authenticator(KEY, clock=lambda: 1000.0).session()
+    assert Authenticator(KEY, clock=lambda: 999.0 + SESSION).holds(session)
+    assert not Authenticator(KEY, clock=lambda: 1001.0 + SESSION).holds(session)
     expiry, rest = session.split("-")
-    assert not Keeper(KEY, clock=lambda: 1000.0).holds(f"{int(expiry) + 1}-{rest}")
+    assert not Authenticator(KEY, clock=lambda: 1000.0).holds(f"{int(expiry) + 1}-{rest}")
 
 
 def test_a_person_gets_a_page() -> None:

@@ -5,9 +5,9 @@ from datetime import datetime
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.api.query_times import Moment
+from gateway.api.query_times import QueryTime
 
-MOMENT = TypeAdapter(Moment)
+MOMENT = TypeAdapter(QueryTime)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from gateway.app import ROUTERS, Surrounded, create_app
+from gateway.app import ROUTERS, GatewayApp, create_app
 from streams.settings import Settings
 
 CALLS = sorted(
@@ -21,12 +21,12 @@ CALLS = sorted(
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Surrounded:
+def app(tmp_path_factory: pytest.TempPathFactory) -> GatewayApp:
     """A gateway."""
     return create_app(Settings(home=tmp_path_factory.mktemp("home")))
 
 
-def ask(app: Surrounded, method: str, path: str) -> Any:
+def ask(app: GatewayApp, method: str, path: str) -> Any:
     """The answer to a call."""
     headers = {"authorization": f"Bearer {app.parts.keeper.key}"}
 
@@ -39,7 +39,7 @@ def ask(app: Surrounded, method: str, path: str) -> Any:
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
-def test_no_call_takes_a_parameter_that_it_does_not_know(app: Surrounded, method: str, path: str) -> None:
+def test_no_call_takes_a_parameter_that_it_does_not_know(app: GatewayApp, method: str, path: str) -> None:
     """What was meant by it would be left undone without a word."""
     answer = ask(app, method, f"{path}?nonsense=1")
     assert answer.status_code == 422, answer.text
@@ -58,13 +58,13 @@ def test_no_call_takes_a_parameter_that_it_does_not_know(app: Surrounded, method
         ("GET", "/openapi.json?v=2", "it takes none"),
     ],
 )
-def test_what_was_meant_is_suggested(app: Surrounded, method: str, path: str, hint: str) -> None:
+def test_what_was_meant_is_suggested(app: GatewayApp, method: str, path: str, hint: str) -> None:
     """Where something is near; else what there is."""
     answer = ask(app, method, path)
     assert [one["hint"] for one in answer.json()["errors"]] == [hint]
 
 
-def test_many_and_long_parameters_are_refused_in_a_short_answer(app: Surrounded) -> None:
+def test_many_and_long_parameters_are_refused_in_a_short_answer(app: GatewayApp) -> None:
     """However many there are."""
     answer = ask(app, "GET", "/runs?" + "&".join(f"{'x' * 300}{number}=1" for number in range(100)))
     assert answer.status_code == 422
@@ -72,6 +72,6 @@ def test_many_and_long_parameters_are_refused_in_a_short_answer(app: Surrounded)
     assert len(answer.text) < 10_000
 
 
-def test_a_link_may_keep_its_key(app: Surrounded) -> None:
+def test_a_link_may_keep_its_key(app: GatewayApp) -> None:
     """Who is known otherwise may follow a link that has one."""
     assert ask(app, "GET", "/openapi.json?key=old").status_code == 503  # which is of the catalogues, not of the address

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.api.problems import Problem
 from gateway.catalogue import isolated_compile
-from gateway.catalogue.isolated_compile import Compiling
+from gateway.catalogue.isolated_compile import IsolatedCompiler
 from streams.compile import compile_pipeline
 from tests.unit.streams.compiling import CONTRACTS
 
@@ -18,7 +18,7 @@ def test_a_definition_is_compiled_elsewhere_as_it_is_here() -> None:
     """The same topology, also of one that uses others; the same problems."""
 
     async def main() -> None:
-        made = Compiling()
+        made = IsolatedCompiler()
         try:
             whole = compile_pipeline(TEXT, CONTRACTS, {}, "p.yaml")
             assert await made.compiled(TEXT, CONTRACTS, {}, "p.yaml") == whole
@@ -37,7 +37,7 @@ def test_a_definition_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyP
     """Its process is ended, and the next definition gets another."""
 
     async def main() -> None:
-        made = Compiling()
+        made = IsolatedCompiler()
         try:
             await made.compiled(TEXT, CONTRACTS, {}, "p.yaml")
             nodes = "\n".join(f'  c{n}: {{value: "${{n + {n}}}"}}' for n in range(3000))

@@ -6,8 +6,9 @@ import tracemalloc
 import uuid
 from collections.abc import Iterable
 
-from gateway.following.run_buffer import Entry, Line, to_line
-from gateway.following.run_cache import Index
+from gateway.data.logged_event import LoggedEvent, parse_event
+from gateway.following.run_buffer import RunBuffer
+from gateway.following.run_cache import RunCache
 from streams.messages import EventKind
 from streams.wire.records import Place, Record
 
@@ -36,26 +37,26 @@ def record(
     return Record(Place("run.events", partition), offset, run.encode(), b"x" * size, headers, at)
 
 
-def line(one: Record) -> Line:
+def line(one: Record) -> LoggedEvent:
     """The line of a record that is surely an event."""
-    made = to_line(one)
+    made = parse_event(one)
     assert made is not None
     return made
 
 
-def index(records: Iterable[Record] = (), *, budget: int = 1 << 30, start: int = 0) -> Index:
+def index(records: Iterable[Record] = (), *, budget: int = 1 << 30, start: int = 0) -> RunCache:
     """An index that has seen these."""
-    made = Index(budget)
+    made = RunCache(budget)
     made.begin(0, start)
     for one in records:
         made.add(one)
     return made
 
 
-def offsets(entry: Entry | None) -> list[int]:
+def offsets(entry: RunBuffer | None) -> list[int]:
     """Where the events of a run stand."""
     assert entry is not None
-    return [one.sequence for one in entry.lines]
+    return [one.sequence for one in entry.events]
 
 
 def test_events_keep_their_first_offset() -> None:
@@ -139,7 +140,7 @@ def test_an_unknown_run_leaves_nothing_behind() -> None:
     """Asking for a run that does not exist costs no memory."""
     made = index()
     with made.hold("nobody", 0) as entry:
-        assert entry.lines == []
+        assert entry.events == []
         assert len(made) == 1
     assert len(made) == 0
 
@@ -188,8 +189,8 @@ def test_a_run_that_is_read_loses_bodies_but_not_events() -> None:
         for number in range(1, 30):
             made.add(record(number, "r", E.PROGRESS, f"p{number}", size=5000))
         assert offsets(entry) == list(range(30))
-        assert entry.lines[1].body is None
-        assert entry.lines[-1].body is not None
+        assert entry.events[1].body is None
+        assert entry.events[-1].body is not None
         assert made.size < 80_000
         assert made.size == entry.size
 

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.api.problems import Problem
 from gateway.data.render import event_json
-from gateway.following.view import View, result
+from gateway.following.view import RunView, result
 
 REF = {"bucket": "b", "key": "runs/r/ab", "size": 3, "sha256": "ab", "media_type": "image/png"}
 
@@ -20,7 +20,7 @@ def event(kind: str, time: float, node: str = "", path: str = "", attempt: int =
 
 def test_a_run_from_its_events() -> None:
     """State, times, input, output and every node execution come from the events alone."""
-    made = View("r").fold(
+    made = RunView("r").fold(
         [
             event("run.accepted", 0.0, pipeline="p", digest="d", input={"photo": REF}),
             event("node.started", 1.0, "blur", "blur", 1, service="image-blur", input={"image": REF}),
@@ -48,7 +48,7 @@ def test_progress_stands_at_its_node_while_it_works() -> None:
     """The newest word of an attempt is shown, and none of it once the attempt or the node is over."""
     said = {"service": "digit-train", "number": 2, "text": "epoch 2 of 3", "done": 0.67}
     begun = [event("run.accepted", 0.0), event("node.started", 1.0, "train", "train", 1, service="digit-train")]
-    made = View("r").fold([*begun, event("node.progress", 2.0, "train", "train", 1, **{**said, "number": 1})])
+    made = RunView("r").fold([*begun, event("node.progress", 2.0, "train", "train", 1, **{**said, "number": 1})])
     made.fold([event("node.progress", 3.0, "train", "train", 1, **said)])
     train = made.to_json()["nodes"][0]
     assert (made.status, train["status"], train["service"]) == ("running", "started", "digit-train")
@@ -63,7 +63,7 @@ def test_progress_stands_at_its_node_while_it_works() -> None:
 
 def test_a_waiting_run_says_for_what() -> None:
     """A run without a live worker names the service, until something happens."""
-    made = View("r").fold([event("run.accepted", 0.0), event("run.waiting", 1.0, service="image-blur")])
+    made = RunView("r").fold([event("run.accepted", 0.0), event("run.waiting", 1.0, service="image-blur")])
     assert (made.status, made.waiting_for) == ("waiting", "image-blur")
     made.fold([event("node.started", 2.0, "blur", "blur", 1)])
     assert (made.status, made.waiting_for) == ("running", None)
@@ -74,7 +74,7 @@ def test_a_failure_keeps_its_place_beside_the_events_time() -> None:
     failed = event("run.failed", 3.0, reason="no such area", fault="caller", at="faces[3].thumb", hint="stay inside")
     assert failed["at"] == "1970-01-01T00:00:03.000Z"
     assert failed["where"] == "faces[3].thumb"
-    assert View("r").fold([failed]).failure == {
+    assert RunView("r").fold([failed]).failure == {
         "reason": "no such area", "fault": "caller", "where": "faces[3].thumb", "hint": "stay inside",
     }  # fmt: skip
 

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.api.limits import Limits
 from gateway.api.problems import Kind, Problem
-from gateway.http.body import MOST, Tally, canonical, parse, parse_now
+from gateway.http.body import MOST, JsonBudget, canonical, parse, parse_now
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_json_of_very_many_values_is_taken() -> None:
 
 def test_the_texts_of_one_request_count_together() -> None:
     """Cut into parts, as much would come in as in one piece."""
-    tally = Tally()
+    tally = JsonBudget()
     asyncio.run(parse(b"[" + b"1," * (MOST - 10) + b"1]", Limits(), tally=tally))
     with pytest.raises(Problem, match="more than"):
         asyncio.run(parse("[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]", Limits(), "areas", tally))

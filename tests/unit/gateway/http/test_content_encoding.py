@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.api.problems import Problem
-from gateway.http.content_encoding import Unpacked
+from gateway.http.content_encoding import ContentDecoding
 
 TEXT = b'{"name": "Ada"}'
 
@@ -52,7 +52,7 @@ def read(
         raise AssertionError
 
     headers = [(b"content-encoding", one.encode()) for one in codings] + [(b"content-length", b"%d" % len(body))]
-    asyncio.run(Unpacked(app)({"type": "http", "headers": headers}, receive, send))
+    asyncio.run(ContentDecoding(app)({"type": "http", "headers": headers}, receive, send))
     return got, seen, largest
 
 

@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 
 from gateway.api.limits import Limits
-from gateway.http.connection_limits import Doors
+from gateway.http.connection_limits import ConnectionLimits
 from gateway.http.protocol import bounded
 
 MIB = 1024 * 1024
@@ -262,7 +262,7 @@ def test_files_are_kept_for_the_gateway_itself() -> None:
     files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (100, files[1]))
     try:
-        doors = Doors(Limits())
+        doors = ConnectionLimits(Limits())
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, files)
     assert doors._most == 75

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.api.problems import Kind, Problem
 from gateway.monitoring import kafka_pulse
-from gateway.monitoring.kafka_pulse import Pulse
+from gateway.monitoring.kafka_pulse import KafkaPulse
 
 
 class Broker:
@@ -32,7 +32,7 @@ def test_a_broker_that_stands_still_is_noticed_with_one_question(monkeypatch: py
 
     async def main() -> None:
         broker = Broker()
-        found = Pulse(broker.ask)
+        found = KafkaPulse(broker.ask)
         for _ in range(3):
             with pytest.raises(OSError, match="no broker has answered"):
                 await found.check()
@@ -52,7 +52,7 @@ def test_nothing_is_begun_while_it_is_silent(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(kafka_pulse, "PATIENCE", 0.01)
 
     async def main() -> None:
-        found = Pulse(Broker().ask)
+        found = KafkaPulse(Broker().ask)
         with pytest.raises(OSError, match="no broker"):
             await found.check()
         with pytest.raises(Problem, match="Nothing was begun") as refused:
@@ -74,7 +74,7 @@ def test_who_was_beginning_when_it_fell_silent_is_told_the_run(monkeypatch: pyte
 
     async def main() -> None:
         broker, forever = Broker(), asyncio.Event()
-        found = Pulse(broker.ask)
+        found = KafkaPulse(broker.ask)
 
         async def hangs() -> None:
             await forever.wait()
@@ -103,7 +103,7 @@ def test_other_refusals_stay_what_they_are() -> None:
 
     async def main() -> None:
         with pytest.raises(Problem, match=r"^used$") as refused:
-            await Pulse(Broker().ask).begin("r", used())
+            await KafkaPulse(Broker().ask).begin("r", used())
         assert refused.value.kind is Kind.KEY_REUSED
 
     asyncio.run(main())
