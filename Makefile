@@ -2,6 +2,8 @@
 
 PYTHON := .venv/bin/python
 TRAINER := .millrace/train/bin/python
+# Processes that run tests. Most of them wait for the real parts most of the time, so there are more than cores.
+PROCESSES ?= 4
 
 # The project has an environment of its own, whatever the shell's is.
 unexport PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS PYTHONDEVMODE PYTHONINSPECT VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
@@ -13,7 +15,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.millrace/pycache
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test sync lint format types imports schemas bench peers trainer train mlflow clean
+.PHONY: help run test check thorough pipelines caches sync lint format types imports schemas bench peers trainer train mlflow clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:[^#]*## /: /' | awk -F': ' '{printf "%-10s %s\n", $$1, $$2}'
@@ -22,15 +24,25 @@ run: sync ## start the whole system, send a photo through face-blur, serve until
 	@exec $(PYTHON) -m infra.local up --demo --with-parent
 
 test: sync ## every check and test, with the real parts
-	@status=0; \
-	$(PYTHON) -m infra.local train || true; \
-	$(MAKE) --no-print-directory trainer || status=1; \
-	$(MAKE) --no-print-directory lint || status=1; \
-	$(MAKE) --no-print-directory types || status=1; \
-	$(MAKE) --no-print-directory imports || status=1; \
-	$(PYTHON) -m streams.cli test || status=1; \
-	$(PYTHON) -m pytest || status=1; \
-	exit $$status
+	@$(PYTHON) -m infra.local install
+	@$(MAKE) --no-print-directory --question trainer 2>/dev/null || rm -f .millrace/train/synced
+	@export MILLRACE_TEST_TRAINER=coming; $(call beside,caches trainer lint types imports pipelines,)
+
+check: sync ## style, types, imports, unit and property tests: three minutes
+	@$(call beside,lint types imports pipelines,tests/unit tests/property)
+
+thorough: sync trainer ## what takes too long for every change: long loops, many more examples (an hour)
+	@MILLRACE_EFFORT=thorough $(PYTHON) -m pytest -n 2 --timeout=7200 tests/property tests/chaos
+
+# Checks run beside the tests, at a lower priority. What they say is shown whole when the tests are done; one that fails fails all.
+# $(1): targets of checks; $(2): arguments of pytest.
+define beside
+	log=$$(mktemp); nice $(MAKE) --no-print-directory --keep-going $(1) > "$$log" 2>&1 & checks=$$!; \
+	trap 'kill $$checks 2>/dev/null; rm -f "$$log"' EXIT; trap 'exit 130' INT TERM; \
+	status=0; $(PYTHON) -m pytest -n $(PROCESSES) $(2) || status=$$?; \
+	wait $$checks || { status=1; failed="a check failed, see above"; }; cat "$$log"; \
+	[ -z "$$failed" ] || echo "$$failed"; exit $$status
+endef
 
 sync: .venv/synced ## the virtual environment, from the lock file
 
@@ -52,6 +64,13 @@ types: sync ## types, strictly
 imports: sync ## who may import whom
 	@.venv/bin/lint-imports --no-cache
 
+pipelines: sync ## the tests in the files of the shipped pipelines
+	@$(PYTHON) -m streams.cli test
+
+# What shortens the start of the stack; without it everything works.
+caches: sync
+	@$(PYTHON) -m infra.local train || true
+
 schemas: sync ## write the Avro contracts of the services from their agents
 	@$(PYTHON) -m streams.cli schemas
 
@@ -69,7 +88,9 @@ peers: .millrace/peers/synced ## the environment of `millrace bench peers`: Cele
 trainer: .millrace/train/synced ## the environment in which models are trained
 
 .millrace/train/synced: pyproject.toml uv.lock
-	@UV_PROJECT_ENVIRONMENT=.millrace/train infra/local/bootstrap --no-default-groups --group train
+	@rm -f .millrace/train-failed
+	@UV_PROJECT_ENVIRONMENT=.millrace/train infra/local/bootstrap --no-default-groups --group train \
+		|| { touch .millrace/train-failed; exit 1; }
 	@touch $@
 
 train: trainer ## make the shipped models anew from the data, with fixed seeds (PART=digits for one of them)

@@ -1,4 +1,4 @@
-"""What every tier of tests shares: the real stack, started once per session when a test first asks for it."""
+"""What every tier of tests shares: the real stack, started once per run when a test first asks for it."""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +9,11 @@ from hypothesis import settings as hypothesis_settings
 
 from infra.local.running import RunningStack
 from streams.settings import Settings
-from tests.stacks import backend
+from tests.parallel import pytest_configure_node as pytest_configure_node
+from tests.parallel import pytest_runtest_protocol as pytest_runtest_protocol
+from tests.parallel import pytest_sessionfinish as pytest_sessionfinish
+from tests.parallel import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
+from tests.sharing import shared
 from tests.timeouts import pytest_timeout_set_timer as pytest_timeout_set_timer
 
 hypothesis_settings.register_profile(
@@ -19,8 +23,8 @@ hypothesis_settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[RunningStack]:
-    """Kafka, schema registry, S3 and PostgreSQL, all real; `stack.restart("kafka", kill=True)` breaks one.
+def stack(pytestconfig: pytest.Config) -> Iterator[RunningStack]:
+    """Kafka, schema registry, S3 and PostgreSQL, all real. Tests of other processes use them at the same time.
 
     With MILLRACE_TEST_HOME, the stack that runs in that home is used and left running.
     """
@@ -28,8 +32,8 @@ def stack() -> Iterator[RunningStack]:
     if outside:
         yield RunningStack(Path(outside))
         return
-    with backend() as started:
-        yield started
+    with shared(pytestconfig, "tests.stacks:session_stack") as home:
+        yield RunningStack(home)
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,13 @@ def backend() -> Iterator[RunningStack]:
 
 
 @contextmanager
+def session_stack() -> Iterator[Path]:
+    """Start the stack that all processes of a test run share, and yield its home."""
+    with backend() as started:
+        yield started.home
+
+
+@contextmanager
 def frozen(stack: RunningStack, part: str) -> Iterator[None]:
     """A part that answers nobody, and is not gone."""
     first = psutil.Process(stack.part(part).pid)

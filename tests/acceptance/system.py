@@ -4,9 +4,11 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
 import ssl
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -113,6 +115,17 @@ def started(home: Path) -> Iterator[System]:
         except AssertionError as error:
             raise AssertionError(f"the system did not start: {log.read_text()}") from error
         yield running(home)
+
+
+@contextlib.contextmanager
+def session_system() -> Iterator[Path]:
+    """Start the system that all processes of a test run share, and yield its home."""
+    home = Path(tempfile.mkdtemp(prefix="millrace-system-"))
+    try:
+        with started(home):
+            yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def outside(home: Path) -> dict[str, str]:

@@ -145,6 +145,7 @@ def test_a_line_of_json_is_scored(system: System, indicators: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_database_that_was_killed_is_waited_for(system: System, indicators: Any) -> None:
     """A score that is asked for while PostgreSQL is killed and comes back is given at its first attempt."""
     system.stack.restart("postgres", kill=True)

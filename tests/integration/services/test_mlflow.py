@@ -16,7 +16,7 @@ from tests.integration.support.trainer import PYTHON
 
 SLOT = "oracle"
 
-pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="MLflow is where models are trained: run `make trainer`")
+pytestmark = pytest.mark.usefixtures("training_environment")
 
 
 def mlflow(url: str, what: str) -> str:

@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,10 +17,29 @@ from PIL import Image
 from psycopg import sql
 
 from streams.settings import Settings
+from tests.integration.support.eventually import eventually
 from training.digits.pictures.drawn import drawn
 from training.part import REPOSITORY
 
 PYTHON = REPOSITORY / Settings.read({}).train / "bin" / "python"
+_SYNCED = PYTHON.parents[1] / "synced"
+_FAILED = REPOSITORY / ".millrace" / "train-failed"
+_COMING_SECONDS = 600.0
+
+
+def await_environment() -> None:
+    """Wait until `make test`, which makes the environment for training beside the first tests, is done with it."""
+    if os.environ.get("MILLRACE_TEST_TRAINER") == "coming":
+        eventually(lambda: _SYNCED.exists() or _FAILED.exists(), _COMING_SECONDS)
+
+
+@pytest.fixture(scope="session")
+def training_environment() -> Path:
+    """Return the Python interpreter of the environment for training. A test is skipped where nobody has made it."""
+    assert not _FAILED.exists(), "the environment for training could not be made: see what `make trainer` says"
+    if not PYTHON.exists():
+        pytest.skip(f"needs the environment for training ({PYTHON}): run `make trainer`")
+    return PYTHON
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,10 +92,10 @@ def picture(digit: int) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def trainer(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainer]:
+def trainer(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory, training_environment: Path
+) -> Iterator[Trainer]:
     """A home and a registry for this module alone, on the session's stack."""
-    if not PYTHON.exists():
-        pytest.skip(f"needs the environment for training ({PYTHON}); `make test` makes it")
     data = Settings.read().data.resolve()
     if not (data / "mnist").exists():
         pytest.skip("needs the public data: run `millrace data fetch mnist` and set MILLRACE_DATA to its directory")
