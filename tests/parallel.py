@@ -22,15 +22,26 @@ ORDER = (
 )
 """What begins first: what takes longest. The last is what fills the gaps."""
 
-TOGETHER = (
-    "tests/integration/training/",
-    "tests/acceptance/test_cli",
-)
-"""Modules that one process runs one after another.
-
-Two trainings at a time take no less time than one after the other, since each uses all cores. The commands
-`apply --prune` and `dead-letters` act on everything that the one system has.
-"""
+TOGETHER = {
+    # Each training uses all cores: two at a time take no less time than one after the other.
+    "trainings": ("tests/integration/training/",),
+    # `apply --prune` removes what others applied, and several look at everything that the one system has.
+    "whole system": tuple(
+        f"tests/acceptance/test_{name}.py"
+        for name in (
+            "cli",
+            "cli_replay",
+            "cli_versions",
+            "http_nodes",
+            "http_pipelines",
+            "http_streams",
+            "kafka_edge",
+            "loan",
+            "producers",
+        )
+    ),
+}
+"""Modules that one process runs one after another."""
 
 _KEEPER = pytest.StashKey[Keeper]()
 _LEDGER = pytest.StashKey["Ledger"]()
@@ -82,13 +93,15 @@ class Ledger:
 
 
 def group(nodeid: str) -> str:
-    """Return the name of what is run in one process: a test's module, or a prefix of `TOGETHER`."""
-    return next((prefix for prefix in TOGETHER if nodeid.startswith(prefix)), nodeid.partition("::")[0])
+    """Return the name of what is run in one process: a test's module, or one of `TOGETHER`."""
+    module = nodeid.partition("::")[0]
+    return next((name for name, prefixes in TOGETHER.items() if module.startswith(prefixes)), module)
 
 
 def rank(name: str) -> int:
     """Return the place of a group in `ORDER`, from 0."""
-    return next(place for place, prefix in enumerate(ORDER) if name.startswith(prefix))
+    path = TOGETHER.get(name, (name,))[0]
+    return next(place for place, prefix in enumerate(ORDER) if path.startswith(prefix))
 
 
 @pytest.hookimpl(optionalhook=True)

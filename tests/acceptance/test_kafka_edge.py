@@ -134,6 +134,7 @@ def test_two_equal_records_are_two_runs(system: System, stranger: Stranger) -> N
         assert system.output(run)
 
 
+@pytest.mark.alone
 def test_a_record_that_is_delivered_again_is_the_same_run(system: System, stranger: Stranger) -> None:
     """When flow's offset goes back, as after a crash, the same record is the same run: nothing is said or done anew."""
     ref = stranger.upload(pictures.small())

@@ -139,12 +139,14 @@ def test_what_was_collected_and_not_run_fails(tmp_path: Path) -> None:
 def test_modules_stay_together() -> None:
     """A module is run by one process, and so are those that would stand in each other's way."""
     assert group("tests/unit/test_a.py::TestIt::test_b[1]") == "tests/unit/test_a.py"
-    assert group("tests/integration/training/test_cells.py::test_x") == "tests/integration/training/"
+    assert group("tests/integration/training/test_cells.py::test_x") == "trainings"
+    assert group("tests/acceptance/test_cli.py::test_x") != group("tests/acceptance/test_cli_offline.py::test_x")
 
 
 def test_the_order_names_what_there_is() -> None:
     """Each prefix leads to tests, and each test has a place."""
-    for prefix in (*ORDER, *TOGETHER):
+    for prefix in (*ORDER, *(prefix for prefixes in TOGETHER.values() for prefix in prefixes)):
         assert list(ROOT.glob(f"{prefix}*")), prefix
+    assert {rank(name) for name in TOGETHER} <= set(range(len(ORDER) - 1))
     assert rank("tests/unit/test_a.py") == len(ORDER) - 1
     assert rank("tests/chaos/test_kills.py") < rank("tests/property/test_runs.py")
