@@ -15,6 +15,7 @@ from streams.language.source.document import MAX_BYTES, split
 from streams.legacy import names
 from streams.legacy.block import Block, Shared
 from streams.legacy.entry import inputs
+from streams.legacy.nodes import convert_nodes
 from streams.legacy.references import Outputs, Scope
 from streams.legacy.report import Finding, NoCounterpart, pointer
 
@@ -49,7 +50,7 @@ def convert(
         fields = {old: new for old, (new, _) in declared.items()}
         record = "{" + ", ".join(f"'{old}': {new}" for old, new in fields.items()) + "}"
         block.scope.nodes[entry[0]] = Outputs(record, fields)
-    block.convert(data["nodes"])
+    convert_nodes(block, data["nodes"])
     made["input"] = dict(declared.values())
     made["nodes"] = block.nodes
     made["output"] = block.output
