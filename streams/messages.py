@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from streams.lifecycle import Ending as Ending
+from streams.lifecycle import EventKind as EventKind
+
 Value = Any
 """A JSON-like value: None, bool, int, float, str, list, dict with string keys. A ref is a dict with the five fields of `Ref`."""
 
@@ -153,14 +156,6 @@ class Item:
     executions: int = 0
 
 
-class Ending(StrEnum):
-    """Why flow is asked to end or to give up waiting: it enters through `flow.tokens`, so that one order decides."""
-
-    CANCEL = "cancel"
-    DEADLINE = "deadline"
-    DEADLY = "deadly"  # a message of it ended the worker that took it, again and again; never sent, only written down
-
-
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Cancel a run or end it at its deadline; with `join`, stop waiting at that join only."""
@@ -186,36 +181,6 @@ class Start:
 
 
 FlowMessage = Start | Token | Opened | Item | Stop
-
-
-class EventKind(StrEnum):
-    """Names of events as clients see them."""
-
-    ACCEPTED = "run.accepted"
-    STARTED = "node.started"
-    FINISHED = "node.finished"
-    SKIPPED = "node.skipped"
-    PROGRESS = "node.progress"
-    RETRYING = "node.retrying"
-    FAILED = "node.failed"
-    WAITING = "run.waiting"
-    RUN_FINISHED = "run.finished"
-    RUN_FAILED = "run.failed"
-    RUN_CANCELLED = "run.cancelled"
-
-    @property
-    def terminal(self) -> bool:
-        """Whether nothing comes after it."""
-        return self in TERMINAL
-
-    @property
-    def over(self) -> bool:
-        """Whether it is the end of a node execution."""
-        return self in OVER
-
-
-OVER = frozenset({EventKind.FINISHED, EventKind.SKIPPED, EventKind.FAILED})
-TERMINAL = frozenset({EventKind.RUN_FINISHED, EventKind.RUN_FAILED, EventKind.RUN_CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)

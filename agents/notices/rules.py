@@ -20,17 +20,14 @@ from agents.notices import webhook
 from agents.notices.mail import Mail
 from agents.web.limits import Limits
 from agents.web.secrets import NAME
-from streams.messages import Event, EventKind, message_id
+from streams.lifecycle import RUN_ENDS, EventKind
+from streams.messages import Event, message_id
 from streams.service.errors import Refused
 from streams.settings import SettingError
 
 SETTING = "MILLRACE_NOTIFY"
 WEBHOOK, EMAIL = "webhook", "email"
-KINDS = {
-    "finished": EventKind.RUN_FINISHED,
-    "failed": EventKind.RUN_FAILED,
-    "cancelled": EventKind.RUN_CANCELLED,
-}
+KINDS = {status.value: kind for kind, status in RUN_ENDS.items()}
 _FIELDS = frozenset({"runs", "when", WEBHOOK, EMAIL, "secret"})
 
 

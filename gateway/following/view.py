@@ -7,25 +7,11 @@ from typing import Any
 
 from gateway.api.links import links
 from gateway.api.problems import Fault, Kind, Problem
-from streams.messages import EventKind
+from streams.lifecycle import RUN_ENDS, EventKind, RunStatus, node_status, run_status
 
 NODES = 1000
 """Node executions that one answer lists, at most; the counts are of all."""
 
-_OF_RUN = {
-    EventKind.ACCEPTED: "accepted",
-    EventKind.WAITING: "waiting",
-    EventKind.RUN_FINISHED: "finished",
-    EventKind.RUN_FAILED: "failed",
-    EventKind.RUN_CANCELLED: "cancelled",
-}
-_OF_NODE = {
-    EventKind.STARTED: "started",
-    EventKind.RETRYING: "retrying",
-    EventKind.FINISHED: "finished",
-    EventKind.SKIPPED: "skipped",
-    EventKind.FAILED: "failed",
-}
 _ENVELOPE = frozenset({"run", "event", "node", "path", "at", "attempt", "pipeline", "digest"})
 """What an event says beside the data that it carries."""
 
@@ -49,7 +35,7 @@ class RunView:
     """The fold of a run's events, one after another."""
 
     run: str
-    status: str = "accepted"
+    status: RunStatus = RunStatus.ACCEPTED
     pipeline: str | None = None
     digest: str | None = None
     waiting_for: str | None = None
@@ -70,16 +56,16 @@ class RunView:
             self.pipeline = event.get("pipeline") or self.pipeline
             self.digest = event.get("digest") or self.digest
             kind = EventKind(event["event"])
+            self.status = run_status(self.status, kind) or self.status
             if kind is EventKind.PROGRESS:
                 self._progress(event)
-            elif kind in _OF_NODE:
+            elif kind.of_node:
                 self._node(kind, event)
-            elif kind in _OF_RUN:
+            else:
                 self._run(kind, event)
         return self
 
     def _run(self, kind: EventKind, event: Mapping[str, Any]) -> None:
-        self.status = _OF_RUN[kind]
         self.waiting_for = event.get("service") if kind is EventKind.WAITING else None
         if kind is EventKind.ACCEPTED:
             self.accepted_at = event["at"]
@@ -92,9 +78,9 @@ class RunView:
                 self.failure = _data(event)
 
     def _node(self, kind: EventKind, event: Mapping[str, Any]) -> None:
-        self.status, self.waiting_for = "running", None
+        self.waiting_for = None
         node = self.nodes.setdefault(event["path"], {"node": event["node"], "path": event["path"]})
-        node["status"] = _OF_NODE[kind]
+        node["status"] = node_status(node.get("status"), kind)
         node.pop("progress", None)  # of an attempt that is over
         node["attempt"] = event.get("attempt", node.get("attempt", 1))
         for name in ("service", "input"):
@@ -114,7 +100,8 @@ class RunView:
 
     def _progress(self, event: Mapping[str, Any]) -> None:
         """The newest that a node said of how far it is; its end takes it away again."""
-        node = self.nodes.setdefault(event["path"], {"node": event["node"], "path": event["path"], "status": "started"})
+        node = self.nodes.setdefault(event["path"], {"node": event["node"], "path": event["path"]})
+        node["status"] = node_status(node.get("status"), EventKind.PROGRESS)
         node["progress"] = {name: value for name, value in _data(event).items() if name != "service"}
 
     def to_json(self) -> dict[str, Any]:
@@ -155,10 +142,10 @@ def result(run: str, event: Mapping[str, Any]) -> dict[str, Any]:
     """The result that a run's last event says. Raises Problem for a run that failed or was cancelled (see _FAILED)."""
     kind = EventKind(event["event"])
     if kind is EventKind.RUN_FINISHED:
-        return {"id": run, "status": "finished", "output": event.get("output"), "links": links(run)}
+        return {"id": run, "status": RUN_ENDS[kind], "output": event.get("output"), "links": links(run)}
     data = _data(event)
     failure = data["failure"] if isinstance(data.get("failure"), Mapping) else data
-    extra = {"id": run, "run_status": _OF_RUN[kind], "failure": failure, "links": links(run)}
+    extra = {"id": run, "run_status": RUN_ENDS[kind], "failure": failure, "links": links(run)}
     reason = str(failure.get("reason") or "no reason is known")
     if kind is EventKind.RUN_CANCELLED:
         # Most reasons say it themselves: "cancelled", "cancelled before it began".

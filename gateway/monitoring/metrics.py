@@ -9,10 +9,9 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.data.history import Counts
+from streams.lifecycle import RunStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-_ENDED = ("finished", "failed", "cancelled")
 
 
 class Metrics:
@@ -63,12 +62,13 @@ class _Statistics(Collector):
         )
         total = GaugeMetricFamily("millrace_runs_total", "Runs of all pipelines.", value=sum(counts.runs.values()))
         yield total
-        states: dict[str, int] = {"running": 0, **dict.fromkeys(_ENDED, 0)}
-        for (_, status), number in counts.runs.items():
-            states[status if status in _ENDED else "running"] += number
+        states = {RunStatus.RUNNING: 0, **{status: 0 for status in RunStatus if status.final}}
+        for (_, text), number in counts.runs.items():
+            status = RunStatus(text)
+            states[status if status.final else RunStatus.RUNNING] += number
         overall = GaugeMetricFamily("millrace_runs_by_state", "Runs of all pipelines by state.", labels=("state",))
-        for state, number in states.items():
-            overall.add_metric((state,), number)
+        for status, number in states.items():
+            overall.add_metric((status.value,), number)
         yield overall
         yield _family("millrace_runs", "Runs by pipeline and status.", "pipeline", counts.runs)
         yield _family(

@@ -24,11 +24,12 @@ from gateway.following.view import RunView, result
 from gateway.http import body, prefer, sse
 from gateway.submission.answers import respond
 from gateway.submission.replay import ReplayRequest, replay
+from streams.lifecycle import RunStatus
 from streams.timestamps import moment
 
 router = APIRouter(tags=["runs"])
 
-STATUSES = ("accepted", "running", "waiting", "finished", "failed", "cancelled")
+STATUSES = tuple(RunStatus)
 _YIELD = 200
 _MOMENT = 0.5
 """Seconds in which the history may add to what is known without it."""

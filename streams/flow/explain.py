@@ -19,6 +19,7 @@ from streams.language.topology import (
     Vertex,
     Wait,
 )
+from streams.lifecycle import NodeStatus
 from streams.messages import At
 
 MOST = 200
@@ -121,11 +122,12 @@ class _Look:
 
     def ended(self, name: str, at: At) -> bool:
         """Whether its own event says that it has ended."""
-        return self._node(name, at).get("status") in ("finished", "skipped", "failed")
+        status = self._node(name, at).get("status")
+        return status is not None and NodeStatus(status).final
 
     def _failed(self, name: str, at: At) -> bool:
         node = self._node(name, at)
-        if node.get("status") == "failed":
+        if node.get("status") == NodeStatus.FAILED:
             return bool(node.get("on_error", "fail") == "fail")
         return not self.ended(name, at) and self._over.get((name, at), False)
 
@@ -173,11 +175,11 @@ class _Look:
     def _service(self, vertex: Vertex, at: At, work: ServiceWork) -> Waiting:
         node = self._node(vertex.id, at)
         data: dict[str, Any] = {"service": work.service, "major": self.topology.services[work.service].major}
-        if node.get("status") == "started":
+        if node.get("status") == NodeStatus.STARTED:
             return self._told(
                 Why.RUNNING, vertex, at, {**data, "since": node.get("started_at"), "attempt": node.get("attempt", 1)}
             )
-        if node.get("status") == "retrying":
+        if node.get("status") == NodeStatus.RETRYING:
             retry = node.get("retry") or {}
             more = {"reason": retry.get("reason"), "delay": retry.get("delay"), "said_at": node.get("retrying_at")}
             attempts = {"attempt": retry.get("next_attempt"), "attempts": work.retry.attempts}

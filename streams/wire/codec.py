@@ -14,6 +14,7 @@ from schemas.library import load
 from schemas.refs import Ref
 from schemas.results import result_schema
 from streams.language.topology import Topology
+from streams.lifecycle import RUN_ENDS
 from streams.messages import (
     Control,
     Event,
@@ -49,7 +50,6 @@ UNLESS = "millrace-unless"
 """The header of an event that is nothing any more once the event of this id is told: progress, after the end."""
 
 _AVRO = b"application/avro"
-_STATUS = {EventKind.RUN_FINISHED: "finished", EventKind.RUN_FAILED: "failed", EventKind.RUN_CANCELLED: "cancelled"}
 
 
 class Blobs(Protocol):
@@ -163,7 +163,7 @@ class Wire:
             "run": run.id,
             "pipeline": run.pipeline,
             "digest": run.digest,
-            "status": _STATUS[result.kind],
+            "status": RUN_ENDS[result.kind].value,
             "output": result.output,
             "failure": None if result.failure is None else avro_records.failure(result.failure),
             "problems": [],

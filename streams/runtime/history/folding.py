@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from streams.datasets import predictions
-from streams.messages import Event, EventKind
+from streams.lifecycle import NODE_ENDS, RUN_ENDS, EventKind, NodeStatus, RunStatus
+from streams.messages import Event
 from streams.runtime.history import copying
 from streams.runtime.history.copying import json, optional, stamp, text
 from streams.wire.codec import Told
@@ -32,26 +33,12 @@ class Changes:
     predictions: list[dict[str, Any]] = field(default_factory=list)
 
 
-class _Meaning(NamedTuple):
-    """What an event says of its run and of its node execution; empty where it says nothing."""
+_RUN_STATUS = {EventKind.STARTED: RunStatus.RUNNING, EventKind.WAITING: RunStatus.WAITING, **RUN_ENDS}
+"""The status that an event gives its run. A batch does not know the status before it, so only what is certain is here: other
+events of nodes may come after the run's end."""
 
-    run: str = ""
-    node: str = ""
-
-
-_MEANING = {
-    EventKind.ACCEPTED: _Meaning(),
-    EventKind.STARTED: _Meaning("running", "started"),
-    EventKind.FINISHED: _Meaning(node="finished"),
-    EventKind.SKIPPED: _Meaning(node="skipped"),
-    EventKind.PROGRESS: _Meaning(),
-    EventKind.RETRYING: _Meaning(node="retrying"),
-    EventKind.FAILED: _Meaning(node="failed"),
-    EventKind.WAITING: _Meaning("waiting"),
-    EventKind.RUN_FINISHED: _Meaning("finished"),
-    EventKind.RUN_FAILED: _Meaning("failed"),
-    EventKind.RUN_CANCELLED: _Meaning("cancelled"),
-}
+_NODE_STATUS = {EventKind.STARTED: NodeStatus.STARTED, EventKind.RETRYING: NodeStatus.RETRYING, **NODE_ENDS}
+"""The status that an event gives its node execution."""
 
 
 def folded(events: Iterable[Recorded]) -> Changes:
@@ -64,7 +51,7 @@ def folded(events: Iterable[Recorded]) -> Changes:
 
 def _fold(changes: Changes, one: Recorded) -> None:
     event, at = one.told.event, stamp(one.told.at)
-    kind, meaning = event.kind, _MEANING[event.kind]
+    kind, status = event.kind, _RUN_STATUS.get(event.kind)
     row = changes.runs.get(event.run.id)
     if row is None:
         row = changes.runs[event.run.id] = _run(event, one.place.partition)
@@ -73,14 +60,14 @@ def _fold(changes: Changes, one: Recorded) -> None:
         row["accepted_at"] = at
         row["input"] = event.data.get("input")
         row["replay_of"] = event.data.get("replay_of")
-    elif meaning.run:
-        row["status"] = meaning.run
+    elif status:
+        row["status"] = status.value
         row["waiting_for"] = event.data.get("service") if kind is EventKind.WAITING else None
-    if meaning.node:
-        _fold_node(changes, one, at, meaning.node)
+    if kind in _NODE_STATUS:
+        _fold_node(changes, one, at, _NODE_STATUS[kind])
         if kind is EventKind.FINISHED and predictions.KEY in event.data:
             changes.predictions.append(_prediction(one, at))
-    elif meaning.run and kind.terminal:
+    elif kind.terminal:
         row["ended_at"], row["ended_sequence"] = at, one.offset
         row["output"] = event.data.get("output")
         row["failure"] = None if kind is EventKind.RUN_FINISHED else event.data
@@ -106,7 +93,7 @@ def _run(event: Event, partition: int) -> dict[str, Any]:
     }
 
 
-def _fold_node(changes: Changes, one: Recorded, at: str, status: str) -> None:
+def _fold_node(changes: Changes, one: Recorded, at: str, status: NodeStatus) -> None:
     event = one.told.event
     kind, place = event.kind, (event.run.id, event.vertex, event.at)
     row = changes.executions.get(place)
@@ -123,7 +110,7 @@ def _fold_node(changes: Changes, one: Recorded, at: str, status: str) -> None:
         }
         if kind is EventKind.STARTED and event.attempt <= 1:
             changes.begun.append(place)
-    row["status"] = status
+    row["status"] = status.value
     row["attempt"] = max(row["attempt"], event.attempt)
     row["service"] = event.data.get("service") or row["service"]
     row["ended_at"] = at if kind.over else None

@@ -2,7 +2,8 @@
 
 import itertools
 
-from streams.messages import OVER, TERMINAL, Event, EventKind, Run, message_id
+from streams.lifecycle import NODE_ENDS, RUN_ENDS
+from streams.messages import Event, EventKind, Run, message_id
 
 RUN = Run("r", "p", "d", 0.0)
 
@@ -42,7 +43,7 @@ def test_events_have_the_id_of_their_happening() -> None:
 
 def test_a_run_has_one_end() -> None:
     """All ends of a run have one id, so that readers keep the first; only ends are terminal."""
-    assert len({Event(RUN, kind).id for kind in TERMINAL}) == 1
+    assert len({Event(RUN, kind).id for kind in RUN_ENDS}) == 1
     assert [kind for kind in EventKind if kind.terminal] == [
         EventKind.RUN_FINISHED,
         EventKind.RUN_FAILED,
@@ -56,5 +57,5 @@ def test_a_node_execution_has_one_end() -> None:
     """All its ends have one id, at whichever attempt: of a task that was done and is dropped when it comes again, readers keep
     the first report.
     """
-    ends = [Event(RUN, kind, "a", (1,), "a", attempt) for kind in OVER for attempt in (0, 1, 2)]
+    ends = [Event(RUN, kind, "a", (1,), "a", attempt) for kind in NODE_ENDS for attempt in (0, 1, 2)]
     assert len({event.id for event in ends}) == 1
