@@ -1,8 +1,4 @@
 """The services, one small file each, and the agents that serve them.
 
-Public: `registry()`, `load(name)` and `UnknownService`.
+`agents.discovery` lists and loads services. Nothing is imported here: help of the command line imports `agents.loan.commands`.
 """
-
-from agents.discovery import UnknownService, load, registry
-
-__all__ = ["UnknownService", "load", "registry"]

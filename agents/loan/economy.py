@@ -1,4 +1,4 @@
-"""The indicators as they are in PostgreSQL at this moment: nothing is kept between two scorings but the connections."""
+"""Read the current indicators from PostgreSQL; only connections are kept between scorings."""
 
 import asyncio
 import contextlib
@@ -10,46 +10,46 @@ from weakref import WeakKeyDictionary
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from agents.loan import indicators_table
+from agents.loan.indicators import Month
+from agents.loan.indicators_table import IndicatorsRow
 from agents.loan.when import When
-from streams.datasets.indicators import Month
-from streams.runtime.history import indicators
 from streams.runtime.history.borrowing import borrowed
-from streams.runtime.history.indicators import Row
 from streams.service.errors import PartAway, Refused
 
 PART = "postgres"
 WAIT = 2.0
-"""Seconds for a connection; new ones are made when they are needed."""
+"""Seconds to get a connection; connections are opened on demand."""
 QUERY = 2.0
-"""Seconds for an answer, which takes a millisecond."""
+"""Seconds for a query, which takes about a millisecond."""
 MOST = 4
-"""Connections of one process."""
+"""Largest number of connections in a process."""
 _LISTED = 40
-"""Months that a refusal names one by one."""
-_HINT = "`millrace indicators load` brings the table, `millrace indicators set` a month of it"
+"""Largest number of months that an error lists one by one."""
+_HINT = "`millrace indicators load` loads the table, `millrace indicators set` adds a month"
 
-# Whoever asks is told; the pool's own warnings would say the same once for each of its tries.
+# The caller gets the error; the pool would also log it once for each of its attempts.
 logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
 
 class _Connection(psycopg.AsyncConnection[Any]):
-    """A connection that leaves word of why it could not be made: the pool says only that it waited in vain."""
+    """A connection that records why connecting failed, which the pool's own timeout error does not say."""
 
     failure = ""
 
     @classmethod
     async def connect(cls, *args: Any, **kwargs: Any) -> Self:
         try:
-            made = await super().connect(*args, **kwargs)
+            connection = await super().connect(*args, **kwargs)
         except psycopg.Error as error:
             _Connection.failure = _first_line(error)
             raise
         _Connection.failure = ""
-        return made
+        return connection
 
 
 class Economy:
-    """Connections to one database."""
+    """A pool of connections to one database."""
 
     def __init__(self, url: str) -> None:
         self._pool = AsyncConnectionPool(
@@ -62,7 +62,7 @@ class Economy:
             max_idle=60,
             open=False,
             configure=_bounded,
-            check=AsyncConnectionPool.check_connection,  # after a restart of the server, those from before are dead
+            check=AsyncConnectionPool.check_connection,  # older connections are dead after a restart of the server
             kwargs={
                 "autocommit": True,
                 "connect_timeout": max(2, int(WAIT)),
@@ -77,15 +77,15 @@ class Economy:
     async def __aexit__(self, *_: object) -> None:
         await self._pool.close()
 
-    async def read(self, when: When) -> Row:
-        """The row that is asked for. Raises Refused when there is none, and PartAway when the database does not answer."""
+    async def read(self, when: When) -> IndicatorsRow:
+        """Read the row for a month. Raises Refused if there is none, and PartAway if the database does not answer in time."""
         async with self._connection() as connection:
             try:
                 if when.month is not None:
-                    row = await indicators.at(connection, when.month)
+                    row = await indicators_table.at(connection, when.month)
                 else:
-                    row = await indicators.newest(connection, when.number)
-                known = () if row is not None else await indicators.months(connection)
+                    row = await indicators_table.newest(connection, when.number)
+                known = () if row is not None else await indicators_table.months(connection)
             except psycopg.errors.UndefinedTable:
                 row, known = None, ()
         if row is None:
@@ -111,15 +111,15 @@ async def _bounded(connection: psycopg.AsyncConnection[Any]) -> None:
     await connection.execute("set default_transaction_read_only = on")
 
 
-_HERE: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Economy]] = WeakKeyDictionary()
+_BY_LOOP: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Economy]] = WeakKeyDictionary()
 
 
 def economy(url: str) -> Economy:
-    """The connections of the running loop to this database; made at the first call."""
-    here = _HERE.setdefault(asyncio.get_running_loop(), {})
-    if url not in here:
-        here[url] = Economy(url)
-    return here[url]
+    """Return the running loop's connections to this database, created at the first call."""
+    by_url = _BY_LOOP.setdefault(asyncio.get_running_loop(), {})
+    if url not in by_url:
+        by_url[url] = Economy(url)
+    return by_url[url]
 
 
 def _missing(when: When, known: tuple[Month, ...]) -> Refused:
@@ -127,7 +127,7 @@ def _missing(when: When, known: tuple[Month, ...]) -> Refused:
         return Refused("there are no socio-economic indicators in the database", _HINT)
     names = ", ".join(map(str, known)) if len(known) <= _LISTED else f"{len(known)} from {known[0]} to {known[-1]}"
     where = "month" if when.month is None else "at"
-    return Refused(f"there are no indicators of {when}; the months that there are: {names}", _HINT, where)
+    return Refused(f"there are no indicators of {when}; the months in the table: {names}", _HINT, where)
 
 
 def _first_line(error: BaseException) -> str:

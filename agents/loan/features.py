@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from streams.datasets.indicators import COLUMNS, Indicators, Month
+from agents.loan.indicators import COLUMNS, Indicators, Month
 
 JOBS = (
     "admin.",

@@ -1,16 +1,18 @@
-"""That there is something to read, as far as a worker that starts can see to it."""
+"""Prepare the indicators table when a worker starts."""
 
 import psycopg
 
-from streams.runtime.history.indicators import fill
+from agents.loan.indicators_table import fill
 from streams.settings import SettingError, Settings
 
 _SECONDS = 2
+"""Seconds to connect to PostgreSQL."""
 
 
 def usable() -> str:
-    """Puts the shipped indicators into a table that has none. Why nobody can be scored here yet; empty when somebody can, and
-    when the database does not answer: it is waited for.
+    """Fill an empty indicators table with the shipped months; return why scoring is not possible yet, empty if it is.
+
+    A database that does not answer is not an error here: the service retries until it does.
     """
     try:
         url = Settings.read().postgres
@@ -21,10 +23,10 @@ def usable() -> str:
             fill(connection)
     except psycopg.OperationalError:
         return ""
-    except psycopg.Error as error:  # its user may only read
+    except psycopg.Error as error:  # such as a user who may only read
         return (
             "when this worker started, the database had no socio-economic indicators, and those that come with the project "
-            f"could not be put there ({str(error).splitlines()[0]}): `millrace indicators load` brings them, and scores are "
-            "given from then on"
+            f"could not be written ({str(error).splitlines()[0]}): `millrace indicators load` loads them, and scoring works "
+            "from then on"
         )
     return ""

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from streams.datasets.indicators import MONTHS, Month
+from agents.loan.indicators import MONTHS, Month
 from streams.service.errors import Refused
 
 _AT = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2})(?:[T ].*)?)?")

@@ -14,9 +14,9 @@ from enum import StrEnum
 from typing import Annotated
 
 from agents.loan.features import Customer, features
+from agents.loan.indicators import COLUMNS
 from agents.loan.model import LOAN
 from agents.loan.when import asked
-from streams.datasets.indicators import COLUMNS
 from streams.service.contract import Doc, Record
 from streams.service.errors import Later
 from streams.service.service import service

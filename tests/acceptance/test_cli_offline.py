@@ -110,8 +110,11 @@ def test_help_loads_nothing_heavy(home: Path) -> None:
     loaded = {name.partition(".")[0] for name in ended.stderr.split()}
     assert not loaded & {"aiokafka", "confluent_kafka", "httpx", "boto3", "obstore", "yaml", "cel_expr_python", "rich"}
     assert not loaded & {"asyncio", "msgspec", "pydantic"}
-    ours = {name for name in ended.stderr.split() if name.startswith("streams.cli.")}
-    assert ours == {"streams.cli.app", "streams.cli.exits"}
+    ours = {name for name in ended.stderr.split() if name.startswith(("streams.", "agents."))}
+    assert ours == {
+        *(f"streams.cli{name}" for name in ("", ".app", ".command", ".commands", ".exits", ".extensions")),
+        *("agents.loan", "agents.loan.commands"),
+    }
 
 
 def test_a_word_that_is_no_command(home: Path) -> None:

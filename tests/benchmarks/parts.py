@@ -11,13 +11,13 @@ from pathlib import Path
 import psycopg
 from confluent_kafka import Consumer, TopicPartition
 
+from agents.loan import indicators_table
+from agents.loan.indicators import Indicators, Month
 from infra.local.parts.table import BACKEND, table
 from infra.local.processes.supervisor import Keeper
 from infra.local.running import RunningStack
 from infra.local.stack import Stack
 from infra.local.stack_context import Site
-from streams.datasets.indicators import Indicators, Month
-from streams.runtime.history import indicators
 from streams.settings import Settings
 from tests.benchmarks import broker
 from tests.benchmarks.processes import Groups
@@ -73,8 +73,8 @@ async def backend() -> AsyncIterator[Backend]:
             site = stack.site
             os.environ.update(site.settings().environ())
             async with await psycopg.AsyncConnection.connect(site.settings().postgres, autocommit=True) as connection:
-                await indicators.ensure(connection)
-                await indicators.write(connection, MAY)
+                await indicators_table.ensure(connection)
+                await indicators_table.write(connection, MAY)
             yield Backend(stack, site)
 
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from streams import errors
-from streams.cli.app import COMMANDS
+from streams.cli.commands import COMMANDS
 from streams.compile.node_builder import MAX_ATTEMPTS, MAX_PARTS
 from streams.errors import EvaluationError
 from streams.flow import run as flow

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.loan.features import INPUTS, NAMES, Customer, features
+from agents.loan.indicators import MONTHS, Month, read, years
 from streams.datasets.catalogue import entry
 from streams.datasets.download import fetch
-from streams.datasets.indicators import MONTHS, Month, read, years
 
 ADDITIONAL = "bank-marketing/bank-additional.csv"
 FULL = "bank-marketing/bank-full.csv"

@@ -9,4 +9,3 @@ class Lock(IntEnum):
 
     HISTORY = 0x6D696C6C
     CALLBACKS = 0x6D696C6D
-    INDICATORS = 0x6D696C6E

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from agents.loan.features import Customer, features
+from agents.loan.indicators import Month
 from agents.loan.model import LOAN
-from streams.datasets.indicators import Month
 from streams.messages import EventKind, Fault
 from streams.settings import Settings
 from tests.integration.support.gate import Gate

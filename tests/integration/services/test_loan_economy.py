@@ -11,13 +11,13 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
+from agents.loan import indicators_table
 from agents.loan.economy import MOST, Economy
+from agents.loan.indicators import Indicators, Month, shipped
+from agents.loan.indicators_table import IndicatorsRow
 from agents.loan.ready import usable
 from agents.loan.when import When
 from infra.local.stack import Stack
-from streams.datasets.indicators import Indicators, Month, shipped
-from streams.runtime.history import indicators
-from streams.runtime.history.indicators import Row
 from streams.service.errors import PartAway, Refused
 from streams.settings import Settings
 from tests.integration.support.gate import Gate
@@ -31,7 +31,7 @@ def run(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run(work)
 
 
-async def ask(url: str, when: When) -> Row:
+async def ask(url: str, when: When) -> IndicatorsRow:
     """One reading over connections of its own."""
     async with Economy(url) as here:
         return await here.read(when)
@@ -114,13 +114,15 @@ def test_the_table_is_made_and_filled_as_often_as_one_likes(settings: Settings) 
 
     async def main() -> None:
         async with savings(settings.postgres) as made:
-            await indicators.ensure(made.connection)
-            assert await indicators.write(made.connection, ROWS) == 0
-            assert await indicators.write(made.connection, {**ROWS, Month(2010, 5): GOOD, Month(2010, 4): GOOD}) == 2
-            assert await indicators.months(made.connection) == (
+            await indicators_table.ensure(made.connection)
+            assert await indicators_table.write(made.connection, ROWS) == 0
+            assert (
+                await indicators_table.write(made.connection, {**ROWS, Month(2010, 5): GOOD, Month(2010, 4): GOOD}) == 2
+            )
+            assert await indicators_table.months(made.connection) == (
                 Month(2008, 5), Month(2009, 5), Month(2010, 4), Month(2010, 5),
             )  # fmt: skip
-            rows = await indicators.every(made.connection)
+            rows = await indicators_table.every(made.connection)
             assert [one.indicators for one in rows] == [GOOD, LOW, GOOD, GOOD]
 
     run(main())
@@ -132,8 +134,8 @@ def test_no_half_of_a_table_is_written(settings: Settings) -> None:
     async def main() -> None:
         async with savings(settings.postgres) as made:
             with pytest.raises(psycopg.errors.CheckViolation):
-                await indicators.write(made.connection, {Month(2011, 1): GOOD, Month(1, 1): GOOD})
-            assert Month(2011, 1) not in await indicators.months(made.connection)
+                await indicators_table.write(made.connection, {Month(2011, 1): GOOD, Month(1, 1): GOOD})
+            assert Month(2011, 1) not in await indicators_table.months(made.connection)
 
     run(main())
 
@@ -149,14 +151,14 @@ def test_a_worker_that_starts_sees_to_it_that_there_is_something_to_read(
         async with savings(settings.postgres) as made, savings(settings.postgres, table=False) as bare:
             monkeypatch.setenv("MILLRACE_POSTGRES", made.url)
             assert usable() == ""
-            assert len(await indicators.months(made.connection)) == len(ROWS)
+            assert len(await indicators_table.months(made.connection)) == len(ROWS)
             await made.connection.execute("delete from socio_economic")
             monkeypatch.setenv("MILLRACE_POSTGRES", f"{made.url}%20-cdefault_transaction_read_only%3Don")
             assert "millrace indicators load" in usable()
             for one in (made, bare):
                 monkeypatch.setenv("MILLRACE_POSTGRES", one.url)
                 assert usable() == ""
-                assert {row.month: row.indicators for row in await indicators.every(one.connection)} == shipped()
+                assert {row.month: row.indicators for row in await indicators_table.every(one.connection)} == shipped()
                 assert (await ask(one.url, When())).month == Month(2010, 11)
             monkeypatch.setenv("MILLRACE_POSTGRES", "postgresql://millrace@127.0.0.1:1/millrace")
             assert usable() == "", "a database that is away is waited for, and no fault of the service"
@@ -196,8 +198,8 @@ def test_a_server_that_is_killed_and_started_again(tmp_path: Path) -> None:
     async def main() -> None:
         with Stack(tmp_path, ["postgres"], preferred=False) as own:
             async with await psycopg.AsyncConnection.connect(own.settings.postgres, autocommit=True) as connection:
-                await indicators.ensure(connection)
-                await indicators.write(connection, ROWS)
+                await indicators_table.ensure(connection)
+                await indicators_table.write(connection, ROWS)
             async with Economy(own.settings.postgres) as here:
                 assert (await here.read(MAY)).indicators == GOOD
                 await asyncio.to_thread(own.restart, "postgres", kill=True)

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import psycopg
 
-from streams.datasets.indicators import Indicators, Month
-from streams.runtime.history import indicators
+from agents.loan import indicators_table
+from agents.loan.indicators import Indicators, Month
 
 GOOD = Indicators(1.1, 93.994, -36.4, 4.857, 5191.0)
 """Of May 2008."""
@@ -28,7 +28,7 @@ class Savings:
 
     async def write(self, rows: Mapping[Month, Indicators]) -> None:
         """Puts these months into the table."""
-        await indicators.write(self.connection, rows)
+        await indicators_table.write(self.connection, rows)
 
 
 def within(url: str, schema: str) -> str:
@@ -46,7 +46,7 @@ async def savings(url: str, *, table: bool = True) -> AsyncIterator[Savings]:
             await connection.execute(f"set search_path to {schema}".encode())
             made = Savings(within(url, schema), connection)
             if table:
-                await indicators.ensure(connection)
+                await indicators_table.ensure(connection)
                 await made.write(ROWS)
             yield made
         finally:

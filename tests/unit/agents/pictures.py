@@ -9,7 +9,7 @@ from typing import Any
 import skimage
 from PIL import Image
 
-import agents
+from agents import discovery
 from streams.service.service import Invocation, call
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -52,7 +52,7 @@ def ref(data: bytes) -> dict[str, Any]:
 def run(name: str, data: bytes, **inputs: Any) -> Invocation:
     """The service of this name on one picture."""
     reference = ref(data)
-    return call(agents.registry()[name], name, {"image": reference, **inputs}, {reference["sha256"]: data})
+    return call(discovery.registry()[name], name, {"image": reference, **inputs}, {reference["sha256"]: data})
 
 
 def result(invocation: Invocation, index: int = 0) -> Image.Image:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import agents
+from agents import discovery
 from tests.detectors import folder
 
 ROOT = Path(__file__).parents[3]
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 SCRIPT = """
 import sys
 import cv2
-import agents
+from agents import discovery
 from streams.service.service import load
 from tests.unit.agents.pictures import astronaut, run
 
@@ -23,7 +23,7 @@ def read(*_):
     raise AssertionError("a call reads a model")
 
 name = sys.argv[1]
-load(agents.registry()[name], name, "")
+load(discovery.registry()[name], name, "")
 cv2.CascadeClassifier = cv2.dnn.readNetFromONNX = cv2.FaceDetectorYN.create = read
 print(run(name, astronaut()).output["model"])
 """
@@ -58,7 +58,7 @@ def test_no_call_reads_the_detector(tmp_path: Path) -> None:
 
 def test_loading_without_a_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker without a detector, or with a broken one, starts all the same: the catalogue says what is wrong."""
-    loads = agents.load("object-detect").loads
+    loads = discovery.load("object-detect").loads
     assert loads is not None
     monkeypatch.setenv("MILLRACE_DATA", str(tmp_path))
     monkeypatch.delenv("MILLRACE_OBJECT_DETECTOR", raising=False)

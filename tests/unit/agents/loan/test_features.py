@@ -5,8 +5,8 @@ import math
 import pytest
 
 from agents.loan.features import INPUTS, JOBS, NAMES, Customer, features
+from agents.loan.indicators import COLUMNS, Indicators, Month
 from agents.services.loan_appetence import Answer, Contact, Education, Job, Marital, Outcome, Request, Weekday
-from streams.datasets.indicators import COLUMNS, Indicators, Month
 from streams.service.contract import fields_of
 
 MAY = Month(2010, 5)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from agents.loan.indicators import Month
 from agents.loan.when import When, asked
-from streams.datasets.indicators import Month
 from streams.service.errors import Refused
 
 MAY = Month(2010, 5)

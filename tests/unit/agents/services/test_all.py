@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import agents
+from agents import discovery
 from agents.contracts import contracts, main, stale, write
 from agents.discovery import UnknownService
 from agents.imaging.area import Area
@@ -36,17 +36,17 @@ NAMES = (
 
 def test_services_are_found() -> None:
     """Each service of the interface is found under its own name."""
-    assert set(NAMES) <= agents.registry().keys()
-    assert list(agents.registry()) == sorted(agents.registry())
+    assert set(NAMES) <= discovery.registry().keys()
+    assert list(discovery.registry()) == sorted(discovery.registry())
 
 
 def test_finding_imports_nothing() -> None:
     """Listing services runs none of their files, and knowing their contracts loads neither OpenCV nor NumPy."""
     script = (
-        "import sys, agents\n"
-        "names = list(agents.registry())\n"
+        "import sys\nfrom agents import discovery\n"
+        "names = list(discovery.registry())\n"
         "assert not any(name.replace('-', '_') in m for m in sys.modules for name in names)\n"
-        "for name in names: agents.load(name).contract, agents.load(name).model_status()\n"
+        "for name in names: discovery.load(name).contract, discovery.load(name).model_status()\n"
         "assert not {'cv2', 'numpy'} & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
@@ -55,18 +55,18 @@ def test_finding_imports_nothing() -> None:
 def test_an_unknown_service() -> None:
     """A wrong name gets the nearest one, or all that there are."""
     with pytest.raises(UnknownService, match="did you mean image-blur"):
-        agents.load("image-blurr")
+        discovery.load("image-blurr")
     with pytest.raises(UnknownService, match="there are cell-classify, "):
-        agents.load("xyz")
+        discovery.load("xyz")
 
 
-@pytest.mark.parametrize("name", [name for name in agents.registry() if not agents.load(name).waits])
+@pytest.mark.parametrize("name", [name for name in discovery.registry() if not discovery.load(name).waits])
 def test_examples_work(name: str, no_data: Path) -> None:
     """The example that a service shows in the catalogue is a call that works, on a machine without any data or network.
 
     Where none of its models is there, the call is refused, as the catalogue says.
     """
-    service = agents.load(name)
+    service = discovery.load(name)
     assert service.example is not None
     objects: dict[str, bytes] = {}
 
@@ -87,10 +87,10 @@ def test_examples_work(name: str, no_data: Path) -> None:
     assert conform(service.contract.output, made.output) == made.output
 
 
-@pytest.mark.parametrize("name", agents.registry())
+@pytest.mark.parametrize("name", discovery.registry())
 def test_contracts_explain_themselves(name: str) -> None:
     """Every service has a summary, a description and an example, and every field of its input is documented."""
-    service = agents.load(name)
+    service = discovery.load(name)
     assert service.summary.endswith(".")
     assert len(service.summary) <= 100
     assert service.description
@@ -98,10 +98,10 @@ def test_contracts_explain_themselves(name: str) -> None:
         assert field.doc.text, f"{name}: {field.name}"
 
 
-@pytest.mark.parametrize("name", agents.registry())
+@pytest.mark.parametrize("name", discovery.registry())
 def test_predictions_name_their_model(name: str) -> None:
     """A service with models says in every answer which one it was."""
-    service = agents.load(name)
+    service = discovery.load(name)
     if service.model_status():
         assert {"model", "model_version"} <= {field.name for field in fields_of(service.response)}
 
@@ -115,7 +115,7 @@ def test_the_checked_in_contracts_are_in_step() -> None:
 def test_writing_contracts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Missing, changed and left-over files are found by --check and put right by writing."""
     everything = write(tmp_path)
-    assert len(everything) == 2 * len(agents.registry())
+    assert len(everything) == 2 * len(discovery.registry())
     assert main(["--check", "--folder", str(tmp_path)]) == 0
     (tmp_path / "gone-service.input.avsc").write_text("{}")
     (tmp_path / "image-blur.input.avsc").write_text("{}")
@@ -136,7 +136,7 @@ def test_records_are_frozen() -> None:
 
 def test_refs_in_examples_are_no_refs() -> None:
     """Examples carry their picture with them, so that they can be sent as they are."""
-    for name in agents.registry():
-        image = agents.load(name).contract.to_json()["example"].get("image", "data:image/png;base64,")
+    for name in discovery.registry():
+        image = discovery.load(name).contract.to_json()["example"].get("image", "data:image/png;base64,")
         assert not isinstance(image, Ref)
         assert image.startswith("data:image/png;base64,")

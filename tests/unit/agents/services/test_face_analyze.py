@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-import agents
+from agents import discovery
 from agents.imaging.faces.traits import load
 from streams.service.errors import Refused
 from streams.service.model_status import summarise
@@ -33,7 +33,7 @@ def test_without_any_weights() -> None:
     assert (face["gender"], face["gender_confidence"], face["emotion"], face["emotion_confidence"]) == (None,) * 4
     assert (face["eyes"], face["smile"]) == (2, True)
     assert said["model"] == "haarcascade_frontalface_default+haarcascades"
-    problem = summarise(agents.load("face-analyze").model_status()).problem or ""
+    problem = summarise(discovery.load("face-analyze").model_status()).problem or ""
     assert "gender is always null" in problem
     assert "emotion is always null" in problem
 
@@ -168,7 +168,7 @@ def test_the_answer_names_every_model(data: Path) -> None:
     said = run("face-analyze", astronaut()).output
     assert said["model"] == "face_detection_yunet+gender_mini_XCEPTION+fer2013_mini_XCEPTION+haarcascades"
     assert said["model_version"].startswith("2023mar+21-0.95+102-0.66+opencv-4")
-    assert summarise(agents.load("face-analyze").model_status()).problem is None
+    assert summarise(discovery.load("face-analyze").model_status()).problem is None
 
 
 @pytest.mark.data

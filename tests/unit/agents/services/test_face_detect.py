@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-import agents
+from agents import discovery
 from streams.service.errors import Refused
 from streams.service.model_status import summarise
 from tests.unit.agents.pictures import astronaut, file, run
@@ -36,7 +36,7 @@ def test_without_any_weights() -> None:
 
 def test_a_missing_model_is_announced(no_data: Path) -> None:
     """The catalogue names what is missing, what that means and how to get it; the cascade is what is in use."""
-    summary = summarise(agents.load("face-detect").model_status())
+    summary = summarise(discovery.load("face-detect").model_status())
     assert summary.model == "haarcascade_frontalface_default"
     assert summary.problem is not None
     assert str(no_data / "models") in summary.problem

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agents.loan.features import NAMES, Customer, features
+from agents.loan.indicators import Indicators, Month
 from agents.loan.model import FOLDER, LOAN, Scorer
 from agents.services.loan_appetence import Request, Response, loan_appetence
 from schemas.errors import Nonconforming
@@ -17,7 +18,6 @@ from schemas.validation.conform import conform
 from streams.compile.pipeline import compile_pipeline, compile_spec
 from streams.compile.single_service import automatic
 from streams.datasets import drift
-from streams.datasets.indicators import Indicators, Month
 from streams.datasets.manifest import of_catalogue
 from streams.errors import PipelineErrors
 from streams.models import check

@@ -10,7 +10,7 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 from PIL import Image
 
-import agents
+from agents import discovery
 from agents.imaging.picture import Picture
 from agents.objects.description import read
 from agents.objects.detector import Detector
@@ -129,7 +129,7 @@ def test_opencv_says_what_the_reference_says(described: Path) -> None:
 @pytest.mark.usefixtures("no_data")
 def test_without_a_detector() -> None:
     """The catalogue says that there is none and how to describe one; a call is refused with that too."""
-    service = agents.load("object-detect")
+    service = discovery.load("object-detect")
     summary = summarise(service.model_status())
     assert summary.model is None
     assert "object-detect.md" in (summary.problem or "")
@@ -152,6 +152,6 @@ def test_a_broken_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     (tmp_path / "net.onnx").write_bytes(b"not a network")
     path = folder.describe(tmp_path, file="net.onnx", labels=["a"], size=32)
     monkeypatch.setenv("MILLRACE_OBJECT_DETECTOR", str(path))
-    assert "no whole ONNX file" in agents.load("object-detect").check()
+    assert "no whole ONNX file" in discovery.load("object-detect").check()
     with pytest.raises(Refused, match="no whole ONNX file"):
         run("object-detect", _picture(scene(np.random.default_rng(1))))

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.datasets.indicators import BadIndicators, Indicators, Month, read, shipped, years
+from agents.loan import indicators_table
+from agents.loan.indicators import BadIndicators, Indicators, Month, read, shipped, years
+from streams.runtime.history.advisory_locks import Lock
 from streams.settings import Settings
 
 TABLE = """year;month;calls;emp.var.rate;cons.price.idx;cons.conf.idx;nr.employed;euribor3m_min;euribor3m_median;euribor3m_max
@@ -48,11 +50,11 @@ def test_years_follow_from_the_order() -> None:
     [
         (TABLE.replace("nr.employed", "employed"), "has no column nr.employed"),
         (TABLE.replace(";", ","), "has no column"),
-        (TABLE.replace("2009;3", "2009;13"), "some.csv:3: 2009-13 is no month"),
-        (TABLE.replace("92.843", "high"), "some.csv:3: cons.price.idx: 'high' is no number"),
-        (TABLE.replace("92.843", "nan"), "cons_price_idx: nan is no number"),
+        (TABLE.replace("2009;3", "2009;13"), "some.csv:3: 2009-13 is not a month"),
+        (TABLE.replace("92.843", "high"), "some.csv:3: cons.price.idx: 'high' is not a number"),
+        (TABLE.replace("92.843", "nan"), "cons_price_idx: nan is not a number"),
         (TABLE.replace("92.843", "-1"), "expected a positive number"),
-        (CALLS.replace('"mar"', '"märz"'), "some.csv:5: 'märz' is no month"),
+        (CALLS.replace('"mar"', '"märz"'), "some.csv:5: 'märz' is not a month"),
     ],
 )
 def test_what_cannot_be_read_is_told_with_its_place(tmp_path: Path, text: str, said: str) -> None:
@@ -86,6 +88,11 @@ def test_the_shipped_months_are_those_of_the_file() -> None:
     assert (len(months), str(min(months)), str(max(months))) == (26, "2008-05", "2010-11")
     assert list(months) == sorted(months)
     assert months[Month(2008, 5)] == Indicators(1.1, 93.994, -36.4, 4.857, 5191)
+
+
+def test_the_lock_of_the_table_is_its_own() -> None:
+    """Sharing a lock of the core would make each wait for the other's work."""
+    assert indicators_table.LOCK not in set(Lock)
 
 
 @pytest.mark.data
