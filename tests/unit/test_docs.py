@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from schemas.contracts import load_contracts
-from streams.cli.app import COMMANDS, GROUPS
+from streams.cli.command import Group
+from streams.cli.commands import COMMANDS, GROUPS
 from streams.cli.exits import Exit
+from streams.cli.extensions import groups
 from streams.compile.library import shipped
 from streams.language.definition.parse import parse
 from streams.legacy.convert import convert
@@ -74,9 +76,12 @@ def test_every_command_is_on_its_page() -> None:
     rows = [line for line in read("reference/cli.md").splitlines() if line.startswith("| `millrace")]
     first = "\n".join(row.split("|")[1] for row in rows)
     missing = [command.name for command in COMMANDS if f"`millrace {command.name}`" not in first]
-    for group, (_, commands) in GROUPS.items():
-        row = next((row.split("|")[1] for row in rows if f"`millrace {group} " in row), "")
-        missing += [f"{group} {command.name}" for command in commands if not re.search(rf"[` ]{command.name}`", row)]
+    for group in (*GROUPS, *groups()):
+        assert isinstance(group, Group)
+        row = next((row.split("|")[1] for row in rows if f"`millrace {group.name} " in row), "")
+        missing += [
+            f"{group.name} {command.name}" for command in group.commands if not re.search(rf"[` ]{command.name}`", row)
+        ]
     assert missing == []
 
 
