@@ -16,7 +16,7 @@ from confluent_kafka import KafkaException
 
 from agents.discovery import registry
 from streams.runtime import logs
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.errors import RuntimeFault, Stuck
 from streams.runtime.worker.discover import BadModule
 from streams.runtime.worker.worker import Background, Plan, Recorder, Worker
@@ -61,7 +61,7 @@ def plan(names: Sequence[str]) -> Plan:
     )
 
 
-def _recorder(parts: Parts) -> Recorder:
+def _recorder(parts: Connections) -> Recorder:
     from agents.workers.drift import DriftWatch  # here: PostgreSQL's client is for who needs it
     from agents.workers.notifier import Notifier
     from agents.workers.recorder import Recorder as Real
@@ -71,7 +71,7 @@ def _recorder(parts: Parts) -> Recorder:
     return Real(parts, Notifier(postgres), DriftWatch(postgres, parts.store), Sweeper(parts))
 
 
-def _models(parts: Parts) -> Background:
+def _models(parts: Connections) -> Background:
     from agents.workers.model_watcher import Watcher
 
     return Watcher(parts)

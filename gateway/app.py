@@ -39,13 +39,13 @@ from gateway.routes import (
     versions,
 )
 from schemas.errors import RegistryAway
-from streams.runtime.errors import Away, ProducerStopped, Undeliverable
+from streams.runtime.errors import ProducerStopped, Unavailable, Undeliverable
 from streams.runtime.kafka.admin import WrongTopic
 from streams.settings import Settings
 
 ERRORS: tuple[tuple[type[Exception], Kind, str], ...] = (
     (RegistryAway, Kind.AWAY, "{error}; try again."),
-    (Away, Kind.AWAY, "A part of the system does not answer: {error}; try again."),
+    (Unavailable, Kind.AWAY, "A part of the system does not answer: {error}; try again."),
     (HistoryUnavailable, Kind.AWAY, "{error}; try again."),
     (KafkaError, Kind.AWAY, "Kafka does not answer: {error}; try again."),
     (KafkaException, Kind.AWAY, "Kafka does not answer: {error}; try again."),

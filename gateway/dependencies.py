@@ -34,12 +34,12 @@ from gateway.submission.submit import Submissions
 from gateway.submission.uploads import UploadSlots
 from streams.messages import EventKind
 from streams.runtime.catalogue.pipelines import Pipelines
-from streams.runtime.catalogue.schema_warmup import Warmth
+from streams.runtime.catalogue.schema_warmup import SchemaWarmup
 from streams.runtime.catalogue.services import Services
-from streams.runtime.connections.connections import Parts as Connections
+from streams.runtime.connections.connections import Connections
 from streams.runtime.kafka.partitioner import partition_of
 from streams.runtime.retrying import delays
-from streams.runtime.worker.worker_health import Workforce
+from streams.runtime.worker.worker_health import WorkerStates
 from streams.settings import Settings
 from streams.wire import topics
 from streams.wire.codec import Wire
@@ -71,9 +71,9 @@ class Parts:
     sender: Sender
     submissions: Submissions
     services: Services
-    workforce: Workforce
+    workforce: WorkerStates
     pipelines: Pipelines
-    warmth: Warmth
+    warmth: SchemaWarmup
     callbacks: Callbacks
     compiling: IsolatedCompiler
     uploads: UploadSlots
@@ -118,7 +118,7 @@ class Parts:
         journal = RunEvents(index, tail, store, settings.brokers, topic, partition, decoder(wire))
         callbacks = Callbacks(store, journal, metrics, keeper.key, limits.callbacks.split(","), limits.callback_tries)
         pipelines = Pipelines(connections, changed=lambda _: warmth.look())
-        warmth = Warmth(connections, pipelines)
+        warmth = SchemaWarmup(connections, pipelines)
         sender = Sender(connections.producer, wire, connections.codec, connections.names)
         return cls(
             settings=settings,
@@ -135,7 +135,7 @@ class Parts:
             sender=sender,
             submissions=Submissions(objects, sender, journal, tail),
             services=Services(connections),
-            workforce=Workforce(connections),
+            workforce=WorkerStates(connections),
             pipelines=pipelines,
             warmth=warmth,
             callbacks=callbacks,

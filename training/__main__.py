@@ -23,7 +23,7 @@ from streams.bootstrap import begin
 from streams.datasets.download import DataError
 from streams.datasets.manifest import of_catalogue
 from streams.errors import MillraceError
-from streams.runtime.errors import StoreAway
+from streams.runtime.errors import StoreUnavailable
 from streams.runtime.pool.child_main import die_with_parent
 from streams.settings import SettingError, Settings
 from training.gate import Leave
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 MEASURED[name](settings.data, given.top, Report(name, programs=given.report == "json"))
     except BadOrder as error:
         return _refused(str(error))
-    except (RegistryAway, StoreAway) as error:
+    except (RegistryAway, StoreUnavailable) as error:
         print(f"millrace: {error}", file=sys.stderr)
         return 3 if isinstance(error, RegistryAway) else 4
     except (DataError, MillraceError, SettingError) as error:

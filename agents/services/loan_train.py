@@ -93,12 +93,12 @@ class _Serving(Record):
 
 async def _serving() -> _Serving:
     """What serves: the version with the alias, else the shipped bundle. Raises PartAway."""
-    from streams.runtime.models.champions import RegistryOfModelsAway, connected, versions
+    from streams.runtime.models.champions import ModelRegistryUnavailable, connected, versions
 
     try:
         async with connected(Settings.read()) as connection:
             known = [] if connection is None else await versions(connection, SLOT)
-    except RegistryOfModelsAway as error:
+    except ModelRegistryUnavailable as error:
         raise PartAway("postgres", str(error)) from None
     for one in known:
         champion = one.as_champion()

@@ -13,7 +13,7 @@ import psycopg
 from streams.background import ended
 from streams.datasets.drift import BadReference, Drift, Reference, measured, read
 from streams.models.bundle import CARD, BadBundle, parse, prefix_of
-from streams.runtime.errors import Missing, StoreAway
+from streams.runtime.errors import Missing, StoreUnavailable
 from streams.runtime.history import tables
 from streams.runtime.storage.store import Store
 
@@ -77,13 +77,13 @@ class DriftWatch:
             try:
                 async with await tables.connected(self._postgres) as connection:
                     await self.measure(connection)
-            except (psycopg.OperationalError, psycopg.InterfaceError, StoreAway) as error:
+            except (psycopg.OperationalError, psycopg.InterfaceError, StoreUnavailable) as error:
                 log.warning("drift is not measured: %s", error)
             except Exception:  # figures are not worth the end of a recorder
                 log.exception("drift is not measured")
 
     async def measure(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> None:
-        """Measures every model that met something since this watch looked last. Raises psycopg.Error and StoreAway."""
+        """Measures every model that met something since this watch looked last. Raises psycopg.Error and StoreUnavailable."""
         now = time.monotonic()
         found = await connection.execute(_NEWS, {"seconds": min(DAYS * 86400.0, now - self._looked + _LATE)})
         for row in await found.fetchall():

@@ -9,10 +9,10 @@ from schemas.errors import RegistryAway
 from schemas.library import load
 from streams.background import ended
 from streams.models import Champion
-from streams.runtime.connections.connections import Parts
-from streams.runtime.connections.model_updates import Updates
-from streams.runtime.models.champions import Connection, RegistryOfModelsAway, connected, versions
-from streams.runtime.retrying import outlast
+from streams.runtime.connections.connections import Connections
+from streams.runtime.connections.model_updates import ModelUpdates
+from streams.runtime.models.champions import Connection, ModelRegistryUnavailable, connected, versions
+from streams.runtime.retrying import retry_until_available
 from streams.wire import topics
 from streams.wire.records import Outgoing
 
@@ -28,11 +28,11 @@ _LOCK = 0x6D6F6465
 class Watcher:
     """Looks at the aliases of MLflow's registry, and publishes what differs from what was said last."""
 
-    def __init__(self, parts: Parts, period: float = PERIOD) -> None:
+    def __init__(self, parts: Connections, period: float = PERIOD) -> None:
         self._parts = parts
         self._period = period
         self._schema = load("ModelUpdate")
-        self._updates = Updates(parts)
+        self._updates = ModelUpdates(parts)
         self._task: asyncio.Task[None] | None = None
         self._complained: dict[str, str] = {}
 
@@ -54,7 +54,7 @@ class Watcher:
                         await self._say({})
                     elif await _alone(connection, self._parts.settings.topic_prefix):
                         await self._watch(connection)
-            except RegistryOfModelsAway as error:
+            except ModelRegistryUnavailable as error:
                 self._complain("the registry", f"{error}; what serves goes on")
             except Exception:  # whatever it is, watching goes on
                 log.exception("the registry of models cannot be read")
@@ -93,7 +93,7 @@ class Watcher:
 
     async def _encoded(self, topic: str, champion: Champion) -> bytes:
         record = champion.to_record(time.time())
-        return await outlast(
+        return await retry_until_available(
             self._parts.outages,
             "registry",
             lambda: self._parts.codec.encode(value_subject(topic), self._schema, record),

@@ -12,11 +12,11 @@ from agents.workers.notifier import Notifier
 from agents.workers.sweeper import Sweeper
 from schemas.errors import RegistryAway
 from streams.background import ended
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.history import shadows, tables
 from streams.runtime.history.folding import Recorded
 from streams.runtime.history.recorder import record
-from streams.runtime.retrying import outlast
+from streams.runtime.retrying import retry_until_available
 from streams.wire.records import Record
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Recorder:
 
     def __init__(
         self,
-        parts: Parts,
+        parts: Connections,
         notifier: Notifier | None = None,
         drift: DriftWatch | None = None,
         sweeper: Sweeper | None = None,
@@ -93,7 +93,9 @@ class Recorder:
         """The event, read; None for a record that is none, whose handler is told so."""
         wire, record = self._parts.wire, waiting.record
         try:
-            told = await outlast(self._parts.outages, "registry", lambda: wire.read_event(record), RegistryAway)
+            told = await retry_until_available(
+                self._parts.outages, "registry", lambda: wire.read_event(record), RegistryAway
+            )
         except Exception as error:  # noqa: BLE001  # whatever it is, it is this record's; the handler knows what to do
             _settle(waiting, error)
             return None
@@ -126,7 +128,9 @@ class Recorder:
                 await self._disconnect()
                 raise
 
-        await outlast(self._parts.outages, "postgres", attempt, psycopg.OperationalError, psycopg.InterfaceError)
+        await retry_until_available(
+            self._parts.outages, "postgres", attempt, psycopg.OperationalError, psycopg.InterfaceError
+        )
 
     async def _connected(self) -> "psycopg.AsyncConnection[tuple[object, ...]]":
         if self._connection is None or self._connection.closed:

@@ -12,8 +12,8 @@ import psycopg
 
 from streams.background import ended
 from streams.runtime.catalogue.pipelines import Pipelines
-from streams.runtime.connections.connections import Parts
-from streams.runtime.errors import StoreAway
+from streams.runtime.connections.connections import Connections
+from streams.runtime.errors import StoreUnavailable
 from streams.runtime.history import tables
 from streams.runtime.storage.store import Store
 
@@ -37,7 +37,7 @@ _SWEPT = "update runs set swept_at = now() where run = any(%s)"
 class Sweeper:
     """Removes objects for ever. A run is marked as swept after its objects are gone: who dies in between does it again."""
 
-    def __init__(self, parts: Parts, period: float = PERIOD) -> None:
+    def __init__(self, parts: Connections, period: float = PERIOD) -> None:
         self._parts = parts
         self._period = min(period, parts.settings.retain)
         self._pipelines = Pipelines(parts)
@@ -61,14 +61,14 @@ class Sweeper:
                 async with await tables.connected(self._parts.settings.postgres) as connection:
                     if swept := await self.sweep(connection):
                         log.info("the objects of %d runs are removed, which ended long ago", swept)
-            except (psycopg.OperationalError, psycopg.InterfaceError, StoreAway) as error:
+            except (psycopg.OperationalError, psycopg.InterfaceError, StoreUnavailable) as error:
                 log.warning("objects of ended runs stay for now: %s", error)
             except Exception:  # that objects stay is not worth the end of a recorder
                 log.exception("objects of ended runs stay for now")
             await asyncio.sleep(self._period)
 
     async def sweep(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> int:
-        """Removes what is due now; of how many runs. Raises psycopg.Error and StoreAway."""
+        """Removes what is due now; of how many runs. Raises psycopg.Error and StoreUnavailable."""
         special = self._pipelines.retained()
         policies: dict[float, list[str]] = {}
         for digest, seconds in special.items():

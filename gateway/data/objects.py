@@ -36,7 +36,7 @@ def digest_of(key: str) -> str | None:
 
 
 class Objects(Store):
-    """The bucket. Every call raises StoreAway when S3 does not answer."""
+    """The bucket. Every call raises StoreUnavailable when S3 does not answer."""
 
     async def meta(self, key: str) -> ObjectMeta:
         """What is under a key. Raises Missing."""

@@ -12,7 +12,7 @@ from gateway.dependencies import Connected, Parts, Shared
 from gateway.http import body
 from gateway.submission.answers import start
 from streams.runtime.models import champions
-from streams.runtime.models.champions import NoSuchVersion, Registered
+from streams.runtime.models.champions import NoSuchVersion, RegisteredVersion
 
 router = APIRouter(tags=["models"])
 
@@ -95,6 +95,6 @@ def _trainer(parts: Parts, slot: str) -> str | None:
     return next((one.name for one in parts.services.contracts().values() if one.trains == slot), None)
 
 
-async def _versions(parts: Parts, slot: str | None) -> list[Registered]:
+async def _versions(parts: Parts, slot: str | None) -> list[RegisteredVersion]:
     async with champions.connected(parts.settings) as connection:
         return [] if connection is None else await champions.versions(connection, slot)

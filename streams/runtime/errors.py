@@ -1,22 +1,25 @@
-"""What can go wrong in the runtime.
+"""Errors of the runtime.
 
-RuntimeFault
-├── Undeliverable     ours: Kafka will never take this record (too large, a bad topic name)
-├── ProducerStopped   nobody's: the worker is stopping; the record was not sent
-├── Revoked           nobody's: the partition belongs to somebody else now, who gets the record again
-├── Away              nobody's: a part does not answer; waiting costs no attempt
-│   └── StoreAway     … S3
-├── Missing           the caller's: an object that a reference names does not exist
-└── Stuck             ours: a worker makes no progress although there is work
+MillraceError
+└── RuntimeFault
+    ├── Undeliverable          our fault: Kafka never accepts this record (too large, an invalid topic name)
+    ├── ProducerStopped        nobody's fault: the worker is stopping; the record was not sent
+    ├── Revoked                nobody's fault: the partition has another owner now, which gets the record again
+    ├── Unavailable            nobody's fault: a part does not answer; waiting for it uses up no attempt
+    │   └── StoreUnavailable   … S3
+    ├── Missing                the caller's fault: a reference names an object that does not exist
+    └── Stuck                  our fault: a worker has work and makes no progress
 """
 
+from streams.errors import MillraceError
 
-class RuntimeFault(Exception):
-    """The root of the runtime's errors."""
+
+class RuntimeFault(MillraceError):
+    """The base of the runtime's errors."""
 
 
 class Undeliverable(RuntimeFault):
-    """Kafka refuses this record for good."""
+    """Kafka rejects this record permanently."""
 
 
 class ProducerStopped(RuntimeFault):
@@ -24,20 +27,20 @@ class ProducerStopped(RuntimeFault):
 
 
 class Revoked(RuntimeFault):
-    """The partition of a record was taken away before its work was done."""
+    """The partition of a record was revoked before its work was done."""
 
 
-class Away(RuntimeFault):
-    """A part of the system does not answer; trying later can help."""
+class Unavailable(RuntimeFault):
+    """A part of the system does not answer; trying again later can help."""
 
 
-class StoreAway(Away):
+class StoreUnavailable(Unavailable):
     """The object store does not answer."""
 
 
 class Missing(RuntimeFault):
-    """There is no object at this reference."""
+    """No object exists at this reference."""
 
 
 class Stuck(RuntimeFault):
-    """No progress although there is work; starting again is the remedy."""
+    """The worker has work but makes no progress; restarting it is the remedy."""

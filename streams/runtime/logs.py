@@ -1,6 +1,6 @@
-"""The logs of a process: how a line looks, and what is heard of libraries.
+"""Logging of a process: the format of a line, and a filter for the repetitions of libraries.
 
-While a broker is away, each connection of each client says so ten times a second: 1,500 lines a second for one worker.
+While a broker is unavailable, each connection of each client logs it ten times a second: 1,500 lines a second for one worker.
 """
 
 import logging
@@ -9,50 +9,51 @@ from collections.abc import Callable
 from typing import TextIO
 
 LIBRARIES = ("aiokafka", "botocore", "faust", "httpx", "mode")
-"""Heard from warnings on, and only as often as is of use."""
-MOST = 3
-"""Times that a library may say the same in a window."""
+"""Libraries that are logged from warnings on, with repetitions suppressed."""
+MAX_REPEATS = 3
+"""Times that a library may log the same message within WINDOW."""
 WINDOW = 60.0
 """Seconds."""
-_KNOWN = 1000
+_MAX_MESSAGES = 1000
+"""Messages remembered; beyond that, all are forgotten."""
 
 
-class Calm(logging.Filter):
-    """Lets through what a library repeats a few times in a window; the next time, how often it was repeated.
+class RepeatFilter(logging.Filter):
+    """Limit how often a library logs the same message; the first line of the next window says how many were dropped.
 
-    The same is what has the same text before values are put into it.
+    Two messages are the same when their format strings are.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._said: dict[tuple[str, int, str], tuple[float, int]] = {}
+        self._counts: dict[tuple[str, int, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether this is said."""
+        """Return whether to log this record."""
         if record.name.partition(".")[0] not in LIBRARIES:
             return True
-        now, what = self._clock(), (record.name, record.levelno, str(record.msg))
-        begun, count = self._said.get(what, (now, 0))
-        if now - begun < WINDOW:
-            self._said[what] = begun, count + 1
-            return count < MOST
-        if len(self._said) > _KNOWN:
-            self._said.clear()
-        self._said[what] = now, 1
-        if count > MOST:
-            record.msg = f"{record.getMessage()} (and {count - MOST} more like it before)"
+        now, message = self._clock(), (record.name, record.levelno, str(record.msg))
+        start, count = self._counts.get(message, (now, 0))
+        if now - start < WINDOW:
+            self._counts[message] = start, count + 1
+            return count < MAX_REPEATS
+        if len(self._counts) > _MAX_MESSAGES:
+            self._counts.clear()
+        self._counts[message] = now, 1
+        if count > MAX_REPEATS:
+            record.msg = f"{record.getMessage()} (and {count - MAX_REPEATS} more like it before)"
             record.args = ()
         return True
 
 
 def begin(level: int | str = logging.INFO, libraries: int = logging.WARNING, stream: TextIO | None = None) -> None:
-    """Logs of this process from here on, to `stream` (standard error)."""
+    """Set up the logging of this process, to `stream` (standard error by default)."""
     logging.basicConfig(stream=stream, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    calm = Calm()
+    repeat_filter = RepeatFilter()
     for handler in logging.getLogger().handlers:
-        handler.addFilter(calm)
+        handler.addFilter(repeat_filter)
     for name in LIBRARIES:
         logging.getLogger(name).setLevel(libraries)
-    # That a commit took longer than a quarter of a second is nothing that anybody could do something about.
+    # Its warnings about commits that take longer than a quarter of a second call for no action.
     logging.getLogger("mode.timers").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Waiting between tries: growing, bounded, and known to whoever watches for progress."""
+"""Retry with growing, bounded delays, and keep track of the outages that are being waited out."""
 
 import asyncio
 import logging
@@ -9,14 +9,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
-from streams.runtime.errors import Away
+from streams.runtime.errors import Unavailable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
 def delays(first: float = 0.1, longest: float = 5.0) -> Iterator[float]:
-    """Seconds to wait before each next try: doubling from `first`, never more than `longest`."""
+    """Yield the seconds to wait before each retry: doubling from `first`, never more than `longest`. Never ends."""
     delay = first
     while True:
         yield delay
@@ -28,7 +28,7 @@ _on_behalf: ContextVar[str] = ContextVar("on_behalf", default="")
 
 @contextmanager
 def on_behalf_of(service: str) -> Iterator[None]:
-    """Whoever waits for a part in here, or in a task that is made in here, does so for this service."""
+    """Attribute the waits in this block, and in tasks created in it, to a service."""
     before = _on_behalf.set(service)
     try:
         yield
@@ -43,41 +43,51 @@ class _Wait:
 
 
 class Outages:
-    """Which parts are away at the moment, since when, and for whom; work that waits for one is not stuck."""
+    """The parts of the system that are unavailable now, since when, and which services wait for them.
+
+    Work that waits for an unavailable part does not count as stuck.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[str, list[_Wait]] = {}
 
     @contextmanager
     def waiting(self, part: str) -> Iterator[None]:
-        """Notes that someone waits for this part."""
+        """Record that the caller waits for this part."""
         waits = self._waiting.setdefault(part, [])
-        one = _Wait(time.monotonic(), _on_behalf.get())
-        waits.append(one)
+        wait = _Wait(time.monotonic(), _on_behalf.get())
+        waits.append(wait)
         try:
             yield
         finally:
-            waits.remove(one)
+            waits.remove(wait)
             if not waits:
                 self._waiting.pop(part, None)
 
     def now(self) -> dict[str, float]:
-        """Each part that is waited for, with the seconds that this has lasted."""
+        """Return each part that is being waited for, with the seconds that its longest wait has lasted."""
         now = time.monotonic()
-        return {part: round(now - min(one.since for one in waits), 1) for part, waits in self._waiting.items() if waits}
+        return {
+            part: round(now - min(wait.since for wait in waits), 1) for part, waits in self._waiting.items() if waits
+        }
 
     def of(self, service: str) -> tuple[str, ...]:
-        """The parts that the work of this service waits for, and of them those alone."""
-        return tuple(part for part, waits in self._waiting.items() if any(one.service == service for one in waits))
+        """Return the parts that the work of this service waits for now."""
+        return tuple(part for part, waits in self._waiting.items() if any(wait.service == service for wait in waits))
 
 
-async def outlast(outages: Outages, part: str, action: Callable[[], Awaitable[T]], *errors: type[BaseException]) -> T:
-    """Does `action` until it succeeds; an outage (`Away` or one of `errors`) is waited out and logged once."""
-    expected = errors or (Away,)
+async def retry_until_available(
+    outages: Outages, part: str, action: Callable[[], Awaitable[T]], *errors: type[BaseException]
+) -> T:
+    """Repeat `action` until it succeeds, and return its result.
+
+    An outage (`Unavailable`, or `errors` where given) is waited out and logged once.
+    """
+    expected = errors or (Unavailable,)
     try:
         return await action()
     except expected as error:
-        log.warning("%s is away (%s): waiting for it", part, error)
+        log.warning("%s is unavailable (%s): waiting for it", part, error)
     with outages.waiting(part):
         for delay in delays():
             await asyncio.sleep(delay)
@@ -85,6 +95,6 @@ async def outlast(outages: Outages, part: str, action: Callable[[], Awaitable[T]
                 result = await action()
             except expected:
                 continue
-            log.warning("%s is back", part)
+            log.warning("%s is available again", part)
             return result
     raise AssertionError("delays() never ends")

@@ -28,7 +28,7 @@ import uvloop
 
 from agents.discovery import load, registry
 from schemas.refs import Ref
-from streams.runtime.pool.async_child import Waiting
+from streams.runtime.pool.async_child import AsyncChild
 from streams.runtime.pool.pool import Pool
 from streams.service.service import Service, call, wait
 from streams.settings import Settings
@@ -94,7 +94,7 @@ async def in_a_process(name: str) -> tuple[Times, Times]:
     data = {sha256: given for sha256, (given, _) in objects.items()}
     function = wait if service.waits else call
     pool = Pool(1, [module, *service.preload])
-    bodies = Waiting([module], service.memory) if service.waits else pool
+    bodies = AsyncChild([module], service.memory) if service.waits else pool
     await asyncio.gather(pool.start(), *([bodies.start()] if service.waits else []))
 
     async def child() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from streams.runtime.catalogue.apply import connected
 from streams.runtime.catalogue.pipelines import Pipelines
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.settings import Settings
 from tests.integration.support.waiting import until
 
@@ -32,7 +32,7 @@ def write(folder: Path, add: int) -> None:
         (folder / f"killed-{number}.yaml").write_text(text)
 
 
-async def active(parts: Parts) -> dict[str, str]:
+async def active(parts: Connections) -> dict[str, str]:
     """The text of each pipeline of the folder that is active now."""
     catalogue = Pipelines(parts)
     await catalogue.start()

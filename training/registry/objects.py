@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Objects:
-    """The bucket of an installation. Every call raises StoreAway when the server does not answer."""
+    """The bucket of an installation. Every call raises StoreUnavailable when the server does not answer."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -130,7 +130,7 @@ def _stored(action: "Callable[[Store], Awaitable[T]]") -> T:
 
     from streams.datasets.download import DataError
     from streams.datasets.manifest import BadManifest
-    from streams.runtime.errors import StoreAway
+    from streams.runtime.errors import StoreUnavailable
     from streams.runtime.storage.corrections import NothingToLearn
     from streams.runtime.storage.store import Store
 
@@ -148,5 +148,5 @@ def _stored(action: "Callable[[Store], Awaitable[T]]") -> T:
         raise Failed(Exit.REFUSED, str(error)) from error
     except psycopg.OperationalError as error:
         raise Failed(Exit.AWAY, f"the run history (PostgreSQL) does not answer: {error}") from error
-    except StoreAway as error:
+    except StoreUnavailable as error:
         raise Failed(Exit.AWAY, f"the object store does not answer: {error}") from error

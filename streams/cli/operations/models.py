@@ -13,7 +13,7 @@ from streams.cli.settings import settings
 from streams.models.champion import ALIAS, MODEL
 
 if TYPE_CHECKING:
-    from streams.runtime.models.champions import Connection, Registered
+    from streams.runtime.models.champions import Connection, RegisteredVersion
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ def use(slot: Slot, version: Version, output: OutputOption = Output.TEXT) -> Non
         emit(output, {"slot": slot, "champion": None}, text)
         return
 
-    async def move(connection: "Connection") -> "Registered":
+    async def move(connection: "Connection") -> "RegisteredVersion":
         try:
             return await promote(connection, slot, version)
         except NoSuchVersion as error:
@@ -97,7 +97,7 @@ def use(slot: Slot, version: Version, output: OutputOption = Output.TEXT) -> Non
 
 def asked(action: "Callable[[Connection], Awaitable[T]]") -> T | None:
     """What the registry answers; None where there is none."""
-    from streams.runtime.models.champions import RegistryOfModelsAway, connected
+    from streams.runtime.models.champions import ModelRegistryUnavailable, connected
 
     async def act() -> T | None:
         async with connected(settings()) as connection:
@@ -105,9 +105,9 @@ def asked(action: "Callable[[Connection], Awaitable[T]]") -> T | None:
 
     try:
         return asyncio.run(act())
-    except RegistryOfModelsAway as error:
+    except ModelRegistryUnavailable as error:
         raise Failed(Exit.AWAY, str(error)) from error
 
 
-def _when(one: "Registered") -> str:
+def _when(one: "RegisteredVersion") -> str:
     return datetime.fromtimestamp(one.created, UTC).strftime("%Y-%m-%d %H:%M")

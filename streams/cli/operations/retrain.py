@@ -13,7 +13,7 @@ from streams.cli.operations.models import asked
 from streams.cli.output import Output, OutputOption, emit
 
 if TYPE_CHECKING:
-    from streams.runtime.models.champions import Registered
+    from streams.runtime.models.champions import RegisteredVersion
 
 File = Annotated[
     Path,
@@ -90,7 +90,7 @@ def _read(file: Path) -> dict[str, Mapping[str, Any]]:
     return made
 
 
-def _last(found: "list[Registered]", service: str) -> "tuple[Registered, str] | None":
+def _last(found: "list[RegisteredVersion]", service: str) -> "tuple[RegisteredVersion, str] | None":
     """The version that this service registered last, with its order."""
     from streams.models.version_order import ORDER, service_of
 
@@ -98,7 +98,7 @@ def _last(found: "list[Registered]", service: str) -> "tuple[Registered, str] | 
     return max(its, key=lambda pair: _filled(pair[0]), default=None)
 
 
-def _filled(version: "Registered") -> float:
+def _filled(version: "RegisteredVersion") -> float:
     """When the last order that a version was made for was filled; one of the same content may be ordered again."""
     from streams.models.version_order import ORDERED
 

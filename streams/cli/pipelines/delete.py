@@ -25,7 +25,7 @@ def delete(name: Name, yes: Yes = False, output: OutputOption = Output.TEXT) -> 
 async def _delete(to: "Settings", name: str, *, yes: bool) -> None:
     from streams.runtime.catalogue.apply import connected
     from streams.runtime.catalogue.pipelines import Conflict, Pipelines
-    from streams.runtime.errors import Away
+    from streams.runtime.errors import Unavailable
 
     try:
         async with connected(to, "millrace-cli") as parts:
@@ -44,5 +44,5 @@ async def _delete(to: "Settings", name: str, *, yes: bool) -> None:
                 await catalogue.stop()
     except (Conflict, KeyError):
         raise Failed(Exit.REFUSED, f"{name} was changed meanwhile; look at it again") from None
-    except Away as error:
+    except Unavailable as error:
         raise Failed(Exit.AWAY, f"{error}; start the system with `make run`") from error

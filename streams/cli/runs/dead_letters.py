@@ -128,13 +128,13 @@ async def _connected(act: "Callable[[DeadLetters], Awaitable[T]]") -> T:
     from schemas.errors import RegistryAway, SchemasError
     from streams.runtime.catalogue.apply import connected
     from streams.runtime.connections.dead_letters import DeadLetters
-    from streams.runtime.errors import Away, Missing
+    from streams.runtime.errors import Missing, Unavailable
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         async with connected(settings(), "millrace-cli") as parts:
             return await act(DeadLetters(parts))
-    except (Away, RegistryAway) as error:
+    except (Unavailable, RegistryAway) as error:
         raise Failed(Exit.AWAY, f"{error}; start the system with `make run`") from error
     except Missing as error:
         raise Failed(Exit.UNKNOWN, str(error)) from error

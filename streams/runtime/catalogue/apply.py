@@ -15,8 +15,8 @@ from streams.language.topology import Topology
 from streams.runtime.catalogue import limits, subjects, versions
 from streams.runtime.catalogue.pipelines import Pipelines, Version
 from streams.runtime.catalogue.plan import Change, Consumer, How, Plan, Planned, Wanted, What, draw
-from streams.runtime.connections.connections import Parts
-from streams.runtime.errors import Away, RuntimeFault
+from streams.runtime.connections.connections import Connections
+from streams.runtime.errors import RuntimeFault, Unavailable
 from streams.settings import Settings
 from streams.wire import topic_specs
 
@@ -48,17 +48,17 @@ class Declined(RuntimeFault):
 
 
 @asynccontextmanager
-async def connected(settings: Settings, source: str = "millrace") -> AsyncIterator[Parts]:
-    """The parts of these settings, connected. Raises Away for a Kafka that does not answer, then or later."""
+async def connected(settings: Settings, source: str = "millrace") -> AsyncIterator[Connections]:
+    """The parts of these settings, connected. Raises Unavailable for a Kafka that does not answer, then or later."""
     try:
-        async with Parts.of(settings, source) as parts:
+        async with Connections.of(settings, source) as parts:
             yield parts
     except (KafkaError, KafkaException) as error:
-        raise Away(f"Kafka at {settings.kafka} does not answer: {error}") from error
+        raise Unavailable(f"Kafka at {settings.kafka} does not answer: {error}") from error
 
 
 async def apply(
-    parts: Parts,
+    parts: Connections,
     wanted: Iterable[Wanted],
     services: Iterable[tuple[str, int]] = (),
     *,
@@ -73,7 +73,7 @@ async def apply(
     `services` are (name, major) of services whose topics are needed although no pipeline may use them. `prune` removes
     pipelines that files own and that are not wanted any more. With `trial`, pipelines that change are tried beside what is
     active. `agreed` is shown the plan before anything is done. Raises OverLimit, Breaking, unless `breaking`, and Declined, before
-    anything is published; Conflict when somebody else publishes meanwhile; Away.
+    anything is published; Conflict when somebody else publishes meanwhile; Unavailable.
     """
     wanted = list(wanted)
     for one in wanted:
@@ -92,7 +92,7 @@ async def apply(
         await catalogue.stop()
 
 
-async def _carry_out(parts: Parts, catalogue: Pipelines, plan: Plan, trial: Trial | None) -> None:
+async def _carry_out(parts: Connections, catalogue: Pipelines, plan: Plan, trial: Trial | None) -> None:
     await asyncio.gather(
         parts.admin.ensure(plan.specs, parts.settings.replication),
         parts.admin.configure(plan.stamped, topic_specs.STAMPED_BY_BROKER),
@@ -116,7 +116,7 @@ async def _said(catalogue: Pipelines, one: Planned, trial: Trial | None) -> Vers
     return versions.tried(standing, one.version.digest, trial)
 
 
-async def _check(parts: Parts, changed: Iterable[Topology]) -> None:
+async def _check(parts: Connections, changed: Iterable[Topology]) -> None:
     found = [why for one in changed for why in await subjects.breaks(parts.registry, parts.names, one)]
     if found:
         raise Breaking(found)

@@ -20,9 +20,9 @@ from schemas.library import load
 from schemas.results import result_schema
 from streams.language.topology import Topology
 from streams.runtime.catalogue.version import Conflict, Owner, Version, new_version, withdrawn
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.kafka.topic_follower import TopicFollower
-from streams.runtime.retrying import outlast
+from streams.runtime.retrying import retry_until_available
 from streams.wire import topic_specs, topics
 from streams.wire.records import Outgoing, Record
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 class Pipelines:
     """Every version, kept up to date; `changed` is called with a pipeline's name when another version becomes active."""
 
-    def __init__(self, parts: Parts, changed: Callable[[str], None] | None = None) -> None:
+    def __init__(self, parts: Connections, changed: Callable[[str], None] | None = None) -> None:
         self._parts = parts
         self._schema = load("PipelineRecord")
         self._changed = changed
@@ -169,7 +169,7 @@ class Pipelines:
         await self._parts.admin.ensure(specs, self._parts.settings.replication)
 
     async def _registered(self, topic: str, schema: Any) -> None:
-        await outlast(
+        await retry_until_available(
             self._parts.outages,
             "registry",
             lambda: self._parts.registry.register(value_subject(topic), schema),
@@ -207,7 +207,9 @@ class Pipelines:
                 Outgoing(
                     topic,
                     one.key,
-                    await outlast(self._parts.outages, "registry", functools.partial(encoded, one), RegistryAway),
+                    await retry_until_available(
+                        self._parts.outages, "registry", functools.partial(encoded, one), RegistryAway
+                    ),
                 )
                 for one in versions
             ]
@@ -238,7 +240,7 @@ class Pipelines:
             self._forgotten((record.key or b"").decode(errors="replace"))
             return
         try:
-            decoded = await outlast(
+            decoded = await retry_until_available(
                 self._parts.outages, "registry", lambda: self._parts.codec.decode(value, self._schema), RegistryAway
             )
             version = Version(**{**decoded, "owner": Owner(decoded["owner"])})

@@ -11,7 +11,7 @@ from streams.language.topology import Topology
 from streams.runtime.catalogue import subjects, versions
 from streams.runtime.catalogue.pipelines import Owner, Pipelines, Version, new_version, withdrawn
 from streams.runtime.catalogue.services import Services
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.wire import topic_specs, topics
 from streams.wire.topic_specs import TopicSpec
 
@@ -109,7 +109,7 @@ class Plan:
 
 
 async def draw(
-    parts: Parts,
+    parts: Connections,
     catalogue: Pipelines,
     wanted: Iterable[Wanted],
     services: Iterable[tuple[str, int]] = (),
@@ -159,7 +159,9 @@ async def draw(
         await live.stop()
 
 
-def _topics(parts: Parts, specs: Iterable[TopicSpec], existing: set[str], removed: Iterable[str]) -> Iterable[Change]:
+def _topics(
+    parts: Connections, specs: Iterable[TopicSpec], existing: set[str], removed: Iterable[str]
+) -> Iterable[Change]:
     for spec in specs:
         if spec.name not in existing:
             yield Change(What.TOPIC, spec.name, How.NEW, f"{spec.partitions} partitions")

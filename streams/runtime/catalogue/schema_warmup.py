@@ -11,8 +11,8 @@ from streams.background import ended
 from streams.language.topology import Topology
 from streams.runtime.catalogue.pipelines import Pipelines
 from streams.runtime.catalogue.subjects import subjects
-from streams.runtime.connections.connections import Parts
-from streams.runtime.retrying import outlast
+from streams.runtime.connections.connections import Connections
+from streams.runtime.retrying import retry_until_available
 from streams.wire.topics import Topics
 
 log = logging.getLogger(__name__)
@@ -21,10 +21,10 @@ _AT_ONCE = 8
 """Calls to the registry under way at a time."""
 
 
-class Warmth:
+class SchemaWarmup:
     """Keeps the ids of all schemas known that runs of the active pipelines are written with."""
 
-    def __init__(self, parts: Parts, pipelines: Pipelines) -> None:
+    def __init__(self, parts: Connections, pipelines: Pipelines) -> None:
         self._parts = parts
         self._pipelines = pipelines
         self._known = set[str]()
@@ -69,7 +69,7 @@ class Warmth:
         async def one(subject: str, schema: Any) -> None:
             async with room:
                 try:
-                    await outlast(
+                    await retry_until_available(
                         self._parts.outages,
                         "registry",
                         lambda: self._parts.registry.id_of(subject, schema),

@@ -14,9 +14,9 @@ from schemas.encoding.codec import value_subject
 from schemas.errors import RegistryAway, SchemasError
 from schemas.library import load
 from streams.background import ended
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.kafka.topic_follower import TopicFollower
-from streams.runtime.retrying import outlast
+from streams.runtime.retrying import retry_until_available
 from streams.wire import topics
 from streams.wire.records import Outgoing, Record
 
@@ -49,7 +49,7 @@ class Announcement:
     able: bool = True
     """Whether it takes tasks at all."""
     waiting_for: tuple[str, ...] = ()
-    """Parts that are away and that its work waits for."""
+    """Parts of the installation that are unavailable and that its work waits for."""
 
     @property
     def expires(self) -> float:
@@ -75,7 +75,7 @@ class Announcement:
 class Services:
     """Every announcement that stands, kept up to date; `changed` is called with a service's name when it comes or goes."""
 
-    def __init__(self, parts: Parts, changed: Callable[[str], None] | None = None) -> None:
+    def __init__(self, parts: Connections, changed: Callable[[str], None] | None = None) -> None:
         self._codec = parts.codec
         self._outages = parts.outages
         self._schema = load("Announcement")
@@ -140,7 +140,7 @@ class Services:
             return
         value = record.value
         try:
-            decoded = await outlast(
+            decoded = await retry_until_available(
                 self._outages, "registry", lambda: self._codec.decode(value, self._schema), RegistryAway
             )
             announced = self._read(decoded)
@@ -186,7 +186,7 @@ class Announcer:
 
     def __init__(
         self,
-        parts: Parts,
+        parts: Connections,
         make: Callable[[], Iterable[Announceable]],
         period: float = PERIOD,
         topic: str = topics.SERVICES,
@@ -211,7 +211,7 @@ class Announcer:
         records = []
         for one in self._make():
             encode = functools.partial(self._encoded, one)
-            value = await outlast(self._parts.outages, "registry", encode, RegistryAway)
+            value = await retry_until_available(self._parts.outages, "registry", encode, RegistryAway)
             records.append(Outgoing(self._topic, one.key, value))
             self._said.add(one.key)
         await self._parts.producer.send_all(records)

@@ -13,7 +13,7 @@ from streams.flow.rollout import Trial
 from streams.flow.state_rows import DONE, OPEN
 from streams.language.topology import Topology
 from streams.runtime.catalogue.pipelines import Conflict, Pipelines, Version
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.connections.state_log import StateLog
 from streams.runtime.errors import RuntimeFault
 from streams.settings import Settings
@@ -175,7 +175,7 @@ async def running(settings: Settings) -> dict[str, int] | None:
         return None
 
 
-async def open_runs(parts: Parts) -> dict[str, int]:
+async def open_runs(parts: Connections) -> dict[str, int]:
     """How many runs are open on each digest, as the log of flow's state says. Raises StillUsed while flow is behind."""
     topic = parts.topic(topics.TOKENS)
     places = [Place(topic, number) for number in range(await parts.producer.partitions(topic))]

@@ -17,7 +17,7 @@ from streams.wire.topics import Topics
 
 
 @dataclass
-class Parts:
+class Connections:
     """The connections of one process. An async context manager; entering raises KafkaError when no broker answers."""
 
     settings: Settings

@@ -9,9 +9,9 @@ from typing import Any
 from schemas.encoding.codec import value_subject
 from schemas.errors import RegistryAway, Undecodable
 from schemas.library import load
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.errors import Missing
-from streams.runtime.retrying import outlast
+from streams.runtime.retrying import retry_until_available
 from streams.timestamps import moment
 from streams.wire import topics
 from streams.wire.records import Headers, Outgoing, Place, Record
@@ -101,7 +101,7 @@ class Filter:
 class DeadLetters:
     """The dead letters of an installation."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Connections) -> None:
         self._parts = parts
         self._topic = parts.topic(topics.DEAD_LETTERS)
         self._schema = load("DeadLetter")
@@ -134,7 +134,7 @@ class DeadLetters:
             "path": path,
             "at": time.time(),
         }
-        value = await outlast(self._parts.outages, "registry", lambda: self._encode(letter), RegistryAway)
+        value = await retry_until_available(self._parts.outages, "registry", lambda: self._encode(letter), RegistryAway)
         key = run.encode() if run else record.key
         await self._parts.producer.send(Outgoing(self._topic, key or record.where.encode(), value))
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from schemas.errors import RegistryAway, SchemasError
 from schemas.library import load
 from streams.models import Champion
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.kafka.topic_follower import TopicFollower
-from streams.runtime.retrying import outlast
+from streams.runtime.retrying import retry_until_available
 from streams.wire import topics
 from streams.wire.records import Record
 
@@ -19,10 +19,10 @@ log = logging.getLogger(__name__)
 _PATIENCE = 10.0
 
 
-class Updates:
+class ModelUpdates:
     """The champions of all slots that have one; `changed` is called with a slot when its champion is another, or none."""
 
-    def __init__(self, parts: Parts, changed: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, parts: Connections, changed: Callable[[str], None] = lambda _: None) -> None:
         self.champions: dict[str, Champion] = {}
         self._codec = parts.codec
         self._outages = parts.outages
@@ -58,7 +58,7 @@ class Updates:
                 self._changed(slot)
             return
         try:
-            decoded = await outlast(
+            decoded = await retry_until_available(
                 self._outages, "registry", lambda: self._codec.decode(value, self._schema), RegistryAway
             )
         except SchemasError as error:

@@ -23,9 +23,9 @@ from streams.messages import (
     Task,
     Token,
 )
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.errors import Undeliverable
-from streams.runtime.retrying import outlast
+from streams.runtime.retrying import retry_until_available
 from streams.wire.records import Outgoing
 from streams.wire.topics import tier
 
@@ -40,7 +40,7 @@ T = TypeVar("T")
 class Publisher:
     """Sends messages of runs. `absent` says why no worker serves a service of a major version; empty when one does."""
 
-    def __init__(self, parts: Parts, absent: Callable[[str, int], str]) -> None:
+    def __init__(self, parts: Connections, absent: Callable[[str, int], str]) -> None:
         self._parts = parts
         self._absent = absent
 
@@ -82,7 +82,7 @@ class Publisher:
 
     async def patiently(self, action: Callable[[], Awaitable[T]]) -> T:
         """What `action` gives, however long the registry is away."""
-        return await outlast(self._parts.outages, "registry", action, RegistryAway)
+        return await retry_until_available(self._parts.outages, "registry", action, RegistryAway)
 
     async def _result(self, result: Result, topology: Topology) -> None:
         wire, producer = self._parts.wire, self._parts.producer

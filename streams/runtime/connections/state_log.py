@@ -7,9 +7,9 @@ from typing import Any
 
 from schemas.errors import RegistryAway, Undecodable
 from streams.flow.state_rows import DONE, Row
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.errors import Missing
-from streams.runtime.retrying import outlast
+from streams.runtime.retrying import retry_until_available
 from streams.wire import topics
 from streams.wire.codec import Row as WireRow
 from streams.wire.records import Outgoing, Place, Record
@@ -23,7 +23,7 @@ Rows = dict[str, dict[str, Mapping[str, Any]]]
 class StateLog:
     """Reading and writing of rows. Rows are merged as sets: a late or repeated one is harmless."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Connections) -> None:
         self._parts = parts
         self._topic = parts.topic(topics.STATE)
 
@@ -42,7 +42,7 @@ class StateLog:
 
         async def take(record: Record) -> None:
             try:
-                row = await outlast(
+                row = await retry_until_available(
                     self._parts.outages, "registry", lambda: self._parts.wire.read_row(record), RegistryAway
                 )
             except (Undecodable, Missing) as error:

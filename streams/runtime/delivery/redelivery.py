@@ -14,9 +14,9 @@ from contextlib import asynccontextmanager
 
 from aiokafka.errors import KafkaError
 
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.errors import Missing
-from streams.runtime.retrying import outlast
+from streams.runtime.retrying import retry_until_available
 from streams.wire.records import Place, Record
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ DEPTH = 2000
 _LEAVING = 2.0
 
 
-class Turns:
+class ExclusiveTurns:
     """Many at once, or one alone: who wants to be alone waits for those inside, and who comes later waits for them."""
 
     def __init__(self) -> None:
@@ -69,15 +69,15 @@ class Turns:
             self._changed.notify_all()
 
 
-class Watch:
+class DeliveryCounter:
     """What one service of one worker knows of the records that it gets."""
 
     def __init__(
         self,
-        parts: Parts,
+        parts: Connections,
         worker: str,
         group: str,
-        turns: Turns,
+        turns: ExclusiveTurns,
         assigned: Callable[[], frozenset[Place]],
         patience: float | None = None,
     ) -> None:
@@ -137,7 +137,9 @@ class Watch:
 
     async def _look(self, places: frozenset[Place]) -> None:
         left = await self._left_behind(places)
-        ranges = await outlast(self._parts.outages, "kafka", lambda: self._ranges(left), KafkaError, OSError)
+        ranges = await retry_until_available(
+            self._parts.outages, "kafka", lambda: self._ranges(left), KafkaError, OSError
+        )
         kept = {place: offsets for place, offsets in self._suspects.items() if place in places}
         self._suspects = {**kept, **ranges}
         await self._parts.store.write(self._claim, _claim(places), "application/json")

@@ -15,7 +15,7 @@ ROOM = 1000
 """Records of a tier that wait in memory. More do not wait longer: within a tier the first goes on first."""
 
 
-class Retry:
+class RetryForwarder:
     """Handles the records of a tier. `generation` tells whether this worker still has the partition."""
 
     def __init__(self, producer: Producer, names: Topics, name: str, generation: Callable[[], int]) -> None:

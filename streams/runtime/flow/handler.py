@@ -14,11 +14,11 @@ from streams.flow.state_rows import STOP
 from streams.language.topology import Topology
 from streams.messages import Action, Ending, FlowMessage, Run, Start, Stop
 from streams.runtime.catalogue.pipelines import Pipelines
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.connections.publish import Publisher
 from streams.runtime.connections.state_log import StateLog
-from streams.runtime.delivery.redelivery import LIMIT, Watch
+from streams.runtime.delivery.redelivery import LIMIT, DeliveryCounter
 from streams.runtime.errors import ProducerStopped, Revoked
 from streams.runtime.flow.batching import together, whole_step
 from streams.runtime.flow.keyed_queue import KeyedQueue
@@ -52,9 +52,9 @@ class Flow:
     """
 
     member: GroupMember
-    watch: Watch
+    watch: DeliveryCounter
 
-    def __init__(self, parts: Parts, pipelines: Pipelines, publisher: Publisher, letters: DeadLetters) -> None:
+    def __init__(self, parts: Connections, pipelines: Pipelines, publisher: Publisher, letters: DeadLetters) -> None:
         self._parts = parts
         self._pipelines = pipelines
         self._publisher = publisher

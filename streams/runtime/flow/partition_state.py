@@ -15,7 +15,7 @@ from streams.messages import EventKind, Run
 from streams.runtime.catalogue.pipelines import Pipelines
 from streams.runtime.connections.state_log import StateLog
 from streams.runtime.flow.timers import Timers
-from streams.runtime.retrying import Outages, outlast
+from streams.runtime.retrying import Outages, retry_until_available
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,9 @@ class PartitionState:
                 task.cancel()
             if late:
                 await asyncio.wait(late)
-        rows, ended = await outlast(self._outages, "kafka", lambda: self._log.read(self.partition), KafkaError, OSError)
+        rows, ended = await retry_until_available(
+            self._outages, "kafka", lambda: self._log.read(self.partition), KafkaError, OSError
+        )
         await self._log.write([row for run, values in rows.items() for row in left_behind(run, values)], self.partition)
         for run, values in rows.items():
             if DONE in values:

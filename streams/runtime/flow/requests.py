@@ -14,7 +14,7 @@ from streams.flow.rollout import shadow_run
 from streams.language.topology import Topology
 from streams.messages import NAMESPACE, Event, EventKind, Failure, Fault, Run, Start, run_id
 from streams.runtime.catalogue.pipelines import Pipelines
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.connections.publish import Publisher
 from streams.wire.avro_records import failure as plain_failure
@@ -25,7 +25,7 @@ from streams.wire.records import Outgoing, Record
 class Requests:
     """Reads requests."""
 
-    def __init__(self, parts: Parts, pipelines: Pipelines, publisher: Publisher, letters: DeadLetters) -> None:
+    def __init__(self, parts: Connections, pipelines: Pipelines, publisher: Publisher, letters: DeadLetters) -> None:
         self._parts = parts
         self._pipelines = pipelines
         self._publisher = publisher

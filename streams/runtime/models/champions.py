@@ -15,7 +15,7 @@ from psycopg.rows import DictRow, dict_row
 
 from streams.models.bundle import is_version, prefix_of
 from streams.models.champion import ALIAS, BUNDLE, MODEL, VERSION, Champion
-from streams.runtime.errors import Away, RuntimeFault
+from streams.runtime.errors import RuntimeFault, Unavailable
 from streams.settings import Settings
 from streams.timestamps import moment
 
@@ -33,7 +33,7 @@ order by v.name, v.version
 """
 
 
-class RegistryOfModelsAway(Away):
+class ModelRegistryUnavailable(Unavailable):
     """MLflow's database does not answer."""
 
 
@@ -42,7 +42,7 @@ class NoSuchVersion(RuntimeFault):
 
 
 @dataclass(frozen=True)
-class Registered:
+class RegisteredVersion:
     """One version of a slot in the registry."""
 
     slot: str
@@ -83,7 +83,7 @@ class Registered:
 async def connected(settings: Settings) -> AsyncIterator[Connection | None]:
     """A connection to MLflow's database; None where there is none, because nothing was trained yet.
 
-    Raises RegistryOfModelsAway.
+    Raises ModelRegistryUnavailable.
     """
     try:
         connection = await psycopg.AsyncConnection.connect(
@@ -93,16 +93,16 @@ async def connected(settings: Settings) -> AsyncIterator[Connection | None]:
         if re.search('database ".*" does not exist', str(error)):  # the client gives no code for it
             yield None
             return
-        raise RegistryOfModelsAway(f"MLflow's database does not answer: {error}") from error
+        raise ModelRegistryUnavailable(f"MLflow's database does not answer: {error}") from error
     try:
         yield connection
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise RegistryOfModelsAway(f"MLflow's database does not answer: {error}") from error
+        raise ModelRegistryUnavailable(f"MLflow's database does not answer: {error}") from error
     finally:
         await connection.close()
 
 
-async def versions(connection: Connection, slot: str | None = None) -> list[Registered]:
+async def versions(connection: Connection, slot: str | None = None) -> list[RegisteredVersion]:
     """Every version of a slot, or of all, oldest first; none where MLflow has not made its tables yet."""
     # Asked first: to PostgreSQL, a table that is missing is an error, and its log has it each time.
     cursor = await connection.execute("select to_regclass('registered_model_aliases') is not null as made")
@@ -113,7 +113,7 @@ async def versions(connection: Connection, slot: str | None = None) -> list[Regi
     return [_registered(row) for row in await cursor.fetchall()]
 
 
-async def promote(connection: Connection, slot: str, version: str) -> Registered:
+async def promote(connection: Connection, slot: str, version: str) -> RegisteredVersion:
     """Moves the alias to a version, by its number in the registry or its bundle's version; in one transaction, as MLflow does.
 
     Raises NoSuchVersion.
@@ -152,6 +152,6 @@ async def demote(connection: Connection, slot: str) -> bool:
     return bool(gone.rowcount)
 
 
-def _registered(row: DictRow) -> Registered:
+def _registered(row: DictRow) -> RegisteredVersion:
     tags = {key: str(value) for key, value in (row["tags"] or {}).items()}
-    return Registered(row["slot"], int(row["number"]), (row["created"] or 0) / 1000, row["champion"], tags)
+    return RegisteredVersion(row["slot"], int(row["number"]), (row["created"] or 0) / 1000, row["champion"], tags)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from streams.background import ended
 from streams.models import BadBundle, Champion
-from streams.runtime.connections.connections import Parts
-from streams.runtime.connections.model_updates import Updates
-from streams.runtime.pool.executors import Ended
+from streams.runtime.connections.connections import Connections
+from streams.runtime.connections.model_updates import ModelUpdates
+from streams.runtime.pool.executors import CallResult
 from streams.runtime.retrying import delays, on_behalf_of
 from streams.runtime.storage.bundles import HeldBundle, fetch, tidy
 from streams.service.model_status import ModelStatus
@@ -22,7 +22,7 @@ PATIENCE = 30.0
 """Seconds that a worker's start waits for its champions; then it begins with the shipped models, and swaps later."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
-Load = Callable[[str], Awaitable[Ended]]
+Load = Callable[[str], Awaitable[CallResult]]
 """Loads the bundle in a folder where the service runs; the empty one is the shipped bundle."""
 
 
@@ -42,11 +42,11 @@ class Serving:
 class Models:
     """What serves each slot of this worker; `changed` is called when that, or what is wrong with it, is another."""
 
-    def __init__(self, parts: Parts, changed: Callable[[], None]) -> None:
+    def __init__(self, parts: Connections, changed: Callable[[], None]) -> None:
         self._parts = parts
         self._changed = changed
         self._slots: dict[str, _Slot] = {}
-        self.updates = Updates(parts, self._told)
+        self.updates = ModelUpdates(parts, self._told)
 
     def host(self, service: str, shipped: ModelStatus, load: Load) -> None:
         """This service is served here."""
@@ -94,11 +94,11 @@ class _Slot:
 
     def __init__(
         self,
-        parts: Parts,
+        parts: Connections,
         name: str,
         shipped: ModelStatus,
         load: Load,
-        updates: Updates,
+        updates: ModelUpdates,
         changed: Callable[[], None],
     ) -> None:
         self._parts = parts

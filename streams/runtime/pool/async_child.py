@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from streams.runtime.pool.async_child_main import Begin, Cancel, Over, Said, packed, unpacked
+from streams.runtime.pool.async_child_main import BeginCall, CallEnded, CallProgress, CancelCall, packed, unpacked
 from streams.runtime.pool.child_main import Call
-from streams.runtime.pool.executors import Ended, Heard, unheard
+from streams.runtime.pool.executors import CallResult, ProgressCallback, ignore_progress
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ _PATIENCE = 2.0
 """Seconds that a cancelled call may take to end; then its process is taken to hang, and is killed."""
 
 
-class Waiting:
+class AsyncChild:
     """A child process for calls of coroutine functions, `size` at once, `memory` MiB for all of them together.
 
     A child that ends costs each call in it one attempt; the next call starts another.
@@ -55,20 +55,25 @@ class Waiting:
         return self._child.pid if self._child is not None and self._child.alive else None
 
     async def run(
-        self, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int, heard: Heard = unheard
-    ) -> Ended:
+        self,
+        function: Callable[..., Any],
+        *arguments: Any,
+        seconds: float,
+        memory: int,
+        heard: ProgressCallback = ignore_progress,
+    ) -> CallResult:
         """Runs a module-level coroutine function in the child, for at most `seconds`.
 
-        Waiting for a free place does not count. `memory` is not counted for each call: the child has a limit for all.
+        AsyncChild for a free place does not count. `memory` is not counted for each call: the child has a limit for all.
         When the caller is cancelled, so is the call.
         """
         async with self._room:
             if self._stopped:
-                return Ended.failed("the worker is stopping")
+                return CallResult.failed("the worker is stopping")
             try:
-                request = packed(begin := Begin(next(self._numbers), Call(function, arguments, memory)))
+                request = packed(begin := BeginCall(next(self._numbers), Call(function, arguments, memory)))
             except Exception as error:  # noqa: BLE001  # what a caller hands in decides what pickling raises
-                return Ended.failed(f"its input cannot be handed to a process: {error}")
+                return CallResult.failed(f"its input cannot be handed to a process: {error}")
             child = await self._alive()
             ending = child.begin(begin.number, request, heard)
             try:
@@ -77,18 +82,18 @@ class Waiting:
             except TimeoutError:
                 child.give_up(begin.number)
                 hint = "give the node a longer timeout, or ask for less"
-                return Ended.failed(f"took longer than {seconds:g} s", hint)
+                return CallResult.failed(f"took longer than {seconds:g} s", hint)
             except asyncio.CancelledError:
                 child.give_up(begin.number)
                 raise
             if isinstance(over, str):
-                return Ended.failed(over)
+                return CallResult.failed(over)
             assert over.reply is not None
-            return Ended.of(over.reply, self._memory)
+            return CallResult.of(over.reply, self._memory)
 
     async def prepare(
         self, _: str, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int
-    ) -> Ended:
+    ) -> CallResult:
         """Runs it in the child; one that takes the child's place does what is needed at its first call."""
         return await self.run(function, *arguments, seconds=seconds, memory=memory)
 
@@ -109,8 +114,8 @@ class _Child:
         assert process.stdout is not None
         self._process = process
         self._input = process.stdin
-        self._calls: dict[int, asyncio.Future[Over | str]] = {}
-        self._heard: dict[int, Heard] = {}
+        self._calls: dict[int, asyncio.Future[CallEnded | str]] = {}
+        self._heard: dict[int, ProgressCallback] = {}
         self._leaving: dict[int, asyncio.TimerHandle] = {}
         self._gone = False
         self._reading = asyncio.create_task(self._read(process.stdout), name="answers of the waiting child")
@@ -145,9 +150,9 @@ class _Child:
     def alive(self) -> bool:
         return not self._gone
 
-    def begin(self, number: int, request: bytes, heard: Heard) -> "asyncio.Future[Over | str]":
+    def begin(self, number: int, request: bytes, heard: ProgressCallback) -> "asyncio.Future[CallEnded | str]":
         """Sends a call; what comes is its end, or why there will be none."""
-        ending: asyncio.Future[Over | str] = asyncio.get_running_loop().create_future()
+        ending: asyncio.Future[CallEnded | str] = asyncio.get_running_loop().create_future()
         self._calls[number], self._heard[number] = ending, heard
         if self._gone:
             self._fail(number, "its process ended")
@@ -159,7 +164,7 @@ class _Child:
         """Ends a call that nobody waits for any more, if need be with its process."""
         self._heard.pop(number, None)
         if self._calls.pop(number, None) is not None and not self._gone:
-            self._input.write(packed(Cancel(number)))
+            self._input.write(packed(CancelCall(number)))
             self._leaving[number] = asyncio.get_running_loop().call_later(_PATIENCE, self._hangs)
 
     async def end(self) -> None:
@@ -193,9 +198,9 @@ class _Child:
     async def _read(self, output: asyncio.StreamReader) -> None:
         try:
             while True:
-                over: Said | Over = await unpacked(output)
-                if isinstance(over, Said):
-                    self._heard.get(over.number, unheard)(over.progress)
+                over: CallProgress | CallEnded = await unpacked(output)
+                if isinstance(over, CallProgress):
+                    self._heard.get(over.number, ignore_progress)(over.progress)
                     continue
                 self._heard.pop(over.number, None)
                 timer = self._leaving.pop(over.number, None)

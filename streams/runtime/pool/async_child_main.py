@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from streams.runtime.pool.child_main import Call, die_with_parent, limit_memory
-from streams.runtime.pool.framing import framed, read
-from streams.runtime.pool.progress_throttle import Reporter
-from streams.runtime.pool.replies import Ending, Reply, told
+from streams.runtime.pool.framing import frame, read
+from streams.runtime.pool.progress_throttle import ProgressThrottle
+from streams.runtime.pool.replies import Reply, ReplyKind, failure_reply
 from streams.service import call_context
 from streams.service.progress import Progress
 
@@ -28,7 +28,7 @@ _THREADS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
+class BeginCall:
     """Asks for a call: a module-level coroutine function and its arguments."""
 
     number: int
@@ -36,14 +36,14 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
+class CancelCall:
     """Asks that a call be ended."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class CallEnded:
     """A call has ended, with no reply when it was cancelled."""
 
     number: int
@@ -51,16 +51,16 @@ class Over:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CallProgress:
     """What a call says of its progress."""
 
     number: int
     progress: Progress
 
 
-def packed(message: Begin | Cancel | Said | Over) -> bytes:
+def packed(message: BeginCall | CancelCall | CallProgress | CallEnded) -> bytes:
     """A message as it is sent. Raises what pickling raises."""
-    return framed(pickle.dumps(message, protocol=5))
+    return frame(pickle.dumps(message, protocol=5))
 
 
 async def unpacked(reader: asyncio.StreamReader) -> Any:
@@ -74,15 +74,15 @@ class _Waiter:
         self._loop = asyncio.get_running_loop()
         self._calls: dict[int, asyncio.Task[Reply]] = {}
 
-    def take(self, message: Begin | Cancel) -> None:
-        if isinstance(message, Begin):
+    def take(self, message: BeginCall | CancelCall) -> None:
+        if isinstance(message, BeginCall):
             call = self._calls[message.number] = asyncio.create_task(self._answer(message))
             call.add_done_callback(lambda done: self._over(message.number, done))
         elif message.number in self._calls:
             self._calls[message.number].cancel()
 
-    async def _answer(self, begin: Begin) -> Reply:
-        reporter = Reporter(lambda said: self._send(Said(begin.number, said)))
+    async def _answer(self, begin: BeginCall) -> Reply:
+        reporter = ProgressThrottle(lambda said: self._send(CallProgress(begin.number, said)))
         try:
             with call_context.heard_by(reporter.tell):
                 return await _reply(begin.call)
@@ -92,9 +92,9 @@ class _Waiter:
     def _over(self, number: int, call: "asyncio.Task[Reply]") -> None:
         """Also of a call that was cancelled before it began: then that it is over is the answer."""
         del self._calls[number]
-        self._send(Over(number, None if call.cancelled() else call.result()))
+        self._send(CallEnded(number, None if call.cancelled() else call.result()))
 
-    def _send(self, message: Said | Over) -> None:
+    def _send(self, message: CallProgress | CallEnded) -> None:
         # What a call says may be said in a thread. All goes this way, so that it stays in order.
         self._loop.call_soon_threadsafe(self._writer.write, packed(message))
 
@@ -102,9 +102,9 @@ class _Waiter:
 async def _reply(call: Call) -> Reply:
     try:
         work: Coroutine[Any, Any, Any] = call.function(*call.arguments)
-        return Reply(Ending.VALUE, await work)
-    except Exception as error:  # noqa: BLE001  # whatever a service raises is its failure, and must be told
-        return told(error)
+        return Reply(ReplyKind.VALUE, await work)
+    except Exception as error:  # noqa: BLE001  # whatever a service raises is its failure, and must be failure_reply
+        return failure_reply(error)
 
 
 async def _serve(output: int) -> None:

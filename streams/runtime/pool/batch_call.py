@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from streams.runtime.pool.replies import Ending, Reply, told
+from streams.runtime.pool.replies import Reply, ReplyKind, failure_reply
 from streams.service import call_context
 from streams.service.service import find
 
@@ -15,4 +15,4 @@ def call_all(module: str, name: str, given: Sequence[Given], bundle: str = "") -
     """How each input fared, in order; `calls.key` is no call's own here. Raises what the function raises: then nothing is known of any."""
     with call_context.known_as("", bundle):
         found = find(module, name).invoke_all([(record, objects) for record, objects, _ in given])
-    return [told(one) if isinstance(one, Exception) else Reply(Ending.VALUE, one) for one in found]
+    return [failure_reply(one) if isinstance(one, Exception) else Reply(ReplyKind.VALUE, one) for one in found]

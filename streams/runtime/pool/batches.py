@@ -13,9 +13,9 @@ from typing import Any
 
 from streams.runtime.pool.batch_call import call_all
 from streams.runtime.pool.child_main import Call
-from streams.runtime.pool.executors import Ended, Heard, unheard
+from streams.runtime.pool.executors import CallResult, ProgressCallback, ignore_progress
 from streams.runtime.pool.pool import Pool
-from streams.runtime.pool.worker_process import Child
+from streams.runtime.pool.worker_process import WorkerProcess
 
 log = logging.getLogger(__name__)
 
@@ -24,13 +24,13 @@ log = logging.getLogger(__name__)
 class _Item:
     call: Call
     seconds: float
-    heard: Heard
-    ending: "asyncio.Future[Ended]"
+    heard: ProgressCallback
+    ending: "asyncio.Future[CallResult]"
     alone: bool = False
     """It was in a batch that did not come to its end."""
     batch: "_Batch | None" = None
 
-    def end(self, ended: Ended) -> None:
+    def end(self, ended: CallResult) -> None:
         if not self.ending.done():
             self.ending.set_result(ended)
 
@@ -38,11 +38,11 @@ class _Item:
 @dataclass(eq=False, slots=True)
 class _Batch:
     items: list[_Item]
-    child: Child
+    child: WorkerProcess
 
 
 @dataclass
-class Carried:
+class BatchCounts:
     """What was done so far, for people who wonder whether batches happen."""
 
     batches: int = 0
@@ -57,17 +57,22 @@ class Batches:
     pool: Pool
     most: int
     together: bool = False
-    carried: Carried = field(default_factory=Carried)
+    carried: BatchCounts = field(default_factory=BatchCounts)
 
     def __post_init__(self) -> None:
         self._pending: deque[_Item] = deque()
         self._carriers = set[asyncio.Task[None]]()
 
     async def run(
-        self, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int, heard: Heard = unheard
-    ) -> Ended:
+        self,
+        function: Callable[..., Any],
+        *arguments: Any,
+        seconds: float,
+        memory: int,
+        heard: ProgressCallback = ignore_progress,
+    ) -> CallResult:
         """As `Pool.run`; that the caller is cancelled kills the child only when nobody else waits for the same batch."""
-        ending: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        ending: asyncio.Future[CallResult] = asyncio.get_running_loop().create_future()
         item = _Item(Call(function, arguments, memory), seconds, heard, ending)
         self._pending.append(item)
         if len(self._carriers) < self.pool.size:
@@ -82,7 +87,7 @@ class Batches:
 
     async def prepare(
         self, key: str, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int
-    ) -> Ended:
+    ) -> CallResult:
         """As `Pool.prepare`."""
         return await self.pool.prepare(key, function, *arguments, seconds=seconds, memory=memory)
 
@@ -121,7 +126,7 @@ class Batches:
         same = not self.together or first.call.arguments[5:] == other.call.arguments[5:]
         return same and not other.alone
 
-    async def _work(self, child: Child, items: list[_Item]) -> None:
+    async def _work(self, child: WorkerProcess, items: list[_Item]) -> None:
         self.carried.batches += 1
         self.carried.calls += len(items)
         batch = _Batch(items, child)
@@ -142,7 +147,7 @@ class Batches:
                 one.alone, one.batch = True, None
             self._pending.extendleft(reversed(left))
 
-    async def _at_once(self, child: Child, items: Sequence[_Item]) -> None:
+    async def _at_once(self, child: WorkerProcess, items: Sequence[_Item]) -> None:
         """What the function over many makes of them; nothing is settled when it fails as a whole."""
         module, name = items[0].call.arguments[:2]
         given = [one.call.arguments[2:5] for one in items]
@@ -158,4 +163,4 @@ class Batches:
         )
         if whole.failure is None:
             for one, reply in zip(items, whole.value, strict=True):
-                one.end(Ended.of(reply, memory))
+                one.end(CallResult.of(reply, memory))

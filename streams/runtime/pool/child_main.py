@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from streams.runtime.pool.confinement import give_up
-from streams.runtime.pool.framing import framed, receive
-from streams.runtime.pool.progress_throttle import Reporter
-from streams.runtime.pool.replies import Ending, Reply, pack, told
+from streams.runtime.pool.framing import frame, receive
+from streams.runtime.pool.progress_throttle import ProgressThrottle
+from streams.runtime.pool.replies import Reply, ReplyKind, failure_reply, pack
 from streams.service import call_context
 from streams.service.progress import Progress
 
@@ -67,22 +67,22 @@ def serve(channel: socket.socket) -> None:
             _send(channel, reply)
         except (EOFError, OSError):
             return
-        if reply.ending is Ending.MEMORY:
+        if reply.ending is ReplyKind.MEMORY:
             return  # a child that ran out of memory once is fragmented: a new one takes its place
 
 
 def _send(channel: socket.socket, message: Progress | Reply) -> None:
-    channel.sendall(framed(pack(message)))
+    channel.sendall(frame(pack(message)))
 
 
 def _answer(request: bytearray, say: Callable[[Progress], None]) -> Reply:
-    reporter = Reporter(say)
+    reporter = ProgressThrottle(say)
     try:
         call: Call = pickle.loads(request)  # noqa: S301  # from our own parent process
         with _limited(call.memory), call_context.heard_by(reporter.tell):
-            return Reply(Ending.VALUE, call.function(*call.arguments))
-    except Exception as error:  # noqa: BLE001  # whatever a service raises is its failure, and must be told
-        return told(error)
+            return Reply(ReplyKind.VALUE, call.function(*call.arguments))
+    except Exception as error:  # noqa: BLE001  # whatever a service raises is its failure, and must be failure_reply
+        return failure_reply(error)
     finally:
         reporter.close()  # before the reply: nothing of a call comes after its end
 

@@ -9,7 +9,7 @@ _MOST = 2**31
 """Bytes of a message that a worker reads: what a child may take is far less."""
 
 
-def framed(message: bytes) -> bytes:
+def frame(message: bytes) -> bytes:
     """A message as it is sent."""
     return _SIZE.pack(len(message)) + message
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from streams.runtime.pool.child_main import Call
 from streams.runtime.pool.confinement import bare_environment
-from streams.runtime.pool.executors import Ended, Heard, unheard
-from streams.runtime.pool.worker_process import CONTEXT, Child, Chore
+from streams.runtime.pool.executors import CallResult, ProgressCallback, ignore_progress
+from streams.runtime.pool.worker_process import CONTEXT, SetupCall, WorkerProcess
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -25,12 +25,12 @@ class Pool:
     def __init__(self, size: int = 0, modules: Iterable[str] = ()) -> None:
         self.size = size or os.cpu_count() or 1
         self._modules = list(modules)
-        self._children = [Child() for _ in range(self.size)]
+        self._children = [WorkerProcess() for _ in range(self.size)]
         # The last to come is the first to go: a processor's caches still know what it did.
-        self._free: asyncio.LifoQueue[Child] = asyncio.LifoQueue()
+        self._free: asyncio.LifoQueue[WorkerProcess] = asyncio.LifoQueue()
         for child in self._children:
             self._free.put_nowait(child)
-        self._chores: dict[str, Chore] = {}
+        self._chores: dict[str, SetupCall] = {}
         self._tending = set[asyncio.Task[None]]()
 
     async def start(self) -> None:
@@ -54,8 +54,13 @@ class Pool:
         return [child.pid for child in self._children if child.pid is not None]
 
     async def run(
-        self, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int, heard: Heard = unheard
-    ) -> Ended:
+        self,
+        function: Callable[..., Any],
+        *arguments: Any,
+        seconds: float,
+        memory: int,
+        heard: ProgressCallback = ignore_progress,
+    ) -> CallResult:
         """Runs a module-level function in a child, for at most `seconds` and `memory` MiB.
 
         Waiting for a free child does not count. When the caller is cancelled, the child is killed.
@@ -64,7 +69,7 @@ class Pool:
             return await child.call(Call(function, arguments, memory), seconds, heard)
 
     @asynccontextmanager
-    async def lent(self) -> "AsyncIterator[Child]":
+    async def lent(self) -> "AsyncIterator[WorkerProcess]":
         """A child for oneself, when one is free. Whatever is raised meanwhile kills it."""
         child = await self._free.get()
         try:
@@ -77,10 +82,10 @@ class Pool:
 
     async def prepare(
         self, key: str, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int
-    ) -> Ended:
+    ) -> CallResult:
         """Children that are idle do it now, the others after the call that they are at, and new ones before their first."""
         before = self._chores.get(key)
-        chore = Chore(Call(function, arguments, memory), seconds, asyncio.get_running_loop().create_future())
+        chore = SetupCall(Call(function, arguments, memory), seconds, asyncio.get_running_loop().create_future())
         self._chores[key] = chore
         while not self._free.empty():
             self._release(self._free.get_nowait())
@@ -91,7 +96,7 @@ class Pool:
                 self._chores[key] = before
         return ended
 
-    def _release(self, child: "Child") -> None:
+    def _release(self, child: "WorkerProcess") -> None:
         """A child may take the next call, unless there is something that it is to do before."""
         if all(child.chores.get(key) is chore for key, chore in self._chores.items()):
             self._free.put_nowait(child)
@@ -100,12 +105,12 @@ class Pool:
         self._tending.add(task)
         task.add_done_callback(self._tending.discard)
 
-    async def _tend(self, child: "Child") -> None:
+    async def _tend(self, child: "WorkerProcess") -> None:
         try:
             await child.ensure()
             for key, chore in list(self._chores.items()):
                 if child.chores.get(key) is not chore:
-                    ended = await child.call(chore.call, chore.seconds, unheard)
+                    ended = await child.call(chore.call, chore.seconds, ignore_progress)
                     child.chores[key] = chore
                     if not chore.first.done():
                         chore.first.set_result(ended)

@@ -12,7 +12,7 @@ PERIOD = 0.25
 """Seconds between two that are sent."""
 
 
-class Reporter:
+class ProgressThrottle:
     """Sends what one call says: the newest, one in PERIOD at most, and the last one when the call ends.
 
     `send` may be called from another thread, and is never called after `close`.

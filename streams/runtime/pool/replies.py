@@ -15,7 +15,7 @@ from streams.service.progress import Progress
 from streams.service.service import Invocation, Produced
 
 
-class Ending(StrEnum):
+class ReplyKind(StrEnum):
     """How a call in a child ended."""
 
     VALUE = "value"
@@ -29,7 +29,7 @@ class Ending(StrEnum):
 class Reply:
     """What a call gave. Exceptions travel as text: unpickling a stranger's exception may fail, or run its code."""
 
-    ending: Ending
+    ending: ReplyKind
     value: Any = None
     reason: str = ""
     hint: str = ""
@@ -64,7 +64,7 @@ class _Made(msgspec.Struct, tag="made", array_like=True):
 class _End(msgspec.Struct, tag="end", array_like=True):
     """A Reply."""
 
-    ending: Ending
+    ending: ReplyKind
     value: "_Plain | _Made | _Ends"
     reason: str
     hint: str
@@ -111,7 +111,7 @@ def pack(message: Progress | Reply) -> bytes:
     try:
         return _encoder.encode(_end(message))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        return _encoder.encode(_end(Reply(Ending.RAISED, reason=f"its answer cannot be handed over: {error}")))
+        return _encoder.encode(_end(Reply(ReplyKind.RAISED, reason=f"its answer cannot be handed over: {error}")))
 
 
 def unpack(data: bytes) -> Progress | Reply:
@@ -127,20 +127,20 @@ def unpack(data: bytes) -> Progress | Reply:
     raise Garbled("it is no message")
 
 
-def told(error: Exception) -> Reply:
+def failure_reply(error: Exception) -> Reply:
     """What is said of an exception that a service's function raised."""
     match error:
         case Refused():
             reason = f"{error.where}: {error.reason}" if error.where else error.reason
-            return Reply(Ending.REFUSED, reason=reason, hint=error.hint)
+            return Reply(ReplyKind.REFUSED, reason=reason, hint=error.hint)
         case Later():
-            return Reply(Ending.RAISED, reason=error.reason, hint=error.hint, after=error.after)
+            return Reply(ReplyKind.RAISED, reason=error.reason, hint=error.hint, after=error.after)
         case PartAway():
-            return Reply(Ending.AWAY, reason=error.reason, away=error.part)
+            return Reply(ReplyKind.AWAY, reason=error.reason, away=error.part)
         case MemoryError():
-            return Reply(Ending.MEMORY, reason="ran out of memory")
+            return Reply(ReplyKind.MEMORY, reason="ran out of memory")
     stack = "".join(traceback.format_exception(error))
-    return Reply(Ending.RAISED, reason=f"{type(error).__name__}: {error}", stack=stack)
+    return Reply(ReplyKind.RAISED, reason=f"{type(error).__name__}: {error}", stack=stack)
 
 
 def _end(reply: Reply) -> _End:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 
 from streams.runtime.pool.child_main import Call, serve
-from streams.runtime.pool.executors import Ended, Heard
-from streams.runtime.pool.framing import framed, read
-from streams.runtime.pool.replies import Ending, Garbled, Reply, unpack
+from streams.runtime.pool.executors import CallResult, ProgressCallback
+from streams.runtime.pool.framing import frame, read
+from streams.runtime.pool.replies import Garbled, Reply, ReplyKind, unpack
 
 CONTEXT = multiprocessing.get_context("forkserver")
 _BUFFER = 16 * 1024 * 1024
@@ -27,16 +27,16 @@ _STOPPING = "the worker is stopping"
 
 
 @dataclass(eq=False)
-class Chore:
+class SetupCall:
     """What every child does once, between two calls."""
 
     call: Call
     seconds: float
-    first: "asyncio.Future[Ended]"
+    first: "asyncio.Future[CallResult]"
     """How it ended where it ended first."""
 
 
-class Child:
+class WorkerProcess:
     """One slot of the pool: a process and the socket to it; one call at a time."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Child:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._retired = False
-        self.chores: dict[str, Chore] = {}
+        self.chores: dict[str, SetupCall] = {}
         """Those that this process has done."""
 
     @property
@@ -65,15 +65,15 @@ class Child:
         if self._is_retired():  # meanwhile
             self.abandon()
 
-    async def call(self, call: Call, seconds: float, heard: Heard) -> Ended:
+    async def call(self, call: Call, seconds: float, heard: ProgressCallback) -> CallResult:
         """How a call of at most so many seconds ended."""
         try:
-            request = framed(pickle.dumps(call, protocol=5))
+            request = frame(pickle.dumps(call, protocol=5))
         except Exception as error:  # noqa: BLE001  # what a caller hands in decides what pickling raises
             return _unsendable(error)
         await self.ensure()
         if self._reader is None or self._writer is None:
-            return Ended.failed(_STOPPING)
+            return CallResult.failed(_STOPPING)
         try:
             async with asyncio.timeout(seconds):
                 self._writer.write(request)
@@ -86,11 +86,13 @@ class Child:
             return _garbled(error)
         except (asyncio.IncompleteReadError, OSError):
             return await self._died()
-        if reply.ending is Ending.MEMORY:
+        if reply.ending is ReplyKind.MEMORY:
             self.abandon()
-        return Ended.of(reply, call.memory)
+        return CallResult.of(reply, call.memory)
 
-    async def each(self, calls: Sequence[tuple[Call, float, Heard]], ended: Callable[[int, Ended], None]) -> None:
+    async def each(
+        self, calls: Sequence[tuple[Call, float, ProgressCallback]], ended: Callable[[int, CallResult], None]
+    ) -> None:
         """Does calls in turn, each with its own limits; `ended` is told how each ended, when it has.
 
         All are sent at once: the process goes from one to the next without waiting for this one. Those that `ended` is not told
@@ -99,13 +101,13 @@ class Child:
         requests: list[tuple[int, bytes]] = []
         for index, (call, _, _) in enumerate(calls):
             try:
-                requests.append((index, framed(pickle.dumps(call, protocol=5))))
+                requests.append((index, frame(pickle.dumps(call, protocol=5))))
             except Exception as error:  # noqa: BLE001  # what a caller hands in decides what pickling raises
                 ended(index, _unsendable(error))
         await self.ensure()
         if self._reader is None or self._writer is None:
             for index, _ in requests:
-                ended(index, Ended.failed(_STOPPING))
+                ended(index, CallResult.failed(_STOPPING))
             return
         self._writer.writelines(request for _, request in requests)
         for index, _ in requests:
@@ -124,8 +126,8 @@ class Child:
             except (asyncio.IncompleteReadError, OSError):
                 await self._died()
                 return
-            ended(index, Ended.of(reply, call.memory))
-            if reply.ending is Ending.MEMORY:
+            ended(index, CallResult.of(reply, call.memory))
+            if reply.ending is ReplyKind.MEMORY:
                 self.abandon()
                 return
 
@@ -163,18 +165,18 @@ class Child:
         if process is not None:
             await asyncio.to_thread(process.join, _LAST_WORDS)
 
-    async def _died(self) -> Ended:
+    async def _died(self) -> CallResult:
         process = self._process
         if process is None:
-            return Ended.failed(_STOPPING)
+            return CallResult.failed(_STOPPING)
         await asyncio.to_thread(process.join, _LAST_WORDS)
         code = process.exitcode
         self.abandon()
         how = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"status {code}"
-        return Ended.failed(f"its process ended with {how}", "the input may be more than the service can take")
+        return CallResult.failed(f"its process ended with {how}", "the input may be more than the service can take")
 
 
-async def _reply(reader: asyncio.StreamReader, heard: Heard) -> Reply:
+async def _reply(reader: asyncio.StreamReader, heard: ProgressCallback) -> Reply:
     """The end of a call; what it says of its progress comes before that."""
     while True:
         message = unpack(await read(reader))
@@ -183,16 +185,20 @@ async def _reply(reader: asyncio.StreamReader, heard: Heard) -> Reply:
         heard(message)
 
 
-def _garbled(error: Garbled) -> Ended:
-    return Ended.failed(f"its process said what no process of ours says: {error}", "the input may have taken it over")
+def _garbled(error: Garbled) -> CallResult:
+    return CallResult.failed(
+        f"its process said what no process of ours says: {error}", "the input may have taken it over"
+    )
 
 
-def _unsendable(error: Exception) -> Ended:
-    return Ended.failed(f"its input cannot be handed to a process: {error}")
+def _unsendable(error: Exception) -> CallResult:
+    return CallResult.failed(f"its input cannot be handed to a process: {error}")
 
 
-def _late(seconds: float) -> Ended:
-    return Ended.failed(f"took longer than {seconds:g} s", "make the input smaller, or give the node a longer timeout")
+def _late(seconds: float) -> CallResult:
+    return CallResult.failed(
+        f"took longer than {seconds:g} s", "make the input smaller, or give the node a longer timeout"
+    )
 
 
 def _spawned() -> tuple[BaseProcess, socket.socket]:

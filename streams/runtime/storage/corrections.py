@@ -47,7 +47,7 @@ async def collect(connection: psycopg.AsyncConnection[Any], contract: Contract) 
 async def make(store: Store, connection: psycopg.AsyncConnection[Any], contract: Contract, folder: Path) -> Extended:
     """Puts the version of a service's dataset with all its corrections into S3. `folder`: the data directory of its base.
 
-    Raises NothingToLearn, DataError, BadManifest, StoreAway and psycopg.Error.
+    Raises NothingToLearn, DataError, BadManifest, StoreUnavailable and psycopg.Error.
     """
     if not (contract.label and contract.dataset):
         raise NothingToLearn(f"{contract.name} names no label and no dataset that corrections could add to")
@@ -66,7 +66,7 @@ async def make(store: Store, connection: psycopg.AsyncConnection[Any], contract:
 
 
 async def examples(dataset: Manifest, store: Store) -> list[tuple[Any, bytes]]:
-    """What people corrected in a version: labels and inputs, in the order of their names. Raises Missing, BadManifest, StoreAway."""
+    """What people corrected in a version: labels and inputs, in the order of their names. Raises Missing, BadManifest, StoreUnavailable."""
     return [(label, await datasets.content(dataset, file.name, store)) for label, file in labelled(dataset)]
 
 

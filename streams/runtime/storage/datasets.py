@@ -25,7 +25,7 @@ class StoredDataset:
 async def keep(name: str, entries: Sequence[Entry], folder: Path, store: Store) -> StoredDataset:
     """Puts the dataset that these entries make into S3, from the data directory.
 
-    What is there already is left as it is. Raises DataError and StoreAway.
+    What is there already is left as it is. Raises DataError and StoreUnavailable.
     """
     made = of_entries(name, entries)
     there = set(await store.list(f"{PREFIX}/objects/"))
@@ -43,14 +43,14 @@ async def keep(name: str, entries: Sequence[Entry], folder: Path, store: Store) 
 
 
 async def versions(store: Store, names: Iterable[str] = ()) -> tuple[Manifest, ...]:
-    """The versions in S3, of these datasets or of all, sorted by name. Raises BadManifest and StoreAway."""
+    """The versions in S3, of these datasets or of all, sorted by name. Raises BadManifest and StoreUnavailable."""
     prefixes = [f"{PREFIX}/{name}/" for name in names] or [f"{PREFIX}/"]
     keys = {key for prefix in prefixes for key in await store.list(prefix) if key.endswith(".json")}
     return tuple([parse((await store.read(key)).decode(), key) for key in sorted(keys)])
 
 
 async def version(label: str, store: Store) -> Manifest:
-    """The version that is called so: `mnist@` and at least twelve digits of its hash. Raises Missing, BadManifest, StoreAway."""
+    """The version that is called so: `mnist@` and at least twelve digits of its hash. Raises Missing, BadManifest, StoreUnavailable."""
     name, _, digits = label.partition("@")
     found = [key for key in await store.list(f"{PREFIX}/{name}/") if key.startswith(f"{PREFIX}/{name}/{digits}")]
     if len(digits) < 12 or len(found) != 1:

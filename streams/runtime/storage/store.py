@@ -20,8 +20,8 @@ from obstore.exceptions import AlreadyExistsError, BaseError, InvalidPathError, 
 from obstore.store import S3Store
 
 from schemas.refs import Ref, readable
-from streams.runtime.errors import Missing, StoreAway
-from streams.runtime.retrying import Outages, outlast
+from streams.runtime.errors import Missing, StoreUnavailable
+from streams.runtime.retrying import Outages, retry_until_available
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ _REFUSED = re.compile(r"status code: 4(0[0456]|1[0-9]|22)\b")
 
 
 class Store:
-    """One bucket. Every call raises StoreAway when the server does not answer, unless `outages` is given: then it waits."""
+    """One bucket. Every call raises StoreUnavailable when the server does not answer, unless `outages` is given: then it waits."""
 
     def __init__(self, settings: Settings, outages: Outages | None = None) -> None:
         self.bucket = settings.s3_bucket
@@ -136,7 +136,7 @@ class Store:
         """Whether the server answers now."""
         try:
             await self._attempt(lambda: next(iter(obstore.list(self._client, "health/")), None))
-        except (StoreAway, BaseError):
+        except (StoreUnavailable, BaseError):
             return False
         return True
 
@@ -155,15 +155,19 @@ class Store:
             client.create_bucket(Bucket=self.bucket)
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
-                raise StoreAway(f"the bucket {self.bucket} cannot be made: {error}") from error
+                raise StoreUnavailable(f"the bucket {self.bucket} cannot be made: {error}") from error
         except BotoCoreError as error:
-            raise StoreAway(str(error)) from error
+            raise StoreUnavailable(str(error)) from error
 
     async def _do(self, action: Callable[[], T]) -> T:
         return await self._waited(lambda: self._attempt(action))
 
     async def _waited(self, action: Callable[[], Awaitable[T]]) -> T:
-        return await action() if self._outages is None else await outlast(self._outages, "s3", action, StoreAway)
+        return (
+            await action()
+            if self._outages is None
+            else await retry_until_available(self._outages, "s3", action, StoreUnavailable)
+        )
 
     async def _attempt(self, action: Callable[[], T]) -> T:
         try:
@@ -173,7 +177,7 @@ class Store:
         except (BaseError, ValueError) as error:
             if isinstance(error, ValueError | InvalidPathError) or _REFUSED.search(str(error)):
                 raise Missing(_first_line(error)) from error
-            raise StoreAway(_first_line(error)) from error
+            raise StoreUnavailable(_first_line(error)) from error
 
     async def _in_thread(self, action: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, action)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from schemas.errors import RegistryAway, Undecodable
 from streams.messages import Action
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.kafka.topic_follower import TopicFollower
-from streams.runtime.retrying import outlast
+from streams.runtime.retrying import retry_until_available
 from streams.wire import topics
 from streams.wire.records import Record
 
@@ -17,10 +17,10 @@ _REMEMBERED = 2 * 3600.0
 """Seconds: tasks of a run that ended longer ago are dropped by its deadline, or do no harm."""
 
 
-class Aborts:
+class Cancellations:
     """Knows which runs are aborted, and cancels what works for one when it hears of it."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Connections) -> None:
         self._parts = parts
         self._since: dict[str, float] = {}
         self._working: dict[str, set[asyncio.Task[object]]] = {}
@@ -50,7 +50,7 @@ class Aborts:
 
     async def _take(self, record: Record) -> None:
         try:
-            control = await outlast(
+            control = await retry_until_available(
                 self._parts.outages, "registry", lambda: self._parts.wire.read_control(record), RegistryAway
             )
         except Undecodable:

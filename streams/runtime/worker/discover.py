@@ -22,7 +22,7 @@ class BadModule(RuntimeFault):
 
 
 @dataclass(frozen=True)
-class Found:
+class DiscoveredService:
     """A service that a module defines; `preload` are the modules that it needs beside its own."""
 
     module: str
@@ -55,7 +55,7 @@ def unable(check: str, models: Sequence[ModelStatus], *, slot: bool) -> str:
     return check or (summarise(models).problem or "" if missing else "")
 
 
-async def discover(modules: Sequence[str]) -> list[Found]:
+async def discover(modules: Sequence[str]) -> list[DiscoveredService]:
     """The services of these modules, by name. Raises BadModule."""
     if not modules:
         return []
@@ -76,7 +76,7 @@ async def discover(modules: Sequence[str]) -> list[Found]:
     if process.returncode:
         raise BadModule(errors.decode(errors="replace").strip()[-2000:])
     return [
-        Found(
+        DiscoveredService(
             **{
                 **one,
                 "models": tuple(ModelStatus(**status) for status in one["models"]),
@@ -87,10 +87,10 @@ async def discover(modules: Sequence[str]) -> list[Found]:
     ]
 
 
-def services(module: str) -> list[Found]:
+def services(module: str) -> list[DiscoveredService]:
     """The services that one module defines itself. Raises BadModule when there are none, ImportError."""
     found = [
-        Found(
+        DiscoveredService(
             module,
             value.contract.to_json(),
             value.model_status(),

@@ -1,4 +1,4 @@
-"""Telling the followers of a run how far one attempt of a task is, between its beginning and what comes of it."""
+"""ProgressPublisher the followers of a run how far one attempt of a task is, between its beginning and what comes of it."""
 
 import asyncio
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from streams.runtime.connections.publish import Publisher
 from streams.service.progress import Progress
 
 
-class Telling:
+class ProgressPublisher:
     """The events of one attempt. What is said while an earlier one is on its way to the broker replaces what waits."""
 
     def __init__(self, task: Task, publisher: Publisher) -> None:

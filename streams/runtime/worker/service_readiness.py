@@ -9,9 +9,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from streams.background import ended
-from streams.runtime.pool.executors import Ended
+from streams.runtime.pool.executors import CallResult
 from streams.runtime.retrying import delays
-from streams.runtime.worker.discover import BadModule, Found, discover, unable
+from streams.runtime.worker.discover import BadModule, DiscoveredService, discover, unable
 from streams.service.model_status import ModelStatus
 
 log = logging.getLogger(__name__)
@@ -19,20 +19,20 @@ log = logging.getLogger(__name__)
 _FIRST, _LONGEST = 2.0, 120.0
 """Seconds between two times that services which cannot serve are asked again: each costs a process that imports them."""
 
-Statuses = Callable[[Found], tuple[ModelStatus, ...]]
+Statuses = Callable[[DiscoveredService], tuple[ModelStatus, ...]]
 """The models of a service as they are now."""
-Load = Callable[[Found], Awaitable[Ended]]
+Load = Callable[[DiscoveredService], Awaitable[CallResult]]
 """Loads what a service needs where its calls run."""
-Join = Callable[[Found], Awaitable[None]]
+Join = Callable[[DiscoveredService], Awaitable[None]]
 """Has a service take tasks."""
 
 
-class Abilities:
+class ServiceReadiness:
     """The services of one worker by name, as they were found last."""
 
-    def __init__(self, statuses: Statuses, load: Load, join: Join, again: Callable[[Found], None]) -> None:
+    def __init__(self, statuses: Statuses, load: Load, join: Join, again: Callable[[DiscoveredService], None]) -> None:
         """`again` is told of a service that was asked once more."""
-        self.found: dict[str, Found] = {}
+        self.found: dict[str, DiscoveredService] = {}
         self._again = again
         self._statuses = statuses
         self._load = load
@@ -44,11 +44,11 @@ class Abilities:
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def know(self, found: Mapping[str, Found]) -> None:
+    def know(self, found: Mapping[str, DiscoveredService]) -> None:
         """These are the services of this worker."""
         self.found = dict(found)
 
-    async def load(self, one: Found) -> None:
+    async def load(self, one: DiscoveredService) -> None:
         """Loads what a service needs; without it, it cannot serve."""
         name = one.contract["name"]
         ended = await self._load(one)

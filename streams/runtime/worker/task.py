@@ -22,18 +22,18 @@ from streams.language.topology import ServiceWork, Topology
 from streams.messages import Event, Failure, Fault, Outcome, Status, Task, message_id
 from streams.nodes.service import started
 from streams.runtime.catalogue.pipelines import Pipelines
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.connections.publish import Publisher
-from streams.runtime.delivery.redelivery import LIMIT, Watch
-from streams.runtime.errors import Away, Missing, ProducerStopped, Revoked
+from streams.runtime.delivery.redelivery import LIMIT, DeliveryCounter
+from streams.runtime.errors import Missing, ProducerStopped, Revoked, Unavailable
 from streams.runtime.flow.offloading import walked
-from streams.runtime.pool.executors import Bodies, Ended, Heard
-from streams.runtime.retrying import on_behalf_of, outlast
+from streams.runtime.pool.executors import CallResult, Executor, ProgressCallback
+from streams.runtime.retrying import on_behalf_of, retry_until_available
 from streams.runtime.storage.output_cache import OutputCache
 from streams.runtime.storage.training_inputs import keep
-from streams.runtime.worker.cancellations import Aborts
-from streams.runtime.worker.progress_publisher import Telling
+from streams.runtime.worker.cancellations import Cancellations
+from streams.runtime.worker.progress_publisher import ProgressPublisher
 from streams.service.service import Invocation, call, wait
 from streams.wire.records import Record
 
@@ -44,7 +44,7 @@ _QUICK = 0.005
 
 
 @dataclass(frozen=True)
-class Hosted:
+class HostedService:
     """A service that this process serves: where its code is, and its contract."""
 
     module: str
@@ -60,14 +60,14 @@ class TaskHandler:
 
     def __init__(
         self,
-        hosted: Hosted,
-        parts: Parts,
-        bodies: Bodies,
+        hosted: HostedService,
+        parts: Connections,
+        bodies: Executor,
         pipelines: Pipelines,
         publisher: Publisher,
-        aborts: Aborts,
+        aborts: Cancellations,
         letters: DeadLetters,
-        watch: Watch,
+        watch: DeliveryCounter,
         bundle: Callable[[], str],
     ) -> None:
         """`bundle`: the folder of the model that a call is to use now; empty for the shipped one, or where there is none."""
@@ -172,7 +172,7 @@ class TaskHandler:
 
         An abort of the run ends it early.
         """
-        telling = Telling(task, self._publisher)
+        telling = ProgressPublisher(task, self._publisher)
         unsaid = [replace_fields(started(task), time=time.time())]
         work = asyncio.create_task(self._work(task, telling, keeps=keeps))
         limit = self._limit(task)
@@ -193,7 +193,7 @@ class TaskHandler:
             return dropped("the run is ending"), "", unsaid
         return *work.result(), [*unsaid, *telling.rest()]
 
-    async def _work(self, task: Task, telling: Telling, *, keeps: bool) -> tuple[Outcome, str]:
+    async def _work(self, task: Task, telling: ProgressPublisher, *, keeps: bool) -> tuple[Outcome, str]:
         if keeps:
             known = await self._outcomes.known(task)
             if known is not None:
@@ -215,7 +215,7 @@ class TaskHandler:
         """Seconds that its body may take."""
         return task.timeout or self._contract.timeout
 
-    async def _body(self, task: Task, objects: dict[str, bytes], heard: Heard) -> Ended:
+    async def _body(self, task: Task, objects: dict[str, bytes], heard: ProgressCallback) -> CallResult:
         return await self._bodies.run(
             wait if self._hosted.waits else call,
             self._hosted.module,
@@ -229,16 +229,16 @@ class TaskHandler:
             heard=heard,
         )
 
-    async def _when_back(self, part: str, body: Callable[[], Awaitable[Ended]]) -> Ended:
+    async def _when_back(self, part: str, body: Callable[[], Awaitable[CallResult]]) -> CallResult:
         """The end of the same attempt once a part that the body asks is no longer away."""
 
-        async def again() -> Ended:
+        async def again() -> CallResult:
             ended = await body()
             if ended.away:
-                raise Away(ended.failure.reason if ended.failure else ended.away)
+                raise Unavailable(ended.failure.reason if ended.failure else ended.away)
             return ended
 
-        return await outlast(self._parts.outages, part, again, Away)
+        return await retry_until_available(self._parts.outages, part, again, Unavailable)
 
     async def _fetch(self, refs: list[Ref]) -> dict[str, bytes]:
         return await self._parts.store.get_all(refs)

@@ -18,10 +18,10 @@ from streams.background import ended
 from streams.messages import Event, Task
 from streams.runtime.catalogue.pipelines import Pipelines
 from streams.runtime.catalogue.services import Services
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.connections.publish import Publisher, waiting
 from streams.runtime.errors import RuntimeFault
-from streams.runtime.worker.cancellations import Aborts
+from streams.runtime.worker.cancellations import Cancellations
 from streams.wire.records import Place, Record
 
 log = logging.getLogger(__name__)
@@ -32,16 +32,16 @@ _MOST = 500
 """Records of a partition that one look reads."""
 
 
-class Vacancies:
+class UnservedTasks:
     """Looks every few seconds, as long as it is this process's turn (`mine`): of several, one is enough."""
 
     def __init__(
         self,
-        parts: Parts,
+        parts: Connections,
         pipelines: Pipelines,
         services: Services,
         publisher: Publisher,
-        aborts: Aborts,
+        aborts: Cancellations,
         mine: Callable[[], bool],
     ) -> None:
         self._parts = parts

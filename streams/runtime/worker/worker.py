@@ -21,29 +21,29 @@ from schemas.contracts import Contract
 from streams.compile import automatic, compile_spec
 from streams.reader_trouble import Trouble
 from streams.runtime.catalogue.pipelines import Owner, Pipelines
-from streams.runtime.catalogue.schema_warmup import Warmth
+from streams.runtime.catalogue.schema_warmup import SchemaWarmup
 from streams.runtime.catalogue.services import Announcement, Announcer, Services
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.connections.publish import Publisher
 from streams.runtime.delivery.guard import guarded
-from streams.runtime.delivery.redelivery import Turns, Watch
+from streams.runtime.delivery.redelivery import DeliveryCounter, ExclusiveTurns
 from streams.runtime.delivery.retry_forwarder import ROOM as RETRY_ROOM
-from streams.runtime.delivery.retry_forwarder import Retry
+from streams.runtime.delivery.retry_forwarder import RetryForwarder
 from streams.runtime.errors import Stuck
 from streams.runtime.flow.handler import Flow
 from streams.runtime.kafka.group_member import REBALANCE_PATIENCE, GroupMember
 from streams.runtime.models.models import Models
-from streams.runtime.pool.async_child import Waiting
+from streams.runtime.pool.async_child import AsyncChild
 from streams.runtime.pool.batches import Batches
-from streams.runtime.pool.executors import Bodies, Ended
+from streams.runtime.pool.executors import CallResult, Executor
 from streams.runtime.pool.pool import Pool
-from streams.runtime.worker.cancellations import Aborts
-from streams.runtime.worker.discover import Found, discover
+from streams.runtime.worker.cancellations import Cancellations
+from streams.runtime.worker.discover import DiscoveredService, discover
 from streams.runtime.worker.liveness import Liveness
-from streams.runtime.worker.service_readiness import Abilities
-from streams.runtime.worker.task import Hosted, TaskHandler
-from streams.runtime.worker.unserved_tasks import Vacancies
+from streams.runtime.worker.service_readiness import ServiceReadiness
+from streams.runtime.worker.task import HostedService, TaskHandler
+from streams.runtime.worker.unserved_tasks import UnservedTasks
 from streams.runtime.worker.worker_health import WorkerState
 from streams.service.model_status import ModelStatus, summarise
 from streams.service.service import load, load_waiting
@@ -89,8 +89,8 @@ class Plan:
     modules: tuple[str, ...] = ()
     flow: bool = False
     retry: bool = False
-    recorder: Callable[[Parts], Recorder] | None = None
-    models: Callable[[Parts], Background] | None = None
+    recorder: Callable[[Connections], Recorder] | None = None
+    models: Callable[[Connections], Background] | None = None
 
 
 class Worker:
@@ -100,26 +100,26 @@ class Worker:
         self.id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._settings = settings
         self._plan = plan
-        self._parts = Parts.of(settings, source=f"worker/{self.id}")
+        self._parts = Connections.of(settings, source=f"worker/{self.id}")
         self._stop = asyncio.Event()
         self._members: list[GroupMember] = []
         self._handlers: dict[str, TaskHandler] = {}
-        self._watches: list[Watch] = []
-        self._turns = Turns()
+        self._watches: list[DeliveryCounter] = []
+        self._turns = ExclusiveTurns()
         self._changed = asyncio.Event()
         self._pipelines = Pipelines(self._parts, changed=self._pipeline_changed)
-        self._warmth = Warmth(self._parts, self._pipelines)
+        self._warmth = SchemaWarmup(self._parts, self._pipelines)
         self._services = Services(self._parts)
         self._letters = DeadLetters(self._parts)
         self._publisher = Publisher(self._parts, self._services.absent)
-        self._aborts = Aborts(self._parts)
+        self._aborts = Cancellations(self._parts)
         self._models = Models(self._parts, self._model_changed)
-        self._abilities = Abilities(
+        self._abilities = ServiceReadiness(
             self._model_statuses, lambda one: self._load(one, ""), self._serve, self._asked_again
         )
         self._flow = Flow(self._parts, self._pipelines, self._publisher, self._letters)
         self._pool: Pool | None = None
-        self._waiting: Waiting | None = None
+        self._waiting: AsyncChild | None = None
         self._announcer: Announcer | None = None
         self._state: Announcer | None = None
         self._troubled: tuple[Trouble, ...] = ()
@@ -182,7 +182,7 @@ class Worker:
             await self._pool.start()
         if waiting:
             memory = max(Contract.from_json(one.contract).memory for one in waiting)
-            self._waiting = Waiting({one.module for one in waiting}, memory)
+            self._waiting = AsyncChild({one.module for one in waiting}, memory)
             self._cleanup.push_async_callback(self._waiting.stop)
             await self._waiting.start()
         for one in self._found:
@@ -191,11 +191,11 @@ class Worker:
             elif one.loads:
                 await self._abilities.load(one)
 
-    def _asked_again(self, one: Found) -> None:
+    def _asked_again(self, one: DiscoveredService) -> None:
         if one.slot:
             self._models.reship(one.contract["name"], one.models[0])
 
-    async def _load(self, one: Found, folder: str) -> Ended:
+    async def _load(self, one: DiscoveredService, folder: str) -> CallResult:
         """Loads a model of a service where its calls run."""
         contract = Contract.from_json(one.contract)
         function = load_waiting if one.waits else load
@@ -204,7 +204,7 @@ class Worker:
             contract.name, function, one.module, contract.name, folder, seconds=seconds, memory=contract.memory
         )
 
-    def _bodies(self, one: Found) -> Bodies:
+    def _bodies(self, one: DiscoveredService) -> Executor:
         """Where the calls of a service run."""
         if one.waits:
             assert self._waiting is not None
@@ -213,7 +213,7 @@ class Worker:
         return self._pool if one.batch == 1 else Batches(self._pool, one.batch, together=one.many)
 
     @property
-    def _found(self) -> list[Found]:
+    def _found(self) -> list[DiscoveredService]:
         return list(self._abilities.found.values())
 
     def _model_changed(self) -> None:
@@ -284,7 +284,7 @@ class Worker:
         self._members.append(member)
         return member
 
-    async def _serve(self, one: Found) -> None:
+    async def _serve(self, one: DiscoveredService) -> None:
         """Has a service take tasks: with all the others at the start, or later when it can."""
         member = self._host_service(one)
         if self._joined and self._announcer is not None:
@@ -294,12 +294,12 @@ class Worker:
                 member.broken(f"it cannot join its group: {error}")
             self._announcer.soon()
 
-    def _host_service(self, one: Found) -> GroupMember:
+    def _host_service(self, one: DiscoveredService) -> GroupMember:
         bodies = self._bodies(one)
-        hosted = Hosted(one.module, Contract.from_json(one.contract), one.waits, one.repeatable)
+        hosted = HostedService(one.module, Contract.from_json(one.contract), one.waits, one.repeatable)
         contract = hosted.contract
         group = self._parts.group(contract.name)
-        watch = Watch(self._parts, self.id, group, self._turns, lambda: member.partitions)
+        watch = DeliveryCounter(self._parts, self.id, group, self._turns, lambda: member.partitions)
         handler = TaskHandler(
             hosted,
             self._parts,
@@ -326,7 +326,7 @@ class Worker:
         self._watches.append(watch)
         return member
 
-    def _size(self, one: Found) -> int:
+    def _size(self, one: DiscoveredService) -> int:
         """How many calls of a service run at once."""
         bodies = self._waiting if one.waits else self._pool
         return bodies.size if bodies is not None else 1
@@ -334,14 +334,16 @@ class Worker:
     def _host_retry(self, tier: str) -> None:
         # What waits here need not be waited for: whoever has the partition next waits for it.
         names = self._parts.names
-        handler = Retry(self._parts.producer, names, tier, lambda: member.generation)
+        handler = RetryForwarder(self._parts.producer, names, tier, lambda: member.generation)
         member = self._host(f"retry.{tier}", [names.retry(tier)], handler, room=RETRY_ROOM, patience=0)
 
     async def _host_flow(self) -> None:
         flow = self._flow
         topics = flow.topics()
         group = self._parts.group("flow")
-        watch = flow.watch = Watch(self._parts, self.id, group, Turns(), lambda: flow.member.partitions, _STORE)
+        watch = flow.watch = DeliveryCounter(
+            self._parts, self.id, group, ExclusiveTurns(), lambda: flow.member.partitions, _STORE
+        )
         self._watches.append(watch)
 
         def assigned() -> None:
@@ -352,7 +354,7 @@ class Worker:
         await flow.requests.know(topics)
         await self._begin(flow.start, flow.stop)
         first = Place(self._parts.topic(TOKENS), 0)
-        vacancies = Vacancies(
+        vacancies = UnservedTasks(
             self._parts,
             self._pipelines,
             self._services,
@@ -416,7 +418,7 @@ class Worker:
         """Which service waits for which part."""
         return frozenset((name, part) for name in self._abilities.found for part in self._parts.outages.of(name))
 
-    def _model_statuses(self, one: Found) -> tuple[ModelStatus, ...]:
+    def _model_statuses(self, one: DiscoveredService) -> tuple[ModelStatus, ...]:
         serving = self._models.status(one.contract["name"])
         return one.models if serving is None else (serving, *one.models[1:])
 

@@ -9,9 +9,9 @@ from schemas.errors import RegistryAway, SchemasError
 from schemas.library import load
 from streams.reader_trouble import Trouble
 from streams.runtime.catalogue.services import MISSED, PERIOD
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.kafka.topic_follower import TopicFollower
-from streams.runtime.retrying import outlast
+from streams.runtime.retrying import retry_until_available
 from streams.wire import topics
 from streams.wire.records import Record
 
@@ -54,10 +54,10 @@ class WorkerState:
         return cls(**{**record, "groups": tuple(record["groups"]), "troubles": troubles})
 
 
-class Workforce:
+class WorkerStates:
     """What every worker said last, kept up to date."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Connections) -> None:
         self._codec = parts.codec
         self._outages = parts.outages
         self._schema = load("WorkerState")
@@ -84,7 +84,7 @@ class Workforce:
             self._workers.pop(key, None)
             return
         try:
-            decoded = await outlast(
+            decoded = await retry_until_available(
                 self._outages, "registry", lambda: self._codec.decode(value, self._schema), RegistryAway
             )
             state = WorkerState.from_record(decoded)

@@ -17,8 +17,8 @@ from streams.compile import compile_pipeline
 from streams.flow.rollout import Trial
 from streams.runtime.catalogue.apply import Breaking, Change, Declined, How, Plan, Wanted, What, apply, connected
 from streams.runtime.catalogue.pipelines import Owner, Pipelines, new_version
-from streams.runtime.connections.connections import Parts
-from streams.runtime.errors import Away
+from streams.runtime.connections.connections import Connections
+from streams.runtime.errors import Unavailable
 from streams.runtime.kafka.admin import WrongTopic
 from streams.settings import Settings
 from streams.wire import topic_specs, topics
@@ -49,7 +49,7 @@ def of(changes: list[Change], what: What) -> dict[str, How]:
 
 
 @asynccontextmanager
-async def installation(settings: Settings) -> AsyncIterator[Parts]:
+async def installation(settings: Settings) -> AsyncIterator[Connections]:
     """An installation of its own on the session's stack; its topics are removed in the end."""
     prefix = f"apply-{uuid.uuid4().hex[:8]}-"
     async with connected(dataclasses.replace(settings, topic_prefix=prefix, partitions=2)) as parts:
@@ -59,7 +59,7 @@ async def installation(settings: Settings) -> AsyncIterator[Parts]:
             await parts.admin.delete(await parts.admin.names(prefix))
 
 
-async def standing(parts: Parts) -> Pipelines:
+async def standing(parts: Connections) -> Pipelines:
     """The catalogue as it stands now."""
     catalogue = Pipelines(parts)
     await catalogue.start()
@@ -196,7 +196,7 @@ def test_a_broker_that_is_away(settings: Settings) -> None:
         async with connected(dataclasses.replace(settings, kafka="127.0.0.1:1")):
             raise AssertionError("nothing listens there")
 
-    with pytest.raises(Away, match=r"127\.0\.0\.1:1"):
+    with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1"):
         asyncio.run(play())
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from streams.messages import EventKind
-from streams.runtime.pool.async_child import Waiting
-from streams.runtime.pool.executors import Bodies
+from streams.runtime.pool.async_child import AsyncChild
+from streams.runtime.pool.executors import Executor
 from streams.runtime.pool.pool import Pool
 from streams.service.progress import Progress
 from streams.settings import Settings
@@ -32,11 +32,11 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def heard(kind: str, call: Callable[[Bodies, list[Progress]], Any]) -> list[Progress]:
+def heard(kind: str, call: Callable[[Executor, list[Progress]], Any]) -> list[Progress]:
     """What is heard of a call in a child of this kind."""
 
     async def main() -> list[Progress]:
-        made: Pool | Waiting = Pool(1, [MODULE]) if kind == "pool" else Waiting([MODULE], 256)
+        made: Pool | AsyncChild = Pool(1, [MODULE]) if kind == "pool" else AsyncChild([MODULE], 256)
         await made.start()
         told: list[Progress] = []
         try:
@@ -52,7 +52,7 @@ def test_a_chatty_call_is_heard_now_and_then_and_its_last_word_always(kind: str)
     """Of 20,000 things few come through, in order and each with its number, and the last one is among them."""
     body = bodies.chats if kind == "pool" else bodies.chats_waiting
 
-    async def call(made: Bodies, told: list[Progress]) -> None:
+    async def call(made: Executor, told: list[Progress]) -> None:
         ended = await made.run(body, 20_000, seconds=60, memory=256, heard=told.append)
         assert ended.value == 20_000
 
@@ -68,7 +68,7 @@ def test_what_is_said_last_before_a_long_silence_is_heard_during_it(kind: str, t
     mark = tmp_path / "heard"
     body = bodies.pauses if kind == "pool" else bodies.pauses_waiting
 
-    async def call(made: Bodies, told: list[Progress]) -> None:
+    async def call(made: Executor, told: list[Progress]) -> None:
         work = asyncio.ensure_future(made.run(body, str(mark), seconds=60, memory=256, heard=told.append))
         await until(lambda: [one.text for one in told] == ["first", "second"], 30, "the second word")
         assert not work.done()
@@ -86,7 +86,7 @@ def test_failures_come_after_what_was_said(kind: str) -> None:
         else (bodies.says_and_fails_waiting, bodies.says_nonsense_waiting)
     )
 
-    async def call(made: Bodies, told: list[Progress]) -> None:
+    async def call(made: Executor, told: list[Progress]) -> None:
         ended = await made.run(fails, seconds=30, memory=256, heard=told.append)
         assert ended.failure is not None
         assert ended.failure.reason.startswith("ZeroDivisionError")
@@ -100,7 +100,7 @@ def test_failures_come_after_what_was_said(kind: str) -> None:
 def test_threads_of_a_waiting_service_may_speak() -> None:
     """What is said in `asyncio.to_thread` is heard as what the call itself says, before its end."""
 
-    async def call(made: Bodies, told: list[Progress]) -> None:
+    async def call(made: Executor, told: list[Progress]) -> None:
         await made.run(bodies.speaks_in_a_thread, seconds=30, memory=256, heard=told.append)
 
     assert [one.text for one in heard("waiting", call)] == ["from a thread"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.running import RunningStack
-from streams.runtime.catalogue.schema_warmup import Warmth
+from streams.runtime.catalogue.schema_warmup import SchemaWarmup
 from tests.integration.support.gateway_world import png
 from tests.integration.support.rig import Rig, alone
 from tests.stacks import backend, frozen
@@ -39,7 +39,7 @@ def test_pictures_are_served_without_a_database(own: RunningStack, tmp_path: Pat
             await rig.start("image-greyscale")
             await rig.publish(GREY)
             await rig.start("flow", "retry", "recorder")
-            warmth = Warmth(rig.parts, rig.pipelines)  # this test reads events, as a gateway does
+            warmth = SchemaWarmup(rig.parts, rig.pipelines)  # this test reads events, as a gateway does
             await warmth.start()
             photo = await rig.parts.store.put("a-run", png(8, 8), "image/png")
             run = str(uuid.uuid4())

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from agents.workers.sweeper import Sweeper
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.history import tables
 from streams.settings import Settings
 from tests.integration.support.gateway_world import database, drop
@@ -71,7 +71,7 @@ async def cellar(settings: Settings, folder: Path) -> AsyncIterator[Cellar]:
 
 
 @contextlib.asynccontextmanager
-async def sweeping(parts: Parts, count: int = 1, **options: Any) -> AsyncIterator[None]:
+async def sweeping(parts: Connections, count: int = 1, **options: Any) -> AsyncIterator[None]:
     """Sweepers at work."""
     sweepers = [Sweeper(parts, **options) for _ in range(count)]
     for one in sweepers:
@@ -124,7 +124,7 @@ def test_a_store_that_is_away_is_asked_again(
         async with cellar(settings, tmp_path) as made:
             run = await made.run_of("d" * 64, 8 * DAY)
             nowhere = dataclasses.replace(made.settings, s3=f"http://127.0.0.1:{unused_port}")
-            async with Parts.of(nowhere, "test") as parts, sweeping(parts, period=0.1):
+            async with Connections.of(nowhere, "test") as parts, sweeping(parts, period=0.1):
                 said = "objects of ended runs stay for now"
                 await until(lambda: said in caplog.text, 60, said)
             assert made.swept() == set()

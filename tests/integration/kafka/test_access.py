@@ -24,7 +24,7 @@ from confluent_kafka import Producer
 from PIL import Image
 
 from streams.cli.pipelines.offline import contracts
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.connections.publish import DUE, TARGET
 from streams.runtime.kafka.topic_follower import TopicFollower
 from streams.settings import Settings
@@ -112,7 +112,7 @@ async def talk(settings: Settings, topic: str) -> list[bytes | None]:
     async def hear(record: Any) -> None:
         heard.append(record.value)
 
-    async with Parts.of(settings) as parts:
+    async with Connections.of(settings) as parts:
         assert topic in await parts.admin.names()
         await parts.producer.send(Outgoing(topic, b"key", b"value"))
         place = Place(topic, 0)

@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 
 from streams.messages import Failure, Fault
-from streams.runtime.pool.async_child import Waiting
-from streams.runtime.pool.executors import Ended
+from streams.runtime.pool.async_child import AsyncChild
+from streams.runtime.pool.executors import CallResult
 from tests.integration.support import bodies
 from tests.integration.support.waiting import until
 
@@ -22,9 +22,9 @@ MODULES = ["tests.integration.support.bodies"]
 
 
 @asynccontextmanager
-async def waiting(memory: int = 256, size: int = 64) -> AsyncIterator[Waiting]:
+async def waiting(memory: int = 256, size: int = 64) -> AsyncIterator[AsyncChild]:
     """A child with the test bodies, stopped at the end."""
-    made = Waiting(MODULES, memory, size)
+    made = AsyncChild(MODULES, memory, size)
     await made.start()
     try:
         yield made
@@ -32,15 +32,17 @@ async def waiting(memory: int = 256, size: int = 64) -> AsyncIterator[Waiting]:
         await made.stop()
 
 
-def call(made: Waiting, function: Callable[..., Any], *arguments: Any, seconds: float = 30) -> "asyncio.Task[Ended]":
+def call(
+    made: AsyncChild, function: Callable[..., Any], *arguments: Any, seconds: float = 30
+) -> "asyncio.Task[CallResult]":
     """A call under way."""
     return asyncio.create_task(made.run(function, *arguments, seconds=seconds, memory=256))
 
 
-def run(function: Callable[..., Any], *arguments: Any, seconds: float = 30) -> Ended:
+def run(function: Callable[..., Any], *arguments: Any, seconds: float = 30) -> CallResult:
     """The outcome of the call; a harmless one in the same child goes well after it."""
 
-    async def main() -> Ended:
+    async def main() -> CallResult:
         async with waiting() as made:
             first = await call(made, function, *arguments, seconds=seconds)
             assert (await call(made, bodies.echoes, b"x")).value == b"x"
@@ -52,7 +54,7 @@ def run(function: Callable[..., Any], *arguments: Any, seconds: float = 30) -> E
 def test_a_value_comes_back() -> None:
     """What the function returns is what the caller gets, large values included; what it prints goes elsewhere."""
     data = os.urandom(6_000_000)
-    assert run(bodies.echoes, data) == Ended(data)
+    assert run(bodies.echoes, data) == CallResult(data)
     assert run(bodies.prints, "hello").value == "hello"
 
 
@@ -76,7 +78,7 @@ def test_a_part_that_is_away_is_named() -> None:
 def test_calls_wait_side_by_side(tmp_path: Path) -> None:
     """Forty calls that end only when all forty are there end in one process."""
 
-    async def main() -> list[Ended]:
+    async def main() -> list[CallResult]:
         async with waiting() as made:
             return await asyncio.gather(
                 *(call(made, bodies.rendezvous, str(tmp_path), str(number), 40) for number in range(40))
@@ -174,7 +176,7 @@ def test_a_child_that_dies_costs_one_attempt() -> None:
 def test_memory_is_limited() -> None:
     """What takes more than the child may have fails with that said."""
 
-    async def main() -> tuple[Ended, Ended]:
+    async def main() -> tuple[CallResult, CallResult]:
         async with waiting(memory=200) as made:
             return await call(made, bodies.hoards, 400), await call(made, bodies.hoards, 50)
 
@@ -191,11 +193,11 @@ def test_the_child_does_not_outlive_a_killed_worker(tmp_path: Path) -> None:
         textwrap.dedent(
             """
             import asyncio
-            from streams.runtime.pool.async_child import Waiting
+            from streams.runtime.pool.async_child import AsyncChild
             from tests.integration.support import bodies
 
             async def main() -> None:
-                made = Waiting(["tests.integration.support.bodies"], 256)
+                made = AsyncChild(["tests.integration.support.bodies"], 256)
                 await made.start()
                 print("up", flush=True)
                 await made.run(bodies.blocks, 600, seconds=900, memory=256)

@@ -10,7 +10,7 @@ import pytest
 
 from streams.messages import EventKind, Fault
 from streams.runtime.pool.batches import Batches
-from streams.runtime.pool.executors import Ended
+from streams.runtime.pool.executors import CallResult
 from streams.runtime.pool.pool import Pool
 from streams.service.progress import Progress
 from streams.service.service import call
@@ -35,17 +35,17 @@ async def batches(size: int = 1, most: int = 8, *, together: bool = False) -> As
 
 def begin(
     made: Batches, function: Callable[..., Any], *arguments: Any, seconds: float = 20, memory: int = 256
-) -> "asyncio.Task[Ended]":
+) -> "asyncio.Task[CallResult]":
     """A call under way."""
     return asyncio.create_task(made.run(function, *arguments, seconds=seconds, memory=memory))
 
 
-async def numbers(made: Batches, name: str, *given: int) -> list[Ended]:
+async def numbers(made: Batches, name: str, *given: int) -> list[CallResult]:
     """How the calls of a service with these numbers end, all asked at once."""
     return list(await asyncio.gather(*(begin(made, call, CROWD, name, {"n": n}, {}, "", "") for n in given)))
 
 
-def said(ended: Ended) -> Any:
+def said(ended: CallResult) -> Any:
     """The value of an end, or the reason and whose fault it is."""
     if ended.failure is not None:
         return ended.failure.reason.rpartition(": ")[2], ended.failure.fault

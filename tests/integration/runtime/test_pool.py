@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from streams.messages import Fault
-from streams.runtime.pool.executors import Ended
+from streams.runtime.pool.executors import CallResult
 from streams.runtime.pool.pool import Pool
 from tests.integration.support import bodies
 from tests.integration.support.waiting import until
@@ -29,10 +29,10 @@ async def pool(size: int = 1) -> AsyncIterator[Pool]:
         await made.stop()
 
 
-def run(function: object, *arguments: object, seconds: float = 20, memory: int = 256) -> list[Ended]:
+def run(function: object, *arguments: object, seconds: float = 20, memory: int = 256) -> list[CallResult]:
     """The outcome of the call, and then of a harmless one in the same pool."""
 
-    async def main() -> list[Ended]:
+    async def main() -> list[CallResult]:
         async with pool() as made:
             first = await made.run(function, *arguments, seconds=seconds, memory=memory)  # type: ignore[arg-type]
             return [first, await made.run(bodies.double, 21, seconds=20, memory=256)]
@@ -40,7 +40,7 @@ def run(function: object, *arguments: object, seconds: float = 20, memory: int =
     return asyncio.run(main())
 
 
-def reason(ended: Ended) -> tuple[Fault, str]:
+def reason(ended: CallResult) -> tuple[Fault, str]:
     """Whose fault, and why."""
     assert ended.failure is not None
     return ended.failure.fault, ended.failure.reason
@@ -49,7 +49,7 @@ def reason(ended: Ended) -> tuple[Fault, str]:
 def test_a_value_comes_back() -> None:
     """What the function returns is what the caller gets, large values included."""
     data = os.urandom(6_000_000)
-    assert run(bodies.echo, data)[0] == Ended(data)
+    assert run(bodies.echo, data)[0] == CallResult(data)
 
 
 def test_a_refusal_is_the_callers_fault() -> None:
@@ -173,7 +173,7 @@ def test_every_child_is_prepared_before_its_next_call() -> None:
     async def main() -> None:
         async with pool(3) as made:
 
-            async def prepare(what: str) -> Ended:
+            async def prepare(what: str) -> CallResult:
                 return await made.prepare("model", bodies.prepares, what, seconds=20, memory=256)
 
             async def seen() -> dict[int, list[str]]:
@@ -205,14 +205,14 @@ def test_a_child_that_was_taken_over_takes_nobody_with_it(tmp_path: Path) -> Non
     ended, after = run(bodies.take_over, str(mark))
     assert "what no process of ours says" in reason(ended)[1]
     assert not mark.exists()
-    assert after == Ended(42)
+    assert after == CallResult(42)
 
 
 def test_an_answer_that_is_no_data_is_the_services_fault() -> None:
     """It is said, and the child goes on."""
     ended, after = run(bodies.odd)
     assert reason(ended) == (Fault.SERVICE, "its answer cannot be handed over: a value of type Trap is no data")
-    assert after == Ended(42)
+    assert after == CallResult(42)
 
 
 def test_a_child_has_none_of_its_worker_s_passwords(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from schemas.refs import Ref
-from streams.runtime.errors import Missing, StoreAway
+from streams.runtime.errors import Missing, StoreUnavailable
 from streams.runtime.retrying import Outages
 from streams.runtime.storage.store import Store
 from streams.settings import Settings
@@ -113,7 +113,7 @@ def test_a_server_that_is_away_is_said_or_waited_for(settings: Settings) -> None
         away = dataclasses.replace(settings, s3="http://127.0.0.1:9")
         made = Store(away)
         assert not await made.healthy()
-        with pytest.raises(StoreAway):
+        with pytest.raises(StoreUnavailable):
             await made.read("nothing")
         made.close()
 
@@ -162,7 +162,7 @@ def test_who_has_another_secret_is_refused(settings: Settings) -> None:
     async def main() -> None:
         stranger = Store(dataclasses.replace(settings, s3_secret_key="another one"))
         try:
-            with pytest.raises(StoreAway, match=r"(?i)denied|forbidden|signature"):
+            with pytest.raises(StoreUnavailable, match=r"(?i)denied|forbidden|signature"):
                 await stranger.write("strangers/object", b"bytes")
         finally:
             stranger.close()

@@ -9,7 +9,7 @@ import socket
 import time
 from pathlib import Path
 
-from streams.runtime.pool.framing import framed
+from streams.runtime.pool.framing import frame
 from streams.service import call_context
 from streams.service.errors import Later, PartAway, Refused
 
@@ -233,7 +233,7 @@ class Trap:
 def take_over(mark: str) -> None:
     """Does what a child does that was taken over by what it decoded: it says what it likes to its worker."""
     (channel,) = [one for one in gc.get_objects() if isinstance(one, socket.socket) and one.fileno() >= 0]
-    channel.sendall(framed(pickle.dumps(Trap(mark), protocol=5)))
+    channel.sendall(frame(pickle.dumps(Trap(mark), protocol=5)))
     time.sleep(60)
 
 

@@ -24,7 +24,7 @@ from gateway.server import Server
 from schemas.contracts import Contract
 from streams.messages import Event, EventKind, Run
 from streams.runtime.catalogue.services import Announcement, Announcer
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.kafka.partitioner import partition_of
 from streams.settings import Settings
 from streams.wire import topic_specs
@@ -130,7 +130,7 @@ class World:
 
     settings: Settings
     loop: Loop
-    parts: Parts
+    parts: Connections
     one: Gateway
     two: Gateway
 
@@ -223,7 +223,7 @@ def world(settings: Settings, home: Any) -> Iterator[World]:
     address, schema = database(settings.postgres)
     mine = replace(settings, topic_prefix=f"gw{secrets.token_hex(4)}-", postgres=address, home=home, partitions=3)
     loop = Loop()
-    parts = Parts.of(mine, "test")
+    parts = Connections.of(mine, "test")
     loop(parts.admin.ensure(topic_specs.core(parts.names, mine.partitions)))
     loop(parts.store.ensure_bucket())
     loop(parts.__aenter__())

@@ -22,7 +22,7 @@ from streams.language.topology import Topology
 from streams.messages import EventKind
 from streams.runtime.catalogue.pipelines import Owner, Pipelines, Version
 from streams.runtime.catalogue.services import Services
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.kafka.topic_follower import TopicFollower
 from streams.settings import Settings
 from streams.wire import topic_specs
@@ -87,14 +87,14 @@ class Rig:
     """What its processes are given in place of `settings`: other ways to the same parts."""
     module: str = "agents"
     """What its processes run."""
-    parts: Parts = field(init=False)
+    parts: Connections = field(init=False)
     pipelines: Pipelines = field(init=False)
     services: Services = field(init=False)
     events: dict[str, list[Told]] = field(default_factory=lambda: defaultdict(list))
     workers: list[WorkerProcess] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
-        self.parts = Parts.of(self.settings, "test")
+        self.parts = Connections.of(self.settings, "test")
         await self.parts.__aenter__()
         await self.parts.store.ensure_bucket()
         await self.parts.admin.ensure(topic_specs.core(self.parts.names, self.settings.partitions))

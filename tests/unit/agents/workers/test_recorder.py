@@ -8,7 +8,7 @@ import pytest
 
 from agents.workers.recorder import Recorder
 from schemas.errors import Undecodable
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.history.folding import Recorded
 from streams.runtime.retrying import Outages
 from streams.settings import Settings
@@ -22,7 +22,7 @@ class Slow(Recorder):
         self.written: list[int] = []
         wire = SimpleNamespace(read_event=self._event)
         parts = SimpleNamespace(wire=wire, outages=Outages(), settings=Settings(), store=None)
-        super().__init__(cast(Parts, parts))
+        super().__init__(cast(Connections, parts))
 
     async def _event(self, record: Record) -> Any:
         for _ in range(int(record.value or b"0")):

@@ -14,7 +14,7 @@ from streams.flow.run import Step
 from streams.flow.run_state import RunState
 from streams.language.topology import Topology
 from streams.messages import Ending, FlowMessage, Stop, Task
-from streams.runtime.connections.connections import Parts
+from streams.runtime.connections.connections import Connections
 from streams.runtime.errors import Undeliverable
 from streams.runtime.flow.handler import Flow, Read
 from streams.wire.records import Place, Record
@@ -30,7 +30,7 @@ class Slow(Flow):
         wire = SimpleNamespace(read_flow=self._read)
         parts = SimpleNamespace(topic=lambda name: name, wire=wire)
         publisher = SimpleNamespace(patiently=lambda action: action(), to_flow=None)
-        super().__init__(cast(Parts, parts), cast(Any, None), cast(Any, publisher), cast(Any, None))
+        super().__init__(cast(Connections, parts), cast(Any, None), cast(Any, publisher), cast(Any, None))
 
     async def _read(self, record: Record) -> FlowMessage:
         for _ in range(int(record.value or b"0")):
@@ -89,7 +89,7 @@ class Picky(Flow):
         parts = SimpleNamespace(topic=lambda name: name)
         pipelines = SimpleNamespace(wait_topology=self._known)
         publisher = SimpleNamespace(to_flow=None)
-        super().__init__(cast(Parts, parts), cast(Any, pipelines), cast(Any, publisher), cast(Any, None))
+        super().__init__(cast(Connections, parts), cast(Any, pipelines), cast(Any, publisher), cast(Any, None))
         self.refused = refused
         self.sent: list[set[int]] = []
         self.state: RunState | None = None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from streams.messages import Event, EventKind, Run
-from streams.runtime.pool.progress_throttle import Reporter
+from streams.runtime.pool.progress_throttle import ProgressThrottle
 from streams.service import call_context
 from streams.service.progress import LARGEST, Progress, progress
 
@@ -44,7 +44,7 @@ def test_outside_a_run_it_does_nothing() -> None:
 def test_a_reporter_sends_the_first_and_the_last() -> None:
     """The first goes at once; what comes too soon after it waits, and only its newest is sent, at the end."""
     sent: list[Progress] = []
-    reporter = Reporter(sent.append, period=3600)
+    reporter = ProgressThrottle(sent.append, period=3600)
     for text in ("a", "b", "c"):
         reporter.tell(Progress(text))
     assert sent == [Progress("a", number=1)]
@@ -64,7 +64,7 @@ def test_a_reporter_does_not_wait_for_another_word() -> None:
         if len(sent) == 2:
             twice.set()
 
-    reporter = Reporter(send, period=0.01)
+    reporter = ProgressThrottle(send, period=0.01)
     reporter.tell(Progress("a"))
     reporter.tell(Progress("b"))
     assert twice.wait(10)
@@ -78,7 +78,7 @@ def test_a_reporter_that_nobody_listens_to_is_not_in_the_way() -> None:
     def send(_: Progress) -> None:
         raise BrokenPipeError
 
-    reporter = Reporter(send)
+    reporter = ProgressThrottle(send)
     reporter.tell(Progress("a"))
     reporter.close()
 

@@ -2,13 +2,13 @@
 
 from streams.cli.operations.retrain import _last
 from streams.models.version_order import ORDER, ORDERED, order
-from streams.runtime.models.champions import Registered
+from streams.runtime.models.champions import RegisteredVersion
 
 
-def version(number: int, digits: list[int], filled: float | None = None) -> Registered:
+def version(number: int, digits: list[int], filled: float | None = None) -> RegisteredVersion:
     """A version that was made for these digits, and perhaps was ordered again later."""
     tags = {ORDER: order("digit-train", {"digits": digits})}
-    return Registered(
+    return RegisteredVersion(
         "digit-recognition", number, 100.0 * number, False, tags | ({ORDERED: str(filled)} if filled else {})
     )
 

@@ -2,14 +2,14 @@
 
 import asyncio
 
-from streams.runtime.delivery.redelivery import Turns
+from streams.runtime.delivery.redelivery import ExclusiveTurns
 
 
 def test_who_is_alone_is_alone() -> None:
     """Who wants to be alone waits for those inside; who comes meanwhile waits for it; then all go on."""
 
     async def main() -> list[str]:
-        turns, said = Turns(), list[str]()
+        turns, said = ExclusiveTurns(), list[str]()
         gate, in_ = asyncio.Event(), asyncio.Event()
 
         async def first() -> None:
@@ -46,7 +46,7 @@ def test_who_gives_up_holds_nobody_up() -> None:
     """When who wanted to be alone is cancelled, the others go on."""
 
     async def main() -> None:
-        turns = Turns()
+        turns = ExclusiveTurns()
         async with turns.among():
             waiting = asyncio.create_task(_alone(turns))
             await asyncio.sleep(0)
@@ -58,6 +58,6 @@ def test_who_gives_up_holds_nobody_up() -> None:
     asyncio.run(main())
 
 
-async def _alone(turns: Turns) -> None:
+async def _alone(turns: ExclusiveTurns) -> None:
     async with turns.alone():
         raise AssertionError("somebody is inside")

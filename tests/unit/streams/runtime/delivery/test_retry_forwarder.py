@@ -5,7 +5,7 @@ import time
 from typing import cast
 
 from streams.runtime.connections.publish import DUE, TARGET
-from streams.runtime.delivery.retry_forwarder import Retry
+from streams.runtime.delivery.retry_forwarder import RetryForwarder
 from streams.runtime.kafka.producer import Producer
 from streams.wire.records import Outgoing, Place, Record
 from streams.wire.topics import Topics
@@ -34,7 +34,7 @@ def test_a_clock_that_is_behind_holds_nothing_up() -> None:
     async def main() -> None:
         kept, ahead = Kept(), time.time() + 3600
         async with asyncio.timeout(20):
-            await Retry(cast(Producer, kept), Topics("x."), "1s", lambda: 0)(waiting(ahead + 0.1, ahead))
+            await RetryForwarder(cast(Producer, kept), Topics("x."), "1s", lambda: 0)(waiting(ahead + 0.1, ahead))
         assert [one.topic for one in kept.sent] == ["x.task.calc.v1"]
 
     asyncio.run(main())
@@ -45,7 +45,7 @@ def test_what_is_due_later_than_the_tier_waits_holds_nothing_up() -> None:
 
     async def main() -> None:
         kept, now = Kept(), time.time()
-        await Retry(cast(Producer, kept), Topics("x."), "1s", lambda: 0)(waiting(now + 3600, now))
+        await RetryForwarder(cast(Producer, kept), Topics("x."), "1s", lambda: 0)(waiting(now + 3600, now))
         (sent,) = kept.sent
         assert (sent.topic, sent.key, sent.value) == ("x.retry.5m", b"key", b"value")
         headers = dict(sent.headers)

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from streams.runtime.pool.replies import Ending, Garbled, Reply, pack, unpack
+from streams.runtime.pool.replies import Garbled, Reply, ReplyKind, pack, unpack
 from streams.service.progress import Progress
 from streams.service.service import Invocation, Produced
 
@@ -20,12 +20,14 @@ MADE = Invocation(
     "message",
     [
         Progress("half", 0.5, {"loss": 0.25, "names": ["a"]}, 3),
-        Reply(Ending.VALUE),
-        Reply(Ending.VALUE, {"a": [1, -(2**63), 2**64 - 1, math.inf]}),
-        Reply(Ending.VALUE, MADE),
-        Reply(Ending.VALUE, [Reply(Ending.VALUE, MADE), Reply(Ending.REFUSED, reason="no", hint="send another")]),
-        Reply(Ending.VALUE, []),
-        Reply(Ending.AWAY, reason="r", away="s3", after=2.5, stack="line"),
+        Reply(ReplyKind.VALUE),
+        Reply(ReplyKind.VALUE, {"a": [1, -(2**63), 2**64 - 1, math.inf]}),
+        Reply(ReplyKind.VALUE, MADE),
+        Reply(
+            ReplyKind.VALUE, [Reply(ReplyKind.VALUE, MADE), Reply(ReplyKind.REFUSED, reason="no", hint="send another")]
+        ),
+        Reply(ReplyKind.VALUE, []),
+        Reply(ReplyKind.AWAY, reason="r", away="s3", after=2.5, stack="line"),
     ],
 )
 def test_messages_come_as_they_were(message: Progress | Reply) -> None:
@@ -36,7 +38,7 @@ def test_messages_come_as_they_were(message: Progress | Reply) -> None:
 def test_numbers_of_other_libraries_are_numbers() -> None:
     """Services compute with NumPy's; the schema judges them as before."""
     given = {"a": np.float64(0.5), "b": np.float32(0.5), "c": np.int64(7), "d": np.bool_(True)}
-    answer = unpack(pack(Reply(Ending.VALUE, given)))
+    answer = unpack(pack(Reply(ReplyKind.VALUE, given)))
     assert isinstance(answer, Reply)
     assert answer.value == {"a": 0.5, "b": 0.5, "c": 7, "d": True}
     assert {type(one) for one in answer.value.values()} == {float, int, bool}
@@ -45,9 +47,9 @@ def test_numbers_of_other_libraries_are_numbers() -> None:
 @pytest.mark.parametrize("value", [object(), {1, 2}, 2**70, "\ud800", {"a": {(1, 2): object()}}, np.zeros(3)])
 def test_what_is_no_data_is_a_failure(value: object) -> None:
     """The worker is told why."""
-    answer = unpack(pack(Reply(Ending.VALUE, value)))
+    answer = unpack(pack(Reply(ReplyKind.VALUE, value)))
     assert isinstance(answer, Reply)
-    if answer.ending is Ending.RAISED:
+    if answer.ending is ReplyKind.RAISED:
         assert answer.reason.startswith("its answer cannot be handed over")
     else:
         assert answer.value == sorted(value)  # type: ignore[call-overload]  # a set is a list
@@ -58,7 +60,7 @@ def test_what_is_no_data_is_a_failure(value: object) -> None:
     [
         b"",
         b"\xc1",
-        pickle.dumps(Reply(Ending.VALUE)),
+        pickle.dumps(Reply(ReplyKind.VALUE)),
         msgspec.msgpack.encode(["end", "value"]),
         msgspec.msgpack.encode(["end", "value", ["made", {}, [["a", "b", "no bytes"]]], "", "", "", 0.0, ""]),
         msgspec.msgpack.encode(["other"]),
