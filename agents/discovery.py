@@ -8,7 +8,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
-from streams.errors import MillraceError
+from streams.errors import Blame, MillraceError
 from streams.service.service import BadService, Service, find
 
 _PACKAGE = "agents.services"
@@ -16,6 +16,8 @@ _PACKAGE = "agents.services"
 
 class UnknownService(MillraceError, KeyError):
     """No file under `agents/services/` defines a service of this name."""
+
+    blame = Blame.CALLER
 
     def __str__(self) -> str:
         return str(self.args[0])

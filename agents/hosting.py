@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 
 from agents.discovery import registry
+from streams.errors import Blame, MillraceError
 from streams.runtime import logs
 from streams.runtime.connections.connections import Connections
 from streams.runtime.errors import RuntimeFault, Stuck
@@ -33,8 +34,10 @@ STUCK = 3
 _EXIT_WITHIN = 5.0
 
 
-class UnknownName(ValueError):
+class UnknownName(MillraceError, ValueError):
     """There is neither a service nor an agent of this name; the message says what there is."""
+
+    blame = Blame.CALLER
 
 
 def plan(names: Sequence[str]) -> Plan:

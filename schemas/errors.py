@@ -1,27 +1,51 @@
-"""What can go wrong with a contract, and whose fault it is.
+"""The root of every error of the project, and what can go wrong with a contract.
 
-SchemasError
-├── BadSchema            ours or a service's: what should be an Avro schema is none
-│   └── UnknownName      … it names a type that nothing defines
-├── BadContract          a service's: its contract contradicts itself
-├── Nonconforming        the caller's: a record has problems, each with place and hint
-├── Undecodable          the sender's: bytes that are no record of the schema they name
-│   └── UnknownSchema    … they name a schema that the registry does not have, or that may not be read with
-│       └── OtherFormat  … they name a schema that is not of Avro
-├── Unwritable           ours or a service's: a value cannot be written with its schema
-├── Incompatible         ours or a service's: a new schema cannot read what the old one wrote
-└── RegistryAway         nobody's: the registry does not answer; try again later, it costs no attempt
+MillraceError
+└── SchemasError
+    ├── BadSchema            author: what should be an Avro schema is not one
+    │   └── UnknownName      … it names a type that nothing defines
+    ├── BadContract          author: a service's contract contradicts itself
+    ├── Nonconforming        caller: a record has problems, each with place and hint
+    ├── Undecodable          caller: bytes that are not a record of the schema they name
+    │   └── UnknownSchema    … they name a schema that the registry lacks, or that is unsafe to read with
+    │       └── OtherFormat  … they name a schema that is not Avro
+    ├── Unwritable           author: a value cannot be written with its schema
+    ├── Incompatible         author: a new schema cannot read what the old one wrote
+    └── RegistryAway         nobody: the registry does not answer; a later attempt can succeed
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
 
 
-class SchemasError(Exception):
+class Blame(StrEnum):
+    """Who can put an error right."""
+
+    CALLER = "caller"  # sent a request, a record or an argument that cannot be served
+    AUTHOR = "author"  # wrote a pipeline, a service or a schema that is wrong
+    OPERATOR = "operator"  # runs an installation that lacks something or has a wrong setting
+    NOBODY = "nobody"  # a part is unavailable or the work moved elsewhere: a later attempt can succeed
+    OURS = "ours"  # a bug of Millrace
+
+
+class MillraceError(Exception):
+    """The root of every error that Millrace raises on purpose; the message is written for whom `blame` names."""
+
+    blame: ClassVar[Blame] = Blame.OURS
+    """Who can put it right."""
+    hint: str = ""
+    """What to do instead; empty when the message says it all."""
+
+
+class SchemasError(MillraceError):
     """Something is wrong with a contract or a record."""
+
+    blame = Blame.AUTHOR
 
 
 class BadSchema(SchemasError, ValueError):
-    """What stands in the place of an Avro schema is none, or one that is not allowed here."""
+    """What should be an Avro schema is not one, or not one that is allowed here."""
 
 
 class UnknownName(BadSchema):
@@ -52,6 +76,8 @@ class Problem:
 class Nonconforming(SchemasError, ValueError):
     """A record does not conform to its schema; `problems` holds every reason."""
 
+    blame = Blame.CALLER
+
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("; ".join(map(str, problems)))
         self.problems = problems
@@ -60,13 +86,15 @@ class Nonconforming(SchemasError, ValueError):
 class Undecodable(SchemasError, ValueError):
     """Bytes that cannot be read as a record; reading them again cannot help."""
 
+    blame = Blame.CALLER
+
 
 class UnknownSchema(Undecodable):
-    """Bytes name a schema that the registry does not have, or that may not be read with (see `schemas.validation.dangers`)."""
+    """Bytes name a schema that the registry lacks, or that is unsafe to read with (see `schemas.validation.dangers`)."""
 
 
 class OtherFormat(UnknownSchema):
-    """Bytes name a schema of something else than Avro; `format` is the registry's word for it: JSON, PROTOBUF."""
+    """Bytes name a schema that is not Avro; `format` is the registry's word for what it is: JSON, PROTOBUF."""
 
     def __init__(self, schema_id: int, format: str) -> None:
         super().__init__(f"the schema {schema_id} is of {format}, not of Avro")
@@ -88,3 +116,5 @@ class Incompatible(SchemasError, ValueError):
 
 class RegistryAway(SchemasError):
     """The schema registry does not answer; the same call may succeed later."""
+
+    blame = Blame.NOBODY

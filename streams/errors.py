@@ -1,18 +1,27 @@
-"""What can go wrong with a pipeline, and whose fault it is.
+"""What can go wrong with a pipeline, and who can put it right.
 
 MillraceError
-├── PipelineErrors       the author's fault: every problem of a file at once
-├── UnknownPipeline      the caller's fault: no pipeline of that name or digest
-└── EvaluationError      the pipeline's fault: an expression failed on real values
+├── PipelineErrors       author: every problem of a file at once
+├── UnknownPipeline      caller: no pipeline has that name or digest
+└── EvaluationError      author: an expression failed on the values of a run
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.errors import Blame, MillraceError
 
-class MillraceError(Exception):
-    """The root of every error of this package."""
+__all__ = [
+    "MOST_PROBLEMS",
+    "Blame",
+    "EvaluationError",
+    "MillraceError",
+    "PipelineErrors",
+    "Problem",
+    "UnknownPipeline",
+    "bounded",
+]
 
 
 @dataclass(frozen=True, order=True)
@@ -47,6 +56,8 @@ class Problem:
 class PipelineErrors(MillraceError):
     """The pipeline cannot be compiled; `problems` holds all that is wrong with it, in file order."""
 
+    blame = Blame.AUTHOR
+
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))
         super().__init__("\n".join(map(str, self.problems)))
@@ -67,9 +78,13 @@ def bounded(problems: Sequence[Problem]) -> None:
 class UnknownPipeline(MillraceError):
     """No pipeline has this name or digest."""
 
+    blame = Blame.CALLER
+
 
 class EvaluationError(MillraceError):
     """An expression failed on the values of a run; `hint` says what its author can do."""
+
+    blame = Blame.AUTHOR
 
     def __init__(self, message: str, hint: str = "") -> None:
         self.hint = hint

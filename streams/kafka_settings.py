@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from streams.errors import Blame, MillraceError
+
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
 
 
-class BadAccess(ValueError):
+class BadAccess(MillraceError, ValueError):
     """What is said of the access does not go together; the message names the setting."""
+
+    blame = Blame.OPERATOR
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from streams import homes
+from streams.errors import Blame, MillraceError
 from streams.kafka_settings import MECHANISMS, BadAccess, Brokers
 
 
-class SettingError(ValueError):
+class SettingError(MillraceError, ValueError):
     """A setting cannot be used; the message names the key and the bad value."""
+
+    blame = Blame.OPERATOR
 
 
 @dataclass(frozen=True)

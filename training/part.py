@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from streams.errors import MillraceError
+from streams.errors import Blame, MillraceError
 from training.gate import USUAL, Leave, Verdict
 from training.report import Report
 
@@ -20,9 +20,13 @@ REPOSITORY = Path(__file__).parents[1]
 class BadOrder(MillraceError):
     """What is asked for cannot be trained; the message names the option, its value and what it may be."""
 
+    blame = Blame.CALLER
+
 
 class RegistryAway(MillraceError):
     """The registry of models cannot be reached."""
+
+    blame = Blame.NOBODY
 
 
 @dataclass(frozen=True)

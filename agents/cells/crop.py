@@ -11,7 +11,7 @@ from agents.cells.stain import PLASMA, Colour, plasma, stain
 from agents.imaging.area import Area
 from agents.imaging.colour import flat
 from agents.imaging.picture import Picture
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 
 SIDE = 160
 """Pixels a side of what is made."""
@@ -52,10 +52,10 @@ class Found:
 
 
 def white_cell(picture: Picture) -> Found:
-    """The white cell of a picture, the one with the largest nucleus. Raises Refused when there is none."""
+    """The white cell of a picture, the one with the largest nucleus. Raises InvalidInput when there is none."""
     width, height = picture.size
     if min(width, height) < _LEAST:
-        raise Refused(
+        raise InvalidInput(
             f"the picture has {width} x {height} pixels, too few for a cell",
             "send a microscope picture of a stained blood smear",
             "image",
@@ -64,7 +64,7 @@ def white_cell(picture: Picture) -> Found:
     light = plasma(seen)
     whole = find(stain(seen, light), _REACH[max(width, height) < _FIELD])
     if whole is None:
-        raise Refused(
+        raise InvalidInput(
             "there is no white cell to be seen: nothing is stained as its nucleus is (purple), or only small spots are",
             "send a microscope picture of a blood smear with Wright's or Giemsa's stain, with a white cell in it",
             "image",
@@ -83,9 +83,9 @@ def white_cell(picture: Picture) -> Found:
 
 
 def cut_out(picture: Picture) -> Colour:
-    """The pixels of a picture that `white_cell` has made. Raises Refused for one of another size."""
+    """The pixels of a picture that `white_cell` has made. Raises InvalidInput for one of another size."""
     if picture.size != (SIDE, SIDE):
-        raise Refused(
+        raise InvalidInput(
             f"the picture has {picture.size[0]} x {picture.size[1]} pixels, and a cell that was cut out has {SIDE} x {SIDE}",
             "send it through cell-preprocess first, or to the pipeline classify-cell, which does both",
             "image",

@@ -12,7 +12,7 @@ from agents.digits.paper import Inked, inked
 from agents.imaging.area import Area
 from agents.imaging.colour import flat
 from agents.imaging.picture import Picture
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 
 LONGEST = 320
 """Pixels of the longer side that is looked at; more tells nothing about a digit."""
@@ -77,11 +77,11 @@ class _Blob:
 
 
 def find(picture: Picture) -> Found:
-    """The digit of a picture. Raises Refused when there is no ink, or that of several digits."""
+    """The digit of a picture. Raises InvalidInput when there is no ink, or that of several digits."""
     width, height = picture.size
     scale = min(1.0, LONGEST / max(width, height))
     if min(width, height) * scale < _NARROWEST:
-        raise Refused(f"the picture has {width} x {height} pixels, too few for a digit", _LARGER, "image")
+        raise InvalidInput(f"the picture has {width} x {height} pixels, too few for a digit", _LARGER, "image")
     image = picture.grey((max(1, round(width * scale)), max(1, round(height * scale))))
     image.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX)
     ink = inked(_opaque(image))
@@ -114,13 +114,13 @@ def _opaque(image: Image.Image) -> Grey:
 
 
 def _mask(ink: Inked) -> tuple[Mask, float]:
-    """What is ink, and the strength of full ink in levels. Raises Refused for blank paper."""
+    """What is ink, and the strength of full ink in levels. Raises InvalidInput for blank paper."""
     levels = np.clip(ink.strength, 0, 255).astype(np.uint8)
     threshold = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0]
     mask = levels > threshold
     full = float(np.percentile(levels[mask], 60)) if mask.any() else 0.0
     if full < max(_FAINTEST, 5 * ink.noise):
-        raise Refused(
+        raise InvalidInput(
             "there is no digit to be seen: the picture is blank, or its ink too faint",
             "send a picture of one digit that stands out from its paper",
             "image",
@@ -146,7 +146,7 @@ def _blobs(mask: Mask) -> list[_Blob]:
 
 
 def _one(blobs: list[_Blob], mask: Mask) -> Mask:
-    """The ink of these blobs. Raises Refused when they are several digits."""
+    """The ink of these blobs. Raises InvalidInput when they are several digits."""
     tallest = max(max(one.height, one.width) for one in blobs)
     tall = [one for one in blobs if one.height >= _TALL * tallest and one.pixels >= 0.2 * blobs[0].pixels]
     groups: list[_Blob] = []
@@ -154,7 +154,7 @@ def _one(blobs: list[_Blob], mask: Mask) -> Mask:
         if all(blob.apart(other) for other in groups):
             groups.append(blob)
     if len(groups) > 1:
-        raise Refused(
+        raise InvalidInput(
             f"there seem to be {len(groups)} digits beside or above each other, and one is wanted",
             "cut them out with image-crop and send them one by one",
             "image",

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from streams.service.contract import Doc, Record
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom; right and bottom are the first pixels outside."""
@@ -28,21 +28,21 @@ class Area(Record, shared=True):
         return Area(x=left, y=top, width=right - left, height=bottom - top) if left < right and top < bottom else None
 
     def inside(self, size: tuple[int, int], where: str) -> "Area":
-        """Itself, when all of it lies in a picture of this size. Raises Refused that names `where`."""
+        """Itself, when all of it lies in a picture of this size. Raises InvalidInput that names `where`."""
         if self.clipped(size) != self:
             raise self._outside("lies outside", size, where)
         return self
 
     def touching(self, size: tuple[int, int], where: str) -> "Area":
-        """The part that lies in a picture of this size. Raises Refused that names `where` when there is none."""
+        """The part that lies in a picture of this size. Raises InvalidInput that names `where` when there is none."""
         part = self.clipped(size)
         if part is None:
             raise self._outside("lies wholly outside", size, where)
         return part
 
-    def _outside(self, how: str, size: tuple[int, int], where: str) -> Refused:
+    def _outside(self, how: str, size: tuple[int, int], where: str) -> InvalidInput:
         place = f"x={self.x}, y={self.y}, {self.width} x {self.height}"
-        return Refused(
+        return InvalidInput(
             f"the area ({place}) {how} of the picture ({size[0]} x {size[1]})",
             "areas are in pixels of the upright picture",
             where,

@@ -7,20 +7,20 @@ from io import BytesIO
 from PIL import Image, ImageChops, ImageCms
 
 from agents.imaging.deep import eight_bits
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 
 WORKING_MODES = frozenset({"L", "LA", "RGB", "RGBA"})
 
 
 def working(image: Image.Image) -> Image.Image:
-    """A copy in the working form, without any metadata. Raises Refused for pixels that have no right form in it.
+    """A copy in the working form, without any metadata. Raises InvalidInput for pixels that have no right form in it.
 
     Grey of 12 or 16 bits is scaled by its full range; a palette is resolved; a colour key becomes alpha; CMYK and other colour
     spaces go to sRGB by their ICC profile. A profile that is broken or does not fit the pixels is passed over.
     """
     convert = _MODES.get(image.mode)
     if convert is None:
-        raise Refused(
+        raise InvalidInput(
             f"pixels of the kind {image.mode!r} cannot be shown in 8 bits without knowing their range",
             "save the picture with 8 or 16 bits a channel in grey, RGB or CMYK",
         )

@@ -17,7 +17,7 @@ from PIL import (
 
 from agents.imaging.colour import flat
 from agents.imaging.source import Source
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.service.media import Format
 
 QUALITY = 90
@@ -60,11 +60,11 @@ _PLUGINS = (BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, Tif
 def encode(image: Image.Image, format: Format, options: Mapping[str, Any]) -> bytes:
     """The file of a picture in the working form; alpha goes onto white where the format has none.
 
-    Raises Refused for a picture that is too large for the format.
+    Raises InvalidInput for a picture that is too large for the format.
     """
     rule = RULES[format]
     if max(image.size) > rule.most:
-        raise Refused(
+        raise InvalidInput(
             f"a {format} picture has at most {rule.most} pixels a side, this one is {image.width} x {image.height}",
             "take another format or a smaller picture",
         )

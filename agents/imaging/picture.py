@@ -24,7 +24,7 @@ from agents.imaging.source import Size, Source
 from agents.imaging.strip import strip
 from schemas.refs import Ref
 from streams.service.contract import Encoded, Media
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.service.media import Format
 
 
@@ -48,7 +48,7 @@ class Picture(Media):
 
     @classmethod
     def decode(cls, data: bytes, ref: Ref | None = None) -> Self:  # noqa: ARG003  # only the content counts
-        """The picture of these bytes, whatever a ref says that they are. Raises Refused."""
+        """The picture of these bytes, whatever a ref says that they are. Raises InvalidInput."""
         return cls(Source(data))
 
     @property
@@ -58,30 +58,30 @@ class Picture(Media):
 
     @cached_property
     def pixels(self) -> Image.Image:
-        """The upright pixels. Raises Refused when the file is damaged."""
+        """The upright pixels. Raises InvalidInput when the file is damaged."""
         return self.source.pixels() if self._made is None else self._made
 
     def reduced(self, at_least: Size) -> Image.Image:
         """The upright pixels, perhaps at a fraction of the size; no side gets smaller than asked for.
 
-        For work that needs no more: large photos decode several times faster. Raises Refused.
+        For work that needs no more: large photos decode several times faster. Raises InvalidInput.
         """
         return self.source.pixels(at_least=at_least) if self._made is None else self._made
 
     def grey(self, at_least: Size | None = None) -> Image.Image:
-        """The upright pixels in L or LA: the luminance of ITU-R BT.601; `at_least` as in `reduced`. Raises Refused."""
+        """The upright pixels in L or LA: the luminance of ITU-R BT.601; `at_least` as in `reduced`. Raises InvalidInput."""
         image = self.source.pixels(at_least, grey=True) if self._made is None else self._made
         return image.convert("LA" if image.mode in ("LA", "RGBA") else "L")
 
     def replaced(self, pixels: Image.Image) -> "Picture":
-        """A picture of other pixels in the same format. Raises Refused for a file with several frames."""
+        """A picture of other pixels in the same format. Raises InvalidInput for a file with several frames."""
         if self._made is not None:
             return Picture(self.source, pixels, self._format, self._options)
         self._still()
         return Picture(self.source, pixels, options=like(self.source, pixels.mode))
 
     def converted(self, format: Format, quality: int | None = None) -> "Picture":
-        """The first frame in another format; `quality` is 1 to 100, for JPEG and WebP. Raises Refused.
+        """The first frame in another format; `quality` is 1 to 100, for JPEG and WebP. Raises InvalidInput.
 
         Without a quality, what is a still in this format already stays as it is, but for its metadata.
         """
@@ -90,7 +90,7 @@ class Picture(Media):
         return Picture(self.source, self.pixels, format, lossy(format, QUALITY if quality is None else quality))
 
     def encode(self) -> Encoded:
-        """The file, without metadata. Raises Refused."""
+        """The file, without metadata. Raises InvalidInput."""
         if self._made is not None:
             return Encoded(self._format.media_type, encode(self._made, self._format, self._options))
         self._still()
@@ -104,7 +104,7 @@ class Picture(Media):
         info = self.source.info
         if info.frames > 1:
             what = "pages" if info.format is Format.TIFF else "frames"
-            raise Refused(
+            raise InvalidInput(
                 f"the {info.format} file has {info.frames} {what}, and all but the first would be lost",
                 "convert it with image-convert first, which takes the first one",
             )

@@ -8,7 +8,7 @@ from PIL.ImageFile import ImageFile
 from agents.imaging.colour import WORKING_MODES, is_srgb, working
 from agents.imaging.deep import unpacked
 from agents.imaging.strip import is_lossless
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.service.header_reader import chunks
 from streams.service.media import Format, MediaInfo, open_header
 
@@ -36,7 +36,7 @@ class Source:
     """The bytes of a picture file and what can be got from them; every decoding starts from the bytes anew."""
 
     def __init__(self, data: bytes) -> None:
-        """Raises Refused for what `streams.service.media` does not allow."""
+        """Raises InvalidInput for what `streams.service.media` does not allow."""
         self.data = data
         self.info, self._header = open_header(data)
         self.mode: str = self._header.mode
@@ -64,17 +64,17 @@ class Source:
 
         With `at_least`, a JPEG may be decoded at a half, quarter or eighth of its size as long as neither side gets
         smaller than asked, which is several times faster. With `grey`, colours may be left undecoded.
-        Raises Refused when the file is damaged.
+        Raises InvalidInput when the file is damaged.
         """
         image = open_header(self.data)[1]
         if self.info.format is Format.JPEG:
             self._draft(cast(JpegImagePlugin.JpegImageFile, image), at_least, grey)
         try:
             made = working(unpacked(image, self.data))
-        except (MemoryError, Refused):
+        except (MemoryError, InvalidInput):
             raise
         except Exception as error:  # decoders raise a dozen kinds; all of them come from these bytes
-            raise Refused(
+            raise InvalidInput(
                 f"the {self.info.format} picture is damaged: {str(error) or type(error).__name__}",
                 "the file is cut short or broken: export it again",
             ) from error

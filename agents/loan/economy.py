@@ -15,7 +15,7 @@ from agents.loan.indicators import Month
 from agents.loan.indicators_table import IndicatorsRow
 from agents.loan.when import When
 from streams.runtime.history.borrowing import borrowed
-from streams.service.errors import PartAway, Refused
+from streams.service.errors import InvalidInput, PartUnavailable
 
 PART = "postgres"
 WAIT = 2.0
@@ -78,7 +78,7 @@ class Economy:
         await self._pool.close()
 
     async def read(self, when: When) -> IndicatorsRow:
-        """Read the row for a month. Raises Refused if there is none, and PartAway if the database does not answer in time."""
+        """Read the row for a month. Raises InvalidInput if there is none, and PartUnavailable if the database does not answer in time."""
         async with self._connection() as connection:
             try:
                 if when.month is not None:
@@ -99,11 +99,11 @@ class Economy:
             async with asyncio.timeout(WAIT + QUERY), borrowed(self._pool) as connection:
                 yield connection
         except PoolTimeout:
-            raise PartAway(PART, _Connection.failure or f"no connection within {WAIT:g} s") from None
+            raise PartUnavailable(PART, _Connection.failure or f"no connection within {WAIT:g} s") from None
         except TimeoutError:
-            raise PartAway(PART, f"no answer within {WAIT + QUERY:g} s") from None
+            raise PartUnavailable(PART, f"no answer within {WAIT + QUERY:g} s") from None
         except psycopg.Error as error:
-            raise PartAway(PART, _first_line(error)) from None
+            raise PartUnavailable(PART, _first_line(error)) from None
 
 
 async def _bounded(connection: psycopg.AsyncConnection[Any]) -> None:
@@ -122,12 +122,12 @@ def economy(url: str) -> Economy:
     return by_url[url]
 
 
-def _missing(when: When, known: tuple[Month, ...]) -> Refused:
+def _missing(when: When, known: tuple[Month, ...]) -> InvalidInput:
     if not known:
-        return Refused("there are no socio-economic indicators in the database", _HINT)
+        return InvalidInput("there are no socio-economic indicators in the database", _HINT)
     names = ", ".join(map(str, known)) if len(known) <= _LISTED else f"{len(known)} from {known[0]} to {known[-1]}"
     where = "month" if when.month is None else "at"
-    return Refused(f"there are no indicators of {when}; the months in the table: {names}", _HINT, where)
+    return InvalidInput(f"there are no indicators of {when}; the months in the table: {names}", _HINT, where)
 
 
 def _first_line(error: BaseException) -> str:

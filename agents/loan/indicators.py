@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Self
 
-from streams.errors import MillraceError
+from streams.errors import Blame, MillraceError
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 """Month names as UCI's files write them."""
@@ -30,6 +30,8 @@ _MEDIAN = "euribor3m_median"
 
 class BadIndicators(MillraceError):
     """Raised when indicators cannot be read or are impossible; the message names the file, the line and the value."""
+
+    blame = Blame.OPERATOR
 
 
 @dataclass(frozen=True, order=True)

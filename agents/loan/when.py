@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from agents.loan.indicators import MONTHS, Month
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 
 _AT = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2})(?:[T ].*)?)?")
 
@@ -26,13 +26,13 @@ class When:
 
 
 def asked(month: str | None, year: int | None, at: str | None, day: int | None) -> When:
-    """What these inputs mean together. Raises Refused."""
+    """What these inputs mean together. Raises InvalidInput."""
     if at is not None:
         if month is not None or year is not None:
-            raise Refused("says a month that `month` and `year` say too", "send one or the other", "at")
+            raise InvalidInput("says a month that `month` and `year` say too", "send one or the other", "at")
         return _moment(at, day)
     if month is None and year is not None:
-        raise Refused("a year alone is no month", "send `month` with it", "year")
+        raise InvalidInput("a year alone is no month", "send `month` with it", "year")
     number = None if month is None else MONTHS.index(month) + 1
     if year is None:
         return When(number=number, day=day)
@@ -43,11 +43,11 @@ def asked(month: str | None, year: int | None, at: str | None, day: int | None) 
 def _moment(at: str, day: int | None) -> When:
     found = _AT.fullmatch(at.strip())
     if found is None or not 1 <= int(found[2]) <= 12:
-        raise Refused(f"{at!r} is no month and no date", "write it as 2010-05 or 2010-05-17", "at")
+        raise InvalidInput(f"{at!r} is no month and no date", "write it as 2010-05 or 2010-05-17", "at")
     if found[3] is None:
         return _dated(Month(int(found[1]), int(found[2])), day, "day")
     if day is not None and day != int(found[3]):
-        raise Refused(f"is not the day of {at}", "send one or the other", "day")
+        raise InvalidInput(f"is not the day of {at}", "send one or the other", "day")
     return _dated(Month(int(found[1]), int(found[2])), int(found[3]), "at")
 
 
@@ -56,5 +56,5 @@ def _dated(month: Month, day: int | None, where: str) -> When:
         try:
             date(month.year, month.month, day)
         except ValueError:
-            raise Refused(f"{month} has no day {day}", where=where) from None
+            raise InvalidInput(f"{month} has no day {day}", where=where) from None
     return When(month=month, day=day)

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from streams.service.errors import Later, Refused
+from streams.service.errors import InvalidInput, RetryLater
 from streams.settings import SettingError, read_fields
 
 PREFIX = "MILLRACE_MAIL_"
@@ -79,20 +79,20 @@ class Mail:
         return "" if self.allowed else f"{RECIPIENTS} allows nobody, so no e-mail is sent"
 
     def check(self, address: str) -> str:
-        """The address, when it may be written to. Raises Refused."""
+        """The address, when it may be written to. Raises InvalidInput."""
         if not _ADDRESS.fullmatch(address):
-            raise Refused("this is no address of one person", "such as somebody@example.com", "email")
+            raise InvalidInput("this is no address of one person", "such as somebody@example.com", "email")
         domain = address.lower().partition("@")[2]
         if address.lower() not in self.allowed and f"*@{domain}" not in self.allowed:
-            raise Refused(f"nobody at {domain} may be written to from here", f"{RECIPIENTS} says who may", "email")
+            raise InvalidInput(f"nobody at {domain} may be written to from here", f"{RECIPIENTS} says who may", "email")
         return address
 
     def password(self) -> str:
-        """What the user logs in with. Raises Later when it cannot be read."""
+        """What the user logs in with. Raises RetryLater when it cannot be read."""
         try:
             return Path(self.password_file).read_text(encoding="utf-8").strip("\r\n")
         except (OSError, UnicodeError) as error:
-            raise Later(f"the password of {self.user} cannot be read: {type(error).__name__}", _OPERATOR) from None
+            raise RetryLater(f"the password of {self.user} cannot be read: {type(error).__name__}", _OPERATOR) from None
 
 
 @dataclass(frozen=True)
@@ -107,12 +107,12 @@ class Letter:
 
 
 async def send(letter: Letter, mail: Mail) -> None:
-    """Sends, beside the event loop. Raises Refused for what will never be taken, Later for what may be another time."""
+    """Sends, beside the event loop. Raises InvalidInput for what will never be taken, RetryLater for what may be another time."""
     if mail.problem:
-        raise Refused(mail.problem, _OPERATOR, "email")
+        raise InvalidInput(mail.problem, _OPERATOR, "email")
     mail.check(letter.to)
     if re.search(r"[\x00-\x1f\x7f]", letter.subject) or len(letter.subject) > _LONGEST:
-        raise Refused(f"the subject is longer than {_LONGEST} characters or has a line end", where="subject")
+        raise InvalidInput(f"the subject is longer than {_LONGEST} characters or has a line end", where="subject")
     await asyncio.to_thread(_send, _written(letter, mail), mail)
 
 
@@ -135,15 +135,15 @@ def _send(message: EmailMessage, mail: Mail) -> None:
     except smtplib.SMTPRecipientsRefused as error:
         raise _judged(*next(iter(error.recipients.values()))) from None
     except smtplib.SMTPAuthenticationError as error:
-        raise Later(f"{mail.host} does not let {mail.user} in ({error.smtp_code})", _OPERATOR) from None
+        raise RetryLater(f"{mail.host} does not let {mail.user} in ({error.smtp_code})", _OPERATOR) from None
     except smtplib.SMTPNotSupportedError as error:
-        raise Later(f"{mail.host} does not offer what is needed: {error}", _OPERATOR) from None
+        raise RetryLater(f"{mail.host} does not offer what is needed: {error}", _OPERATOR) from None
     except smtplib.SMTPResponseException as error:
         raise _judged(error.smtp_code, error.smtp_error) from None
     except ssl.SSLCertVerificationError as error:
-        raise Later(f"the certificate of {mail.host} is not trusted: {error.verify_message}", _OPERATOR) from None
+        raise RetryLater(f"the certificate of {mail.host} is not trusted: {error.verify_message}", _OPERATOR) from None
     except (smtplib.SMTPException, OSError) as error:
-        raise Later(f"{mail.host} cannot be spoken to ({type(error).__name__})") from None
+        raise RetryLater(f"{mail.host} cannot be spoken to ({type(error).__name__})") from None
 
 
 def _connected(mail: Mail) -> smtplib.SMTP:
@@ -166,8 +166,8 @@ def _trust(mail: Mail) -> ssl.SSLContext:
     return context
 
 
-def _judged(code: int, said: bytes | str) -> Refused | Later:
+def _judged(code: int, said: bytes | str) -> InvalidInput | RetryLater:
     """What a server's answer means: 5xx is for good (RFC 5321, 4.2.1)."""
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
     reason = f"the mail server answered {code}: {' '.join(text.split()):.200}"
-    return Refused(reason, where="email") if code >= 500 else Later(reason)
+    return InvalidInput(reason, where="email") if code >= 500 else RetryLater(reason)

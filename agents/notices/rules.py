@@ -22,7 +22,7 @@ from agents.web.limits import Limits
 from agents.web.secrets import NAME
 from streams.lifecycle import RUN_ENDS, EventKind
 from streams.messages import Event, message_id
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.settings import SettingError
 
 SETTING = "MILLRACE_NOTIFY"
@@ -110,7 +110,7 @@ def _rule(where: str, entry: Any, limits: Limits, letters: Mail) -> Rule:
     for one in receivers:
         try:
             webhook.checked(one.target, limits) if one.channel == WEBHOOK else letters.check(one.target)
-        except Refused as refused:
+        except InvalidInput as refused:
             raise SettingError(f"{where}: {one.channel}: {refused.reason} ({refused.hint})") from None
     return Rule(
         _texts(where, "runs", entry.get("runs", ["*"])), frozenset(KINDS[one] for one in when), tuple(receivers)

@@ -11,7 +11,7 @@ from agents.web.limits import Limits
 from agents.web.prepare import AGENT
 from agents.web.secrets import Misplaced, Secrets
 from agents.web.target import Target, parse
-from streams.service.errors import Later, Refused
+from streams.service.errors import InvalidInput, RetryLater
 from streams.wire import webhooks
 
 
@@ -34,7 +34,7 @@ def encoded(kind: str, at: str, data: Mapping[str, Any]) -> bytes:
 
 
 def checked(url: str, limits: Limits) -> Target:
-    """Where a message goes, when it may. Raises Refused."""
+    """Where a message goes, when it may. Raises InvalidInput."""
     target = parse(url)
     limits.allowed.rule("POST", target)
     return target
@@ -43,12 +43,12 @@ def checked(url: str, limits: Limits) -> Target:
 async def send(post: Post, limits: Limits, clock: Callable[[], float] = time.time) -> int:
     """Posts; the status, from 200 to 299. Redirects are not followed.
 
-    Raises Refused for what may not be sent or is not wanted any more (410), and Later for any other answer and for silence: a
+    Raises InvalidInput for what may not be sent or is not wanted any more (410), and RetryLater for any other answer and for silence: a
     receiver that is set up wrongly today may be right tomorrow.
     """
     target = checked(post.url, limits)
     if len(post.body) > limits.request:
-        raise Refused(
+        raise InvalidInput(
             f"the message has {len(post.body):,} bytes, more than the {limits.request:,} allowed", where="data"
         )
     made = {"user-agent": AGENT, "accept": "*/*", "content-type": "application/json"}
@@ -59,8 +59,8 @@ async def send(post: Post, limits: Limits, clock: Callable[[], float] = time.tim
         return answer.status
     where = f"{target.scheme}://{target.netloc}"  # not the path: it may hold the receiver's token
     if answer.status == 410:
-        raise Refused(f"{where} answered 410: it does not want this any more", where="webhook")
-    raise Later(f"{where} answered {answer.status}", after=answer.after)
+        raise InvalidInput(f"{where} answered 410: it does not want this any more", where="webhook")
+    raise RetryLater(f"{where} answered {answer.status}", after=answer.after)
 
 
 def _signature(post: Post, target: Target, limits: Limits, now: float) -> dict[str, str]:
@@ -68,9 +68,9 @@ def _signature(post: Post, target: Target, limits: Limits, now: float) -> dict[s
         secret = Secrets(limits.folder).get(post.secret)
         if not secret.open_to(target):
             where = f"{target.scheme}://{target.netloc}"
-            raise Refused(
+            raise InvalidInput(
                 f"the secret {secret.name!r} may not sign for {where}", "its origins name for whom it may", "secret"
             )
         return webhooks.headers(post.identity, now, post.body, secret.value)
     except (Misplaced, webhooks.BadSecret) as error:
-        raise Later(str(error), "the operator of this worker sets it right") from None
+        raise RetryLater(str(error), "the operator of this worker sets it right") from None

@@ -11,7 +11,7 @@ import msgspec
 import yaml
 
 from agents.objects.words import Background, Form, Layout, Scores, Unit
-from streams.errors import MillraceError
+from streams.errors import Blame, MillraceError
 from streams.settings import Settings
 
 SETTING = "MILLRACE_OBJECT_DETECTOR"
@@ -21,6 +21,8 @@ USUAL = Path("models") / "object-detect.yaml"
 
 class BadDescription(MillraceError):
     """A detector cannot serve as it is described; the message names the file, says what is wrong, and what to do."""
+
+    blame = Blame.OPERATOR
 
 
 class Outputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

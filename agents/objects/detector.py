@@ -59,7 +59,7 @@ class Detector:
         """How its outputs are read."""
 
     def detect(self, picture: Picture, min_score: float, labels: frozenset[str]) -> tuple[Found, ...]:
-        """The objects of these labels with at least this score, the surest first. Raises Refused for a damaged picture."""
+        """The objects of these labels with at least this score, the surest first. Raises InvalidInput for a damaged picture."""
         values, frame = tensor(picture, self.about.size, self.about.pixels)
         made = candidates(self._run(values), self.reading, self.about.size)
         made = made.at((made.scores >= min_score) & (made.scores > 0) & (made.labels >= 0))

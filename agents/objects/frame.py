@@ -48,7 +48,7 @@ def frame(picture: Size, size: Size, fit: str) -> Frame:
 
 
 def tensor(picture: Picture, size: Size, pixels: Pixels) -> tuple[NDArray[np.float32], Frame]:
-    """The upright picture as a network takes it, and where in that it lies. Raises Refused for a damaged one."""
+    """The upright picture as a network takes it, and where in that it lies. Raises InvalidInput for a damaged one."""
     made = frame(picture.size, size, pixels.fit)
     seen = flat(picture.reduced(made.inner)).convert("RGB").resize(made.inner, Image.Resampling.BILINEAR)
     canvas = Image.new("RGB", size, (pixels.fill,) * 3)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from streams.service import call_context
-from streams.service.errors import Later, PartAway, Refused
+from streams.service.errors import InvalidInput, PartUnavailable, RetryLater
 from streams.settings import SettingError, Settings
 
 _TOP = Path(__file__).parents[2]
@@ -74,13 +74,13 @@ async def trained(
 
     `promote` lets it serve if it passes the gate, `fewer` also if it knows fewer classes than what serves.
 
-    A call that is delivered again goes on from the last epoch on the same machine, or is told the outcome. Raises Refused (also
-    where the environment for training is missing or incomplete: trying again in seconds makes none), Later and PartAway. When it
+    A call that is delivered again goes on from the last epoch on the same machine, or is told the outcome. Raises InvalidInput (also
+    where the environment for training is missing or incomplete: trying again in seconds makes none), RetryLater and PartUnavailable. When it
     is cancelled, the training ends.
     """
     reason = usable()
     if reason:
-        raise Refused(f"no model can be trained here: {reason}", _OPERATOR)
+        raise InvalidInput(f"no model can be trained here: {reason}", _OPERATOR)
     settings = Settings.read()
     name = hashlib.sha256(call_context.key().encode()).hexdigest()[:24]
     out = settings.home.resolve() / "training" / "calls" / name
@@ -147,17 +147,17 @@ def _failure(status: int, log: Path) -> Exception:
     lines = log.read_text(errors="replace").strip().splitlines() or [f"it ended with status {status}"]
     reason = lines[-1].removeprefix("millrace: ")
     if lacking := _LACKING.match(reason):
-        return Refused(
+        return InvalidInput(
             f"no model can be trained here: the environment for training is not complete, it has no {lacking[1]}: `make trainer`"
             " makes it, or is about to",
             _OPERATOR,
         )
     if status == _REFUSED:
         where, _, rest = reason.partition(": ")
-        return Refused(rest or where, where=where if rest else "")
+        return InvalidInput(rest or where, where=where if rest else "")
     if status in _AWAY:
-        return PartAway(_AWAY[status], reason)
-    return Later(f"the training failed: {reason}", f"{log} has all that it said")
+        return PartUnavailable(_AWAY[status], reason)
+    return RetryLater(f"the training failed: {reason}", f"{log} has all that it said")
 
 
 def _read(end: Mapping[str, Any]) -> Trained:

@@ -18,7 +18,7 @@ from agents.web.limits import Limits
 from agents.web.prepare import Use, prepared
 from streams.service import call_context
 from streams.service.contract import Doc, Record
-from streams.service.errors import Later
+from streams.service.errors import RetryLater
 from streams.service.service import service
 from streams.settings import SettingError
 
@@ -83,7 +83,7 @@ async def http_call(request: Request) -> Response:
     try:
         limits = Limits.read()
     except SettingError as error:
-        raise Later(str(error), "the operator of the http-call worker sets it right") from None
+        raise RetryLater(str(error), "the operator of the http-call worker sets it right") from None
     uses = {name: Use(one.name, one.before, one.after) for name, one in request.secrets.items()}
     call = prepared(
         method=request.method.value,

@@ -19,7 +19,7 @@ from agents.imaging.example import PICTURE
 from agents.imaging.picture import Picture
 from agents.imaging.source import Size
 from streams.service.contract import Doc, Record
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.service.media import LIMITS
 from streams.service.service import service
 
@@ -52,7 +52,7 @@ def image_resize(request: Request) -> Response:
     full = request.image.size
     size, box = plan(full, request.width, request.height, request.fit)
     if size[0] * size[1] > LIMITS.pixels:
-        raise Refused(
+        raise InvalidInput(
             f"the result would have {size[0]} x {size[1]} pixels, more than {LIMITS.pixels:,}", "ask for less", "width"
         )
     seen = box[2] - box[0], box[3] - box[1]
@@ -79,14 +79,14 @@ def resampling(seen: Size, size: Size) -> Image.Resampling:
 
 
 def plan(full: Size, width: int | None, height: int | None, fit: Fit) -> tuple[Size, Box]:
-    """The size of the result, and the part of the picture that it shows. Raises Refused without width and height."""
+    """The size of the result, and the part of the picture that it shows. Raises InvalidInput without width and height."""
     whole = (0, 0, *full)
     if width is not None and height is None:
         return (width, _side(full[1] * width / full[0])), whole
     if height is not None and width is None:
         return (_side(full[0] * height / full[1]), height), whole
     if width is None or height is None:
-        raise Refused("both width and height are missing", "give at least one of them", "width")
+        raise InvalidInput("both width and height are missing", "give at least one of them", "width")
     match fit:
         case Fit.STRETCH:
             return (width, height), whole

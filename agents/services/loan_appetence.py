@@ -18,7 +18,7 @@ from agents.loan.indicators import COLUMNS
 from agents.loan.model import LOAN
 from agents.loan.when import asked
 from streams.service.contract import Doc, Record
-from streams.service.errors import Later
+from streams.service.errors import RetryLater
 from streams.service.service import service
 from streams.settings import SettingError, Settings
 
@@ -199,7 +199,7 @@ async def loan_appetence(request: Request) -> Response:
     try:
         url = Settings.read().postgres
     except SettingError as error:
-        raise Later(str(error), "the operator of the loan-appetence worker sets it right") from None
+        raise RetryLater(str(error), "the operator of the loan-appetence worker sets it right") from None
     when = asked(request.month, request.year, request.at, request.day)
     row = await economy(url).read(when)
     customer = Customer(

@@ -14,7 +14,7 @@ from streams.datasets.manifest import of_catalogue
 from streams.models import read
 from streams.models.version_order import order
 from streams.service.contract import Doc, Record
-from streams.service.errors import PartAway
+from streams.service.errors import PartUnavailable
 from streams.service.service import service
 from streams.settings import Settings
 
@@ -92,14 +92,14 @@ class _Serving(Record):
 
 
 async def _serving() -> _Serving:
-    """What serves: the version with the alias, else the shipped bundle. Raises PartAway."""
+    """What serves: the version with the alias, else the shipped bundle. Raises PartUnavailable."""
     from streams.runtime.models.champions import ModelRegistryUnavailable, connected, versions
 
     try:
         async with connected(Settings.read()) as connection:
             known = [] if connection is None else await versions(connection, SLOT)
     except ModelRegistryUnavailable as error:
-        raise PartAway("postgres", str(error)) from None
+        raise PartUnavailable("postgres", str(error)) from None
     for one in known:
         champion = one.as_champion()
         if one.champion and champion is not None:

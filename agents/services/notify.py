@@ -16,7 +16,7 @@ from agents.web.allow import SETTING
 from agents.web.limits import Limits
 from streams.service import call_context
 from streams.service.contract import Doc, Record
-from streams.service.errors import Later, Refused
+from streams.service.errors import InvalidInput, RetryLater
 from streams.service.service import service
 from streams.settings import SettingError
 
@@ -61,12 +61,12 @@ def usable() -> str:
 )
 async def notify(request: Request) -> Response:
     if (request.webhook is None) == (request.email is None):
-        raise Refused("say one of `webhook` and `email`", "two nodes tell two", "webhook")
+        raise InvalidInput("say one of `webhook` and `email`", "two nodes tell two", "webhook")
     identity = call_context.key()
     try:
         limits, letters = Limits.read(), Mail.read()
     except SettingError as error:
-        raise Later(str(error), "the operator of the notify worker sets it right") from None
+        raise RetryLater(str(error), "the operator of the notify worker sets it right") from None
     if request.webhook is not None:
         said = {"subject": request.subject, "text": request.text, "data": request.data}
         body = encoded("notice", datetime.now(UTC).isoformat(timespec="seconds"), said)

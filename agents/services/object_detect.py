@@ -13,7 +13,7 @@ from agents.imaging.example import PICTURE
 from agents.imaging.picture import Picture
 from agents.objects.status import detector_status, works
 from streams.service.contract import Doc, Record
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.service.service import service
 
 _SHOWN = 20
@@ -69,7 +69,7 @@ def object_detect(request: Request) -> Response:
         wanted = _wanted(request.labels, used.about.labels)
         found = used.detect(request.image, request.min_score, wanted)
     except BadDescription as error:
-        raise Refused(
+        raise InvalidInput(
             str(error), "who runs this installation can give it a detector: docs/reference/object-detect.md"
         ) from error
     objects = tuple(Object(label=one.label, area=one.area, score=one.score) for one in found)
@@ -77,11 +77,11 @@ def object_detect(request: Request) -> Response:
 
 
 def _wanted(asked: tuple[str, ...] | None, known: tuple[str, ...]) -> frozenset[str]:
-    """The labels that count. Raises Refused for one that the detector does not know."""
+    """The labels that count. Raises InvalidInput for one that the detector does not know."""
     for index, label in enumerate(asked or ()):
         if label not in known:
             near = get_close_matches(label, known, 1)
             there = ", ".join(known[:_SHOWN]) + (f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else "")
             hint = f"did you mean {near[0]}?" if near else f"it knows {there}"
-            raise Refused(f"the detector knows no {label!r}", hint, f"labels[{index}]")
+            raise InvalidInput(f"the detector knows no {label!r}", hint, f"labels[{index}]")
     return frozenset(known if asked is None else asked)

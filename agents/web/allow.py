@@ -12,7 +12,7 @@ from ipaddress import ip_network
 
 from agents.web.address import Network
 from agents.web.target import PORTS, Target, parse
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.settings import SettingError
 
 SETTING = "MILLRACE_HTTP_ALLOW"
@@ -66,11 +66,11 @@ class AllowList:
         return cls(tuple(sorted(rules, key=lambda one: (not one.host, one.host.startswith("."), -len(one.host)))))
 
     def rule(self, method: str, target: Target) -> Rule:
-        """The line that allows this call. Raises Refused."""
+        """The line that allows this call. Raises InvalidInput."""
         found = next((one for one in self.rules if one.fits(method, target)), None)
         if found is None:
             where = f"{method} {target.scheme}://{target.netloc}"
-            raise Refused(f"{where} may not be called from here", f"{SETTING} says what may", "url")
+            raise InvalidInput(f"{where} may not be called from here", f"{SETTING} says what may", "url")
         return found
 
 
@@ -103,7 +103,7 @@ def _host(line: str, text: str) -> str:
         return ""
     try:
         host = parse(f"http://{text[2:] if pattern else text}/").host
-    except Refused as refused:
+    except InvalidInput as refused:
         raise SettingError(f"{SETTING}: {line!r}: {refused.reason}") from None
     return f".{host}" if pattern else host
 

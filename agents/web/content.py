@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from schemas.refs import Ref
 from streams.service.contract import Encoded, Media
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.service.media import LIMITS, inspect
 
 DEPTH = 64
@@ -45,7 +45,7 @@ class Picture(Media):
 
 
 class Body:
-    """The body of one answer as it arrives. Every method raises Refused for what is too large or not what it says."""
+    """The body of one answer as it arrives. Every method raises InvalidInput for what is too large or not what it says."""
 
     def __init__(self, headers: Mapping[str, str], most: int) -> None:
         """`most`: bytes of text or JSON."""
@@ -60,7 +60,9 @@ class Body:
             raise self._too_large()
         coding = headers.get("content-encoding", "").strip().lower()
         if coding not in (*_WINDOWS, "", "identity"):
-            raise Refused(f"the answer is packed with {coding:.20}, which is not read here", "gzip and deflate are")
+            raise InvalidInput(
+                f"the answer is packed with {coding:.20}, which is not read here", "gzip and deflate are"
+            )
         self._unpack = zlib.decompressobj(_WINDOWS[coding]) if coding in _WINDOWS else None
 
     def feed(self, chunk: bytes) -> None:
@@ -73,12 +75,12 @@ class Body:
                 self._keep(self._unpack.decompress(chunk, self._most + 1 - self._size))
                 chunk = self._unpack.unconsumed_tail
         except zlib.error as error:
-            raise Refused("the answer cannot be unpacked: what it says of itself is wrong") from error
+            raise InvalidInput("the answer cannot be unpacked: what it says of itself is wrong") from error
 
     def end(self) -> bytes:
         """All of it."""
         if self._unpack is not None and self._size and not self._unpack.eof:
-            raise Refused("the answer ends before what is packed in it does")
+            raise InvalidInput("the answer ends before what is packed in it does")
         return b"".join(self._chunks)
 
     def read(self, data: bytes) -> Any:
@@ -91,7 +93,7 @@ class Body:
             return _json(self._text(data))
         if _TEXT.fullmatch(self._type):
             return self._text(data)
-        raise Refused(
+        raise InvalidInput(
             f"the answer is {self._type or 'of no type'!r:.80}",
             "JSON, text and pictures are read here; ask for one of them",
         )
@@ -107,8 +109,8 @@ class Body:
             raise self._too_large()
         self._chunks.append(data)
 
-    def _too_large(self) -> Refused:
-        return Refused(f"the answer is larger than {self._most:,} bytes", "ask for less of it, such as one page")
+    def _too_large(self) -> InvalidInput:
+        return InvalidInput(f"the answer is larger than {self._most:,} bytes", "ask for less of it, such as one page")
 
     def _text(self, data: bytes) -> str:
         name = self._charset[1] if self._charset else "utf-8"
@@ -118,7 +120,7 @@ class Body:
                 raise LookupError(name)
             return data.decode("utf-8-sig" if known == "utf-8" else known)
         except (LookupError, UnicodeError):
-            raise Refused(f"the answer is no text in {name:.20}", "UTF-8 is read here") from None
+            raise InvalidInput(f"the answer is no text in {name:.20}", "UTF-8 is read here") from None
 
 
 def _json(text: str) -> Any:
@@ -130,7 +132,7 @@ def _json(text: str) -> Any:
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()  # half of a character, which nothing after this could write
     except (ValueError, RecursionError):
-        raise Refused("the answer says that it is JSON, and is not") from None
+        raise InvalidInput("the answer says that it is JSON, and is not") from None
     _check(value, DEPTH)
     return value
 
@@ -139,10 +141,10 @@ def _check(value: Any, depth: int) -> None:
     """Refuses what no record can carry."""
     if isinstance(value, dict | list):
         if not depth:
-            raise Refused(f"the answer has lists and objects more than {DEPTH} levels deep")
+            raise InvalidInput(f"the answer has lists and objects more than {DEPTH} levels deep")
         for one in value.values() if isinstance(value, dict) else value:
             _check(one, depth - 1)
     elif isinstance(value, float) and not math.isfinite(value):
-        raise Refused("the answer holds a number beyond all bounds")
+        raise InvalidInput("the answer holds a number beyond all bounds")
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise Refused("the answer holds a whole number of more than 64 bits")
+        raise InvalidInput("the answer holds a whole number of more than 64 bits")

@@ -13,7 +13,7 @@ import httpcore
 
 from agents.web.address import Network, refusal
 from agents.web.target import Address
-from streams.service.errors import Later, Refused
+from streams.service.errors import InvalidInput, RetryLater
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host, best first. Raises OSError."""
@@ -26,7 +26,7 @@ async def lookup(host: str, port: int) -> Sequence[str]:
 
 
 class Dialler(httpcore.AsyncNetworkBackend):
-    """Connects to a host only where all its addresses may be connected to. Raises Refused, Later and httpcore's errors."""
+    """Connects to a host only where all its addresses may be connected to. Raises InvalidInput, RetryLater and httpcore's errors."""
 
     def __init__(self, ranges: Sequence[Network], resolve: Resolve = lookup) -> None:
         self._ranges = ranges
@@ -46,8 +46,8 @@ class Dialler(httpcore.AsyncNetworkBackend):
             async with asyncio.timeout(timeout):
                 addresses = await self._judged(host, port)
         except TimeoutError:
-            raise Later(f"the name {host} was not resolved in {timeout:g} s") from None
-        failure: Exception = Later(f"{host} has no address")
+            raise RetryLater(f"the name {host} was not resolved in {timeout:g} s") from None
+        failure: Exception = RetryLater(f"{host} has no address")
         for address in addresses:
             try:
                 stream = await self._backend.connect_tcp(str(address), port, timeout=timeout)
@@ -57,7 +57,9 @@ class Dialler(httpcore.AsyncNetworkBackend):
             peer = stream.get_extra_info("server_addr")
             if ip_address(str(peer[0])) != address:
                 await stream.aclose()
-                raise Refused(f"{host} was connected to at another address than the one that was checked", where="url")
+                raise InvalidInput(
+                    f"{host} was connected to at another address than the one that was checked", where="url"
+                )
             return stream
         raise failure
 
@@ -67,8 +69,8 @@ class Dialler(httpcore.AsyncNetworkBackend):
         timeout: float | None = None,  # noqa: ASYNC109  # httpcore's own signature
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Refused: nobody asks for one."""
-        raise Refused("sockets of this machine cannot be called", where="url")
+        """Refuse the connection. Raises InvalidInput."""
+        raise InvalidInput("sockets of this machine cannot be called", where="url")
 
     async def sleep(self, seconds: float) -> None:
         """A pause, as httpcore asks for it."""
@@ -78,9 +80,9 @@ class Dialler(httpcore.AsyncNetworkBackend):
         try:
             found = [ip_address(one) for one in await self._resolve(host, port)]
         except (OSError, UnicodeError):
-            raise Later(f"the name {host} cannot be resolved") from None
+            raise RetryLater(f"the name {host} cannot be resolved") from None
         for address in found:  # one that is wrong is enough: who answers so is not to be trusted with the others
             reason = refusal(address, self._ranges)
             if reason:
-                raise Refused(f"{host} leads to an address that may not be called ({reason})", where="url")
+                raise InvalidInput(f"{host} leads to an address that may not be called ({reason})", where="url")
         return found

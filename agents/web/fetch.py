@@ -18,7 +18,7 @@ from agents.web.limits import Limits
 from agents.web.redact import Redactor
 from agents.web.secrets import Secret
 from agents.web.target import Target
-from streams.service.errors import Later, Refused
+from streams.service.errors import InvalidInput, RetryLater
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _AGAIN = frozenset({408, 425, 429})
@@ -77,7 +77,7 @@ class _Received:
 
 
 async def fetch(call: Call, limits: Limits, resolve: Resolve = lookup) -> Answer:
-    """Calls. Raises Refused for what must not be sent or read, and Later for what may go better another time."""
+    """Calls. Raises InvalidInput for what must not be sent or read, and RetryLater for what may go better another time."""
     redactor = Redactor(one.secret.value for one in call.sensitive.values())
     try:
         for _ in range(limits.redirects + 1):
@@ -86,11 +86,11 @@ async def fetch(call: Call, limits: Limits, resolve: Resolve = lookup) -> Answer
             if received.status not in _REDIRECTS or location is None or _wanted(call, received.status):
                 return _judged(call, received, limits, redactor)
             call = _redirected(call, received.status, location)
-    except Refused as refused:
-        raise Refused(redactor.text(refused.reason), refused.hint, refused.where) from None
-    except Later as later:
-        raise Later(redactor.text(later.reason), later.hint, later.after) from None
-    raise Refused(f"{call.target} is the end of more than {limits.redirects} redirects", where="url")
+    except InvalidInput as refused:
+        raise InvalidInput(redactor.text(refused.reason), refused.hint, refused.where) from None
+    except RetryLater as later:
+        raise RetryLater(redactor.text(later.reason), later.hint, later.after) from None
+    raise InvalidInput(f"{call.target} is the end of more than {limits.redirects} redirects", where="url")
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,13 @@ class Taken:
 
 
 async def deliver(call: Call, limits: Limits, resolve: Resolve = lookup) -> Taken:
-    """Sends, and looks at the status only; a redirect is not followed. Raises Refused and Later.
+    """Sends, and looks at the status only; a redirect is not followed. Raises InvalidInput and RetryLater.
 
     What is raised does not name the path, which may hold the receiver's token.
     """
     try:
         received = await _send(call, limits, resolve, reads=False)
-    except (Refused, Later) as error:
+    except (InvalidInput, RetryLater) as error:
         error.args = tuple(_without_path(call.target, one) for one in error.args)
         error.reason = _without_path(call.target, error.reason)
         raise
@@ -126,7 +126,7 @@ async def _send(call: Call, limits: Limits, resolve: Resolve, *, reads: bool = T
     for one in call.sensitive.values():
         if not one.secret.open_to(call.target):
             where = f"{call.target.scheme}://{call.target.netloc}"
-            raise Refused(
+            raise InvalidInput(
                 f"the secret {one.secret.name!r} may not be sent to {where}", "its origins name where it may", "secrets"
             )
     wire = {"host": call.target.netloc, **call.headers, "accept-encoding": "gzip, deflate"}
@@ -161,12 +161,14 @@ async def _send(call: Call, limits: Limits, resolve: Resolve, *, reads: bool = T
                 await response.aclose()
     except httpcore.TimeoutException as error:
         what = "connected to" if isinstance(error, httpcore.ConnectTimeout) else "heard of"
-        raise Later(f"{call.target} was not {what} in time") from None
+        raise RetryLater(f"{call.target} was not {what} in time") from None
     except httpcore.ConnectError as error:
-        raise Later(f"{call.target} cannot be connected to: {_tls_problem(error) or 'it does not answer'}") from None
+        raise RetryLater(
+            f"{call.target} cannot be connected to: {_tls_problem(error) or 'it does not answer'}"
+        ) from None
     except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
         # What the exception says is not repeated: it may quote a header.
-        raise Later(f"the connection to {call.target} broke ({type(error).__name__})") from None
+        raise RetryLater(f"the connection to {call.target} broke ({type(error).__name__})") from None
 
 
 async def _receive(response: httpcore.Response, limits: Limits, wanted: bool) -> _Received:
@@ -176,7 +178,7 @@ async def _receive(response: httpcore.Response, limits: Limits, wanted: bool) ->
         async for chunk in response.aiter_stream():
             body.feed(chunk)
         return _Received(response.status, shown, body, body.end())
-    except Refused:
+    except InvalidInput:
         if wanted:
             raise
         # Of a failure or a redirect the status counts, whatever is wrong with the body.
@@ -184,10 +186,10 @@ async def _receive(response: httpcore.Response, limits: Limits, wanted: bool) ->
 
 
 def _redirected(call: Call, status: int, location: str) -> Call:
-    """The call that a redirect asks for, by the rules of RFC 9110 as browsers read them. Raises Refused."""
+    """The call that a redirect asks for, by the rules of RFC 9110 as browsers read them. Raises InvalidInput."""
     target = call.target.redirected(location)
     if call.target.scheme == "https" and target.scheme == "http":
-        raise Refused(f"{call.target} redirects to {target}, which is not encrypted", where="url")
+        raise InvalidInput(f"{call.target} redirects to {target}, which is not encrypted", where="url")
     made = replace(call, target=target)
     if target.origin != call.target.origin:
         kept = {name: value for name, value in call.headers.items() if name in heads.ANYWHERE}
@@ -210,12 +212,12 @@ def _judged(call: Call, received: _Received, limits: Limits, redactor: Redactor)
         said = redactor.text(received.said)[:_SHOWN]
         reason = f"{call.method} {call.target} answered {status}" + (f": {said}" if said else "")
         if status < 500 and status not in _AGAIN:
-            raise Refused(reason, "if this status is an answer, name it in `answers:`")
-        raise Later(reason, after=min(_retry_after(received.headers), limits.retry_after))
+            raise InvalidInput(reason, "if this status is an answer, name it in `answers:`")
+        raise RetryLater(reason, after=min(_retry_after(received.headers), limits.retry_after))
     body = received.body.read(received.data) if call.method != "HEAD" else None
     if isinstance(body, Picture):
         if redactor.inside(received.data):
-            raise Refused("the picture holds the secret that was sent for it")
+            raise InvalidInput("the picture holds the secret that was sent for it")
     else:
         body = redactor.value(body)
     return Answer(status, {redactor.text(name): redactor.text(value) for name, value in received.headers.items()}, body)

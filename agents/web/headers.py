@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 
 MOST = 64
 """Headers of one request."""
@@ -25,22 +25,22 @@ _HIDDEN = frozenset({"set-cookie", "set-cookie2", "www-authenticate", "authentic
 
 
 def checked(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers by lower-case name. Raises Refused, naming the one that cannot be sent; never shows a value."""
+    """The headers by lower-case name. Raises InvalidInput, naming the one that cannot be sent; never shows a value."""
     made: dict[str, str] = {}
     for name, value in headers.items():
         where = f"headers.{name:.60}"
         if not _NAME.fullmatch(name):
-            raise Refused("this is no name of a header", "letters, digits and dashes", where)
+            raise InvalidInput("this is no name of a header", "letters, digits and dashes", where)
         key = name.lower()
         if key in OURS or key.startswith(("proxy-", "sec-", "http2-")):
-            raise Refused(f"the header {key} cannot be set", "it is the connection's own: leave it away", where)
+            raise InvalidInput(f"the header {key} cannot be set", "it is the connection's own: leave it away", where)
         if key in made:
-            raise Refused(f"the header {key} is given twice", "names differ in more than their case", where)
+            raise InvalidInput(f"the header {key} is given twice", "names differ in more than their case", where)
         if not _VALUE.fullmatch(value):
-            raise Refused("its value holds a line end, a control character or one that is not ASCII", "", where)
+            raise InvalidInput("its value holds a line end, a control character or one that is not ASCII", "", where)
         made[key] = value.strip(" \t")
     if len(made) > MOST or sum(len(name) + len(value) for name, value in made.items()) > LARGEST:
-        raise Refused(f"there are more than {MOST} headers, or {LARGEST} bytes of them", where="headers")
+        raise InvalidInput(f"there are more than {MOST} headers, or {LARGEST} bytes of them", where="headers")
     return made
 
 

@@ -10,7 +10,7 @@ from agents.web.fetch import Call, Sensitive
 from agents.web.limits import Limits
 from agents.web.secrets import Misplaced, Secrets
 from agents.web.target import parse
-from streams.service.errors import Later, Refused
+from streams.service.errors import InvalidInput, RetryLater
 
 AGENT = "millrace"
 _BODILESS = frozenset({"GET", "HEAD"})
@@ -36,7 +36,7 @@ def prepared(
     limits: Limits,
     key: str,
 ) -> Call:
-    """The call that these ask for. Raises Refused, and Later when a secret cannot be used as it lies there."""
+    """The call that these ask for. Raises InvalidInput, and RetryLater when a secret cannot be used as it lies there."""
     target = parse(url, dict(query))
     made = {"user-agent": AGENT, "accept": "application/json, text/*;q=0.9, image/*;q=0.8", **heads.checked(headers)}
     data = _encoded(method, body, made, limits.request)
@@ -51,11 +51,11 @@ def _encoded(method: str, body: Any, headers: dict[str, str], most: int) -> byte
     if body is None:
         return None
     if method in _BODILESS:
-        raise Refused(f"{method} takes no body", "leave it away, or say `method: POST`", "body")
+        raise InvalidInput(f"{method} takes no body", "leave it away, or say `method: POST`", "body")
     text = isinstance(body, str)
     data = (body if text else json.dumps(body, ensure_ascii=False, separators=(",", ":"))).encode()
     if len(data) > most:
-        raise Refused(f"the body has {len(data):,} bytes, more than the {most:,} allowed", where="body")
+        raise InvalidInput(f"the body has {len(data):,} bytes, more than the {most:,} allowed", where="body")
     headers.setdefault("content-type", "text/plain; charset=utf-8" if text else "application/json")
     return data
 
@@ -66,9 +66,9 @@ def _sensitive(uses: Mapping[str, Use], headers: Mapping[str, str], limits: Limi
     for header, use in uses.items():
         (name,) = heads.checked({header: use.before + use.after})
         if name in headers:
-            raise Refused(f"the header {name} is given twice, once with a secret", where=f"secrets.{name}")
+            raise InvalidInput(f"the header {name} is given twice, once with a secret", where=f"secrets.{name}")
         try:
             made[name] = Sensitive(kept.get(use.name), use.before, use.after)
         except Misplaced as error:
-            raise Later(str(error), "the operator of the http-call worker sets it right") from None
+            raise RetryLater(str(error), "the operator of the http-call worker sets it right") from None
     return made

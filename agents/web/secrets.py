@@ -13,7 +13,7 @@ from pathlib import Path
 
 from agents.web.allow import AllowList
 from agents.web.target import Target
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.settings import SettingError
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -48,12 +48,12 @@ class Secrets:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
     def get(self, name: str) -> Secret:
-        """The secret of this name, read now. Raises Refused when there is none, and Misplaced."""
+        """The secret of this name, read now. Raises InvalidInput when there is none, and Misplaced."""
         if not NAME.fullmatch(name) or len(name) > 60:
-            raise Refused("this is no name of a secret", "lower-case letters, digits and dashes", "secrets")
+            raise InvalidInput("this is no name of a secret", "lower-case letters, digits and dashes", "secrets")
         found = self._file(name) or self._variable(name)
         if found is None:
-            raise Refused(
+            raise InvalidInput(
                 f"there is no secret {name!r} here", "the operator of the http-call worker sets it", "secrets"
             )
         value, origins = found[0].strip("\r\n"), found[1]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import quote, urlencode, urljoin
 
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 
 Address = IPv4Address | IPv6Address
 
@@ -56,16 +56,16 @@ class Target:
         return f"{self.scheme}://{self.netloc}{self.target.partition('?')[0]}"[:200]
 
     def redirected(self, location: str) -> "Target":
-        """Where a redirect from here leads. Raises Refused."""
+        """Where a redirect from here leads. Raises InvalidInput."""
         return parse(urljoin(f"{self.scheme}://{self.netloc}{self.target}", location))
 
 
 def parse(url: str, query: dict[str, str] | None = None) -> Target:
-    """The target of a URL, with these parameters added to its query. Raises Refused, naming `url`."""
+    """The target of a URL, with these parameters added to its query. Raises InvalidInput, naming `url`."""
     if len(url) > LONGEST:
-        raise Refused(f"the URL has {len(url)} characters, more than {LONGEST}", where="url")
+        raise InvalidInput(f"the URL has {len(url)} characters, more than {LONGEST}", where="url")
     if _CONTROL.search(url):
-        raise Refused(
+        raise InvalidInput(
             "the URL holds a space, a control character or a backslash",
             "put values into `query:`, which encodes them",
             "url",
@@ -74,17 +74,17 @@ def parse(url: str, query: dict[str, str] | None = None) -> Target:
     if found is None:
         authority = url.partition("://")[2].partition("/")[0]
         hint = "no user and password: a secret goes into a header" if "@" in authority else "such as https://host/path"
-        raise Refused("this is no URL that can be called", hint, "url")
+        raise InvalidInput("this is no URL that can be called", hint, "url")
     scheme = found["scheme"].lower()
     port = int(found["port"]) if found["port"] else PORTS[scheme]
     if not 0 < port < 65536:
-        raise Refused(f"there is no port {port}", where="url")
+        raise InvalidInput(f"there is no port {port}", where="url")
     path = quote(found["path"] or "/", safe=_AS_IT_IS)
     parts = [quote(found["query"], safe=_AS_IT_IS)] if found["query"] else []
     parts += [urlencode(query)] if query else []
     target = "?".join((path, "&".join(parts))) if parts else path
     if len(target) > LONGEST:
-        raise Refused(f"path and query have more than {LONGEST} characters", where="url")
+        raise InvalidInput(f"path and query have more than {LONGEST} characters", where="url")
     return Target(scheme, _host(found["host"].lower()), port, target)
 
 
@@ -92,17 +92,19 @@ def _host(text: str) -> str:
     if text.startswith("["):
         address = _address(text[1:-1])
         if address is None:
-            raise Refused(f"{text} is no address", where="url")
+            raise InvalidInput(f"{text} is no address", where="url")
         return str(address)
     labels = text.split(".")
     # Some programs read 127.1, 0x7f000001, 0177.0.0.1 and 2130706433 as addresses, each in its own way: nobody here does.
     if _NUMBER.fullmatch(labels[-1]) or (labels[-1] == "" and len(labels) > 1 and _NUMBER.fullmatch(labels[-2])):
         address = _address(text)
         if address is None:
-            raise Refused(f"{text} is no address", "four decimal numbers, or a name", "url")
+            raise InvalidInput(f"{text} is no address", "four decimal numbers, or a name", "url")
         return str(address)
     if len(text) > 253 or not all(map(_LABEL.fullmatch, labels)):
-        raise Refused(f"{text:.80} is no host", "a name of ASCII letters, digits and dashes (xn--… for others)", "url")
+        raise InvalidInput(
+            f"{text:.80} is no host", "a name of ASCII letters, digits and dashes (xn--… for others)", "url"
+        )
     return text
 
 

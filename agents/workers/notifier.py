@@ -20,7 +20,7 @@ from agents.notices.webhook import Post
 from agents.web.limits import Limits
 from streams.background import ended
 from streams.runtime.history import tables
-from streams.service.errors import Later, Refused
+from streams.service.errors import InvalidInput, RetryLater
 from streams.wire.webhooks import pause
 
 log = logging.getLogger(__name__)
@@ -133,16 +133,16 @@ class Notifier:
             found = await connection.execute("select * from runs where run = %s", [claim["run"]])
             run = await found.fetchone()
             if run is None:
-                raise Refused("its run is no longer in the history")
+                raise InvalidInput("its run is no longer in the history")
             async with asyncio.timeout(_ATTEMPT):
                 await _tell(claim, message.facts(run))
         except psycopg.Error:
             raise
-        except Refused as refused:
+        except InvalidInput as refused:
             outcome, error = "given up", str(refused)
         except Exception as caught:  # noqa: BLE001  # whatever it is, it is this receiver's
             error = str(caught) or type(caught).__name__
-            after = caught.after if isinstance(caught, Later) else 0.0
+            after = caught.after if isinstance(caught, RetryLater) else 0.0
             wait = max(pause(claim["tries"], FIRST, LONGEST), after)
             outcome = "given up" if claim["tries"] >= TRIES else ""
         if error:
@@ -157,7 +157,7 @@ class Notifier:
 
 
 async def _tell(claim: Mapping[str, Any], facts: dict[str, Any]) -> None:
-    """Tells one receiver. Raises Refused, Later, and SettingError."""
+    """Tells one receiver. Raises InvalidInput, RetryLater, and SettingError."""
     if claim["channel"] == WEBHOOK:
         body = webhook.encoded(claim["kind"], facts["ended_at"], facts)
         await webhook.send(Post(claim["id"], claim["target"], claim["secret"], body), Limits.read())

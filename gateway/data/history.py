@@ -13,13 +13,16 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from gateway.data.logged_event import LoggedEvent
 from gateway.data.render import event_json
+from streams.errors import Blame, MillraceError
 from streams.messages import EventKind
 from streams.runtime.history import tables
 from streams.runtime.history.borrowing import borrowed
 
 
-class HistoryUnavailable(Exception):
+class HistoryUnavailable(MillraceError):
     """PostgreSQL does not answer; the same call may succeed later."""
+
+    blame = Blame.NOBODY
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.api.problems import Kind, Problem
+from streams.errors import Blame, MillraceError
 
 PING = b": ping\n\n"
 HELLO = b"retry: 1000\n\n"
@@ -33,8 +34,10 @@ def last_event_id(headers: Mapping[str, str]) -> int:
     return int(text)
 
 
-class Stalled(Exception):
+class Stalled(MillraceError):
     """A client does not read its stream."""
+
+    blame = Blame.CALLER
 
 
 class EventStream(Response):

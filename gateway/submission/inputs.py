@@ -22,7 +22,7 @@ from schemas.validation.conform import conform
 from schemas.validation.scalars import MOST
 from schemas.validation.shapes import record_shape
 from streams.service import media
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 
 _NOWHERE = "\0"
 """The key in place of an image that was refused; nobody can send it, since text with a NUL is not taken."""
@@ -48,7 +48,7 @@ class UploadedImages:
         try:
             data = value if isinstance(value, bytes) else _from_url(value)
             ref = self._take(data)
-        except Refused as refusal:
+        except InvalidInput as refusal:
             fault = Fault(where, refusal.reason, refusal.hint)
             # A field with several types is looked at more than once.
             if fault not in self._seen and len(self._seen) < MOST:
@@ -142,23 +142,25 @@ async def _raw(request: Request, schema: Mapping[str, Any], limits: Limits) -> A
 
 
 def _from_url(value: Any) -> bytes:
-    """The bytes of a data URL. Raises Refused."""
+    """The bytes of a data URL. Raises InvalidInput."""
     hint = "send a file part, a data URL (data:image/jpeg;base64,…) or the ref of a stored object"
     if not isinstance(value, str) or not value[:5].lower() == "data:":
-        raise Refused("expected an image", hint)
+        raise InvalidInput("expected an image", hint)
     head, comma, text = value[5:].partition(",")
     if not comma:
-        raise Refused("the data URL has no comma", hint)
+        raise InvalidInput("the data URL has no comma", hint)
     if text.count("%") > body.MOST:
-        raise Refused(f"the data URL has more than {body.MOST:,} escaped characters", hint)
+        raise InvalidInput(f"the data URL has more than {body.MOST:,} escaped characters", hint)
     if not head.lower().endswith(";base64"):
         return unquote_to_bytes(text)
     if len(text) * 3 // 4 > media.LIMITS.size + 3:
-        raise Refused(f"the image is larger than {media.LIMITS.size} bytes", "send a smaller or more compressed one")
+        raise InvalidInput(
+            f"the image is larger than {media.LIMITS.size} bytes", "send a smaller or more compressed one"
+        )
     try:
         return base64.b64decode(unquote_to_bytes(text), validate=True)
     except (binascii.Error, ValueError):
-        raise Refused("the data URL is not base64 after its comma", hint) from None
+        raise InvalidInput("the data URL is not base64 after its comma", hint) from None
 
 
 def _without(value: Any, keys: set[str]) -> Any:

@@ -12,10 +12,13 @@ LocalError
 
 from pathlib import Path
 
+from schemas.errors import Blame, MillraceError
 
-class LocalError(Exception):
+
+class LocalError(MillraceError):
     """The embedded stack cannot do what was asked."""
 
+    blame = Blame.OPERATOR
     exit_status = 1
 
 

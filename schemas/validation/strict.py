@@ -3,11 +3,14 @@
 import json
 from typing import Any
 
+from schemas.errors import Blame, MillraceError
 from schemas.validation.scalars import MAX_DEPTH
 
 
-class NotTaken(ValueError):
+class NotTaken(MillraceError, ValueError):
     """Text that is not JSON, or a value that cannot be taken; says why, and for text where."""
+
+    blame = Blame.CALLER
 
 
 def parse(data: bytes | str, depth: int = MAX_DEPTH) -> Any:

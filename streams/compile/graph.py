@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
+from streams.errors import Blame, MillraceError
 
-class Cycle(ValueError):
+
+class Cycle(MillraceError, ValueError):
     """Nodes wait for each other; `chain` names them, the first one again at the end."""
+
+    blame = Blame.AUTHOR
 
     def __init__(self, chain: list[str]) -> None:
         self.chain = chain

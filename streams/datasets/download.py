@@ -15,7 +15,7 @@ from uuid import uuid4
 import httpx
 
 from streams.datasets.catalogue import Entry, catalogue
-from streams.errors import MillraceError
+from streams.errors import Blame, MillraceError
 
 TIMEOUT = 30.0
 """Seconds without a byte after which a download is given up."""
@@ -23,6 +23,8 @@ TIMEOUT = 30.0
 
 class DataError(MillraceError):
     """A file of the catalogue cannot be had; the message names it, says why, and what to do."""
+
+    blame = Blame.OPERATOR
 
 
 @dataclass(frozen=True)

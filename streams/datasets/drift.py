@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from streams.errors import MillraceError
+from streams.errors import Blame, MillraceError
 
 MOVED, DRIFTED = 0.1, 0.25
 _FLOOR = 1e-4
@@ -33,6 +33,8 @@ _NORMAL_95 = 1.6449
 
 class BadReference(MillraceError):
     """What a card says of what was learned from cannot be used; the message names the feature."""
+
+    blame = Blame.OPERATOR
 
 
 class Level(StrEnum):

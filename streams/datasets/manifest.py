@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from streams.datasets.catalogue import Entry
 from streams.datasets.download import select
-from streams.errors import MillraceError
+from streams.errors import Blame, MillraceError
 
 PREFIX = "datasets"
 """Where they lie in the bucket; no sweeper of runs goes there."""
@@ -15,6 +15,8 @@ PREFIX = "datasets"
 
 class BadManifest(MillraceError):
     """A manifest is not what its version says; the message names it and what is wrong."""
+
+    blame = Blame.OPERATOR
 
 
 @dataclass(frozen=True, order=True)

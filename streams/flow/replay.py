@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.errors import Nonconforming, Problem
 from schemas.validation.conform import conform
+from streams.errors import Blame, MillraceError
 from streams.language.definition.parse import suggest
 from streams.language.topology import OutWork, RepeatWork, ServiceWork, Topology
 from streams.messages import At, Value
@@ -16,8 +17,10 @@ Image = Callable[[str, Any], Mapping[str, Any]]
 """Makes the ref of an image that came as bytes or a data URL, at this place."""
 
 
-class BadReplay(ValueError):
+class BadReplay(MillraceError, ValueError):
     """A run cannot be repeated so; `problems` holds every reason."""
+
+    blame = Blame.CALLER
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)

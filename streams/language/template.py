@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from schemas.validation.words import found as kind_of
-from streams.errors import EvaluationError
+from streams.errors import Blame, EvaluationError, MillraceError
 from streams.language.expressions import reserved_words
 from streams.language.expressions.expression import (
     MAX_LENGTH,
@@ -58,8 +58,10 @@ COMPUTED = "a key is written out, not computed"
 COMPUTED_HINT = 'a map of computed keys is an expression: "${{name: value}}"'
 
 
-class BadTemplate(ValueError):
+class BadTemplate(MillraceError, ValueError):
     """An expression inside a value is not right; `offset` counts characters of the string at `place`."""
+
+    blame = Blame.AUTHOR
 
     def __init__(self, place: Place, error: BadExpression, offset: int) -> None:
         self.place, self.offset, self.hint = place, offset, error.hint

@@ -4,12 +4,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from streams.errors import Blame, MillraceError
+
 _PARTS = re.compile(r"[^.\[\]]+|\[[^\]]*\]")
 _PLAIN = re.compile(r"[A-Za-z_][\w-]*(\.[\w-]+|\[(\d+|'[^'\]]*'|\"[^\"\]]*\")\])*")
 
 
-class Unresolved(ValueError):
+class Unresolved(MillraceError, ValueError):
     """A reference means nothing that is known; `hint` says what there is."""
+
+    blame = Blame.AUTHOR
 
     def __init__(self, problem: str, hint: str = "") -> None:
         self.hint = hint

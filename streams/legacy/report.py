@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from streams.errors import MillraceError
+from streams.errors import Blame, MillraceError
 
 
 @dataclass(frozen=True, order=True)
@@ -27,6 +27,8 @@ class Finding:
 
 class NoCounterpart(MillraceError):
     """A pipeline cannot be turned into ours; `findings` holds every reason."""
+
+    blame = Blame.AUTHOR
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = tuple(sorted(set(findings)))

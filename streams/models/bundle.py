@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from streams.errors import MillraceError
+from streams.errors import Blame, MillraceError
 
 CARD = "card.json"
 PREFIX = "models"
@@ -30,6 +30,8 @@ _TEXTS = ("name", "version", "dataset", "licence")
 
 class BadBundle(MillraceError):
     """A bundle is not whole, or not what its card says; the message names it and what is wrong."""
+
+    blame = Blame.OPERATOR
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ MillraceError
     └── Stuck                  our fault: a worker has work and makes no progress
 """
 
-from streams.errors import MillraceError
+from streams.errors import Blame, MillraceError
 
 
 class RuntimeFault(MillraceError):
@@ -25,13 +25,19 @@ class Undeliverable(RuntimeFault):
 class ProducerStopped(RuntimeFault):
     """The producer was stopped before the record was delivered."""
 
+    blame = Blame.NOBODY
+
 
 class Revoked(RuntimeFault):
     """The partition of a record was revoked before its work was done."""
 
+    blame = Blame.NOBODY
+
 
 class Unavailable(RuntimeFault):
     """A part of the system does not answer; trying again later can help."""
+
+    blame = Blame.NOBODY
 
 
 class StoreUnavailable(Unavailable):
@@ -40,6 +46,8 @@ class StoreUnavailable(Unavailable):
 
 class Missing(RuntimeFault):
     """No object exists at this reference."""
+
+    blame = Blame.CALLER
 
 
 class Stuck(RuntimeFault):

@@ -11,10 +11,13 @@ from functools import cache
 from typing import Any, ClassVar, Self, dataclass_transform
 
 from schemas.refs import Ref
+from streams.errors import Blame, MillraceError
 
 
-class BadRecord(TypeError):
+class BadRecord(MillraceError, TypeError):
     """A record class uses an annotation that a contract cannot say; the message names class and field."""
+
+    blame = Blame.AUTHOR
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,11 @@ class Media(ABC):
     @classmethod
     @abstractmethod
     def decode(cls, data: bytes, ref: Ref) -> Self:
-        """The value of these bytes. Raises Refused when they are not what they should be."""
+        """The value of these bytes. Raises InvalidInput when they are not what they should be."""
 
     @abstractmethod
     def encode(self) -> Encoded:
-        """The bytes to store. Raises Refused when the value cannot be stored in its format."""
+        """The bytes to store. Raises InvalidInput when the value cannot be stored in its format."""
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)

@@ -1,12 +1,20 @@
-"""How a service says why it does not answer: Refused, never tried again; Later, tried again; PartAway, waited out."""
+"""How a service says why it does not answer.
+
+MillraceError
+├── InvalidInput       caller: the input cannot be served; never tried again
+├── RetryLater         nobody: what the service asks cannot answer now; tried again, as the node's `retry` says
+└── PartUnavailable    nobody: a part of the installation does not answer; waited for, at no attempt
+"""
 
 from typing import Self
 
-from streams.errors import MillraceError
+from streams.errors import Blame, MillraceError
 
 
-class Refused(MillraceError):
-    """The caller's fault. `where` names the input (`areas[2].width`), `hint` says what to do instead."""
+class InvalidInput(MillraceError):
+    """The input cannot be served. `where` names the field (`areas[2].width`), `hint` says what to do instead."""
+
+    blame = Blame.CALLER
 
     def __init__(self, reason: str, hint: str = "", where: str = "") -> None:
         super().__init__(reason, hint, where)  # all three, so that it survives being pickled by a pool child
@@ -15,7 +23,7 @@ class Refused(MillraceError):
         self.where = where
 
     def at(self, where: str) -> Self:
-        """The same refusal, said of a place; a place it names already is kept."""
+        """Return the same error at a place; a place that it names already is kept."""
         return self if self.where else type(self)(self.reason, self.hint, where)
 
     def __str__(self) -> str:
@@ -23,11 +31,13 @@ class Refused(MillraceError):
         return f"{text} ({self.hint})" if self.hint else text
 
 
-class Later(MillraceError):
-    """The service's fault, or that of whom it asks, and it may pass: tried again, as the node's `retry` says.
+class RetryLater(MillraceError):
+    """The service, or what it asks, cannot answer now: tried again, as the node's `retry` says.
 
     `after`: seconds that the next attempt waits at least.
     """
+
+    blame = Blame.NOBODY
 
     def __init__(self, reason: str, hint: str = "", after: float = 0.0) -> None:
         super().__init__(reason, hint, after)
@@ -39,12 +49,14 @@ class Later(MillraceError):
         return f"{self.reason} ({self.hint})" if self.hint else self.reason
 
 
-class PartAway(MillraceError):
-    """A part of the installation that the service needs does not answer: nobody's fault, and no attempt is spent on it.
+class PartUnavailable(MillraceError):
+    """A part of the installation that the service needs does not answer: no attempt is spent on it.
 
     The same attempt is made again until the part is back or the run is over. `part` is what the catalogue says the worker
-    waits for (`postgres`); `reason` is for people who run the system, and names no secret.
+    waits for (`postgres`); `reason` is for people who run the system, and contains no secret.
     """
+
+    blame = Blame.NOBODY
 
     def __init__(self, part: str, reason: str) -> None:
         super().__init__(part, reason)
@@ -52,4 +64,4 @@ class PartAway(MillraceError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.part} is away: {self.reason}"
+        return f"{self.part} is unavailable: {self.reason}"

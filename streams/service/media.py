@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from streams.service import frames
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.service.header_reader import Header
 
 if TYPE_CHECKING:
@@ -63,14 +63,14 @@ class MediaInfo:
 
 
 def inspect(data: bytes, limits: Limits = LIMITS) -> MediaInfo:
-    """What a picture is, from its first bytes and header alone. Raises Refused with a reason and a hint."""
+    """What a picture is, from its first bytes and header alone. Raises InvalidInput with a reason and a hint."""
     return open_header(data, limits)[0]
 
 
 def open_header(data: bytes, limits: Limits = LIMITS) -> "tuple[MediaInfo, ImageFile]":
     """`inspect`, and the picture opened with its own format's reader only; no pixel is decoded yet."""
     if len(data) > limits.size:
-        raise Refused(
+        raise InvalidInput(
             f"the file has {len(data):,} bytes, more than the {limits.size:,} allowed",
             "send a smaller or more compressed picture",
         )
@@ -84,12 +84,12 @@ def open_header(data: bytes, limits: Limits = LIMITS) -> "tuple[MediaInfo, Image
     except MemoryError:
         raise
     except Exception as error:  # readers raise a dozen kinds; all of them come from these bytes
-        raise Refused(
+        raise InvalidInput(
             f"the {found} header cannot be read: {_said(error)}", "the file is damaged: export it again"
         ) from error
     width, height = image.size
     if width * height > limits.pixels:
-        raise Refused(
+        raise InvalidInput(
             f"the picture has {width} x {height} = {width * height:,} pixels, more than the {limits.pixels:,} allowed",
             "send it scaled down",
         )
@@ -97,15 +97,15 @@ def open_header(data: bytes, limits: Limits = LIMITS) -> "tuple[MediaInfo, Image
 
 
 def sniff(data: bytes) -> Format:
-    """The format that the content has, whatever its name says. Raises Refused for one that is not allowed."""
+    """The format that the content has, whatever its name says. Raises InvalidInput for one that is not allowed."""
     if not data:
-        raise Refused("the file is empty", f"send a picture: {ALLOWED}")
+        raise InvalidInput("the file is empty", f"send a picture: {ALLOWED}")
     for found, matches in _MAGIC:
         if matches(data):
             return found
     kind = next((name for name, offset, magic in _OTHERS if data.startswith(magic, offset)), "")
     looks = f"the content is {kind}, which is not allowed" if kind else "the content is no picture of a known format"
-    raise Refused(looks, f"send one of {ALLOWED}; the file's name does not matter")
+    raise InvalidInput(looks, f"send one of {ALLOWED}; the file's name does not matter")
 
 
 def _starts(*magics: bytes) -> Callable[[bytes], bool]:

@@ -14,10 +14,11 @@ from schemas.contracts import Contract
 from schemas.errors import Nonconforming
 from schemas.refs import Ref
 from schemas.validation.conform import conform
+from streams.errors import Blame, MillraceError
 from streams.service import call_context
 from streams.service.avro import avro
 from streams.service.contract import Encoded, Record, fields_of
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.service.model_slot import Slot
 from streams.service.model_status import ModelStatus
 from streams.service.values import BadOutput, bind, unbind
@@ -31,8 +32,10 @@ _SHIPPED = "agents."
 _SUMMARY = 100
 
 
-class BadService(TypeError):
+class BadService(MillraceError, TypeError):
     """A service is declared wrongly; the message names the service and what to change."""
+
+    blame = Blame.AUTHOR
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ class Service(Generic[Q, A]):
     def invoke(self, record: Mapping[str, Any], objects: Mapping[str, bytes]) -> Invocation:
         """Runs the service on one input record; `objects` holds the bytes of its refs by their SHA-256.
 
-        Raises Refused when the input cannot be served (the caller's fault: trying again cannot help); anything else
+        Raises InvalidInput when the input cannot be served (the caller's fault: trying again cannot help); anything else
         that is raised is the service's fault.
         """
         return self._made(self(self._bound(record, lambda ref: objects[ref.sha256])))
@@ -148,7 +151,7 @@ class Service(Generic[Q, A]):
     ) -> list[Invocation | Exception]:
         """Runs the function over many on several records with their objects; how each fared, in order.
 
-        A request that cannot be served is Refused alone. Raises what the function raises: then nothing is known of any.
+        A request that cannot be served gets an InvalidInput; the others are answered. Raises what the function raises: no call has an answer then.
         """
         if self.many is None:
             raise BadService(f"service {self.name}: it has no function over many")
@@ -196,9 +199,9 @@ class Service(Generic[Q, A]):
             return bind(self.request, conform(self.contract.input, record), fetch)
         except Nonconforming as error:
             if len(error.problems) > 1:
-                raise Refused(str(error)) from error
+                raise InvalidInput(str(error)) from error
             only = error.problems[0]
-            raise Refused(only.problem, only.hint, only.where) from error
+            raise InvalidInput(only.problem, only.hint, only.where) from error
 
 
 def service(

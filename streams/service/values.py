@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from schemas.refs import Ref
+from streams.errors import Blame, MillraceError
 from streams.service.contract import (
     Choice,
     Encoded,
@@ -17,7 +18,7 @@ from streams.service.contract import (
     Table,
     fields_of,
 )
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 
 Fetch = Callable[[Ref], bytes]
 """The bytes of a ref."""
@@ -28,14 +29,16 @@ Store = Callable[[Encoded], Ref]
 R = TypeVar("R", bound=Record)
 
 
-class BadOutput(TypeError):
+class BadOutput(MillraceError, TypeError):
     """A service gave a value that its own contract does not allow; the message names the field."""
+
+    blame = Blame.AUTHOR
 
 
 def bind(record: type[R], value: Mapping[str, Any], fetch: Fetch, where: str = "") -> R:
     """The typed value of a record that conforms to the class's schema, its media decoded.
 
-    Raises Refused, naming the field, for an object that is not what it should be.
+    Raises InvalidInput, naming the field, for an object that is not what it should be.
     """
     return record(
         **{one.name: _bind(one.kind, value[one.name], fetch, _at(where, one.name)) for one in fields_of(record)}
@@ -62,14 +65,14 @@ def _bind(kind: Kind, value: Any, fetch: Fetch, where: str) -> Any:
 def _decoded(media: type[Media], ref: Ref, fetch: Fetch, where: str) -> Media:
     try:
         return media.decode(fetch(ref), ref)
-    except Refused as refusal:
+    except InvalidInput as refusal:
         raise refusal.at(where) from refusal
 
 
 def unbind(value: Record, store: Store, where: str = "") -> dict[str, Any]:
     """The plain record of a typed value, its media encoded and stored; numbers are left for the schema to check.
 
-    Raises BadOutput for a value of another class than its field's, and Refused.
+    Raises BadOutput for a value of another class than its field's, and InvalidInput.
     """
     return {
         one.name: _unbind(one.kind, getattr(value, one.name), store, _at(where, one.name))

@@ -9,13 +9,17 @@ import binascii
 import hashlib
 import hmac
 
+from streams.errors import Blame, MillraceError
+
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 PREFIX = "whsec_"
 """What a secret begins with whose rest is the key in base64."""
 
 
-class BadSecret(ValueError):
+class BadSecret(MillraceError, ValueError):
     """A secret that begins with `whsec_` is no base64; the message never holds it."""
+
+    blame = Blame.OPERATOR
 
 
 def headers(identity: str, at: float, body: bytes, secret: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from agents.digits.ink import find
 from agents.digits.reader import Reader
 from agents.imaging.picture import Picture
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from training.digits.pictures.data import Digits, Labels
 from training.digits.pictures.scenes import Scene
 from training.gate import interval
@@ -105,6 +105,6 @@ def through_service(reader: Reader, scenes: Iterable[Scene]) -> Share:
         of += 1
         try:
             right += reader.read(find(Picture.decode(data)).pixels).digit == label
-        except Refused:
+        except InvalidInput:
             refused += 1
     return Share(right, of, refused)

@@ -36,7 +36,7 @@ def detected(picture: Picture) -> tuple[tuple[Area, ...], ModelStatus]:
 
 
 def analyse(picture: Picture, faces: Sequence[Area]) -> Iterator[tuple[Area, Estimate | None, Estimate | None, Looks]]:
-    """For each face, which lies inside the picture: its area, gender, emotion and looks. Raises Refused."""
+    """For each face, which lies inside the picture: its area, gender, emotion and looks. Raises InvalidInput."""
     if not faces:
         return
     width, height = picture.size

@@ -52,7 +52,7 @@ class Detector(ABC):
         """For each face: x, y, width, height, score, then the landmarks' x and y; in pixels of `image` (RGB)."""
 
     def detect(self, picture: Picture, min_score: float) -> tuple[Face, ...]:
-        """The faces with at least this score, from left to right. Raises Refused for a damaged picture."""
+        """The faces with at least this score, from left to right. Raises InvalidInput for a damaged picture."""
         width, height = picture.size
         if min(width, height) < _SMALLEST:
             return ()

@@ -11,7 +11,7 @@ import msgspec
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_math, ext_strings
 
-from streams.errors import EvaluationError
+from streams.errors import Blame, EvaluationError, MillraceError
 from streams.language.expressions import ast, chunked_lists, first, hints, plain_values
 from streams.language.expressions import cost as price
 from streams.language.expressions.cost import MAX_STEPS as MAX_STEPS
@@ -37,8 +37,10 @@ _NO_OVERLOAD_FOUND = re.compile(r"No matching overloads found : (\S+?)\((.*)\)")
 _NO_OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\(([^']*)\)'")
 
 
-class BadExpression(ValueError):
+class BadExpression(MillraceError, ValueError):
     """An expression is not right; `offset` counts characters from its start."""
+
+    blame = Blame.AUTHOR
 
     def __init__(self, message: str, offset: int = 0, hint: str = "") -> None:
         self.offset = offset

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from streams.errors import Blame, MillraceError
 from streams.language.expressions import reserved_words
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -10,8 +11,10 @@ _STRING = re.compile(reserved_words.STRING, re.DOTALL)
 _OPEN, _CLOSE = "([{", ")]}"
 
 
-class BadFirst(ValueError):
+class BadFirst(MillraceError, ValueError):
     """`first(…)` is not written as it must be; `offset` counts characters from the expression's start."""
+
+    blame = Blame.AUTHOR
 
     def __init__(self, message: str, offset: int) -> None:
         self.offset = offset

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 
+from streams.errors import Blame
 from streams.flow.rollout import Trial
 from streams.language.topology import Topology
 from streams.runtime.catalogue import limits, subjects, versions
@@ -38,6 +39,8 @@ __all__ = [
 class Breaking(RuntimeFault):
     """A pipeline's new input or output does not fit what others already send or read; `problems` holds every reason."""
 
+    blame = Blame.AUTHOR
+
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
@@ -45,6 +48,8 @@ class Breaking(RuntimeFault):
 
 class Declined(RuntimeFault):
     """Who was shown the plan does not want it."""
+
+    blame = Blame.CALLER
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """What an operator allows the pipelines of an installation, checked where they are published."""
 
+from streams.errors import Blame
 from streams.language.topology import Topology
 from streams.runtime.errors import RuntimeFault
 from streams.settings import Settings
@@ -7,6 +8,8 @@ from streams.settings import Settings
 
 class OverLimit(RuntimeFault):
     """A pipeline asks for more than this installation allows; `problem` says what, `hint` what to do."""
+
+    blame = Blame.AUTHOR
 
     def __init__(self, problem: str, hint: str) -> None:
         self.problem, self.hint = problem, hint

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 
+from streams.errors import Blame
 from streams.flow.rollout import Rollout, Trial
 from streams.language.topology import Topology
 from streams.runtime.errors import RuntimeFault
@@ -65,6 +66,8 @@ class Version:
 
 class Conflict(RuntimeFault):
     """Somebody else has changed the pipeline; `current` is what stands now, or None."""
+
+    blame = Blame.CALLER
 
     def __init__(self, name: str, current: Version | None) -> None:
         self.current = current

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import psycopg
 
+from streams.errors import Blame
 from streams.flow.rollout import Trial
 from streams.flow.state_rows import DONE, OPEN
 from streams.language.topology import Topology
@@ -36,9 +37,13 @@ class Role(StrEnum):
 class NoVersion(RuntimeFault):
     """There is no such version, or none to go back to; the message says what there is."""
 
+    blame = Blame.CALLER
+
 
 class StillUsed(RuntimeFault):
     """A version cannot be forgotten; the message says for whom it is kept."""
+
+    blame = Blame.CALLER
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 
+from streams.errors import Blame
 from streams.kafka_settings import Brokers
 from streams.runtime.errors import RuntimeFault
 from streams.wire.topic_specs import TopicSpec
@@ -18,6 +19,8 @@ _EMPTY = (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD)
 
 class WrongTopic(RuntimeFault):
     """An existing topic cannot serve; the message says which, why, and what to do."""
+
+    blame = Blame.OPERATOR
 
 
 class Admin:

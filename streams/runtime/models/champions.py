@@ -13,6 +13,7 @@ import psycopg
 from psycopg.errors import UndefinedTable
 from psycopg.rows import DictRow, dict_row
 
+from streams.errors import Blame
 from streams.models.bundle import is_version, prefix_of
 from streams.models.champion import ALIAS, BUNDLE, MODEL, VERSION, Champion
 from streams.runtime.errors import RuntimeFault, Unavailable
@@ -39,6 +40,8 @@ class ModelRegistryUnavailable(Unavailable):
 
 class NoSuchVersion(RuntimeFault):
     """The registry has no such version of the slot; the message says which there are."""
+
+    blame = Blame.CALLER
 
 
 @dataclass(frozen=True)

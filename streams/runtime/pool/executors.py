@@ -37,7 +37,7 @@ class CallResult:
             case ReplyKind.MEMORY:
                 return cls.failed(f"took more than {memory} MiB", "make the input smaller")
             case ReplyKind.AWAY:
-                failure = Failure(f"{reply.away} is away: {reply.reason}", Fault.SERVICE)
+                failure = Failure(f"{reply.away} is unavailable: {reply.reason}", Fault.SERVICE)
                 return cls(failure=failure, away=reply.away)
             case ReplyKind.RAISED:
                 return cls.failed(reply.reason, reply.hint, reply.stack, reply.after)

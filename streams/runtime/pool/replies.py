@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from streams.service.errors import Later, PartAway, Refused
+from streams.errors import MillraceError
+from streams.service.errors import InvalidInput, PartUnavailable, RetryLater
 from streams.service.progress import Progress
 from streams.service.service import Invocation, Produced
 
@@ -40,7 +41,7 @@ class Reply:
     """The part that is away."""
 
 
-class Garbled(ValueError):
+class Garbled(MillraceError, ValueError):
     """A message of a child is none of those that it may send."""
 
 
@@ -130,12 +131,12 @@ def unpack(data: bytes) -> Progress | Reply:
 def failure_reply(error: Exception) -> Reply:
     """What is said of an exception that a service's function raised."""
     match error:
-        case Refused():
+        case InvalidInput():
             reason = f"{error.where}: {error.reason}" if error.where else error.reason
             return Reply(ReplyKind.REFUSED, reason=reason, hint=error.hint)
-        case Later():
+        case RetryLater():
             return Reply(ReplyKind.RAISED, reason=error.reason, hint=error.hint, after=error.after)
-        case PartAway():
+        case PartUnavailable():
             return Reply(ReplyKind.AWAY, reason=error.reason, away=error.part)
         case MemoryError():
             return Reply(ReplyKind.MEMORY, reason="ran out of memory")

@@ -16,7 +16,7 @@ from streams.datasets.corrections import Correction, Extended, extend
 from streams.datasets.corrections import examples as labelled
 from streams.datasets.download import select
 from streams.datasets.manifest import Manifest
-from streams.errors import MillraceError
+from streams.errors import Blame, MillraceError
 from streams.runtime.errors import Missing
 from streams.runtime.history import tables
 from streams.runtime.storage import datasets
@@ -34,6 +34,8 @@ order by c.id
 
 class NothingToLearn(MillraceError):
     """A service has no label that can be put right, or no dataset that corrections add to; the message names it."""
+
+    blame = Blame.CALLER
 
 
 async def collect(connection: psycopg.AsyncConnection[Any], contract: Contract) -> list[Correction]:

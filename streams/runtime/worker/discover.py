@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from streams.errors import Blame
 from streams.runtime.errors import RuntimeFault
 from streams.service.model_status import ModelStatus, summarise
 from streams.service.service import Service
@@ -19,6 +20,8 @@ from streams.service.service import Service
 
 class BadModule(RuntimeFault):
     """A module of services cannot be imported, or defines none; the message says why."""
+
+    blame = Blame.AUTHOR
 
 
 @dataclass(frozen=True)

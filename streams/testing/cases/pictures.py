@@ -5,15 +5,18 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from schemas.refs import Ref
-from streams.service.errors import Refused
+from streams.errors import Blame, MillraceError
+from streams.service.errors import InvalidInput
 from streams.service.media import LIMITS, sniff
 from streams.testing.driver import RUN
 
 FILE, MADE_UP = "file:", "image:"
 
 
-class BadPicture(ValueError):
+class BadPicture(MillraceError, ValueError):
     """A picture of a test that cannot be had; `hint` says what to do."""
+
+    blame = Blame.AUTHOR
 
     def __init__(self, problem: str, hint: str = "") -> None:
         self.hint = hint
@@ -56,7 +59,7 @@ class Pictures:
             raise BadPicture(f"{path} has more than the {LIMITS.size:,} bytes allowed")
         try:
             media_type = sniff(data).media_type
-        except Refused as error:
+        except InvalidInput as error:
             raise BadPicture(f"{path}: {error.reason}", error.hint) from None
         return _ref(hashlib.sha256(data).hexdigest(), len(data), media_type)
 

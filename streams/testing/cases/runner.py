@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.encoding.codec import Nonconforming, conform
 from schemas.validation.shapes import shape
-from streams.errors import EvaluationError, MillraceError, Problem
+from streams.errors import Blame, EvaluationError, MillraceError, Problem
 from streams.flow.state_rows import Row
 from streams.language import template
 from streams.language.definition.model import PipelineSpec
@@ -23,6 +23,8 @@ from streams.testing.round_trip import Coder
 
 class NoAnswer(MillraceError):
     """A test has nothing to answer a task with; `problem` says where and what to do."""
+
+    blame = Blame.AUTHOR
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem

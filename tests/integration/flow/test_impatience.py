@@ -12,7 +12,7 @@ from agents.loan.economy import Economy
 from gateway.data.history import History
 from schemas.registry.client import SchemaRegistry
 from streams.runtime.history.borrowing import borrowed
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.settings import Settings
 from tests.integration.support.gateway_world import World
 
@@ -25,7 +25,7 @@ async def _impatient(ask: Callable[[], Awaitable[object]]) -> None:
 
     async def caller() -> None:
         for _ in range(_CALLS):
-            with contextlib.suppress(TimeoutError, Refused):
+            with contextlib.suppress(TimeoutError, InvalidInput):
                 async with asyncio.timeout(moments.choice((0.0, 0.001, 0.005, 0.02, 0.1))):
                     await ask()
 

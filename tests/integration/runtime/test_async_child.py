@@ -72,7 +72,7 @@ def test_a_part_that_is_away_is_named() -> None:
     """Whoever gets the ending can wait for the part: its name comes along, with the reason for people."""
     ended = run(bodies.lacks_waiting)
     assert (ended.away, ended.stack) == ("postgres", "")
-    assert ended.failure == Failure("postgres is away: connection refused", Fault.SERVICE)
+    assert ended.failure == Failure("postgres is unavailable: connection refused", Fault.SERVICE)
 
 
 def test_calls_wait_side_by_side(tmp_path: Path) -> None:

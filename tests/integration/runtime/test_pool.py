@@ -53,7 +53,7 @@ def test_a_value_comes_back() -> None:
 
 
 def test_a_refusal_is_the_callers_fault() -> None:
-    """A Refused keeps its place, reason and hint, and is never the service's fault."""
+    """An InvalidInput keeps its place, reason and hint, and is never the service's fault."""
     ended, after = run(bodies.refuse)
     assert reason(ended) == (Fault.CALLER, "image: not an image")
     assert ended.failure is not None

@@ -20,7 +20,7 @@ from agents.web.fetch import Answer, Call, fetch
 from agents.web.limits import Limits
 from agents.web.target import parse
 from streams.service.call_context import known_as
-from streams.service.errors import Later, Refused
+from streams.service.errors import InvalidInput, RetryLater
 from tests.integration.support.outside import Heard, Out, Outside, certificate, server
 from tests.integration.support.waiting import until
 
@@ -114,9 +114,9 @@ def test_a_call_names_itself_so_that_it_is_done_once(echoing: Outside, allow: An
 def test_a_body_where_none_may_be(echoing: Outside, allow: Any) -> None:
     """A GET with a body is read differently by different servers, so it is refused; so is a body that is too large."""
     allow(f"* http://127.0.0.1:{echoing.port} at {LOOPBACK}", request=100)
-    with pytest.raises(Refused, match="GET takes no body"):
+    with pytest.raises(InvalidInput, match="GET takes no body"):
         ask(echoing.url(), body="x")
-    with pytest.raises(Refused, match="more than the 100 allowed"):
+    with pytest.raises(InvalidInput, match="more than the 100 allowed"):
         ask(echoing.url(), method=Method.POST, body="x" * 101)
     assert echoing.heard == []
 
@@ -135,7 +135,7 @@ def test_a_picture_becomes_an_object(allow: Any) -> None:
         assert made.output["image"]["media_type"] == "image/png"
         assert [one.data for one in made.objects] == [out_png.getvalue()]
         assert made.output["body"] is None
-        with pytest.raises(Refused, match="no picture of a known format"):
+        with pytest.raises(InvalidInput, match="no picture of a known format"):
             ask(there.url("/false"))
 
 
@@ -172,7 +172,7 @@ def test_whose_fault_a_status_is(allow: Any, status: int, again: bool, after: fl
 
     with server(fails) as there:
         allow(f"http://127.0.0.1:{there.port} at {LOOPBACK}")
-        with pytest.raises(Later if again else Refused) as caught:
+        with pytest.raises(RetryLater if again else InvalidInput) as caught:
             ask(there.url("/x?key=1"))
         said = "" if status == 304 else ": no such thing"
         assert str(caught.value).partition(" (if")[0] == f"GET {there.url('/x')} answered {status}{said}"
@@ -187,7 +187,7 @@ def test_how_long_a_server_may_put_off(allow: Any, said: str, after: float) -> N
     """At most the operator's limit; what is past or no time at all puts off nothing."""
     with server(lambda _, out: out.whole(503, b"", "text/plain", ("retry-after", said))) as there:
         allow(f"http://127.0.0.1:{there.port} at {LOOPBACK}")
-        with pytest.raises(Later) as caught:
+        with pytest.raises(RetryLater) as caught:
             ask(there.url())
         assert caught.value.after == after
 
@@ -198,7 +198,7 @@ def test_how_long_a_server_may_put_off(allow: Any, said: str, after: float) -> N
 def test_nobody_is_called_by_default(echoing: Outside, allow: Any) -> None:
     """Without a list, a call is refused before a name is resolved."""
     allow()
-    with pytest.raises(Refused, match="may not be called from here"):
+    with pytest.raises(InvalidInput, match="may not be called from here"):
         ask(echoing.url())
     assert echoing.heard == []
 
@@ -206,7 +206,7 @@ def test_nobody_is_called_by_default(echoing: Outside, allow: Any) -> None:
 def test_a_name_that_leads_inside_is_refused(echoing: Outside, allow: Any) -> None:
     """An allowed name does not make a loopback address allowed; an address range does."""
     allow(f"http://localhost:{echoing.port}")
-    with pytest.raises(Refused, match=r"localhost leads to an address that may not be called \(loopback\)"):
+    with pytest.raises(InvalidInput, match=r"localhost leads to an address that may not be called \(loopback\)"):
         ask(echoing.url(host="localhost"))
     assert echoing.heard == []
     allow(f"http://localhost:{echoing.port} at {LOOPBACK}|::1/128")
@@ -217,7 +217,7 @@ def test_a_name_that_leads_inside_is_refused(echoing: Outside, allow: Any) -> No
 def test_addresses_that_stand_for_others_are_refused(allow: Any, address: str) -> None:
     """Also when the address itself is on the list: only a range allows what is not public."""
     allow(f"http://{address}:80")
-    with pytest.raises(Refused, match="leads to an address that may not be called"):
+    with pytest.raises(InvalidInput, match="leads to an address that may not be called"):
         ask(f"http://{address}/")
 
 
@@ -258,7 +258,7 @@ def test_a_name_that_changes_its_address_between_redirects() -> None:
     ):
         allowed = f"http://rebind.example:{good.port} at 127.0.0.2/32"
         for second in (["127.0.0.1"], ["127.0.0.2", "127.0.0.1"], ["::1"], ["::ffff:127.0.0.2"]):
-            with pytest.raises(Refused, match="may not be called"):
+            with pytest.raises(InvalidInput, match="may not be called"):
                 call(f"http://rebind.example:{good.port}/", allowed, Rebinding(["127.0.0.2"], second))
         assert (len(good.heard), inside.heard) == (4, [])
 
@@ -269,16 +269,16 @@ def test_the_first_address_that_answers_is_taken() -> None:
         allowed = f"http://many.example:{there.port} at {LOOPBACK}"
         url = f"http://many.example:{there.port}/"
         assert call(url, allowed, Rebinding(["127.0.0.3", "127.0.0.2"])).status == 200
-        with pytest.raises(Later, match="cannot be connected to"):
+        with pytest.raises(RetryLater, match="cannot be connected to"):
             call(url, allowed, Rebinding(["127.0.0.3"]))
-        with pytest.raises(Later, match="has no address"):
+        with pytest.raises(RetryLater, match="has no address"):
             call(url, allowed, Rebinding([]))
 
 
 def test_a_name_that_does_not_exist(allow: Any) -> None:
     """It may exist later."""
     allow("http://nobody.invalid")
-    with pytest.raises(Later, match="cannot be resolved"):
+    with pytest.raises(RetryLater, match="cannot be resolved"):
         ask("http://nobody.invalid/")
 
 
@@ -306,7 +306,7 @@ def test_a_redirect_leads_nowhere_that_a_call_may_not(allow: Any, location: str)
         server(lambda _, out: out.to(location.format(inside=inside.port)), "127.0.0.2") as there,
     ):
         allow(f"http://127.0.0.2:{there.port} at 127.0.0.2/32")
-        with pytest.raises(Refused):
+        with pytest.raises(InvalidInput):
             ask(there.url())
         assert inside.heard == []
         assert len(there.heard) == 1
@@ -323,7 +323,7 @@ def test_redirects_are_followed_within_bounds(allow: Any) -> None:
         allow(f"http://127.0.0.1:{there.port} at {LOOPBACK}", redirects=3)
         assert ask(there.url("/3")).body["path"] == "/0"
         there.heard.clear()
-        with pytest.raises(Refused, match="more than 3 redirects"):
+        with pytest.raises(InvalidInput, match="more than 3 redirects"):
             ask(there.url("/9"))
         assert there.paths == ["/9", "/8", "/7", "/6"]
 
@@ -358,7 +358,7 @@ def test_a_redirect_with_another_method_must_be_allowed(allow: Any) -> None:
     """What a list allows to be posted to is not allowed to be read."""
     with server(lambda _, out: out.to("/there")) as there:
         allow(f"POST http://127.0.0.1:{there.port} at {LOOPBACK}")
-        with pytest.raises(Refused, match=r"GET .* may not be called"):
+        with pytest.raises(InvalidInput, match=r"GET .* may not be called"):
             ask(there.url(), method=Method.POST, body=1)
         assert there.paths == ["/"]
 
@@ -395,10 +395,10 @@ def test_a_server_that_repeats_a_secret_in_every_way(allow: Any, secrets: Any) -
         use = {"x-key": Secret(name="token")}
         seen = repr(ask(there.url("/200"), secrets=use))
         for status in (401, 500):
-            with pytest.raises((Refused, Later)) as caught:
+            with pytest.raises((InvalidInput, RetryLater)) as caught:
                 ask(there.url(f"/{status}"), secrets=use)
             seen += str(caught.value)
-        with pytest.raises(Refused, match="holds the secret"):
+        with pytest.raises(InvalidInput, match="holds the secret"):
             ask(there.url("/picture"), secrets=use)
         assert len(there.heard) == 4
         assert SECRET not in seen
@@ -409,11 +409,11 @@ def test_a_secret_goes_nowhere_else(echoing: Outside, allow: Any, secrets: Any) 
     """A call to another origin with it is refused before anything is sent, and so is one that names none."""
     allow(f"http://127.0.0.1:{echoing.port} at {LOOPBACK}")
     secrets("https://127.0.0.1", f"http://127.0.0.2:{echoing.port}")
-    with pytest.raises(Refused, match="the secret 'token' may not be sent to"):
+    with pytest.raises(InvalidInput, match="the secret 'token' may not be sent to"):
         ask(echoing.url(), secrets={"x-key": Secret(name="token")})
-    with pytest.raises(Refused, match="there is no secret 'other'"):
+    with pytest.raises(InvalidInput, match="there is no secret 'other'"):
         ask(echoing.url(), secrets={"x-key": Secret(name="other")})
-    with pytest.raises(Refused, match="given twice"):
+    with pytest.raises(InvalidInput, match="given twice"):
         ask(echoing.url(), headers={"X-Key": "1"}, secrets={"x-key": Secret(name="token")})
     assert echoing.heard == []
 
@@ -453,9 +453,9 @@ def test_servers_are_verified_by_their_name(allow: Any, tmp_path: Path) -> None:
         ca = str(tmp_path / "ca.pem")
         answer = call(f"https://shop.example:{there.port}/", allowed, loopback, ca=ca)
         assert answer.body["headers"]["host"] == f"shop.example:{there.port}"
-        with pytest.raises(Later, match="its certificate is not trusted: Hostname mismatch"):
+        with pytest.raises(RetryLater, match="its certificate is not trusted: Hostname mismatch"):
             call(f"https://other.example:{there.port}/", allowed, loopback, ca=ca)
-        with pytest.raises(Later, match="its certificate is not trusted: unable to get local issuer"):
+        with pytest.raises(RetryLater, match="its certificate is not trusted: unable to get local issuer"):
             call(f"https://shop.example:{there.port}/", allowed, loopback)
         assert len(there.heard) == 1
         assert fetching._tls(ca) is fetching._tls(ca)  # reading the authorities of the world costs more than a call
@@ -474,7 +474,7 @@ def test_encryption_is_not_given_up_on_the_way(allow: Any, tmp_path: Path) -> No
             f"http://127.0.0.1:{plain.port} at {LOOPBACK}",
             ca=tmp_path / "ca.pem",
         )
-        with pytest.raises(Refused, match="not encrypted"):
+        with pytest.raises(InvalidInput, match="not encrypted"):
             ask(there.url())
         assert plain.heard == []
 
@@ -494,7 +494,7 @@ def test_an_endless_answer_is_cut_off(allow: Any) -> None:
 
     with server(endless) as there:
         allow(f"http://127.0.0.1:{there.port} at {LOOPBACK}", answer=1_000_000)
-        with pytest.raises(Refused, match="larger than 1,000,000 bytes"):
+        with pytest.raises(InvalidInput, match="larger than 1,000,000 bytes"):
             ask(there.url())
         assert gone.wait(30)
 
@@ -508,7 +508,7 @@ def test_a_bomb_is_not_unpacked(allow: Any) -> None:
 
     with server(packed) as there:
         allow(f"http://127.0.0.1:{there.port} at {LOOPBACK}")
-        with pytest.raises(Refused, match="larger than 2,097,152 bytes"):
+        with pytest.raises(InvalidInput, match="larger than 2,097,152 bytes"):
             ask(there.url())
 
 
@@ -525,7 +525,7 @@ def test_silence_is_cut_off(allow: Any) -> None:
     with server(silent) as there:
         allow(f"http://127.0.0.1:{there.port} at {LOOPBACK}", silence=0.3)
         for path in ("/", "/half"):
-            with pytest.raises(Later, match="was not heard of in time"):
+            with pytest.raises(RetryLater, match="was not heard of in time"):
                 ask(there.url(path))
         release.set()
 
@@ -543,7 +543,7 @@ def test_a_broken_connection_is_tried_again(allow: Any) -> None:
     with server(broken) as there:
         allow(f"http://127.0.0.1:{there.port} at {LOOPBACK}")
         for path in ("/noise", "/short", "/nothing"):
-            with pytest.raises(Later, match="broke") as caught:
+            with pytest.raises(RetryLater, match="broke") as caught:
                 ask(there.url(path), headers={"x-header": "what-was-sent"})
             assert "what-was-sent" not in str(caught.value)
 

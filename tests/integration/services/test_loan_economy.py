@@ -18,7 +18,7 @@ from agents.loan.indicators_table import IndicatorsRow
 from agents.loan.ready import usable
 from agents.loan.when import When
 from infra.local.stack import Stack
-from streams.service.errors import PartAway, Refused
+from streams.service.errors import InvalidInput, PartUnavailable
 from streams.settings import Settings
 from tests.integration.support.gate import Gate
 from tests.integration.support.savings import GOOD, LOW, ROWS, savings, within
@@ -75,17 +75,17 @@ def test_a_month_that_is_not_there_is_refused_with_those_that_are(settings: Sett
 
     async def main() -> None:
         async with savings(settings.postgres) as made:
-            with pytest.raises(Refused, match="no indicators of 2026-11") as caught:
+            with pytest.raises(InvalidInput, match="no indicators of 2026-11") as caught:
                 await ask(made.url, When(month=Month(2026, 11)))
             assert "2008-05, 2009-05, 2010-04" in caught.value.reason
             assert "millrace indicators" in caught.value.hint
-            with pytest.raises(Refused, match="no indicators of any jan"):
+            with pytest.raises(InvalidInput, match="no indicators of any jan"):
                 await ask(made.url, When(number=1))
             await made.connection.execute("delete from socio_economic")
-            with pytest.raises(Refused, match="no socio-economic indicators"):
+            with pytest.raises(InvalidInput, match="no socio-economic indicators"):
                 await ask(made.url, When())
         async with savings(settings.postgres, table=False) as bare:
-            with pytest.raises(Refused, match="no socio-economic indicators"):
+            with pytest.raises(InvalidInput, match="no socio-economic indicators"):
                 await ask(bare.url, MAY)
 
     run(main())
@@ -181,7 +181,7 @@ def test_a_database_that_is_away_is_named_and_found_again(settings: Settings) ->
         ):
             assert (await here.read(MAY)).indicators == GOOD
             await gate.shut()
-            with pytest.raises(PartAway, match="refused") as caught:
+            with pytest.raises(PartUnavailable, match="refused") as caught:
                 await here.read(MAY)
             assert caught.value.part == "postgres"
             await gate.open()
@@ -215,7 +215,7 @@ def test_a_wrong_password_is_told_without_it(settings: Settings) -> None:
         parts = urlsplit(settings.postgres)
         user, _, place = parts.netloc.rpartition("@")
         wrong = urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:open-sesame@{place}"))
-        with pytest.raises(PartAway, match="password authentication failed") as caught:
+        with pytest.raises(PartUnavailable, match="password authentication failed") as caught:
             await ask(wrong, MAY)
         assert "open-sesame" not in str(caught.value)
 
@@ -229,7 +229,7 @@ def test_a_server_that_is_silent_is_given_up(settings: Settings) -> None:
         parts = urlsplit(settings.postgres)
         with socket.create_server(("127.0.0.1", 0)) as silent:
             place = f"millrace:x@127.0.0.1:{silent.getsockname()[1]}"
-            with pytest.raises(PartAway):
+            with pytest.raises(PartUnavailable):
                 async with asyncio.timeout(12):
                     await ask(urlunsplit(parts._replace(netloc=place)), MAY)
 
@@ -244,7 +244,7 @@ def test_a_table_that_is_locked_is_given_up(settings: Settings) -> None:
             assert (await here.read(MAY)).indicators == GOOD
             async with made.connection.transaction():
                 await made.connection.execute("lock table socio_economic in access exclusive mode")
-                with pytest.raises(PartAway, match="statement timeout"):
+                with pytest.raises(PartUnavailable, match="statement timeout"):
                     await here.read(MAY)
             assert (await here.read(MAY)).indicators == GOOD
 
@@ -256,7 +256,7 @@ def test_a_reader_writes_nothing(settings: Settings) -> None:
 
     async def main() -> None:
         async with savings(settings.postgres) as made, Economy(made.url) as here:
-            with pytest.raises(PartAway, match="read-only"):
+            with pytest.raises(PartUnavailable, match="read-only"):
                 async with here._connection() as connection:
                     await connection.execute("delete from socio_economic")
             assert (await here.read(MAY)).indicators == GOOD
@@ -269,7 +269,7 @@ async def _found_again(here: Economy) -> None:
     found: Indicators | None = None
     async with asyncio.timeout(30):
         while found is None:
-            with contextlib.suppress(PartAway):
+            with contextlib.suppress(PartUnavailable):
                 found = (await here.read(MAY)).indicators
     assert found == GOOD
 

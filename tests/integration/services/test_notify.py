@@ -10,7 +10,7 @@ import pytest
 
 from agents.services.notify import Request, notify, usable
 from streams.service.call_context import known_as
-from streams.service.errors import Later, Refused
+from streams.service.errors import InvalidInput, RetryLater
 from tests.integration.support.outside import Heard, Out, server
 from tests.integration.support.postbox import PASSWORD, USER, postbox, trusted
 
@@ -59,14 +59,14 @@ def test_what_a_receiver_answers_decides(monkeypatch: pytest.MonkeyPatch, tmp_pa
     with server(answer) as there:
         asked = Request(subject="x", webhook=there.url("/token"))
         for status in (301, 404, 500):
-            with pytest.raises(Later, match=str(status)) as later:
+            with pytest.raises(RetryLater, match=str(status)) as later:
                 notify(asked)
             assert "token" not in str(later.value)
             assert later.value.after == 7
-        with pytest.raises(Refused, match="410") as refused:
+        with pytest.raises(InvalidInput, match="410") as refused:
             notify(asked)
         assert "token" not in str(refused.value)
-    with pytest.raises(Later) as away:
+    with pytest.raises(RetryLater) as away:
         notify(asked)
     assert "token" not in str(away.value)
     assert "webhook-signature" not in there.heard[0].headers
@@ -76,20 +76,20 @@ def test_only_who_is_allowed_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     """Without a line for it no address is called, a secret signs for its own origins only, and both or neither way is refused."""
     monkeypatch.delenv("MILLRACE_HTTP_ALLOW", raising=False)
     assert "nobody can be told" in usable()
-    with pytest.raises(Refused, match="may not be called"):
+    with pytest.raises(InvalidInput, match="may not be called"):
         notify(Request(subject="x", webhook="http://127.0.0.1:9/"))
-    with pytest.raises(Refused, match="MILLRACE_MAIL_HOST"):
+    with pytest.raises(InvalidInput, match="MILLRACE_MAIL_HOST"):
         notify(Request(subject="x", email="ada@example.com"))
     allow(monkeypatch, tmp_path)
     assert usable() == ""
     with server(lambda _, out: out.whole(200, b"")) as there:
-        with pytest.raises(Refused, match="may not sign for"):
+        with pytest.raises(InvalidInput, match="may not sign for"):
             notify(Request(subject="x", webhook=there.url(), secret="other"))
-        with pytest.raises(Refused, match="no secret"):
+        with pytest.raises(InvalidInput, match="no secret"):
             notify(Request(subject="x", webhook=there.url(), secret="nobody-s"))
         assert there.heard == []
     for wrong in (Request(subject="x"), Request(subject="x", webhook="http://127.0.0.1/", email="ada@example.com")):
-        with pytest.raises(Refused, match="one of"):
+        with pytest.raises(InvalidInput, match="one of"):
             notify(wrong)
 
 
@@ -108,7 +108,7 @@ def test_an_email_is_sent_over_tls_with_a_login(monkeypatch: pytest.MonkeyPatch,
         (letter,) = post.letters
         assert post.users == [USER]
         secret.write_text("wrong")
-        with pytest.raises(Later, match="does not let millrace in"):
+        with pytest.raises(RetryLater, match="does not let millrace in"):
             notify(Request(subject="x", email="ada@example.com"))
         assert len(post.letters) == 1
     assert (letter["From"], letter["To"], letter["Message-ID"]) == (
@@ -125,11 +125,11 @@ def test_a_server_that_cannot_be_trusted_gets_nothing(monkeypatch: pytest.Monkey
     common = {"host": "127.0.0.1", "sender": "millrace@example.org", "recipients": "*@example.com"}
     with postbox(context) as post:
         allow(monkeypatch, tmp_path, port=post.port, **common)
-        with pytest.raises(Later, match="not trusted"):
+        with pytest.raises(RetryLater, match="not trusted"):
             notify(Request(subject="x", email="ada@example.com"))
     with postbox() as plain:
         allow(monkeypatch, tmp_path, port=plain.port, **common)
-        with pytest.raises(Later, match="does not offer"):
+        with pytest.raises(RetryLater, match="does not offer"):
             notify(Request(subject="x", email="ada@example.com"))
         assert post.letters == plain.letters == []
 
@@ -142,13 +142,13 @@ def test_what_a_mail_server_answers_decides(monkeypatch: pytest.MonkeyPatch, tmp
             recipients="ada@example.com",
         )  # fmt: skip
         post.answers[:] = ["550 no such mailbox", "451 try again"]
-        with pytest.raises(Refused, match="550"):
+        with pytest.raises(InvalidInput, match="550"):
             notify(Request(subject="x", email="ada@example.com"))
-        with pytest.raises(Later, match="451"):
+        with pytest.raises(RetryLater, match="451"):
             notify(Request(subject="x", email="ada@example.com"))
-        with pytest.raises(Refused, match="line end"):
+        with pytest.raises(InvalidInput, match="line end"):
             notify(Request(subject="x\nbcc: eve@example.com", email="ada@example.com"))
         notify(Request(subject="x", email="ada@example.com"))
         assert len(post.letters) == 1
-    with pytest.raises(Later, match="cannot be spoken to"):
+    with pytest.raises(RetryLater, match="cannot be spoken to"):
         notify(Request(subject="x", email="ada@example.com"))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from streams.runtime.pool.framing import frame
 from streams.service import call_context
-from streams.service.errors import Later, PartAway, Refused
+from streams.service.errors import InvalidInput, PartUnavailable, RetryLater
 
 
 def double(number: int) -> int:
@@ -26,7 +26,7 @@ def whoami() -> int:
 
 def refuse() -> None:
     """Refuses, as a service does for a caller's fault."""
-    raise Refused("not an image", hint="send a PNG", where="image")
+    raise InvalidInput("not an image", hint="send a PNG", where="image")
 
 
 def fail() -> None:
@@ -89,12 +89,12 @@ async def cleans_up(mark: str) -> None:
 
 async def puts_off() -> None:
     """Asks to be tried again later."""
-    raise Later("not now", hint="wait", after=7.0)
+    raise RetryLater("not now", hint="wait", after=7.0)
 
 
 async def refuses() -> None:
     """Refuses, as a service does for a caller's fault."""
-    raise Refused("not an address", hint="write one", where="url")
+    raise InvalidInput("not an address", hint="write one", where="url")
 
 
 async def fails_waiting() -> None:
@@ -126,7 +126,7 @@ async def echoes(data: bytes) -> bytes:
 
 def lacks() -> None:
     """Needs a part that is away."""
-    raise PartAway("postgres", "connection refused")
+    raise PartUnavailable("postgres", "connection refused")
 
 
 async def lacks_waiting() -> None:

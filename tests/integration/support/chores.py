@@ -10,7 +10,7 @@ from typing import Annotated
 import psutil
 
 from streams.service.contract import Doc, Record
-from streams.service.errors import PartAway, Refused
+from streams.service.errors import InvalidInput, PartUnavailable
 from streams.service.service import service
 
 
@@ -55,7 +55,7 @@ def poison(request: Text) -> Text:
         case "sleep":
             time.sleep(60)
         case "refuse":
-            raise Refused("not this", hint="something else", where="text")
+            raise InvalidInput("not this", hint="something else", where="text")
         case "fail":
             raise RuntimeError("it broke")
     return request
@@ -113,7 +113,7 @@ def assassin(request: Marked) -> Number:
 def needs_postgres(request: Marked) -> Number:
     """Finds PostgreSQL away for as long as there is no such file."""
     if not Path(request.mark).exists():
-        raise PartAway("postgres", "nobody is there")
+        raise PartUnavailable("postgres", "nobody is there")
     return Number(n=request.n)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from streams.service.contract import Doc, Record
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.service.service import service
 
 
@@ -23,7 +23,7 @@ def _twice(request: Number) -> Twice:
     if request.n == 13:
         os.kill(os.getpid(), signal.SIGKILL)
     if request.n == 7:
-        raise Refused("seven is not served", where="n")
+        raise InvalidInput("seven is not served", where="n")
     if request.n == 5:
         raise ValueError("five fails")
     return Twice(n=2 * request.n)

@@ -12,7 +12,7 @@ from agents.cells.stain import Colour
 from agents.cells.traits import traits
 from agents.cells.types import CellType
 from agents.imaging.picture import Picture
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from training.cells.pictures.data import Smear
 from training.cells.pictures.vary import varied
 
@@ -43,7 +43,7 @@ class Samples:
 
 
 def cut(smears: Sequence[Smear]) -> list[Colour]:
-    """The cell of each picture, normalised. Raises Refused for a picture that shows none."""
+    """The cell of each picture, normalised. Raises InvalidInput for a picture that shows none."""
     return [white_cell(Picture.decode(one.data)).pixels for one in smears]
 
 
@@ -53,13 +53,13 @@ def corrected(examples: Sequence[tuple[object, bytes]]) -> list[tuple[Colour, Ce
     for label, data in examples:
         try:
             found.append((cut_out(Picture.decode(data)), CellType(str(label))))
-        except (Refused, ValueError):
+        except (InvalidInput, ValueError):
             continue
     return found
 
 
 def samples(cells: Sequence[Colour], labels: Sequence[CellType], copies: int, random: np.random.Generator) -> Samples:
-    """The traits of cells, with so many varied copies of each. Raises Refused for a picture that shows no cell."""
+    """The traits of cells, with so many varied copies of each. Raises InvalidInput for a picture that shows no cell."""
     rows = [[traits(one), *_copies(one, copies, random)] for one in cells]
     names = tuple(rows[0][0])
     values = np.array([[[copy[name] for name in names] for copy in row] for row in rows], np.float64)
@@ -91,7 +91,7 @@ def _copies(pixels: Colour, count: int, random: np.random.Generator) -> list[dic
         if len(found) < count:
             try:
                 found.append(dict(traits(varied(pixels, random))))
-            except Refused:
+            except InvalidInput:
                 continue
     return found
 

@@ -9,7 +9,7 @@ from agents.cells.crop import white_cell
 from agents.cells.traits import traits
 from agents.imaging.area import Box
 from agents.imaging.picture import Picture
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from training.cells.measure import Said, overlap
 from training.cells.pictures.data import Smear
 from training.cells.pictures.samples import TYPES
@@ -27,7 +27,7 @@ def told(model: Classifier, smears: Sequence[Smear]) -> Said:
     for at, smear in enumerate(smears):
         try:
             said = model.tell(traits(white_cell(Picture.decode(smear.data)).pixels))
-        except Refused:
+        except InvalidInput:
             refused += 1
             continue
         rows[at] = [said.probabilities.get(one, 0.0) for one in TYPES]
@@ -42,7 +42,7 @@ def overlaps(smears: Sequence[Smear]) -> list[float]:
         if smear.box is not None:
             try:
                 found.append(overlap(white_cell(Picture.decode(smear.data)).area.box(), smear.box))
-            except Refused:
+            except InvalidInput:
                 found.append(0.0)
     return found
 
@@ -55,7 +55,7 @@ def refused(smears: Sequence[Smear]) -> tuple[int, int]:
             of += 1
             try:
                 white_cell(part)
-            except Refused:
+            except InvalidInput:
                 count += 1
     return count, of
 

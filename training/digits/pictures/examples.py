@@ -9,7 +9,7 @@ import numpy as np
 from agents.digits.centre import SIDE
 from agents.digits.ink import find
 from agents.imaging.picture import Picture
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from training.digits.pictures.data import Digits
 
 REPEAT = 10
@@ -35,7 +35,7 @@ def examples(given: Sequence[tuple[Any, bytes]], digits: Sequence[int]) -> Corre
             continue
         try:
             pictures.append(find(Picture.decode(data)).pixels)
-        except Refused:
+        except InvalidInput:
             continue
         labels.append(label)
     made = Digits(

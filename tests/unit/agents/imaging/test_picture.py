@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, ImageOps, PngImagePlugin
 
 from agents.imaging.encode import RULES
 from agents.imaging.picture import Picture
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.service.media import Format
 from tests.unit.agents.pictures import GREEN, RED, at, corners, file, near, quarters
 from tests.unit.agents.profiles import swapped_profile
@@ -187,7 +187,7 @@ def test_sixteen_bits(format: str) -> None:
 def test_pixels_without_a_range_are_refused(mode: str) -> None:
     """32-bit pixels are refused with a reason, since nothing says what is white."""
     picture = Picture.decode(file(Image.new(mode, (4, 4), 7), "tiff"))
-    with pytest.raises(Refused, match="cannot be shown in 8 bits"):
+    with pytest.raises(InvalidInput, match="cannot be shown in 8 bits"):
         _ = picture.pixels
 
 
@@ -254,7 +254,7 @@ def test_several_frames(format: str) -> None:
     assert picture.source.info.frames == 3
     assert quarters(picture.pixels)
     for making in (picture.encode, lambda: picture.replaced(picture.pixels)):
-        with pytest.raises(Refused, match=r"3 (frames|pages), and all but the first would be lost.*image-convert"):
+        with pytest.raises(InvalidInput, match=r"3 (frames|pages), and all but the first would be lost.*image-convert"):
             making()
     assert quarters(Image.open(BytesIO(picture.converted(Format.PNG).encode().data)))
 
@@ -281,7 +281,7 @@ def test_a_broken_palette_is_the_file_s_fault() -> None:
     entries = bytes(300)
     chunk = struct.pack(">I", len(entries)) + b"tRNS" + entries + struct.pack(">I", zlib.crc32(b"tRNS" + entries))
     old = 12 + struct.unpack(">I", plain[start : start + 4])[0]
-    with pytest.raises(Refused, match="damaged"):
+    with pytest.raises(InvalidInput, match="damaged"):
         Picture.decode(plain[:start] + chunk + plain[start + old :]).encode()
 
 
@@ -291,7 +291,7 @@ def test_a_file_cut_short_is_refused(format: Format) -> None:
     whole = file(Image.effect_noise((200, 200), 80).convert("RGB"), format.value)
     cut = whole[: len(whole) // 2]
     for using in (Picture.encode, Picture.grey, lambda picture: picture.pixels):
-        with pytest.raises(Refused, match="damaged"):
+        with pytest.raises(InvalidInput, match="damaged"):
             using(Picture.decode(cut))
 
 
@@ -310,7 +310,7 @@ def test_whatever_is_broken_is_refused(format: Format, cut: float, flips: list[t
     for place, flip in flips:
         data[min(len(data) - 1, int(place * len(data)))] ^= flip
     broken = bytes(data[: int(cut * len(data)) + 1]) if cut < 0.9 else bytes(data)
-    with suppress(Refused):
+    with suppress(InvalidInput):
         picture = Picture.decode(broken)
         assert picture.pixels.size == picture.size
         assert picture.encode().data
@@ -328,7 +328,7 @@ def test_the_smallest_pictures(size: tuple[int, int], format: Format) -> None:
 def test_too_large_for_the_format() -> None:
     """A picture that the wanted format cannot hold is refused with the format's limit."""
     picture = Picture.decode(file(Image.new("L", (17_000, 2))))
-    with pytest.raises(Refused, match="at most 16383 pixels a side"):
+    with pytest.raises(InvalidInput, match="at most 16383 pixels a side"):
         picture.converted(Format.WEBP).encode()
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from agents.loan.indicators import Month
 from agents.loan.when import When, asked
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 
 MAY = Month(2010, 5)
 
@@ -48,6 +48,6 @@ def test_what_is_no_month_is_refused(
     month: str | None, year: int | None, at: str | None, day: int | None, where: str
 ) -> None:
     """Half a month, two months, and days that a month does not have are refused, with the input that is wrong."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(InvalidInput) as caught:
         asked(month, year, at, day)
     assert caught.value.where == where

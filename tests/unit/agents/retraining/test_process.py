@@ -8,14 +8,14 @@ import pytest
 
 from agents.retraining import process
 from agents.services.digit_train import digit_train
-from streams.service.errors import Later, PartAway, Refused
+from streams.service.errors import InvalidInput, PartUnavailable, RetryLater
 
 
 def test_a_worker_without_the_environment_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The catalogue says what is missing and what makes it, and a call is refused once: no second attempt would find it made."""
     monkeypatch.setenv("MILLRACE_TRAIN", str(tmp_path / "none"))
     assert "none/bin/python): `make trainer` makes it" in digit_train.check()
-    with pytest.raises(Refused, match="the environment for training is missing"):
+    with pytest.raises(InvalidInput, match="the environment for training is missing"):
         asyncio.run(digit_train.wait({"digits": [0, 1]}, {}))
 
 
@@ -31,18 +31,18 @@ def test_an_environment_that_is_still_being_made_refuses(
     monkeypatch.setenv("MILLRACE_TRAIN", str(tmp_path / "train"))
     monkeypatch.setenv("MILLRACE_HOME", str(tmp_path / "home"))
     assert digit_train.check() == ""
-    with pytest.raises(Refused, match=r"not complete, it has no \w+: `make trainer` makes it"):
+    with pytest.raises(InvalidInput, match=r"not complete, it has no \w+: `make trainer` makes it"):
         asyncio.run(digit_train.wait({"digits": [0, 1]}, {}))
 
 
 @pytest.mark.parametrize(
     ("status", "line", "kind", "said"),
     [
-        (2, "millrace: digits: 4 is one digit", Refused, "digits: 4 is one digit"),
-        (3, "millrace: MLflow's database does not answer", PartAway, "postgres is away"),
-        (4, "millrace: connection refused", PartAway, "s3 is away"),
-        (1, "millrace: no such file", Later, "the training failed: no such file"),
-        (-9, "", Later, "the training failed: it ended with status -9"),
+        (2, "millrace: digits: 4 is one digit", InvalidInput, "digits: 4 is one digit"),
+        (3, "millrace: MLflow's database does not answer", PartUnavailable, "postgres is unavailable"),
+        (4, "millrace: connection refused", PartUnavailable, "s3 is unavailable"),
+        (1, "millrace: no such file", RetryLater, "the training failed: no such file"),
+        (-9, "", RetryLater, "the training failed: it ended with status -9"),
     ],
 )
 def test_how_a_training_ended_decides_whose_fault_it_is(

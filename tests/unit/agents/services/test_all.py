@@ -16,7 +16,7 @@ from schemas.contracts import load_contracts
 from schemas.refs import Ref
 from schemas.validation.conform import conform
 from streams.service.contract import fields_of
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.service.service import call
 from tests.unit.agents.pictures import ref
 
@@ -80,7 +80,7 @@ def test_examples_work(name: str, no_data: Path) -> None:
     models = service.model_status()
     if models and not any(one.ready for one in models):
         assert all(one.detail for one in models)
-        with pytest.raises(Refused):
+        with pytest.raises(InvalidInput):
             call(service.function.__module__, name, record, objects)
         return
     made = call(service.function.__module__, name, record, objects)

@@ -20,7 +20,7 @@ from agents.services.cell_classify import NOTICE, cell_classify
 from streams.datasets.drift import read as reference
 from streams.datasets.manifest import of_catalogue
 from streams.models import BadBundle, read
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from tests.unit.agents.pictures import file, result, run
 from training.cells.measure import balanced
 from training.cells.pictures import data as cells
@@ -94,7 +94,7 @@ def test_the_card_says_what_was_learned_from() -> None:
 @pytest.mark.parametrize("size", [(640, 480), (160, 120), (80, 80)])
 def test_what_was_not_cut_out(size: tuple[int, int]) -> None:
     """A picture that cell-preprocess did not make is refused, with what to do."""
-    with pytest.raises(Refused, match="160 x 160") as refused:
+    with pytest.raises(InvalidInput, match="160 x 160") as refused:
         run("cell-classify", file(Image.new("RGB", size, "white")))
     assert "classify-cell" in refused.value.hint
     assert refused.value.where == "image"
@@ -102,13 +102,13 @@ def test_what_was_not_cut_out(size: tuple[int, int]) -> None:
 
 def test_a_cut_out_without_a_cell() -> None:
     """A picture of the right size that shows nothing is refused as that."""
-    with pytest.raises(Refused, match="no white cell"):
+    with pytest.raises(InvalidInput, match="no white cell"):
         run("cell-classify", file(Image.new("RGB", (160, 160), "white")))
 
 
 def test_a_picture_of_nothing_but_a_nucleus() -> None:
     """Where nothing lies around the nucleus there is nothing to tell the type by, which is the picture's fault."""
-    with pytest.raises(Refused, match="nothing but a nucleus") as refused:
+    with pytest.raises(InvalidInput, match="nothing but a nucleus") as refused:
         run("cell-classify", file(Image.new("RGB", (160, 160), (112, 84, 186))))
     assert refused.value.where == "image"
 

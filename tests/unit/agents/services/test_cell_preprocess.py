@@ -13,7 +13,7 @@ from agents.cells.stain import PLASMA, Colour, plasma, stain
 from agents.cells.types import CellType
 from agents.imaging.area import Box
 from agents.imaging.picture import Picture
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from tests.unit.agents.pictures import astronaut, file, result, run
 from training.cells.measure import boxes, overlap
 from training.cells.pictures.data import learned_from, originals, tecom
@@ -138,7 +138,7 @@ def pictures_without() -> dict[str, bytes]:
 @pytest.mark.parametrize("what", list(pictures_without()))
 def test_no_white_cell(what: str) -> None:
     """A picture without a white cell is refused, with what to send instead."""
-    with pytest.raises(Refused, match="no white cell") as refused:
+    with pytest.raises(InvalidInput, match="no white cell") as refused:
         run("cell-preprocess", pictures_without()[what])
     assert refused.value.where == "image"
     assert "blood smear" in refused.value.hint
@@ -146,7 +146,7 @@ def test_no_white_cell(what: str) -> None:
 
 def test_a_sliver() -> None:
     """A picture that is too small for a cell is refused as that."""
-    with pytest.raises(Refused, match="too few"):
+    with pytest.raises(InvalidInput, match="too few"):
         run("cell-preprocess", file(Image.new("RGB", (400, 12))))
 
 
@@ -154,7 +154,7 @@ def test_other_photos_do_not_break_it() -> None:
     """A photo of something else is refused or gives an area inside of it: never an error."""
     try:
         area = run("cell-preprocess", astronaut()).output["area"]
-    except Refused:
+    except InvalidInput:
         return
     assert 0 <= area["x"] < area["x"] + area["width"] <= 512
 

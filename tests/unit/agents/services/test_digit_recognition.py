@@ -14,7 +14,7 @@ from agents.digits.models import DIGITS, FILE, FOLDER, SHIPPED
 from agents.digits.reader import Reader
 from agents.services.digit_recognition import digit_recognition
 from streams.models import BadBundle, read
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from tests.unit.agents.pictures import file, run
 
 REFERENCE = Path(__file__).parent / "digit_reference.npz"
@@ -108,7 +108,7 @@ def test_dirt_is_passed_over() -> None:
 )
 def test_what_is_not_one_digit_is_refused(pixels: Grey, said: str) -> None:
     """Blank paper, several digits and slivers get an answer that says what is wrong and what to send."""
-    with pytest.raises(Refused, match=said) as refused:
+    with pytest.raises(InvalidInput, match=said) as refused:
         run("digit-recognition", file(Image.fromarray(pixels)))
     assert refused.value.where == "image"
     assert refused.value.hint

@@ -11,7 +11,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from agents import discovery
 from agents.imaging.faces.traits import load
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.service.model_status import summarise
 from tests.unit.agents.pictures import astronaut, file, run
 
@@ -57,7 +57,7 @@ def test_areas_at_the_edge() -> None:
         "width": 62,
         "height": 40,
     }
-    with pytest.raises(Refused, match="lies wholly outside of the picture") as refused:
+    with pytest.raises(InvalidInput, match="lies wholly outside of the picture") as refused:
         run("face-analyze", astronaut(), areas=[FACE, {"x": 512, "y": 0, "width": 10, "height": 10}])
     assert refused.value.where == "areas[1]"
 

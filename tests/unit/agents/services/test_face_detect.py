@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from agents import discovery
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.service.model_status import summarise
 from tests.unit.agents.pictures import astronaut, file, run
 
@@ -82,7 +82,7 @@ def test_a_photo_stored_on_its_side() -> None:
 def test_min_score() -> None:
     """A higher bar leaves faces out; one above 1 is refused."""
     assert run("face-detect", astronaut(), min_score=1).output["faces"] == []
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(InvalidInput) as refused:
         run("face-detect", astronaut(), min_score=1.5)
     assert refused.value.where == "min_score"
 

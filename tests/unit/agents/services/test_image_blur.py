@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from tests.unit.agents.pictures import GREEN, RED, astronaut, corners, file, ref, result, run
 
 CHECKS = Image.fromarray(np.kron(np.indices((30, 40)).sum(axis=0) % 2 * 255, np.ones((8, 8))).astype(np.uint8))
@@ -88,7 +88,7 @@ def test_colours_of_transparent_pixels_stay_hidden() -> None:
 def test_a_damaged_picture_is_refused_even_without_areas() -> None:
     """A picture that cannot be decoded is not handed on as if it could."""
     given = file(corners((300, 300)).effect_spread(50), "jpeg")
-    with pytest.raises(Refused, match="damaged"):
+    with pytest.raises(InvalidInput, match="damaged"):
         run("image-blur", given[: len(given) // 2], areas=[])
 
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from agents.imaging.picture import Picture
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.service.media import Format, inspect
 from tests.unit.agents.pictures import astronaut, corners, file, quarters, result, run
 
@@ -43,7 +43,7 @@ def test_quality(wanted: str) -> None:
 
 def test_unknown_format() -> None:
     """A format that is not offered is refused with those that are."""
-    with pytest.raises(Refused, match="jpeg, png, webp, gif, bmp, tiff") as refused:
+    with pytest.raises(InvalidInput, match="jpeg, png, webp, gif, bmp, tiff") as refused:
         run("image-convert", file(corners()), format="heic")
     assert refused.value.where == "format"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from tests.unit.agents.pictures import corners, file, quarters, result, run
 
 NOISE = Image.effect_noise((120, 90), 80)
@@ -60,13 +60,13 @@ def test_areas_are_of_the_upright_picture() -> None:
 def test_an_area_outside_is_refused(area: dict[str, int]) -> None:
     """An area that does not lie inside is refused by its place in the list, with the picture's size."""
     inside = {"x": 0, "y": 0, "width": 10, "height": 10}
-    with pytest.raises(Refused, match=r"lies outside of the picture \(120 x 90\)") as refused:
+    with pytest.raises(InvalidInput, match=r"lies outside of the picture \(120 x 90\)") as refused:
         run("image-crop", file(NOISE), areas=[inside, area])
     assert refused.value.where == "areas[1]"
 
 
 def test_an_area_of_nothing_is_refused() -> None:
     """Width and height are at least one pixel."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(InvalidInput) as refused:
         run("image-crop", file(NOISE), areas=[{"x": 0, "y": 0, "width": 0, "height": 10}])
     assert refused.value.where == "areas[0].width"

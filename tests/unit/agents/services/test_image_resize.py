@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from agents.services.image_resize import Fit, plan, resampling
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from tests.unit.agents.pictures import RED, WHITE, astronaut, at, corners, file, near, quarters, result, run
 
 SIDES = st.integers(1, 5000)
@@ -69,7 +69,7 @@ def test_reduced_decoding_shows_the_same(width: int) -> None:
 def test_plans(full: tuple[int, int], width: int | None, height: int | None, fit: Fit) -> None:
     """Every plan keeps what was asked: sides as given, the frame not left, the part shown inside the picture."""
     if width is None and height is None:
-        with pytest.raises(Refused, match="both width and height are missing"):
+        with pytest.raises(InvalidInput, match="both width and height are missing"):
             plan(full, width, height, fit)
         return
     size, (left, top, right, bottom) = plan(full, width, height, fit)
@@ -90,14 +90,14 @@ def test_plans(full: tuple[int, int], width: int | None, height: int | None, fit
 @pytest.mark.parametrize("inputs", [{"width": 0}, {"width": 16384}, {"height": -3}])
 def test_sides_have_bounds(inputs: dict[str, int]) -> None:
     """A side of nothing or of too much is refused by name."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(InvalidInput) as refused:
         run("image-resize", file(corners()), **inputs)
     assert refused.value.where in inputs
 
 
 def test_results_have_a_ceiling() -> None:
     """A result of too many pixels is refused before it is made."""
-    with pytest.raises(Refused, match=r"8100 x 8100 pixels, more than 64,000,000"):
+    with pytest.raises(InvalidInput, match=r"8100 x 8100 pixels, more than 64,000,000"):
         run("image-resize", file(Image.new("L", (8, 8))), width=8100)
 
 

@@ -15,7 +15,7 @@ from agents.imaging.picture import Picture
 from agents.objects.description import read
 from agents.objects.detector import Detector
 from agents.objects.frame import tensor
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.service.model_status import summarise
 from tests.detectors import export, folder
 from tests.detectors.shapes import LABELS, Scene, scene
@@ -110,10 +110,10 @@ def test_less_of_it() -> None:
 def test_a_label_that_it_does_not_know() -> None:
     """A wrong label is refused by its place in the list, with the one that comes near or all that there are."""
     picture = _picture(scene(np.random.default_rng(1)))
-    with pytest.raises(Refused, match="did you mean square") as refused:
+    with pytest.raises(InvalidInput, match="did you mean square") as refused:
         run("object-detect", picture, labels=["disc", "sqare"])
     assert refused.value.where == "labels[1]"
-    with pytest.raises(Refused, match="it knows disc, square, triangle"):
+    with pytest.raises(InvalidInput, match="it knows disc, square, triangle"):
         run("object-detect", picture, labels=["elephant"])
 
 
@@ -133,7 +133,7 @@ def test_without_a_detector() -> None:
     summary = summarise(service.model_status())
     assert summary.model is None
     assert "object-detect.md" in (summary.problem or "")
-    with pytest.raises(Refused, match="no detector is described here") as refused:
+    with pytest.raises(InvalidInput, match="no detector is described here") as refused:
         run("object-detect", _picture(scene(np.random.default_rng(1))))
     assert "object-detect.md" in refused.value.hint
 
@@ -143,7 +143,7 @@ def test_a_detector_with_more_labels_than_were_named(tmp_path: Path, monkeypatch
     export.constant(tmp_path / "net.onnx", {"output0": np.array([[[1, 1, 9, 9, 0.9, 7]]], np.float32)})
     path = folder.describe(tmp_path, file="net.onnx", labels=["a", "b", "c"], size=32)
     monkeypatch.setenv("MILLRACE_OBJECT_DETECTOR", str(path))
-    with pytest.raises(Refused, match="tells of label 7, and there are 3"):
+    with pytest.raises(InvalidInput, match="tells of label 7, and there are 3"):
         run("object-detect", _picture(scene(np.random.default_rng(1))))
 
 
@@ -153,5 +153,5 @@ def test_a_broken_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     path = folder.describe(tmp_path, file="net.onnx", labels=["a"], size=32)
     monkeypatch.setenv("MILLRACE_OBJECT_DETECTOR", str(path))
     assert "no whole ONNX file" in discovery.load("object-detect").check()
-    with pytest.raises(Refused, match="no whole ONNX file"):
+    with pytest.raises(InvalidInput, match="no whole ONNX file"):
         run("object-detect", _picture(scene(np.random.default_rng(1))))

@@ -4,7 +4,7 @@ import pytest
 
 from agents.web.allow import AllowList
 from agents.web.target import parse
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.settings import SettingError
 
 LIST = AllowList.read(
@@ -19,7 +19,7 @@ def allowed(method: str, url: str, rules: AllowList = LIST) -> bool:
     """Whether this call is."""
     try:
         rules.rule(method, parse(url))
-    except Refused:
+    except InvalidInput:
         return False
     return True
 
@@ -64,7 +64,7 @@ def test_what_no_line_names_is_refused(method: str, url: str) -> None:
 
 def test_nothing_is_allowed_by_default() -> None:
     """Without a line, nobody may be called."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(InvalidInput) as caught:
         AllowList.read("").rule("GET", parse("https://example.com/"))
     assert "MILLRACE_HTTP_ALLOW" in caught.value.hint
 

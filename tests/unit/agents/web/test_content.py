@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from agents.web.content import DEPTH, Body, Picture
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 
 MOST = 1000
 
@@ -46,7 +46,7 @@ def test_a_picture_is_checked_as_an_upload_is() -> None:
     assert found.encode().media_type == "image/png"
     assert found.encode().data == png()
     for data in (b"<svg/>", b"%PDF-1.4", b"\x89PNG\r\n\x1a\n", b"no picture"):
-        with pytest.raises(Refused):
+        with pytest.raises(InvalidInput):
             read(data, content_type="image/png")
 
 
@@ -73,7 +73,7 @@ def test_a_picture_is_checked_as_an_upload_is() -> None:
 )
 def test_what_cannot_be_read_is_refused(data: bytes, content_type: str) -> None:
     """Other types, and what is not what it says."""
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidInput):
         read(data, content_type=content_type)
 
 
@@ -90,13 +90,13 @@ def test_what_is_packed_is_unpacked(coding: str) -> None:
 def test_size_is_bounded_packed_and_unpacked() -> None:
     """What is too large is refused before it is held, also when it is small on the wire."""
     assert read(b"a" * MOST, content_type="text/plain") == "a" * MOST
-    with pytest.raises(Refused, match="larger than 1,000 bytes"):
+    with pytest.raises(InvalidInput, match="larger than 1,000 bytes"):
         read(b"a" * (MOST + 1), content_type="text/plain")
-    with pytest.raises(Refused, match="larger"):
+    with pytest.raises(InvalidInput, match="larger"):
         Body({"content-type": "text/plain", "content-length": "99999999999"}, MOST)
     bomb = gzip.compress(bytes(50_000_000))
     assert len(bomb) < 50_000
-    with pytest.raises(Refused, match="larger"):
+    with pytest.raises(InvalidInput, match="larger"):
         read(bomb, piece=len(bomb), content_type="text/plain", content_encoding="gzip")
 
 
@@ -106,7 +106,7 @@ def test_size_is_bounded_packed_and_unpacked() -> None:
 )
 def test_what_cannot_be_unpacked_is_refused(data: bytes, coding: str) -> None:
     """Packings that are not read here, and what is damaged or cut off."""
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidInput):
         read(data, content_type="text/plain", content_encoding=coding)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from agents.web.headers import LARGEST, MOST, checked, shown
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 
 
 def test_headers_are_named_in_lower_case() -> None:
@@ -45,14 +45,14 @@ def test_headers_are_named_in_lower_case() -> None:
 )
 def test_headers_that_are_not_the_callers_are_refused(headers: dict[str, str]) -> None:
     """Line ends, headers of the connection, and more than there may be."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(InvalidInput) as caught:
         checked(headers)
     assert caught.value.where.startswith("headers")
 
 
 def test_a_refusal_shows_no_value() -> None:
     """What stands in a header may be confidential."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(InvalidInput) as caught:
         checked({"x": "confidential\n"})
     assert "confidential" not in str(caught.value)
 

@@ -6,7 +6,7 @@ import pytest
 
 from agents.web.secrets import Misplaced, Secrets
 from agents.web.target import parse
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 
 VALUE = "very-confidential"
 
@@ -57,7 +57,7 @@ def test_variables_do_where_there_is_no_file(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["", "nobody", "../shop-token", "Shop", "shop_token", "shop-token.origins", "a" * 61])
 def test_a_name_that_is_none(folder: Path, name: str) -> None:
     """An unknown name is the caller's fault, and no way out of the folder."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(InvalidInput) as caught:
         Secrets(folder, {}).get(name)
     assert caught.value.where == "secrets"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from agents.web.target import LONGEST, parse
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_url_is_taken_apart(url: str, host: str, port: int, target: str) -> No
 )
 def test_what_is_no_url_is_refused(url: str) -> None:
     """Other schemes, users, odd characters and odd hosts are refused, and the place is named."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(InvalidInput) as caught:
         parse(url)
     assert caught.value.where == "url"
 
@@ -86,7 +86,7 @@ def test_what_is_no_url_is_refused(url: str) -> None:
 )
 def test_addresses_in_other_spellings_are_refused(host: str) -> None:
     """Decimal, hexadecimal, octal and short forms, which programs read differently, are no hosts."""
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidInput):
         parse(f"http://{host}/")
 
 
@@ -103,5 +103,5 @@ def test_redirects_lead_on_from_here() -> None:
     assert str(here.redirected("../w")) == "https://a.example:8443/w"
     assert here.redirected("//b.example/v").origin == ("https", "b.example", 443)
     for location in ("file:///etc/passwd", "https://u:p@b.example/", "http://2130706433/"):
-        with pytest.raises(Refused):
+        with pytest.raises(InvalidInput):
             here.redirected(location)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.service.media import inspect
 
 PIECES = "more pieces than any honest writer makes"
@@ -59,14 +59,14 @@ PROFILE = chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(1024 * 1024), 9))
 )
 def test_a_header_of_countless_pieces_is_refused(data: bytes) -> None:
     """Each kept a gateway for 3 to 24 s."""
-    with pytest.raises(Refused, match=PIECES):
+    with pytest.raises(InvalidInput, match=PIECES):
         inspect(data)
 
 
 def test_a_png_has_one_colour_profile() -> None:
     """Each unpacks to a megabyte, the last one wins: 3,500 in 4 MB took 15 s."""
     assert inspect(png(PROFILE)).width == 8
-    with pytest.raises(Refused, match="more than one colour profile"):
+    with pytest.raises(InvalidInput, match="more than one colour profile"):
         inspect(png(PROFILE * 3_500))
 
 

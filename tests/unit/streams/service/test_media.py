@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from streams.service import frames
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.service.media import LIMITS, Format, Limits, MediaInfo, inspect, sniff
 
 
@@ -52,7 +52,7 @@ def test_frames_are_counted(format: str, count: int) -> None:
 )
 def test_what_is_not_allowed_is_named(data: bytes, said: str) -> None:
     """Other content is refused by the name people know it by, with what is allowed instead."""
-    with pytest.raises(Refused, match=said) as refused:
+    with pytest.raises(InvalidInput, match=said) as refused:
         sniff(data)
     assert "jpeg, png, webp, gif, bmp, tiff" in refused.value.hint
 
@@ -105,14 +105,14 @@ def test_bombs_are_refused_from_the_header(bomb, width: int, height: int) -> Non
     """A small file that unpacks to too many pixels is refused though its pixels were never there to be decoded."""
     made = bomb(width, height)
     assert len(made) < 4_000
-    with pytest.raises(Refused, match=f"{width} x {height}") as refused:
+    with pytest.raises(InvalidInput, match=f"{width} x {height}") as refused:
         inspect(made)
     assert "64,000,000" in refused.value.reason
 
 
 def test_a_webp_whose_canvas_is_a_bomb_is_refused() -> None:
     """The same for a WebP, whose header names the canvas apart from the pixels."""
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidInput):
         inspect(_webp(16_000, 16_000))
 
 
@@ -121,7 +121,7 @@ def test_a_real_bomb() -> None:
     rows = zlib.compress(bytes(20_000 // 8 + 1) * 20_000, 9)
     made = _png(20_000, 20_000, rows, kind=(1, 0))
     assert len(made) < 60_000
-    with pytest.raises(Refused, match="20000 x 20000"):
+    with pytest.raises(InvalidInput, match="20000 x 20000"):
         inspect(made)
 
 
@@ -129,11 +129,11 @@ def test_ceilings_can_be_lowered() -> None:
     """Bytes and pixels have limits of their own, and the message names the one that was passed."""
     made = _file("png", (100, 100))
     assert inspect(made, Limits(pixels=10_000)).width == 100
-    with pytest.raises(Refused, match=r"10,000 pixels, more than the 9,999"):
+    with pytest.raises(InvalidInput, match=r"10,000 pixels, more than the 9,999"):
         inspect(made, Limits(pixels=9_999))
-    with pytest.raises(Refused, match="bytes, more than the 10 allowed"):
+    with pytest.raises(InvalidInput, match="bytes, more than the 10 allowed"):
         inspect(made, Limits(size=10))
-    with pytest.raises(Refused, match="more than the 26,214,400 allowed"):
+    with pytest.raises(InvalidInput, match="more than the 26,214,400 allowed"):
         inspect(bytes(LIMITS.size + 1))
 
 
@@ -144,7 +144,7 @@ def test_headers_that_end_early(format: Format, kept: int) -> None:
     cut = _file(format.value)[:kept]
     try:
         assert inspect(cut).width == 31
-    except Refused as refused:
+    except InvalidInput as refused:
         assert refused.reason  # noqa: PT017  # both ways are right, depending on the format
 
 
@@ -153,7 +153,7 @@ def test_a_text_bomb_in_a_png() -> None:
     body = b"Comment\0\0" + zlib.compress(bytes(200_000_000 // 4), 9)
     chunk = struct.pack(">I", len(body)) + b"zTXt" + body + struct.pack(">I", zlib.crc32(b"zTXt" + body))
     whole = _file("png")
-    with pytest.raises(Refused, match="png header cannot be read"):
+    with pytest.raises(InvalidInput, match="png header cannot be read"):
         inspect(whole[:33] + chunk + whole[33:])
 
 
@@ -161,7 +161,7 @@ def test_a_gif_of_a_million_blocks() -> None:
     """A GIF that is cut into countless empty blocks is refused instead of being counted for ever."""
     whole = _file("gif", frames=2)
     blocks = b"!\xfe" + b"\1a" * 1_100_000 + b"\0"
-    with pytest.raises(Refused, match="more blocks"):
+    with pytest.raises(InvalidInput, match="more blocks"):
         inspect(whole[:-1] + blocks + whole[-1:])
 
 

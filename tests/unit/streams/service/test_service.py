@@ -13,7 +13,7 @@ from schemas.contracts import Contract
 from schemas.refs import Ref
 from schemas.validation.conform import conform
 from streams.service.contract import BadRecord, Doc, Encoded, Media, Record
-from streams.service.errors import Refused
+from streams.service.errors import InvalidInput
 from streams.service.model_status import ModelStatus, ModelSummary, summarise
 from streams.service.service import BadService, Service, call, find, service
 from streams.service.values import BadOutput
@@ -31,7 +31,7 @@ class Note(Media):
     def decode(cls, data: bytes, ref: Ref) -> Self:
         """The text, which must be ASCII."""
         if not data.isascii():
-            raise Refused(f"{ref.media_type} is not ASCII", "send ASCII")
+            raise InvalidInput(f"{ref.media_type} is not ASCII", "send ASCII")
         return cls(data.decode())
 
     def encode(self) -> Encoded:
@@ -184,7 +184,7 @@ def test_a_call() -> None:
 )
 def test_bad_input_is_refused_by_its_place(record: dict[str, Any], where: str, said: str) -> None:
     """A value outside the contract, or an object that is not what it should be, is the caller's fault, and named."""
-    with pytest.raises(Refused, match=said) as refused:
+    with pytest.raises(InvalidInput, match=said) as refused:
         _invoke(record, b"a", b"\xff")
     assert refused.value.where == where
     assert str(refused.value).startswith(f"{where}: ")
@@ -192,17 +192,17 @@ def test_bad_input_is_refused_by_its_place(record: dict[str, Any], where: str, s
 
 def test_every_problem_is_told_at_once() -> None:
     """Several problems of one input are refused together."""
-    with pytest.raises(Refused, match=r"factor: .*; .*case: |case: .*; factor: "):
+    with pytest.raises(InvalidInput, match=r"factor: .*; .*case: |case: .*; factor: "):
         _invoke({"note": _ref(b"a"), "factor": 9, "case": 3}, b"a")
 
 
 def test_a_refusal_survives_being_pickled() -> None:
     """Reason, hint and place of a refusal come through the pipe of a pool child."""
-    refused = pickle.loads(pickle.dumps(Refused("too large", "make it smaller", "image")))  # noqa: S301  # our own
+    refused = pickle.loads(pickle.dumps(InvalidInput("too large", "make it smaller", "image")))  # noqa: S301  # our own
     assert (refused.reason, refused.hint, refused.where) == ("too large", "make it smaller", "image")
     assert str(refused) == "image: too large (make it smaller)"
     assert refused.at("elsewhere") is refused
-    assert Refused("too large").at("image").where == "image"
+    assert InvalidInput("too large").at("image").where == "image"
 
 
 def test_an_invocation_survives_being_pickled() -> None:
@@ -340,7 +340,7 @@ def test_a_function_over_many_answers_each_alone() -> None:
     made = service("change-all", version="1.0.0", batch=4, many=change_all)(change_case.function)
     good = ({"note": _ref(b"Hello")}, {hashlib.sha256(b"Hello").hexdigest(): b"Hello"})
     found = made.invoke_all([({"note": 3}, {}), good, good])
-    assert [type(one).__name__ for one in found] == ["Refused", "ValueError", "Invocation"]
+    assert [type(one).__name__ for one in found] == ["InvalidInput", "ValueError", "Invocation"]
     with pytest.raises(BadService, match="gave 1 answers to 2 requests"):
         service("change-all", version="1.0.0", batch=4, many=lambda _: [1])(change_case.function).invoke_all(
             [good, good]
