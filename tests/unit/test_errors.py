@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import Blame, MillraceError, Nonconforming, RegistryAway
-from streams.runtime.errors import RuntimeFault
+from streams.runtime.errors import RuntimeFault, Unavailable
 from streams.service.errors import InvalidInput, PartUnavailable, RetryLater
 from streams.settings import SettingError
 
