@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from streams.flow.advance import advance
+from streams.flow.message_handler import Timer
 from streams.flow.riding_events import ride
-from streams.flow.run import Timer, step, timers
+from streams.flow.run import step, timers
 from streams.flow.run_state import RunState
 from streams.flow.state_rows import Row, left_behind, rebuild
 from streams.flow.walk import dropped

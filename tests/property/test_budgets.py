@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from streams.compile import compile_pipeline
-from streams.flow import run
+from streams.flow import message_handler
 from streams.language.topology import Topology
 from streams.messages import EventKind, FlowMessage, Item, Message, Task
 from streams.testing.driver import FAIR, STORM, Weather
@@ -106,7 +106,7 @@ def test_loops_in_loops_share_the_items_of_a_run(
     monkeypatch: pytest.MonkeyPatch, weather: Weather, outer: int, inner: int, most: int
 ) -> None:
     """However much is allowed to each, no more are at work than a run may have, as many as it may, and all of them in the end."""
-    monkeypatch.setattr(run, "ITEMS", 16)
+    monkeypatch.setattr(message_handler, "ITEMS", 16)
     crowd = Crowd(compile_pipeline(NESTED, CONTRACTS), weather=weather, seed=3)
     seen = crowd.run({"xs": list(range(outer)), "ys": list(range(inner))})
     assert [len(row) for row in seen.output["r"]] == [inner] * outer

@@ -9,7 +9,7 @@ from streams import errors
 from streams.cli.commands import COMMANDS
 from streams.compile.node_builder import MAX_ATTEMPTS, MAX_PARTS
 from streams.errors import EvaluationError
-from streams.flow import run as flow
+from streams.flow import message_handler as flow
 from streams.flow import walk
 from streams.language import template
 from streams.language.definition.model import GRAMMAR, OPTIONS, NodeKind

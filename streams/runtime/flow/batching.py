@@ -3,7 +3,8 @@
 from collections import deque
 from collections.abc import Iterable
 
-from streams.flow.run import Step, step
+from streams.flow.message_handler import Step
+from streams.flow.run import step
 from streams.flow.run_state import RunState
 from streams.language.topology import Topology
 from streams.messages import FlowMessage, Token

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from schemas.errors import Undecodable
-from streams.flow.run import AT_ONCE, DEADLY, Step, over
+from streams.flow.message_handler import AT_ONCE, DEADLY, Step
+from streams.flow.run import over
 from streams.flow.run_state import RunState
 from streams.flow.state_rows import STOP
 from streams.language.topology import Topology

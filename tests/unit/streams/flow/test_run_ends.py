@@ -2,7 +2,8 @@
 
 import pytest
 
-from streams.flow.run import OVERDUE, step, timers
+from streams.flow.message_handler import OVERDUE
+from streams.flow.run import step, timers
 from streams.flow.state_rows import rebuild
 from streams.messages import (
     Action,

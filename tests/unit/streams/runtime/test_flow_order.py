@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from schemas.errors import Undecodable
-from streams.flow.run import Step
+from streams.flow.message_handler import Step
 from streams.flow.run_state import RunState
 from streams.language.topology import Topology
 from streams.messages import Ending, FlowMessage, Stop, Task

@@ -7,7 +7,8 @@ import pytest
 
 from streams.compile import compile_pipeline
 from streams.flow.advance import advance
-from streams.flow.run import Step, step
+from streams.flow.message_handler import Step
+from streams.flow.run import step
 from streams.flow.run_state import RunState
 from streams.flow.state_rows import DONE, Row, left_behind, rebuild
 from streams.language.topology import Topology
