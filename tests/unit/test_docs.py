@@ -89,3 +89,14 @@ def test_every_exit_status_is_on_its_page() -> None:
     """The numbers that scripts may go by."""
     listed = re.findall(r"^\| (\d+) \|", read("reference/cli.md"), re.MULTILINE)
     assert [int(status) for status in listed] == [status.value for status in Exit]
+
+
+def test_the_changelog_has_one_line_an_entry() -> None:
+    """Short entries, under the headings of Keep a Changelog."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = set(re.findall(r"^### (.*)$", text, re.MULTILINE))
+    assert headings <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    entries = [line for line in text.splitlines() if line.startswith("- ")]
+    assert entries
+    assert [entry for entry in entries if len(entry) > 200] == []
+    assert not re.search(r"^[ \t]+\S", text, re.MULTILINE), "an entry that goes on in a second line"
