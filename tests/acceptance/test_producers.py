@@ -65,7 +65,7 @@ def outsider(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder = tmp_path_factory.mktemp("outsider")
     (folder / "docs").symlink_to(ROOT / "docs")
     (folder / ".millrace").mkdir()
-    said = millrace("apply", str(ROOT / "docs" / "producers" / "order-total.yaml"), home=system.stack.home)
+    said = millrace("apply", str(ROOT / "docs" / "how-to" / "producers" / "order-total.yaml"), home=system.stack.home)
     assert said.status == 0, said.err
     yield Outsider(folder, system.stack.home / "clients")
     assert millrace("apply", "--prune", home=system.stack.home).status == 0
@@ -86,7 +86,7 @@ def result(said: str) -> dict[str, Any]:
 
 def test_the_page_shows_the_pipeline_that_it_applies() -> None:
     """The YAML on the page is the file."""
-    file = ROOT / "docs" / "producers" / "order-total.yaml"
+    file = ROOT / "docs" / "how-to" / "producers" / "order-total.yaml"
     assert file.read_text(encoding="utf-8") == DOC.partition("```yaml\n")[2].partition("```")[0]
 
 

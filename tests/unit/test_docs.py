@@ -1,6 +1,7 @@
 """Pages show what holds: their examples are compiled and run, their tables compared with the code."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,22 @@ def test_the_changelog_has_one_line_an_entry() -> None:
     assert entries
     assert [entry for entry in entries if len(entry) > 200] == []
     assert not re.search(r"^[ \t]+\S", text, re.MULTILINE), "an entry that goes on in a second line"
+
+
+def test_the_layers_of_the_architecture_are_those_that_the_linter_holds() -> None:
+    """The drawing of streams is the import contract."""
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = config["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in contracts if "streams.cli" in contract.get("layers", ())]
+    assert blocks("explanation/architecture.md", "")[1].splitlines() == layers
+
+
+def test_every_folder_is_on_the_architecture_page() -> None:
+    """A new folder of the packages gets a row, and the page names no folder that is gone."""
+    page = read("explanation/architecture.md")
+    parents = [ROOT, *(ROOT / parent for parent in ("streams", "streams/runtime", "agents", "gateway"))]
+    packages = {init.parent for parent in parents for init in parent.glob("*/__init__.py")}
+    packages = {package for package in packages if package.relative_to(ROOT).parts[0] != "tests"}
+    named = {ROOT / folder for folder in re.findall(r"`([a-z_/]+)/`", page)}
+    assert {str(folder.relative_to(ROOT)) for folder in packages - named} == set()
+    assert {str(folder.relative_to(ROOT)) for folder in named if not folder.is_dir()} == set()

@@ -36,7 +36,7 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The client in Java, compiled: by a compiler that the runtime of the parts, which has none, can run."""
     folder = tmp_path_factory.mktemp("java")
     environ = {"JAVA_HOME": str(java.home()), **os.environ, **java.environ()}
-    maven = ["mvn", "-B", "-q", "-f", str(ROOT / "docs" / "producers" / "pom.xml"), "process-resources"]
+    maven = ["mvn", "-B", "-q", "-f", str(ROOT / "docs" / "how-to" / "producers" / "pom.xml"), "process-resources"]
     limits = ["-DincludeArtifactIds=ecj", f"-Djars={folder}"]
     done = subprocess.run([*maven, *limits], env=environ, capture_output=True, text=True, timeout=150)
     assert done.returncode == 0, done.stdout + done.stderr
