@@ -13,7 +13,7 @@ from streams.background import ended
 from streams.kafka_settings import Brokers
 from streams.messages import EventKind
 from streams.runtime.kafka.offsets import Offsets
-from streams.runtime.kafka.reader import PartitionReader
+from streams.runtime.kafka.reading.reader import PartitionReader
 from streams.runtime.retrying import delays
 from streams.wire.records import Place, Record
 

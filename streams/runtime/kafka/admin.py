@@ -1,4 +1,4 @@
-"""Making topics and checking them: brokers never create one by themselves."""
+"""Creating topics and checking them: brokers never create one by themselves."""
 
 import asyncio
 import logging
@@ -18,42 +18,42 @@ _EMPTY = (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD)
 
 
 class WrongTopic(RuntimeFault):
-    """An existing topic cannot serve; the message says which, why, and what to do."""
+    """An existing topic cannot be used; the message says which, why, and what to do."""
 
     blame = Blame.OPERATOR
 
 
 class Admin:
-    """Administration of topics. Its calls block in the client; each runs in a thread. All raise KafkaException when it is away."""
+    """Administers topics and groups. Calls block in the client, so each runs in a thread; all raise KafkaException in an outage."""
 
     def __init__(self, brokers: Brokers) -> None:
         self._client = AdminClient({**brokers.confluent(), "log_level": 2})
 
     async def ensure(self, specs: Iterable[TopicSpec], replication: int = 1) -> list[str]:
-        """Makes the topics that are missing and returns their names. Raises WrongTopic for one that cannot serve."""
+        """Create missing topics and return their names. Raises WrongTopic when an existing one does not fit."""
         return await asyncio.to_thread(self._ensure, list(specs), replication)
 
     async def ids(self, names: Sequence[str]) -> dict[str, str]:
-        """The id of each existing topic; a topic that is deleted and made anew gets another."""
+        """Look up the id of each existing topic; a topic that is deleted and recreated gets another."""
         return await asyncio.to_thread(self._ids, names)
 
     async def names(self, prefix: str = "") -> list[str]:
-        """The existing topics whose name begins so."""
-        found = await asyncio.to_thread(self._client.list_topics, timeout=_TIMEOUT)
-        return sorted(name for name in found.topics if name.startswith(prefix))
+        """List the existing topics with this prefix, sorted."""
+        metadata = await asyncio.to_thread(self._client.list_topics, timeout=_TIMEOUT)
+        return sorted(name for name in metadata.topics if name.startswith(prefix))
 
     async def delete(self, names: Iterable[str]) -> None:
-        """Deletes topics; those that do not exist are passed over."""
+        """Delete topics; missing ones are ignored."""
         await asyncio.to_thread(self._delete, list(names))
 
     async def attended(self) -> frozenset[str]:
-        """The consumer groups that have members now. One that was killed counts until its session is over."""
+        """List the consumer groups that have members now. A killed member counts until its session expires."""
         future = self._client.list_consumer_groups(request_timeout=_TIMEOUT)
-        found = await asyncio.to_thread(future.result, _TIMEOUT)
-        return frozenset(one.group_id for one in found.valid if one.state not in _EMPTY)
+        groups = await asyncio.to_thread(future.result, _TIMEOUT)
+        return frozenset(group.group_id for group in groups.valid if group.state not in _EMPTY)
 
     async def members(self, groups: Iterable[str], seconds: float = _TIMEOUT) -> dict[str, int]:
-        """How many members each of these groups has now; none for one that there never was."""
+        """Count the members that each group has now; 0 for a group that never existed."""
         wanted = list(groups)
         if not wanted:
             return {}
@@ -63,20 +63,22 @@ class Admin:
         }
 
     async def configuration(self, name: str) -> dict[str, str]:
-        """The configuration of a topic as the broker has it."""
+        """Read the configuration of a topic from the broker."""
         return (await asyncio.to_thread(self._configurations, [name]))[name]
 
     async def unlike(self, names: Sequence[str], wanted: Mapping[str, str]) -> dict[str, dict[str, str]]:
-        """What of this configuration the broker has otherwise, by topic; topics that are as wanted are left out.
+        """Read the settings that differ from `wanted`, by topic; topics without any are left out.
 
-        So are those at which this user may not look: who may is the operator of the cluster, and sets it himself.
+        So are topics that this user may not look at: there, the operator of the cluster sets the configuration.
         """
-        found = await asyncio.to_thread(self._configurations, names)
-        differing = {name: {key: has[key] for key in wanted if has[key] != wanted[key]} for name, has in found.items()}
-        return {name: one for name, one in differing.items() if one}
+        present = await asyncio.to_thread(self._configurations, names)
+        differing = {
+            name: {key: has[key] for key in wanted if has[key] != wanted[key]} for name, has in present.items()
+        }
+        return {name: settings for name, settings in differing.items() if settings}
 
     async def configure(self, names: Sequence[str], wanted: Mapping[str, str]) -> None:
-        """Sets this much of the configuration of topics; the rest is left as it is. Where this user may not, it says so."""
+        """Set these settings of topics, and leave the others. Logs a warning where this user may not."""
         await asyncio.to_thread(self._configure, names, wanted)
 
     def _configurations(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -84,38 +86,40 @@ class Admin:
             return {}
         resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
         futures = self._client.describe_configs(resources, request_timeout=_TIMEOUT)
-        found = {}
+        configurations = {}
         for resource, future in futures.items():
             try:
-                found[resource.name] = {key: entry.value for key, entry in future.result(_TIMEOUT).items()}
+                configurations[resource.name] = {key: entry.value for key, entry in future.result(_TIMEOUT).items()}
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
                     raise
-        return found
+        return configurations
 
     def _configure(self, names: Sequence[str], wanted: Mapping[str, str]) -> None:
         if not names:
             return
-        set_to = [ConfigEntry(key, one, incremental_operation=AlterConfigOpType.SET) for key, one in wanted.items()]
-        resources = [ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=set_to) for name in names]
+        entries = [
+            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in wanted.items()
+        ]
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=entries) for name in names]
         for resource, future in self._client.incremental_alter_configs(resources, request_timeout=_TIMEOUT).items():
             try:
                 future.result(_TIMEOUT)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
                     raise
-                said = ", ".join(f"{key}={value}" for key, value in wanted.items())
-                log.warning("topic %s needs %s, which this user may not set", resource.name, said)
+                settings = ", ".join(f"{key}={value}" for key, value in wanted.items())
+                log.warning("topic %s needs %s, which this user may not set", resource.name, settings)
 
     def _ensure(self, specs: list[TopicSpec], replication: int) -> list[str]:
         existing = self._client.list_topics(timeout=_TIMEOUT).topics
-        wrong = [
+        problems = [
             problem
             for spec in specs
             if spec.name in existing and (problem := spec.differs(len(existing[spec.name].partitions)))
         ]
-        if wrong:
-            raise WrongTopic("; ".join(wrong))
+        if problems:
+            raise WrongTopic("; ".join(problems))
         missing = [spec for spec in specs if spec.name not in existing]
         if not missing:
             return []
@@ -127,21 +131,21 @@ class Admin:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was faster
                     raise
             else:
-                log.info("made topic %s", name)
+                log.info("created topic %s", name)
         return [spec.name for spec in missing]
 
     def _ids(self, names: Sequence[str]) -> dict[str, str]:
         if not names:
             return {}
         futures = self._client.describe_topics(TopicCollection(list(names)))
-        found = {}
+        ids = {}
         for name, future in futures.items():
             try:
-                found[name] = str(future.result(_TIMEOUT).topic_id)
+                ids[name] = str(future.result(_TIMEOUT).topic_id)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise
-        return found
+        return ids
 
     def _delete(self, names: list[str]) -> None:
         if not names:

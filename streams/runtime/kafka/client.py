@@ -1,4 +1,4 @@
-"""librdkafka as the runtime uses it: how its consumers are configured, and its messages and errors as ours."""
+"""librdkafka as the runtime uses it: the configuration of consumers, and converting messages and errors."""
 
 import logging
 import operator
@@ -15,50 +15,50 @@ from streams.wire.records import Place, Record
 log = logging.getLogger(__name__)
 
 _headers = operator.methodcaller("headers")
-"""Called so, and not as a method: for a name that is not UTF-8 the client returns a value and leaves an exception set, which the
-interpreter's fast way to call a method does not notice, and raises wherever it looks next."""
+"""Called this way and not as a method: for a name that is not UTF-8 the client returns a value and leaves an exception set, which
+the interpreter's fast method call does not notice and raises wherever it looks next."""
 
 _COMMON: Mapping[str, Any] = {
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
-    # Where to go on when an offset is not in the log is the reader's to say: the client would begin anew, and repeat everything.
+    # The reader says where to go on when an offset is not in the log: the client would start over, and repeat everything.
     "auto.offset.reset": "error",
-    # What a transaction has not committed is not read before it is, and never when it is aborted.
+    # Records of a transaction are read once it is committed, and never when it is aborted.
     "isolation.level": "read_committed",
     "allow.auto.create.topics": False,
-    # Partitions that were added, and topics that a broker did not know yet, are found so soon.
+    # New partitions, and topics that a broker did not know yet, are seen after at most this time.
     "topic.metadata.refresh.interval.ms": 10_000,
-    # Records that wait in the client's memory: few, so that a partition under backlog starves no other.
+    # Records that wait in the client's memory: few, so that a partition with a backlog starves no other.
     "queued.min.messages": 1000,
     "queued.max.messages.kbytes": 16 * 1024,
     "max.partition.fetch.bytes": 256 * 1024,
     "fetch.wait.max.ms": 500,
-    # When that much waits, the next fetch comes so soon after some of it was taken; the client would say 1000.
+    # After a full queue, the next fetch comes this soon after records were taken; the client's default is 1000.
     "fetch.queue.backoff.ms": 10,
     "check.crcs": True,
     "socket.nagle.disable": True,
     "reconnect.backoff.ms": 50,
     "reconnect.backoff.max.ms": 1000,
-    # A broker that is away would be told of by every client, every second: whoever waits for it says so, once.
+    # Every client would log an unavailable broker every second: the code that waits for it logs it once.
     "log_level": 2,
 }
 
 
 def consumer(brokers: Brokers, more: Mapping[str, Any]) -> Consumer:
-    """A consumer that is not subscribed or assigned yet. Raises KafkaError for what cannot be configured, OSError for a file."""
+    """Make a consumer without a subscription or assignment. Raises KafkaError for a bad setting, OSError for a missing file."""
     try:
-        return Consumer({**_COMMON, **brokers.confluent(), "error_cb": _say, **more})
+        return Consumer({**_COMMON, **brokers.confluent(), "error_cb": _log, **more})
     except (KafkaException, ValueError) as error:
         raise as_ours(error) from error
 
 
-def _say(error: ClientError) -> None:
+def _log(error: ClientError) -> None:
     if error.code() == ClientError._ALL_BROKERS_DOWN:
         log.debug("no broker answers: %s", error.str())
 
 
 def record_of(message: Message) -> Record:
-    """The plain form of a message that has no error; one whose headers cannot be read says so."""
+    """Convert a message without an error. A record whose headers cannot be read says so in `unreadable`."""
     topic, partition, offset = message.topic(), message.partition(), message.offset()
     assert topic is not None
     assert partition is not None
@@ -67,7 +67,7 @@ def record_of(message: Message) -> Record:
     unreadable = ""
     try:
         headers = _headers(message) or ()
-    except (UnicodeDecodeError, SystemError):  # the latter is how the client tells of the former
+    except (UnicodeDecodeError, SystemError):  # the client turns the former into the latter
         unreadable = "the name of a header is not UTF-8"
     timestamp = message.timestamp()[1] / 1000.0
     key, value = _bytes(message.key()), _bytes(message.value())
@@ -79,9 +79,9 @@ def _bytes(value: str | bytes | None) -> bytes | None:
 
 
 def as_ours(error: BaseException) -> KafkaError:
-    """An error of librdkafka as the runtime's modules know it: one family for all clients."""
-    known = error.args[0] if isinstance(error, KafkaException) and error.args else None
-    if isinstance(known, ClientError):
-        text = f"{known.name()}: {known.str()}"
-        return KafkaConnectionError(text) if known.retriable() or known.code() < 0 else KafkaError(text)
+    """Convert an error of librdkafka to aiokafka's family, which the runtime uses for all clients."""
+    cause = error.args[0] if isinstance(error, KafkaException) and error.args else None
+    if isinstance(cause, ClientError):
+        text = f"{cause.name()}: {cause.str()}"
+        return KafkaConnectionError(text) if cause.retriable() or cause.code() < 0 else KafkaError(text)
     return KafkaError(str(error))

@@ -1,6 +1,6 @@
-"""Questions to the cluster that need no group membership: where partitions begin and end, what a group has committed.
+"""Offsets without a group membership: where partitions begin and end, what a group has committed, and the records between.
 
-What the cluster does not know at the moment is an error, and never an answer: a partition that is missing in an answer, or a
+What the cluster does not know at the moment is an error, never an answer: a partition that is missing in an answer, or a
 coordinator that is still loading, does not mean that there is nothing.
 """
 
@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.kafka_settings import Brokers
 from streams.runtime.kafka import client
-from streams.runtime.kafka.reader import PartitionReader
+from streams.runtime.kafka.reading.reader import PartitionReader
 from streams.wire.records import Place, Record
 from streams.wire.topics import READERS
 
@@ -25,11 +25,11 @@ T = TypeVar("T")
 _TIMEOUT = 10.0
 """Seconds for an answer."""
 _TOGETHER = 4
-"""Questions that wait for an answer at once."""
+"""Questions that wait for an answer at once, at most."""
 _LATEST, _EARLIEST = -1, -2
-"""Instead of a moment: where a log can be read up to, and where it begins (the values that Kafka's protocol uses)."""
+"""In place of a time: the end of a log, and its start (the values in Kafka's protocol)."""
 _PAUSE = 0.02
-"""Seconds that whoever wanted a few records waits for the client to be closed, at most."""
+"""Seconds that reading a few records waits for its client to be closed, at most."""
 
 
 class Offsets:
@@ -42,75 +42,75 @@ class Offsets:
         """The client's questions block."""
 
     async def start(self) -> None:
-        """Connects."""
+        """Connect."""
         self._consumer = client.consumer(self._brokers, {"group.id": READERS})
         await self._ask(functools.partial(self._consumer.list_topics, timeout=_TIMEOUT))
 
     async def stop(self) -> None:
-        """Closes the connection."""
+        """Close the connection."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             self._threads.submit(consumer.close)
         self._threads.shutdown(wait=False)
 
     async def beginnings(self, places: Iterable[Place]) -> dict[Place, int]:
-        """The first offset that each partition still has."""
+        """Look up the first offset that each partition still has."""
         return _known(await self._offsets(places, _EARLIEST))
 
     async def ends(self, places: Iterable[Place]) -> dict[Place, int]:
-        """Where each partition can be read up to: before the first record of a transaction that is still open."""
+        """Look up the end of each partition: the offset of the next record, or of the first of a transaction that is still open."""
         return _known(await self._offsets(places, _LATEST))
 
     async def since(self, places: Iterable[Place], moment: float) -> dict[Place, int | None]:
-        """The first offset of each partition whose record is not older than this (epoch seconds); None when there is none."""
-        found = await self._offsets(places, max(0, int(moment * 1000)))
-        return {place: offset if offset >= 0 else None for place, offset in found.items()}
+        """Look up the first offset of each partition with a record from this moment (epoch seconds) on; None without any."""
+        offsets = await self._offsets(places, max(0, int(moment * 1000)))
+        return {place: offset if offset >= 0 else None for place, offset in offsets.items()}
 
     async def partitions(self, topic: str) -> frozenset[Place]:
-        """The partitions of a topic. Raises KafkaError when there is none of that name."""
+        """List the partitions of a topic. Raises KafkaError when the topic does not exist."""
         metadata = await self._ask(functools.partial(self._client.list_topics, topic, _TIMEOUT))
-        found = metadata.topics[topic]
-        if found.error is not None:
-            raise client.as_ours(KafkaException(found.error))
-        return frozenset(Place(topic, number) for number in found.partitions)
+        known = metadata.topics[topic]
+        if known.error is not None:
+            raise client.as_ours(KafkaException(known.error))
+        return frozenset(Place(topic, number) for number in known.partitions)
 
     async def committed(self, group: str, places: Iterable[Place]) -> dict[Place, int]:
-        """The next offset that the group has to read, for those partitions where it has ever committed."""
+        """Look up the next offset that a group has to read; partitions where it never committed are left out."""
         wanted = [TopicPartition(*place) for place in places]
         if not wanted:
             return {}
-        found = _complete(await self._ask(functools.partial(self._committed, group, wanted)), wanted)
-        return {place: offset for place, offset in found.items() if offset >= 0}
+        offsets = _complete(await self._ask(functools.partial(self._committed, group, wanted)), wanted)
+        return {place: offset for place, offset in offsets.items() if offset >= 0}
 
     async def starts(self, group: str, places: frozenset[Place]) -> Mapping[Place, int]:
-        """Where the group's next generation begins in each partition: committed, or the log's start."""
+        """Look up where the group's next generation begins in each partition: the committed offset, or the log's start."""
         committed = await self.committed(group, places)
         beginnings = await self.beginnings(places - committed.keys())
         return {**committed, **beginnings}
 
     async def behind(self, group: str, places: Iterable[Place]) -> dict[Place, range]:
-        """The offsets that the group has not committed yet, of each partition."""
+        """Look up the offsets of each partition that the group has not committed yet."""
         places = list(places)
         starts, ends = await asyncio.gather(self.starts(group, frozenset(places)), self.ends(places))
         return {place: range(starts[place], max(starts[place], ends[place])) for place in places}
 
     async def lag(self, group: str, places: Iterable[Place]) -> dict[Place, int]:
-        """How many these are."""
+        """Count them: the group's lag in each partition."""
         return {place: len(offsets) for place, offsets in (await self.behind(group, places)).items()}
 
     async def found(self, place: Place, start: int, stop: int) -> bool:
-        """Whether any record exists in [start, stop)."""
+        """Look whether any record exists in [start, stop)."""
         async with contextlib.aclosing(self.records(place, start, stop)) as records:
             async for _ in records:
                 return True
         return False
 
     async def read(self, place: Place, start: int, stop: int) -> list[Record]:
-        """The records with start ≤ offset < stop that exist."""
+        """Read the records with start ≤ offset < stop that exist."""
         return [record async for record in self.records(place, start, stop)]
 
     async def records(self, place: Place, start: int = 0, stop: int | None = None) -> AsyncGenerator[Record, None]:
-        """The same one after another, read with a consumer of its own; without `stop` to the log's present end."""
+        """Read them one after another with a consumer of their own; `stop` None: up to the log's present end."""
         firsts, ends = await asyncio.gather(self.beginnings([place]), self.ends([place]))
         start, stop = max(start, firsts[place]), ends[place] if stop is None else min(stop, ends[place])
         if start >= stop:
@@ -140,8 +140,8 @@ class Offsets:
         return _complete(await self._ask(functools.partial(self._client.offsets_for_times, wanted, _TIMEOUT)), wanted)
 
     def _committed(self, group: str, wanted: list[TopicPartition]) -> list[TopicPartition]:
-        # A client speaks for one group only. The administrative client would not, but librdkafka 2.16 ends the process when a
-        # coordinator tells that one "I am still loading".
+        # A client asks for one group only. The administrative client could ask for any, but librdkafka 2.16 aborts the process
+        # when a coordinator answers it that it is still loading.
         consumer = client.consumer(self._brokers, {"group.id": group})
         try:
             return consumer.committed(wanted, timeout=_TIMEOUT)
@@ -164,20 +164,21 @@ class Offsets:
 
 
 def _complete(answer: Iterable[TopicPartition], wanted: Iterable[TopicPartition]) -> dict[Place, int]:
-    """The offsets of an answer. Raises KafkaError when it does not speak of each partition that was asked for."""
-    found: dict[Place, int] = {}
-    for one in answer:
-        if one.error is not None:
-            raise client.as_ours(KafkaException(one.error))
-        found[Place(one.topic, one.partition)] = one.offset
-    missing = [place for one in wanted if (place := Place(one.topic, one.partition)) not in found]
+    """Take the offsets of an answer. Raises KafkaError when a partition that was asked for is missing in it."""
+    offsets: dict[Place, int] = {}
+    for partition in answer:
+        if partition.error is not None:
+            raise client.as_ours(KafkaException(partition.error))
+        offsets[Place(partition.topic, partition.partition)] = partition.offset
+    asked = [Place(partition.topic, partition.partition) for partition in wanted]
+    missing = [place for place in asked if place not in offsets]
     if missing:
         raise KafkaConnectionError(f"{missing[0].topic}/{missing[0].partition} is not in the answer")
-    return found
+    return offsets
 
 
 def _known(offsets: dict[Place, int]) -> dict[Place, int]:
     for place, offset in offsets.items():
-        if offset < 0:  # what was asked came back: nobody answered for this partition
-            raise KafkaConnectionError(f"nobody knows the offsets of {place.topic}/{place.partition}")
+        if offset < 0:  # the time in the question came back: no broker answered for this partition
+            raise KafkaConnectionError(f"no broker knows the offsets of {place.topic}/{place.partition}")
     return offsets

@@ -1,24 +1,24 @@
-"""Acknowledgement in order: work of one partition runs concurrently, but offset n is settled only after all before it.
+"""Acknowledgement in order: work of one partition runs concurrently, but an offset is settled only after all before it.
 
-No Kafka and no Faust here: records are fed in, and whoever commits hears how far each partition is settled.
+Knows neither Kafka nor Faust: records go in, and a callback gets the offset up to which each partition is settled.
 """
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from streams.wire.records import Handler, Place, Record
 
 log = logging.getLogger(__name__)
 
 Settled = Callable[[Place, int], None]
-"""Hears up to which offset, exclusive, a partition is done with."""
+"""Is called with a partition and the offset, exclusive, up to which it is settled."""
 _BREAKING = 5.0
-"""Seconds that work which is broken off gets to let go."""
+"""Seconds that cancelled work gets to end."""
 _AGAIN = 0.5
-"""Seconds until work that was broken off is begun again."""
+"""Seconds until work that failed is started again."""
 
 
 @dataclass(slots=True)
@@ -27,15 +27,14 @@ class _Entry:
     done: bool = False
 
 
-@dataclass(slots=True)
-class _Lane:
-    queue: deque[_Entry] = field(default_factory=deque)
+_Queue = deque[_Entry]
+"""The records of one partition that are not settled, in their order."""
 
 
 class OrderedAcks:
-    """The lanes of one consumer group member, one per partition and generation.
+    """Handles the records of one group member, with a queue for each partition of the present generation.
 
-    `room` bounds the records in work; `depth` bounds the records of one partition that wait for an older one.
+    `room`: records in work at once, at most; `depth`: records of one partition that wait for an older one, at most.
     """
 
     def __init__(self, handle: Handler, *, settled: Settled, room: int = 64, depth: int = 2000) -> None:
@@ -44,106 +43,107 @@ class OrderedAcks:
         self._depth = depth
         self._room = asyncio.Semaphore(room)
         self._moved = asyncio.Event()
+        """Set when a partition was settled further, or the generation ended."""
         self._generation: object = None
-        self._lanes: dict[Place, _Lane] = {}
+        self._queues: dict[Place, _Queue] = {}
         self._working: dict[tuple[Place, int], asyncio.Task[None]] = {}
         self.settled = 0
-        """Records settled so far: what liveness watches."""
+        """Records settled so far: liveness watches it."""
 
     @property
     def in_flight(self) -> int:
-        """Records whose work has begun and not ended."""
+        """Records that are being handled."""
         return len(self._working)
 
     def open(self, generation: object) -> None:
-        """Begins a generation; lanes of the former one are closed."""
+        """Begin a generation, and end the former one."""
         self.close()
         self._generation = generation
 
     def close(self) -> None:
-        """Ends the generation: nothing is settled any more. Work under way goes on, and is not begun anew if redelivered."""
+        """End the generation: nothing more is settled. Work under way goes on, and is not started again if redelivered."""
         self._generation = None
-        self._lanes.clear()
+        self._queues.clear()
         self._moved.set()
 
     async def put(self, record: Record, generation: object) -> None:
-        """Takes the next record of its partition; waits while too much is in work.
+        """Start to handle the next record of its partition; wait first while too much is in work.
 
-        A record of a generation that is over is dropped: its partition's new owner gets it.
+        Drops a record of a generation that is over: its partition's next owner gets it.
         """
         if generation != self._generation:
             return
         await self._room.acquire()
-        lane = self._lanes.setdefault(record.place, _Lane()) if generation == self._generation else _Lane()
-        while len(lane.queue) >= self._depth and generation == self._generation:
+        queue = self._queues.setdefault(record.place, _Queue()) if generation == self._generation else _Queue()
+        while len(queue) >= self._depth and generation == self._generation:
             self._moved.clear()
             await self._moved.wait()
         if generation != self._generation:
             self._room.release()
             return
         entry = _Entry(record)
-        lane.queue.append(entry)
-        self._begin_work(lane, entry, generation)
+        queue.append(entry)
+        self._start(queue, entry, generation)
 
     async def drain(self, patience: float) -> bool:
-        """Waits at most `patience` seconds until no work is under way; whether that came."""
+        """Wait at most `patience` seconds until no work is under way. Returns whether that is so."""
         if self._working:
             await asyncio.wait(list(self._working.values()), timeout=patience)
         return not self._working
 
     async def break_off(self) -> None:
-        """Closes the lanes and ends the work under way, wherever it stands; whoever has its partition next begins it anew."""
+        """End the generation and cancel work under way; the partition's next owner starts it again."""
         self.close()
-        left = list(self._working.values())
-        for task in left:
+        tasks = list(self._working.values())
+        for task in tasks:
             task.cancel()
-        if left:
-            await asyncio.wait(left, timeout=_BREAKING)
+        if tasks:
+            await asyncio.wait(tasks, timeout=_BREAKING)
 
     def working(self, partition: int) -> list[asyncio.Task[None]]:
         """The work under way on this partition of any topic."""
         return [task for (place, _), task in self._working.items() if place.partition == partition]
 
-    def _begin_work(self, lane: _Lane, entry: _Entry, generation: object) -> None:
+    def _start(self, queue: _Queue, entry: _Entry, generation: object) -> None:
         spot = entry.record.spot
-        task = self._working.get(spot)
+        task = self._working.get(spot)  # of a former generation, and redelivered
         if task is None:
             task = asyncio.ensure_future(self._work(entry.record))
             self._working[spot] = task
             task.add_done_callback(lambda _: self._working.pop(spot, None))
-        task.add_done_callback(lambda done: self._finish(lane, entry, generation, done))
+        task.add_done_callback(lambda done: self._finish(queue, entry, generation, done))
 
     async def _work(self, record: Record) -> None:
         await self._handle(record)
 
-    def _finish(self, lane: _Lane, entry: _Entry, generation: object, task: asyncio.Task[None]) -> None:
+    def _finish(self, queue: _Queue, entry: _Entry, generation: object, task: asyncio.Task[None]) -> None:
         if task.cancelled() or task.exception() is not None:
-            self._unfinished(lane, entry, generation, task)
+            self._retry(queue, entry, generation, task)
             return
         self._room.release()
         entry.done = True
         if generation != self._generation:
             return
         last = None
-        while lane.queue and lane.queue[0].done:
-            last = lane.queue.popleft().record
+        while queue and queue[0].done:
+            last = queue.popleft().record
             self.settled += 1
         if last is not None:
             self._on_settled(last.place, last.offset + 1)
             self._moved.set()
 
-    def _unfinished(self, lane: _Lane, entry: _Entry, generation: object, task: asyncio.Task[None]) -> None:
-        """Work that ended without an end: it was of a former generation, or the worker stops, or something is broken."""
+    def _retry(self, queue: _Queue, entry: _Entry, generation: object, task: asyncio.Task[None]) -> None:
+        """Handle a record again later whose work failed or was cancelled, unless its generation is over."""
         if generation != self._generation:
             self._room.release()
             return
         if not task.cancelled():
             log.warning("%s was not handled and is tried again: %r", entry.record.where, task.exception())
         loop = asyncio.get_running_loop()
-        loop.call_later(_AGAIN, self._try_again, lane, entry, generation)
+        loop.call_later(_AGAIN, self._try_again, queue, entry, generation)
 
-    def _try_again(self, lane: _Lane, entry: _Entry, generation: object) -> None:
+    def _try_again(self, queue: _Queue, entry: _Entry, generation: object) -> None:
         if generation == self._generation:
-            self._begin_work(lane, entry, generation)
+            self._start(queue, entry, generation)
         else:
             self._room.release()

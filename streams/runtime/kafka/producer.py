@@ -1,4 +1,4 @@
-"""The one Kafka producer of a process: idempotent, every delivery awaited, a failed publish retried as a publish."""
+"""The Kafka producer of a process: idempotent, every delivery awaited, a failed publish retried as a publish."""
 
 import asyncio
 import logging
@@ -26,7 +26,9 @@ log = logging.getLogger(__name__)
 MAX_RECORD = 8 * 1024 * 1024
 """Bytes of the largest record; what encodes past 256 KiB normally travels as a reference."""
 _REQUEST_TIMEOUT = 120_000
-_NEVER = (MessageSizeTooLargeError, RecordTooLargeError, RecordListTooLargeError, InvalidTopicError)
+"""Milliseconds."""
+_PERMANENT = (MessageSizeTooLargeError, RecordTooLargeError, RecordListTooLargeError, InvalidTopicError)
+"""Errors of a record that Kafka will never take."""
 
 
 class Producer:
@@ -41,11 +43,11 @@ class Producer:
         self._closing: set[asyncio.Future[None]] = set()
 
     async def start(self) -> None:
-        """Connects. Raises KafkaError when no broker answers: a worker that starts without one is started again."""
+        """Connect. Raises KafkaError when no broker answers: a worker that starts without a broker is restarted."""
         self._client = await self._connect()
 
     async def stop(self) -> None:
-        """Delivers what is under way, then closes; later sends raise ProducerStopped."""
+        """Deliver what is under way, then close; later sends raise ProducerStopped."""
         self._stopping.set()
         client, self._client = self._client, None
         if client is not None:
@@ -59,37 +61,40 @@ class Producer:
         await self.stop()
 
     async def send(self, record: Outgoing) -> RecordMetadata:
-        """Sends one record and waits until every replica has it.
+        """Send one record and wait until every replica has it.
 
         Raises Undeliverable when Kafka will never take it, ProducerStopped when the producer was stopped first.
         """
-        return await self._delivered(await self._handed(record))
+        return await self._delivered(await self._queue(record))
 
     async def send_all(self, records: Iterable[Outgoing]) -> None:
-        """Sends records at once and waits for all; those of one partition keep their order unless a try failed."""
-        # No task for each: handing over only appends to a buffer, and the deliveries are futures already.
-        handed = [await self._handed(record) for record in records]
+        """Send records at once and wait for all; those of one partition keep their order unless a delivery failed.
+
+        Raises as `send` does, once all others are delivered.
+        """
+        # Without a task for each: queueing only appends to a buffer, and the deliveries are futures already.
+        pending = [await self._queue(record) for record in records]
         failure: BaseException | None = None
-        for one in handed:
+        for delivery in pending:
             try:
-                await self._delivered(one)
+                await self._delivered(delivery)
             except RuntimeFault as error:
                 failure = failure or error
         if failure is not None:
             raise failure
 
     async def partitions(self, topic: str) -> int:
-        """The partition count of a topic. Raises KafkaError when there is none of that name."""
+        """Look up the partition count of a topic. Raises KafkaError when the topic does not exist."""
         return len(await self._usable().partitions_for(topic))
 
-    async def _insist(self, client: AIOKafkaProducer, record: Outgoing) -> RecordMetadata:
+    async def _retry(self, client: AIOKafkaProducer, record: Outgoing) -> RecordMetadata:
         with self._outages.waiting("kafka"):
             for delay in delays():
                 await self._pause(delay)
                 client = await self._renewed(client)
                 try:
                     return await (await _send(client, record))
-                except _NEVER as error:
+                except _PERMANENT as error:
                     raise Undeliverable(f"{record.topic}: {error}") from error
                 except KafkaError as error:
                     log.warning("publishing to %s failed again (%s)", record.topic, error)
@@ -104,7 +109,7 @@ class Producer:
         raise ProducerStopped("stopped while a record was being sent again")
 
     async def _renewed(self, failed: AIOKafkaProducer) -> AIOKafkaProducer:
-        """A new client in the place of the failed one: after some errors an idempotent client refuses everything."""
+        """Replace a failed client: after some errors an idempotent client refuses everything. Returns the one to use."""
         async with self._renewing:
             if self._client is not failed:
                 return self._usable()
@@ -113,7 +118,7 @@ class Producer:
             except KafkaError:
                 return failed
             self._client = fresh
-            # Its stop waits for what it still has under way, which may be others' records that will be delivered.
+            # Stopping it waits for what it still has under way, which may be records of others that will be delivered.
             closing = asyncio.ensure_future(_close(failed))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
@@ -142,30 +147,30 @@ class Producer:
             raise ProducerStopped("the producer is not running")
         return self._client
 
-    async def _handed(self, record: Outgoing) -> "_Handed":
-        """Hands a record to the client; what that raises at once is kept, to be met where the delivery is awaited."""
+    async def _queue(self, record: Outgoing) -> "_Pending":
+        """Queue a record with the client; an error that this raises is kept for the code that awaits the delivery."""
         client = self._usable()
         try:
-            return _Handed(record, client, await _send(client, record))
+            return _Pending(record, client, await _send(client, record))
         except KafkaError as error:
-            return _Handed(record, client, error)
+            return _Pending(record, client, error)
 
-    async def _delivered(self, handed: "_Handed") -> RecordMetadata:
+    async def _delivered(self, pending: "_Pending") -> RecordMetadata:
         try:
-            if isinstance(handed.delivery, KafkaError):
-                raise handed.delivery
-            return await handed.delivery
-        except _NEVER as error:
-            raise Undeliverable(f"{handed.record.topic}: {error}") from error
+            if isinstance(pending.delivery, KafkaError):
+                raise pending.delivery
+            return await pending.delivery
+        except _PERMANENT as error:
+            raise Undeliverable(f"{pending.record.topic}: {error}") from error
         except KafkaError as error:
             if self._stopping.is_set():
-                raise ProducerStopped(handed.record.topic) from error
-            log.warning("publishing to %s failed (%r): trying until it is taken", handed.record.topic, error)
-        return await self._insist(handed.client, handed.record)
+                raise ProducerStopped(pending.record.topic) from error
+            log.warning("publishing to %s failed (%r): trying until it is taken", pending.record.topic, error)
+        return await self._retry(pending.client, pending.record)
 
 
 @dataclass(frozen=True, slots=True)
-class _Handed:
+class _Pending:
     record: Outgoing
     client: AIOKafkaProducer
     delivery: "asyncio.Future[RecordMetadata] | KafkaError"

@@ -1,6 +1,6 @@
-"""Bundles on this machine: fetched from S3, held against their hashes, and taken away when nobody uses them any more.
+"""Bundles on this machine: fetched from S3, checked against their hashes, and removed when no process uses them.
 
-Who uses one holds a shared lock on its folder, which ends with its process, however that ends. What nobody holds may go.
+A process that uses a bundle holds a shared lock on its folder, which ends with the process, however that ends.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from streams.models.bundle import CARD, is_version, parse
 from streams.runtime.errors import Missing
 from streams.runtime.storage.store import Store
 
-_LEFT = 3600.0
-"""Seconds after which a download that is not in place is one that was cut off."""
+_STALE = 3600.0
+"""Seconds after which a download that is not in place counts as interrupted."""
 
 
 class HeldBundle:
@@ -30,13 +30,13 @@ class HeldBundle:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Lets it go; again does nothing."""
+        """Release the bundle. Idempotent."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
 
     def moved(self, folder: Path) -> "HeldBundle":
-        """The same, whose folder has another name now; in the place of this one."""
+        """Replace this one after its folder was renamed."""
         descriptor, self._descriptor = self._descriptor, -1
         return HeldBundle(replace(self.bundle, folder=folder), descriptor)
 
@@ -45,15 +45,15 @@ class HeldBundle:
 
 
 async def fetch(store: Store, champion: Champion, folder: Path) -> HeldBundle:
-    """The champion's bundle under `folder/<slot>/<version>`, from S3 unless it is there already.
+    """Fetch the champion's bundle from S3 to `folder/<slot>/<version>`, unless it is there already, and hold it.
 
-    It is there whole or not at all, whoever else fetches it. Raises BadBundle, which names what is missing or another than
-    it should be; waits while S3 is away.
+    Several processes may fetch it at once: it is there whole or not at all. Waits while S3 is unavailable. Raises BadBundle,
+    which names what is missing or differs.
     """
     if not is_version(champion.version):
-        raise BadBundle(f"{champion.slot}: {champion.version!r} is no version of a bundle")
+        raise BadBundle(f"{champion.slot}: {champion.version!r} is not a valid version of a bundle")
     place = folder / champion.slot / champion.version
-    with contextlib.suppress(BadBundle):  # nothing yet, or broken since
+    with contextlib.suppress(BadBundle):  # not there yet, or damaged
         return await asyncio.to_thread(_hold, place)
     fresh = place.parent / f".{champion.version}.{uuid.uuid4().hex[:8]}"
     fresh.mkdir(parents=True)
@@ -65,76 +65,79 @@ async def fetch(store: Store, champion: Champion, folder: Path) -> HeldBundle:
 
 
 def tidy(folder: Path) -> int:
-    """Removes the versions in a slot's folder that nobody holds, and what was left of downloads; how many versions went."""
-    gone = 0
-    for one in list(folder.glob("*")):
-        if is_version(one.name):
-            gone += _removed(one)
-        elif _is_left(one):
-            shutil.rmtree(one, ignore_errors=True)
-    return gone
+    """Remove the versions in a slot's folder that no process holds, and interrupted downloads. Returns how many versions."""
+    removed = 0
+    for entry in list(folder.glob("*")):
+        if is_version(entry.name):
+            removed += _remove(entry)
+        elif _is_stale(entry):
+            shutil.rmtree(entry, ignore_errors=True)
+    return removed
 
 
-def _removed(place: Path) -> bool:
-    """Whether a version is removed. It gets another name first: who holds it from then on sees that it is not there."""
-    away = place.parent / f".{place.name}.{uuid.uuid4().hex[:8]}"
+def _remove(place: Path) -> bool:
+    """Remove a version that no process holds. Returns whether it did.
+
+    The folder is renamed first, so that a process that locks it from then on sees that it is gone.
+    """
+    renamed = place.parent / f".{place.name}.{uuid.uuid4().hex[:8]}"
     try:
         descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            place.rename(away)
+            place.rename(renamed)
         finally:
             os.close(descriptor)
-    except OSError:  # held, or gone already
+    except OSError:  # held, or removed already
         return False
-    shutil.rmtree(away, ignore_errors=True)
+    shutil.rmtree(renamed, ignore_errors=True)
     return True
 
 
-def _is_left(one: Path) -> bool:
+def _is_stale(entry: Path) -> bool:
     try:
-        return one.name.startswith(".") and one.stat().st_mtime < time.time() - _LEFT
+        return entry.name.startswith(".") and entry.stat().st_mtime < time.time() - _STALE
     except OSError:
         return False
 
 
 def _hold(place: Path) -> HeldBundle:
-    """The bundle in a folder, held. Raises BadBundle when it is not there, or not whole."""
+    """Hold the bundle in a folder. Raises BadBundle when it is missing or damaged."""
     try:
         descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise BadBundle(f"{place}: cannot be opened ({error.strerror})") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
-        found = check(place)
+        bundle = check(place)
         if not os.path.samestat(os.fstat(descriptor), place.stat()):
             raise BadBundle(f"{place}: was replaced meanwhile")
     except BaseException:
         os.close(descriptor)
         raise
-    return HeldBundle(found, descriptor)
+    return HeldBundle(bundle, descriptor)
 
 
 async def _download(store: Store, champion: Champion, folder: Path) -> None:
     where = f"{store.bucket}/{champion.bundle}"
     try:
         card = await store.read(f"{champion.bundle}/{CARD}")
-        known = parse(card, where)
-        if known["version"] != champion.version:
-            raise BadBundle(f"{where}: it holds version {known['version']}, and {champion.version} is wanted")
+        manifest = parse(card, where)
+        if manifest["version"] != champion.version:
+            raise BadBundle(f"{where}: it holds version {manifest['version']}, and {champion.version} is wanted")
         (folder / CARD).write_bytes(card)
-        for name in known["files"]:
+        for name in manifest["files"]:
             (folder / name).write_bytes(await store.read(f"{champion.bundle}/{name}"))
     except Missing as error:
         raise BadBundle(f"{where}: {error}") from error
 
 
 def _put_in_place(fresh: Path, place: Path) -> HeldBundle:
-    """The bundle of `fresh` at its place, or the one that somebody else put there. Raises BadBundle, and OSError."""
-    held = _hold(fresh)  # before it has its name: nobody takes it away in between
+    """Move the bundle of `fresh` to its place, or hold the one that another process put there. Raises BadBundle, OSError."""
+    held = _hold(fresh)  # before the rename: otherwise it might be removed in between
     try:
         fresh.rename(place)
-    except OSError:  # something is there: another process was faster, or what was found broken
+    except OSError:  # another process was faster, or the damaged one is still there
         with contextlib.suppress(BadBundle):
             return _hold(place)
         shutil.rmtree(place, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Making the next version of a dataset from the corrections in PostgreSQL and the inputs kept in S3."""
+"""Building the next version of a dataset from the corrections in PostgreSQL and the inputs kept in S3."""
 
 import asyncio
 from collections.abc import Iterable
@@ -33,13 +33,13 @@ order by c.id
 
 
 class NothingToLearn(MillraceError):
-    """A service has no label that can be put right, or no dataset that corrections add to; the message names it."""
+    """A service has no label that can be corrected, or no dataset to add corrections to; the message names it."""
 
     blame = Blame.CALLER
 
 
 async def collect(connection: psycopg.AsyncConnection[Any], contract: Contract) -> list[Correction]:
-    """The corrections of a service's predictions that count, oldest first. Raises psycopg.Error."""
+    """Read the corrections that count of a service's predictions, oldest first. Raises psycopg.Error."""
     await tables.ensure(connection)
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(_SELECT, {"service": contract.name, "label": contract.label})
@@ -47,7 +47,7 @@ async def collect(connection: psycopg.AsyncConnection[Any], contract: Contract) 
 
 
 async def make(store: Store, connection: psycopg.AsyncConnection[Any], contract: Contract, folder: Path) -> Extended:
-    """Puts the version of a service's dataset with all its corrections into S3. `folder`: the data directory of its base.
+    """Store the version of a service's dataset with all its corrections in S3. `folder`: the data directory of its base.
 
     Raises NothingToLearn, DataError, BadManifest, StoreUnavailable and psycopg.Error.
     """
@@ -59,29 +59,29 @@ async def make(store: Store, connection: psycopg.AsyncConnection[Any], contract:
         {name: await datasets.content(base, name, store) for name in test_fingerprints.needed(base)}
     )
     corrections = await collect(connection, contract)
-    kept_or_given = [ref for one in corrections for ref in (one.kept, *one.inputs) if ref is not None]
-    prints = await _prints(store, kept_or_given)
-    made = extend(base, corrections, prints, held)
-    # One that is there already stays as it is: who was first to say what it says is part of it.
-    await store.create(made.manifest.key, made.manifest.to_json().encode())
-    return made
+    refs = [ref for correction in corrections for ref in (correction.kept, *correction.inputs) if ref is not None]
+    extended = extend(base, corrections, await _prints(store, refs), held)
+    # An existing manifest stays as it is: it also says who corrected what first.
+    await store.create(extended.manifest.key, extended.manifest.to_json().encode())
+    return extended
 
 
 async def examples(dataset: Manifest, store: Store) -> list[tuple[Any, bytes]]:
-    """What people corrected in a version: labels and inputs, in the order of their names. Raises Missing, BadManifest, StoreUnavailable."""
+    """Read what people corrected in a version: labels and inputs, by file name. Raises Missing, BadManifest, StoreUnavailable."""
     return [(label, await datasets.content(dataset, file.name, store)) for label, file in labelled(dataset)]
 
 
 async def _prints(store: Store, refs: Iterable[Ref]) -> dict[str, frozenset[str]]:
-    found: dict[str, frozenset[str]] = {}
+    """The fingerprints of objects by their hash; missing objects are left out."""
+    prints: dict[str, frozenset[str]] = {}
     for ref in refs:
-        if ref.sha256 in found or ref.bucket != store.bucket:
+        if ref.sha256 in prints or ref.bucket != store.bucket:
             continue
         try:
-            found[ref.sha256] = await asyncio.to_thread(test_fingerprints.prints, await store.get(ref))
+            prints[ref.sha256] = await asyncio.to_thread(test_fingerprints.prints, await store.get(ref))
         except Missing:
             continue
-    return found
+    return prints
 
 
 def _correction(contract: Contract, row: dict[str, Any]) -> Correction:

@@ -1,4 +1,4 @@
-"""Outcomes of services that are not deterministic: the first one is kept, and every redelivery gives that one again."""
+"""Outputs of services that are not deterministic: the first one is stored, and every redelivery returns it again."""
 
 import hashlib
 
@@ -10,23 +10,23 @@ from streams.runtime.storage.store import Store
 
 
 class OutputCache:
-    """Keeps the output of a service by (run, node, path), in S3."""
+    """Stores the output of a service in S3, by (run, node, path)."""
 
     def __init__(self, store: Store, contract: Contract) -> None:
         self._store = store
         self._contract = contract
 
     async def known(self, task: Task) -> dict[str, object] | None:
-        """What an earlier delivery of this node execution gave, or None."""
+        """Read the output of an earlier delivery of this node execution; None when there is none."""
         try:
             data = await self._store.read(_key(task))
         except Missing:
             return None
-        found: dict[str, object] = binary.read(data, self._contract.output)
-        return found
+        output: dict[str, object] = binary.read(data, self._contract.output)
+        return output
 
     async def keep(self, task: Task, output: dict[str, object]) -> dict[str, object]:
-        """Keeps this output unless one is kept already, and returns the one that is."""
+        """Store this output unless one is stored already. Returns the stored one."""
         if await self._store.create(_key(task), binary.write(self._contract.output, output)):
             return output
         return await self.known(task) or output

@@ -1,7 +1,7 @@
 """Objects in S3, addressed by their content inside their run.
 
 obstore's async functions are not used: at the end of a short program its threads may still call into the interpreter,
-which aborts it (status 134, 3 of 20 here). Its blocking functions in threads of ours are as fast, and were 0 of 20.
+which aborts it (status 134, 3 runs of 20). Its blocking functions in threads of our own are as fast, and aborted none.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ T = TypeVar("T")
 _THREADS = 16
 _REGION = "us-east-1"
 _REFUSED = re.compile(r"status code: 4(0[0456]|1[0-9]|22)\b")
-"""What S3 answers to a request that it will never take, however long we wait; those of rights and of haste are not among them."""
+"""Status codes of requests that S3 will never take; those for missing rights and for too many requests are not among them."""
 
 
 class Store:
-    """One bucket. Every call raises StoreUnavailable when the server does not answer, unless `outages` is given: then it waits."""
+    """One bucket. When the server does not answer, calls raise StoreUnavailable, or with `outages` wait until it does."""
 
     def __init__(self, settings: Settings, outages: Outages | None = None) -> None:
         self.bucket = settings.s3_bucket
@@ -50,31 +50,31 @@ class Store:
             virtual_hosted_style_request=False,
             unsigned_payload=needs_no_body_signature(settings.s3),
             client_options={"allow_http": True, "connect_timeout": "3s", "timeout": "60s"},
-            retry_config={"max_retries": 1},  # waiting out an outage is ours, where it is seen and counted
+            retry_config={"max_retries": 1},  # outages are waited out in `_waited`, which reports them
         )
 
     def close(self) -> None:
-        """Ends the threads, after what they have in hand."""
+        """Stop the threads after the calls under way."""
         self._threads.shutdown(wait=True)
 
     def key(self, run: str, sha256: str) -> str:
-        """Where an object of a run lies."""
+        """Build the key of an object of a run."""
         return f"runs/{run}/{sha256}"
 
     async def put(self, run: str, data: bytes, media_type: str) -> Ref:
-        """Stores bytes among the run's objects, under their hash; storing them again changes nothing."""
+        """Store bytes among the run's objects, under their hash; storing them again changes nothing."""
         sha256 = hashlib.sha256(data).hexdigest()
         key = self.key(run, sha256)
         await self.write(key, data, media_type)
         return Ref(self.bucket, key, len(data), sha256, media_type)
 
     async def write(self, key: str, data: bytes, media_type: str = "application/octet-stream") -> None:
-        """Stores bytes under a key of one's own choice."""
+        """Store bytes under a key."""
         attributes = {"Content-Type": media_type}
         await self._do(lambda: obstore.put(self._client, key, data, attributes=attributes, use_multipart=False))
 
     async def create(self, key: str, data: bytes) -> bool:
-        """Stores bytes if nothing is there yet; whether it did. Of several at once exactly one does."""
+        """Store bytes if the key does not exist yet. Returns whether it did; of several calls at once exactly one does."""
 
         def attempt() -> bool:
             try:
@@ -86,7 +86,7 @@ class Store:
         return await self._do(attempt)
 
     async def get(self, ref: Ref) -> bytes:
-        """The bytes of a ref. Raises Missing when there are none that it may name, or others than it says."""
+        """Read the object of a ref. Raises Missing when there is none, the ref may not name it, or its bytes differ."""
         if ref.bucket != self.bucket or not readable(ref.key):
             raise Missing(f"{ref.bucket}/{ref.key:.120} is not an object that a reference may name")
         data = await self.read(ref.key)
@@ -95,20 +95,20 @@ class Store:
         return data
 
     async def get_all(self, refs: Iterable[Ref]) -> dict[str, bytes]:
-        """The bytes of several refs by their hash, fetched at once."""
+        """Read the objects of several refs at once, by their hash. Raises Missing."""
         wanted = {ref.sha256: ref for ref in refs}
-        found = await asyncio.gather(*(self.get(ref) for ref in wanted.values()))
-        return dict(zip(wanted, found, strict=True))
+        objects = await asyncio.gather(*(self.get(ref) for ref in wanted.values()))
+        return dict(zip(wanted, objects, strict=True))
 
     async def read(self, key: str) -> bytes:
-        """The bytes under a key. Raises Missing."""
+        """Read the object under a key. Raises Missing."""
         try:
             return await self._do(lambda: bytes(obstore.get(self._client, key).bytes()))
         except (NotFoundError, FileNotFoundError):
             raise Missing(f"there is no object {self.bucket}/{key}") from None
 
     async def has(self, key: str) -> bool:
-        """Whether there is an object under a key."""
+        """Look whether there is an object under a key."""
         try:
             await self._do(lambda: obstore.head(self._client, key))
         except (NotFoundError, FileNotFoundError, Missing):
@@ -116,24 +116,24 @@ class Store:
         return True
 
     async def copy(self, key: str, to: str) -> None:
-        """Copies an object inside the store, with its media type. Raises Missing."""
+        """Copy an object inside the store, with its media type. Raises Missing."""
         try:
             await self._do(lambda: obstore.copy(self._client, key, to))
         except (NotFoundError, FileNotFoundError):
             raise Missing(f"there is no object {self.bucket}/{key}") from None
 
     async def list(self, prefix: str) -> list[str]:
-        """The keys that begin so."""
+        """List the keys with a prefix."""
         return await self._do(lambda: [meta["path"] for batch in obstore.list(self._client, prefix) for meta in batch])
 
     async def delete(self, keys: Iterable[str]) -> None:
-        """Removes objects; those that are not there are passed over."""
+        """Delete objects; missing ones are ignored."""
         wanted = list(keys)
         if wanted:
             await self._do(lambda: obstore.delete(self._client, wanted))
 
     async def healthy(self) -> bool:
-        """Whether the server answers now."""
+        """Look whether the server answers now."""
         try:
             await self._attempt(lambda: next(iter(obstore.list(self._client, "health/")), None))
         except (StoreUnavailable, BaseError):
@@ -141,7 +141,7 @@ class Store:
         return True
 
     async def ensure_bucket(self) -> None:
-        """Makes the bucket when it is missing."""
+        """Create the bucket if it is missing."""
         try:
             await self._do(lambda: next(iter(obstore.list(self._client, "health/")), None))
         except (NotFoundError, FileNotFoundError):
@@ -185,8 +185,8 @@ class Store:
 
 @functools.lru_cache(maxsize=8)
 def _admin(endpoint: str, access_key: str, secret_key: str) -> Any:
-    """A boto3 client. The checksum settings are those that servers other than AWS's understand."""
-    import boto3  # here: it takes a third of a second, and most processes never administrate
+    """Make a boto3 client. Its checksum settings suit servers other than AWS's too."""
+    import boto3  # here: the import takes a third of a second, and most processes do not need it
     from botocore.config import Config
 
     return boto3.client(
@@ -207,21 +207,21 @@ def _admin(endpoint: str, access_key: str, secret_key: str) -> Any:
 
 
 def s3_admin(settings: Settings) -> Any:
-    """The boto3 client of an installation, for administration and presigned URLs; making one is slow, so it is kept."""
+    """The boto3 client of an installation, for administration and presigned URLs; cached, because making one is slow."""
     return _admin(settings.s3, settings.s3_access_key, settings.s3_secret_key)
 
 
 def needs_no_body_signature(endpoint: str) -> bool:
-    """Whether nobody between us and the server can change a body: TLS keeps it, or it does not leave the machine.
+    """Whether a body cannot be changed on its way: TLS protects it, or it does not leave the machine.
 
-    Requests are signed all the same. Signing a body takes a hash of it on both sides; S3Proxy spends half of a put on that.
+    Requests are signed all the same. Signing a body costs a hash on both sides: S3Proxy spends half of a put on it.
     """
     parts = urlsplit(endpoint)
     if parts.scheme == "https" or parts.hostname == "localhost":
         return True
     try:
         return ip_address(parts.hostname or "").is_loopback
-    except ValueError:  # a name, which may be anybody's
+    except ValueError:  # a host name
         return False
 
 

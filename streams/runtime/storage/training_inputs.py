@@ -1,4 +1,4 @@
-"""Keeping inputs for training: beside the dataset versions, by their content, where nothing that ends with its run can reach."""
+"""Keeping inputs for training: beside the dataset versions, by their content, so that they outlive their run."""
 
 import hashlib
 
@@ -12,20 +12,20 @@ from streams.runtime.storage.store import Store
 
 
 async def keep(store: Store, contract: Contract, task: Task) -> Ref | None:
-    """Keeps what a service says of the input of a task; what is there already is left as it is.
+    """Keep what a service's contract names of the input of a task. An existing object is left as it is.
 
-    None when the service keeps nothing, the input has no such object, or somebody has removed it meanwhile. A copy is made
-    inside the store: the bytes do not come here.
+    Returns None when the service keeps nothing, the input has no such object, or it was removed meanwhile. Objects are
+    copied inside the store: their bytes do not come here.
     """
     if contract.keeps == WHOLE:
         text = predictions.canonical(contract.input, task.input)
         sha256 = hashlib.sha256(text).hexdigest()
         await store.create(object_key(sha256), text)
         return Ref(store.bucket, object_key(sha256), len(text), sha256, "application/json")
-    given = task.input.get(contract.keeps)
-    if not given:
+    value = task.input.get(contract.keeps)
+    if not value:
         return None
-    ref = Ref.from_dict(given)
+    ref = Ref.from_dict(value)
     key = object_key(ref.sha256)
     try:
         if not await store.has(key):

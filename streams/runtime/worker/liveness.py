@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 from streams.runtime.errors import Stuck
 from streams.runtime.kafka.group_member import GroupMember
 from streams.runtime.kafka.offsets import Offsets
-from streams.runtime.kafka.positions import BEGINNING
+from streams.runtime.kafka.reading.positions import BEGINNING
 from streams.runtime.retrying import Outages
 from streams.wire.records import Place
 

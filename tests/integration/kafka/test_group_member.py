@@ -59,7 +59,7 @@ class Ground:
     @asynccontextmanager
     async def member(self, handle: Handler | None = None) -> AsyncIterator[GroupMember]:
         """A member of the group, which has left at the end."""
-        made = GroupMember(self.group, [self.topic], handle or self.note, brokers=self.settings.brokers)
+        made = GroupMember(self.group, [self.topic], handle or self.note, self.settings.brokers)
         await made.start()
         try:
             yield made
@@ -306,7 +306,7 @@ def test_what_does_not_end_in_time_is_broken_off_at_a_stop(settings: Settings) -
                     broken.append(record.offset)
 
             await made.send(2)
-            member = GroupMember(made.group, [made.topic], handle, brokers=settings.brokers)
+            member = GroupMember(made.group, [made.topic], handle, settings.brokers)
             await member.start()
             await until(lambda: member.acks.in_flight == 2)
             await member.stop(0.1)

@@ -15,10 +15,10 @@ from confluent_kafka import Producer
 
 from infra.local.running import RunningStack
 from streams.runtime.kafka.admin import Admin
-from streams.runtime.kafka.group_member import GroupMember
+from streams.runtime.kafka.group_member import GroupMember, MemberOptions
 from streams.runtime.kafka.offsets import Offsets
-from streams.runtime.kafka.positions import BEGINNING
-from streams.runtime.kafka.reader import PartitionReader
+from streams.runtime.kafka.reading.positions import BEGINNING
+from streams.runtime.kafka.reading.reader import PartitionReader
 from streams.settings import Settings
 from streams.wire.records import Place, Record
 from streams.wire.topic_specs import TopicSpec
@@ -67,7 +67,7 @@ class Topic:
         async def note(record: Record) -> None:
             self.seen.append(record)
 
-        member = GroupMember(f"{self.name}-group", [self.name], note, brokers=self.settings.brokers)
+        member = GroupMember(f"{self.name}-group", [self.name], note, self.settings.brokers)
         await member.start()
         try:
             yield member
@@ -237,8 +237,8 @@ def test_a_member_that_takes_nothing_stays_in_its_group(settings: Settings) -> N
             for partition in (0, 1):
                 made.send([b"x"] * 100, partition=partition)
             group = f"{made.name}-group"
-            member = GroupMember(group, [made.name], hold, brokers=settings.brokers, room=4, patience=0.1)
-            other = GroupMember(group, [made.name], hold, brokers=settings.brokers, room=4, patience=0.1)
+            member = GroupMember(group, [made.name], hold, settings.brokers, MemberOptions(room=4, patience=0.1))
+            other = GroupMember(group, [made.name], hold, settings.brokers, MemberOptions(room=4, patience=0.1))
             await member.start()
             await until(lambda: member.acks.in_flight == 4)
             await other.start()

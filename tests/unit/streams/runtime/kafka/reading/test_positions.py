@@ -1,6 +1,6 @@
 """Positions: what comes next in each partition, whatever the client says."""
 
-from streams.runtime.kafka.positions import BEGINNING, Positions
+from streams.runtime.kafka.reading.positions import BEGINNING, Positions
 from streams.wire.records import Place
 
 PLACE = Place("t", 0)

@@ -1,0 +1,1 @@
+"""Reading partitions with librdkafka on a thread, with or without a consumer group."""
