@@ -14,7 +14,7 @@ from schemas.errors import RegistryAway
 from streams.background import ended
 from streams.runtime.connections.connections import Connections
 from streams.runtime.history import shadows, tables
-from streams.runtime.history.folding import Recorded
+from streams.runtime.history.folding import LoggedEvent
 from streams.runtime.history.recorder import record
 from streams.runtime.retrying import retry_until_available
 from streams.wire.records import Record
@@ -89,7 +89,7 @@ class Recorder:
                 size += len(batch[-1].record.value or b"")
             await self._write([(one, recorded) for one in batch if (recorded := await self._read(one)) is not None])
 
-    async def _read(self, waiting: _Waiting) -> Recorded | None:
+    async def _read(self, waiting: _Waiting) -> LoggedEvent | None:
         """The event, read; None for a record that is none, whose handler is told so."""
         wire, record = self._parts.wire, waiting.record
         try:
@@ -99,9 +99,9 @@ class Recorder:
         except Exception as error:  # noqa: BLE001  # whatever it is, it is this record's; the handler knows what to do
             _settle(waiting, error)
             return None
-        return Recorded(told, record.place, record.offset)
+        return LoggedEvent(told, record.place, record.offset)
 
-    async def _write(self, batch: list[tuple[_Waiting, Recorded]]) -> None:
+    async def _write(self, batch: list[tuple[_Waiting, LoggedEvent]]) -> None:
         try:
             if batch:
                 await self._record([recorded for _, recorded in batch])
@@ -116,7 +116,7 @@ class Recorder:
         for waiting, _ in batch:
             _settle(waiting)
 
-    async def _record(self, batch: list[Recorded]) -> None:
+    async def _record(self, batch: list[LoggedEvent]) -> None:
         async def attempt() -> None:
             connection = await self._connected()
             try:

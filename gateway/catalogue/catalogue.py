@@ -12,7 +12,8 @@ from schemas.encoding.json_schema import json_schema
 from schemas.nearest import nearest
 from streams.compile import automatic, compile_spec
 from streams.language.topology import Topology
-from streams.runtime.catalogue.pipelines import Conflict, Owner, Version
+from streams.runtime.catalogue.version import Conflict, Owner, Version
+from streams.runtime.catalogue.writer import CatalogueWriter
 
 _PATIENCE = 5.0
 """Seconds to wait for another process that makes the same pipeline."""
@@ -72,7 +73,8 @@ async def service_pipeline(parts: Parts, name: str) -> Topology:
     spec = automatic(contract)
     made = compile_spec(spec, {name: contract})
     try:
-        await within(_PATIENCE, parts.pipelines.publish(made, spec.source.text, Owner.GIT, ""))
+        writer = CatalogueWriter(parts.connections, parts.pipelines)
+        await within(_PATIENCE, writer.publish(made, spec.source.text, Owner.GIT, ""))
     except Conflict:  # somebody else was faster
         await parts.pipelines.wait(lambda: parts.pipelines.version(name) is not None, _PATIENCE)
         return (await pipeline(parts, name))[1]

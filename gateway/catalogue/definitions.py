@@ -14,7 +14,8 @@ from schemas.validation import compat
 from streams.flow.rollout import Trial
 from streams.language.topology import Topology
 from streams.runtime.catalogue import limits, versions
-from streams.runtime.catalogue.pipelines import Conflict, Owner, Version, new_version
+from streams.runtime.catalogue.version import Conflict, Owner, Version, new_version
+from streams.runtime.catalogue.writer import CatalogueWriter
 
 _PATIENCE = 30.0
 """Seconds that making a pipeline's topics and publishing it may take."""
@@ -76,7 +77,10 @@ async def remove(parts: Parts, name: str, condition: Condition) -> None:
         current = writable(parts, name)
         condition.check(current)
         try:
-            await catalogue.within(_PATIENCE, parts.pipelines.remove(name, current.etag if current else ""))
+            await catalogue.within(
+                _PATIENCE,
+                CatalogueWriter(parts.connections, parts.pipelines).remove(name, current.etag if current else ""),
+            )
         except Conflict as error:
             conflict = error
         except KeyError:
@@ -140,7 +144,7 @@ async def roll_back(parts: Parts, name: str, digest: str, condition: Condition) 
     try:
         expected = current.etag if current and condition.etags else None
         version: Version = await catalogue.within(
-            _PATIENCE, versions.roll_back(parts.pipelines, name, digest, expected)
+            _PATIENCE, versions.roll_back(parts.connections, parts.pipelines, name, digest, expected)
         )
     except versions.NoVersion as error:
         raise Problem(Kind.NOT_FOUND, f"{error}.") from None
@@ -165,8 +169,9 @@ async def _publish(
         raise Problem(Kind.INVALID_PIPELINE, "The registry does not take its records.", faults) from None
     if trial is not None and current is not None and current.digest != topology.digest:
         made = new_version(topology, text, Owner.HTTP)
-        return await versions.try_out(parts.pipelines, made, trial, current.etag)
-    return await parts.pipelines.publish(topology, text, Owner.HTTP, current.etag if current else "")
+        return await versions.try_out(parts.connections, parts.pipelines, made, trial, current.etag)
+    writer = CatalogueWriter(parts.connections, parts.pipelines)
+    return await writer.publish(topology, text, Owner.HTTP, current.etag if current else "")
 
 
 async def _compatible(parts: Parts, requests: tuple[str, object], results: tuple[str, object]) -> None:

@@ -18,7 +18,7 @@ from gateway.submission.answers import start
 from schemas.encoding.json_schema import json_schema
 from streams.language.topology import Topology
 from streams.render.mermaid import mermaid
-from streams.runtime.catalogue.pipelines import Owner, Version
+from streams.runtime.catalogue.version import Owner, Version
 from streams.timestamps import moment
 
 router = APIRouter(tags=["pipelines"])

@@ -15,7 +15,7 @@ from gateway.dependencies import Connected, Parts
 from gateway.http import body
 from streams.flow.rollout import Trial, percent
 from streams.runtime.catalogue import versions
-from streams.runtime.catalogue.pipelines import Version
+from streams.runtime.catalogue.version import Version
 from streams.runtime.catalogue.versions import Known
 from streams.timestamps import moment
 
@@ -66,7 +66,7 @@ async def forget(
     """Former versions without an open run; which. 409 when the one that is named is still needed, and for whom."""
     try:
         open_runs = await catalogue.within(30.0, versions.open_runs(parts.connections))
-        gone = await versions.forget(parts.pipelines, name, open_runs, digest)
+        gone = await versions.forget(parts.connections, parts.pipelines, name, open_runs, digest)
     except versions.NoVersion as error:
         raise Problem(Kind.NOT_FOUND, f"{error}.") from None
     except versions.StillUsed as error:

@@ -21,7 +21,7 @@ import uvloop
 from aiokafka import AIOKafkaConsumer
 
 from streams.messages import Context, Run, Task
-from streams.runtime.catalogue.services import Announcement, Announcer
+from streams.runtime.catalogue.announcements import Announcement, Announcer
 from streams.settings import Settings
 from streams.wire.records import Outgoing
 from streams.wire.topic_specs import TopicSpec

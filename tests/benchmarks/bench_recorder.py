@@ -21,7 +21,7 @@ import psycopg
 from infra.local.stack import Stack
 from streams.messages import Event, EventKind, Run
 from streams.runtime.history import tables
-from streams.runtime.history.folding import Recorded
+from streams.runtime.history.folding import LoggedEvent
 from streams.runtime.history.recorder import record
 from streams.wire.codec import Told
 from streams.wire.records import Place
@@ -44,14 +44,14 @@ def story(run: Run) -> list[Event]:
     ]
 
 
-def batches(runs: int, size: int, offset: int) -> Iterator[list[Recorded]]:
+def batches(runs: int, size: int, offset: int) -> Iterator[list[LoggedEvent]]:
     """Batches of whole runs, as a partition's log has them when many run at once: all begin before the first one ends."""
     for first in range(0, runs, size):
         told = [story(Run(str(uuid.uuid4()), "score", "d" * 64, 2e9)) for _ in range(min(size, runs - first))]
         events = [run[number] for number in range(EVENTS) for run in told]
         now = time.time()
         yield [
-            Recorded(Told(event, event.id, now), Place("run.events", 0), offset + first * EVENTS + number)
+            LoggedEvent(Told(event, event.id, now), Place("run.events", 0), offset + first * EVENTS + number)
             for number, event in enumerate(events)
         ]
 

@@ -24,7 +24,9 @@ def delete(name: Name, yes: Yes = False, output: OutputOption = Output.TEXT) -> 
 
 async def _delete(to: "Settings", name: str, *, yes: bool) -> None:
     from streams.runtime.catalogue.apply import connected
-    from streams.runtime.catalogue.pipelines import Conflict, Pipelines
+    from streams.runtime.catalogue.pipelines import Pipelines
+    from streams.runtime.catalogue.version import Conflict
+    from streams.runtime.catalogue.writer import CatalogueWriter
     from streams.runtime.errors import Unavailable
 
     try:
@@ -39,7 +41,8 @@ async def _delete(to: "Settings", name: str, *, yes: bool) -> None:
                     )
                 if not (yes or await asyncio.to_thread(typer.confirm, f"Take {name} out of use?", err=True)):
                     raise Failed(Exit.REFUSED, "nothing was changed")
-                await catalogue.remove(name, seen.etag)  # what was looked at: somebody may change it meanwhile
+                # With the etag of what was looked at: somebody may change it meanwhile.
+                await CatalogueWriter(parts, catalogue).remove(name, seen.etag)
             finally:
                 await catalogue.stop()
     except (Conflict, KeyError):

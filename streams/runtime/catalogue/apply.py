@@ -1,6 +1,6 @@
 """Bringing an installation in step with its pipelines: topics, schemas and the catalogue; what is in step already stays.
 
-All of it or nothing: every refusal comes before the first change, and what a writer that died left is finished by the next.
+All or nothing: every refusal comes before the first change, and a change whose writer died is finished by the next one.
 """
 
 import asyncio
@@ -14,8 +14,10 @@ from streams.errors import Blame
 from streams.flow.rollout import Trial
 from streams.language.topology import Topology
 from streams.runtime.catalogue import limits, subjects, versions
-from streams.runtime.catalogue.pipelines import Pipelines, Version
+from streams.runtime.catalogue.pipelines import Pipelines
 from streams.runtime.catalogue.plan import Change, Consumer, How, Plan, Planned, Wanted, What, draw
+from streams.runtime.catalogue.version import Version
+from streams.runtime.catalogue.writer import CatalogueWriter
 from streams.runtime.connections.connections import Connections
 from streams.runtime.errors import RuntimeFault, Unavailable
 from streams.settings import Settings
@@ -47,14 +49,14 @@ class Breaking(RuntimeFault):
 
 
 class Declined(RuntimeFault):
-    """Who was shown the plan does not want it."""
+    """The plan was shown and declined."""
 
     blame = Blame.CALLER
 
 
 @asynccontextmanager
 async def connected(settings: Settings, source: str = "millrace") -> AsyncIterator[Connections]:
-    """The parts of these settings, connected. Raises Unavailable for a Kafka that does not answer, then or later."""
+    """Connect to the parts that these settings name. Raises Unavailable when Kafka does not answer, then or later."""
     try:
         async with Connections.of(settings, source) as parts:
             yield parts
@@ -73,21 +75,21 @@ async def apply(
     trial: Trial | None = None,
     agreed: Callable[[Plan], bool] = lambda _: True,
 ) -> list[Change]:
-    """Makes topics, registers schemas, publishes pipelines; what was changed, or with `dry` what would be.
+    """Create topics, register schemas, publish pipelines. Returns what was changed, or with `dry` what would be.
 
-    `services` are (name, major) of services whose topics are needed although no pipeline may use them. `prune` removes
-    pipelines that files own and that are not wanted any more. With `trial`, pipelines that change are tried beside what is
-    active. `agreed` is shown the plan before anything is done. Raises OverLimit, Breaking, unless `breaking`, and Declined, before
-    anything is published; Conflict when somebody else publishes meanwhile; Unavailable.
+    `services` are (name, major) of services that need topics even if no pipeline uses them. `prune` removes pipelines that
+    files own and that are not wanted any more. With `trial`, pipelines that change are tried beside the active version.
+    `agreed` is called with the plan before anything is done. Raises OverLimit, Breaking (not with `breaking`) and Declined
+    before anything is published; Conflict when somebody else publishes meanwhile; Unavailable.
     """
     wanted = list(wanted)
-    for one in wanted:
-        limits.check(one.topology, parts.settings)
+    for pipeline in wanted:
+        limits.check(pipeline.topology, parts.settings)
     catalogue = Pipelines(parts)
     try:
         plan = await draw(parts, catalogue, wanted, services, prune=prune, trial=trial)
         if not breaking:
-            await _check(parts, [one.topology for one in plan.acts if one.topology and one.how is not How.NEW])
+            await _check(parts, plan)
         if not agreed(plan):
             raise Declined("nothing was changed")
         if not dry:
@@ -103,25 +105,33 @@ async def _carry_out(parts: Connections, catalogue: Pipelines, plan: Plan, trial
         parts.admin.configure(plan.stamped, topic_specs.STAMPED_BY_BROKER),
         parts.store.ensure_bucket(),
     )
-    changed = [one.topology for one in plan.acts if one.topology]
+    changed = _topologies(plan.acts)
     await subjects.register(parts.registry, {**plan.schemas, **subjects.subjects(parts.names, changed)})
     if plan.first:
         await catalogue.start()
     if plan.acts:
-        await catalogue.change_all([await _said(catalogue, one, trial) for one in plan.acts])
+        writer = CatalogueWriter(parts, catalogue)
+        await writer.change_all([await _change(writer, planned, trial) for planned in plan.acts])
 
 
-async def _said(catalogue: Pipelines, one: Planned, trial: Trial | None) -> Version:
-    """What will be said of a pipeline that changes."""
-    assert one.version is not None
-    standing = catalogue.version(one.name)
-    if one.how not in (How.CANARY, How.SHADOW) or trial is None or standing is None:
-        return one.version
-    await catalogue.stage(one.version)
-    return versions.tried(standing, one.version.digest, trial)
+async def _change(writer: CatalogueWriter, planned: Planned, trial: Trial | None) -> Version:
+    """The version to publish for a pipeline that changes; a version that is to be tried is staged first."""
+    assert planned.version is not None
+    active = writer.pipelines.version(planned.name)
+    if planned.how not in (How.CANARY, How.SHADOW) or trial is None or active is None:
+        return planned.version
+    await writer.stage(planned.version)
+    return versions.tried(active, planned.version.digest, trial)
 
 
-async def _check(parts: Connections, changed: Iterable[Topology]) -> None:
-    found = [why for one in changed for why in await subjects.breaks(parts.registry, parts.names, one)]
-    if found:
-        raise Breaking(found)
+async def _check(parts: Connections, plan: Plan) -> None:
+    changed = _topologies(planned for planned in plan.acts if planned.how is not How.NEW)
+    problems = [
+        reason for topology in changed for reason in await subjects.breaks(parts.registry, parts.names, topology)
+    ]
+    if problems:
+        raise Breaking(problems)
+
+
+def _topologies(pipelines: Iterable[Planned]) -> list[Topology]:
+    return [planned.topology for planned in pipelines if planned.topology]

@@ -1,4 +1,4 @@
-"""What an operator allows the pipelines of an installation, checked where they are published."""
+"""Limits that an operator sets for the pipelines of an installation, checked when they are published."""
 
 from streams.errors import Blame
 from streams.language.topology import Topology
@@ -17,7 +17,7 @@ class OverLimit(RuntimeFault):
 
 
 def check(topology: Topology, settings: Settings) -> None:
-    """Raises OverLimit for a `limit:` of more than MILLRACE_EXECUTIONS."""
+    """Check a `limit:` against MILLRACE_EXECUTIONS. Raises OverLimit."""
     if topology.executions > settings.executions:
         raise OverLimit(
             f"{topology.name}: limit: {topology.executions:,} is more than the {settings.executions:,} that runs may have here",

@@ -1,4 +1,4 @@
-"""The schemas of an installation in the registry: which there are, which are missing, and what a new one would break."""
+"""The schemas of an installation in the registry: which it needs, which are missing, and what a new one would break."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from streams.wire import topics
 from streams.wire.topics import Topics
 
 _AT_ONCE = 8
-"""Calls to the registry under way at a time."""
+"""Calls to the registry at once, at most."""
 
 CORE: Mapping[str, str] = {
     topics.EVENTS: "Event",
@@ -31,51 +31,51 @@ CORE: Mapping[str, str] = {
 
 
 def subjects(names: Topics, pipelines: Iterable[Topology]) -> dict[str, Any]:
-    """The schema of every subject."""
-    found: dict[str, Any] = {value_subject(names.named(topic)): load(record) for topic, record in CORE.items()}
+    """The schema of every subject that these pipelines need."""
+    schemas: dict[str, Any] = {value_subject(names.named(topic)): load(record) for topic, record in CORE.items()}
     for topology in pipelines:
-        found[value_subject(names.requests(topology.name))] = topology.input
-        found[value_subject(names.results(topology.name))] = result_schema(topology.name, topology.output)
+        schemas[value_subject(names.requests(topology.name))] = topology.input
+        schemas[value_subject(names.results(topology.name))] = result_schema(topology.name, topology.output)
         for service, use in topology.services.items():
-            found[value_subject(names.tasks(service, use.major))] = use.input
-    return found
+            schemas[value_subject(names.tasks(service, use.major))] = use.input
+    return schemas
 
 
 async def breaks(registry: SchemaRegistry, names: Topics, topology: Topology) -> list[str]:
-    """Every reason why old requests cannot be read by a new version, or its results by who reads the old ones. Raises RegistryAway."""
-    name, found = topology.name, []
-    asked = await registry.latest(value_subject(names.requests(name)))
-    if asked is not None:
-        reasons = compat.problems(reader=topology.input, writer=asked)
-        found += [f"pipeline {name}: the new input does not take what callers send now: {why}" for why in reasons]
-    answered = await registry.latest(value_subject(names.results(name)))
-    if answered is not None:
-        reasons = compat.problems(reader=answered, writer=result_schema(name, topology.output))
-        found += [f"pipeline {name}: who reads its results now cannot read the new ones: {why}" for why in reasons]
-    return found
+    """Say why a new version cannot read old requests, or readers of old results cannot read new ones. Raises RegistryAway."""
+    name, problems = topology.name, []
+    requests = await registry.latest(value_subject(names.requests(name)))
+    if requests is not None:
+        reasons = compat.problems(reader=topology.input, writer=requests)
+        problems += [f"pipeline {name}: the new input does not take what callers send now: {why}" for why in reasons]
+    results = await registry.latest(value_subject(names.results(name)))
+    if results is not None:
+        reasons = compat.problems(reader=results, writer=result_schema(name, topology.output))
+        problems += [f"pipeline {name}: who reads its results now cannot read the new ones: {why}" for why in reasons]
+    return problems
 
 
 async def missing(registry: SchemaRegistry, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Those schemas that the registry does not have now under their subjects. Raises RegistryAway.
+    """Select the schemas that the registry does not have now under their subjects. Raises RegistryAway.
 
-    A subject that is there may lack the schema, and one that a process of ours remembers may have been deleted since.
+    A subject that exists may lack the schema, and a subject that this process remembers may have been deleted since.
     """
-    room = asyncio.Semaphore(_AT_ONCE)
+    slots = asyncio.Semaphore(_AT_ONCE)
 
-    async def there(subject: str, schema: Any) -> bool:
-        async with room:
+    async def registered(subject: str, schema: Any) -> bool:
+        async with slots:
             return await registry.has(subject, schema)
 
-    found = await asyncio.gather(*(there(*one) for one in wanted.items()))
-    return {subject: wanted[subject] for subject, has in zip(wanted, found, strict=True) if not has}
+    present = await asyncio.gather(*(registered(subject, schema) for subject, schema in wanted.items()))
+    return {subject: wanted[subject] for subject, has in zip(wanted, present, strict=True) if not has}
 
 
 async def register(registry: SchemaRegistry, wanted: Mapping[str, Any]) -> None:
-    """Registers schemas, newer ones of subjects that there are included. Raises Incompatible, RegistryAway."""
-    room = asyncio.Semaphore(_AT_ONCE)
+    """Register schemas, also newer ones of existing subjects. Raises Incompatible, RegistryAway."""
+    slots = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(subject: str, schema: Any) -> None:
-        async with room:
+    async def register_schema(subject: str, schema: Any) -> None:
+        async with slots:
             await registry.register(subject, schema)
 
-    await asyncio.gather(*(one(subject, schema) for subject, schema in wanted.items()))
+    await asyncio.gather(*(register_schema(subject, schema) for subject, schema in wanted.items()))

@@ -4,6 +4,7 @@ import dataclasses
 import time
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from streams.errors import Blame
 from streams.flow.rollout import Rollout, Trial
@@ -31,13 +32,15 @@ class Version:
     """`<number>-<digest>`: what a writer must name to change the pipeline."""
     owner: Owner
     at: float
-    """Epoch seconds."""
+    """When it was published (epoch seconds)."""
     staged: bool = False
-    """Whether this only makes the digest known."""
+    """Whether the record only makes the digest known."""
     candidate: str | None = None
-    """The digest that is tried beside this one."""
+    """The digest that is tried beside this one; None without a trial."""
     share: float = 0.0
+    """The part of new runs that the candidate takes, 0 to 1."""
     shadow: bool = False
+    """Whether the candidate repeats every request unseen instead."""
 
     @property
     def number(self) -> int:
@@ -55,7 +58,7 @@ class Version:
         return Rollout(self.digest, self.candidate, self.trial)
 
     def same(self, other: "Version") -> bool:
-        """Whether the other one says the same, whenever and by whomever it was written."""
+        """Whether both have the same content, regardless of their numbers and times."""
         return _content(self) == _content(other)
 
     @property
@@ -63,9 +66,18 @@ class Version:
         """The record's key."""
         return f"{self.name}@{self.digest}".encode()
 
+    def to_record(self) -> dict[str, Any]:
+        """Convert to a millrace.PipelineRecord."""
+        return {**dataclasses.asdict(self), "owner": self.owner.value}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "Version":
+        """Convert from a millrace.PipelineRecord. Raises TypeError, and ValueError for an unknown owner."""
+        return cls(**{**record, "owner": Owner(record["owner"])})
+
 
 class Conflict(RuntimeFault):
-    """Somebody else has changed the pipeline; `current` is what stands now, or None."""
+    """Another writer has changed the pipeline; `current` is its active version, or None."""
 
     blame = Blame.CALLER
 
@@ -76,16 +88,16 @@ class Conflict(RuntimeFault):
 
 
 def new_version(topology: Topology, source: str, owner: Owner) -> Version:
-    """The version that makes a topology the active one; its number comes when it is published."""
+    """Build the version that makes a topology the active one; it gets its number when it is published."""
     text = topology.to_json().decode()
     return Version(topology.name, topology.digest, True, source, text, "", owner, time.time())
 
 
 def withdrawn(version: Version) -> Version:
-    """The version that takes a pipeline out of use."""
+    """Build the version that takes a pipeline out of use."""
     return dataclasses.replace(version, active=False, candidate=None, share=0.0, shadow=False, at=time.time())
 
 
 def _content(version: Version) -> tuple[object, ...]:
-    said = (version.digest, version.active, version.source, version.owner)
-    return (*said, version.candidate, version.share, version.shadow)
+    published = (version.digest, version.active, version.source, version.owner)
+    return (*published, version.candidate, version.share, version.shadow)

@@ -1,4 +1,4 @@
-"""The versions of a pipeline: which are known and what becomes of each; trying one out, going back, forgetting."""
+"""The versions of a pipeline: which are known, what becomes of each, trying one out, rolling back, forgetting."""
 
 import dataclasses
 import time
@@ -13,7 +13,10 @@ from streams.errors import Blame
 from streams.flow.rollout import Trial
 from streams.flow.state_rows import DONE, OPEN
 from streams.language.topology import Topology
-from streams.runtime.catalogue.pipelines import Conflict, Pipelines, Version
+from streams.runtime.catalogue.pipeline_topics import ensure_topics
+from streams.runtime.catalogue.pipelines import Pipelines
+from streams.runtime.catalogue.version import Conflict, Version
+from streams.runtime.catalogue.writer import CatalogueWriter
 from streams.runtime.connections.connections import Connections
 from streams.runtime.connections.state_log import StateLog
 from streams.runtime.errors import RuntimeFault
@@ -22,33 +25,33 @@ from streams.wire import topics
 from streams.wire.records import Place
 
 SETTLED = 60.0
-"""Seconds after which no worker still begins runs on a version that is not active any more."""
+"""Seconds after which no worker starts runs on a version any more that was replaced."""
 
 
 class Role(StrEnum):
-    """What a version is at present."""
+    """What a version is used for at present."""
 
     ACTIVE = "active"
     CANARY = "canary"
     SHADOW = "shadow"
-    FORMER = "former"  # runs that began on it go on; it can be gone back to
+    FORMER = "former"  # its runs go on, and the pipeline can be rolled back to it
 
 
 class NoVersion(RuntimeFault):
-    """There is no such version, or none to go back to; the message says what there is."""
+    """The version does not exist, or there is none to roll back to; the message names those that exist."""
 
     blame = Blame.CALLER
 
 
 class StillUsed(RuntimeFault):
-    """A version cannot be forgotten; the message says for whom it is kept."""
+    """A version cannot be forgotten; the message says what still needs it."""
 
     blame = Blame.CALLER
 
 
 @dataclass(frozen=True)
 class Known:
-    """A version, and what it is at present."""
+    """A version, and what it is used for at present."""
 
     version: Version
     role: Role
@@ -57,56 +60,59 @@ class Known:
 
 
 def listed(pipelines: Pipelines, name: str) -> list[Known]:
-    """Every known version of a name, the one that changed last first."""
-    latest = pipelines.version(name)
-    return [_known(one, latest) for one in pipelines.known(name)]
+    """List the known versions of a name, the one that changed last first."""
+    active = pipelines.version(name)
+    return [_known(version, active) for version in pipelines.known(name)]
 
 
-def _known(one: Version, latest: Version | None) -> Known:
-    if latest is None:
-        return Known(one, Role.FORMER)
-    if one.digest == latest.digest:
-        taken = latest.share if latest.candidate and not latest.shadow else 0.0
-        return Known(one, Role.ACTIVE, 1.0 - taken)
-    if one.digest == latest.candidate:
-        return Known(one, Role.SHADOW if latest.shadow else Role.CANARY, 0.0 if latest.shadow else latest.share)
-    return Known(one, Role.FORMER)
+def _known(version: Version, active: Version | None) -> Known:
+    if active is None:
+        return Known(version, Role.FORMER)
+    if version.digest == active.digest:
+        canary_share = active.share if active.candidate and not active.shadow else 0.0
+        return Known(version, Role.ACTIVE, 1.0 - canary_share)
+    if version.digest == active.candidate:
+        return Known(version, Role.SHADOW) if active.shadow else Known(version, Role.CANARY, active.share)
+    return Known(version, Role.FORMER)
 
 
-def tried(standing: Version, digest: str, trial: Trial) -> Version:
-    """The active version with another one tried beside it."""
-    return dataclasses.replace(standing, candidate=digest, share=trial.share, shadow=trial.shadow, at=time.time())
+def tried(active: Version, digest: str, trial: Trial) -> Version:
+    """Build the change of the active version that tries another digest beside it."""
+    return dataclasses.replace(active, candidate=digest, share=trial.share, shadow=trial.shadow, at=time.time())
 
 
-async def try_out(pipelines: Pipelines, wanted: Version, trial: Trial, expected: str | None = None) -> Version:
-    """Lets a version be tried beside the active one of its name; what stands then. Raises Conflict, NoVersion."""
-    standing = _standing(pipelines, wanted.name, expected)
-    if standing.digest == wanted.digest:
+async def try_out(
+    parts: Connections, pipelines: Pipelines, wanted: Version, trial: Trial, expected: str | None = None
+) -> Version:
+    """Try a version beside the active one of its name. Returns the latest version. Raises Conflict, NoVersion."""
+    active = _active(pipelines, wanted.name, expected)
+    if active.digest == wanted.digest:
         raise NoVersion(f"{wanted.name} is at {wanted.digest[:12]} already: there is nothing to try")
-    await pipelines.make_topics([Topology.from_json(wanted.topology)])
-    await pipelines.stage(wanted)
-    made = tried(standing, wanted.digest, trial)
-    if standing.same(made):
-        return standing
-    return await (pipelines.change(made) if expected is None else pipelines.change_from(standing, made))
+    writer = CatalogueWriter(parts, pipelines)
+    await ensure_topics(parts, [Topology.from_json(wanted.topology)])
+    await writer.stage(wanted)
+    change = tried(active, wanted.digest, trial)
+    return active if active.same(change) else await writer.change(change, active, expected)
 
 
-async def roll_back(pipelines: Pipelines, name: str, digest: str = "", expected: str | None = None) -> Version:
-    """Ends a trial; without one makes the version before (or that of `digest`, its beginning) active. What stands then.
+async def roll_back(
+    parts: Connections, pipelines: Pipelines, name: str, digest: str = "", expected: str | None = None
+) -> Version:
+    """End a trial; without one, make the version before active, or the one whose digest begins with `digest`.
 
-    Runs under way go on as they began. Raises NoVersion, Conflict.
+    Runs under way go on as they began. Returns the latest version. Raises NoVersion, Conflict.
     """
     latest = pipelines.latest(name)
     if expected is not None and expected != (latest.etag if latest and latest.active else ""):
         raise Conflict(name, latest if latest and latest.active else None)
     target = _target(pipelines, name, digest, latest)
     owner = latest.owner if latest else target.owner
-    made = dataclasses.replace(
+    change = dataclasses.replace(
         target, active=True, staged=False, candidate=None, share=0.0, shadow=False, owner=owner, at=time.time()
     )
-    if latest is not None and latest.same(made):
+    if latest is not None and latest.same(change):
         return latest
-    return await (pipelines.change(made) if expected is None else pipelines.change_from(latest, made))
+    return await CatalogueWriter(parts, pipelines).change(change, latest, expected)
 
 
 def _target(pipelines: Pipelines, name: str, digest: str, latest: Version | None) -> Version:
@@ -114,56 +120,58 @@ def _target(pipelines: Pipelines, name: str, digest: str, latest: Version | None
     if not known or latest is None:
         raise NoVersion(f"there is no pipeline {name!r}")
     if digest:
-        found = [one for one in known if one.digest.startswith(digest)]
-        if len(found) != 1:
-            many = "several versions begin" if found else "no version begins"
-            there = ", ".join(one.digest[:12] for one in known)
-            raise NoVersion(f"{many} with {digest!r}; {name} has {there}")
-        return found[0]
+        matching = [version for version in known if version.digest.startswith(digest)]
+        if len(matching) != 1:
+            problem = "several versions begin" if matching else "no version begins"
+            digests = ", ".join(version.digest[:12] for version in known)
+            raise NoVersion(f"{problem} with {digest!r}; {name} has {digests}")
+        return matching[0]
     if latest.candidate or not latest.active:
         return latest
-    before = [one for one in known if one.digest != latest.digest and not one.staged]
+    before = [version for version in known if version.digest != latest.digest and not version.staged]
     if not before:
         raise NoVersion(f"{name} has no version before {latest.digest[:12]}")
     return before[0]
 
 
-def _standing(pipelines: Pipelines, name: str, expected: str | None) -> Version:
-    standing = pipelines.version(name)
-    if expected is not None and expected != (standing.etag if standing else ""):
-        raise Conflict(name, standing)
-    if standing is None:
+def _active(pipelines: Pipelines, name: str, expected: str | None) -> Version:
+    active = pipelines.version(name)
+    if expected is not None and expected != (active.etag if active else ""):
+        raise Conflict(name, active)
+    if active is None:
         raise NoVersion(f"there is no pipeline {name!r} yet that another version could be tried beside")
-    return standing
+    return active
 
 
-async def forget(pipelines: Pipelines, name: str, open_runs: Mapping[str, int], digest: str = "") -> list[Version]:
-    """Removes former versions that no run needs (or the one of `digest`), for good; which. Raises NoVersion, StillUsed.
+async def forget(
+    parts: Connections, pipelines: Pipelines, name: str, open_runs: Mapping[str, int], digest: str = ""
+) -> list[Version]:
+    """Remove former versions that no run needs, or only the one whose digest begins with `digest`, for good.
 
-    `open_runs`: how many runs are open on each digest, as `flow.state` has it.
+    `open_runs`: open runs by digest, from `flow.state`. Returns the removed versions. Raises NoVersion, StillUsed.
     """
     known = listed(pipelines, name)
     if not known:
         raise NoVersion(f"there is no pipeline {name!r}")
-    chosen = [one for one in known if one.version.digest.startswith(digest)]
+    chosen = [entry for entry in known if entry.version.digest.startswith(digest)]
     if not chosen:
         raise NoVersion(f"no version of {name} begins with {digest!r}")
-    kept = {one.version.digest: why for one in chosen if (why := _needed(pipelines, one, open_runs))}
+    kept = {entry.version.digest: why for entry in chosen if (why := _need(pipelines, entry, open_runs))}
     if digest and kept:
-        raise StillUsed("; ".join(f"{name}@{which[:12]} {why}" for which, why in kept.items()))
-    gone = [one.version for one in chosen if one.version.digest not in kept]
-    await pipelines.forget(gone)
-    return gone
+        raise StillUsed("; ".join(f"{name}@{digest[:12]} {why}" for digest, why in kept.items()))
+    removed = [entry.version for entry in chosen if entry.version.digest not in kept]
+    await CatalogueWriter(parts, pipelines).forget(removed)
+    return removed
 
 
-def _needed(pipelines: Pipelines, one: Known, open_runs: Mapping[str, int]) -> str:
-    """For whom a version is kept; nothing when for nobody."""
-    latest = pipelines.latest(one.version.name)
-    if one.role is not Role.FORMER:
-        return f"is {one.role}"
-    if latest is not None and latest.digest == one.version.digest:
+def _need(pipelines: Pipelines, known: Known, open_runs: Mapping[str, int]) -> str:
+    """Why a version is kept; empty when nothing needs it."""
+    version, latest = known.version, pipelines.latest(known.version.name)
+    if known.role is not Role.FORMER:
+        return f"is {known.role}"
+    if latest is not None and latest.digest == version.digest:
         return "is the last one of a pipeline that was removed"
-    if runs := open_runs.get(one.version.digest, 0):
+    if runs := open_runs.get(version.digest, 0):
         return f"has {runs} open run{'s' if runs > 1 else ''}"
     if latest is not None and time.time() - latest.at < SETTLED:
         return f"was replaced less than {SETTLED:g} s ago: some worker may not know it yet"
@@ -171,7 +179,7 @@ def _needed(pipelines: Pipelines, one: Known, open_runs: Mapping[str, int]) -> s
 
 
 async def running(settings: Settings) -> dict[str, int] | None:
-    """How many runs each digest has that are not over, as far as the history knows; None while it is away."""
+    """Count the runs under way by digest, as the history knows them; None while the history is unavailable."""
     try:
         async with await psycopg.AsyncConnection.connect(settings.postgres, connect_timeout=2) as connection:
             rows = await connection.execute("select digest, count(*) from runs where ended_at is null group by 1")
@@ -181,14 +189,14 @@ async def running(settings: Settings) -> dict[str, int] | None:
 
 
 async def open_runs(parts: Connections) -> dict[str, int]:
-    """How many runs are open on each digest, as the log of flow's state says. Raises StillUsed while flow is behind."""
+    """Count the open runs by digest from the log of flow's state. Raises StillUsed while flow has messages to take."""
     topic = parts.topic(topics.TOKENS)
     places = [Place(topic, number) for number in range(await parts.producer.partitions(topic))]
     behind = sum((await parts.offsets.lag(parts.group("flow"), places)).values())
     if behind:
         raise StillUsed(f"flow has {behind} messages to take first, and some may begin runs; try again")
-    log, found = StateLog(parts), Counter[str]()
+    log, counts = StateLog(parts), Counter[str]()
     for place in places:
         rows, _ = await log.read(place.partition)
-        found.update(values[OPEN]["digest"] for values in rows.values() if OPEN in values and DONE not in values)
-    return dict(found)
+        counts.update(values[OPEN]["digest"] for values in rows.values() if OPEN in values and DONE not in values)
+    return dict(counts)

@@ -1,8 +1,9 @@
-"""`flow.state`: the rows of open runs, one partition read whole when it is taken over, written with awaited delivery."""
+"""`flow.state`: the rows of open runs, read a whole partition at a time and written with awaited delivery."""
 
+import functools
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from schemas.errors import RegistryAway, Undecodable
@@ -21,72 +22,69 @@ Rows = dict[str, dict[str, Mapping[str, Any]]]
 
 
 class StateLog:
-    """Reading and writing of rows. Rows are merged as sets: a late or repeated one is harmless."""
+    """Reads and writes rows. Rows are merged as sets: a late or repeated one is harmless."""
 
     def __init__(self, parts: Connections) -> None:
         self._parts = parts
         self._topic = parts.topic(topics.STATE)
 
     async def write(self, rows: Iterable[Row], partition: int) -> None:
-        """Writes rows of runs of this partition, in order, and returns when the broker has them."""
+        """Write rows of runs of this partition, in order, and return when the broker has them."""
         await self._parts.producer.send_all(await self.records(rows, partition))
 
     async def records(self, rows: Iterable[Row], partition: int) -> list[Outgoing]:
-        """The records by which rows are written."""
-        return [await self._parts.wire.row(WireRow(one.run, one.row, one.value), partition) for one in rows]
+        """Encode rows as records."""
+        return [await self._parts.wire.row(WireRow(row.run, row.row, row.value), partition) for row in rows]
 
     async def read(self, partition: int) -> tuple[Rows, dict[str, float]]:
-        """Every row that stands in the partition, and when each run that is over was marked so (epoch seconds)."""
+        """Read the present rows of a partition, and when each ended run was marked as ended (epoch seconds)."""
         rows: Rows = defaultdict(dict)
         ended: dict[str, float] = {}
-
-        async def take(record: Record) -> None:
-            try:
-                row = await retry_until_available(
-                    self._parts.outages, "registry", lambda: self._parts.wire.read_row(record), RegistryAway
-                )
-            except (Undecodable, Missing) as error:
-                log.error("a row of flow's state cannot be read and is passed over: %s: %s", record.where, error)
-                return
-            if row.value is None:
-                rows[row.run].pop(row.row, None)
-                if row.row == DONE:
-                    ended.pop(row.run, None)
-            else:
-                rows[row.run][row.row] = row.value
-                if row.row == DONE:
-                    ended[row.run] = row.at
-
-        count = await self._each(partition, take)
-        standing = {run: values for run, values in rows.items() if values}
-        log.info("state of partition %d: %d rows, %d runs", partition, count, len(standing))
-        return standing, ended
+        count = 0
+        async for record in self._records(partition):
+            count += 1
+            row = await self._row(record)
+            if row is None:
+                continue
+            _set(rows[row.run], row)
+            if row.row == DONE and row.value is not None:
+                ended[row.run] = row.at
+            elif row.row == DONE:
+                ended.pop(row.run, None)
+        present = {run: values for run, values in rows.items() if values}
+        log.info("state of partition %d: %d rows, %d runs", partition, count, len(present))
+        return present, ended
 
     async def of_run(self, run: str, partition: int, since: float) -> dict[str, Mapping[str, Any]]:
-        """The rows of one run that stand in its partition, of which none is older than `since` (epoch seconds)."""
+        """Read the present rows of one run, none of which is older than `since` (epoch seconds)."""
         rows: dict[str, Mapping[str, Any]] = {}
         key = f"{run}|".encode()
-
-        async def take(record: Record) -> None:
+        async for record in self._records(partition, since):
             if (record.key or b"").startswith(key):
-                row = await self._parts.wire.read_row(record)
-                if row.value is None:
-                    rows.pop(row.row, None)
-                else:
-                    rows[row.row] = row.value
-
-        await self._each(partition, take, since)
+                _set(rows, await self._parts.wire.read_row(record))
         return rows
 
-    async def _each(self, partition: int, take: Callable[[Record], Awaitable[None]], since: float | None = None) -> int:
+    async def _row(self, record: Record) -> WireRow | None:
+        """Read a row; None for one that is unreadable, which is skipped."""
+        read = functools.partial(self._parts.wire.read_row, record)
+        try:
+            return await retry_until_available(self._parts.outages, "registry", read, RegistryAway)
+        except (Undecodable, Missing) as error:
+            log.error("skipping an unreadable row of flow's state at %s: %s", record.where, error)
+            return None
+
+    async def _records(self, partition: int, since: float | None = None) -> AsyncIterator[Record]:
+        """The records of a partition from its start, or from `since` (epoch seconds), to its present end."""
         place = Place(self._topic, partition)
         offsets = self._parts.offsets
-        start: int | None = 0
-        if since is not None:
-            start = (await offsets.since([place], since))[place]
-        records = 0
+        start = 0 if since is None else (await offsets.since([place], since))[place]
         if start is not None:
             async for record in offsets.records(place, start):
-                await take(record)
-                records += 1
-        return records
+                yield record
+
+
+def _set(values: dict[str, Mapping[str, Any]], row: WireRow) -> None:
+    if row.value is None:
+        values.pop(row.row, None)
+    else:
+        values[row.row] = row.value

@@ -1,4 +1,4 @@
-"""Steps of one run done together: the tokens that a step hands to the run's own joins, and messages that came at once. Pure."""
+"""Steps of one run done together: those of tokens for the run's own joins, and those of messages that came at once. Pure."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -10,50 +10,54 @@ from streams.language.topology import Topology
 from streams.messages import FlowMessage, Token
 
 
-def together(steps: Iterable[Step]) -> Step:
-    """Steps of one run, one after another, as one. Every row stays, in its order: a marker comes before what it stands for.
+def merge_steps(steps: Iterable[Step]) -> Step:
+    """Merge consecutive steps of one run into one. Every row stays, in its order: a marker comes before what it replaces.
 
-    A crash in the middle leaves as much as one between two of them would: none is acknowledged, and all come again.
+    A crash in the middle leaves as much as a crash between two of the steps: none is acknowledged, and all come again.
     """
-    whole = Step(None)
-    for one in steps:
-        whole.state = one.state
-        whole.before += one.before
-        whole.messages += one.messages
-        whole.after += one.after
-        whole.timers += one.timers
-        whole.work += one.work
-    return whole
+    merged = Step(None)
+    for part in steps:
+        merged.state = part.state
+        merged.before += part.before
+        merged.messages += part.messages
+        merged.after += part.after
+        merged.timers += part.timers
+        merged.work += part.work
+    return merged
 
 
 def whole_step(topology: Topology | None, state: RunState | None, message: FlowMessage, now: float) -> Step:
-    """A step, and those of the tokens that it hands to joins of the same run, without a way through the log for each.
+    """Compute a step together with those of the tokens that it sends to joins of the same run, which need not pass the log.
 
     Rows of an inner step come before those of the outer one: a crash between the two must not leave a join closed whose
-    token is nowhere. When the run ends, what its end says of rows is all there is to say.
+    token is lost. When the run ends, the rows of its end replace all others. `now`: epoch seconds.
     """
-    made = step(topology, state, message, now)
-    tokens = [one for one in made.messages if isinstance(one, Token)]
-    if not tokens:
-        return made
-    whole = Step(made.state, list(made.before), [], list(made.after), list(made.timers), made.work)
-    waiting = deque(made.messages)
+    outer = step(topology, state, message, now)
+    if not any(isinstance(sent, Token) for sent in outer.messages):
+        return outer
+    whole = Step(outer.state, list(outer.before), [], list(outer.after), list(outer.timers), outer.work)
+    waiting = deque(outer.messages)
     while waiting:
-        one = waiting.popleft()
-        if not isinstance(one, Token):
-            whole.messages.append(one)
+        sent = waiting.popleft()
+        if not isinstance(sent, Token):
+            whole.messages.append(sent)
             continue
-        inner = step(topology, whole.state, one, now)
+        inner = step(topology, whole.state, sent, now)
         whole.state = inner.state
         whole.timers += inner.timers
         whole.work += inner.work
         waiting.extendleft(reversed(inner.messages))
-        if inner.after and inner.state is not None and inner.state.done:
-            said = {row.row for row in inner.after}
-            whole.after = [row for row in whole.after if row.value is None and row.row not in said]
-        whole.after = [*inner.after, *whole.after]
+        _put_before(whole, inner)
     if whole.before and whole.state is not None and whole.state.done:
-        # It ended where it began: nothing of it is under way that could come before its rows.
+        # It ended in the step in which it began: nothing of it is under way that could come before its rows.
         unwritten = {row.row for row in whole.before}
         whole.before, whole.after = [], [row for row in whole.after if row.row not in unwritten]
     return whole
+
+
+def _put_before(whole: Step, inner: Step) -> None:
+    """Put the rows of an inner step before those of the whole."""
+    if inner.after and inner.state is not None and inner.state.done:
+        written = {row.row for row in inner.after}
+        whole.after = [row for row in whole.after if row.value is None and row.row not in written]
+    whole.after = [*inner.after, *whole.after]

@@ -1,7 +1,7 @@
-"""Turns: what concerns one key is done one after another, in the order of asking; different keys do not wait for each other.
+"""A queue per key: items of one key are done one after another, in the order of asking; different keys do not wait for each other.
 
-What came for a key while its turn was taken is done together in the next one: many small steps then cost one way to the
-broker and back, not one each.
+Items that come for a key while it is busy are done together afterwards: many small steps then cost one round trip to the
+broker, not one each.
 """
 
 import asyncio
@@ -14,9 +14,10 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
-Together = Callable[[K, Sequence[T]], Awaitable[Sequence[Exception | None]]]
-"""Does these items of one key, in this order, or the first of them; what became of each that it did. What it raises ends its
-first item's turn only."""
+DoItems = Callable[[K, Sequence[T]], Awaitable[Sequence[Exception | None]]]
+"""Does items of one key in this order, or at least the first; returns why each item that it did failed, None for success.
+
+When it raises, none is done, and only the call that waits for the first item raises that."""
 
 
 @dataclass(eq=False, slots=True)
@@ -34,9 +35,9 @@ class _Queue(Generic[T]):
 
 
 class KeyedQueue(Generic[K, T]):
-    """One queue a key, kept only while somebody is in it. `most` items are done together."""
+    """One queue per key, kept only while it has items. At most `most` items are done together."""
 
-    def __init__(self, do: Together[K, T], most: int = 100) -> None:
+    def __init__(self, do: DoItems[K, T], most: int = 100) -> None:
         self._do = do
         self._most = most
         self._queues: dict[K, _Queue[T]] = {}
@@ -45,9 +46,7 @@ class KeyedQueue(Generic[K, T]):
         return len(self._queues)
 
     async def take(self, key: K, item: T, *, first: bool = False) -> None:
-        """Does the item when its turn comes, with those behind it; `first` lets it go before all that wait. Raises what
-        became of it.
-        """
+        """Do the item in its turn, together with those behind it; with `first`, before all that wait. Raises its failure."""
         queue = self._queues.setdefault(key, _Queue())
         entry = _Entry(item)
         queue.users += 1
@@ -56,9 +55,9 @@ class KeyedQueue(Generic[K, T]):
         else:
             queue.entries.append(entry)
         try:
-            async with queue.lock:  # fair: who asked first has it first
+            async with queue.lock:  # asyncio's locks are fair: first come, first served
                 while not entry.done:
-                    await self._together(key, queue)
+                    await self._do_next(key, queue)
         finally:
             if not entry.done:
                 queue.entries.remove(entry)
@@ -68,10 +67,10 @@ class KeyedQueue(Generic[K, T]):
         if entry.failure is not None:
             raise entry.failure
 
-    async def _together(self, key: K, queue: _Queue[T]) -> None:
+    async def _do_next(self, key: K, queue: _Queue[T]) -> None:
         group = list(itertools.islice(queue.entries, self._most))
-        became = await self._do(key, [one.item for one in group])
-        assert became, "the first of a turn is always done"
-        for one, failure in zip(group, became, strict=False):
-            queue.entries.remove(one)
-            one.done, one.failure = True, failure
+        failures = await self._do(key, [entry.item for entry in group])
+        assert failures, "the first item must always be done"
+        for entry, failure in zip(group, failures, strict=False):
+            queue.entries.remove(entry)
+            entry.done, entry.failure = True, failure

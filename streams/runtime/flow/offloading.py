@@ -1,4 +1,4 @@
-"""Where runs are carried on: at once where that takes no time, in a thread where a walk may take long, so that others go on."""
+"""Where a walk through a topology runs: on the event loop when it is short, in a thread when it may be long."""
 
 import asyncio
 import functools
@@ -12,11 +12,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _THREADS = 4
-"""Long walks of a process that go on beside each other: they take turns, and the process's loop has its own between."""
+"""Long walks of a process that run at once: they share the interpreter with the event loop, which stays responsive."""
 
 
 async def walked(topology: Topology | None, walk: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """What a pure function that walks this topology gives. Whoever asks has the state of the run to itself meanwhile."""
+    """Return what a pure function that walks this topology returns. The caller must have the run's state to itself meanwhile."""
     if topology is None or not topology.laborious:
         return walk(*args, **kwargs)
     loop = asyncio.get_running_loop()

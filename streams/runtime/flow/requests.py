@@ -1,4 +1,7 @@
-"""Requests from strangers: a record on `pipeline.<name>.requests` becomes a Start, or an error result and a dead letter."""
+"""Requests: a record on `pipeline.<name>.requests` becomes a Start, or an error result and a dead letter.
+
+A request comes from a gateway, whose headers name its run, or from a foreign producer, whose headers are ignored.
+"""
 
 import time
 import uuid
@@ -23,48 +26,48 @@ from streams.wire.records import Outgoing, Record
 
 
 class Requests:
-    """Reads requests."""
+    """Reads requests, and answers those that are refused."""
 
     def __init__(self, parts: Connections, pipelines: Pipelines, publisher: Publisher, letters: DeadLetters) -> None:
         self._parts = parts
         self._pipelines = pipelines
         self._publisher = publisher
         self._letters = letters
-        self._topics: dict[str, str] = {}
+        self._topic_ids: dict[str, str] = {}
 
     async def know(self, topics: Iterable[str]) -> None:
-        """Learns the ids of topics, from which the run ids of strangers derive."""
-        self._topics.update(await self._parts.admin.ids(sorted(set(topics) - self._topics.keys())))
+        """Look up the ids of topics, from which the run ids of foreign requests derive."""
+        self._topic_ids.update(await self._parts.admin.ids(sorted(set(topics) - self._topic_ids.keys())))
 
     async def start(self, record: Record) -> Start | None:
-        """The Start of a request; None for one that was refused, and answered as refused.
+        """Read a request; return None when it was refused and answered.
 
-        A run that a gateway has accepted already is known by its id, and may be under way from an earlier delivery: when it
-        is refused here, it is its Start that says so, and flow's order that decides.
+        A run that a gateway has accepted has an id already, and may be under way from an earlier delivery: its refusal is
+        returned as a Start, so that the order of flow's log decides.
         """
         name = self._parts.names.pipeline_of(record.place.topic)
-        known = _named(record)
-        run = known or await self._derived(record)
+        known = _gateway_run(record)
+        run = known or await self._derived_run(record)
         version = self._pipelines.latest(name)
         if version is None:
             await self._letters.write(record, "flow", f"there is no pipeline {name}", run=run)
             return None
-        topology = self._told(record, name, run) or await self._pipelines.wait_topology(version.rollout.digest(run))
-        deadline = _asked(record, topology.timeout, known is not None) + topology.timeout
+        topology = self._promised(record, name, run) or await self._pipelines.wait_topology(version.rollout.digest(run))
+        deadline = _accepted_at(record, topology.timeout, from_gateway=known is not None) + topology.timeout
         start = Start(Run(run, topology.name, topology.digest, deadline), {}, record.where)
         if not version.active:
             reason = f"pipeline {name} was removed before the run began"
             await self._letters.write(record, "flow", reason, run=run)
             return replace(start, refused=Failure(reason, Fault.PIPELINE, hint="publish it again, then ask again"))
         try:
-            given = await self._publisher.patiently(lambda: self._given(record, topology))
+            values = await self._publisher.patiently(lambda: self._input(record, topology))
         except Nonconforming as error:
             problems = error.problems
         except Undecodable as error:
             hint = "send an object in JSON, or a record in Avro whose schema the registry has"
             problems = [Problem("", str(error), hint)]
         else:
-            return replace(start, input=given)
+            return replace(start, input=values)
         failure = _refusal(problems)
         await self._letters.write(record, "flow", failure.reason, run=run)
         if known:
@@ -72,68 +75,67 @@ class Requests:
         await self._answer(topology, run, failure, problems)
         return None
 
-    def _told(self, record: Record, name: str, run: str) -> Topology | None:
-        """The version of the pipeline that the run's client was told, by a gateway that saw another one as active."""
-        told = record.header(DIGEST)
-        if told is None or _id(record.header(RUN)) != run:
+    def _promised(self, record: Record, name: str, run: str) -> Topology | None:
+        """The version that a gateway named to the run's client, which may not be the active one here; None: it named none."""
+        digest = record.header(DIGEST)
+        if digest is None or _id(record.header(RUN)) != run:
             return None
-        topology = self._pipelines.topology(told.decode(errors="replace"))
+        topology = self._pipelines.topology(digest.decode(errors="replace"))
         return topology if topology is not None and topology.name == name else None
 
     async def shadow(self, start: Start) -> Start | None:
-        """The Start of the run that repeats this one unseen, where a version of its pipeline is tried so."""
+        """The Start of this run's shadow; None when no version of its pipeline runs in the shadow, or its input does not fit."""
         version = self._pipelines.version(start.run.pipeline)
         digest = version.rollout.shadow if version else None
         if digest is None or start.refused is not None:
             return None
         topology = await self._pipelines.wait_topology(digest)
-        run = shadow_run(start.run.id, digest)
         original = self._pipelines.topology(start.run.digest)
-        asked = start.run.deadline - original.timeout if original else time.time()
-        deadline = asked + topology.timeout
-        made = Run(run, topology.name, digest, deadline, shadow_of=start.run.id)
+        accepted_at = start.run.deadline - original.timeout if original else time.time()
+        deadline = accepted_at + topology.timeout
+        run = Run(shadow_run(start.run.id, digest), topology.name, digest, deadline, shadow_of=start.run.id)
         try:
-            return Start(made, conform(topology.input, start.input), start.source)
+            return Start(run, conform(topology.input, start.input), start.source)
         except Nonconforming as error:
             data = {"reason": f"the request does not fit its input: {error}", "fault": Fault.CALLER.value, "hint": ""}
-            accepted = Event(made, EventKind.ACCEPTED, data={"shadow_of": start.run.id, "source": start.source})
-            await self._publisher.tell([accepted, Event(made, EventKind.RUN_FAILED, data=data)])
+            accepted = Event(run, EventKind.ACCEPTED, data={"shadow_of": start.run.id, "source": start.source})
+            await self._publisher.tell([accepted, Event(run, EventKind.RUN_FAILED, data=data)])
             return None
 
     def shadow_of(self, run: Run) -> str | None:
-        """The id of the run that repeats this one unseen, if its pipeline has a version in the shadow now."""
+        """The id of a run's shadow; None when no version of its pipeline runs in the shadow now, or the run is a shadow itself."""
         version = self._pipelines.version(run.pipeline)
         digest = version.rollout.shadow if version and not run.shadow_of else None
         return shadow_run(run.id, digest) if digest else None
 
-    async def _given(self, record: Record, topology: Topology) -> dict[str, object]:
+    async def _input(self, record: Record, topology: Topology) -> dict[str, object]:
         if record.value is None:
             raise Undecodable("the record has no value")
         media_type = content_type(record.headers)
         bucket = self._parts.store.bucket
-        given: dict[str, object] = await self._parts.codec.accept(record.value, topology.input, media_type)
+        values: dict[str, object] = await self._parts.codec.accept(record.value, topology.input, media_type)
         problems = [
             Problem(path, f"objects are taken from the bucket {bucket} only, not from {ref.bucket:.80}")
             if ref.bucket != bucket
             else Problem(
                 path, f"{ref.key!r:.120} is not a key that is read", "put it under uploads/, runs/ or datasets/"
             )
-            for path, ref in walk(topology.input, given)
+            for path, ref in walk(topology.input, values)
             if ref.bucket != bucket or not readable(ref.key)
         ]
         if problems:
             raise Nonconforming(problems)
-        return given
+        return values
 
-    async def _derived(self, record: Record) -> str:
-        """The run id of a stranger's request."""
+    async def _derived_run(self, record: Record) -> str:
+        """The run id of a foreign request: redelivered, it is the same run."""
         topic = record.place.topic
-        if topic not in self._topics:
+        if topic not in self._topic_ids:
             await self.know([topic])
-        return str(uuid.uuid5(NAMESPACE, f"{self._topics[topic]}/{record.place.partition}/{record.offset}"))
+        return str(uuid.uuid5(NAMESPACE, f"{self._topic_ids[topic]}/{record.place.partition}/{record.offset}"))
 
     async def _answer(self, topology: Topology, run: str, failure: Failure, problems: list[Problem]) -> None:
-        """An error result of the same run id that the request would have had."""
+        """Send an error result under the run id that the request would have had."""
         topic = self._parts.names.results(topology.name)
         answer = {
             "run": run,
@@ -157,10 +159,10 @@ class Requests:
         await self._parts.producer.send(Outgoing(topic, run.encode(), value, headers))
 
 
-def _named(record: Record) -> str | None:
-    """The run that a gateway says this request is; a stranger's header is ignored."""
-    named, key = _id(record.header(RUN)), _id(record.key)
-    return named if named == key else None
+def _gateway_run(record: Record) -> str | None:
+    """The run id that a gateway gave to this request; None for a foreign one, whose header is not its key."""
+    run, key = _id(record.header(RUN)), _id(record.key)
+    return run if run == key else None
 
 
 def _id(data: bytes | None) -> str | None:
@@ -170,16 +172,17 @@ def _id(data: bytes | None) -> str | None:
         return None
 
 
-def _asked(record: Record, timeout: float, ours: bool) -> float:
-    """When a run was asked for (epoch seconds): its time does not begin anew when its record is delivered again.
+def _accepted_at(record: Record, timeout: float, *, from_gateway: bool) -> float:
+    """When a run was asked for (epoch seconds): its time does not restart when its record is delivered again.
 
-    A gateway's clock is ours. A stranger's may be anything, and what it sent while flow was away is served all the same.
+    A gateway's clock is trusted. A foreign producer's may say anything, and a foreign request that waited longer than the
+    pipeline's timeout while flow was down is served all the same: its time begins now.
     """
     now = time.time()
-    asked = min(record.timestamp, now)
-    return asked if ours or asked + timeout > now else now
+    sent = min(record.timestamp, now)
+    return sent if from_gateway or sent + timeout > now else now
 
 
 def _refusal(problems: list[Problem]) -> Failure:
-    reason = "the request is no record of the pipeline's input: " + "; ".join(map(str, problems))
+    reason = "the request does not fit the pipeline's input: " + "; ".join(map(str, problems))
     return Failure(reason, Fault.CALLER)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from streams.messages import Stop
 
 _SLACK = 1000
+"""Dropped timers that may stay in the heap, beside as many as there are live ones."""
 
 
 @dataclass(order=True, slots=True)
@@ -22,7 +23,7 @@ class _Entry:
 
 
 class Timers:
-    """Calls `due` with each Stop when its time (epoch seconds) has come, unless its run was dropped before."""
+    """Calls `due` with each Stop at its time (epoch seconds), unless its run was dropped before."""
 
     def __init__(self, due: Callable[[Stop], Awaitable[None]], clock: Callable[[], float] = time.time) -> None:
         self._due = due
@@ -37,7 +38,7 @@ class Timers:
         return self._count
 
     def set(self, run: str, at: float, stop: Stop) -> None:
-        """Adds a timer; the same one again changes nothing."""
+        """Add a timer; adding the same one again changes nothing."""
         entries = self._live.setdefault(run, [])
         if any(entry.stop == stop and entry.at <= at for entry in entries):
             return
@@ -49,29 +50,38 @@ class Timers:
             self._sooner.set()
 
     def drop(self, run: str) -> None:
-        """Forgets every timer of a run."""
+        """Drop every timer of a run."""
         self._count -= len(self._live.pop(run, ()))
         if len(self._heap) > 2 * self._count + _SLACK:
             self._heap = [entry for entries in self._live.values() for entry in entries]
             heapq.heapify(self._heap)
 
     async def run(self) -> None:
-        """Fires timers until it is cancelled."""
+        """Fire timers until cancelled."""
         while True:
             self._sooner.clear()
             wait = self._heap[0].at - self._clock() if self._heap else None
             if wait is None or wait > 0:
-                # Not `wait_for`: before Python 3.12 it may swallow a cancellation.
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait):
-                        await self._sooner.wait()
+                await self._wait(wait)
                 continue
             entry = heapq.heappop(self._heap)
-            entries = self._live.get(entry.run)
-            if entries is None or entry not in entries:
-                continue
-            entries.remove(entry)
-            self._count -= 1
-            if not entries:
-                del self._live[entry.run]
-            await self._due(entry.stop)
+            if self._take(entry):
+                await self._due(entry.stop)
+
+    async def _wait(self, seconds: float | None) -> None:
+        """Wait so long (None: without a limit), or until a timer is set that is due before all others."""
+        # Not `wait_for`: before Python 3.12 it may swallow a cancellation.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._sooner.wait()
+
+    def _take(self, entry: _Entry) -> bool:
+        """Remove a timer from the live ones. False when its run was dropped."""
+        entries = self._live.get(entry.run)
+        if entries is None or entry not in entries:
+            return False
+        entries.remove(entry)
+        self._count -= 1
+        if not entries:
+            del self._live[entry.run]
+        return True

@@ -1,11 +1,11 @@
-"""The numbers of PostgreSQL's advisory locks, one for each table or group of tables that two processes may make at once."""
+"""The numbers of PostgreSQL's advisory locks, one for each group of tables that two processes may create at once."""
 
 from enum import IntEnum, unique
 
 
 @unique
 class Lock(IntEnum):
-    """Any numbers that nobody else uses: whoever shared one would wait for work that is none of theirs."""
+    """Any distinct numbers: processes that share one wait for each other."""
 
     HISTORY = 0x6D696C6C
     CALLBACKS = 0x6D696C6D

@@ -1,4 +1,4 @@
-"""Connections of a pool of PostgreSQL's that outlives its impatient callers."""
+"""Borrowing connections from a PostgreSQL pool, safely for callers that may be cancelled."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,10 +15,10 @@ C = TypeVar("C", bound=AsyncConnection[Any])
 
 @asynccontextmanager
 async def borrowed(pool: AsyncConnectionPool[C]) -> AsyncIterator[C]:
-    """A connection, as `pool.connection()` gives it; a caller may be cancelled at any time, and the pool loses nothing by it.
+    """Borrow a connection as with `pool.connection()`, but lose none when the caller is cancelled.
 
-    A waiter that is cancelled inside `psycopg_pool` keeps its place in the queue there, and the next connection that comes
-    back is handed to nobody. Raises what `pool.connection()` raises.
+    A waiter that is cancelled inside `psycopg_pool` keeps its place in the queue there, and the next connection that is
+    returned goes to it and is lost. Raises what `pool.connection()` raises.
     """
 
     def give_back(connection: C) -> asyncio.Task[None]:

@@ -1,4 +1,4 @@
-"""Rows into tables of the history by COPY, as PostgreSQL's text format has them: one stream for a whole batch, no statement a row."""
+"""Writing rows into tables of the history by COPY in PostgreSQL's text format: one stream for a whole batch, no statement per row."""
 
 import functools
 import re
@@ -16,32 +16,32 @@ _NULL = r"\N"
 
 
 async def copy(connection: psycopg.AsyncConnection[Any], table: str, columns: str, lines: Iterable[str]) -> None:
-    """Adds rows, each a line of fields as below with tabs between. Raises psycopg.Error, UniqueViolation among them."""
+    """Add rows, each a line of the fields below, separated by tabs. Raises psycopg.Error, such as UniqueViolation."""
     block = "\n".join(lines)
     if not block:
         return
-    statement = f"copy {table} ({columns}) from stdin"  # both are names of our own
+    statement = f"copy {table} ({columns}) from stdin"  # both names are constants
     async with connection.cursor() as cursor, cursor.copy(statement.encode()) as stream:
         await stream.write(f"{block}\n".encode())
 
 
 def text(value: str) -> str:
-    """A text. PostgreSQL holds no NUL: U+FFFD stands for it."""
+    """Format a text. U+FFFD replaces NUL, which PostgreSQL cannot store."""
     return value if value.isprintable() and "\\" not in value else value.translate(_ESCAPES)
 
 
 def optional(value: str | None) -> str:
-    """A text, or null."""
+    """Format a text or null."""
     return _NULL if value is None else text(value)
 
 
 def number(value: int | None) -> str:
-    """A whole number, or null."""
+    """Format an integer or null."""
     return _NULL if value is None else str(value)
 
 
 def stamp(at: float) -> str:
-    """Epoch seconds as a time in UTC, to the microsecond; the last that there is for what no calendar has."""
+    """Format epoch seconds as a time in UTC, in microseconds; times after year 9999 are clamped."""
     try:
         second = int(at // 1)
         return f"{_second(second)}.{int((at - second) * 1e6):06}+00"
@@ -55,16 +55,16 @@ def _second(second: int) -> str:
 
 
 def numbers(values: Sequence[int]) -> str:
-    """An array of whole numbers."""
+    """Format an array of integers."""
     return "{" + ",".join(map(str, values)) + "}" if values else "{}"
 
 
 def json(value: Any) -> str:
-    """A value as jsonb; None is no JSON null but none at all."""
+    """Format a value as jsonb; None becomes SQL's null, not JSON's."""
     return _NULL if value is None else jsonb(value).replace("\\", r"\\")
 
 
 def jsonb(value: Any) -> str:
-    """A value as JSON that PostgreSQL takes: no NaN (null instead), no NUL in texts (U+FFFD instead)."""
-    made = msgspec.json.encode(value)
-    return (_NUL.sub(rb"\1\\ufffd", made) if b"\\u0000" in made else made).decode()
+    """Encode a value as JSON that PostgreSQL accepts: null replaces NaN, and U+FFFD replaces NUL in texts."""
+    data = msgspec.json.encode(value)
+    return (_NUL.sub(rb"\1\\ufffd", data) if b"\\u0000" in data else data).decode()

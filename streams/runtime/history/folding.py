@@ -1,4 +1,4 @@
-"""What events change in the history, taken together: one row a run and one a node execution, however many events came of it."""
+"""Events folded into the changes that they make to the history: one row per run and per node execution, however many events."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,22 +14,37 @@ from streams.wire.records import Place
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """An event, and where it stands in the log."""
+class LoggedEvent:
+    """An event, and its position in the log."""
 
-    told: Told
+    read: Told
     place: Place
     offset: int
+
+    @property
+    def event(self) -> Event:
+        """The event itself."""
+        return self.read.event
+
+    @property
+    def id(self) -> str:
+        """The event's id."""
+        return self.read.id
+
+    @property
+    def at(self) -> float:
+        """When it was sent first (epoch seconds)."""
+        return self.read.at
 
 
 @dataclass
 class Changes:
-    """Rows by what they are of, as the tables have them; times as text."""
+    """Rows by their keys, with the columns of the tables; times are text."""
 
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     executions: dict[tuple[str, str, tuple[int, ...]], dict[str, Any]] = field(default_factory=dict)
     begun: list[tuple[str, str, tuple[int, ...]]] = field(default_factory=list)
-    """Executions whose first attempt begins here: nothing of them was before."""
+    """Executions whose first attempt begins here: they have no row yet."""
     predictions: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -41,20 +56,20 @@ _NODE_STATUS = {EventKind.STARTED: NodeStatus.STARTED, EventKind.RETRYING: NodeS
 """The status that an event gives its node execution."""
 
 
-def folded(events: Iterable[Recorded]) -> Changes:
-    """What these events change, in their order."""
+def fold_events(events: Iterable[LoggedEvent]) -> Changes:
+    """Fold events, in their order."""
     changes = Changes()
-    for one in events:
-        _fold(changes, one)
+    for logged in events:
+        _fold(changes, logged)
     return changes
 
 
-def _fold(changes: Changes, one: Recorded) -> None:
-    event, at = one.told.event, stamp(one.told.at)
+def _fold(changes: Changes, logged: LoggedEvent) -> None:
+    event, at = logged.event, stamp(logged.at)
     kind, status = event.kind, _RUN_STATUS.get(event.kind)
     row = changes.runs.get(event.run.id)
     if row is None:
-        row = changes.runs[event.run.id] = _run(event, one.place.partition)
+        row = changes.runs[event.run.id] = _run(event, logged.place.partition)
     row["updated_at"] = at
     if kind is EventKind.ACCEPTED:
         row["accepted_at"] = at
@@ -64,11 +79,11 @@ def _fold(changes: Changes, one: Recorded) -> None:
         row["status"] = status.value
         row["waiting_for"] = event.data.get("service") if kind is EventKind.WAITING else None
     if kind in _NODE_STATUS:
-        _fold_node(changes, one, at, _NODE_STATUS[kind])
+        _fold_node(changes, logged, at, _NODE_STATUS[kind])
         if kind is EventKind.FINISHED and predictions.KEY in event.data:
-            changes.predictions.append(_prediction(one, at))
+            changes.predictions.append(_prediction(logged, at))
     elif kind.terminal:
-        row["ended_at"], row["ended_sequence"] = at, one.offset
+        row["ended_at"], row["ended_sequence"] = at, logged.offset
         row["output"] = event.data.get("output")
         row["failure"] = None if kind is EventKind.RUN_FINISHED else event.data
 
@@ -93,8 +108,8 @@ def _run(event: Event, partition: int) -> dict[str, Any]:
     }
 
 
-def _fold_node(changes: Changes, one: Recorded, at: str, status: NodeStatus) -> None:
-    event = one.told.event
+def _fold_node(changes: Changes, logged: LoggedEvent, at: str, status: NodeStatus) -> None:
+    event = logged.event
     kind, place = event.kind, (event.run.id, event.vertex, event.at)
     row = changes.executions.get(place)
     if row is None:
@@ -115,18 +130,18 @@ def _fold_node(changes: Changes, one: Recorded, at: str, status: NodeStatus) -> 
     row["service"] = event.data.get("service") or row["service"]
     row["ended_at"] = at if kind.over else None
     row["output"] = event.data.get("output") if kind is EventKind.FINISHED else None
-    row["sequence"] = one.offset
+    row["sequence"] = logged.offset
     if kind is EventKind.STARTED:
         row["started_at"] = at
     if kind is EventKind.FAILED or kind is EventKind.RETRYING:
         row["failure"] = event.data
 
 
-def _prediction(one: Recorded, at: str) -> dict[str, Any]:
-    event = one.told.event
+def _prediction(logged: LoggedEvent, at: str) -> dict[str, Any]:
+    event = logged.event
     output, about = event.data["output"], event.data[predictions.KEY]
     return {
-        "id": one.told.id,
+        "id": logged.id,
         "run": event.run.id,
         "node": event.vertex,
         "path": event.path,
@@ -141,20 +156,20 @@ def _prediction(one: Recorded, at: str) -> dict[str, Any]:
     }
 
 
-def event_row(one: Recorded) -> dict[str, Any]:
-    """An event as a row, and as `unless` the id of what it must not come after."""
-    event = one.told.event
+def event_row(logged: LoggedEvent) -> dict[str, Any]:
+    """Convert an event to a row; `unless` is the id of an event that makes it obsolete, or None."""
+    event = logged.event
     return {
         "run": event.run.id,
-        "sequence": one.offset,
-        "partition": one.place.partition,
-        "id": one.told.id,
+        "sequence": logged.offset,
+        "partition": logged.place.partition,
+        "id": logged.id,
         "kind": event.kind.value,
         "node": event.vertex,
         "path": event.path,
         "position": event.at,
         "attempt": event.attempt,
-        "at": stamp(one.told.at),
+        "at": stamp(logged.at),
         "data": event.data,
         "unless": event.end if event.kind is EventKind.PROGRESS else None,
     }
@@ -172,18 +187,18 @@ EXECUTION_COLUMNS = (
 )
 
 
-def event_line(one: Recorded) -> str:
-    """An event."""
-    event, told = one.told.event, one.told
+def event_line(logged: LoggedEvent) -> str:
+    """Convert an event."""
+    event = logged.event
     position = copying.numbers(event.at) if event.at else "{}"
     return (
-        f"{text(event.run.id)}\t{one.offset}\t{one.place.partition}\t{text(told.id)}\t{event.kind.value}\t"
-        f"{text(event.vertex)}\t{text(event.path)}\t{position}\t{event.attempt}\t{stamp(told.at)}\t{json(event.data)}"
+        f"{text(event.run.id)}\t{logged.offset}\t{logged.place.partition}\t{text(logged.id)}\t{event.kind.value}\t"
+        f"{text(event.vertex)}\t{text(event.path)}\t{position}\t{event.attempt}\t{stamp(logged.at)}\t{json(event.data)}"
     )
 
 
 def run_line(row: Mapping[str, Any]) -> str:
-    """A run that begins."""
+    """Convert a run that begins."""
     return "\t".join(
         (
             text(row["run"]),
@@ -207,7 +222,7 @@ def run_line(row: Mapping[str, Any]) -> str:
 
 
 def execution_line(row: Mapping[str, Any]) -> str:
-    """A node execution that begins."""
+    """Convert a node execution that begins."""
     return "\t".join(
         (
             text(row["run"]),

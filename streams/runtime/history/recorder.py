@@ -1,7 +1,7 @@
-"""Writing events into the history: one transaction a batch, harmless when repeated.
+"""Writing events into the history: one transaction per batch, harmless when repeated.
 
-A batch is first written as if nothing of it were there yet: by COPY, which knows no conflict. Where something is (the log was read
-again, or two recorders met), PostgreSQL refuses it whole, and it is written anew by statements that ask for each row.
+A batch is first written by COPY, as if none of it were there yet. If some is (the log was read again, or two recorders met),
+PostgreSQL refuses the whole, and the batch is written by statements that look for each row first.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -17,15 +17,15 @@ from streams.runtime.history.folding import (
     EXECUTION_COLUMNS,
     RUN_COLUMNS,
     Changes,
-    Recorded,
+    LoggedEvent,
     event_line,
     event_row,
     execution_line,
-    folded,
+    fold_events,
     run_line,
 )
 
-# Whole batches travel as one JSON array each: a statement for each row costs the process several times the row itself.
+# A whole batch travels as one JSON array: a statement per row costs the process several times the row itself.
 _EVENTS = """
 insert into events (run, sequence, partition, id, kind, node, path, position, attempt, at, data)
 select run, sequence, partition, id, kind, node, path, position, attempt, at, data
@@ -104,19 +104,19 @@ on conflict do nothing
 
 
 Notices = Callable[[Event], Iterable[Mapping[str, Any]]]
-"""What is to be told of the end of a run: rows of the table `notices`, with ids that are the same each time."""
+"""Returns the notices of a run's end: rows of the table `notices`, with the same ids each time."""
 
 
-Way = Callable[["psycopg.AsyncConnection[Any]", list[Recorded]], Awaitable[list[Recorded]]]
-"""Writes events and what they change, inside a transaction; which of them count. Raises UniqueViolation where it cannot."""
+Write = Callable[["psycopg.AsyncConnection[Any]", list[LoggedEvent]], Awaitable[list[LoggedEvent]]]
+"""Writes events and their changes inside a transaction; returns the events that count. Raises UniqueViolation if it cannot."""
 
 
-async def copied(connection: psycopg.AsyncConnection[Any], lasting: list[Recorded]) -> list[Recorded]:
-    """By COPY. Raises UniqueViolation where an event, or a run or execution that begins here, is there already."""
+async def write_by_copy(connection: psycopg.AsyncConnection[Any], lasting: list[LoggedEvent]) -> list[LoggedEvent]:
+    """Write by COPY. Raises UniqueViolation when an event, or a run or execution that begins here, is there already."""
     fresh = await _not_over(connection, lasting)
-    changes = folded(fresh)
+    changes = fold_events(fresh)
     await copying.copy(connection, "events", EVENT_COLUMNS, map(event_line, fresh))
-    begun = [one.told.event.run.id for one in fresh if one.told.event.kind is EventKind.ACCEPTED]
+    begun = [logged.event.run.id for logged in fresh if logged.event.kind is EventKind.ACCEPTED]
     await copying.copy(connection, "runs", RUN_COLUMNS, (run_line(changes.runs.pop(run)) for run in begun))
     executions = (execution_line(changes.executions.pop(place)) for place in changes.begun)
     await copying.copy(connection, "node_executions", EXECUTION_COLUMNS, executions)
@@ -124,82 +124,82 @@ async def copied(connection: psycopg.AsyncConnection[Any], lasting: list[Recorde
     return fresh
 
 
-async def asked(connection: psycopg.AsyncConnection[Any], lasting: list[Recorded]) -> list[Recorded]:
-    """By statements that look for each row whether it is there."""
-    found = await connection.execute(_EVENTS, [jsonb([event_row(one) for one in lasting])], prepare=True)
-    places = {(row[0], row[1]) for row in await found.fetchall()}
-    fresh = [one for one in lasting if (one.told.event.run.id, one.offset) in places]
-    await _change(connection, folded(fresh))
+async def write_row_by_row(connection: psycopg.AsyncConnection[Any], lasting: list[LoggedEvent]) -> list[LoggedEvent]:
+    """Write by statements that look for each row first."""
+    cursor = await connection.execute(_EVENTS, [jsonb([event_row(logged) for logged in lasting])], prepare=True)
+    places = {(row[0], row[1]) for row in await cursor.fetchall()}
+    fresh = [logged for logged in lasting if (logged.event.run.id, logged.offset) in places]
+    await _change(connection, fold_events(fresh))
     return fresh
 
 
 async def record(
     connection: psycopg.AsyncConnection[Any],
-    batch: Sequence[Recorded],
+    batch: Sequence[LoggedEvent],
     notices: Notices = lambda _: (),
-    ways: Sequence[Way] = (copied, asked),
+    writes: Sequence[Write] = (write_by_copy, write_row_by_row),
 ) -> int:
-    """Writes a batch in which the events of each partition are in order; how many notices came of it.
+    """Write a batch in which the events of each partition are in order. Returns how many notices were added.
 
-    Of the ways the first is taken that can; they lead to the same history. Raises psycopg.Error, and has written nothing then.
+    Tries each of `writes` until one can; all lead to the same history. Raises psycopg.Error, and has written nothing then.
     """
-    told = 0
-    for way in ways:
+    added = 0
+    for write in writes:
         try:
-            told = await _written(connection, batch, notices, way)
+            added = await _write(connection, batch, notices, write)
         except psycopg.errors.UniqueViolation:
-            if way is ways[-1]:
+            if write is writes[-1]:
                 raise
         else:
             break
-    ended = sorted({one.told.event.run.id for one in batch if one.told.event.kind.terminal})
+    ended = sorted({logged.event.run.id for logged in batch if logged.event.kind.terminal})
     if ended:
         await shadows.compare(connection, ended)
-    return told
+    return added
 
 
-async def _written(
+async def _write(
     connection: psycopg.AsyncConnection[Any],
-    batch: Sequence[Recorded],
+    batch: Sequence[LoggedEvent],
     notices: Notices,
-    write: Way,
+    write: Write,
 ) -> int:
     async with connection.transaction():
         fresh = await write(connection, _before_the_end(batch))
-        reach = {one.place.partition: one.offset + 1 for one in batch}
+        reach = {logged.place.partition: logged.offset + 1 for logged in batch}
         progress = [{"partition": number, "next_sequence": end} for number, end in reach.items()]
         await connection.execute(_PROGRESS, [jsonb(progress)], prepare=True)
-        ends = [one.told.event for one in fresh if one.told.event.kind.terminal]
-        told = [row for event in ends if not event.run.shadow_of for row in notices(event)]
-        if told:
-            await connection.execute(_NOTICES, [jsonb(told)], prepare=True)
-    return len(told)
+        ends = [logged.event for logged in fresh if logged.event.kind.terminal]
+        rows = [row for event in ends if not event.run.shadow_of for row in notices(event)]
+        if rows:
+            await connection.execute(_NOTICES, [jsonb(rows)], prepare=True)
+    return len(rows)
 
 
-async def _not_over(connection: psycopg.AsyncConnection[Any], lasting: list[Recorded]) -> list[Recorded]:
-    """Without events of runs that were over before, and progress of executions that were."""
-    begun = {one.told.event.run.id for one in lasting if one.told.event.kind is EventKind.ACCEPTED}
-    older = {one.told.event.run.id for one in lasting} - begun
-    progress = [one for one in lasting if one.told.event.kind is EventKind.PROGRESS]
+async def _not_over(connection: psycopg.AsyncConnection[Any], lasting: list[LoggedEvent]) -> list[LoggedEvent]:
+    """Drop events of runs that ended before, and progress of executions that did."""
+    begun = {logged.event.run.id for logged in lasting if logged.event.kind is EventKind.ACCEPTED}
+    older = {logged.event.run.id for logged in lasting} - begun
+    progress = [logged for logged in lasting if logged.event.kind is EventKind.PROGRESS]
     if not older and not progress:
         return lasting
-    found = await connection.execute(_ENDED, [list(older)], prepare=True)
-    ends: dict[str, int] = dict(await found.fetchall())
+    cursor = await connection.execute(_ENDED, [list(older)], prepare=True)
+    ends: dict[str, int] = dict(await cursor.fetchall())
     over = set[tuple[str, str]]()
     if progress:
-        events = [one.told.event for one in progress]
-        asked = [[event.run.id for event in events], [event.end for event in events]]
-        over = {(run, str(id)) for run, id in await (await connection.execute(_OVER, asked, prepare=True)).fetchall()}
+        events = [logged.event for logged in progress]
+        wanted = [[event.run.id for event in events], [event.end for event in events]]
+        over = {(run, str(id)) for run, id in await (await connection.execute(_OVER, wanted, prepare=True)).fetchall()}
     return [
-        one
-        for one in lasting
-        if one.offset <= ends.get(one.told.event.run.id, one.offset)
-        and not (one.told.event.kind is EventKind.PROGRESS and (one.told.event.run.id, one.told.event.end) in over)
+        logged
+        for logged in lasting
+        if logged.offset <= ends.get(logged.event.run.id, logged.offset)
+        and not (logged.event.kind is EventKind.PROGRESS and (logged.event.run.id, logged.event.end) in over)
     ]
 
 
 async def _change(connection: psycopg.AsyncConnection[Any], changes: Changes) -> None:
-    """Changes runs and executions, or adds those that are not there; adds predictions."""
+    """Update runs and executions, or add missing ones; add predictions."""
     if changes.runs:
         await connection.execute(_RUNS, [jsonb(list(changes.runs.values()))], prepare=True)
     if changes.executions:
@@ -208,24 +208,24 @@ async def _change(connection: psycopg.AsyncConnection[Any], changes: Changes) ->
         await connection.execute(_PREDICTIONS, [jsonb(changes.predictions)], prepare=True)
 
 
-def _before_the_end(batch: Iterable[Recorded]) -> list[Recorded]:
-    """The events that come before the end of their run, and progress before that of its node, where those are here too; each once."""
+def _before_the_end(batch: Iterable[LoggedEvent]) -> list[LoggedEvent]:
+    """Drop repeated events, events after the end of their run, and progress after the end of its node, as far as this batch says."""
     ends: dict[str, int] = {}
     over = set[str]()
     seen = set[tuple[str, str]]()
     lasting = []
-    for one in batch:
-        event = one.told.event
-        if (event.run.id, one.told.id) in seen:
+    for logged in batch:
+        event = logged.event
+        if (event.run.id, logged.id) in seen:
             continue
-        if one.offset > ends.get(event.run.id, one.offset):
+        if logged.offset > ends.get(event.run.id, logged.offset):
             continue
         if event.kind is EventKind.PROGRESS and event.end in over:
             continue
-        lasting.append(one)
-        seen.add((event.run.id, one.told.id))
+        lasting.append(logged)
+        seen.add((event.run.id, logged.id))
         if event.kind.over:
-            over.add(one.told.id)
+            over.add(logged.id)
         if event.kind.terminal:
-            ends.setdefault(event.run.id, one.offset)
+            ends.setdefault(event.run.id, logged.offset)
     return lasting

@@ -1,6 +1,7 @@
-"""Comparing what a version that runs in the shadow gives with what callers got: a row for each pair that has ended."""
+"""Comparing the results of shadow runs with those of the runs that they repeat: a row for each pair that has ended."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -23,41 +24,51 @@ values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing
 """
 
 
+@dataclass(frozen=True)
+class _Pair:
+    """A run and its shadow, with the columns of _PAIRS."""
+
+    shadow_run: str
+    run: str
+    pipeline: str
+    digest: str
+    against: str
+    status: str
+    shadow_status: str
+    output: Any
+    shadow_output: Any
+    seconds: float | None
+    shadow_seconds: float | None
+    reason: str | None
+    """Why the shadow failed."""
+
+    def row(self) -> tuple[object, ...]:
+        """The row of the comparison, with the columns of _KEEP."""
+        differing = self._differences()
+        verdict = "incomparable" if differing is None else "different" if differing else "same"
+        text = msgspec.json.encode([difference.to_json() for difference in differing or ()]).decode()
+        names = (self.shadow_run, self.run, self.pipeline, self.digest, self.against)
+        return (*names, verdict, text, self.seconds, self.shadow_seconds)
+
+    def _differences(self) -> list[Difference] | None:
+        """None when a run was cancelled: there is nothing to compare."""
+        if "cancelled" in (self.status, self.shadow_status):
+            return None
+        if self.status != self.shadow_status:
+            shadow = f"{self.shadow_status}: {self.reason}" if self.reason else self.shadow_status
+            return [Difference("$status", self.status, shadow)]
+        return differences(self.output, self.shadow_output) if self.status == "finished" else []
+
+
 async def compare(connection: psycopg.AsyncConnection[Any], ended: Iterable[str] | None = None) -> int:
-    """Compares pairs of which one is among `ended` (or any) and both have ended; how many. Repeating it changes nothing.
+    """Compare pairs that have ended, of which one run is among `ended` (None: all pairs). Repeating it changes nothing.
 
-    It must come after the commit that says of the second one that it has ended: then whoever commits last sees both.
+    Returns how many were compared. Call it after the commit that records the end of a run: the later one of two such
+    commits sees both ends.
     """
-    found = await connection.execute(_PAIRS, {"ended": None if ended is None else list(ended)})
-    rows = [_compared(*row) for row in await found.fetchall()]
+    cursor = await connection.execute(_PAIRS, {"ended": None if ended is None else list(ended)})
+    rows = [_Pair(*row).row() for row in await cursor.fetchall()]
     if rows:
-        async with connection.cursor() as cursor:
-            await cursor.executemany(_KEEP, rows)
+        async with connection.cursor() as writer:
+            await writer.executemany(_KEEP, rows)
     return len(rows)
-
-
-def _compared(
-    shadow_run: str,
-    run: str,
-    pipeline: str,
-    digest: str,
-    against: str,
-    status: str,
-    shadow_status: str,
-    output: Any,
-    shadow_output: Any,
-    seconds: float | None,
-    shadow_seconds: float | None,
-    reason: str | None,
-) -> tuple[object, ...]:
-    found: list[Difference] = []
-    if "cancelled" in (status, shadow_status):
-        verdict = "incomparable"
-    else:
-        if status != shadow_status:
-            found = [Difference("$status", status, f"{shadow_status}: {reason}" if reason else shadow_status)]
-        elif status == "finished":
-            found = differences(output, shadow_output)
-        verdict = "different" if found else "same"
-    told = msgspec.json.encode([one.to_json() for one in found]).decode()
-    return shadow_run, run, pipeline, digest, against, verdict, told, seconds, shadow_seconds

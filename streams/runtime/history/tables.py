@@ -1,4 +1,4 @@
-"""The tables of the run history: who reads or writes them makes sure first that they exist."""
+"""The tables of the run history: readers and writers make sure first that they exist."""
 
 import hashlib
 from functools import cache
@@ -13,12 +13,12 @@ from streams.runtime.history.advisory_locks import Lock
 
 
 def schema() -> str:
-    """The SQL text that makes the tables; running it again changes nothing."""
+    """Read the SQL that creates the tables; running it again changes nothing."""
     return resources.files("streams.runtime.history").joinpath("history.sql").read_text(encoding="utf-8")
 
 
 async def connected(postgres: str) -> psycopg.AsyncConnection[DictRow]:
-    """A connection to the history, whose tables are there; used with `async with`, it is closed. Raises psycopg.Error."""
+    """Connect to the history and create its tables if needed; `async with` closes the connection. Raises psycopg.Error."""
     connection = await psycopg.AsyncConnection.connect(
         postgres, autocommit=True, connect_timeout=5, row_factory=dict_row
     )
@@ -31,26 +31,26 @@ async def connected(postgres: str) -> psycopg.AsyncConnection[DictRow]:
 
 
 async def ensure(connection: psycopg.AsyncConnection[Any]) -> None:
-    """Makes the tables that are missing, in one transaction. Raises psycopg.Error.
+    """Create the missing tables, in one transaction. Raises psycopg.Error.
 
-    Where they are as this text says, nothing is done: also an index that is there already keeps every writer waiting while it
-    is asked for, and two that wait for each other are a deadlock.
+    Does nothing when this very SQL created them: even `create index if not exists` blocks every writer for a moment, and two
+    processes that wait for each other are a deadlock.
     """
-    if await _made(connection):
+    if await _up_to_date(connection):
         return
     async with connection.transaction():
         await connection.execute("select pg_advisory_xact_lock(%s)", (Lock.HISTORY,))
-        if not await _made(connection):
+        if not await _up_to_date(connection):
             await connection.execute(schema().encode())
             await connection.execute(sql.SQL("comment on table progress is {}").format(sql.Literal(_fingerprint())))
 
 
-async def _made(connection: psycopg.AsyncConnection[Any]) -> bool:
-    """Whether the tables were made by this very text; which one made them stands as a comment on one of them."""
-    found = await connection.execute(
+async def _up_to_date(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Whether this very SQL created the tables: a comment on one of them holds its fingerprint."""
+    cursor = await connection.execute(
         "select obj_description(to_regclass('progress'), 'pg_class') = %s as made", [_fingerprint()]
     )
-    row = await found.fetchone()
+    row = await cursor.fetchone()
     return bool(row["made"] if isinstance(row, dict) else row and row[0])
 
 

@@ -20,9 +20,13 @@ from aiokafka.errors import KafkaError
 from schemas.contracts import Contract
 from streams.compile import automatic, compile_spec
 from streams.reader_trouble import Trouble
-from streams.runtime.catalogue.pipelines import Owner, Pipelines
+from streams.runtime.catalogue.announcements import Announcement, Announcer
+from streams.runtime.catalogue.pipeline_topics import ensure_topics
+from streams.runtime.catalogue.pipelines import Pipelines
 from streams.runtime.catalogue.schema_warmup import SchemaWarmup
-from streams.runtime.catalogue.services import Announcement, Announcer, Services
+from streams.runtime.catalogue.services import Services
+from streams.runtime.catalogue.version import Owner
+from streams.runtime.catalogue.writer import CatalogueWriter
 from streams.runtime.connections.connections import Connections
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.connections.publish import Publisher
@@ -31,8 +35,8 @@ from streams.runtime.delivery.redelivery import DeliveryCounter, ExclusiveTurns
 from streams.runtime.delivery.retry_forwarder import ROOM as RETRY_ROOM
 from streams.runtime.delivery.retry_forwarder import RetryForwarder
 from streams.runtime.errors import Stuck
-from streams.runtime.flow.handler import Flow
-from streams.runtime.kafka.group_member import REBALANCE_PATIENCE, GroupMember
+from streams.runtime.flow.handler import FlowHandler
+from streams.runtime.kafka.group_member import REBALANCE_PATIENCE, GroupMember, MemberOptions
 from streams.runtime.models.models import Models
 from streams.runtime.pool.async_child import AsyncChild
 from streams.runtime.pool.batches import Batches
@@ -117,7 +121,7 @@ class Worker:
         self._abilities = ServiceReadiness(
             self._model_statuses, lambda one: self._load(one, ""), self._serve, self._asked_again
         )
-        self._flow = Flow(self._parts, self._pipelines, self._publisher, self._letters)
+        self._flow = FlowHandler(self._parts, self._pipelines, self._publisher, self._letters)
         self._pool: Pool | None = None
         self._waiting: AsyncChild | None = None
         self._announcer: Announcer | None = None
@@ -228,9 +232,10 @@ class Worker:
             contract = Contract.from_json(one.contract)
             spec = automatic(contract)
             topologies.append((compile_spec(spec, {contract.name: contract}), spec.source.text))
-        await self._pipelines.make_topics([topology for topology, _ in topologies])
+        await ensure_topics(self._parts, [topology for topology, _ in topologies])
+        writer = CatalogueWriter(self._parts, self._pipelines)
         for topology, text in topologies:
-            await self._pipelines.publish(topology, text, Owner.GIT)
+            await writer.publish(topology, text, Owner.GIT)
 
     async def _join(self) -> None:
         if self._plan.retry:
@@ -275,11 +280,8 @@ class Worker:
             self._parts.group(name),
             topics,
             guarded(handle, self._letters, name),
-            brokers=self._settings.brokers,
-            room=room,
-            patience=patience,
-            on_generation=on_generation,
-            allowed=allowed,
+            self._settings.brokers,
+            MemberOptions(room, patience, on_generation, allowed),
         )
         self._members.append(member)
         return member

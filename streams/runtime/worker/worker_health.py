@@ -8,7 +8,7 @@ from typing import Any
 from schemas.errors import RegistryAway, SchemasError
 from schemas.library import load
 from streams.reader_trouble import Trouble
-from streams.runtime.catalogue.services import MISSED, PERIOD
+from streams.runtime.catalogue.announcements import MISSED, PERIOD
 from streams.runtime.connections.connections import Connections
 from streams.runtime.kafka.topic_follower import TopicFollower
 from streams.runtime.retrying import retry_until_available

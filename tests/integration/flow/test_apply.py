@@ -16,7 +16,9 @@ from streams.cli.pipelines.plan import plan_text
 from streams.compile import compile_pipeline
 from streams.flow.rollout import Trial
 from streams.runtime.catalogue.apply import Breaking, Change, Declined, How, Plan, Wanted, What, apply, connected
-from streams.runtime.catalogue.pipelines import Owner, Pipelines, new_version
+from streams.runtime.catalogue.pipelines import Pipelines
+from streams.runtime.catalogue.version import Owner, new_version
+from streams.runtime.catalogue.writer import CatalogueWriter
 from streams.runtime.connections.connections import Connections
 from streams.runtime.errors import Unavailable
 from streams.runtime.kafka.admin import WrongTopic
@@ -166,7 +168,7 @@ def test_files_take_over_and_prune_only_their_own(settings: Settings) -> None:
             catalogue = Pipelines(parts)
             await catalogue.start()
             for text in (theirs, also):
-                await catalogue.publish(wanted(text).topology, text, Owner.HTTP)
+                await CatalogueWriter(parts, catalogue).publish(wanted(text).topology, text, Owner.HTTP)
             await catalogue.stop()
             changes = await apply(parts, [wanted(theirs)], prune=True)
             assert of(changes, What.PIPELINE) == {"theirs": How.TAKEN, "applied": How.REMOVED}
@@ -214,7 +216,7 @@ def test_a_writer_that_dies_in_the_middle_is_finished_by_the_next(settings: Sett
             await catalogue.start()
             for one in changed[:2]:  # what is done before a change is shown to anybody, as a crash leaves it
                 made = new_version(one.topology, one.source, Owner.GIT)
-                await catalogue._numbered(catalogue.version(made.name), made, again=True)
+                await CatalogueWriter(parts, catalogue)._number(catalogue.version(made.name), made, again=True)
             await catalogue.stop()
             active = (await standing(parts)).active()
             assert {one.number for one in active.values()} == {1}

@@ -63,7 +63,7 @@ def test_a_run_whose_pipeline_is_removed_before_it_begins(settings: Settings, tm
             await made.publish(DOUBLE, {})
             topology = made.topology("double")
             run = await made.submit("double", {"n": 1})
-            await made.pipelines.remove("double")
+            await made.writer.remove("double")
             await made.start("flow")
             last = await made.ended(run)
             assert last.event.kind is EventKind.RUN_FAILED

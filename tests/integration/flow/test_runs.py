@@ -9,7 +9,7 @@ from pathlib import Path
 from schemas.library import load
 from schemas.results import result_schema
 from streams.messages import Action, Control, EventKind
-from streams.runtime.catalogue.services import Announcement, Announcer
+from streams.runtime.catalogue.announcements import Announcement, Announcer
 from streams.runtime.connections.dead_letters import RESENT, DeadLetter, DeadLetters
 from streams.wire.records import Outgoing, Place, Record
 from tests.integration.support.rig import Rig
@@ -551,6 +551,6 @@ def test_a_worker_that_says_nothing_more_expires(town: Town) -> None:
         assert rig.services.workers("ghost") == []
         await Announcer(rig.parts, lambda: [Announcement("ghost", "next", contract, time.time())]).announce()
         await until(lambda: not rig.services.absent("ghost", 1), 5, "another worker")
-        assert [key for key in rig.services._workers if key.startswith(b"ghost/")] == [b"ghost/next"]
+        assert [key for key in rig.services._announcements if key.startswith(b"ghost/")] == [b"ghost/next"]
 
     town.run(main(town.rig))

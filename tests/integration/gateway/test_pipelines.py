@@ -12,8 +12,9 @@ import jsonschema
 import pytest
 
 from streams.compile import compile_pipeline
-from streams.runtime.catalogue.pipelines import Owner
-from streams.runtime.catalogue.services import Announcement, Announcer
+from streams.runtime.catalogue.announcements import Announcement, Announcer
+from streams.runtime.catalogue.version import Owner
+from streams.runtime.catalogue.writer import CatalogueWriter
 from tests.integration.support.gateway_services import ECHO
 from tests.integration.support.gateway_world import GREET, Gateway, World, wait
 
@@ -167,8 +168,8 @@ def test_a_pipeline_that_git_owns_is_read_only(gateways: World) -> None:
     """What is kept in git, and what belongs to a service, cannot be changed or removed over HTTP."""
     w = gateways
     name, text = fresh()
-    pipelines = w.one.app.parts.pipelines
-    publish = pipelines.publish(compile_pipeline(text, {}), text, Owner.GIT)
+    parts = w.one.app.parts
+    publish = CatalogueWriter(parts.connections, parts.pipelines).publish(compile_pipeline(text, {}), text, Owner.GIT)
     loop = next(iter(w.one.app.parts._tasks)).get_loop()
     asyncio.run_coroutine_threadsafe(publish, loop).result(20)
     refused = w.one.http.put(f"/pipelines/{name}", content=text, headers=YAML)

@@ -20,7 +20,7 @@ from streams.messages import Event, EventKind, Run
 from streams.models import read, version_of
 from streams.models.bundle import CARD, prefix_of
 from streams.runtime.history import tables
-from streams.runtime.history.folding import Recorded
+from streams.runtime.history.folding import LoggedEvent
 from streams.runtime.history.recorder import record
 from streams.runtime.storage.store import Store
 from streams.wire.codec import Told
@@ -47,7 +47,9 @@ def met(world: World, events: list[Event]) -> None:
         url = world.settings.postgres
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as link:
             await tables.ensure(link)
-            batch = [Recorded(Told(one, one.id, time.time()), Place("run.events", 9), next(OFFSETS)) for one in events]
+            batch = [
+                LoggedEvent(Told(one, one.id, time.time()), Place("run.events", 9), next(OFFSETS)) for one in events
+            ]
             await record(link, batch)
         async with await psycopg.AsyncConnection.connect(url, autocommit=True, row_factory=dict_row) as rows:
             store = Store(world.settings)

@@ -10,7 +10,7 @@ import pytest
 
 from streams.messages import Event, EventKind, Run, message_id
 from streams.runtime.history import tables as history
-from streams.runtime.history.folding import Recorded
+from streams.runtime.history.folding import LoggedEvent
 from streams.runtime.history.recorder import record
 from streams.wire.codec import Told
 from streams.wire.records import Place
@@ -41,7 +41,9 @@ class History:
             batch = []
             for event in events:
                 self.offset += 1
-                batch.append(Recorded(Told(event, event.id, 1.6e9 + self.offset), Place("run.events", 7), self.offset))
+                batch.append(
+                    LoggedEvent(Told(event, event.id, 1.6e9 + self.offset), Place("run.events", 7), self.offset)
+                )
             async with await psycopg.AsyncConnection.connect(self.world.settings.postgres, autocommit=True) as link:
                 await history.ensure(link)
                 await record(link, batch)

@@ -12,8 +12,8 @@ import pytest
 from streams.datasets.predictions import KEY
 from streams.messages import Event, EventKind, Run
 from streams.runtime.history import tables as history
-from streams.runtime.history.folding import Recorded
-from streams.runtime.history.recorder import Way, asked, copied, record
+from streams.runtime.history.folding import LoggedEvent
+from streams.runtime.history.recorder import Write, record, write_by_copy, write_row_by_row
 from streams.settings import Settings
 from streams.wire.codec import Told
 from streams.wire.records import Place
@@ -69,7 +69,7 @@ def story(draw: random.Random, run: Run) -> list[Event]:
     return events
 
 
-def log(draw: random.Random) -> list[Recorded]:
+def log(draw: random.Random) -> list[LoggedEvent]:
     """A partition in which runs go on beside each other, and some of what happens is told again later."""
     stories = [story(draw, Run(f"run {number}", "p\t", "d" * 64, 1e308 if number else 2e9)) for number in range(6)]
     events: list[Event] = []
@@ -78,14 +78,14 @@ def log(draw: random.Random) -> list[Recorded]:
         if draw.random() < 0.15:
             events.append(draw.choice(events))
     return [
-        Recorded(Told(event, event.id, 1.7e9 + number / 7), Place("run.events", 3), number)
+        LoggedEvent(Told(event, event.id, 1.7e9 + number / 7), Place("run.events", 3), number)
         for number, event in enumerate(events)
     ]
 
 
-def batches(draw: random.Random, events: Sequence[Recorded]) -> list[Sequence[Recorded]]:
+def batches(draw: random.Random, events: Sequence[LoggedEvent]) -> list[Sequence[LoggedEvent]]:
     """The log in pieces; where a recorder died, some are read again."""
-    pieces: list[Sequence[Recorded]] = []
+    pieces: list[Sequence[LoggedEvent]] = []
     at = 0
     while at < len(events):
         size = draw.choice((1, 3, 20))
@@ -113,14 +113,14 @@ def notices(event: Event) -> list[dict[str, Any]]:
 
 
 async def written(
-    settings: Settings, name: str, pieces: Sequence[Sequence[Recorded]], ways: Sequence[Way]
+    settings: Settings, name: str, pieces: Sequence[Sequence[LoggedEvent]], writes: Sequence[Write]
 ) -> dict[str, list[Any]]:
     """The tables after these batches."""
     connection = await inside(settings, name)
     async with connection:
         await history.ensure(connection)
         for piece in pieces:
-            await record(connection, piece, notices, ways)
+            await record(connection, piece, notices, writes)
         tables = {}
         for table, order in TABLES.items():
             made = ", made_at" if table == "notices" else ""
@@ -140,8 +140,8 @@ def test_what_is_copied_is_what_was_asked_for(settings: Settings, seed: int) -> 
         events = log(draw)
         pieces = batches(draw, events)
         async with schema(settings) as one, schema(settings) as other:
-            fast = await written(settings, one, pieces, (copied, asked))
-            slow = await written(settings, other, [[event] for event in events], (asked,))
+            fast = await written(settings, one, pieces, (write_by_copy, write_row_by_row))
+            slow = await written(settings, other, [[event] for event in events], (write_row_by_row,))
             assert fast["events"]
             for table, rows in slow.items():
                 assert fast[table] == rows, table
@@ -158,14 +158,14 @@ def test_a_batch_of_what_is_new_needs_no_asking(settings: Settings) -> None:
             Event(run, EventKind.ACCEPTED, data={"input": {}}),
             Event(run, EventKind.RUN_FINISHED, data={"output": {}}),
         ]
-        batch = [Recorded(Told(one, one.id, 1.7e9), Place("run.events", 0), at) for at, one in enumerate(told)]
+        batch = [LoggedEvent(Told(one, one.id, 1.7e9), Place("run.events", 0), at) for at, one in enumerate(told)]
         async with schema(settings) as name:
             connection: psycopg.AsyncConnection[Any] = await inside(settings, name)
             async with connection:
                 await history.ensure(connection)
-                await record(connection, batch, ways=(copied,))
+                await record(connection, batch, writes=(write_by_copy,))
                 with pytest.raises(psycopg.errors.UniqueViolation):
-                    await record(connection, batch, ways=(copied,))
+                    await record(connection, batch, writes=(write_by_copy,))
                 await record(connection, batch)
                 found = await connection.execute("select status, ended_sequence from runs")
                 assert await found.fetchall() == [("finished", 1)]

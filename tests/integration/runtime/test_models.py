@@ -13,7 +13,7 @@ from typing import Any
 
 from schemas.library import load
 from streams.models import read
-from streams.runtime.catalogue.services import Announcement
+from streams.runtime.catalogue.announcements import Announcement
 from streams.runtime.models.champions import connected, demote, promote
 from streams.settings import Settings
 from streams.wire import topics

@@ -6,7 +6,7 @@ from typing import Any
 
 from agents.__main__ import main
 from streams.messages import Start
-from streams.runtime.flow import handler
+from streams.runtime.flow import step_runner
 from streams.runtime.flow.batching import whole_step
 
 DEADLY = "die"
@@ -21,5 +21,5 @@ def _deadly(topology: Any, state: Any, message: Any, now: float) -> Any:
 
 
 if __name__ == "__main__":
-    setattr(handler, "whole_step", _deadly)  # noqa: B010
+    setattr(step_runner, "whole_step", _deadly)  # noqa: B010
     main()

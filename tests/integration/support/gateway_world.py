@@ -23,7 +23,7 @@ from gateway.app import create_app
 from gateway.server import Server
 from schemas.contracts import Contract
 from streams.messages import Event, EventKind, Run
-from streams.runtime.catalogue.services import Announcement, Announcer
+from streams.runtime.catalogue.announcements import Announcement, Announcer
 from streams.runtime.connections.connections import Connections
 from streams.runtime.kafka.partitioner import partition_of
 from streams.settings import Settings

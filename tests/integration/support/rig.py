@@ -20,8 +20,10 @@ from schemas.encoding.codec import value_subject
 from streams.compile import compile_pipeline
 from streams.language.topology import Topology
 from streams.messages import EventKind
-from streams.runtime.catalogue.pipelines import Owner, Pipelines, Version
+from streams.runtime.catalogue.pipelines import Pipelines
 from streams.runtime.catalogue.services import Services
+from streams.runtime.catalogue.version import Owner, Version
+from streams.runtime.catalogue.writer import CatalogueWriter
 from streams.runtime.connections.connections import Connections
 from streams.runtime.kafka.topic_follower import TopicFollower
 from streams.settings import Settings
@@ -99,6 +101,7 @@ class Rig:
         await self.parts.store.ensure_bucket()
         await self.parts.admin.ensure(topic_specs.core(self.parts.names, self.settings.partitions))
         self.pipelines, self.services = Pipelines(self.parts), Services(self.parts)
+        self.writer = CatalogueWriter(self.parts, self.pipelines)
         self._tail = TopicFollower(self.settings.brokers, self.parts.events, self._take)
         await asyncio.gather(self.pipelines.start(), self.services.start())
         if self.follow:
@@ -140,7 +143,7 @@ class Rig:
             await until(lambda: used <= self.services.contracts().keys(), 30, f"announcements of {used}")
             contracts = self.services.contracts()
         topology = compile_pipeline(text, contracts)
-        return await self.pipelines.publish(topology, text, Owner.GIT)
+        return await self.writer.publish(topology, text, Owner.GIT)
 
     async def submit(self, pipeline: str, given: Mapping[str, Any], run: str | None = None) -> str:
         """Asks for a run as the gateway does; its id."""

@@ -9,7 +9,7 @@ import pytest
 from agents.workers.recorder import Recorder
 from schemas.errors import Undecodable
 from streams.runtime.connections.connections import Connections
-from streams.runtime.history.folding import Recorded
+from streams.runtime.history.folding import LoggedEvent
 from streams.runtime.retrying import Outages
 from streams.settings import Settings
 from streams.wire.records import Place, Record
@@ -31,7 +31,7 @@ class Slow(Recorder):
             raise Undecodable("no event")
         return None
 
-    async def _record(self, batch: list[Recorded]) -> None:
+    async def _record(self, batch: list[LoggedEvent]) -> None:
         self.written += [one.offset for one in batch]
 
 

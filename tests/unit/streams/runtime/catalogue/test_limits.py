@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from streams.runtime.catalogue.limits import OverLimit, check
-from streams.runtime.flow.requests import _asked
+from streams.runtime.flow.requests import _accepted_at
 from streams.settings import Settings
 from streams.wire.records import Place, Record
 from tests.unit.streams.compiling import pipeline
@@ -35,7 +35,7 @@ def test_the_time_of_a_run_does_not_begin_anew() -> None:
     def record(ago: float) -> Record:
         return Record(Place("pipeline.p.requests", 0), 1, None, None, timestamp=now - ago)
 
-    assert _asked(record(50), 60, ours=False) == now - 50
-    assert _asked(record(500), 60, ours=True) == now - 500
-    assert _asked(record(500), 60, ours=False) >= now
-    assert now <= _asked(record(-500), 60, ours=True) < now + 60
+    assert _accepted_at(record(50), 60, from_gateway=False) == now - 50
+    assert _accepted_at(record(500), 60, from_gateway=True) == now - 500
+    assert _accepted_at(record(500), 60, from_gateway=False) >= now
+    assert now <= _accepted_at(record(-500), 60, from_gateway=True) < now + 60

@@ -16,13 +16,15 @@ from streams.language.topology import Topology
 from streams.messages import Ending, FlowMessage, Stop, Task
 from streams.runtime.connections.connections import Connections
 from streams.runtime.errors import Undeliverable
-from streams.runtime.flow.handler import Flow, Read
+from streams.runtime.flow.handler import FlowHandler
+from streams.runtime.flow.keyed_queue import KeyedQueue
+from streams.runtime.flow.step_runner import MessageReader, StepRunner
 from streams.wire.records import Place, Record
 from tests.unit.streams.compiling import pipeline
 from tests.unit.streams.flow.flowing import Flow as Core
 
 
-class Slow(Flow):
+class Slow(FlowHandler):
     """A flow that needs as long to read a message as the message says, and notes what it takes."""
 
     def __init__(self) -> None:
@@ -31,24 +33,25 @@ class Slow(Flow):
         parts = SimpleNamespace(topic=lambda name: name, wire=wire)
         publisher = SimpleNamespace(patiently=lambda action: action(), to_flow=None)
         super().__init__(cast(Connections, parts), cast(Any, None), cast(Any, publisher), cast(Any, None))
+        self._queue = KeyedQueue(self._note)
 
     async def _read(self, record: Record) -> FlowMessage:
         for _ in range(int(record.value or b"0")):
             await asyncio.sleep(0)
         return Stop("a" if record.offset < 100 else "b", Ending.CANCEL, str(record.offset))
 
-    async def _take(self, place: tuple[int, str], reads: Sequence[Read]) -> list[Exception | None]:
-        became: list[Exception | None] = []
-        for read in reads:
+    async def _note(self, place: tuple[int, str], readers: Sequence[MessageReader]) -> list[Exception | None]:
+        failures: list[Exception | None] = []
+        for read in readers:
             try:
                 message = await read()
             except Undecodable as error:
-                became.append(error)
+                failures.append(error)
                 continue
             assert isinstance(message, Stop)
             self.taken.append(int(message.join or ""))
-            became.append(None)
-        return became
+            failures.append(None)
+        return failures
 
 
 def message(offset: int, steps: int, run: str = "a") -> Record:
@@ -82,34 +85,35 @@ LOOP = pipeline(
 )
 
 
-class Picky(Flow):
+class Picky(StepRunner):
     """A flow whose broker refuses what one message leads to: the task of this item."""
 
     def __init__(self, refused: int) -> None:
-        parts = SimpleNamespace(topic=lambda name: name)
-        pipelines = SimpleNamespace(wait_topology=self._known)
-        publisher = SimpleNamespace(to_flow=None)
-        super().__init__(cast(Connections, parts), cast(Any, pipelines), cast(Any, publisher), cast(Any, None))
         self.refused = refused
         self.sent: list[set[int]] = []
         self.state: RunState | None = None
-        shard = SimpleNamespace(ready=self._ready, state=self._state, keep=self._remember)
-        self._owned[0] = cast(Any, SimpleNamespace(shard=shard, generation=1))
+        partition = SimpleNamespace(state=lambda _: self.state, keep=self._remember)
+
+        async def state(_: int) -> Any:
+            return partition
+
+        pipelines = SimpleNamespace(wait_topology=self._known)
+        super().__init__(
+            cast(Any, SimpleNamespace(state=state)),
+            cast(Any, pipelines),
+            cast(Any, None),
+            cast(Any, None),
+            lambda _: None,
+        )
 
     async def _known(self, _: str) -> Topology:
         return LOOP
 
-    async def _ready(self) -> Any:
-        return self._owned[0].shard
+    def _remember(self, _: str, step: Step) -> None:
+        self.state = step.state
 
-    async def _state(self, _: str) -> RunState | None:
-        return self.state
-
-    def _remember(self, _: str, state: RunState | None) -> None:
-        self.state = state
-
-    async def _done(self, made: Step, topology: Topology | None, partition: int) -> None:
-        tasks = {one.at[0] for one in made.messages if isinstance(one, Task)}
+    async def _carry_out(self, step: Step, topology: Topology | None, partition: int) -> None:
+        tasks = {task.at[0] for task in step.messages if isinstance(task, Task)}
         if self.refused in tasks:
             raise Undeliverable("too large")
         self.sent.append(tasks)
@@ -120,22 +124,22 @@ def test_what_cannot_be_sent_is_its_messages_own_fault() -> None:
 
     async def main() -> None:
         core = Core(LOOP)
-        flow = Picky(refused=3)
+        runner = Picky(refused=3)
         core.start(n=[0] * 9)
         assert core.state is not None
-        flow.state = replace(core.state, run=replace(core.run, deadline=math.inf))
+        runner.state = replace(core.state, run=replace(core.run, deadline=math.inf))
         items: list[FlowMessage] = [core.item("l", number, 0) for number in range(3)]
         ready = [core.opened("l", tuple(range(9)))]
 
-        def reading(message: FlowMessage) -> Read:
+        def reading(message: FlowMessage) -> MessageReader:
             async def read() -> FlowMessage:
                 return message
 
             return read
 
-        assert await flow._take((0, "r"), [reading(one) for one in ready]) == [None]
-        became = await flow._take((0, "r"), [reading(one) for one in items])
-        assert [type(one) for one in became] == [type(None), Undeliverable, type(None)]
-        assert flow.sent == [{0, 1}, {2}, {4}]
+        assert await runner.take((0, "r"), [reading(one) for one in ready]) == [None]
+        failures = await runner.take((0, "r"), [reading(one) for one in items])
+        assert [type(failure) for failure in failures] == [type(None), Undeliverable, type(None)]
+        assert runner.sent == [{0, 1}, {2}, {4}]
 
     asyncio.run(main())

@@ -13,7 +13,7 @@ from streams.flow.run_state import RunState
 from streams.flow.state_rows import DONE, Row, left_behind, rebuild
 from streams.language.topology import Topology
 from streams.messages import Event, EventKind, FlowMessage, Message, Outcome, Result, Run, Start, Status, Task, Token
-from streams.runtime.flow.batching import together, whole_step
+from streams.runtime.flow.batching import merge_steps, whole_step
 from tests.integration.support.chores import add_one
 
 VALUES = """
@@ -68,7 +68,7 @@ def play(
                 if isinstance(one, Task):
                     break
                 steps.append(whole_step(topology, steps[-1].state if steps else state, one, 0.0))
-            taken, made = len(steps), together(steps)
+            taken, made = len(steps), merge_steps(steps)
             effects = [*made.before, *made.messages, *made.after]
         sent = len(effects) if left is None or left > len(effects) else left
         for effect in effects[:sent]:
