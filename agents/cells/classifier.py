@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.cells import models
+from agents.cells.bundle import FILE, FOLDER
 from agents.cells.types import CellType
 from streams.models import BadBundle, check
 
@@ -123,13 +123,13 @@ class Told:
 class Classifier:
     """One loaded model."""
 
-    def __init__(self, folder: Path = models.FOLDER) -> None:
+    def __init__(self, folder: Path = FOLDER) -> None:
         """Raises BadBundle when the folder is not what its card says, or not of a model that tells cells apart."""
         self.bundle = check(folder)
         try:
-            self.weights = parse((folder / models.FILE).read_text(encoding="utf-8"))
+            self.weights = parse((folder / FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BadBundle(f"{folder}: {models.FILE} is no model that can be read: {error}") from error
+            raise BadBundle(f"{folder}: {FILE} is no model that can be read: {error}") from error
 
     def tell(self, traits: Mapping[str, float]) -> Told:
         """What the model makes of a cell. Raises BadBundle for a model of other traits."""

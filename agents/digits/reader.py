@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.digits import models
+from agents.digits.bundle import FILE, FOLDER
 from agents.digits.centre import Grey
 from streams.models import BadBundle, check
 
@@ -24,7 +24,7 @@ class Reading:
 class Reader:
     """One loaded model."""
 
-    def __init__(self, folder: Path = models.FOLDER) -> None:
+    def __init__(self, folder: Path = FOLDER) -> None:
         """Raises BadBundle when the folder is not what its card says, or not of a network that reads digits."""
         self.bundle = check(folder)
         self.digits = tuple(self.bundle.card.get("digits") or ())
@@ -33,10 +33,10 @@ class Reader:
             raise BadBundle(f"{folder}: its card has no digits that a network could tell apart: {self.digits}")
         cv2.setNumThreads(1)  # the worker decides how much runs at once
         try:
-            self._net = cv2.dnn.readNetFromONNX(np.frombuffer((folder / models.FILE).read_bytes(), np.uint8))
+            self._net = cv2.dnn.readNetFromONNX(np.frombuffer((folder / FILE).read_bytes(), np.uint8))
             outputs = self._forward(np.zeros((1, 28, 28, 1), np.float32)).size
         except (OSError, cv2.error) as error:
-            raise BadBundle(f"{folder}: {models.FILE} is no network that can be read: {error}") from error
+            raise BadBundle(f"{folder}: {FILE} is no network that can be read: {error}") from error
         if outputs != len(self.digits):
             raise BadBundle(f"{folder}: its network has {outputs} outputs, and its card {len(self.digits)} digits")
 

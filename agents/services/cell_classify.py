@@ -10,7 +10,7 @@ one of the four all the same. With another stain or camera than those pictures h
 from typing import Annotated
 
 from agents.cells.example import CELL
-from agents.cells.models import CELLS
+from agents.cells.slot import CELLS
 from agents.cells.types import CellType
 from agents.imaging.picture import Picture
 from streams.service.contract import Doc, Record

@@ -9,7 +9,7 @@ is no digit at all is still read as one, mostly with a low confidence.
 from typing import Annotated
 
 from agents.digits.example import DIGIT
-from agents.digits.models import DIGITS
+from agents.digits.slot import DIGITS
 from agents.imaging.area import Area
 from agents.imaging.picture import Picture
 from streams.service.contract import Doc, Record

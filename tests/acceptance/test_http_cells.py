@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agents.cells.models import FOLDER
+from agents.cells.bundle import FOLDER
 from agents.cells.types import CellType
 from agents.services.cell_classify import NOTICE
 from streams.models import read

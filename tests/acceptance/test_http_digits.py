@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from agents.digits.models import FOLDER
+from agents.digits.bundle import FOLDER
 from streams.models import read
 from tests.acceptance.system import System
 

@@ -2,7 +2,7 @@
 
 import functools
 
-from agents.digits.models import DIGITS
+from agents.digits.slot import DIGITS
 from agents.services.digit_recognition import Request, Response, digit_recognition
 from streams.service.service import service
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from agents.cells.models import FOLDER, SHIPPED
+from agents.cells.bundle import FOLDER, NAME
 from training.cells.options import OPTIONS, copies
 from training.gate import Verdict
 from training.part import REPOSITORY, Made, Order, Part
@@ -26,7 +26,7 @@ CELLS = Part(
     name="cells",
     slot="cell-classify",
     shipped=FOLDER.relative_to(REPOSITORY),
-    page=Path(f"docs/models/{SHIPPED}.md"),
+    page=Path(f"docs/models/{NAME}.md"),
     dataset="blood-cells/bccd",
     epochs=1,
     train=_train,

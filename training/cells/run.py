@@ -8,8 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from agents.cells.bundle import FILE, NAME
 from agents.cells.classifier import Classifier
-from agents.cells.models import FILE, SHIPPED
 from training import pictures
 from training.cells import measure
 from training.cells.card import LICENCE, markdown
@@ -49,7 +49,7 @@ def train(order: Order, report: Report) -> Made:
     (order.folder / FILE).write_text(weights.to_json(), encoding="utf-8")
     report.epoch(1, 1, validation=course.tried[course.strength])
     card: dict[str, Any] = {
-        "name": SHIPPED,
+        "name": NAME,
         "dataset": order.dataset,
         "licence": LICENCE,
         "notice": "not for medical use",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from agents.digits.models import FILE
+from agents.digits.bundle import FILE
 
 LICENCE = "Apache-2.0, as the project; MNIST, which it learned from, is to be credited"
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from agents.digits.models import FOLDER, SHIPPED
+from agents.digits.bundle import FOLDER, NAME
 from training.digits.options import OPTIONS, choice
 from training.gate import Verdict
 from training.part import REPOSITORY, Made, Order, Part
@@ -25,7 +25,7 @@ DIGITS = Part(
     name="digits",
     slot="digit-recognition",
     shipped=FOLDER.relative_to(REPOSITORY),
-    page=Path(f"docs/models/{SHIPPED}.md"),
+    page=Path(f"docs/models/{NAME}.md"),
     dataset="mnist",
     epochs=16,
     train=_train,

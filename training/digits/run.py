@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from agents.digits.models import FILE
+from agents.digits.bundle import FILE
 from agents.digits.reader import Reader
 from training import pictures
 from training.digits import measure
@@ -78,7 +78,7 @@ def train(order: Order, report: Report) -> Made:
     card["metrics"] = metrics = measure.figures(found, trained, sets.test, chosen.digits)
     metrics["accuracy"]["validation"] = validation.to_json()
     if order.ship:
-        from training.digits.pictures.elsewhere import elsewhere  # scikit-learn is for what is shipped
+        from training.digits.elsewhere import elsewhere  # scikit-learn is for what is shipped
 
         shares, metrics["pairs_refused"] = elsewhere(reader, sets.test, np.random.default_rng((plan.seed, 2)))
         metrics["accuracy"] |= shares

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from agents.digits.models import FOLDER
+from agents.digits.bundle import FOLDER
 from agents.workers.drift import DriftWatch
 from streams.datasets.drift import described, listed
 from streams.datasets.predictions import KEY

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.cells.models import FOLDER
+from agents.cells.bundle import FOLDER
 from agents.cells.types import CellType
 from schemas.refs import Ref
 from streams.messages import EventKind

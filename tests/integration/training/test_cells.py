@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from agents.cells.bundle import FILE, FOLDER
 from agents.cells.classifier import Classifier, Weights
-from agents.cells.models import FILE, FOLDER
 from streams.models import check, read
 from tests.integration.support.trainer import Trainer, trainer
 from training.cells.judge import judge

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from agents.digits.models import FOLDER, SHIPPED
+from agents.digits.bundle import FOLDER, NAME
 from streams.models import read
 from tests.acceptance.command import Said, millrace
 from tests.integration.support.gateway_world import World, events, wait, world
@@ -118,7 +118,7 @@ def test_a_model_is_ordered_promoted_and_taken_back(academy: World, trainer: Tra
         assert w.two.http.put("/models/digit-recognition/champion", json={"version": shipped}).status_code == 200
         serving(w, shipped)
         seven = read_digit(w.one.http, 7).json()["output"]
-        assert (seven["digit"], seven["model"], seven["model_version"]) == (7, SHIPPED, shipped)
+        assert (seven["digit"], seven["model"], seven["model_version"]) == (7, NAME, shipped)
     finally:
         over.set()
         asking.join(120)
@@ -126,7 +126,7 @@ def test_a_model_is_ordered_promoted_and_taken_back(academy: World, trainer: Tra
     given = [one.json()["output"] for one in answers]
     assert {one["model_version"] for one in given} == {shipped, output["version"]}
     assert {one["digit"] for one in given} == {1}
-    assert trainer.champion()["millrace.model"] == SHIPPED
+    assert trainer.champion()["millrace.model"] == NAME
 
 
 def test_a_list_of_digits_in_git_is_ordered_when_it_changes(academy: World, trainer: Trainer, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agents.digits.models import FOLDER
+from agents.digits.bundle import FOLDER
 from streams.datasets.manifest import DatasetFile, Manifest, manifest, of_catalogue
 from streams.models import Bundle, Champion, check, read
 from streams.runtime.storage.store import Store

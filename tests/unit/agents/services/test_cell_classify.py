@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from agents.cells.bundle import FILE, FOLDER, NAME
 from agents.cells.classifier import Classifier, Weights, parse
 from agents.cells.crop import cut_out
-from agents.cells.models import FILE, FOLDER, SHIPPED
 from agents.cells.stain import PLASMA
 from agents.cells.traits import traits
 from agents.cells.types import CellType
@@ -54,7 +54,7 @@ def test_a_cell_is_told(kind: CellType) -> None:
     assert output["confidence"] == output["probabilities"][kind] == max(output["probabilities"].values())
     assert sum(output["probabilities"].values()) == pytest.approx(1, abs=1e-4)
     assert output["notice"] == NOTICE == "not for medical use"
-    assert (output["model"], output["model_version"]) == (SHIPPED, read(FOLDER).version)
+    assert (output["model"], output["model_version"]) == (NAME, read(FOLDER).version)
 
 
 def test_the_served_model_is_the_trained_one() -> None:
@@ -136,7 +136,7 @@ def test_the_model_is_announced() -> None:
     """The catalogue names the model and its version, and the card its data, its licence and what it is not for."""
     (status,) = cell_classify.model_status()
     card = read(FOLDER).card
-    assert (status.name, status.version, status.ready) == (SHIPPED, card["version"], True)
+    assert (status.name, status.version, status.ready) == (NAME, card["version"], True)
     assert card["dataset"] == of_catalogue("blood-cells/bccd").label
     assert card["notice"] == NOTICE
     assert (FOLDER / FILE).stat().st_size < 50_000

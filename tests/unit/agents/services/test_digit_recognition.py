@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from agents.digits.models import DIGITS, FILE, FOLDER, SHIPPED
+from agents.digits.bundle import FILE, FOLDER, NAME
 from agents.digits.reader import Reader
+from agents.digits.slot import DIGITS
 from agents.services.digit_recognition import digit_recognition
 from streams.models import BadBundle, read
 from streams.service.errors import InvalidInput
@@ -56,7 +57,7 @@ def test_a_digit_is_read(digit: int, how: str) -> None:
     assert output["confidence"] == output["probabilities"][digit] > 0.5
     assert sum(output["probabilities"]) == pytest.approx(1, abs=1e-4)
     assert output["light_on_dark"] == (how in ("light on dark", "small"))
-    assert output["model"] == SHIPPED
+    assert output["model"] == NAME
     assert output["model_version"] == read(FOLDER).version
 
 
@@ -126,7 +127,7 @@ def test_the_served_network_is_the_trained_one() -> None:
 def test_the_model_is_announced() -> None:
     """The catalogue names the model and its version, and the model the dataset version that it learned from."""
     (status,) = digit_recognition.model_status()
-    assert (status.name, status.version, status.ready) == (SHIPPED, read(FOLDER).version, True)
+    assert (status.name, status.version, status.ready) == (NAME, read(FOLDER).version, True)
     assert read(FOLDER).dataset.startswith("mnist@")
     assert (FOLDER / FILE).stat().st_size < 1_000_000
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agents.digits.models import FOLDER, SHIPPED
+from agents.digits.bundle import FOLDER, NAME
 from training.digits.card import markdown
 from training.digits.measure import figures
 from training.digits.options import choice
@@ -23,7 +23,7 @@ def test_a_model_is_named_after_its_digits() -> None:
     """In whatever order they are given; none given means all ten, which are the shipped model's."""
     assert choice({"digits": "2, 0,1"}).name == "mnist_model_012"
     assert choice({"digits": "2,0,1"}).digits == (0, 1, 2)
-    assert choice({}).name == SHIPPED
+    assert choice({}).name == NAME
     assert choice({"pictures": "100"}).pictures == 100
 
 

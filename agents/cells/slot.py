@@ -1,17 +1,13 @@
-"""The model that tells white cells apart: the slot that it is in, and the bundle that is shipped. Loads none by itself."""
+"""The slot of the model that classifies white cells. Importing it loads no model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agents.cells.bundle import FOLDER
 from streams.service.model_slot import Slot
 
 if TYPE_CHECKING:
     from agents.cells.classifier import Classifier
-
-FOLDER = Path(__file__).parent / "model"
-FILE = "model.json"
-
-SHIPPED = "cell_traits"
 
 
 def _load(folder: Path) -> "Classifier":

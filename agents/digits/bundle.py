@@ -1,0 +1,8 @@
+"""Where the shipped bundle of the digit model lies, and what is in it."""
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "model"
+FILE = "model.onnx"
+NAME = "mnist_model_0123456789"
+"""A model is named after the digits that it was trained on. The `digits` of its card are its outputs, in order."""
