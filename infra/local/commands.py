@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from infra.local import class_caches
 from infra.local.errors import BadHome, LocalError, NotRunning
 from infra.local.health import troubles
 from infra.local.home import state
-from infra.local.installation import class_caches
 from infra.local.installation.install import install
 from infra.local.processes.guard import die_with_parent
 from infra.local.progress import say

@@ -12,4 +12,4 @@ def say(line: str) -> None:
         try:
             print(f"millrace: {line}", file=sys.stderr, flush=True)
         except (OSError, ValueError):
-            pass  # the terminal is gone; the parts still need their keeper
+            pass  # the terminal is gone; the parts still need their supervisor

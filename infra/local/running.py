@@ -7,8 +7,7 @@ from pathlib import Path
 
 from infra.local.errors import NotRunning, StartError
 from infra.local.home import state
-from infra.local.home.state import ADDRESSES, PartState, StackState
-from infra.local.parts.part import State
+from infra.local.home.state import ADDRESSES, PartState, StackState, State
 from infra.local.processes import process
 from streams.settings import Settings
 

@@ -17,10 +17,10 @@ from infra.local.installation.install import install
 from infra.local.parts import table as parts
 from infra.local.parts.part import Part
 from infra.local.processes import logs, process
-from infra.local.processes.supervisor import Keeper
 from infra.local.progress import say
 from infra.local.running import RunningStack
-from infra.local.stack_context import Site
+from infra.local.stack_context import StackContext
+from infra.local.supervision.supervisor import Supervisor
 from streams.settings import Settings
 
 _HOUSEKEEPING_SECONDS = 5.0
@@ -47,11 +47,11 @@ class Stack(RunningStack):
         self._chosen = parts.select(parts.table() if table is None else table, names)
         self._preferred = PREFERRED if preferred else {}
         self._training = training
-        self._keepers: dict[str, Keeper] = {}
+        self._supervisors: dict[str, Supervisor] = {}
         self._open = ExitStack()
         self._writing = threading.Lock()
         self._over = threading.Event()
-        self._site: Site | None = None
+        self._context: StackContext | None = None
 
     def start(self) -> None:
         """Start every part and return when all are ready.
@@ -61,7 +61,7 @@ class Stack(RunningStack):
         try:
             self._open.enter_context(locked(self.home))
             self._start()
-        except OSError as error:  # of the parts' own, their keepers tell
+        except OSError as error:  # of the parts' own, their supervisors tell
             self.stop()
             raise BadHome(self.home, error) from error
         except BaseException:
@@ -72,33 +72,33 @@ class Stack(RunningStack):
         """Stop every part, dependents first; returns when all processes are gone. Harmless when nothing runs."""
         self._over.set()
         self._write()
-        left = dict(self._keepers)
+        left = dict(self._supervisors)
         while left:
-            needed = {name for keeper in left.values() for name in keeper.part.needs}
+            needed = {name for supervisor in left.values() for name in supervisor.part.needs}
             last = [left.pop(name) for name in list(left) if name not in needed]
-            enders = [threading.Thread(target=keeper.end) for keeper in last]
+            enders = [threading.Thread(target=supervisor.end) for supervisor in last]
             for ender in enders:
                 ender.start()
             for ender in enders:
                 ender.join()
-        self._keepers.clear()
-        if self._site is not None:
+        self._supervisors.clear()
+        if self._context is not None:
             process.sweep(self.home)
             state.remove(self.home)
-            self._site = None
+            self._context = None
         self._open.close()
 
     @property
-    def site(self) -> Site:
+    def context(self) -> StackContext:
         """Where its parts are, for who starts others beside them; between `start` and `stop`."""
-        assert self._site is not None, "there is a site between start() and stop()"
-        return self._site
+        assert self._context is not None, "there is a context between start() and stop()"
+        return self._context
 
     def add(self, part: Part) -> None:
         """Start one more part, which nothing waits for; it stops with the others."""
-        assert self._site is not None, "add() belongs between start() and stop()"
-        keeper = self._keepers[part.name] = Keeper(part, self._site, [], self._write)
-        keeper.start()
+        assert self._context is not None, "add() belongs between start() and stop()"
+        supervisor = self._supervisors[part.name] = Supervisor(part, self._context, [], self._write)
+        supervisor.start()
 
     def __enter__(self) -> Self:
         self.start()
@@ -118,35 +118,35 @@ class Stack(RunningStack):
         ports = Ports(self.home / "ports.json", self._preferred)
         if "MILLRACE_HTTP_PORT" in os.environ:
             ports.ask("gateway", base.http_port)
-        site = self._site = Site(self.home, install(), ports, base, self._training)
+        context = self._context = StackContext(self.home, install(), ports, base, self._training)
         api_key(self.home)
-        clients.write(self.home, site.settings())
+        clients.write(self.home, context.settings())
         for part in self._chosen:
-            needs = [self._keepers[name] for name in part.needs]
-            self._keepers[part.name] = Keeper(part, site, needs, self._write)
+            needs = [self._supervisors[name] for name in part.needs]
+            self._supervisors[part.name] = Supervisor(part, context, needs, self._write)
         self._write()
-        for keeper in self._keepers.values():
-            keeper.start()
-        for keeper in self._keepers.values():
-            self._await(keeper)
+        for supervisor in self._supervisors.values():
+            supervisor.start()
+        for supervisor in self._supervisors.values():
+            self._await(supervisor)
         threading.Thread(target=self._keep_house, name="stack-housekeeping", daemon=True).start()
 
-    def _await(self, keeper: Keeper) -> None:
-        while not keeper.settled.wait(_POLL_SECONDS):
+    def _await(self, supervisor: Supervisor) -> None:
+        while not supervisor.settled.wait(_POLL_SECONDS):
             self._raise_first_error()
         self._raise_first_error()
 
     def _raise_first_error(self) -> None:
-        for keeper in self._keepers.values():
-            if keeper.error is not None:
-                raise keeper.error
+        for supervisor in self._supervisors.values():
+            if supervisor.error is not None:
+                raise supervisor.error
 
     def _write(self) -> None:
         with self._writing:
-            if self._site is None:
+            if self._context is None:
                 return
-            shown = {name: keeper.shown for name, keeper in self._keepers.items()}
-            found = StackState(os.getpid(), visible(self._site.settings()), shown, self._over.is_set())
+            shown = {name: supervisor.shown for name, supervisor in self._supervisors.items()}
+            found = StackState(os.getpid(), visible(self._context.settings()), shown, self._over.is_set())
             try:
                 state.write(self.home, found)
             except OSError as error:  # a full disk, say: the parts are kept all the same
@@ -154,5 +154,5 @@ class Stack(RunningStack):
 
     def _keep_house(self) -> None:
         while not self._over.wait(_HOUSEKEEPING_SECONDS):
-            for keeper in list(self._keepers.values()):
-                logs.trim(keeper.log)
+            for supervisor in list(self._supervisors.values()):
+                logs.trim(supervisor.log)

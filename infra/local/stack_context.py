@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from infra.local.home import partitions
 from infra.local.home.ports import LOOPBACK, Ports
 from infra.local.home.secrets import Secrets
+from infra.local.installation import java
 from infra.local.installation.install import Parts
-from infra.local.parts import java, partitions
 from streams.settings import Settings
 
 USER = "millrace"
@@ -15,7 +16,7 @@ USER = "millrace"
 
 
 @dataclass(frozen=True)
-class Site:
+class StackContext:
     """One stack's place on this machine. `home` is absolute."""
 
     home: Path

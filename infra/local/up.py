@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from infra.local import demo
+from infra.local import class_caches, demo
 from infra.local.home import clients, private
 from infra.local.home.secrets import api_key
-from infra.local.installation import class_caches
 from infra.local.installation.install import install
 from infra.local.parts import table
 from infra.local.progress import say

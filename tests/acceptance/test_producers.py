@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from infra.local.parts import java
+from infra.local.installation import java
 from tests.acceptance.command import ROOT, millrace
 from tests.acceptance.system import System
 

@@ -86,7 +86,7 @@ class Peer:
 async def peer(name: str, turn: int, made: Backend) -> AsyncIterator[Contender]:
     """A peer's processes, up."""
     prefix = f"peer-{name}-{turn}"
-    ports = Ports(made.site.home / "peers.json", {})
+    ports = Ports(made.context.home / "peers.json", {})
     url = f"http://{LOOPBACK}:{ports[f'{name}-front']}"
     environ = {
         **os.environ,
@@ -100,7 +100,7 @@ async def peer(name: str, turn: int, made: Backend) -> AsyncIterator[Contender]:
     with ExitStack() as running:
 
         def start(*commands: list[str], role: str) -> list[int]:
-            log = running.enter_context((made.site.home / "logs" / f"{name}-{role}.log").open("ab"))
+            log = running.enter_context((made.context.home / "logs" / f"{name}-{role}.log").open("ab"))
             return [
                 running.enter_context(_process(command, {**environ, "PEER_ROLE": role}, log)).pid
                 for command in commands
@@ -122,7 +122,7 @@ async def peer(name: str, turn: int, made: Backend) -> AsyncIterator[Contender]:
                 except (aiohttp.ClientError, TimeoutError, AssertionError):
                     return False
 
-            await until(answers, 90, f"{name}; its logs are in {made.site.home / 'logs'}")
+            await until(answers, 90, f"{name}; its logs are in {made.context.home / 'logs'}")
             yield contender
 
 

@@ -7,8 +7,8 @@ import os
 import re
 import subprocess
 
+from infra.local.installation import java
 from infra.local.installation.install import Parts
-from infra.local.parts import java
 
 _COUNTED = "kafka.network:type=RequestMetrics,name=RequestsPerSec,*"
 _HEAP_MB = 64

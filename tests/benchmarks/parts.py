@@ -14,10 +14,10 @@ from confluent_kafka import Consumer, TopicPartition
 from agents.loan import indicators_table
 from agents.loan.indicators import Indicators, Month
 from infra.local.parts.table import BACKEND, table
-from infra.local.processes.supervisor import Keeper
 from infra.local.running import RunningStack
 from infra.local.stack import Stack
-from infra.local.stack_context import Site
+from infra.local.stack_context import StackContext
+from infra.local.supervision.supervisor import Supervisor
 from streams.settings import Settings
 from tests.benchmarks import broker
 from tests.benchmarks.processes import Groups
@@ -31,12 +31,12 @@ class Backend:
     """Kafka, registry, S3 and PostgreSQL, up, with the topics and pipelines that `make run` makes."""
 
     stack: Stack
-    site: Site
+    context: StackContext
 
     @property
     def settings(self) -> Settings:
         """Where everything is."""
-        return self.site.settings()
+        return self.context.settings()
 
     @property
     def groups(self) -> Groups:
@@ -60,7 +60,7 @@ class Backend:
         """What the broker has answered so far, by kind."""
         pid = self.stack.part("kafka").pid
         assert pid is not None
-        return broker.requests(self.site.parts, pid)
+        return broker.requests(self.context.parts, pid)
 
 
 @asynccontextmanager
@@ -70,30 +70,36 @@ async def backend() -> AsyncIterator[Backend]:
         home = RunningStack(Path(folder)).home
         names = (*BACKEND, "apply")
         with Stack(home, names, preferred=False) as stack:
-            site = stack.site
-            os.environ.update(site.settings().environ())
-            async with await psycopg.AsyncConnection.connect(site.settings().postgres, autocommit=True) as connection:
+            context = stack.context
+            os.environ.update(context.settings().environ())
+            async with await psycopg.AsyncConnection.connect(
+                context.settings().postgres, autocommit=True
+            ) as connection:
                 await indicators_table.ensure(connection)
                 await indicators_table.write(connection, MAY)
-            yield Backend(stack, site)
+            yield Backend(stack, context)
 
 
 @contextmanager
 def own(made: Backend) -> Iterator[Groups]:
     """Every process of Millrace's own that `make run` starts, all ready; their process ids by name."""
-    keepers = [
-        Keeper(part, made.site, [], lambda: None)
+    supervisors = [
+        Supervisor(part, made.context, [], lambda: None)
         for part in table()
         if part.name not in BACKEND and part.ready is not None
     ]
     try:
-        for keeper in keepers:
-            keeper.start()
-        for keeper in keepers:
-            keeper.settled.wait()
-            if keeper.error is not None:
-                raise keeper.error
-        yield {keeper.part.name: [keeper.shown.pid] for keeper in keepers if keeper.shown.pid is not None}
+        for supervisor in supervisors:
+            supervisor.start()
+        for supervisor in supervisors:
+            supervisor.settled.wait()
+            if supervisor.error is not None:
+                raise supervisor.error
+        yield {
+            supervisor.part.name: [supervisor.shown.pid]
+            for supervisor in supervisors
+            if supervisor.shown.pid is not None
+        }
     finally:
-        for keeper in keepers:
-            keeper.end()
+        for supervisor in supervisors:
+            supervisor.end()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from agents.loan.model import NAME
 from training.gate import Verdict
+from training.loan.options import DATASET, EPOCHS, OPTIONS, trees
 from training.part import Made, Order, Part
 from training.report import Report
 
@@ -25,9 +26,10 @@ LOAN = Part(
     slot="loan-appetence",
     shipped=Path("agents/loan/model"),
     page=Path(f"docs/models/{NAME}.md"),
-    dataset="bank-marketing",
-    epochs=1,
+    dataset=DATASET,
+    epochs=EPOCHS,
     train=_train,
     judge=_judge,
-    options={"trees": "how many, 10 to 2000, instead of as many as are shipped"},
+    options=OPTIONS,
+    check=trees,
 )

@@ -17,7 +17,7 @@ from training.loan.card import LICENCE, markdown
 from training.loan.data import TEST, Calls, Floats, load, masked, only
 from training.loan.export import export, references
 from training.loan.fit import Plan, Platt, candidates, fit, held_out, platt, probabilities, shipped, simply
-from training.loan.part import LOAN
+from training.loan.options import DATASET, EPOCHS, trees
 from training.loan.reference import reference
 from training.part import BadOrder, Made, Order
 from training.registry import bundle
@@ -37,12 +37,12 @@ Say = Callable[[str], None]
 
 def train(order: Order, report: Report) -> Made:
     """Trees for the calls of a data directory. What is shipped is also compared with others and tested by time. Raises BadOrder, DataError."""
-    wanted = of_catalogue(LOAN.dataset).label
+    wanted = of_catalogue(DATASET).label
     if order.dataset != wanted:
         raise BadOrder(
             f"dataset: {order.dataset} is not {wanted}, the data catalogue's, which is all that this model learns from"
         )
-    if order.epochs != LOAN.epochs:
+    if order.epochs != EPOCHS:
         raise BadOrder("epochs: trees are grown in one; there is no more of them")
     plan, calls = _plan(order.options), load(order.data)
     test, rest = calls.at(calls.share < TEST), calls.at(calls.share >= TEST)
@@ -97,10 +97,8 @@ def train(order: Order, report: Report) -> Made:
 
 
 def _plan(options: Mapping[str, str]) -> Plan:
-    trees = options.get("trees", str(Plan.trees))
-    if not (trees.isdecimal() and 10 <= int(trees) <= 2000):
-        raise BadOrder(f"trees: {trees} is not between 10 and 2000")
-    return Plan(trees=int(trees))
+    count = trees(options)
+    return Plan() if count is None else Plan(trees=count)
 
 
 def _flat(metrics: dict[str, Any]) -> dict[str, float]:

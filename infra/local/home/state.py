@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TextIO
 
 from infra.local.errors import AlreadyRunning, BadHome
 from infra.local.home import private
-from infra.local.parts.part import State
 from streams.settings import Settings
 
 _WHERE = (
@@ -39,6 +39,21 @@ ADDRESSES = frozenset(f"MILLRACE_{name.upper()}" for name in _WHERE)
 _POLL_SECONDS = 0.05
 _STOPPING_SECONDS = 30.0
 _LOOKING_SECONDS = 0.3
+
+
+class State(StrEnum):
+    """Where a part is between asked for and gone."""
+
+    WAITING = "waiting"
+    """For the parts it needs."""
+    STARTING = "starting"
+    READY = "ready"
+    DONE = "done"
+    """A task that ended well."""
+    RESTARTING = "restarting"
+    """It died; a new start follows after a pause."""
+    FAILED = "failed"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local.errors import InstallError, MissingTool
-from infra.local.installation import maven
-from infra.local.parts import java
+from infra.local.installation import java, maven
 from infra.local.progress import say
 
 POM = Path(__file__).with_name("pom.xml")

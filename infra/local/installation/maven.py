@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from infra.local.errors import InstallError, MissingTool
-from infra.local.parts import java
+from infra.local.installation import java
 from infra.local.processes import process
 from infra.local.progress import say
 

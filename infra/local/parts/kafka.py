@@ -13,10 +13,10 @@ from confluent_kafka.admin import AdminClient
 from infra.local.errors import StartError
 from infra.local.home import private
 from infra.local.home.ports import LOOPBACK, is_free
-from infra.local.parts import java
+from infra.local.installation import java
 from infra.local.parts.part import Part
 from infra.local.processes import process
-from infra.local.stack_context import USER, Site
+from infra.local.stack_context import USER, StackContext
 
 _HEAP_MB = 512
 FIXED = {
@@ -65,35 +65,35 @@ _LOGGING = (
 )
 
 
-def _classpath(site: Site) -> str:
-    return os.pathsep.join(str(jar) for jar in sorted(site.parts.kafka.glob("*.jar")))
+def _classpath(context: StackContext) -> str:
+    return os.pathsep.join(str(jar) for jar in sorted(context.parts.kafka.glob("*.jar")))
 
 
-def _folder(site: Site) -> Path:
-    return site.home / "kafka"
+def _folder(context: StackContext) -> Path:
+    return context.home / "kafka"
 
 
 _CONFIGURATION = "server.properties"
 """In the folder that the broker works in, as all that it names: Java reads such files as Latin-1, and its lists end at commas."""
 
 
-def _prepare(site: Site) -> None:
-    folder = _folder(site)
+def _prepare(context: StackContext) -> None:
+    folder = _folder(context)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     data = folder / "data"
     if not data.exists():
         fresh = folder / "data.new"  # renamed when whole: a start that is killed here leaves nothing half made
         shutil.rmtree(fresh, ignore_errors=True)
-        _configure(site, fresh)
-        _format(site)
+        _configure(context, fresh)
+        _format(context)
         fresh.rename(data)
-    _configure(site, data)
+    _configure(context, data)
 
 
-def _configure(site: Site, data: Path) -> None:
-    ports = {_CLIENTS: site.ports["kafka"], _CONTROLLER: site.ports["kafka-controller"]}
+def _configure(context: StackContext, data: Path) -> None:
+    ports = {_CLIENTS: context.ports["kafka"], _CONTROLLER: context.ports["kafka-controller"]}
     listeners = ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in ports.items())
-    password = site.secrets["kafka"]
+    password = context.secrets["kafka"]
     login = f'username="{USER}" password="{password}" user_{USER}="{password}"'
     properties = {
         **FIXED,
@@ -101,19 +101,19 @@ def _configure(site: Site, data: Path) -> None:
         **{f"listener.name.{name.lower()}.plain.sasl.jaas.config": f"{_MODULE} required {login};" for name in ports},
         "listeners": listeners,
         "advertised.listeners": listeners,
-        "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{site.ports['kafka-controller']}",
+        "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{context.ports['kafka-controller']}",
         "log.dirs": data.name,
     }
     text = "".join(f"{key}={value}\n" for key, value in properties.items())
-    private.write(_folder(site) / _CONFIGURATION, text)
+    private.write(_folder(context) / _CONFIGURATION, text)
 
 
-def _format(site: Site) -> None:
+def _format(context: StackContext) -> None:
     arguments = ("format", "--standalone", "--cluster-id", cluster_id(), "--config", _CONFIGURATION)
-    command = java.command(_HEAP_MB, "-cp", _classpath(site), "kafka.tools.StorageTool", *arguments)
-    complaint = process.complete(command, home=site.home, folder=_folder(site), environ=java.environ())
+    command = java.command(_HEAP_MB, "-cp", _classpath(context), "kafka.tools.StorageTool", *arguments)
+    complaint = process.complete(command, home=context.home, folder=_folder(context), environ=java.environ())
     if complaint is not None:
-        raise StartError(f"its log folder in {_folder(site)} cannot be formatted: {complaint}")
+        raise StartError(f"its log folder in {_folder(context)} cannot be formatted: {complaint}")
 
 
 def cluster_id() -> str:
@@ -124,17 +124,17 @@ def cluster_id() -> str:
             return made
 
 
-def _command(site: Site) -> Sequence[str]:
-    main = ("-cp", _classpath(site), "kafka.Kafka", _CONFIGURATION)
-    return java.command(_HEAP_MB, *site.classes("kafka"), *_LOGGING, *main)
+def _command(context: StackContext) -> Sequence[str]:
+    main = ("-cp", _classpath(context), "kafka.Kafka", _CONFIGURATION)
+    return java.command(_HEAP_MB, *context.classes("kafka"), *_LOGGING, *main)
 
 
-def _ready(site: Site) -> bool:
+def _ready(context: StackContext) -> bool:
     """Whether the broker answers and is no longer fenced: only then does its metadata list a broker."""
-    port = site.ports["kafka"]
+    port = context.ports["kafka"]
     if is_free(port):  # nothing listens: do not wait for a client's connection time-out
         return False
-    client = AdminClient({**site.settings().brokers.confluent(), "log_level": 0})
+    client = AdminClient({**context.settings().brokers.confluent(), "log_level": 0})
     try:
         return bool(client.list_topics(timeout=2).brokers)
     except KafkaException:

@@ -9,7 +9,7 @@ from importlib import resources
 from infra.local.parts import web
 from infra.local.parts.part import Part
 from infra.local.processes import logs
-from infra.local.stack_context import Site
+from infra.local.stack_context import StackContext
 
 FLOW = ("flow", "retry", "models")
 """The agents that every pipeline needs, and the one that watches which models are to serve."""
@@ -36,21 +36,21 @@ def worker(name: str, agents: Sequence[str]) -> Part:
         needs=("apply",),
         environ=_environ,
         command=lambda _: [sys.executable, "-m", "agents", *agents],
-        ready=lambda site: any(line.endswith(_READY) for line in logs.of_this_life(logs.path(site.home, name))),
+        ready=lambda context: any(line.endswith(_READY) for line in logs.since_start(logs.path(context.home, name))),
         grace=_GRACE,
     )
 
 
-def _environ(site: Site) -> Mapping[str, str]:
-    environ = {**os.environ, **site.settings().environ(), "PYTHONUNBUFFERED": "1"}
+def _environ(context: StackContext) -> Mapping[str, str]:
+    environ = {**os.environ, **context.settings().environ(), "PYTHONUNBUFFERED": "1"}
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):
         # Nothing is to be written beside the sources; compiling every module at every start would treble the start.
-        environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(site.home / "pycache")}
+        environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(context.home / "pycache")}
     return environ
 
 
-def _gateway_ready(site: Site) -> bool:
-    return web.status(site.ports["gateway"], "/health/ready") == HTTPStatus.OK
+def _gateway_ready(context: StackContext) -> bool:
+    return web.status(context.ports["gateway"], "/health/ready") == HTTPStatus.OK
 
 
 APPLY = Part(

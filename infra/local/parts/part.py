@@ -3,50 +3,34 @@
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from infra.local.processes import process
-from infra.local.stack_context import Site
+from infra.local.stack_context import StackContext
 
 
-class State(StrEnum):
-    """Where a part is between asked for and gone."""
-
-    WAITING = "waiting"
-    """For the parts it needs."""
-    STARTING = "starting"
-    READY = "ready"
-    DONE = "done"
-    """A task that ended well."""
-    RESTARTING = "restarting"
-    """It died; a new start follows after a pause."""
-    FAILED = "failed"
-    STOPPED = "stopped"
-
-
-def _nothing(_: Site) -> None:
+def _nothing(_: StackContext) -> None:
     """Prepare nothing."""
 
 
-def _bare(_: Site) -> Mapping[str, str]:
+def _bare(_: StackContext) -> Mapping[str, str]:
     return process.bare()
 
 
 @dataclass(frozen=True)
 class Part:
-    """One supervised process. Functions take the site and may be called again at every start."""
+    """One supervised process. Functions take the context and may be called again at every start."""
 
     name: str
-    command: Callable[[Site], Sequence[str]]
-    ready: Callable[[Site], bool] | None
+    command: Callable[[StackContext], Sequence[str]]
+    ready: Callable[[StackContext], bool] | None
     """Whether it serves now; None for a task, which is ready once it has ended with status 0. Must not raise."""
     needs: tuple[str, ...] = ()
     """Parts that are ready before this one starts, and stop after it."""
-    prepare: Callable[[Site], None] = _nothing
+    prepare: Callable[[StackContext], None] = _nothing
     """Runs before each start: configuration files, folders."""
-    settle: Callable[[Site], None] = _nothing
+    settle: Callable[[StackContext], None] = _nothing
     """Runs once it is ready, before anything that needs it starts."""
-    environ: Callable[[Site], Mapping[str, str]] = _bare
+    environ: Callable[[StackContext], Mapping[str, str]] = _bare
     """All of its environment."""
     ports: tuple[str, ...] = ()
     """Names of its ports; the first is the one shown."""

@@ -14,7 +14,7 @@ from infra.local.home import private
 from infra.local.home.ports import LOOPBACK
 from infra.local.parts.part import Part
 from infra.local.processes import process
-from infra.local.stack_context import Site
+from infra.local.stack_context import StackContext
 
 _ROLES = {"millrace": "postgres", "registry": "registry"}
 """Each role, with the name of its secret."""
@@ -23,12 +23,12 @@ _DATABASES = {"millrace": "millrace", "registry": "registry", "mlflow": "millrac
 _ADMIN = "postgres"
 
 
-def _data(site: Site) -> Path:
-    return site.home / "postgres" / "data"
+def _data(context: StackContext) -> Path:
+    return context.home / "postgres" / "data"
 
 
-def _prepare(site: Site) -> None:
-    data = _data(site)
+def _prepare(context: StackContext) -> None:
+    data = _data(context)
     data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     data.parent.chmod(private.walked())
     if data.exists():
@@ -39,16 +39,16 @@ def _prepare(site: Site) -> None:
     fresh = data.with_suffix(".new")  # renamed when whole: a start that is killed here leaves nothing half made
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
-    password = site.home / "postgres" / "password"
-    private.write(password, site.secrets["postgres-admin"])
+    password = context.home / "postgres" / "password"
+    private.write(password, context.secrets["postgres-admin"])
     account = 0
     if os.geteuid() == 0:  # it looks up its own name, which the server does not
         account = private.account()
         private.give(fresh, account)
         private.give(password, account)
     command = [
-        *_as_user(site, account),
-        str(site.parts.postgres / "bin" / "initdb"),
+        *_as_user(context, account),
+        str(context.parts.postgres / "bin" / "initdb"),
         f"--pgdata={fresh}",
         f"--username={_ADMIN}",
         f"--pwfile={password}",
@@ -58,7 +58,7 @@ def _prepare(site: Site) -> None:
         "--no-sync",
         "--no-instructions",
     ]
-    complaint = process.complete(command, home=site.home, folder=site.home, environ=process.bare())
+    complaint = process.complete(command, home=context.home, folder=context.home, environ=process.bare())
     password.unlink()
     if complaint is not None:
         raise StartError(f"its folder {data} cannot be initialised: {complaint}")
@@ -76,10 +76,10 @@ def _hand_over(data: Path) -> None:
             private.give(data, private.account())
 
 
-def _command(site: Site) -> Sequence[str]:
+def _command(context: StackContext) -> Sequence[str]:
     options = {
         "listen_addresses": LOOPBACK,
-        "port": str(site.ports["postgres"]),
+        "port": str(context.ports["postgres"]),
         "unix_socket_directories": "",
         "max_connections": "100",
         "shared_buffers": "64MB",
@@ -88,12 +88,12 @@ def _command(site: Site) -> Sequence[str]:
         "timezone": "UTC",
     }
     settings = [f"--{key}={value}" for key, value in options.items()]
-    data = _data(site)
-    user = _as_user(site, data.stat().st_uid)
-    return [*user, str(site.parts.postgres / "bin" / "postgres"), "-D", str(data), *settings]
+    data = _data(context)
+    user = _as_user(context, data.stat().st_uid)
+    return [*user, str(context.parts.postgres / "bin" / "postgres"), "-D", str(data), *settings]
 
 
-def _as_user(site: Site, user: int) -> list[str]:
+def _as_user(context: StackContext, user: int) -> list[str]:
     """What stands before a PostgreSQL command: it refuses to run as root, so root becomes this user."""
     if os.geteuid() != 0:
         return []
@@ -109,7 +109,7 @@ def _as_user(site: Site, user: int) -> list[str]:
         "--clear-groups",
         f"--pdeathsig={signal.SIGINT.name.removeprefix('SIG')}",
     ]
-    if not (_reachable_by_others(_data(site)) and _reachable_by_others(site.parts.postgres)):
+    if not (_reachable_by_others(_data(context)) and _reachable_by_others(context.parts.postgres)):
         # Below /root, say: let it walk through folders that are root's own. It could read what is in them, too.
         prefix += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "--securebits=+no_setuid_fixup"]
     return [*prefix, "--"]
@@ -119,29 +119,29 @@ def _reachable_by_others(path: Path) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents)
 
 
-def _connect(site: Site) -> "psycopg.Connection[tuple[object, ...]]":
+def _connect(context: StackContext) -> "psycopg.Connection[tuple[object, ...]]":
     return psycopg.connect(
-        host=LOOPBACK, port=site.ports["postgres"], dbname="postgres", user=_ADMIN,
-        password=site.secrets["postgres-admin"], connect_timeout=2, autocommit=True,
+        host=LOOPBACK, port=context.ports["postgres"], dbname="postgres", user=_ADMIN,
+        password=context.secrets["postgres-admin"], connect_timeout=2, autocommit=True,
     )  # fmt: skip
 
 
-def _ready(site: Site) -> bool:
+def _ready(context: StackContext) -> bool:
     try:
-        with _connect(site) as connection:
+        with _connect(context) as connection:
             return connection.execute("select 1").fetchone() == (1,)
     except psycopg.OperationalError:
         return False
 
 
-def _settle(site: Site) -> None:
+def _settle(context: StackContext) -> None:
     """Roles and databases, where they are missing; passwords follow the home's secrets."""
-    with _connect(site) as connection:
+    with _connect(context) as connection:
         existing = {row[0] for row in connection.execute("select datname from pg_database")}
         roles = {row[0] for row in connection.execute("select rolname from pg_roles")}
         for name, secret in _ROLES.items():
             verb = sql.SQL("alter" if name in roles else "create")
-            password = sql.Literal(site.secrets[secret])
+            password = sql.Literal(context.secrets[secret])
             connection.execute(sql.SQL("{} role {} login password {}").format(verb, sql.Identifier(name), password))
         for name, owner in _DATABASES.items():
             if name not in existing:

@@ -4,31 +4,32 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from infra.local.home.ports import LOOPBACK
-from infra.local.parts import java, web
+from infra.local.installation import java
+from infra.local.parts import web
 from infra.local.parts.part import Part
-from infra.local.stack_context import USER, Site
+from infra.local.stack_context import USER, StackContext
 
 _HEAP_MB = 384
 
 
-def _environ(site: Site) -> Mapping[str, str]:
+def _environ(context: StackContext) -> Mapping[str, str]:
     # SQL storage, not Kafka storage: that one waits 10 s at every start for the end of its own journal.
     return {
         **java.environ(),
         "APICURIO_STORAGE_KIND": "sql",
         "APICURIO_STORAGE_SQL_KIND": "postgresql",
-        "APICURIO_DATASOURCE_URL": f"jdbc:postgresql://{LOOPBACK}:{site.ports['postgres']}/registry",
+        "APICURIO_DATASOURCE_URL": f"jdbc:postgresql://{LOOPBACK}:{context.ports['postgres']}/registry",
         "APICURIO_DATASOURCE_USERNAME": "registry",
-        "APICURIO_DATASOURCE_PASSWORD": site.secrets["registry"],
+        "APICURIO_DATASOURCE_PASSWORD": context.secrets["registry"],
         "APICURIO_DATASOURCE_JDBC_INITIAL_SIZE": "2",
         "APICURIO_DATASOURCE_JDBC_MIN_SIZE": "2",
         "APICURIO_DATASOURCE_JDBC_MAX_SIZE": "8",
         # Else, after PostgreSQL was away, each of these connections fails one call more.
         "QUARKUS_DATASOURCE_POSTGRESQL_JDBC_VALIDATE_ON_BORROW": "true",
         "QUARKUS_HTTP_HOST": LOOPBACK,
-        "QUARKUS_HTTP_PORT": str(site.ports["registry"]),
+        "QUARKUS_HTTP_PORT": str(context.ports["registry"]),
         "QUARKUS_MANAGEMENT_HOST": LOOPBACK,
-        "QUARKUS_MANAGEMENT_PORT": str(site.ports["registry-management"]),
+        "QUARKUS_MANAGEMENT_PORT": str(context.ports["registry-management"]),
         "QUARKUS_HTTP_ACCESS_LOG_ENABLED": "false",
         # Without these, any page in a browser of this machine could read and delete schemas, and any other user too.
         "QUARKUS_HTTP_CORS_ENABLED": "false",
@@ -37,20 +38,20 @@ def _environ(site: Site) -> Mapping[str, str]:
         "QUARKUS_HTTP_AUTH_PERMISSION_ALL_POLICY": "authenticated",
         "QUARKUS_OIDC_TENANT_ENABLED": "false",
         "QUARKUS_SECURITY_USERS_EMBEDDED_PLAIN_TEXT": "true",
-        f"QUARKUS_SECURITY_USERS_EMBEDDED_USERS_{USER.upper()}": site.secrets["registry-http"],
+        f"QUARKUS_SECURITY_USERS_EMBEDDED_USERS_{USER.upper()}": context.secrets["registry-http"],
         f"QUARKUS_SECURITY_USERS_EMBEDDED_ROLES_{USER.upper()}": "sr-admin",
     }
 
 
-def _command(site: Site) -> Sequence[str]:
+def _command(context: StackContext) -> Sequence[str]:
     # With -jar, not -cp: the manifest opens the packages of Java that the server needs.
-    jar = site.parts.registry / "quarkus-run.jar"
-    return java.command(_HEAP_MB, *site.classes("registry"), "-jar", str(jar))
+    jar = context.parts.registry / "quarkus-run.jar"
+    return java.command(_HEAP_MB, *context.classes("registry"), "-jar", str(jar))
 
 
-def _ready(site: Site) -> bool:
-    login = (USER, site.secrets["registry-http"])
-    return web.status(site.ports["registry"], "/apis/ccompat/v7/subjects", login) == HTTPStatus.OK
+def _ready(context: StackContext) -> bool:
+    login = (USER, context.secrets["registry-http"])
+    return web.status(context.ports["registry"], "/apis/ccompat/v7/subjects", login) == HTTPStatus.OK
 
 
 REGISTRY = Part(

@@ -5,18 +5,19 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from infra.local.home import private
-from infra.local.parts import java, web
+from infra.local.installation import java
+from infra.local.parts import web
 from infra.local.parts.part import Part
-from infra.local.stack_context import Site
+from infra.local.stack_context import StackContext
 
 _HEAP_MB = 256
 _CONFIGURATION = "s3proxy.conf"
 """In the folder that the server works in."""
 
 
-def _prepare(site: Site) -> None:
-    settings = site.settings()
-    folder = site.home / "s3"
+def _prepare(context: StackContext) -> None:
+    settings = context.settings()
+    folder = context.home / "s3"
     objects = folder / "objects"
     bucket = objects / settings.s3_bucket  # a bucket is a folder
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -40,14 +41,14 @@ def _prepare(site: Site) -> None:
     private.write(folder / _CONFIGURATION, text)
 
 
-def _command(site: Site) -> Sequence[str]:
-    main = ("-jar", str(site.parts.s3proxy), "--properties", _CONFIGURATION)
-    return java.command(_HEAP_MB, *site.classes("s3"), *main)
+def _command(context: StackContext) -> Sequence[str]:
+    main = ("-jar", str(context.parts.s3proxy), "--properties", _CONFIGURATION)
+    return java.command(_HEAP_MB, *context.classes("s3"), *main)
 
 
-def _ready(site: Site) -> bool:
+def _ready(context: StackContext) -> bool:
     # Who asks without a key is refused, by a server that works.
-    return web.status(site.ports["s3"], "/") in (HTTPStatus.OK, HTTPStatus.FORBIDDEN)
+    return web.status(context.ports["s3"], "/") in (HTTPStatus.OK, HTTPStatus.FORBIDDEN)
 
 
 S3 = Part(name="s3", ports=("s3",), prepare=_prepare, command=_command, environ=lambda _: java.environ(), ready=_ready)

@@ -29,12 +29,12 @@ def trim(log: Path, limit: int = LIMIT_BYTES) -> bool:
 
 
 def mark(log: Path) -> None:
-    """Write a line that says that a new life of the part begins."""
+    """Write a line that says that a new run of the part begins."""
     with log.open("a") as file:
         file.write(f"{_MARK} {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n")
 
 
-def of_this_life(log: Path) -> list[str]:
+def since_start(log: Path) -> list[str]:
     """The lines since the part was last started, as far as the last 64 KiB reach."""
     lines = tail(log, lines=1_000_000, reach=64 << 10).splitlines()
     starts = [number for number, line in enumerate(lines) if line.startswith(_MARK)]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.api.limits import Limits
-from infra.local.parts import java
+from infra.local.installation import java
 from tests.integration.gateway.test_inputs import given
 from tests.integration.support.gateway_world import Gateway, World, png
 

@@ -14,10 +14,11 @@ import psutil
 import pytest
 
 from infra.local.errors import AlreadyRunning, StartError, UnknownPart
-from infra.local.parts.part import Part, State
+from infra.local.home.state import State
+from infra.local.parts.part import Part
 from infra.local.processes.process import leftovers
 from infra.local.stack import Stack
-from infra.local.stack_context import Site
+from infra.local.stack_context import StackContext
 from tests.integration.support.eventually import eventually
 
 SERVE = """
@@ -32,15 +33,15 @@ MOTHER = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'impor
 def part(name: str, code: str = SERVE, *needs: str) -> Part:
     """A part that runs Python code in its folder, and is ready when it has made the file `serves` there."""
 
-    def prepare(site: Site) -> None:
-        (site.home / name / "serves").unlink(missing_ok=True)
+    def prepare(context: StackContext) -> None:
+        (context.home / name / "serves").unlink(missing_ok=True)
 
     return Part(
         name=name,
         needs=needs,
         prepare=prepare,
         command=lambda _: [sys.executable, "-c", code],
-        ready=lambda site: (site.home / name / "serves").exists(),
+        ready=lambda context: (context.home / name / "serves").exists(),
         grace=5.0,
     )
 
@@ -116,8 +117,8 @@ def test_a_part_that_serves_no_more_is_started_anew_while_what_it_needs_serves(
     """It lives and does not serve: as long as that may be for want of what it needs nothing happens, and then a fresh one comes."""
     looks: list[bool] = []
 
-    def serves(site: Site) -> bool:
-        looks.append((site.home / "a" / "serves").exists())
+    def serves(context: StackContext) -> bool:
+        looks.append((context.home / "a" / "serves").exists())
         return looks[-1]
 
     running = stack(replace(part("a"), ready=serves), replace(part("b", SERVE, "a"), relapse=0.4))
@@ -175,7 +176,7 @@ def test_a_command_that_does_not_exist_is_named(stack: Callable[..., Stack]) -> 
 def test_a_preparation_that_fails_stops_the_start(stack: Callable[..., Stack]) -> None:
     """What goes wrong before the process starts is told like a failing start."""
 
-    def fail(_: Site) -> None:
+    def fail(_: StackContext) -> None:
         raise OSError("the disk is full")
 
     with pytest.raises(StartError, match="the disk is full"):
@@ -265,13 +266,13 @@ def test_a_port_taken_before_the_first_start_is_left(stack: Callable[..., Stack]
     """A part whose port somebody takes between choice and start is given another one."""
     thieves: list[socket.socket] = []
 
-    def steal(site: Site) -> None:
+    def steal(context: StackContext) -> None:
         if not thieves:
-            thief = socket.create_server(("127.0.0.1", site.ports["server"]))
+            thief = socket.create_server(("127.0.0.1", context.ports["server"]))
             thieves.append(thief)
 
-    def command(site: Site) -> list[str]:
-        code = f"import socket; s = socket.create_server(('127.0.0.1', {site.ports['server']}))\n{SERVE}"
+    def command(context: StackContext) -> list[str]:
+        code = f"import socket; s = socket.create_server(('127.0.0.1', {context.ports['server']}))\n{SERVE}"
         return [sys.executable, "-c", code]
 
     running = stack(replace(part("server"), ports=("server",), prepare=steal, command=command))

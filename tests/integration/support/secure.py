@@ -31,8 +31,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from infra.local.installation import java
 from infra.local.installation.install import install
-from infra.local.parts import java
 from infra.local.parts.kafka import FIXED, cluster_id
 from tests.integration.support.eventually import eventually
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.home import state
-from infra.local.home.state import PartState, StackState, visible
-from infra.local.parts.part import State
+from infra.local.home.state import PartState, StackState, State, visible
 from streams import homes
 from streams.settings import Settings
 

@@ -8,8 +8,7 @@ import pytest
 
 from infra.local.errors import AlreadyRunning, BadHome, NotRunning
 from infra.local.home import state
-from infra.local.home.state import PartState, StackState
-from infra.local.parts.part import State
+from infra.local.home.state import PartState, StackState, State
 from infra.local.running import RunningStack
 from infra.local.stack import Stack
 from infra.local.view import as_json, as_table

@@ -34,7 +34,7 @@ def test_lines_of_an_earlier_life_do_not_count(tmp_path: Path) -> None:
     logs.mark(log)
     with log.open("a") as file:
         file.write("not yet\n")
-    assert logs.of_this_life(log) == ["not yet"]
+    assert logs.since_start(log) == ["not yet"]
 
 
 def test_the_tail_of_a_long_log_is_its_end(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.parts import partitions
+from infra.local.home import partitions
 
 
 def _topics(home: Path, *names: str) -> None:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from infra.local.errors import LocalError, MissingTool, StartError
-from infra.local.home.state import PartState
-from infra.local.parts.part import Part, State
+from infra.local.home.state import PartState, State
+from infra.local.parts.part import Part
 from infra.local.processes import logs
-from infra.local.processes.process_run import End, Life
 from infra.local.progress import say
-from infra.local.stack_context import Site
+from infra.local.stack_context import StackContext
+from infra.local.supervision.process_run import End, ProcessRun
 
 _FIRST_STARTS = 3
 """Starts that may fail before a part that never was ready is given up."""
@@ -20,14 +20,16 @@ _HEALTHY_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 
 
-class Keeper(threading.Thread):
+class Supervisor(threading.Thread):
     """A thread that lives as long as its part, as the kernel's parent-death signal demands."""
 
-    def __init__(self, part: Part, site: Site, needs: Sequence["Keeper"], changed: Callable[[], None]) -> None:
-        super().__init__(name=f"keeper-{part.name}", daemon=True)
+    def __init__(
+        self, part: Part, context: StackContext, needs: Sequence["Supervisor"], changed: Callable[[], None]
+    ) -> None:
+        super().__init__(name=f"supervisor-{part.name}", daemon=True)
         self.part = part
-        self.site = site
-        self.log = logs.path(site.home, part.name)
+        self.context = context
+        self.log = logs.path(context.home, part.name)
         self.shown = PartState(State.WAITING, aside=part.aside)
         self.error: LocalError | None = None
         """Why the part was given up at its first start."""
@@ -37,14 +39,14 @@ class Keeper(threading.Thread):
         self._changed = changed
         self._ending = threading.Event()
         self._failures = 0
-        self._life: Life | None = None
+        self._run: ProcessRun | None = None
         self._guard = threading.Lock()
 
     def run(self) -> None:
         """Live through starts, deaths and restarts until `end` is called."""
         try:
             if self._await_needs():
-                self._live()
+                self._supervise()
         except LocalError as error:
             self.error = error
             say(f"{self.part.name} is given up")
@@ -56,9 +58,9 @@ class Keeper(threading.Thread):
         """Stop the part in its own way, then by force after its grace; returns when it is gone."""
         self._ending.set()
         with self._guard:
-            life = self._life
-        if life is not None:
-            life.end()
+            run = self._run
+        if run is not None:
+            run.end()
         if self.is_alive():
             self.join()
 
@@ -70,7 +72,7 @@ class Keeper(threading.Thread):
         """Whether its part serves now; a task that ended well always does."""
         if self.part.ready is None:
             return self.shown.state is State.DONE
-        return self.shown.state is State.READY and self.part.ready(self.site)
+        return self.shown.state is State.READY and self.part.ready(self.context)
 
     def _await_needs(self) -> bool:
         for needed in self._needs:
@@ -81,7 +83,7 @@ class Keeper(threading.Thread):
                 return False
         return not self._ending.is_set()
 
-    def _live(self) -> None:
+    def _supervise(self) -> None:
         while not self._ending.is_set():
             end = self._once()
             if end.done:
@@ -92,14 +94,14 @@ class Keeper(threading.Thread):
         self._show(State.STOPPED)
 
     def _once(self) -> End:
-        life = Life(self.part, self.site, self.log, self._supplied)
+        run = ProcessRun(self.part, self.context, self.log, self._supplied)
         with self._guard:
             if self._ending.is_set():
                 return End("was not started")
-            self._life = life
+            self._run = run
         try:
             self._show(State.STARTING)
-            return life.live(started=self._on_start, ready=self._on_ready)
+            return run.run(started=self._on_start, ready=self._on_ready)
         except MissingTool:
             raise
         except Exception as error:  # noqa: BLE001  # whatever kept it from starting is told and tried again, as a death is
@@ -130,7 +132,7 @@ class Keeper(threading.Thread):
 
     def _left_ports(self) -> bool:
         """Whether a port was taken by somebody else meanwhile and is left for another; only before anyone was told of it."""
-        left = [self.site.ports.renew(name) for name in self.part.ports]
+        left = [self.context.ports.renew(name) for name in self.part.ports]
         return any(left)
 
     def _show(
@@ -140,7 +142,7 @@ class Keeper(threading.Thread):
             self.shown,
             state=state,
             pid=pid,
-            port=self.site.ports[self.part.ports[0]] if self.part.ports else None,
+            port=self.context.ports[self.part.ports[0]] if self.part.ports else None,
             reason=self.shown.reason if reason is None else reason,
             restarts=self.shown.restarts if restarts is None else restarts,
         )

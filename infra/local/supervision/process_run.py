@@ -1,4 +1,4 @@
-"""One life of a part: from its start to the end of its process."""
+"""One run of a part: from its start to the end of its process."""
 
 import subprocess
 import threading
@@ -10,7 +10,7 @@ from pathlib import Path
 from infra.local.parts.part import Part
 from infra.local.processes import logs, process
 from infra.local.progress import say
-from infra.local.stack_context import Site
+from infra.local.stack_context import StackContext
 
 _POLL_SECONDS = 0.1
 _LOOK_SECONDS = 5.0
@@ -19,7 +19,7 @@ _LOOK_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class End:
-    """How a life ended."""
+    """How a run ended."""
 
     reason: str
     """A phrase that follows the part's name: "was killed by signal 9"."""
@@ -29,14 +29,16 @@ class End:
     """It was a task and did its work."""
 
 
-class Life:
-    """One process of a part. `live` belongs to the part's keeper thread; `end` may be called from any other."""
+class ProcessRun:
+    """One process of a part. `run` belongs to the part's supervisor thread; `end` may be called from any other."""
 
-    def __init__(self, part: Part, site: Site, log: Path, supplied: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self, part: Part, context: StackContext, log: Path, supplied: Callable[[], bool] = lambda: True
+    ) -> None:
         """`supplied`: whether all that the part needs serves now."""
         self.part = part
         self._supplied = supplied
-        self.site = site
+        self.context = context
         self.log = log
         self._child: subprocess.Popen[bytes] | None = None
         self._ending = threading.Event()
@@ -46,20 +48,20 @@ class Life:
         self._doubt = "it does not answer"
         self._guard = threading.Lock()
 
-    def live(self, started: Callable[[int], None], ready: Callable[[int, float], None]) -> End:
+    def run(self, started: Callable[[int], None], ready: Callable[[int, float], None]) -> End:
         """Start the process and return when it has ended; tells its id when started, and the seconds it took when ready."""
         begin = time.monotonic()
-        self.part.prepare(self.site)
+        self.part.prepare(self.context)
         logs.trim(self.log)
         logs.mark(self.log)
         with self._guard:
             if self._ending.is_set():
                 return End("was not started")
             child = self._child = process.spawn(
-                self.part.command(self.site),
-                home=self.site.home,
-                folder=self.site.home / self.part.name,
-                environ=self.part.environ(self.site),
+                self.part.command(self.context),
+                home=self.context.home,
+                folder=self.context.home / self.part.name,
+                environ=self.part.environ(self.context),
                 log=self.log,
                 death=self.part.death_signal,
             )
@@ -120,7 +122,7 @@ class Life:
             if (now := time.monotonic()) - looked < pause:
                 continue
             looked = now
-            if self.part.ready(self.site) or not self._supplied():
+            if self.part.ready(self.context) or not self._supplied():
                 well = time.monotonic()
             elif now - well > self.part.relapse:
                 self._relapsed.set()
@@ -131,12 +133,12 @@ class Life:
     def _serves(self, pid: int) -> bool:
         assert self.part.ready is not None
         try:
-            if not self.part.ready(self.site):
+            if not self.part.ready(self.context):
                 return False
-            if not process.listens(pid, [self.site.ports[name] for name in self.part.ports]):
+            if not process.listens(pid, [self.context.ports[name] for name in self.part.ports]):
                 self._doubt = "somebody else answers at its port"
                 return False
-            self.part.settle(self.site)
+            self.part.settle(self.context)
         except Exception as error:  # noqa: BLE001  # not ready for what it must do; asked again until the patience ends
             self._doubt = repr(error)
             return False
