@@ -26,7 +26,7 @@ from streams.errors import MillraceError
 from streams.runtime.errors import StoreUnavailable
 from streams.runtime.pool.child_main import die_with_parent
 from streams.settings import SettingError, Settings
-from training.gate import Leave
+from training.evaluation.gate import Leave
 from training.machine_lock import turn
 from training.part import REPOSITORY, BadOrder, Order, Part, RegistryAway
 from training.parts import MEASURED, PARTS

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from streams.errors import Blame, MillraceError
-from training.gate import USUAL, Leave, Verdict
+from training.evaluation.gate import USUAL, Leave, Verdict
 from training.report import Report
 
 REPOSITORY = Path(__file__).parents[1]
@@ -92,7 +92,7 @@ class Part:
     """Learns, writes the bundle, and measures it as it is served. Calls `Report.epoch` after each epoch. Raises BadOrder, DataError."""
     judge: Callable[[Path, Path, Path], Verdict]
     """Whether the bundle in the first folder may take the place of that in the second, on test data of the data directory
-    in the third that neither has learned from, and on what the first one claims. See `training.gate`."""
+    in the third that neither has learned from, and on what the first one claims. See `training.evaluation.gate`."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Further options with their help: `--digits 0,1,2` is `{"digits": …}`."""
     check: Callable[[Mapping[str, str]], object] = lambda _: None

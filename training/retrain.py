@@ -11,7 +11,7 @@ from typing import Any
 from streams.models import Bundle, check
 from streams.models.version_order import ORDER, ORDERED
 from streams.settings import Settings
-from training.gate import Verdict, allowed
+from training.evaluation.gate import Verdict, allowed
 from training.part import REPOSITORY, Order, Part
 from training.registry import tracking
 from training.registry.objects import Objects

@@ -10,7 +10,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from agents.cells.classifier import UNUSUAL, Weights
 from training.cells.measure import FLOOR, Scores, balanced
 from training.cells.pictures.samples import TYPES, Samples
-from training.probabilities import temperature
+from training.evaluation.probabilities import temperature
 
 Numbers = NDArray[np.float64]
 

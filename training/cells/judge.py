@@ -8,7 +8,7 @@ from agents.cells.classifier import Classifier
 from training.cells.pictures.data import originals
 from training.cells.pictures.samples import TYPES
 from training.cells.pictures.through import told
-from training.gate import Pairs, Verdict, paired
+from training.evaluation.gate import Pairs, Verdict, paired
 
 
 def judge(candidate: Path, champion: Path, data: Path) -> Verdict:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.imaging.area import Box
-from training.gate import interval
-from training.probabilities import calibration_error, surprise
+from training.evaluation.gate import interval
+from training.evaluation.probabilities import calibration_error, surprise
 
 Scores = NDArray[np.float64]
 """Cells x types."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from agents.cells.bundle import FOLDER, NAME
 from training.cells.options import OPTIONS, copies
-from training.gate import Verdict
+from training.evaluation.gate import Verdict
 from training.part import REPOSITORY, Made, Order, Part
 from training.report import Report
 

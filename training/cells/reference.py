@@ -8,7 +8,7 @@ from typing import Any
 from streams.datasets.drift import CONFIDENCES, described, listed
 from training.cells.fit import Course, Learned
 from training.cells.pictures.samples import TYPES
-from training.probabilities import softmax
+from training.evaluation.probabilities import softmax
 
 
 def reference(learned: Learned, course: Course) -> dict[str, Any]:

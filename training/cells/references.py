@@ -12,7 +12,7 @@ from training.cells.fit import Learned
 from training.cells.pictures.data import Smear
 from training.cells.pictures.drawn import smear
 from training.cells.pictures.samples import TYPES, cut
-from training.probabilities import softmax
+from training.evaluation.probabilities import softmax
 
 _EACH = 3
 

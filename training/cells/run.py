@@ -10,7 +10,6 @@ import numpy as np
 
 from agents.cells.bundle import FILE, NAME
 from agents.cells.classifier import Classifier
-from training import pictures
 from training.cells import measure
 from training.cells.card import LICENCE, markdown
 from training.cells.fit import SEED, Course, Learned, Plan, cross_validated
@@ -20,8 +19,9 @@ from training.cells.pictures.samples import TYPES, Samples, corrected, cut, samp
 from training.cells.pictures.through import overlaps, refused, told
 from training.cells.reference import reference
 from training.cells.references import references
+from training.evaluation import plots
+from training.evaluation.probabilities import softmax
 from training.part import Made, Order
-from training.probabilities import softmax
 from training.registry import bundle
 from training.report import Report
 
@@ -123,8 +123,8 @@ def _drawn(card: dict[str, Any]) -> dict[str, bytes]:
     table = np.array(test["confusion"], np.int64)[:, : len(TYPES)]
     rows = {str(kind): (one["rate"], one["low"], one["high"]) for kind, one in zip(TYPES, test["recall"], strict=True)}
     return {
-        "confusion": pictures.confusion(table, list(map(str, TYPES)), title),
-        "recall": pictures.shares(rows, "recall on the test originals, with 95 % intervals"),
+        "confusion": plots.confusion(table, list(map(str, TYPES)), title),
+        "recall": plots.shares(rows, "recall on the test originals, with 95 % intervals"),
     }
 
 

@@ -1,9 +1,13 @@
-"""The model card, for people, from the same figures as the one for programs."""
+"""The model card for people, from the same figures as the one for programs."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from agents.digits.bundle import FILE
+from training import page
+
+TEMPLATE = Path(__file__).with_name("card.md")
 
 LICENCE = "Apache-2.0, as the project; MNIST, which it learned from, is to be credited"
 
@@ -19,70 +23,39 @@ _TEN = range(10)
 
 
 def markdown(card: dict[str, Any]) -> str:
-    """The whole page."""
-    plan, figures = card["plan"], card["metrics"]
-    rows = "\n".join(_row(_SETS[key], figures["accuracy"][key]) for key in _SETS if key in figures["accuracy"])
-    known = [figures["recall"][digit] for digit in card["digits"]]
-    recalls = " | ".join(f"{one['rate']:.2%}" for one in known)
-    ends = " | ".join(f"{one['low']:.1%} to {one['high']:.1%}" for one in known)
-    table = "\n".join(
-        f"| **{at}** | " + " | ".join(str(n) if n else "·" for n in row) + " |"
-        for at, row in enumerate(figures["confusion"])
-    )
-    libraries = ", ".join(f"{name} {version}" for name, version in card["libraries"].items())
-    sha256 = card["files"][FILE]
-    return f"""# {card["name"]}
-
-{card["claims"]}
-This page is written when the model is made; `card.json` beside the network says the same to programs.
-
-| | |
-| --- | --- |
-| serves | `digit-recognition` |
-| version | `{card["version"]}` (of its file's SHA-256 `{sha256}`) |
-| file | ONNX, {card["bytes"]:,} bytes, {card["parameters"]:,} parameters |
-| learned from | dataset version `{card["dataset"]}`: MNIST's training set (LeCun, Cortes, Burges; usually given as CC BY-SA 3.0), and digits that OpenCV draws |
-| licence | {card["licence"]} |
-| command | {_command(card)}, seed {plan["seed"]}, one thread |
-| made with | {libraries} |
-
-## How it was trained
-Of MNIST's 60,000 training pictures, a fixed seed chose {card["split"]["train"]:,} to learn from and {card["split"]["validation"]:,} (as many of each digit) to choose by:
-the course of the training was watched on them, and the temperature ({card["temperature"]:.3f}) that calibrates the probabilities was fitted on them.
-Nothing was chosen by the 10,000 test pictures. Each picture was turned, sheared, stretched, bent, thickened or
-thinned at random every time it was shown; {plan["drawn"]} drawn digits went with every {plan["batch"]} of MNIST.
-
-## What it gives
-Every accuracy has its 95 % interval (Wilson). A refused picture counts as wrong.
-
-| digits | right | refused | accuracy | interval |
-| --- | --- | --- | --- | --- |
-{rows}
-
-{_pairs(figures)}Accuracy on the validation set: {figures["accuracy"]["validation"]["rate"]:.2%}. On the test pictures of digits that it knows, expected calibration error {figures["calibration"]:.4f}, mean negative
-log likelihood {figures["surprise"]:.4f}. The network that is served, read by OpenCV, differs from the trained one by {figures["served_difference"]:.1e} at most, and in
-{figures["served_disagreements"]} of the 10,000 answers.
-{_unknown(card)}
-| | {_cells(card["digits"])} |
-| --- | {_cells("---" for _ in card["digits"])} |
-| recall | {recalls} |
-| interval | {ends} |
-
-Test set: the row is the digit, the column what it was read as.
-
-| | {_cells(_TEN)} |
-| --- | {_cells("---" for _ in _TEN)} |
-{table}
-
-## Limits
-- One digit, upright. A 6 on its head is a 9. What is no digit is read as one all the same; a low confidence is the only sign.
-- Photos were composed, not taken: real ones have ruled paper, folds and fingers, which were not measured. Lines that cross or touch the
-  digit become part of it. Digits that touch each other are taken for one.
-- MNIST's writers were employees and pupils in the United States around 1990. Other ways to write (a 7 with a bar, a 1 with a long upstroke)
-  are rarer in it, and are read worse.
-- Not for amounts, ballots or marks without a person who checks: its mistakes look like right answers.
-- The same seed gives the same network on the same machine and libraries; another processor may round otherwise.
-"""
+    """Write the whole page."""
+    plan, figures, digits = card["plan"], card["metrics"], card["digits"]
+    recalls = [figures["recall"][digit] for digit in digits]
+    values = {
+        **{name: card[name] for name in ("name", "claims", "version", "dataset", "licence")},
+        **{name: plan[name] for name in ("seed", "drawn", "batch")},
+        "sha256": card["files"][FILE],
+        "bytes": f"{card['bytes']:,}",
+        "parameters": f"{card['parameters']:,}",
+        "command": _command(card),
+        "libraries": page.libraries(card),
+        "train": f"{card['split']['train']:,}",
+        "validation": f"{card['split']['validation']:,}",
+        "temperature": f"{card['temperature']:.3f}",
+        "accuracies": "\n".join(
+            _row(text, figures["accuracy"][name]) for name, text in _SETS.items() if name in figures["accuracy"]
+        ),
+        "pairs": _pairs(figures),
+        "validation_accuracy": f"{figures['accuracy']['validation']['rate']:.2%}",
+        "calibration_error": f"{figures['calibration']:.4f}",
+        "log_likelihood": f"{figures['surprise']:.4f}",
+        "difference": f"{figures['served_difference']:.1e}",
+        "disagreements": figures["served_disagreements"],
+        "unknown": _unknown(card),
+        "digits": _cells(digits),
+        "digits_line": _cells("---" for _ in digits),
+        "recalls": _cells(f"{recall['rate']:.2%}" for recall in recalls),
+        "intervals": _cells(f"{recall['low']:.1%} to {recall['high']:.1%}" for recall in recalls),
+        "ten": _cells(_TEN),
+        "ten_line": _cells("---" for _ in _TEN),
+        "confusion": "\n".join(page.confusion(_TEN, figures["confusion"])),
+    }
+    return page.fill(TEMPLATE, values)
 
 
 def _command(card: dict[str, Any]) -> str:
@@ -116,5 +89,12 @@ def _cells(values: Iterable[object]) -> str:
     return " | ".join(map(str, values))
 
 
-def _row(what: str, one: dict[str, Any]) -> str:
-    return f"| {what} | {one['right']:,} of {one['of']:,} | {one['refused']} | {one['rate']:.2%} | {one['low']:.2%} to {one['high']:.2%} |"
+def _row(what: str, share: dict[str, Any]) -> str:
+    cells = (
+        what,
+        f"{share['right']:,} of {share['of']:,}",
+        share["refused"],
+        f"{share['rate']:.2%}",
+        f"{share['low']:.2%} to {share['high']:.2%}",
+    )
+    return page.row(cells)

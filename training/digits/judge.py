@@ -7,7 +7,7 @@ import numpy as np
 from agents.digits.reader import Reader
 from training.digits.measure import answers
 from training.digits.pictures.data import test_digits
-from training.gate import Pairs, Verdict, paired
+from training.evaluation.gate import Pairs, Verdict, paired
 
 
 def judge(candidate: Path, champion: Path, data: Path) -> Verdict:

@@ -13,8 +13,8 @@ from agents.imaging.picture import Picture
 from streams.service.errors import InvalidInput
 from training.digits.pictures.data import Digits, Labels
 from training.digits.pictures.scenes import Scene
-from training.gate import interval
-from training.probabilities import calibration_error, surprise
+from training.evaluation.gate import interval
+from training.evaluation.probabilities import calibration_error, surprise
 
 Scores = NDArray[np.float64]
 """Count x 10, one row a picture."""

@@ -10,7 +10,6 @@ import numpy as np
 
 from agents.digits.bundle import FILE
 from agents.digits.reader import Reader
-from training import pictures
 from training.digits import measure
 from training.digits.card import LICENCE, markdown
 from training.digits.export import export, probabilities, references
@@ -19,8 +18,9 @@ from training.digits.options import Choice, choice
 from training.digits.pictures.data import split
 from training.digits.pictures.examples import REPEAT, examples
 from training.digits.reference import reference
+from training.evaluation import plots
+from training.evaluation.probabilities import softmax, temperature
 from training.part import Made, Order
-from training.probabilities import softmax, temperature
 from training.registry import bundle
 from training.report import Report
 
@@ -115,9 +115,9 @@ def _drawn(card: dict[str, Any], chosen: Choice) -> dict[str, bytes]:
     }
     recalls = {str(digit): card["metrics"]["recall"][digit] for digit in chosen.digits}
     return {
-        "confusion": pictures.confusion(table, [str(digit) for digit in range(10)], title),
-        "course": pictures.course(curves),
-        "recall": pictures.shares(
+        "confusion": plots.confusion(table, [str(digit) for digit in range(10)], title),
+        "course": plots.course(curves),
+        "recall": plots.shares(
             {name: (one["rate"], one["low"], one["high"]) for name, one in recalls.items()},
             "recall on the test pictures, with 95 % intervals",
         ),

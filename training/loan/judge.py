@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from agents.loan.model import Scorer
-from training.gate import RISK, Verdict
+from training.evaluation.gate import RISK, Verdict
 from training.loan import measure
 from training.loan.data import TEST, Calls, Floats, load
 

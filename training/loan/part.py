@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from agents.loan.model import NAME
-from training.gate import Verdict
+from training.evaluation.gate import Verdict
 from training.loan.options import DATASET, EPOCHS, OPTIONS, trees
 from training.part import Made, Order, Part
 from training.report import Report

@@ -18,9 +18,9 @@ from training.cells.pictures.drawn import smear
 from training.cells.pictures.samples import TYPES, corrected, cut, samples, shared, twins
 from training.cells.pictures.through import refused
 from training.cells.pictures.vary import varied
+from training.evaluation.probabilities import calibration_error
 from training.part import BadOrder
 from training.parts import PARTS
-from training.probabilities import calibration_error
 
 
 def field(kind: CellType, seed: int) -> Smear:

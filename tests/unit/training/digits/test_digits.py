@@ -13,7 +13,7 @@ from training.digits.pictures.data import VALIDATION, Digits, split
 from training.digits.pictures.distort import distorted
 from training.digits.pictures.drawn import drawn
 from training.digits.pictures.scenes import photo
-from training.probabilities import calibration_error, softmax, temperature
+from training.evaluation.probabilities import calibration_error, softmax, temperature
 
 ROOT = Path(__file__).parents[4]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.gate import RISK, Leave, Pairs, allowed, interval, paired
+from training.evaluation.gate import RISK, Leave, Pairs, allowed, interval, paired
 
 
 def test_the_test_of_mcnemar_is_the_exact_one() -> None:

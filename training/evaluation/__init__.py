@@ -1,0 +1,1 @@
+"""How models are compared and measured: the gate, shares with their intervals, probabilities, plots."""
