@@ -1,4 +1,4 @@
-"""Schemas that a process will write with, asked of the registry before they are needed: it may be away by then, and need not matter."""
+"""Looking up schemas before a process writes with them, so that a registry that is unavailable by then does not matter."""
 
 import asyncio
 import logging
@@ -18,32 +18,32 @@ from streams.wire.topics import Topics
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 8
-"""Calls to the registry under way at a time."""
+"""Calls to the registry at once, at most."""
 
 
 class SchemaWarmup:
-    """Keeps the ids of all schemas known that runs of the active pipelines are written with."""
+    """Looks up the ids of all schemas with which runs of the active pipelines are written."""
 
     def __init__(self, parts: Connections, pipelines: Pipelines) -> None:
         self._parts = parts
         self._pipelines = pipelines
         self._known = set[str]()
-        """Digests of the pipelines whose schemas are known."""
+        """Digests of the topologies whose schemas were looked up."""
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Returns when everything is known that is in use now; goes on to learn what comes into use."""
+        """Look up every schema that is in use now, then, in the background, those that come into use."""
         envelope = "millrace.Envelope", load("Envelope")
         await self._ask([envelope, *subjects(self._parts.names, ()).items(), *self._fresh()])
         self._task = asyncio.create_task(self._follow(), name="schemas of new pipelines")
 
     async def stop(self) -> None:
-        """Learns no more."""
+        """Stop looking up."""
         await ended(self._task)
 
     def look(self) -> None:
-        """A pipeline has another version."""
+        """Look for new versions of pipelines."""
         self._news.set()
 
     async def _follow(self) -> None:
@@ -53,21 +53,21 @@ class SchemaWarmup:
             await self._ask(self._fresh())
 
     def _fresh(self) -> list[tuple[str, Any]]:
-        """Subjects and schemas of the versions in use, or tried, that are not known yet."""
-        found = list[tuple[str, Any]]()
+        """Take the subjects and schemas of active and tried versions that were not looked up yet."""
+        fresh = list[tuple[str, Any]]()
         for version in self._pipelines.active().values():
             for digest in filter(None, (version.digest, version.candidate)):
                 topology = self._pipelines.topology(digest)
                 if digest not in self._known and topology is not None:
                     self._known.add(digest)
-                    found += _own(self._parts.names, topology)
-        return found
+                    fresh += _own(self._parts.names, topology)
+        return fresh
 
     async def _ask(self, wanted: Iterable[tuple[str, Any]]) -> None:
-        room = asyncio.Semaphore(_AT_ONCE)
+        slots = asyncio.Semaphore(_AT_ONCE)
 
-        async def one(subject: str, schema: Any) -> None:
-            async with room:
+        async def look_up(subject: str, schema: Any) -> None:
+            async with slots:
                 try:
                     await retry_until_available(
                         self._parts.outages,
@@ -75,10 +75,10 @@ class SchemaWarmup:
                         lambda: self._parts.registry.id_of(subject, schema),
                         RegistryAway,
                     )
-                except SchemasError as error:  # whoever writes with it will meet it too, and say so in its place
-                    log.warning("the schema of %s is refused by the registry: %s", subject, error)
+                except SchemasError as error:  # the code that writes with it will fail and say so
+                    log.warning("the registry rejects the schema of %s: %s", subject, error)
 
-        await asyncio.gather(*(one(subject, schema) for subject, schema in wanted))
+        await asyncio.gather(*(look_up(subject, schema) for subject, schema in wanted))
 
 
 def _own(names: Topics, topology: Topology) -> Iterable[tuple[str, Any]]:

@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.kafka_settings import Brokers
 from streams.runtime.kafka import client
+from streams.runtime.kafka.reading.batch import Batch
 from streams.runtime.kafka.reading.reader import PartitionReader
 from streams.wire.records import Place, Record
 from streams.wire.topics import READERS
@@ -118,18 +119,12 @@ class Offsets:
         reader = PartitionReader(self._brokers, f"{place.topic}/{place.partition}", {place: start}, pause=_PAUSE)
         await reader.start()
         try:
-            while True:
-                async with asyncio.timeout(_TIMEOUT):
-                    batch = await reader.next()
-                for record in batch.records:
-                    if record.offset >= stop:
-                        return
-                    if record.offset >= start:
-                        yield record
-                if place in batch.ends or (batch.records and batch.records[-1].offset + 1 >= stop):
-                    return
-        except TimeoutError:
-            raise KafkaConnectionError(f"{place.topic}/{place.partition} could not be read: no answer") from None
+            over = False
+            while not over:
+                batch = await _next(reader)
+                over = place in batch.ends or (bool(batch.records) and batch.records[-1].offset + 1 >= stop)
+                for record in [record for record in batch.records if start <= record.offset < stop]:
+                    yield record
         finally:
             await reader.stop()
 
@@ -161,6 +156,14 @@ class Offsets:
         if self._consumer is None:
             raise KafkaConnectionError("the connection is closed")
         return self._consumer
+
+
+async def _next(reader: PartitionReader) -> Batch:
+    try:
+        async with asyncio.timeout(_TIMEOUT):
+            return await reader.next()
+    except TimeoutError:
+        raise KafkaConnectionError(f"{reader.name} could not be read: no answer") from None
 
 
 def _complete(answer: Iterable[TopicPartition], wanted: Iterable[TopicPartition]) -> dict[Place, int]:

@@ -108,11 +108,12 @@ class GroupReader(Reader):
     def _after_commit(self, error: ClientError | None, partitions: list[TopicPartition]) -> None:
         for partition in partitions:
             place = Place(partition.topic, partition.partition)
-            if self._uncommitted.get(place) == partition.offset:
-                if error is None and partition.error is None:
-                    del self._uncommitted[place]
-                elif not self._stopping.is_set():  # again, unless a newer one is on its way
-                    self._to_commit.appendleft((self._assignment.epoch, {place: partition.offset}))
+            if self._uncommitted.get(place) != partition.offset:
+                continue  # a newer one is on its way
+            if error is None and partition.error is None:
+                del self._uncommitted[place]
+            elif not self._stopping.is_set():
+                self._to_commit.appendleft((self._assignment.epoch, {place: partition.offset}))
 
     def _on_assign(self, _: Any, partitions: list[TopicPartition]) -> None:
         # Asked here and not left to the client: an unknown offset must never be taken for one that was never committed.

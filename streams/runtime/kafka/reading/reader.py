@@ -5,7 +5,6 @@ membership is served all the same.
 """
 
 import asyncio
-import functools
 import logging
 import threading
 import time
@@ -15,16 +14,15 @@ from typing import Any, TypeVar
 
 from aiokafka.errors import KafkaError
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
-from confluent_kafka import KafkaError as ClientError
 
 from streams.kafka_settings import Brokers
 from streams.reader_trouble import Trouble
 from streams.runtime.kafka import client
+from streams.runtime.kafka.reading.asking import insist
 from streams.runtime.kafka.reading.assignment import Assignment
 from streams.runtime.kafka.reading.batch import Batch, BatchBuilder
-from streams.runtime.kafka.reading.positions import BEGINNING
-from streams.runtime.retrying import delays
-from streams.wire.records import Place, Record
+from streams.runtime.kafka.reading.recovery import recover
+from streams.wire.records import Place
 from streams.wire.topics import READERS
 
 log = logging.getLogger(__name__)
@@ -40,24 +38,6 @@ _IDLE = 1.0
 """Seconds that the loop may take no batch before the partitions are paused."""
 _ASK = 10.0
 """Seconds that a question to the cluster may take."""
-_FIRST_RETRY = 0.1
-"""Seconds until a question is asked again for the first time."""
-_NOT_YET = frozenset(
-    {
-        ClientError._TIMED_OUT,
-        ClientError._TRANSPORT,
-        ClientError._ALL_BROKERS_DOWN,
-        ClientError._WAIT_COORD,
-        ClientError._IN_PROGRESS,
-        ClientError.COORDINATOR_LOAD_IN_PROGRESS,
-        ClientError.COORDINATOR_NOT_AVAILABLE,
-        ClientError.NOT_COORDINATOR,
-        ClientError.UNSTABLE_OFFSET_COMMIT,
-        ClientError.LEADER_NOT_AVAILABLE,
-        ClientError.NOT_LEADER_FOR_PARTITION,
-    }
-)
-"""Errors of a cluster that does not know an answer yet. None of them means that there is nothing."""
 
 
 class Reader:
@@ -202,7 +182,7 @@ class Reader:
         if builder.epoch != self._assignment.epoch:
             return None
         if builder.unreadable or builder.lost:
-            builder.records += self._recover(builder)
+            builder.records += recover(builder, self._assignment, self._range, self._report)
         return builder.build()
 
     def _builder(self) -> BatchBuilder:
@@ -218,47 +198,15 @@ class Reader:
             self.trouble = Trouble(self.name, reason, before.since if before else time.time(), topic, partition)
             log.warning("%s", self.trouble)
 
-    def _recover(self, builder: BatchBuilder) -> list[Record]:
-        """Tell the client where to go on where it lost its way. Returns the records that could not be read."""
-        skipped = list[Record]()
-        elsewhere = dict[Place, int]()
-        positions = self._assignment.positions
-        for place in {*builder.unreadable, *builder.lost}:
-            try:
-                low, high = self._insist(functools.partial(self._range, place))
-            except KafkaException as error:
-                self._report(error.args[0].str(), place)
-                continue
-            corrected = positions.within(place, low, high)
-            if corrected is not None and corrected[0] != BEGINNING:
-                log.warning("%s/%d has the offsets %d to %d: going on at %d", *place, low, high, corrected[1])
-            if place in builder.unreadable:
-                offset = positions.skip(place, low)
-                if offset is not None:
-                    skipped.append(Record(place, offset, None, None, unreadable=builder.unreadable[place]))
-            elsewhere[place] = high if positions.now().get(place) != high else low
-        self._assignment.divert(elsewhere)
-        if builder.epoch != self._assignment.epoch:  # reassigned meanwhile, from the committed offsets
-            return []
-        self._assignment.assign()
-        return skipped
-
     def _range(self, place: Place) -> tuple[int, int]:
-        """The first offset of a partition, and the one that its next record will have."""
-        low, high = self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=_ASK, cached=False)
+        """Ask for the first offset of a partition, and for the one that its next record will have. Raises KafkaException."""
+        partition = TopicPartition(*place)
+        low, high = self._insist(lambda: self._consumer.get_watermark_offsets(partition, timeout=_ASK, cached=False))
         return low, high
 
     def _insist(self, ask: Callable[[], T]) -> T:
         """Ask the cluster until it answers. Raises KafkaException when it refuses, or when the reader is stopping."""
-        waits = delays(_FIRST_RETRY)
-        while True:
-            try:
-                return ask()
-            except KafkaException as error:
-                reason = error.args[0]
-                if not (reason.retriable() or reason.code() in _NOT_YET) or self._stopping.wait(next(waits)):
-                    raise
-                self._report(reason.str())
+        return insist(ask, self._stopping, self._report)
 
     def _post(self, call: Callable[..., object], *arguments: object) -> None:
         """Call a function on the loop, unless the loop is closed."""
