@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from schemas.errors import BadContract
 from schemas.library import inline
-from schemas.validation.shapes import RefShape, branches, record_shape
+from schemas.shapes import RefShape, branches, record_shape
 
 META = "millrace"
 """The attribute of an input record schema that holds what a contract says beyond its two records."""

@@ -7,10 +7,10 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
+from schemas import value_text
 from schemas.errors import BadSchema, UnknownName
-from schemas.validation import values
+from schemas.primitives import PRIMITIVES
 
-PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 NAMESPACE = "millrace"
 REF = "millrace.Ref"
 VALUE = "millrace.Value"
@@ -96,7 +96,7 @@ class _Inlining:
         made = {**field, "type": self.schema(field["type"], namespace)}
         first = made["type"][0] if isinstance(made["type"], list) else made["type"]
         if "default" in made and _name(first, namespace) == VALUE:
-            text = values.dumps(plain_default(made["default"]))
+            text = value_text.dumps(plain_default(made["default"]))
             # Apicurio 3.3 refuses a schema in which a text's default is exactly {}.
             made["default"] = {"json": "{ }" if text == "{}" else text}
         return made
@@ -142,5 +142,5 @@ def _name(schema: Any, namespace: str) -> Any:
 def plain_default(default: Any) -> Any:
     """The default of a `millrace.Value` field as a plain value; a schema may also give it as the record `{"json": "1"}`."""
     if isinstance(default, Mapping) and default.keys() == {"json"} and isinstance(default["json"], str):
-        return values.loads(default["json"])
+        return value_text.loads(default["json"])
     return default

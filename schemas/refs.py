@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from schemas.validation.shapes import AnyShape, Array, Map, Record, RefShape, Shape, Union, branches, shape
+from schemas.shapes import AnyShape, Array, Map, Record, RefShape, Shape, Union, branches, shape
 
 FIELDS = ("bucket", "key", "size", "sha256", "media_type")
 _NAMES = frozenset(FIELDS)

@@ -11,7 +11,8 @@ from gateway.catalogue import catalogue
 from gateway.catalogue.graph import is_automatic
 from gateway.dependencies import Parts
 from schemas.encoding.json_schema import IMAGE, json_schema
-from schemas.validation.shapes import Array, Field, Primitive, RefShape, branches, record_shape
+from schemas.primitives import Primitive
+from schemas.shapes import Array, Field, RefShape, branches, record_shape
 
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _ANY_PROBLEM = {"description": "What is wrong, where, and what to do.", "content": _PROBLEM}

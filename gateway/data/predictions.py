@@ -14,8 +14,8 @@ from gateway.api.problems import Fault, Kind, Problem
 from gateway.data.history import History
 from schemas.contracts import Contract, load_contracts
 from schemas.errors import Nonconforming
+from schemas.shapes import Field, record_shape
 from schemas.validation.conform import conform_field
-from schemas.validation.shapes import Field, record_shape
 
 _SELECT = """
 select p.*, c.new as corrected, c.author, c.at as corrected_at

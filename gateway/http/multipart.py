@@ -14,7 +14,8 @@ from gateway.api.limits import Limits
 from gateway.api.problems import Fault, Kind, Problem
 from gateway.http.body import JsonBudget, announced, parse, too_large
 from gateway.http.multipart_parser import Parser, from_first
-from schemas.validation.shapes import AnyShape, Array, Enum, Field, Primitive, Record, RefShape, Shape, branches
+from schemas.primitives import BOOLEAN, STRING, Primitive
+from schemas.shapes import AnyShape, Array, Enum, Field, Record, RefShape, Shape, branches
 
 DATA = "data"
 """The part that holds all other inputs together, as one JSON object."""
@@ -142,15 +143,15 @@ def _left_out(field: Field, value: UploadFile | str) -> bool:
     if isinstance(value, UploadFile):
         return not (value.filename or value.size)
     empty = not (field.required or value.strip())
-    texts = any(kind == Primitive("string") or isinstance(kind, AnyShape) for kind in branches(field.shape))
+    texts = any(kind == STRING or isinstance(kind, AnyShape) for kind in branches(field.shape))
     return empty and (field.enum is not None or not texts)
 
 
 async def _plain(where: str, of: Shape, value: UploadFile | str, to: _Reading) -> Any:
     kinds = list(branches(of))
-    if isinstance(value, str) and value in _CHECKED and Primitive("boolean") in kinds:
+    if isinstance(value, str) and value in _CHECKED and BOOLEAN in kinds:
         return _CHECKED[value]
-    if any(kind == Primitive("string") or isinstance(kind, Enum) for kind in kinds):
+    if any(isinstance(kind, Enum) or (isinstance(kind, Primitive) and kind.unquoted) for kind in kinds):
         return await _text(where, value, to)
     if any(isinstance(kind, AnyShape) for kind in kinds) and isinstance(value, str):
         try:

@@ -17,10 +17,10 @@ from gateway.api.problems import Fault, Kind, Problem
 from gateway.data.objects import Objects
 from gateway.http import body, multipart
 from schemas.errors import Nonconforming
+from schemas.inspection import MOST
 from schemas.refs import Ref, walk
+from schemas.shapes import record_shape
 from schemas.validation.conform import conform
-from schemas.validation.scalars import MOST
-from schemas.validation.shapes import record_shape
 from streams.service import media
 from streams.service.errors import InvalidInput
 

@@ -10,10 +10,12 @@ import fastavro.read
 import fastavro.write
 from fastavro.types import Schema
 
+from schemas import value_text
 from schemas.errors import BadSchema, Undecodable, Unwritable
-from schemas.library import PRIMITIVES, VALUE, fullname, inline
+from schemas.library import VALUE, fullname, inline
 from schemas.memo import Memo
-from schemas.validation import dangers, values
+from schemas.primitives import PRIMITIVES
+from schemas.validation import dangers
 
 # A `millrace.Value` is a record of one string: in bytes, the string alone. So it is parsed here as that string with a logical
 # type of ours, and fastavro gives and takes the plain value. A union of Avro types would be truer to the type, but choosing
@@ -145,7 +147,7 @@ def _plain_defaults(parsed: Any) -> None:
             _plain_defaults(inner)
         for field in parsed.get("fields", ()):
             if _is_value(field["type"]) and "default" in field:
-                field["default"] = values.loads(field["default"])
+                field["default"] = value_text.loads(field["default"])
             _plain_defaults(field["type"])
 
 
@@ -171,8 +173,8 @@ def _install() -> None:
 
 
 def _to_text(value: Any, _schema: Any) -> str:
-    return values.dumps(value)
+    return value_text.dumps(value)
 
 
 def _from_text(text: str, _writer: Any, _reader: Any = None) -> Any:
-    return values.loads(text)
+    return value_text.loads(text)

@@ -4,8 +4,7 @@ import asyncio
 from codecs import BOM_UTF8
 from typing import Any, Protocol
 
-from schemas import cloudevents
-from schemas.encoding import binary
+from schemas.encoding import binary, cloudevents
 from schemas.errors import Nonconforming, OtherFormat, Problem, Undecodable
 from schemas.validation import strict
 from schemas.validation.conform import conform, parse_json

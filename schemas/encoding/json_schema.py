@@ -3,32 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.validation.scalars import MAX_DEPTH
-from schemas.validation.shapes import (
+from schemas.primitives import Primitive
+from schemas.shapes import (
     AnyShape,
     Array,
     Enum,
     Field,
     Fixed,
     Map,
-    Primitive,
     Record,
     RefShape,
     Shape,
     Union,
     shape,
 )
+from schemas.validation.scalars import MAX_DEPTH
 
-_PRIMITIVES: Mapping[str, dict[str, Any]] = {
-    "null": {"type": "null"},
-    "boolean": {"type": "boolean"},
-    "int": {"type": "integer", "format": "int32"},
-    "long": {"type": "integer", "format": "int64"},
-    "float": {"type": "number", "format": "float"},
-    "double": {"type": "number", "format": "double"},
-    "bytes": {"type": "string", "contentEncoding": "base64"},
-    "string": {"type": "string"},
-}
 IMAGE: Mapping[str, Any] = {
     "title": "Image",
     "description": "A reference to an image or other object in S3.",
@@ -61,7 +51,7 @@ class _Writer:
     def write(self, of: Shape) -> dict[str, Any]:
         match of:
             case Primitive():
-                return dict(_PRIMITIVES[of.kind])
+                return dict(of.json_schema)
             case RefShape():
                 return dict(self.ref)
             case AnyShape():

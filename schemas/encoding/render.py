@@ -1,17 +1,15 @@
 """Avro values as JSON values: bytes in base64, numbers that JSON cannot say as null, refs as the caller wants them."""
 
-import base64
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from schemas.primitives import Primitive, finite, to_base64
 from schemas.refs import Ref, is_ref
-from schemas.validation.shapes import (
+from schemas.shapes import (
     AnyShape,
     Array,
     Fixed,
     Map,
-    Primitive,
     Record,
     RefShape,
     Shape,
@@ -31,9 +29,9 @@ def to_json(schema: Any, value: Any, *, ref: RefForm = Ref.to_dict) -> Any:
 def any_to_json(value: Any, *, ref: RefForm = Ref.to_dict) -> Any:
     """The same for a generic value (what a `millrace.Value` holds), where every mapping that is a ref counts."""
     if isinstance(value, float):
-        return _finite(value)
+        return finite(value)
     if isinstance(value, (bytes, bytearray)):
-        return _base64(value)
+        return to_base64(value)
     if isinstance(value, Mapping):
         if is_ref(value):
             return ref(Ref.from_dict(value))
@@ -45,10 +43,10 @@ def any_to_json(value: Any, *, ref: RefForm = Ref.to_dict) -> Any:
 
 def _render(of: Shape, value: Any, ref: RefForm) -> Any:
     match of:
-        case Primitive("float" | "double"):
-            return _finite(value)
-        case Primitive("bytes") | Fixed():
-            return _base64(value)
+        case Primitive():
+            return value if of.render is None else of.render(value)
+        case Fixed():
+            return to_base64(value)
         case RefShape():
             return ref(Ref.from_dict(value))
         case AnyShape():
@@ -66,11 +64,3 @@ def _render(of: Shape, value: Any, ref: RefForm) -> Any:
             # With several branches the value itself says what it is: records, bytes and floats look like nothing else.
             return _render(inner[0], value, ref) if len(inner) == 1 else any_to_json(value, ref=ref)
     return value
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _base64(value: bytes | bytearray) -> str:
-    return base64.b64encode(value).decode("ascii")

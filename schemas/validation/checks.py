@@ -5,31 +5,32 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.errors import BadSchema
+from schemas.inspection import Check, Look, Where, show, text
 from schemas.nearest import nearest
+from schemas.primitives import BYTES, LONG, STRING, Primitive
 from schemas.refs import FIELDS, Ref
-from schemas.validation.scalars import PRIMITIVES, Check, Look, Where, any_value, choice, enum, fixed, text, wrong_type
-from schemas.validation.shapes import (
+from schemas.shapes import (
     AnyShape,
     Array,
     Enum,
     Field,
     Fixed,
     Map,
-    Primitive,
     Record,
     RefShape,
     Shape,
     Union,
     branches,
 )
-from schemas.validation.words import describe, found
+from schemas.validation.scalars import any_value, choice, enum, fixed, wrong_type
+from schemas.validation.words import describe
 
 
 def compile_check(of: Shape) -> Check:
     """The check of a shape. Raises BadSchema when a default is not of its own type."""
     match of:
         case Primitive():
-            return PRIMITIVES[of.kind]
+            return of.check
         case RefShape():
             return _ref
         case AnyShape():
@@ -53,7 +54,7 @@ def _ref(value: Any, where: Where, look: Look) -> Any:
         return value.to_dict()
     if not isinstance(value, Mapping):
         if look.image is None:
-            return look.note(where, f"expected {describe(RefShape())}, got {found(value)}")
+            return look.note(where, f"expected {describe(RefShape())}, got {show(value)}")
         try:
             return dict(look.image(text(where), value))
         except ValueError as error:
@@ -80,9 +81,7 @@ def _map(of: Map) -> Check:
     def mapping(value: Any, where: Where, look: Look) -> Any:
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
             return wrong(value, where, look)
-        return {
-            PRIMITIVES["string"](key, (where, key), look): item(one, (where, key), look) for key, one in value.items()
-        }
+        return {STRING.check(key, (where, key), look): item(one, (where, key), look) for key, one in value.items()}
 
     return mapping
 
@@ -190,7 +189,7 @@ def _default(field: Field) -> Any:
     if field.required:
         return None
     of = field.shape.branches[0] if isinstance(field.shape, Union) else field.shape
-    if isinstance(field.default, str) and (isinstance(of, Fixed) or of == Primitive("bytes")):
+    if isinstance(field.default, str) and (isinstance(of, Fixed) or of == BYTES):
         return field.default.encode("latin-1")
     look = Look()
     made = look.take(compile_check(of), field.default, (None, field.name))
@@ -203,8 +202,7 @@ _REF_RECORD = _record(
     Record(
         "millrace.Ref",
         fields=tuple(
-            Field(name, Primitive("long" if name == "size" else "string"), minimum=0 if name == "size" else None)
-            for name in FIELDS
+            Field(name, LONG if name == "size" else STRING, minimum=0 if name == "size" else None) for name in FIELDS
         ),
     )
 )

@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.errors import BadSchema, Nonconforming, Problem
+from schemas.inspection import Check, Look
 from schemas.memo import Memo
+from schemas.shapes import Field, Record, shape
 from schemas.validation import strict
 from schemas.validation.checks import compile_check
-from schemas.validation.scalars import Check, Look
-from schemas.validation.shapes import Field, Record, shape
 
 ImageHook = Callable[[str, Any], Mapping[str, Any]]
 """Turns what stands in an image's place and is no object (a data URL) into a ref; gets its path; ValueError says why not."""

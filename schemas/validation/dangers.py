@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.errors import BadSchema
-from schemas.library import PRIMITIVES, fullname
+from schemas.library import fullname
+from schemas.primitives import PRIMITIVES
 
 MAX_NODES = 10_000
 """Types in a schema when every name is written out. Records of records double at each level without taking a byte."""
@@ -63,7 +64,7 @@ def _sum(own: int, parts: list[_Size], *, branching: bool = False) -> _Size:
 
 def _named(name: str, namespace: str, known: dict[str, _Size | None]) -> _Size:
     if name in PRIMITIVES:
-        return _Size({"null": 0, "float": 4, "double": 8}.get(name, 1), 1)
+        return _Size(PRIMITIVES[name].least, 1)
     full = fullname(name, namespace)
     size = known.get(full)
     if size is None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from schemas.contracts import Contract
-from schemas.validation.shapes import record_shape
+from schemas.shapes import record_shape
 from streams.compile.graph import Cycle, Graph, graph
 from streams.compile.node_builder import NodeBuilder
 from streams.compile.scope import Name, Scope

@@ -3,7 +3,7 @@
 import json
 
 from schemas.contracts import Contract
-from schemas.validation.shapes import record_shape
+from schemas.shapes import record_shape
 from streams.language.definition.model import BlockSpec, NodeKind, NodeSpec, PipelineSpec
 from streams.language.source.document import Source
 from streams.language.topology import DEFAULT_TIMEOUT

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from schemas.encoding.codec import Nonconforming, conform
-from schemas.validation.words import found
+from schemas.inspection import show
 from streams.errors import EvaluationError, MillraceError
 from streams.flow.dispatch import start
 from streams.language import template
@@ -114,7 +114,7 @@ class Walk:
         """A condition's value, likewise. Raises EvaluationError when it is no bool."""
         value = expression.evaluate(values, Room(self.budget))
         if not isinstance(value, bool):
-            raise EvaluationError(f"{expression.text}: a condition gave {found(value)}, not true or false")
+            raise EvaluationError(f"{expression.text}: a condition gave {show(value)}, not true or false")
         return value
 
     def restrict(self, context: Context, keys: frozenset[str]) -> Context:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.validation.words import found as kind_of
+from schemas.inspection import show as kind_of
 from streams.errors import Blame, EvaluationError, MillraceError
 from streams.language.expressions import reserved_words
 from streams.language.expressions.expression import (

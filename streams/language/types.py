@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from schemas.validation.shapes import UNWANTED
+from schemas.primitives import ROWS
+from schemas.shapes import UNWANTED
 
 
 class Kind(StrEnum):
@@ -68,29 +69,20 @@ STRING, INT, FLOAT, BOOL, IMAGE, ANY, BYTES, NULL = (
     Type(kind) for kind in (Kind.STRING, Kind.INT, Kind.FLOAT, Kind.BOOL, Kind.IMAGE, Kind.ANY, Kind.BYTES, Kind.NULL)
 )
 
-WORDS: Mapping[str, Type] = {"string": STRING, "int": INT, "float": FLOAT, "bool": BOOL, "image": IMAGE, "any": ANY}
+WORDS: Mapping[str, Type] = {row.word: Type(Kind(row.word)) for row in ROWS if row.written} | {
+    "image": IMAGE,
+    "any": ANY,
+}
 """The type words of the language."""
 
 _FROM_AVRO: Mapping[str, Type] = {
-    "string": STRING,
-    "int": INT,
-    "long": INT,
-    "float": FLOAT,
-    "double": FLOAT,
-    "boolean": BOOL,
-    "bytes": BYTES,
-    "null": NULL,
+    **{row.name: Type(Kind(row.word)) for row in ROWS},
     "millrace.Ref": IMAGE,
     "millrace.Value": ANY,
 }
 
 _TO_AVRO: Mapping[Kind, Any] = {
-    Kind.STRING: "string",
-    Kind.INT: "long",
-    Kind.FLOAT: "double",
-    Kind.BOOL: "boolean",
-    Kind.BYTES: "bytes",
-    Kind.NULL: "null",
+    **{Kind(row.word): row.name for row in ROWS},
     Kind.IMAGE: "millrace.Ref",
     Kind.ANY: "millrace.Value",
 }

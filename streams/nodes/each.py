@@ -1,6 +1,6 @@
 """`each:` runs a block for every item of a list, in parallel; its value is the list of the outputs, in item order."""
 
-from schemas.validation.words import found
+from schemas.inspection import show
 from streams.language.topology import EachWork, variable_key
 from streams.language.types import ANY, INT, Kind, conversion, list_of
 from streams.messages import Context, Fault, Opened, Outcome, Status
@@ -51,7 +51,7 @@ def start(walk: Walker, visit: Visit, work: EachWork) -> None:
     """An empty list ends at once; any other is opened in flow, which dispatches the items in a window."""
     items = walk.evaluate(work.items, walk.values(visit))
     if not isinstance(items, list):
-        walk.fail(visit, f"each goes through a list, not {found(items)}", Fault.PIPELINE)
+        walk.fail(visit, f"each goes through a list, not {show(items)}", Fault.PIPELINE)
     elif not items:
         walk.finish(visit, Outcome(Status.VALUE, []))
     else:

@@ -3,7 +3,8 @@
 from enum import StrEnum
 from typing import Any
 
-from schemas.validation.shapes import UNWANTED
+from schemas.primitives import ROWS
+from schemas.shapes import UNWANTED
 from streams.service.contract import (
     Anything,
     BadRecord,
@@ -22,7 +23,7 @@ from streams.service.contract import (
 
 NAMESPACE = "millrace"
 
-_SCALARS: dict[type, str] = {bool: "boolean", int: "long", float: "double", str: "string", bytes: "bytes"}
+_SCALARS = {row.python: row.name for row in ROWS}
 
 
 def avro(record: type[Record], name: str, prefix: str) -> dict[str, Any]:

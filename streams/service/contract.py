@@ -10,8 +10,11 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar, Self, dataclass_transform
 
+from schemas.primitives import NULL, ROWS
 from schemas.refs import Ref
 from streams.errors import Blame, MillraceError
+
+_SCALARS = {row.python for row in ROWS} - {NULL.python}
 
 
 class BadRecord(MillraceError, TypeError):
@@ -184,7 +187,7 @@ def _kind(hint: Any) -> Kind:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return Anything()
-    if hint in (bool, int, float, str, bytes):
+    if hint in _SCALARS:
         return Scalar(hint)
     if origin in (typing.Union, types.UnionType):
         return _perhaps(hint, arguments)

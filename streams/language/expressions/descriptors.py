@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from cel_expr_python import cel
 from google.protobuf import descriptor_pb2, descriptor_pool, struct_pb2, wrappers_pb2
 
-from streams.language.types import ANY, BOOL, BYTES, FLOAT, IMAGE, INT, NULL, STRING, Field, Kind, Type, list_of
+from schemas.primitives import ROWS
+from streams.language.types import ANY, IMAGE, INT, STRING, Field, Kind, Type, list_of
 
 _PACKAGE = "m"
 _Proto = descriptor_pb2.FieldDescriptorProto
@@ -17,21 +18,18 @@ _IMAGE_FIELDS = tuple(
 )
 
 _SCALARS = {
-    Kind.STRING: (_Proto.TYPE_STRING, "StringValue", cel.Type.STRING),
-    Kind.INT: (_Proto.TYPE_INT64, "Int64Value", cel.Type.INT),
-    Kind.FLOAT: (_Proto.TYPE_DOUBLE, "DoubleValue", cel.Type.DOUBLE),
-    Kind.BOOL: (_Proto.TYPE_BOOL, "BoolValue", cel.Type.BOOL),
-    Kind.BYTES: (_Proto.TYPE_BYTES, "BytesValue", cel.Type.BYTES),
+    Kind(row.word): (
+        _Proto.Type.Value(f"TYPE_{row.proto}"),
+        f"{row.proto.capitalize()}Value",
+        getattr(cel.Type, row.cel),
+    )
+    for row in ROWS
+    if row.proto
 }
 
 _FROM_CEL = {
-    "STRING": STRING,
-    "INT": INT,
+    **{row.cel: Type(Kind(row.word)) for row in reversed(ROWS)},  # of several rows, the first is what CEL's type means
     "UINT": INT,
-    "DOUBLE": FLOAT,
-    "BOOL": BOOL,
-    "BYTES": BYTES,
-    "NULL": NULL,
     f"{_PACKAGE}.Image": IMAGE,
 }
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from schemas.encoding.codec import Nonconforming, conform
-from schemas.validation.shapes import shape
+from schemas.shapes import shape
 from streams.compile.compiler import Compiler
 from streams.compile.node_builder import NodeBuilder
 from streams.compile.scope import Name, Scope

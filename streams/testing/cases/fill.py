@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.validation.shapes import (
+from schemas.primitives import Primitive
+from schemas.shapes import (
     AnyShape,
     Array,
     Enum,
     Field,
     Fixed,
     Map,
-    Primitive,
     Record,
     RefShape,
     Shape,
@@ -50,22 +50,10 @@ def _empty_field(field: Field, name: str, pictures: Pictures) -> Any:
     return made
 
 
-_EMPTY: Mapping[str, Any] = {
-    "null": None,
-    "boolean": False,
-    "int": 0,
-    "long": 0,
-    "float": 0.0,
-    "double": 0.0,
-    "bytes": b"",
-    "string": "",
-}
-
-
 def _empty(of: Shape, name: str, pictures: Pictures) -> Any:
     match of:
         case Primitive():
-            return _EMPTY[of.kind]
+            return of.empty
         case RefShape():
             return pictures.ref(f"{MADE_UP}{name}")
         case AnyShape():

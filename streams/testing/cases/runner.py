@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.encoding.codec import Nonconforming, conform
-from schemas.validation.shapes import shape
+from schemas.shapes import shape
 from streams.errors import Blame, EvaluationError, MillraceError, Problem
 from streams.flow.state_rows import Row
 from streams.language import template

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.contracts import WHOLE, Contract, load_contracts, render_contract, write_contract
 from schemas.errors import BadContract
-from schemas.validation.shapes import record_shape
+from schemas.shapes import record_shape
 
 
 def contract(**changes: Any) -> Contract:

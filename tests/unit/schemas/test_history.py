@@ -12,6 +12,7 @@ import schemas
 from schemas import history
 from schemas.contracts import Contract, write_contract
 from schemas.errors import Incompatible
+from schemas.primitives import PRIMITIVES
 
 AVRO = Path(schemas.__file__).parent / "avro"
 
@@ -50,6 +51,17 @@ def service(avro: Path, version: str, kind: str) -> None:
     """Checks in a service whose input is of this kind."""
     made = {"type": "record", "name": "millrace.XInput", "fields": [{"name": "a", "type": kind}]}
     write_contract(avro / "services", Contract("x", version, "", "", made, {**made, "name": "millrace.XOutput"}))
+
+
+@pytest.mark.parametrize("kind", [name for name in PRIMITIVES if name != "string"])
+def test_a_text_that_became_another_type_is_a_break_told_once(avro: Path, kind: str) -> None:
+    """Also one that Avro resolves, as it does bytes: a caller who sends JSON is refused all the same."""
+    service(avro, "1.0.0", "string")
+    history.freeze("0.1.0", avro)
+    service(avro, "1.1.0", kind)
+    reasons = history.broken(history.current(avro), history.released("0.1.0", avro))
+    about_input = [reason for reason in reasons if reason.startswith("services/x.input.avsc: a: ")]
+    assert len(about_input) == 1, reasons
 
 
 def test_an_incompatible_change_is_refused(avro: Path) -> None:

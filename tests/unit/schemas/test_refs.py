@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from schemas.refs import Ref, holds_refs, is_ref, replace, walk
-from schemas.validation.shapes import shape
+from schemas.shapes import shape
 from tests.unit.schemas.strategies import records
 
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from gateway.api.limits import Limits
 from gateway.api.problems import Kind, Problem
 from gateway.http import multipart
-from schemas.validation.shapes import Record, record_shape
+from schemas.shapes import Record, record_shape
 
 SHAPE = record_shape(
     {

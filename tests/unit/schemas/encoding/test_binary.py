@@ -11,13 +11,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from schemas import library
+from schemas import library, value_text
 from schemas.encoding import binary
 from schemas.errors import BadSchema, Undecodable, Unwritable
-from schemas.validation import values
-from schemas.validation.shapes import AnyShape, Array, Map, Record, RefShape, Shape, Union, branches, shape
+from schemas.shapes import AnyShape, Array, Map, Record, RefShape, Shape, Union, branches, shape
 from tests.unit.schemas.strategies import records
-from tests.unit.schemas.validation.test_values import alike
+from tests.unit.schemas.test_value_text import alike
 
 FLOW = library.load("FlowMessage")
 RUN = {"id": "r1", "pipeline": "face-blur", "digest": "d", "deadline": 1e9, "shadow_of": ""}
@@ -62,12 +61,12 @@ def test_we_read_what_another_implementation_writes(pair: tuple[Any, Any]) -> No
 
 def plain(of: Shape, value: Any) -> Any:
     """A value as Apache's avro reads it, with generic values as themselves."""
-    return convert(of, value, lambda one: values.loads(one["json"]))
+    return convert(of, value, lambda one: value_text.loads(one["json"]))
 
 
 def foreign(of: Shape, value: Any) -> Any:
     """A value of ours as Apache's avro takes it, with generic values as records of one JSON text."""
-    return convert(of, value, lambda one: {"json": values.dumps(one)})
+    return convert(of, value, lambda one: {"json": value_text.dumps(one)})
 
 
 def convert(of: Shape, value: Any, change: Any) -> Any:

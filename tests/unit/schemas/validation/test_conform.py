@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from schemas.encoding.render import to_json
 from schemas.errors import BadSchema, Nonconforming, Problem
+from schemas.inspection import MOST
 from schemas.refs import Ref
 from schemas.validation.conform import conform, parse_json
-from schemas.validation.scalars import MOST
 from tests.unit.schemas.strategies import VALUES, records
 
 REF = Ref("millrace", "runs/r/a", 3, "a" * 64, "image/png")

@@ -55,7 +55,7 @@ CALL = "{service: s, with: {x: '${n}', w: a}}"
             record("In", OLD["fields"][0], {**OLD["fields"][1], "enum": ["b"]}),
             OUT,
             "must be one of b, got the text 'a'",
-            "s.input.w: a is taken no more",
+            "s.input.w: a is no longer accepted",
         ),
         (
             OLD,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from schemas.encoding.codec import conform
-from schemas.validation.shapes import shape
+from schemas.shapes import shape
 from streams.testing.cases.fill import filled
 from streams.testing.cases.pictures import Pictures
 

@@ -3,14 +3,14 @@
 import pytest
 
 from schemas.errors import BadSchema, UnknownName
-from schemas.validation.shapes import (
+from schemas.primitives import DOUBLE, LONG, NULL, STRING
+from schemas.shapes import (
     AnyShape,
     Array,
     Enum,
     Field,
     Fixed,
     Map,
-    Primitive,
     Record,
     RefShape,
     Union,
@@ -21,14 +21,14 @@ from schemas.validation.shapes import (
 
 def test_kinds() -> None:
     """Every kind of Avro type has its shape, and the shared Ref and Value have their own."""
-    assert shape("long") == Primitive("long")
-    assert shape({"type": "string"}) == Primitive("string")
+    assert shape("long") == LONG
+    assert shape({"type": "string"}) == STRING
     assert shape({"type": "array", "items": "millrace.Ref"}) == Array(RefShape())
     assert shape({"type": "map", "values": "millrace.Value"}) == Map(AnyShape())
     assert shape({"type": "enum", "name": "n.E", "symbols": ["a", "b"]}) == Enum("n.E", ("a", "b"))
     assert shape({"type": "fixed", "name": "n.F", "size": 4}) == Fixed("n.F", 4)
     optional = shape(["null", "long"])
-    assert optional == Union((Primitive("null"), Primitive("long")))
+    assert optional == Union((NULL, LONG))
     assert isinstance(optional, Union)
     assert optional.optional
 
@@ -45,7 +45,7 @@ def test_fields() -> None:
         ],
     }
     a, b, c = record_shape(schema).fields
-    assert a == Field("a", Primitive("double"), "Strength.", required=False, default=0.8, minimum=0, maximum=1)
+    assert a == Field("a", DOUBLE, "Strength.", required=False, default=0.8, minimum=0, maximum=1)
     assert b.enum == ("x", "y")
     assert b.required
     assert c.default == [1]

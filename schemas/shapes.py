@@ -5,18 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.errors import BadSchema, UnknownName
-from schemas.library import NAMESPACE, PRIMITIVES, REF, VALUE, fullname, load, names, plain_default
+from schemas.library import NAMESPACE, REF, VALUE, fullname, load, names, plain_default
 from schemas.memo import Memo
+from schemas.primitives import NULL, PRIMITIVES, Primitive
 
 UNWANTED = "unwanted"
 """The attribute of a record schema that says why names that callers are known to send are no fields of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Primitive:
-    """null, boolean, int, long, float, double, bytes or string."""
-
-    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +62,7 @@ class Union:
     @property
     def optional(self) -> bool:
         """Whether null is one of the branches."""
-        return Primitive("null") in self.branches
+        return NULL in self.branches
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +122,7 @@ def record_shape(schema: Any) -> Record:
 def branches(of: Shape) -> Iterator[Shape]:
     """The shapes that a value may have, without null: a union's branches, else the shape itself."""
     for branch in of.branches if isinstance(of, Union) else (of,):
-        if branch != Primitive("null"):
+        if branch != NULL:
             yield branch
 
 
@@ -198,7 +192,7 @@ def _default(of: Shape, default: Any) -> Any:
 
 def _named(name: str, namespace: str, defined: dict[str, Shape]) -> Shape:
     if name in PRIMITIVES:
-        return Primitive(name)
+        return PRIMITIVES[name]
     full = fullname(name, namespace)
     special = _SPECIAL.get(full) or defined.get(full)
     if special is not None:
