@@ -1,4 +1,4 @@
-"""Where a run goes when one attempt of a service has ended. Pure: no Kafka, no S3, no clock, no Faust."""
+"""Decide where a run goes when an attempt of a service has ended. Pure: no Kafka, no S3, no clock, no Faust."""
 
 from dataclasses import replace
 
@@ -8,14 +8,14 @@ from streams.messages import EventKind, Fault, Message, Outcome, Retry, Task
 from streams.nodes.walking import Visit
 
 RETRIED = frozenset({Fault.SERVICE})
-"""Faults that trying again can mend."""
+"""Faults that another attempt may fix."""
 
 
 def advance(topology: Topology, task: Task, outcome: Outcome) -> list[Message]:
-    """Everything to send after an attempt: events first (to be acknowledged before the rest), then tasks and tokens.
+    """Return everything to send after an attempt: events first (to be acknowledged before the rest), then tasks and tokens.
 
-    A failure that trying again can mend gives `node.retrying` and a Retry while attempts are left. Every edge of the node
-    gets exactly one token or task in all, whatever happens. `task.context` holds what the rest of the run reads.
+    A failure that another attempt may fix gives `node.retrying` and a Retry while attempts are left. Every edge of the node
+    gets exactly one token or task, whatever happens. `task.context` holds what the rest of the run reads.
     """
     walk = Walk(topology, task.run, executions=task.executions)
     visit = Visit(topology.vertices[task.vertex], task.at, task.context)

@@ -1,4 +1,4 @@
-"""Which function begins which kind of work, as a literal table."""
+"""The function that begins each kind of work, as a literal table."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

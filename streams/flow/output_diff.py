@@ -1,72 +1,70 @@
-"""Where two outputs of the same request differ, by JSON path. Pure; objects count as equal when their bytes are."""
+"""Compare two outputs of the same request by JSON path. Pure; objects are equal when their bytes are."""
 
 import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from schemas.refs import is_ref
 
 MOST = 50
-"""Differences that are told of one pair."""
+"""Differences of one pair that are reported."""
 _SHOWN = 120
-"""Characters of a value that are told."""
+"""Characters of a value that are shown."""
 ABSENT = "(absent)"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One place where they differ, and what stands there, in short."""
+    """One place where two outputs differ, with both values in short."""
 
     path: str
-    one: str
-    other: str
+    active: str
+    candidate: str
 
     def to_json(self) -> dict[str, str]:
-        """The form in which it is kept and told."""
-        return {"path": self.path, "active": self.one, "candidate": self.other}
+        """Return the form in which it is stored and reported."""
+        return {"path": self.path, "active": self.active, "candidate": self.candidate}
 
 
-def differences(one: Any, other: Any, most: int = MOST) -> list[Difference]:
-    """The places where two values differ, in the order of the fields; at most so many."""
-    found = []
-    for difference in _walk(one, other, "$"):
-        found.append(difference)
-        if len(found) >= most:
-            break
-    return found
+def differences(active: Any, candidate: Any, most: int = MOST) -> list[Difference]:
+    """Return the places where two values differ, in the order of the fields; at most `most`."""
+    return list(islice(_walk(active, candidate, "$"), most))
 
 
-def _walk(one: Any, other: Any, path: str) -> Iterator[Difference]:
-    if is_ref(one) and is_ref(other):
-        if any(one[name] != other[name] for name in ("sha256", "media_type")):
-            yield Difference(path, _object(one), _object(other))
-    elif isinstance(one, Mapping) and isinstance(other, Mapping):
-        for name in [*one, *(name for name in other if name not in one)]:
-            yield from _inside(one.get(name, _NOTHING), other.get(name, _NOTHING), f"{path}.{name}")
-    elif isinstance(one, list) and isinstance(other, list):
-        for index in range(max(len(one), len(other))):
-            mine = one[index] if index < len(one) else _NOTHING
-            theirs = other[index] if index < len(other) else _NOTHING
-            yield from _inside(mine, theirs, f"{path}[{index}]")
-    elif not _equal(one, other):
-        yield Difference(path, short(one), short(other))
+def _walk(active: Any, candidate: Any, path: str) -> Iterator[Difference]:
+    if is_ref(active) and is_ref(candidate):
+        if any(active[name] != candidate[name] for name in ("sha256", "media_type")):
+            yield Difference(path, _object(active), _object(candidate))
+    elif isinstance(active, Mapping) and isinstance(candidate, Mapping):
+        for name in [*active, *(name for name in candidate if name not in active)]:
+            yield from _inside(active.get(name, _NOTHING), candidate.get(name, _NOTHING), f"{path}.{name}")
+    elif isinstance(active, list) and isinstance(candidate, list):
+        for index in range(max(len(active), len(candidate))):
+            left = active[index] if index < len(active) else _NOTHING
+            right = candidate[index] if index < len(candidate) else _NOTHING
+            yield from _inside(left, right, f"{path}[{index}]")
+    elif not _equal(active, candidate):
+        yield Difference(path, short(active), short(candidate))
 
 
-def _inside(one: Any, other: Any, path: str) -> Iterator[Difference]:
-    if one is _NOTHING or other is _NOTHING:
-        yield Difference(path, ABSENT if one is _NOTHING else short(one), ABSENT if other is _NOTHING else short(other))
+def _inside(active: Any, candidate: Any, path: str) -> Iterator[Difference]:
+    if active is _NOTHING or candidate is _NOTHING:
+        yield Difference(
+            path, ABSENT if active is _NOTHING else short(active), ABSENT if candidate is _NOTHING else short(candidate)
+        )
     else:
-        yield from _walk(one, other, path)
+        yield from _walk(active, candidate, path)
 
 
-def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, float) and isinstance(other, float) and math.isnan(one) and math.isnan(other):
+def _equal(active: Any, candidate: Any) -> bool:
+    if isinstance(active, bool) or isinstance(candidate, bool):
+        return active is candidate
+    if isinstance(active, float) and isinstance(candidate, float) and math.isnan(active) and math.isnan(candidate):
         return True
-    return bool(one == other)
+    return bool(active == candidate)
 
 
 def _object(ref: Mapping[str, Any]) -> str:
@@ -74,7 +72,7 @@ def _object(ref: Mapping[str, Any]) -> str:
 
 
 def short(value: Any, most: int = _SHOWN) -> str:
-    """A value as JSON, cut to so many characters."""
+    """Return a value as JSON, cut to `most` characters."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 

@@ -1,8 +1,8 @@
-"""Repeating a run: which nodes are executed again, and which outputs of the earlier run are taken over. Pure."""
+"""Plan the repetition of a run: which nodes run again, and which outputs are reused. Pure."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.errors import Nonconforming, Problem
@@ -14,11 +14,11 @@ from streams.messages import At, Value
 
 Place = tuple[str, At]
 Image = Callable[[str, Any], Mapping[str, Any]]
-"""Makes the ref of an image that came as bytes or a data URL, at this place."""
+"""Returns the ref of an image that came as bytes or a data URL, given its place."""
 
 
 class BadReplay(MillraceError, ValueError):
-    """A run cannot be repeated so; `problems` holds every reason."""
+    """Raised when a run cannot be repeated in this way; `problems` holds every reason."""
 
     blame = Blame.CALLER
 
@@ -29,7 +29,7 @@ class BadReplay(MillraceError, ValueError):
 
 @dataclass(frozen=True)
 class Replay:
-    """The input of the new run, and the outputs that it takes over."""
+    """The input of the new run, and the outputs that it reuses."""
 
     input: Mapping[str, Value]
     reused: Mapping[Place, Value]
@@ -37,64 +37,77 @@ class Replay:
 
 def plan(
     topology: Topology,
-    given: Mapping[str, Value],
+    inputs: Mapping[str, Value],
     outputs: Mapping[Place, Value],
     unfinished: Iterable[str] = (),
     start: str = "",
     changes: Mapping[str, Value] | None = None,
     image: Image | None = None,
 ) -> Replay:
-    """What repeating a run means, of which `given` is the input and `outputs` what its services gave.
+    """Plan to repeat a run with the input `inputs`, whose services returned `outputs`.
 
-    `unfinished` are services that began somewhere in it and gave nothing: they are asked again, and so is what comes after
-    them. `start` is the node from which on nodes are executed again; every node that does not come after it is taken over if it
-    finished. Without it, and without a change of an output, nothing is. `changes` are new values by path: of an input
-    (`strength`) or of an output (`detect.faces[0].score`); what comes after a changed output is executed again.
-    `image` makes refs of images that changes bring. Raises BadReplay with everything that is wrong.
+    `unfinished` are services that started and returned nothing: they run again, and so does everything after them. `start` is
+    the node from which nodes run again; the outputs of nodes that do not come after it are reused. Without it, and without a
+    changed output, nothing is reused. `changes` are new values by path, of an input (`strength`) or of an output
+    (`detect.faces[0].score`); everything after a changed output runs again. `image` stores images among the changes.
+    Raises BadReplay with every problem.
     """
     problems: list[Problem] = []
     nodes = _nodes(topology, start, problems)
-    made: dict[str, Value] = dict(given)
-    outputs, changed = dict(outputs), set[str]()
-    printed = {topology.path(*place): place for place in outputs}
+    edited = _Edited(topology, dict(inputs), dict(outputs))
     for path, value in (changes or {}).items():
-        name = next((one for one in sorted(printed, key=len, reverse=True) if _under(path, one)), None)
-        head = re.split(r"[.\[]", path, maxsplit=1)[0]
         try:
-            if name is not None:
-                place = printed[name]
-                outputs[place] = _changed(outputs[place], path[len(name) :], value)
-                changed.add(place[0])
-            elif head in given or head in {field["name"] for field in topology.input["fields"]}:
-                made = _changed(made, f".{path}", value)
-            else:
-                known = [*printed, *(field["name"] for field in topology.input["fields"])]
-                raise Nonconforming(
-                    [Problem(path, f"the run has no input and no output {head!r}", suggest(head, known))]
-                )
+            edited.change(path, value)
         except Nonconforming as error:
             problems += error.problems
-    made = _checked(topology.input, made, "", problems, image)
-    for vertex, at in [place for place in outputs if place[0] in changed]:
-        schema = topology.services[_work(topology, vertex).service].output
-        outputs[vertex, at] = _checked(schema, outputs[vertex, at], topology.path(vertex, at), problems, image)
+    record = _checked(topology.input, edited.inputs, "", problems, image)
+    for vertex, at in [place for place in edited.outputs if place[0] in edited.changed]:
+        schema, output = topology.services[_work(topology, vertex).service].output, edited.outputs[vertex, at]
+        edited.outputs[vertex, at] = _checked(schema, output, topology.path(vertex, at), problems, image)
     if problems:
         raise BadReplay(problems)
-    if not nodes and not changed:
-        return Replay(made, {})
-    again = affected(topology, [*nodes, *unfinished], changed)
-    kept = {place: value for place, value in outputs.items() if _kept(topology, place, again)}
-    return Replay(made, kept)
+    if not nodes and not edited.changed:
+        return Replay(record, {})
+    again = affected(topology, [*nodes, *unfinished], edited.changed)
+    reused = {place: value for place, value in edited.outputs.items() if _reusable(topology, place, again)}
+    return Replay(record, reused)
+
+
+@dataclass
+class _Edited:
+    """The input and the outputs of a run while changes are applied."""
+
+    topology: Topology
+    inputs: dict[str, Value]
+    outputs: dict[Place, Value]
+    changed: set[str] = field(default_factory=set)
+    """The vertices whose outputs were changed."""
+
+    def change(self, path: str, value: Value) -> None:
+        """Apply one change. Raises Nonconforming for a path that leads nowhere."""
+        printed = {self.topology.path(*place): place for place in self.outputs}
+        name = next((name for name in sorted(printed, key=len, reverse=True) if _under(path, name)), None)
+        head = re.split(r"[.\[]", path, maxsplit=1)[0]
+        fields = [declared["name"] for declared in self.topology.input["fields"]]
+        if name is not None:
+            place = printed[name]
+            self.outputs[place] = _changed(self.outputs[place], path[len(name) :], value)
+            self.changed.add(place[0])
+        elif head in self.inputs or head in fields:
+            self.inputs = _changed(self.inputs, f".{path}", value)
+        else:
+            problem = f"the run has no input and no output {head!r}"
+            raise Nonconforming([Problem(path, problem, suggest(head, [*printed, *fields]))])
 
 
 def affected(topology: Topology, nodes: Iterable[str], changed: Iterable[str]) -> frozenset[str]:
-    """The services that are executed again: `nodes`, what is inside them, and all that comes after them or after `changed`."""
+    """Return the services that run again: `nodes`, what is inside them, and everything after them or after `changed`."""
     bodies: dict[str, list[str]] = {}
     for vertex in topology.vertices.values():
         bodies.setdefault(topology.blocks[vertex.block].owner, []).append(vertex.id)
     begun: set[str] = set()
     ended: set[str] = set()
-    waiting = [*((one, True) for one in nodes), *((one, False) for one in changed)]
+    waiting = [*((name, True) for name in nodes), *((name, False) for name in changed)]
     while waiting:
         name, again = waiting.pop()
         if name in (begun if again else ended):
@@ -102,24 +115,24 @@ def affected(topology: Topology, nodes: Iterable[str], changed: Iterable[str]) -
         (begun if again else ended).add(name)
         vertex = topology.vertices[name]
         if again:
-            waiting += [(one, True) for one in bodies.get(name, ())]
+            waiting += [(inner, True) for inner in bodies.get(name, ())]
             waiting.append((name, False))
             continue
         owner = topology.blocks[vertex.block].owner
         if isinstance(vertex.work, OutWork) and owner:
             waiting.append((owner, False))
         waiting += [(edge.target, True) for edge in vertex.targets]
-    return frozenset(one for one in begun if isinstance(topology.vertices[one].work, ServiceWork))
+    return frozenset(name for name in begun if isinstance(topology.vertices[name].work, ServiceWork))
 
 
-def _kept(topology: Topology, place: Place, again: frozenset[str]) -> bool:
-    """Whether an output is taken over: not of a node that is executed again, nor of a later round of a loop with one."""
+def _reusable(topology: Topology, place: Place, again: frozenset[str]) -> bool:
+    """Return whether an output is reused: not that of a node that runs again, nor of a later round of a loop with one."""
     vertex, at = place
     if vertex in again:
         return False
     for loop, index in zip(topology.vertices[vertex].loops, at, strict=False):
         repeated = index and isinstance(topology.vertices[loop].work, RepeatWork)
-        if repeated and any(one.startswith(f"{loop}.") for one in again):
+        if repeated and any(name.startswith(f"{loop}.") for name in again):
             return False
     return True
 
@@ -130,7 +143,7 @@ def _nodes(topology: Topology, start: str, problems: list[Problem]) -> list[str]
     name = re.sub(r"\[\d+\]", "", start)
     if name in topology.vertices and not isinstance(topology.vertices[name].work, OutWork):
         return [name]
-    known = [one for one, vertex in topology.vertices.items() if not isinstance(vertex.work, OutWork)]
+    known = [known for known, vertex in topology.vertices.items() if not isinstance(vertex.work, OutWork)]
     problems.append(Problem("from", f"the pipeline has no node {start!r}", suggest(name, known)))
     return []
 
@@ -149,7 +162,7 @@ _STEP = re.compile(r"\.([A-Za-z_]\w*)|\[(\d{1,9})\]")
 
 
 def _changed(value: Value, rest: str, new: Value) -> Any:
-    """A copy of a value with something else at a place inside. Raises Nonconforming for a place that there is not."""
+    """Return a copy of a value with a new value at a path inside. Raises Nonconforming for a path that leads nowhere."""
     if not rest:
         return new
     step = _STEP.match(rest)
@@ -164,14 +177,14 @@ def _changed(value: Value, rest: str, new: Value) -> Any:
     index = int(step[2])
     if not isinstance(value, list) or index >= len(value):
         raise Nonconforming([Problem(where, f"there is no item {index}")])
-    return [_changed(one, after, new) if number == index else one for number, one in enumerate(value)]
+    return [_changed(item, after, new) if number == index else item for number, item in enumerate(value)]
 
 
 def _checked(schema: Mapping[str, Any], value: Value, path: str, problems: list[Problem], image: Image | None) -> Any:
     try:
         return conform(schema, value, image=image)
     except Nonconforming as error:
-        for one in error.problems:
-            where = f"{path}.{one.where}" if path and one.where else path or one.where
-            problems.append(Problem(where, one.problem, one.hint))
+        for problem in error.problems:
+            where = f"{path}.{problem.where}" if path and problem.where else path or problem.where
+            problems.append(Problem(where, problem.problem, problem.hint))
         return value

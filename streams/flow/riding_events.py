@@ -1,4 +1,4 @@
-"""What was said rides in what follows it, where that is one message for flow: one record then holds both, or neither. Pure."""
+"""Let events ride in the message that follows them, where that is one message for flow: one record holds both. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,19 +8,19 @@ from streams.messages import Event, Item, Message, Token
 
 
 def ride(messages: Sequence[Message]) -> list[Message]:
-    """The messages of one hop, fewer where what was said can ride: nobody waits for an acknowledgement in between.
+    """Return the messages of one hop, with the events inside the only other message where that goes to flow.
 
-    Of a task that was done twice, flow then takes the token that comes first, and tells first what came with it: what a client
-    sees is what the run goes on with.
+    This saves waiting for the acknowledgement of the events. When a task was done twice, flow takes the first token and
+    publishes the events inside it first, so a client sees the attempt that the run goes on with.
     """
-    others = [one for one in messages if not isinstance(one, Event)]
+    others = [message for message in messages if not isinstance(message, Event)]
     if len(others) != 1 or not isinstance(only := others[0], Token | Item):
         return list(messages)
-    return [replace(only, said=tuple(one for one in messages if isinstance(one, Event)))]
+    return [replace(only, said=tuple(message for message in messages if isinstance(message, Event)))]
 
 
 def always_rides(topology: Topology, vertex: str) -> bool:
-    """Whether all that can come of a node's end is one message for flow: where its outcome is told is where it is kept."""
+    """Return whether the end of a node always leads to one message for flow, so that its events always ride in it."""
     targets = topology.vertices[vertex].targets
     if len(targets) != 1:
         return False

@@ -1,10 +1,10 @@
-"""The rows of `flow.state`: one for a run, each token, each loop, each item and each closed place; and the way back from them."""
+"""The rows of `flow.state`: one for each run, token, loop, item and closed place; and how to rebuild a state from them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from streams.flow.run_state import Loop, RunState
+from streams.flow.run_state import Loop, Place, RunState
 from streams.messages import At, Context, Ending, EventKind, Failure, Fault, Item, Opened, Run, Status, Token, Value
 
 OPEN, FATAL, STOP, DONE = "open", "fatal", "stop", "done"
@@ -20,22 +20,22 @@ class Row:
 
 
 def open_row(run: Run) -> Row:
-    """The run is open, with its pinned digest."""
+    """Return the row of an open run, with its pinned digest."""
     return Row(run.id, OPEN, asdict(run))
 
 
 def reused_row(run: str, vertex: str, at: At, value: Value) -> Row:
-    """What a service gave in the run that this one repeats."""
+    """Return the row of a value that a service returned in the run that this one repeats."""
     return Row(run, _name("reused", vertex, at), {"value": value})
 
 
 def fatal_row(run: str, failure: Failure) -> Row:
-    """The failure for which workers were told to drop the run's tasks."""
+    """Return the row of the failure for which workers drop the run's tasks."""
     return Row(run, FATAL, asdict(failure))
 
 
 def token_row(token: Token, since: float) -> Row:
-    """A token that waits for others; `since` is when the first of them came (epoch seconds)."""
+    """Return the row of a token that waits for others; `since` is when the first of them came, in epoch seconds."""
     value = {
         "since": since,
         "status": token.status.value,
@@ -47,7 +47,7 @@ def token_row(token: Token, since: float) -> Row:
 
 
 def loop_row(opened: Opened, dispatched: int) -> Row:
-    """An open loop, and how many of its items had been dispatched when it was opened."""
+    """Return the row of an open loop; `dispatched` is how many items were dispatched when it was opened."""
     value = {
         "items": list(opened.items),
         "body": _context(opened.body),
@@ -59,7 +59,7 @@ def loop_row(opened: Opened, dispatched: int) -> Row:
 
 
 def item_row(item: Item, dispatched: int) -> Row:
-    """An ended item, and how many items had been dispatched by then."""
+    """Return the row of an ended item; `dispatched` is how many items were dispatched by then."""
     value = {
         "status": item.status.value,
         "value": item.value,
@@ -71,31 +71,31 @@ def item_row(item: Item, dispatched: int) -> Row:
 
 
 def closed_row(run: str, vertex: str, at: At, executions: int) -> Row:
-    """A closed join, and how many executions its tokens told of."""
+    """Return the row of a closed join, with the executions that its tokens reported."""
     return Row(run, _name("closed", vertex, at), {"executions": executions})
 
 
 def ended_row(run: str, vertex: str, at: At, executions: int) -> Row:
-    """An ended loop, and how many executions its opening and its items told of."""
+    """Return the row of an ended loop, with the executions that its opening and its items reported."""
     return Row(run, _name("ended", vertex, at), {"executions": executions})
 
 
 def stop_row(run: str, ending: Ending) -> Row:
-    """The run is about to be ended, whatever comes of it."""
+    """Return the row of a run whose end is decided."""
     return Row(run, STOP, {"ending": ending.value})
 
 
 def left_behind(run: str, rows: Iterable[str]) -> list[Row]:
-    """What removes the rows of an ended run that its end did not: a worker was lost between its marker and them.
+    """Return tombstones for rows that an ended run still has, because a worker was lost after it wrote the marker.
 
-    Were they left, the run would look open again once its marker is gone.
+    With these rows left, the run would look open again once its marker has expired.
     """
     present = set(rows)
     return [Row(run, row, None) for row in sorted(present - {DONE})] if DONE in present else []
 
 
 def rebuild(run_id: str, rows: Mapping[str, Mapping[str, Any]], default_window: Mapping[str, int]) -> RunState:
-    """The state of a run from its rows, whatever order they were read in. `default_window` is each loop's concurrency."""
+    """Rebuild the state of a run from its rows, in any order. `default_window` is the concurrency of each loop."""
     run = Run(**rows[OPEN]) if OPEN in rows else Run(run_id, "", "", 0.0)
     state = RunState(run, opened=OPEN in rows, rows=set(rows))
     if DONE in rows:
@@ -107,49 +107,80 @@ def rebuild(run_id: str, rows: Mapping[str, Mapping[str, Any]], default_window: 
     state.stopping = Ending(rows[STOP]["ending"]) if STOP in rows else None
     for name, value in rows.items():
         kind, _, rest = name.partition("|")
-        if kind in (OPEN, FATAL, STOP):
-            continue
-        vertex, at_text, *more = rest.split("|")
-        place = (vertex, _at(at_text))
-        if kind == "closed":
-            state.closed.add(place)
-            state.executions += value.get("executions", 0)
-        elif kind == "ended":
-            state.ended.add(place)
-            state.executions += value.get("executions", 0)
-        elif kind == "reused":
-            state.reused[place] = value["value"]
-        elif kind == "token":
-            failure = _failure(value["failure"])
-            executions = value.get("executions", 0)
-            token = Token(
-                run, *place, more[0], Status(value["status"]), _read(value["context"]), failure, executions=executions
-            )
-            state.joins.setdefault(place, {})[more[0]] = token
-            state.since[place] = min(value["since"], state.since.get(place, value["since"]))
-        elif kind == "loop":
-            loop = state.loops.setdefault(place, Loop())
-            items, executions = tuple(value["items"]), value.get("executions", 0)
-            loop.opened = Opened(run, *place, items, _read(value["body"]), _read(value["after"]), executions)
-            loop.dispatched = max(
-                loop.dispatched, value.get("dispatched", min(len(items), default_window.get(vertex, 0)))
-            )
-        elif kind == "item":
-            loop = state.loops.setdefault(place, Loop())
-            index, status = int(more[0]), Status(value["status"])
-            executions = value.get("executions", 0)
-            loop.take(
-                Item(run, *place, index, status, value["value"], _failure(value["failure"]), executions=executions)
-            )
-            loop.dispatched = max(loop.dispatched, value["dispatched"])
+        if kind in _READERS:
+            vertex, positions, *more = rest.split("|")
+            _READERS[kind](state, _Read((vertex, _at(positions)), more, value, default_window.get(vertex, 0)))
     for place in state.closed:
         state.joins.pop(place, None)
         state.since.pop(place, None)
     for place in state.ended:
         state.loops.pop(place, None)
-    state.executions += sum(one.executions for tokens in state.joins.values() for one in tokens.values())
+    state.executions += sum(token.executions for tokens in state.joins.values() for token in tokens.values())
     state.executions += sum(loop.executions for loop in state.loops.values())
     return state
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A row of a place as it was read: what its name says, its value, and the loop's concurrency."""
+
+    place: Place
+    more: Sequence[str]
+    """What stands behind the place in the row's name: a token's edge, an item's index."""
+    value: Mapping[str, Any]
+    window: int
+
+    @property
+    def executions(self) -> int:
+        """The executions that the row counts."""
+        return int(self.value.get("executions", 0))
+
+
+def _read_closed(state: RunState, row: _Read) -> None:
+    state.closed.add(row.place)
+    state.executions += row.executions
+
+
+def _read_ended(state: RunState, row: _Read) -> None:
+    state.ended.add(row.place)
+    state.executions += row.executions
+
+
+def _read_reused(state: RunState, row: _Read) -> None:
+    state.reused[row.place] = row.value["value"]
+
+
+def _read_token(state: RunState, row: _Read) -> None:
+    (edge,), value = row.more, row.value
+    status, context, failure = Status(value["status"]), _context_of(value["context"]), _failure(value["failure"])
+    token = Token(state.run, *row.place, edge, status, context, failure, executions=row.executions)
+    state.joins.setdefault(row.place, {})[edge] = token
+    state.since[row.place] = min(value["since"], state.since.get(row.place, value["since"]))
+
+
+def _read_loop(state: RunState, row: _Read) -> None:
+    loop, value = state.loops.setdefault(row.place, Loop()), row.value
+    items, body, after = tuple(value["items"]), _context_of(value["body"]), _context_of(value["after"])
+    loop.opened = Opened(state.run, *row.place, items, body, after, row.executions)
+    loop.dispatched = max(loop.dispatched, value.get("dispatched", min(len(items), row.window)))
+
+
+def _read_item(state: RunState, row: _Read) -> None:
+    loop, value = state.loops.setdefault(row.place, Loop()), row.value
+    (index,), status, failure = row.more, Status(value["status"]), _failure(value["failure"])
+    loop.take(Item(state.run, *row.place, int(index), status, value["value"], failure, executions=row.executions))
+    loop.dispatched = max(loop.dispatched, value["dispatched"])
+
+
+_READERS: Mapping[str, Callable[[RunState, _Read], None]] = {
+    "closed": _read_closed,
+    "ended": _read_ended,
+    "reused": _read_reused,
+    "token": _read_token,
+    "loop": _read_loop,
+    "item": _read_item,
+}
+"""What adds a row of a place to the state, by the first word of its name."""
 
 
 def _name(kind: str, vertex: str, at: At, *more: str) -> str:
@@ -164,7 +195,7 @@ def _context(context: Context) -> dict[str, Any]:
     return {"values": dict(context.values), "skipped": sorted(context.skipped)}
 
 
-def _read(data: Mapping[str, Any]) -> Context:
+def _context_of(data: Mapping[str, Any]) -> Context:
     return Context(data["values"], frozenset(data["skipped"]))
 
 

@@ -1,4 +1,4 @@
-"""Walking a topology from where something ended: inline through all that costs no hop, until only messages are left."""
+"""Walk a topology from where something ended, through every node that costs no hop, until only messages are left."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -35,13 +35,13 @@ from streams.nodes.repeat import end_round
 from streams.nodes.walking import Visit
 
 MAX_STEPS = 100_000
-"""Nodes and rounds that are computed one after another without a message in between: whoever computes them does nothing else."""
+"""Nodes and rounds that one walk may compute without a message between them; the worker does nothing else meanwhile."""
 
 EXECUTION = 1_000_000
-"""Units of work (`streams.language.expressions.value_limits`) that count as one node execution more: some 10 ms."""
+"""Units of work (`streams.language.expressions.value_limits`) that count as one more node execution: about 10 ms."""
 
 Reused = Mapping[tuple[str, At], Value]
-"""What services gave in the run that this one repeats, by vertex and position."""
+"""What services returned in the run that this one repeats, by vertex and position."""
 
 
 _ENDLESS = f"more than {MAX_STEPS:,} nodes and rounds in a row without a service"
@@ -50,7 +50,7 @@ _SPENT_HINT = "let it read and make less, or hand large things on as objects"
 
 
 class ContextLost(MillraceError):
-    """A context key that something reads has neither a value nor a skip: a fault of the compiler, never of a user."""
+    """Raised when a context key that is read is neither known nor skipped: a bug of the compiler, never a user's fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,13 @@ class _Arrival:
 
 
 class Walk:
-    """One walk. What it gathers is sent by the caller: events first, then the rest."""
+    """One walk. It collects messages; the caller sends them: events first, then the rest."""
 
     def __init__(self, topology: Topology, run: Run, reused: Reused | None = None, executions: int = 0) -> None:
-        """`reused`: what services gave in the run that this one repeats; they are not asked again.
+        """Begin a walk.
 
-        `executions`: how many led here that flow has not counted yet.
+        `reused`: what services returned in the run that this one repeats; they are not called again.
+        `executions`: node executions before this walk that flow has not counted yet.
         """
         self.topology = topology
         self.run = run
@@ -82,7 +83,7 @@ class Walk:
         self._steps = 0
 
     def messages(self) -> list[Message]:
-        """Everything to send, after walking as far as it goes. The first that goes on to flow says how much it was."""
+        """Walk as far as possible and return everything to send. The first message for flow carries the executions."""
         while self._pending:
             self._steps += 1
             self.budget.spend(STEP)
@@ -91,34 +92,34 @@ class Walk:
 
     @property
     def executions(self) -> int:
-        """Nodes, rounds and items so far, and one for each EXECUTION of work."""
+        """Nodes, rounds and items so far, plus one for each EXECUTION units of work."""
         return self._executions + int(self.budget.spent // EXECUTION)
 
     # What a node's kind may do ---------------------------------------------------------------------------------
 
     def values(self, visit: Visit) -> dict[str, Value]:
-        """Name → value of what is there, for the vertex's expressions."""
+        """Return the values that the vertex's expressions can read, by name."""
         known = visit.context.values
         return {name: known[key] for name, key in visit.vertex.refs.items() if key in known}
 
     def record(self, visit: Visit, templates: Mapping[str, Template]) -> dict[str, Value]:
-        """Each template evaluated."""
+        """Evaluate each template. Raises EvaluationError."""
         values = self.values(visit)
-        return {name: self.evaluate(made, values) for name, made in templates.items()}
+        return {name: self.evaluate(expression, values) for name, expression in templates.items()}
 
     def evaluate(self, expression: Template, values: Mapping[str, Value]) -> Value:
         """Evaluate a template within this walk's budget. Raises EvaluationError."""
         return template.evaluate(expression, values, self.budget)
 
     def holds(self, expression: Expression, values: Mapping[str, Value]) -> bool:
-        """A condition's value, likewise. Raises EvaluationError when it is no bool."""
+        """Evaluate a condition within this walk's budget. Raises EvaluationError, also when the value is not a bool."""
         value = expression.evaluate(values, Room(self.budget))
         if not isinstance(value, bool):
             raise EvaluationError(f"{expression.text}: a condition gave {show(value)}, not true or false")
         return value
 
     def restrict(self, context: Context, keys: frozenset[str]) -> Context:
-        """Only these keys. Raises ContextLost when one is neither known nor skipped."""
+        """Keep only these keys. Raises ContextLost when a key is neither known nor skipped."""
         values = {key: context.values[key] for key in keys if key in context.values}
         skipped = context.skipped & keys
         if len(values) + len(skipped) < len(keys):
@@ -126,20 +127,20 @@ class Walk:
         return Context(values, skipped)
 
     def kept(self, visit: Visit) -> Context:
-        """What must survive the vertex's work."""
+        """Return what must survive the vertex's work."""
         return self.restrict(visit.context, visit.vertex.rides)
 
     def path(self, visit: Visit) -> str:
-        """The printed place."""
+        """Return the printed place, such as `faces[3].thumb`."""
         return self.topology.path(visit.vertex.id, visit.at)
 
     def emit(self, message: Message) -> None:
-        """Send something other than an event."""
+        """Send a message other than an event."""
         self.budget.spend(_weight(message, self.budget.sizes))
         self._others.append(message)
 
     def emit_event(self, visit: Visit, kind: EventKind, data: Mapping[str, Value], attempt: int = 0) -> None:
-        """Say what happened at a vertex."""
+        """Send an event of a vertex."""
         self.budget.spend(self.budget.sizes.of(data))
         self._events.append(Event(self.run, kind, visit.vertex.id, visit.at, self.path(visit), attempt, data))
 
@@ -149,20 +150,20 @@ class Walk:
             self._deliver(edge.target, at, "", self.restrict(context, edge.carry), None, Status.VALUE)
 
     def schedule(self, vertex: str, at: At, context: Context, failure: Failure | None = None) -> None:
-        """Reach a vertex whose edges have all delivered."""
+        """Visit a vertex whose edges have all delivered, later in this walk."""
         self._pending.append(_Arrival(vertex, at, context, failure))
 
     def skip(self, visit: Visit, reason: str, because: Mapping[str, Value] | None = None) -> None:
-        """The node is skipped, and what strictly needs it will be. `because`: the condition, and what it read."""
+        """Skip the node, and with it what strictly needs it. `because`: the condition and the values it read."""
         self.emit_event(visit, EventKind.SKIPPED, {"reason": reason, **(because or {})})
         self._complete(visit, Status.SKIPPED)
 
     def fail(self, visit: Visit, reason: str, fault: Fault, hint: str = "") -> None:
-        """The node failed where it stands."""
+        """Fail the node."""
         self.finish(visit, Outcome(Status.FAILED, failure=Failure(reason, fault, self.path(visit), hint)))
 
     def reuse(self, visit: Visit) -> bool:
-        """Take over what a service gave in the run that this one repeats; whether it gave anything."""
+        """Finish the node with the value of the run that this one repeats; return False without one."""
         place = (visit.vertex.id, visit.at)
         if place not in self.reused:
             return False
@@ -172,7 +173,7 @@ class Walk:
     def finish(
         self, visit: Visit, outcome: Outcome, attempt: int = 0, about: Mapping[str, Value] | None = None
     ) -> None:
-        """The node's work ended: say so, apply its `on_error`, and go on along its edges."""
+        """End the node's work: emit its event, apply its `on_error`, and follow its edges."""
         if outcome.failure is None:
             self.emit_event(
                 visit, EventKind.FINISHED, {"output": outcome.value, **outcome.about, **(about or {})}, attempt
@@ -197,7 +198,10 @@ class Walk:
     # How it goes on --------------------------------------------------------------------------------------------
 
     def _handled(self, visit: Visit) -> tuple[str | None, Value]:
-        """What `on_error` makes of a failure; a value that cannot be computed leaves the failure as it is."""
+        """Return what `on_error` turns a failure into; None and None when the failure stands.
+
+        It stands also when the value to use cannot be computed.
+        """
         on_error = visit.vertex.on_error
         if self._over is not None:
             return None, None
@@ -241,9 +245,9 @@ class Walk:
             self._complete(visit, Status.FAILED, failure=arrival.failure)
         else:
             try:
-                why = self._reason_to_skip(visit)
-                if why:
-                    self.skip(visit, *why)
+                skip = self._reason_to_skip(visit)
+                if skip:
+                    self.skip(visit, *skip)
                 else:
                     start(self, visit)
             except EvaluationError as error:
@@ -251,7 +255,7 @@ class Walk:
 
     @property
     def _over(self) -> Failure | None:
-        """Why it has gone too far: then everything fails, and nothing turns that into something that would go on."""
+        """Why the walk exceeded a limit; then everything fails, and no `on_error` applies. None within the limits."""
         if self._steps > MAX_STEPS:
             return Failure(_ENDLESS, Fault.PIPELINE, hint=_ENDLESS_HINT)
         if self.budget.left < 0:
@@ -261,13 +265,14 @@ class Walk:
         return None
 
     def _counts(self, vertex: Vertex) -> bool:
-        """Whether reaching it counts: a node, and the end of a round or an item."""
+        """Return whether reaching a vertex counts as an execution: a node does, and the end of a round or an item."""
         if not isinstance(vertex.work, OutWork):
             return True
         owner = self.topology.blocks[vertex.block].owner
         return bool(owner) and isinstance(self.topology.vertices[owner].work, EachWork | RepeatWork)
 
     def _reason_to_skip(self, visit: Visit) -> tuple[str, dict[str, Value]] | None:
+        """Return why a node is skipped, in words and as data; None when it is not."""
         vertex = visit.vertex
         values = self.values(visit)
         missing = frozenset(vertex.refs) - values.keys()
@@ -318,20 +323,20 @@ class Walk:
 
 
 def too_many(topology: Topology) -> Failure:
-    """Why a run fails that goes through more than it may."""
+    """Return the failure of a run that exceeds its limit of executions."""
     reason = f"more than {topology.executions:,} nodes, rounds and items, which is the run's limit"
     return Failure(reason, Fault.PIPELINE, hint="raise the pipeline's `limit:`, or let it go through less")
 
 
 def _counted(messages: list[Message], executions: int) -> list[Message]:
-    for number, one in enumerate(messages):
-        if executions and isinstance(one, Task | Token | Opened | Item):
-            return [*messages[:number], replace(one, executions=executions), *messages[number + 1 :]]
+    for number, message in enumerate(messages):
+        if executions and isinstance(message, Task | Token | Opened | Item):
+            return [*messages[:number], replace(message, executions=executions), *messages[number + 1 :]]
     return messages
 
 
 def _weight(message: Message, sizes: Sizes) -> int:
-    """The size of what a message carries."""
+    """Return the size of the values that a message carries."""
     match message:
         case Task():
             return sizes.of(message.input) + sizes.of(message.context.values)
@@ -345,10 +350,10 @@ def _weight(message: Message, sizes: Sizes) -> int:
 
 
 def first_failure(failures: list[Failure]) -> Failure:
-    """The failure to report when several nodes failed: the same one in whatever order they came."""
-    return min(failures, key=lambda one: (one.fault is Fault.DROPPED, one.path, one.reason))
+    """Return the failure to report when several nodes failed; it does not depend on their order."""
+    return min(failures, key=lambda failure: (failure.fault is Fault.DROPPED, failure.path, failure.reason))
 
 
 def dropped(reason: str) -> Outcome:
-    """The outcome of a task that was not started, since its run is ending."""
+    """Return the outcome of a task that was not started because its run is ending."""
     return Outcome(Status.FAILED, failure=Failure(reason, Fault.DROPPED))

@@ -35,8 +35,8 @@ def test_paths(one: Any, other: Any, paths: list[str]) -> None:
 def test_what_is_told_is_small() -> None:
     """Values are told in short, and not without end."""
     (found,) = differences({"a": "x" * 5000}, {"a": None})
-    assert len(found.one) == 120
-    assert found.other == "null"
-    assert differences({"a": 1}, {})[0].other == ABSENT
+    assert len(found.active) == 120
+    assert found.candidate == "null"
+    assert differences({"a": 1}, {})[0].candidate == ABSENT
     assert len(differences(list(range(500)), [])) == 50
     assert short({"a": 1}) == '{"a": 1}'
