@@ -3,7 +3,8 @@
 import re
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -121,20 +122,35 @@ def _without_path(target: Target, text: Any) -> Any:
 
 
 async def _send(call: Call, limits: Limits, resolve: Resolve, *, reads: bool = True) -> _Received:
-    """One request and its answer; nothing is sent where it may not go. `reads`: whether the answer's body matters."""
+    """Send one request and read its answer; `reads` is False when the body of the answer does not matter.
+
+    Nothing is sent where it is not allowed. Raises InvalidInput and RetryLater.
+    """
     rule = limits.allowed.rule(call.method, call.target)
-    for one in call.sensitive.values():
-        if not one.secret.open_to(call.target):
+    for sensitive in call.sensitive.values():
+        if not sensitive.secret.open_to(call.target):
             where = f"{call.target.scheme}://{call.target.netloc}"
             raise InvalidInput(
-                f"the secret {one.secret.name!r} may not be sent to {where}", "its origins name where it may", "secrets"
+                f"the secret {sensitive.secret.name!r} may not be sent to {where}",
+                "its origins name where it may",
+                "secrets",
             )
-    wire = {"host": call.target.netloc, **call.headers, "accept-encoding": "gzip, deflate"}
-    wire |= {name: one.value for name, one in call.sensitive.items()}
+    # A pool of its own for each request: no connection, and nothing said on one, goes from one run to another.
+    pool = httpcore.AsyncConnectionPool(
+        ssl_context=_tls(limits.ca), max_connections=1, network_backend=Dialler(rule.ranges, resolve)
+    )
+    with _failures(call.target):
+        async with pool:
+            return await _exchange(pool, call, limits, reads=reads)
+
+
+def _request(call: Call, limits: Limits) -> httpcore.Request:
+    headers = {"host": call.target.netloc, **call.headers, "accept-encoding": "gzip, deflate"}
+    headers |= {name: sensitive.value for name, sensitive in call.sensitive.items()}
     if call.body is not None or call.method not in ("GET", "HEAD", "DELETE"):
-        wire["content-length"] = str(len(call.body or b""))
-    waits = {"connect": limits.connect, "read": limits.silence, "write": limits.silence, "pool": limits.connect}
-    request = httpcore.Request(
+        headers["content-length"] = str(len(call.body or b""))
+    timeouts = {"connect": limits.connect, "read": limits.silence, "write": limits.silence, "pool": limits.connect}
+    return httpcore.Request(
         call.method,
         httpcore.URL(
             scheme=call.target.scheme.encode(),
@@ -142,33 +158,35 @@ async def _send(call: Call, limits: Limits, resolve: Resolve, *, reads: bool = T
             port=call.target.port,
             target=call.target.target.encode(),
         ),
-        headers=[(name.encode(), value.encode()) for name, value in wire.items()],
+        headers=[(name.encode(), value.encode()) for name, value in headers.items()],
         content=call.body,
-        extensions={"timeout": waits},
+        extensions={"timeout": timeouts},
     )
-    # A pool of its own for each request: no connection, and nothing said on one, goes from one run to another.
-    pool = httpcore.AsyncConnectionPool(
-        ssl_context=_tls(limits.ca), max_connections=1, network_backend=Dialler(rule.ranges, resolve)
-    )
+
+
+async def _exchange(pool: httpcore.AsyncConnectionPool, call: Call, limits: Limits, *, reads: bool) -> _Received:
+    response = await pool.handle_async_request(_request(call, limits))
     try:
-        async with pool:
-            response = await pool.handle_async_request(request)
-            try:
-                if not reads:
-                    return _Received(response.status, heads.shown(response.headers))
-                return await _receive(response, limits, _wanted(call, response.status))
-            finally:
-                await response.aclose()
+        if not reads:
+            return _Received(response.status, heads.shown(response.headers))
+        return await _receive(response, limits, _wanted(call, response.status))
+    finally:
+        await response.aclose()
+
+
+@contextmanager
+def _failures(target: Target) -> Iterator[None]:
+    """Turn failures of a connection into RetryLater, naming the target."""
+    try:
+        yield
     except httpcore.TimeoutException as error:
         what = "connected to" if isinstance(error, httpcore.ConnectTimeout) else "heard of"
-        raise RetryLater(f"{call.target} was not {what} in time") from None
+        raise RetryLater(f"{target} was not {what} in time") from None
     except httpcore.ConnectError as error:
-        raise RetryLater(
-            f"{call.target} cannot be connected to: {_tls_problem(error) or 'it does not answer'}"
-        ) from None
+        raise RetryLater(f"{target} cannot be connected to: {_tls_problem(error) or 'it does not answer'}") from None
     except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
-        # What the exception says is not repeated: it may quote a header.
-        raise RetryLater(f"the connection to {call.target} broke ({type(error).__name__})") from None
+        # The exception's text is left out: it may quote a header.
+        raise RetryLater(f"the connection to {target} broke ({type(error).__name__})") from None
 
 
 async def _receive(response: httpcore.Response, limits: Limits, wanted: bool) -> _Received:

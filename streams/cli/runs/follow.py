@@ -24,36 +24,53 @@ ENDS: Mapping[str, Exit] = {
 
 
 def events(gateway: Gateway, run: str, after: str = "", pause: Callable[[float], None] = time.sleep) -> Iterator[Frame]:
-    """The run's events past the id `after`, each once, to its last one."""
-    import httpx
+    """Yield the run's events past the id `after`, each once, to its last one; reconnects when the stream breaks.
 
+    Raises Failed when the gateway refuses, or does not answer for PATIENCE seconds.
+    """
     last, delay, since = after, _FIRST_PAUSE, time.monotonic()
     while True:
-        lost = "the stream ended early"
         try:
-            with gateway.stream(f"/runs/{part(run)}/events", {"last-event-id": last} if last else {}) as answer:
-                if answer.status_code == 204:
-                    return
-                for frame in frames(answer.iter_lines()):
-                    delay, since = _FIRST_PAUSE, time.monotonic()
-                    if frame.name == "error":
-                        lost = str(json.loads(frame.data).get("detail", "the gateway has a fault"))
-                        break
-                    last = frame.id or last
-                    yield frame
-                    if frame.name in ENDS:
-                        return
-        except httpx.TransportError as error:
-            lost = str(error) or type(error).__name__
-        except Failed as failed:
-            if failed.exit is not Exit.AWAY:
-                raise
-            lost = str(failed)
+            for frame in _connected(gateway, run, last):
+                delay, since = _FIRST_PAUSE, time.monotonic()
+                last = frame.id or last
+                yield frame
+            return
+        except StreamLost as error:
+            lost = str(error)
         if time.monotonic() - since > PATIENCE:
             raise Failed(Exit.AWAY, f"the events do not come back ({lost}); go on with `millrace events {run}`")
         say(f"millrace: the events stopped ({lost}); coming back")
         pause(delay)
         delay = min(delay * 2, _LONGEST_PAUSE)
+
+
+class StreamLost(Exception):
+    """Raised when a stream of events ends before the run does; the message says why."""
+
+
+def _connected(gateway: Gateway, run: str, after: str) -> Iterator[Frame]:
+    """Yield events over one connection, to the run's last one. Raises StreamLost, and Failed when the gateway refuses."""
+    import httpx
+
+    headers = {"last-event-id": after} if after else {}
+    try:
+        with gateway.stream(f"/runs/{part(run)}/events", headers) as answer:
+            if answer.status_code == 204:  # nothing comes after this id
+                return
+            for frame in frames(answer.iter_lines()):
+                if frame.name == "error":
+                    raise StreamLost(json.loads(frame.data).get("detail", "the gateway has a fault"))
+                yield frame
+                if frame.name in ENDS:
+                    return
+    except httpx.TransportError as error:
+        raise StreamLost(str(error) or type(error).__name__) from error
+    except Failed as failed:
+        if failed.exit is not Exit.AWAY:
+            raise
+        raise StreamLost(str(failed)) from failed
+    raise StreamLost("the stream ended early")
 
 
 def show(gateway: Gateway, run: str, output: Output, after: str = "") -> Exit:

@@ -4,7 +4,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -56,11 +56,11 @@ def run(
     if key:
         headers["idempotency-key"] = key
     with ExitStack() as opened:
-        parts = [(one, opened.enter_context(value)) for one, value in _parts(inputs or [])]
+        values = [(field, opened.enter_context(value)) for field, value in _values(inputs or [])]
         gateway = opened.enter_context(Gateway())
-        body: dict[str, Any] = {"files": [(one, _part(value)) for one, value in parts]} if parts else {"json": {}}
+        body: dict[str, Any] = {"files": [(field, _part(value)) for field, value in values]} if values else {"json": {}}
         since = time.monotonic()
-        # The gateway keeps the answer back while it waits.
+        # With `wait` the gateway answers when the run has ended, or the time is up.
         answer = gateway.call(
             "POST", f"/pipelines/{part(name)}/runs", headers=headers, timeout=(wait or 0) + 60.0, **body
         )
@@ -68,17 +68,22 @@ def run(
         if follow:
             say(f"millrace: run {document['id']}")
             raise typer.Exit(following.show(gateway, document["id"], output))
-        if wait and answer.status_code != 200:
-            try:
-                document = _awaited(gateway, document["id"], since + wait)
-            except Failed as failed:
-                if failed.exit is Exit.RUN_NOT_OVER:
-                    emit(output, document, document["id"])
-                raise
-        if wait:
-            emit(output, document, lambda: following.result(gateway.url, document.get("output")))
-        else:
+        if not wait:
             emit(output, document, document["id"])
+            return
+        if answer.status_code != 200:
+            document = _awaited_or_shown(gateway, document, since + wait, output)
+        emit(output, document, lambda: following.result(gateway.url, document.get("output")))
+
+
+def _awaited_or_shown(gateway: Gateway, document: Mapping[str, Any], deadline: float, output: Output) -> Any:
+    """Wait for a result until the deadline; print the run's id before failing because the run goes on."""
+    try:
+        return _awaited(gateway, document["id"], deadline)
+    except Failed as failed:
+        if failed.exit is Exit.RUN_NOT_OVER:
+            emit(output, document, document["id"])
+        raise
 
 
 def events(identity: Run, after: After = "", output: OutputOption = Output.TEXT) -> None:
@@ -114,7 +119,7 @@ def cancel(identity: Run, output: OutputOption = Output.TEXT) -> None:
 
 
 def _awaited(gateway: Gateway, run: str, deadline: float) -> Any:
-    """The result of a run, waited for until the deadline (of the monotonic clock); the gateway bounds one call's wait."""
+    """Wait for the result of a run until the deadline of the monotonic clock; the gateway limits the wait of one call."""
     while True:
         left = max(0, math.ceil(deadline - time.monotonic()))
         headers = {"prefer": f"wait={left}"}
@@ -127,7 +132,7 @@ def _awaited(gateway: Gateway, run: str, deadline: float) -> Any:
                 raise Failed(Exit.RUN_NOT_OVER, f"run {run} goes on; `millrace events {run}` follows it") from None
 
 
-def _parts(inputs: list[str]) -> "Iterator[tuple[str, Any]]":
+def _values(inputs: list[str]) -> "Iterator[tuple[str, Any]]":
     for text in inputs:
         name, equals, value = text.partition("=")
         if not (name and equals):
