@@ -1,4 +1,4 @@
-"""The examples of docs/reference/language.md and their pictures: `python -m tests.unit.pages` draws the pictures anew."""
+"""The examples of docs/reference/language.md and their pictures: `python -m tests.unit.pages` draws the pictures again."""
 
 import functools
 import re

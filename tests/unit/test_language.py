@@ -53,7 +53,7 @@ def test_every_example_is_found() -> None:
 
 def test_every_picture_is_what_the_renderer_draws() -> None:
     """The pictures are those of the examples as they are now."""
-    assert drawn() == PAGE, "python -m tests.unit.pages draws them anew"
+    assert drawn() == PAGE, "python -m tests.unit.pages draws them again"
 
 
 @pytest.mark.parametrize(("text", "value"), table("| expression | gives |").items())
@@ -73,27 +73,27 @@ def test_every_limit_is_the_true_one() -> None:
         "characters of a name": identifiers.MAX_NAME,
         "characters of an expression": expression.MAX_LENGTH,
         "characters of a text with expressions in it": template.MAX_TEXT,
-        "problems of a file that are told": errors.MOST_PROBLEMS,
-        "levels of an expression, of which each `+` is one": expression.MAX_NESTING,
-        "levels of `map`, `filter`, `exists`, `all` in each other": expression.MAX_DEPTH,
-        "items that `map`, `filter`, … of one expression may walk through": expression.MAX_STEPS,
-        "characters of a value that expressions give, where a number or a field counts as 8": value_limits.LARGEST,
-        "fields of the type of a node, with those inside them": MAX_PARTS,
-        "nodes and rounds that are computed in a row without a service": walk.MAX_STEPS,
+        "reported problems of a file": errors.MOST_PROBLEMS,
+        "nesting of an expression, where each `+` is one level": expression.MAX_NESTING,
+        "nesting of `map`, `filter`, `exists`, `all`": expression.MAX_DEPTH,
+        "items that `map`, `filter`, … of one expression may visit": expression.MAX_STEPS,
+        "characters of an expression's value, where a number or a field counts as 8": value_limits.LARGEST,
+        "fields of a node's type, including nested ones": MAX_PARTS,
+        "nodes and rounds computed in a row without a service": walk.MAX_STEPS,
         "units of work of one expression": value_limits.WORK,
-        "units of work that are computed in a row without a service": value_limits.BUDGET,
-        "units of work that count as one node more": walk.EXECUTION,
-        "nodes, rounds and items of a run when it does not say": DEFAULT_LIMIT,
-        "days of a length of time": MAX_DAYS,
+        "units of work in a row without a service": value_limits.BUDGET,
+        "units of work that count as one additional node": walk.EXECUTION,
+        "nodes, rounds and items of a run, by default": DEFAULT_LIMIT,
+        "days of a duration": MAX_DAYS,
         "attempts of a node": MAX_ATTEMPTS,
-        "attempts when it does not say": Retry().attempts,
-        "items of an `each` at once": each.MAX_CONCURRENCY,
-        "items at once of loops in loops, shared out among the inner ones": flow.ITEMS,
-        "items at once when it does not say": each.CONCURRENCY,
+        "attempts of a node, by default": Retry().attempts,
+        "items of an `each` at a time": each.MAX_CONCURRENCY,
+        "items of nested loops at a time, shared among the inner ones": flow.ITEMS,
+        "items of an `each` at a time, by default": each.CONCURRENCY,
         "rounds of a `repeat`": repeat.MAX_ROUNDS,
-        "levels of pipelines in pipelines": pipeline.MAX_INLINED,
-        "nodes after which no more pipelines go into one": pipeline.MAX_NODES,
-        "seconds of a run when it does not say": int(DEFAULT_TIMEOUT),
+        "nesting of pipelines": pipeline.MAX_INLINED,
+        "nodes of a pipeline that may still inline another one": pipeline.MAX_NODES,
+        "seconds of a run, by default": int(DEFAULT_TIMEOUT),
     }
     assert {key: int(value) for key, value in table("| limit | value |").items()} == {
         key.strip("`"): value for key, value in limits.items()
@@ -101,7 +101,7 @@ def test_every_limit_is_the_true_one() -> None:
 
 
 def test_an_expression_that_walks_too_far_says_what_to_do() -> None:
-    """The bound of what one expression goes through is the one that is told."""
+    """The limit on the items of one expression is the documented one."""
     most = list(range(expression.MAX_STEPS))
     assert parse("a.all(x, x >= 0)").evaluate({"a": most})
     with pytest.raises(EvaluationError, match="9,999 items at most: use each"):
@@ -109,7 +109,7 @@ def test_an_expression_that_walks_too_far_says_what_to_do() -> None:
 
 
 def test_an_expression_that_nests_too_deep_says_so() -> None:
-    """The library's own bound is the one that is told, wherever it notices."""
+    """The limit holds wherever the library notices it."""
     most = expression.MAX_NESTING
     assert parse(" + ".join(["1"] * most)).evaluate({}) == most
     for text in (" + ".join(["1"] * (most + 1)), "-(" * 2 * most + "1" + ")" * 2 * most):
@@ -117,7 +117,7 @@ def test_an_expression_that_nests_too_deep_says_so() -> None:
             Checker().check(parse(text).text, {})
 
 
-def test_every_word_of_the_language_is_told() -> None:
+def test_every_word_of_the_language_is_explained() -> None:
     """Each kind of node has a part with an example, and each key, option and type is somewhere on the page."""
     kinds = {kind for example in EXAMPLES for kind in _kinds(example)}
     assert kinds == set(NodeKind)
@@ -129,11 +129,11 @@ def test_every_word_of_the_language_is_told() -> None:
 
 
 def test_every_command_of_the_page_exists() -> None:
-    """Commands that it tells of are commands."""
+    """Commands that it shows exist."""
     known = {command.name for command in COMMANDS}
-    told = set(re.findall(r"`millrace ([a-z-]+)", PAGE))
-    assert told
-    assert told <= known
+    shown = set(re.findall(r"`millrace ([a-z-]+)", PAGE))
+    assert shown
+    assert shown <= known
 
 
 def _kinds(example: Example) -> set[NodeKind]:
