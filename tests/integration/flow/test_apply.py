@@ -47,7 +47,7 @@ def wanted(text: str) -> Wanted:
 
 def of(changes: list[Change], what: What) -> dict[str, How]:
     """What happened to things of one kind, by name."""
-    return {one.name: one.how for one in changes if one.what is what}
+    return {change.name: change.how for change in changes if change.what is what}
 
 
 @asynccontextmanager
@@ -77,7 +77,9 @@ def test_everything_is_made_once(settings: Settings) -> None:
             planned = await apply(parts, [wanted(FIRST)], [("image-blur", 1)], dry=True)
             assert await parts.admin.names(parts.names.prefix) == []
             done = await apply(parts, [wanted(FIRST)], [("image-blur", 1)])
-            assert {(one.what, one.name, one.how) for one in planned} == {(one.what, one.name, one.how) for one in done}
+            assert {(change.what, change.name, change.how) for change in planned} == {
+                (change.what, change.name, change.how) for change in done
+            }
             assert of(done, What.PIPELINE) == {"applied": How.NEW}
             assert await apply(parts, [wanted(FIRST)], [("image-blur", 1)]) == []
             assert await apply(parts, [wanted(FIRST)], [("image-blur", 1)], dry=True) == []
@@ -172,7 +174,7 @@ def test_files_take_over_and_prune_only_their_own(settings: Settings) -> None:
             await catalogue.stop()
             changes = await apply(parts, [wanted(theirs)], prune=True)
             assert of(changes, What.PIPELINE) == {"theirs": How.TAKEN, "applied": How.REMOVED}
-            owners = {name: one.owner for name, one in (await standing(parts)).active().items()}
+            owners = {name: version.owner for name, version in (await standing(parts)).active().items()}
             assert owners == {"also-theirs": Owner.HTTP, "theirs": Owner.GIT}
 
     asyncio.run(play())
@@ -214,18 +216,18 @@ def test_a_writer_that_dies_in_the_middle_is_finished_by_the_next(settings: Sett
             ]
             catalogue = Pipelines(parts)
             await catalogue.start()
-            for one in changed[:2]:  # what is done before a change is shown to anybody, as a crash leaves it
-                made = new_version(one.topology, one.source, Owner.GIT)
-                await CatalogueWriter(parts, catalogue)._number(catalogue.version(made.name), made, again=True)
+            for pipeline in changed[:2]:  # what is done before a change is shown to anybody, as a crash leaves it
+                version = new_version(pipeline.topology, pipeline.source, Owner.GIT)
+                await CatalogueWriter(parts, catalogue)._number(catalogue.version(version.name), version, again=True)
             await catalogue.stop()
             active = (await standing(parts)).active()
-            assert {one.number for one in active.values()} == {1}
+            assert {version.number for version in active.values()} == {1}
             assert len(of(await apply(parts, changed), What.PIPELINE)) == 3
             after = (await standing(parts)).active()
-            assert {name: one.digest for name, one in after.items()} == {
-                one.topology.name: one.topology.digest for one in changed
+            assert {name: version.digest for name, version in after.items()} == {
+                pipeline.topology.name: pipeline.topology.digest for pipeline in changed
             }
-            assert {one.number for one in after.values()} == {2}
+            assert {version.number for version in after.values()} == {2}
             assert await apply(parts, changed) == []
 
     asyncio.run(play())
@@ -249,7 +251,7 @@ def test_the_plan_says_whom_a_change_concerns(settings: Settings) -> None:
             with pytest.raises(Declined):
                 await apply(parts, [wanted(WIDER), wanted(kept), wanted(new)], prune=True, agreed=no)
             (plan,) = seen
-            assert {one.name: one.how for one in plan.pipelines} == {
+            assert {pipeline.name: pipeline.how for pipeline in plan.pipelines} == {
                 "applied": How.CHANGED,
                 "fresh": How.NEW,
                 "gone": How.REMOVED,
@@ -283,9 +285,9 @@ def test_a_change_is_tried_first(settings: Settings) -> None:
                 "applied": How.SHADOW
             }
             assert of(await apply(parts, [wanted(WIDER)]), What.PIPELINE) == {"applied": How.CHANGED}
-            made = (await standing(parts)).version("applied")
-            assert made is not None
-            assert (made.digest, made.candidate) == (wanted(WIDER).topology.digest, None)
+            version = (await standing(parts)).version("applied")
+            assert version is not None
+            assert (version.digest, version.candidate) == (wanted(WIDER).topology.digest, None)
 
     asyncio.run(play())
 
@@ -340,7 +342,7 @@ def test_requests_are_stamped_by_the_broker(settings: Settings) -> None:
             )
             changes = await apply(parts, [wanted(FIRST)], dry=True)
             assert of(changes, What.TOPIC) == dict.fromkeys(topics_of_requests, How.CHANGED)
-            assert {one.detail for one in changes} == {"message.timestamp.type CreateTime → LogAppendTime"}
+            assert {change.detail for change in changes} == {"message.timestamp.type CreateTime → LogAppendTime"}
             assert await apply(parts, [wanted(FIRST)]) == changes
             assert await apply(parts, [wanted(FIRST)]) == []
             for topic in topics_of_requests:

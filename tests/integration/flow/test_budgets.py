@@ -118,13 +118,13 @@ def test_a_flood_of_items_holds_nobody_up_and_stops_when_it_is_told(settings: Se
             assert rig.end(flood) is None, "it was over before its neighbours"
             await rig.parts.producer.send(await rig.parts.wire.control(Control(flood, Action.CANCEL)))
             assert (await rig.ended(flood, 60)).event.kind is EventKind.RUN_CANCELLED
-            told = len(rig.told(flood, EventKind.FINISHED))
+            finished = len(rig.told(flood, EventKind.FINISHED))
             late = await rig.submit("late", {"xs": xs})
             end = (await rig.ended(late, 90)).event
             assert end.kind is EventKind.RUN_FAILED
             assert "deadline" in end.data["reason"]
             await neighbours(rig, 5)
-            assert len(rig.client_events(flood)) < told + 5000, "it went on after it was cancelled"
+            assert len(rig.client_events(flood)) < finished + 5000, "it went on after it was cancelled"
 
     asyncio.run(main())
 
@@ -152,7 +152,7 @@ def test_a_message_that_ends_flow_fails_its_run(settings: Settings, tmp_path: Pa
             assert end.kind is EventKind.RUN_FAILED
             assert "died each time" in end.data["reason"]
             assert [await rig.output(run) for run in good] == [{"text": f"hello {n}!"} for n in range(20)]
-            (letter,) = [one async for one in DeadLetters(rig.parts).read() if one.run == bad]
+            (letter,) = [letter async for letter in DeadLetters(rig.parts).read() if letter.run == bad]
             assert re.fullmatch(r"flow died \d times while it took this", letter.reason)
 
     asyncio.run(asyncio.wait_for(main(), 200))

@@ -25,8 +25,8 @@ def letters(w: World, **params: Any) -> list[dict[str, Any]]:
     """The dead letters that a filter takes."""
     answer = w.two.http.get("/dead-letters", params=params)
     assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["dead_letters"]
-    return found
+    page: list[dict[str, Any]] = answer.json()["dead_letters"]
+    return page
 
 
 def test_a_failed_task_shows_everything(yard: World) -> None:
@@ -35,9 +35,9 @@ def test_a_failed_task_shows_everything(yard: World) -> None:
     put(w, POISON.replace("NAME", name))
     run = submit(w, name, text="fail")
     assert ended(w, run)["status"] == "failed"
-    (one,) = wait(lambda: letters(w, run=run), "the letter is there")
-    assert (one["consumer"], one["path"], one["attempt"], one["resent"]) == ("poison", "taste", 1, False)
-    whole = w.one.http.get(f"/dead-letters/{one['id']}").json()
+    (letter,) = wait(lambda: letters(w, run=run), "the letter is there")
+    assert (letter["consumer"], letter["path"], letter["attempt"], letter["resent"]) == ("poison", "taste", 1, False)
+    whole = w.one.http.get(f"/dead-letters/{letter['id']}").json()
     assert "RuntimeError: it broke" in whole["reason"]
     assert "Traceback" in whole["stack"]
     assert {"ce_id", "millrace-envelope"} <= {header["name"] for header in whole["headers"]}
@@ -57,16 +57,16 @@ def test_letters_are_sent_again_by_filter(yard: World) -> None:
             await w.parts.producer.send(Outgoing(topic, None, f"garbage {number}".encode(), ()))
 
     w.loop(send())
-    found = wait(lambda: len(now := letters(w, topic=topic)) == 3 and now, "all three are there")
+    garbage = wait(lambda: len(now := letters(w, topic=topic)) == 3 and now, "all three are there")
     assert w.one.http.post("/dead-letters/resend").status_code == 422
-    one = w.one.http.post(f"/dead-letters/{found[0]['id']}/resend")
-    assert (one.status_code, one.json()["topic"]) == (200, topic)
+    answer = w.one.http.post(f"/dead-letters/{garbage[0]['id']}/resend")
+    assert (answer.status_code, answer.json()["topic"]) == (200, topic)
     sent = w.one.http.post("/dead-letters/resend", params={"topic": topic, "reason": "NO RECORD"}).json()["resent"]
-    ids = {one["id"] for one in sent}  # the first may have come back already, as another letter
-    assert ids >= {one["id"] for one in found[1:]}
-    assert found[0]["id"] not in ids
+    ids = {letter["id"] for letter in sent}  # the first may have come back already, as another letter
+    assert ids >= {letter["id"] for letter in garbage[1:]}
+    assert garbage[0]["id"] not in ids
     wait(lambda: len(letters(w, topic=topic)) == 3 + 1 + len(ids), "each came back")
-    assert {one["id"] for one in letters(w, topic=topic, resent=True)} == ids | {found[0]["id"]}
+    assert {letter["id"] for letter in letters(w, topic=topic, resent=True)} == ids | {garbage[0]["id"]}
     back = letters(w, topic=topic, resent=False)
     whole = w.one.http.get(f"/dead-letters/{back[0]['id']}").json()
     assert "millrace-resent" in {header["name"] for header in whole["headers"]}
@@ -94,9 +94,9 @@ def test_the_newest_are_read_from_the_end(yard: World, monkeypatch: pytest.Monke
     w.loop(write())
     monkeypatch.setattr(DeadLetters, "_decode", counted)
     answer = w.two.http.get("/dead-letters", params={"consumer": name, "limit": 7}).json()
-    assert [one["reason"] for one in answer["dead_letters"]] == [f"reason {number}" for number in range(53, 60)]
+    assert [letter["reason"] for letter in answer["dead_letters"]] == [f"reason {number}" for number in range(53, 60)]
     assert (answer["count"], answer["more"]) == (7, True)
     assert decoded <= w.settings.partitions * (7 + 1 + 4)
     assert w.two.http.get("/dead-letters", params={"consumer": name, "limit": 60}).json()["more"] is False
     some = letters(w, consumer=name, reason="reason 1")
-    assert [one["reason"] for one in some] == [f"reason {number}" for number in (1, *range(10, 20))]
+    assert [letter["reason"] for letter in some] == [f"reason {number}" for number in (1, *range(10, 20))]

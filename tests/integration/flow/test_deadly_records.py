@@ -79,7 +79,7 @@ def test_a_record_that_ends_its_worker_is_isolated(settings: Settings, tmp_path:
             assert end.event.kind is EventKind.RUN_FAILED
             assert "its worker died" in end.event.data["reason"]
             assert [(await rig.output(run))["n"] for run in good] == list(range(1, 9))
-            (letter,) = [one async for one in DeadLetters(rig.parts).read() if one.run == bad]
+            (letter,) = [letter async for letter in DeadLetters(rig.parts).read() if letter.run == bad]
             assert (letter.consumer, letter.path) == ("assassin", "kill")
             assert await rig.parts.store.list(f"deliveries/{rig.parts.group('assassin')}/task") == []
 

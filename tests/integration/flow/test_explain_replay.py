@@ -37,18 +37,20 @@ def explained(w: World, run: str) -> dict[str, Any]:
     """What `explain` says now."""
     answer = w.two.http.get(f"/runs/{run}/explain")
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    document: dict[str, Any] = answer.json()
+    return document
 
 
 def waiting(w: World, run: str, why: str, also: Callable[[dict[str, Any]], Any] = lambda _: True) -> dict[str, Any]:
     """The first thing of this kind that a run waits for, once there is one."""
 
     def look() -> dict[str, Any] | None:
-        return next((one for one in explained(w, run).get("waits", ()) if one["why"] == why and also(one)), None)
+        return next(
+            (reason for reason in explained(w, run).get("waits", ()) if reason["why"] == why and also(reason)), None
+        )
 
-    found: dict[str, Any] = wait(look, lambda: explained(w, run))
-    return found
+    reason: dict[str, Any] = wait(look, lambda: explained(w, run))
+    return reason
 
 
 def test_a_run_says_what_it_waits_for_and_what_it_skipped(yard: World) -> None:
@@ -57,7 +59,7 @@ def test_a_run_says_what_it_waits_for_and_what_it_skipped(yard: World) -> None:
     run = submit(w, fresh(w, CHAIN), n=1, seconds=6.0)
     running = waiting(w, run, "running")
     assert (running["path"], running["service"], running["attempt"], running["workers"]) == ("nap", "naps", 1, 1)
-    join = waiting(w, run, "join", lambda one: "nap" in one["missing"])
+    join = waiting(w, run, "join", lambda reason: "nap" in reason["missing"])
     assert join["path"] == ""
     skipped = wait(lambda: explained(w, run)["skipped"])[0]
     assert (skipped["path"], skipped["when"], skipped["values"]) == ("big", "a.n > 100", {"a.n": 2})
@@ -79,13 +81,13 @@ def test_a_task_in_a_queue_says_how_many_are_before_it(yard: World) -> None:
     others = [submit(w, name, seconds=0.0) for _ in range(24)]  # more than a worker takes in hand
 
     def queued() -> list[dict[str, Any]]:
-        found = [one for run in others for one in explained(w, run).get("waits", ()) if "ahead" in one]
-        return found if len(found) > 8 else []
+        reasons = [reason for run in others for reason in explained(w, run).get("waits", ()) if "ahead" in reason]
+        return reasons if len(reasons) > 8 else []
 
-    found = wait(queued, "most of them stand in the queue")
-    assert all(one["service"] == "naps" and one["lag"] >= one["ahead"] + 1 for one in found)
-    assert len({(one["partition"], one["ahead"]) for one in found}) == len(found)
-    assert "ahead of it in partition" in found[0]["text"]
+    reasons = wait(queued, "most of them stand in the queue")
+    assert all(reason["service"] == "naps" and reason["lag"] >= reason["ahead"] + 1 for reason in reasons)
+    assert len({(reason["partition"], reason["ahead"]) for reason in reasons}) == len(reasons)
+    assert "ahead of it in partition" in reasons[0]["text"]
     assert w.one.http.delete(f"/runs/{first}").status_code == 202
     assert all(ended(w, run)["status"] == "finished" for run in others)
 
@@ -111,9 +113,9 @@ output: {images: "${grey}"}
     )
     files = [("photos", ("a", png(4, 4, shade))) for shade in range(5)]
     run = w.one.http.post(f"/pipelines/{name}/runs", files=files).json()["id"]
-    loop = waiting(w, run, "loop", lambda one: one.get("items"))
+    loop = waiting(w, run, "loop", lambda reason: reason.get("items"))
     assert (loop["items"], loop["ended"], loop["under_way"]) == (5, 0, 5)
-    queued = waiting(w, run, "queued", lambda one: "ahead" in one)
+    queued = waiting(w, run, "queued", lambda reason: "ahead" in reason)
     assert queued["workers"] == 0
     assert "no live worker" in queued["text"]
     assert w.one.http.delete(f"/runs/{run}").status_code == 202
@@ -134,7 +136,7 @@ def test_a_worker_that_is_killed_is_missed_within_seconds(yard: World, tmp_path:
         assert not has(w, run, "run.waiting")
         victim.kill()
         # Its last announcement stands for a minute and a half.
-        waiting(w, run, "queued", lambda one: one["workers"] == 0 and "no live worker" in one["text"])
+        waiting(w, run, "queued", lambda reason: reason["workers"] == 0 and "no live worker" in reason["text"])
         wait(lambda: has(w, run, "run.waiting"), lambda: state(w, run))
         assert w.one.http.get("/services/image-greyscale").status_code == 200
     with worker(w, tmp_path / "heir.log", "image-greyscale"):
@@ -162,15 +164,19 @@ def test_a_run_is_repeated_from_a_node_on(yard: World) -> None:
     assert ended(w, old)["output"]["n"] == 3
     answer = w.one.http.post(f"/runs/{old}/replay", json={"from": "b", "set": {"a.n": 40}})
     assert answer.status_code == 202, answer.text
-    made = answer.json()
-    assert (made["reused"], made["replay_of"], answer.headers["location"]) == (["a", "nap"], old, f"/runs/{made['id']}")
-    new = ended(w, made["id"])
+    replay = answer.json()
+    assert (replay["reused"], replay["replay_of"], answer.headers["location"]) == (
+        ["a", "nap"],
+        old,
+        f"/runs/{replay['id']}",
+    )
+    new = ended(w, replay["id"])
     assert (new["output"]["n"], new["replay_of"], new["replay"]) == (41, old, {"from": "b", "set": ["a.n"]})
-    executed = {one["data"]["path"] for one in told(w, made["id"]) if one["event"] == "node.started"}
+    executed = {event["data"]["path"] for event in told(w, replay["id"]) if event["event"] == "node.started"}
     assert executed == {"b"}
     nodes = {node["path"]: node for node in new["nodes"]}
     assert (nodes["a"]["reused"], nodes["a"]["output"], "reused" in nodes["b"]) == (True, {"n": 40}, False)
-    wait(lambda: state(w, old).get("replays") == [made["id"]], "the old one knows its replay")
+    wait(lambda: state(w, old).get("replays") == [replay["id"]], "the old one knows its replay")
     whole = w.one.http.post(f"/runs/{old}/replay", json={"set": {"n": 200}}, headers={"prefer": "wait=30"})
     assert whole.json()["output"] == {"n": 202, "big": 2011, "slept": 0.0}
 
@@ -182,7 +188,7 @@ def test_what_cannot_be_repeated(yard: World) -> None:
     ended(w, old)
     answer = w.one.http.post(f"/runs/{old}/replay", json={"from": "bb", "set": {"n": "x", "a.n": "y", "q": 1}})
     assert answer.status_code == 422
-    assert {one["where"] for one in answer.json()["errors"]} == {"from", "n", "a.n", "q"}
+    assert {error["where"] for error in answer.json()["errors"]} == {"from", "n", "a.n", "q"}
     assert w.one.http.post(f"/runs/{old}/replay", json={"form": "b"}).status_code == 422
     assert w.one.http.post(f"/runs/{old}/replay", json=[1]).status_code == 422
     assert w.one.http.post(f"/runs/{uuid.uuid4()}/replay").status_code == 404
@@ -209,17 +215,17 @@ output: {image: "${again.image}"}
         name = fresh(w, text)
         old = w.one.http.post(f"/pipelines/{name}/runs", files={"photo": ("p", png(9, 9, 3))}).json()["id"]
         assert ended(w, old)["status"] == "finished"
-        made = w.one.http.post(f"/runs/{old}/replay", json={"from": "again"}).json()
-        new = ended(w, made["id"])
-        assert (made["reused"], new["status"]) == (["grey"], "finished")
+        replay = w.one.http.post(f"/runs/{old}/replay", json={"from": "again"}).json()
+        new = ended(w, replay["id"])
+        assert (replay["reused"], new["status"]) == (["grey"], "finished")
         (grey,) = [node for node in new["nodes"] if node["path"] == "grey"]
-        assert grey["output"]["image"]["ref"]["key"].startswith(f"runs/{made['id']}/")
+        assert grey["output"]["image"]["ref"]["key"].startswith(f"runs/{replay['id']}/")
         keys = w.loop(w.parts.store.list(f"runs/{old}/"))
         w.loop(w.parts.store.delete(keys))
         assert w.one.http.get(grey["output"]["image"]["href"]).status_code == 200
         gone = w.one.http.post(f"/runs/{old}/replay", json={"from": "again"})
         assert (gone.status_code, gone.json()["type"]) == (410, "urn:millrace:gone"), gone.text
-        assert {one["where"] for one in gone.json()["errors"]} == {"photo", "grey.image"}
+        assert {error["where"] for error in gone.json()["errors"]} == {"photo", "grey.image"}
 
 
 def test_cancelling_kills_the_body_and_drops_what_is_queued(yard: World) -> None:
@@ -247,15 +253,15 @@ output: {s: "${rest}"}
     wait(lambda: not before <= children(), "the body is killed")
     after = submit(w, name, seconds=[0.0])
     assert ended(w, after, 20)["output"] == {"s": [0.0]}
-    started = [one for one in told(w, run) if one["event"] == "node.started"]
+    started = [event for event in told(w, run) if event["event"] == "node.started"]
     assert len(started) <= 1 + 8
 
 
 def children() -> set[int]:
     """The pool's children of every worker that a test of this process started."""
-    found = set[int]()
+    pids = set[int]()
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):  # it ended meanwhile
             if "forkserver" in " ".join(process.cmdline()):
-                found |= {one.pid for one in process.children()}
-    return found
+                pids |= {child.pid for child in process.children()}
+    return pids

@@ -70,27 +70,27 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def town(settings: Settings, environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """A rig with one worker, and pipelines that call others."""
     with asyncio.Runner() as runner:
-        made = Rig(alone(settings), Path(tmp_path_factory.mktemp("rig")))
-        runner.run(made.__aenter__())
+        rig = Rig(alone(settings), Path(tmp_path_factory.mktemp("rig")))
+        runner.run(rig.__aenter__())
 
         async def begin() -> None:
-            await made.start(CHORES, "http-call", "image-greyscale", "flow", "retry", **environ)
+            await rig.start(CHORES, "http-call", "image-greyscale", "flow", "retry", **environ)
             needed = {"http-call", "image-greyscale", "add-one"}
-            await until(lambda: needed <= made.services.contracts().keys(), 30, "announcements")
+            await until(lambda: needed <= rig.services.contracts().keys(), 30, "announcements")
             for text in (ASK, WAIT, PICTURE, SUM):
-                await made.publish(text, made.services.contracts())
+                await rig.publish(text, rig.services.contracts())
 
         try:
             runner.run(begin())
-            yield Town(made, runner)
+            yield Town(rig, runner)
         finally:
-            runner.run(made.__aexit__())
+            runner.run(rig.__aexit__())
 
 
-def repeating(heard: Heard, out: Out) -> None:
+def repeating(request: Heard, out: Out) -> None:
     """Gives back what it got, the secret too; fails where it is asked to."""
-    said = {"n": json.loads(heard.body)["n"], "you": dict(heard.headers)}
-    out.whole(200 if heard.path == "/good" else 500, json.dumps(said).encode())
+    echo = {"n": json.loads(request.body)["n"], "you": dict(request.headers)}
+    out.whole(200 if request.path == "/good" else 500, json.dumps(echo).encode())
 
 
 def test_a_secret_shows_nowhere(town: Town) -> None:
@@ -104,19 +104,19 @@ def test_a_secret_shows_nowhere(town: Town) -> None:
         assert (output["status"], output["n"]) == (200, 42)
         assert output["said"]["you"]["authorization"] == "Bearer [redacted]"
         assert (await rig.ended(bad)).event.kind is EventKind.RUN_FAILED
-        assert {one.headers["authorization"] for one in there.heard} == {f"Bearer {SECRET}"}
+        assert {request.headers["authorization"] for request in there.heard} == {f"Bearer {SECRET}"}
         (started,) = rig.told(good, EventKind.STARTED)[:1]
         assert started.event.data["input"]["secrets"] == {
             "authorization": {"name": "shop-token", "before": "Bearer ", "after": ""}
         }
         topics = await rig.parts.admin.names(rig.settings.topic_prefix)
-        records = [(topic, one) for topic in topics for one in await rig.read(topic)]
+        records = [(topic, record) for topic in topics for record in await rig.read(topic)]
         kinds = {topic.removeprefix(rig.settings.topic_prefix) for topic, _ in records}
         assert {"run.events", "task.http-call.v1", "dead.letters", "pipeline.ask.results", "retry.1s"} <= kinds
-        for topic, one in records:
-            held = b"".join([one.key or b"", one.value or b"", *(value or b"" for _, value in one.headers)])
-            assert SECRET.encode() not in held, f"{topic} {one.where}"
-        assert any(b"redacted" in (one.value or b"") for _, one in records)
+        for topic, record in records:
+            held = b"".join([record.key or b"", record.value or b"", *(value or b"" for _, value in record.headers)])
+            assert SECRET.encode() not in held, f"{topic} {record.where}"
+        assert any(b"redacted" in (record.value or b"") for _, record in records)
         for run in (good, bad):
             for key in await rig.parts.store.list(f"runs/{run}"):
                 assert SECRET.encode() not in await rig.parts.store.read(key)
@@ -131,9 +131,9 @@ def test_each_try_of_a_task_has_one_name(town: Town) -> None:
     """A server that puts a call off is asked again when it said, with the same Idempotency-Key; another task has another."""
     answers = [503, 200, 200]
 
-    def puts_off(heard: Heard, out: Out) -> None:
+    def puts_off(request: Heard, out: Out) -> None:
         headers = (("retry-after", "1"),) if (status := answers.pop(0)) == 503 else ()
-        out.whole(status, heard.body, "application/json", *headers)
+        out.whole(status, request.body, "application/json", *headers)
 
     async def main(there: Outside) -> None:
         rig = town.rig
@@ -142,7 +142,7 @@ def test_each_try_of_a_task_has_one_name(town: Town) -> None:
         (retrying,) = rig.told(run, EventKind.RETRYING)
         assert retrying.event.data["delay"] == 1.0  # and not the 0.2 s of the node
         await rig.output(await rig.submit("ask", {"url": there.url(), "n": 1}))
-        first, again, other = (one.headers["idempotency-key"] for one in there.heard)
+        first, again, other = (request.headers["idempotency-key"] for request in there.heard)
         assert first == again != other
 
     with server(puts_off) as there:
@@ -155,10 +155,10 @@ def test_a_call_that_is_delivered_again_has_one_answer(
     """When a worker dies in a call, the next one asks again under the same name, and the run goes on with one answer."""
     begun, release = threading.Event(), threading.Event()
 
-    def slow(heard: Heard, out: Out) -> None:
+    def slow(request: Heard, out: Out) -> None:
         begun.set()
         release.wait(60)
-        out.whole(200, heard.body)
+        out.whole(200, request.body)
 
     async def main(there: Outside) -> None:
         async with Rig(alone(settings), tmp_path) as rig:
@@ -172,9 +172,9 @@ def test_a_call_that_is_delivered_again_has_one_answer(
             release.set()
             await rig.start("http-call", **environ)
             assert (await rig.output(run, 90))["n"] == 8
-            assert len({one.headers["idempotency-key"] for one in there.heard}) == 1
+            assert len({request.headers["idempotency-key"] for request in there.heard}) == 1
             assert len(there.heard) >= 2
-            finished = [one.event.path for one in rig.client_events(run) if one.event.kind is EventKind.FINISHED]
+            finished = [sent.event.path for sent in rig.client_events(run) if sent.event.kind is EventKind.FINISHED]
             assert finished == ["order", "plus"]
 
     with server(slow) as there:
@@ -185,7 +185,7 @@ def test_calls_that_wait_hold_nobody_up(town: Town) -> None:
     """With more calls waiting than the pool has children, what computes goes on; cancelled, they hang up at once."""
     release, waiting, hung_up = threading.Event(), threading.Semaphore(0), threading.Semaphore(0)
 
-    def slow(heard: Heard, out: Out) -> None:
+    def slow(request: Heard, out: Out) -> None:
         out.say(200, ("content-type", "application/json"))
         waiting.release()
         while not release.is_set():

@@ -67,30 +67,32 @@ def test_odd_keys_fail_their_own_runs(settings: Settings, tmp_path: Path) -> Non
     """More of them than a service takes at a time, computed by a pipeline or sent by a producer: none is waited for."""
 
     async def main() -> None:
-        async with rig(settings, tmp_path, 1) as made:
-            await made.start("flow", "image-greyscale")
+        async with rig(settings, tmp_path, 1) as runtime:
+            await runtime.start("flow", "image-greyscale")
             text = COMPUTED.replace("BUCKET", settings.s3_bucket).replace("SHA", SHA)
-            await made.publish(text, load_contracts())
-            await made.publish(GREY)
-            computed = {key: await made.submit("computed", {"key": key}) for key in ODD}
-            missing = await made.submit("computed", {"key": f"runs/{uuid.uuid4()}/{SHA}"})
-            topic = made.parts.names.requests("grey")
+            await runtime.publish(text, load_contracts())
+            await runtime.publish(GREY)
+            computed = {key: await runtime.submit("computed", {"key": key}) for key in ODD}
+            missing = await runtime.submit("computed", {"key": f"runs/{uuid.uuid4()}/{SHA}"})
+            topic = runtime.parts.names.requests("grey")
             sent = {}
             for key in ODD:
                 run = str(uuid.uuid4())
                 ref = {"bucket": settings.s3_bucket, "key": key, "size": 5, "sha256": SHA, "media_type": "image/png"}
                 value = json.dumps({"image": ref}).encode()
-                await made.parts.producer.send(Outgoing(topic, run.encode(), value, (("millrace-run", run.encode()),)))
+                await runtime.parts.producer.send(
+                    Outgoing(topic, run.encode(), value, (("millrace-run", run.encode()),))
+                )
                 sent[key] = run
             run = str(uuid.uuid4())
-            good = await made.submit("grey", {"image": (await picture(made, run)).to_dict()}, run)
-            assert set(await made.output(good)) == {"image"}
+            good = await runtime.submit("grey", {"image": (await picture(runtime, run)).to_dict()}, run)
+            assert set(await runtime.output(good)) == {"image"}
             for key, run in computed.items():
-                last = (await made.ended(run)).event
+                last = (await runtime.ended(run)).event
                 assert (last.kind, last.data["fault"]) == (EventKind.RUN_FAILED, "caller"), key
                 assert "is not an object that a reference may name" in last.data["reason"], key
-            assert "there is no object" in (await made.ended(missing)).event.data["reason"]
-            answers = await until(lambda: _answers(made, set(sent.values())), 60, "an answer for each")
+            assert "there is no object" in (await runtime.ended(missing)).event.data["reason"]
+            answers = await until(lambda: _answers(runtime, set(sent.values())), 60, "an answer for each")
             for key, run in sent.items():
                 assert answers[run]["status"] == "failed"
                 assert "is not a key that is read" in answers[run]["failure"]["reason"], key
@@ -102,45 +104,45 @@ def test_a_task_that_cannot_be_read_fails_its_run(settings: Settings, tmp_path: 
     """A task is a dead letter only after its run was told: with the input gone or garbled, the run ends all the same."""
 
     async def main() -> None:
-        async with rig(settings, tmp_path, 1) as made:
-            await made.start("flow")
-            await made.publish(GREY, load_contracts())
-            topic = made.parts.names.tasks("image-greyscale", 1)
+        async with rig(settings, tmp_path, 1) as runtime:
+            await runtime.start("flow")
+            await runtime.publish(GREY, load_contracts())
+            topic = runtime.parts.names.tasks("image-greyscale", 1)
             runs = []
             for _ in range(2):
                 run = str(uuid.uuid4())
-                runs.append(await made.submit("grey", {"image": (await picture(made, run)).to_dict()}, run))
-            garbled, spilled = await until(lambda: _tasks(made, topic, len(runs)))
+                runs.append(await runtime.submit("grey", {"image": (await picture(runtime, run)).to_dict()}, run))
+            garbled, spilled = await until(lambda: _tasks(runtime, topic, len(runs)))
             # What nobody has taken yet is removed, and put there again as another hand might leave it.
             await asyncio.to_thread(remove_records, settings, Place(topic, 0), spilled.offset + 1)
             gone = json.dumps(Ref(settings.s3_bucket, f"runs/{runs[1]}/{SHA}", 5, SHA, "application/avro").to_dict())
             headers = (*spilled.headers, ("millrace-spilled", gone.encode()))
-            await made.parts.producer.send(Outgoing(topic, garbled.key, b"garbage", garbled.headers))
-            await made.parts.producer.send(Outgoing(topic, spilled.key, b"", headers))
-            worker = await made.start("image-greyscale")
+            await runtime.parts.producer.send(Outgoing(topic, garbled.key, b"garbage", garbled.headers))
+            await runtime.parts.producer.send(Outgoing(topic, spilled.key, b"", headers))
+            worker = await runtime.start("image-greyscale")
             for run in runs:
-                last = (await made.ended(run)).event
+                last = (await runtime.ended(run)).event
                 assert (last.kind, last.data["fault"]) == (EventKind.RUN_FAILED, "service")
-            letters = [one async for one in DeadLetters(made.parts).read()]
-            assert {one.run for one in letters} == set(runs)
+            letters = [letter async for letter in DeadLetters(runtime.parts).read()]
+            assert {letter.run for letter in letters} == set(runs)
             run = str(uuid.uuid4())
-            good = await made.submit("grey", {"image": (await picture(made, run)).to_dict()}, run)
-            assert set(await made.output(good)) == {"image"}
+            good = await runtime.submit("grey", {"image": (await picture(runtime, run)).to_dict()}, run)
+            assert set(await runtime.output(good)) == {"image"}
             assert worker.process.poll() is None
 
     asyncio.run(main())
 
 
-async def _answers(made: Rig, runs: set[str]) -> dict[str, Any]:
+async def _answers(runtime: Rig, runs: set[str]) -> dict[str, Any]:
     """The results of these runs, once all are there."""
-    found = [await made.parts.codec.decode(record.value or b"") for record in await made.results("grey")]
-    answers = {one["run"]: one for one in found if one["run"] in runs}
+    results = [await runtime.parts.codec.decode(record.value or b"") for record in await runtime.results("grey")]
+    answers = {result["run"]: result for result in results if result["run"] in runs}
     return answers if answers.keys() == runs else {}
 
 
-async def _tasks(made: Rig, topic: str, count: int) -> list[Record]:
-    found = await made.read(topic)
-    return found if len(found) == count else []
+async def _tasks(runtime: Rig, topic: str, count: int) -> list[Record]:
+    records = await runtime.read(topic)
+    return records if len(records) == count else []
 
 
 def remove_records(settings: Settings, place: Place, before: int) -> None:

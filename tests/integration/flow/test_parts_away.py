@@ -36,7 +36,11 @@ def test_its_absence_is_waited_out(town: Town, tmp_path: Path) -> None:
         await until(lambda: "postgres" in waiting_for(town), 30, "a worker that says what it waits for")
         assert rig.end(run) is None
         await until(lambda: rig.services.workers("needs-postgres")[0].waiting_for == ("postgres",), 30, "its word")
-        others = {one.service: one.waiting_for for one in rig.services.standing() if one.service != "needs-postgres"}
+        others = {
+            worker.service: worker.waiting_for
+            for worker in rig.services.standing()
+            if worker.service != "needs-postgres"
+        }
         assert set(others.values()) == {()}, others
         mark.touch()
         output = await rig.output(run)

@@ -36,14 +36,14 @@ def heard(kind: str, call: Callable[[Executor, list[Progress]], Any]) -> list[Pr
     """What is heard of a call in a child of this kind."""
 
     async def main() -> list[Progress]:
-        made: Pool | AsyncChild = Pool(1, [MODULE]) if kind == "pool" else AsyncChild([MODULE], 256)
-        await made.start()
-        told: list[Progress] = []
+        executor: Pool | AsyncChild = Pool(1, [MODULE]) if kind == "pool" else AsyncChild([MODULE], 256)
+        await executor.start()
+        reports: list[Progress] = []
         try:
-            await call(made, told)
+            await call(executor, reports)
         finally:
-            await made.stop()
-        return told
+            await executor.stop()
+        return reports
 
     return asyncio.run(main())
 
@@ -52,15 +52,15 @@ def test_a_chatty_call_is_heard_now_and_then_and_its_last_word_always(kind: str)
     """Of 20,000 things few come through, in order and each with its number, and the last one is among them."""
     body = bodies.chats if kind == "pool" else bodies.chats_waiting
 
-    async def call(made: Executor, told: list[Progress]) -> None:
-        ended = await made.run(body, 20_000, seconds=60, memory=256, heard=told.append)
+    async def call(executor: Executor, reports: list[Progress]) -> None:
+        ended = await executor.run(body, 20_000, seconds=60, memory=256, heard=reports.append)
         assert ended.value == 20_000
 
-    told = heard(kind, call)
-    assert told[0].number == 1
-    assert told[-1] == Progress("20000", 1.0, {"n": 20_000}, 20_000)
-    assert [one.number for one in told] == sorted({one.number for one in told})
-    assert len(told) < 200
+    reports = heard(kind, call)
+    assert reports[0].number == 1
+    assert reports[-1] == Progress("20000", 1.0, {"n": 20_000}, 20_000)
+    assert [report.number for report in reports] == sorted({report.number for report in reports})
+    assert len(reports) < 200
 
 
 def test_what_is_said_last_before_a_long_silence_is_heard_during_it(kind: str, tmp_path: Path) -> None:
@@ -68,9 +68,9 @@ def test_what_is_said_last_before_a_long_silence_is_heard_during_it(kind: str, t
     mark = tmp_path / "heard"
     body = bodies.pauses if kind == "pool" else bodies.pauses_waiting
 
-    async def call(made: Executor, told: list[Progress]) -> None:
-        work = asyncio.ensure_future(made.run(body, str(mark), seconds=60, memory=256, heard=told.append))
-        await until(lambda: [one.text for one in told] == ["first", "second"], 30, "the second word")
+    async def call(executor: Executor, reports: list[Progress]) -> None:
+        work = asyncio.ensure_future(executor.run(body, str(mark), seconds=60, memory=256, heard=reports.append))
+        await until(lambda: [report.text for report in reports] == ["first", "second"], 30, "the second word")
         assert not work.done()
         mark.touch()
         assert (await work).failure is None
@@ -86,24 +86,24 @@ def test_failures_come_after_what_was_said(kind: str) -> None:
         else (bodies.says_and_fails_waiting, bodies.says_nonsense_waiting)
     )
 
-    async def call(made: Executor, told: list[Progress]) -> None:
-        ended = await made.run(fails, seconds=30, memory=256, heard=told.append)
+    async def call(executor: Executor, reports: list[Progress]) -> None:
+        ended = await executor.run(fails, seconds=30, memory=256, heard=reports.append)
         assert ended.failure is not None
         assert ended.failure.reason.startswith("ZeroDivisionError")
-        ended = await made.run(wrong, seconds=30, memory=256, heard=told.append)
+        ended = await executor.run(wrong, seconds=30, memory=256, heard=reports.append)
         assert ended.failure is not None
         assert "object is not" in ended.failure.reason
 
-    assert [one.text for one in heard(kind, call)] == ["one", "two"]
+    assert [report.text for report in heard(kind, call)] == ["one", "two"]
 
 
 def test_threads_of_a_waiting_service_may_speak() -> None:
     """What is said in `asyncio.to_thread` is heard as what the call itself says, before its end."""
 
-    async def call(made: Executor, told: list[Progress]) -> None:
-        await made.run(bodies.speaks_in_a_thread, seconds=30, memory=256, heard=told.append)
+    async def call(executor: Executor, reports: list[Progress]) -> None:
+        await executor.run(bodies.speaks_in_a_thread, seconds=30, memory=256, heard=reports.append)
 
-    assert [one.text for one in heard("waiting", call)] == ["from a thread"]
+    assert [report.text for report in heard("waiting", call)] == ["from a thread"]
 
 
 @pytest.mark.parametrize("name", ["talk", "murmur"])
@@ -113,21 +113,21 @@ def test_progress_is_told_between_the_beginning_and_the_end_of_a_node(
     """Each of several node executions at once has progress of its own: after its start, before its end, the last word among it."""
 
     async def main() -> None:
-        async with rig(settings, tmp_path) as made:
-            await made.start("tests.integration.support.talk", "flow")
-            await made.publish(TALKS[name])
-            run = await made.submit(f"many-{name}", {"numbers": [3000, 1, 0, 3000]})
-            assert await made.output(run) == {"times": [3000, 1, 0, 3000]}
-            told = [one.event for one in made.client_events(run)]
+        async with rig(settings, tmp_path) as runtime:
+            await runtime.start("tests.integration.support.talk", "flow")
+            await runtime.publish(TALKS[name])
+            run = await runtime.submit(f"many-{name}", {"numbers": [3000, 1, 0, 3000]})
+            assert await runtime.output(run) == {"times": [3000, 1, 0, 3000]}
+            events = [sent.event for sent in runtime.client_events(run)]
             for at, times in enumerate([3000, 1, 0, 3000]):
-                mine = [one for one in told if one.at == (at,) and one.vertex]
-                kinds = [one.kind for one in mine]
-                said = [one.data for one in mine if one.kind is EventKind.PROGRESS]
-                assert kinds == [EventKind.STARTED, *[EventKind.PROGRESS] * len(said), EventKind.FINISHED]
-                assert bool(said) == bool(times)
-                assert len(said) < 100
+                mine = [event for event in events if event.at == (at,) and event.vertex]
+                kinds = [event.kind for event in mine]
+                reported = [event.data for event in mine if event.kind is EventKind.PROGRESS]
+                assert kinds == [EventKind.STARTED, *[EventKind.PROGRESS] * len(reported), EventKind.FINISHED]
+                assert bool(reported) == bool(times)
+                assert len(reported) < 100
                 if times:
                     figures = {"number": times, "done": 1.0, "figures": {"step": times}}
-                    assert said[-1] == {"service": name, "text": f"step {times}", **figures}
+                    assert reported[-1] == {"service": name, "text": f"step {times}", **figures}
 
     asyncio.run(main())

@@ -99,12 +99,12 @@ async def answers(rig: Rig, pipeline: str) -> dict[str, dict[str, object]]:
     """Every result of a pipeline by run, decoded as another system would."""
     topology = rig.topology(pipeline)
     schema = result_schema(pipeline, topology.output)
-    found = {}
+    results = {}
     for record in await rig.results(pipeline):
         assert record.value is not None
         value = await rig.parts.codec.decode(record.value, schema)
-        found[value["run"]] = value
-    return found
+        results[value["run"]] = value
+    return results
 
 
 def test_a_run_without_services_ends_in_flow(town: Town) -> None:
@@ -114,7 +114,7 @@ def test_a_run_without_services_ends_in_flow(town: Town) -> None:
         await rig.publish(PLAIN)
         run = await rig.submit("plain", {"n": 21})
         assert await rig.output(run) == {"total": 42}
-        kinds = [told.event.kind for told in rig.client_events(run)]
+        kinds = [sent.event.kind for sent in rig.client_events(run)]
         assert kinds == [EventKind.ACCEPTED, EventKind.FINISHED, EventKind.RUN_FINISHED]
         answer = (await until(lambda: _found(rig, "plain", run)))["output"]
         assert answer == {"total": 42}
@@ -144,7 +144,7 @@ def test_branches_meet(town: Town) -> None:
         await rig.publish(SUM)
         run = await rig.submit("sum", {"n": 5})
         assert await rig.output(run) == {"total": 12}
-        seen = sorted((told.event.kind.value, told.event.path) for told in rig.client_events(run))
+        seen = sorted((sent.event.kind.value, sent.event.path) for sent in rig.client_events(run))
         assert seen == [
             ("node.finished", "a"),
             ("node.finished", "b"),
@@ -224,11 +224,11 @@ def test_garbage_is_answered_and_holds_nothing_up(town: Town) -> None:
         letters = DeadLetters(rig.parts)
 
         async def refused() -> dict[str, DeadLetter] | None:
-            found = {f"{one.topic}/{one.partition}@{one.offset}": one async for one in letters.read()}
-            return found if wanted <= found.keys() else None
+            refusals = {f"{letter.topic}/{letter.partition}@{letter.offset}": letter async for letter in letters.read()}
+            return refusals if wanted <= refusals.keys() else None
 
-        found = await until(refused)
-        runs = {found[place].run for place in wanted}
+        refusals = await until(refused)
+        runs = {refusals[place].run for place in wanted}
 
         async def answered() -> dict[str, dict[str, object]] | None:
             results = await answers(rig, "plain")
@@ -236,7 +236,7 @@ def test_garbage_is_answered_and_holds_nothing_up(town: Town) -> None:
 
         results = await until(answered)
         assert {results[str(run)]["status"] for run in runs} == {"failed"}
-        bad = found[f"{topic}/0@{offset - 3}"]
+        bad = refusals[f"{topic}/0@{offset - 3}"]
         problems = results[str(bad.run)]["problems"]
         assert isinstance(problems, list)
         assert problems[0]["where"] == "n"
@@ -249,8 +249,8 @@ def test_garbage_is_answered_and_holds_nothing_up(town: Town) -> None:
 
 def _last_plain(rig: Rig, where: str) -> str | None:
     """The run that the record at this place began."""
-    for run, told in rig.events.items():
-        if any(one.event.data.get("source") == where for one in told):
+    for run, events in rig.events.items():
+        if any(sent.event.data.get("source") == where for sent in events):
             return run
     return None
 
@@ -264,7 +264,7 @@ def test_a_duplicate_request_is_the_same_run(town: Town) -> None:
         for _ in range(3):
             await rig.submit("sum", {"n": 1}, run)
         assert await rig.output(run) == {"total": 4}
-        before = [told.event for told in rig.client_events(run)]
+        before = [sent.event for sent in rig.client_events(run)]
         again = [
             record
             for topic in (rig.parts.names.tasks("add-one", 1), rig.parts.topic("flow.tokens"))
@@ -279,8 +279,8 @@ def test_a_duplicate_request_is_the_same_run(town: Town) -> None:
         )  # whatever follows the copies in the same topics is handled after them
         await rig.output(marker)
         await until(lambda: _drained(rig))
-        assert [told.event for told in rig.client_events(run)] == before
-        ends = {told.id for told in rig.events[run] if told.event.kind.terminal}
+        assert [sent.event for sent in rig.client_events(run)] == before
+        ends = {sent.id for sent in rig.events[run] if sent.event.kind.terminal}
         assert len(ends) == 1
 
     town.run(main(town.rig))
@@ -365,8 +365,10 @@ def test_a_task_that_is_none_is_a_dead_letter(town: Town) -> None:
         place = f"{topic}/0@{sent.offset}"
 
         async def put_aside() -> DeadLetter | None:
-            found = [one async for one in DeadLetters(rig.parts).read()]
-            return next((one for one in found if f"{one.topic}/{one.partition}@{one.offset}" == place), None)
+            letters = [letter async for letter in DeadLetters(rig.parts).read()]
+            return next(
+                (letter for letter in letters if f"{letter.topic}/{letter.partition}@{letter.offset}" == place), None
+            )
 
         letter = await until(put_aside)
         assert letter.value == b"garbage"
@@ -382,10 +384,10 @@ def test_a_failure_is_tried_again_after_its_delay(town: Town, tmp_path: Path) ->
         await rig.publish(FLAKY)
         run = await rig.submit("flaky-twice", {"mark": str(tmp_path / "mark")})
         assert await rig.output(run) == {"n": 2}
-        told = {one.event.kind: one for one in rig.client_events(run)}
-        retrying = told[EventKind.RETRYING]
+        events = {sent.event.kind: sent for sent in rig.client_events(run)}
+        retrying = events[EventKind.RETRYING]
         assert retrying.event.data["next_attempt"] == 2
-        assert told[EventKind.FINISHED].event.attempt == 2
+        assert events[EventKind.FINISHED].event.attempt == 2
         tier = [record for record in await rig.read(rig.parts.names.retry("1s")) if record.key == f"{run}/try".encode()]
         assert len(tier) == 1
 
@@ -421,8 +423,8 @@ def test_the_first_reading_is_what_all_see(town: Town, tmp_path: Path) -> None:
         assert first != second
         (tmp_path / "go on").touch()
         assert await rig.output(run) == {"n": first, "held": 0}
-        seen = [one.event.data for one in rig.client_events(run) if one.event.kind is EventKind.FINISHED]
-        assert [one["output"] for one in seen] == [{"n": first}, {"n": 0}]
+        seen = [sent.event.data for sent in rig.client_events(run) if sent.event.kind is EventKind.FINISHED]
+        assert [data["output"] for data in seen] == [{"n": first}, {"n": 0}]
         assert not await rig.parts.store.list(f"runs/{run}/outcomes/")
 
     town.run(main(town.rig))
@@ -437,8 +439,8 @@ async def _task_of(rig: Rig, run: str, service: str) -> Record:
 
 def _numbers(rig: Rig, run: str, node: str) -> list[int]:
     """What a node gave, each time that its end was told."""
-    told = [one.event for one in rig.events[run] if one.event.kind is EventKind.FINISHED]
-    return [event.data["output"]["n"] for event in told if event.vertex == node]
+    finished = [sent.event for sent in rig.events[run] if sent.event.kind is EventKind.FINISHED]
+    return [event.data["output"]["n"] for event in finished if event.vertex == node]
 
 
 def test_cancelling_stops_the_work(town: Town) -> None:
@@ -447,7 +449,7 @@ def test_cancelling_stops_the_work(town: Town) -> None:
     async def main(rig: Rig) -> None:
         await rig.publish(NAP)
         run = await rig.submit("nap", {"seconds": 25.0})
-        await until(lambda: any(told.event.kind is EventKind.STARTED for told in rig.events[run]))
+        await until(lambda: any(sent.event.kind is EventKind.STARTED for sent in rig.events[run]))
         await rig.parts.producer.send(await rig.parts.wire.control(Control(run, Action.CANCEL)))
         assert (await rig.ended(run)).event.kind is EventKind.RUN_CANCELLED
         after = await rig.submit("nap", {"seconds": 0.0})
@@ -516,7 +518,7 @@ def test_an_order_that_is_none_is_a_dead_letter(town: Town) -> None:
         await rig.parts.producer.send(dataclasses.replace(sent, value=json.dumps({"run": "x"}).encode()))
 
         async def both() -> bool:
-            topics = [one.topic async for one in DeadLetters(rig.parts).read()]
+            topics = [letter.topic async for letter in DeadLetters(rig.parts).read()]
             return topics.count(sent.topic) == 2
 
         await until(both)
@@ -543,8 +545,8 @@ def test_a_worker_that_says_nothing_more_expires(town: Town) -> None:
         await announcer.start()
         first = (await until(lambda: rig.services.workers("ghost")))[0]
         assert first.contract == contract
-        await until(lambda: any(one.at > first.at for one in rig.services.workers("ghost")), 5, "the next period")
-        assert all(one.contract is first.contract for one in rig.services.workers("ghost"))
+        await until(lambda: any(worker.at > first.at for worker in rig.services.workers("ghost")), 5, "the next period")
+        assert all(worker.contract is first.contract for worker in rig.services.workers("ghost"))
         assert announcer._task is not None
         announcer._task.cancel()  # as kill -9 ends it: without a withdrawal
         await until(lambda: rig.services.absent("ghost", 1), 5, "expiry")

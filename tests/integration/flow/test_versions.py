@@ -32,8 +32,8 @@ output: {{n: "${{plus.n}}"}}
 
 def versions(w: World, name: str) -> dict[str, dict[str, Any]]:
     """The versions of a pipeline by digest."""
-    found = w.two.http.get(f"/pipelines/{name}/versions").json()["versions"]
-    return {one["digest"]: one for one in found}
+    listing = w.two.http.get(f"/pipelines/{name}/versions").json()["versions"]
+    return {version["digest"]: version for version in listing}
 
 
 def fresh() -> str:
@@ -79,8 +79,8 @@ def test_the_plan_counts_the_runs_under_way(yard: World) -> None:
             await catalogue.stop()
 
     plan = w.loop(drawn())
-    (one,) = plan.pipelines
-    assert (one.how, dict(one.runs)) == (How.TAKEN, {old: 2})
+    (pipeline,) = plan.pipelines
+    assert (pipeline.how, dict(pipeline.runs)) == (How.TAKEN, {old: 2})
     shown = plan_text(plan)
     assert f"runs under way: 2 on {old[:12]}; they end on the version that they began on" in shown
     assert "consumers: flow, add-one (1 live), naps (1 live)" in shown
@@ -130,7 +130,7 @@ def test_a_canary_takes_its_share(yard: World) -> None:
     w, name = yard, fresh()
     old = put(w, steps(name, 1))["digest"]
     put(w, steps(name, 50), canary="40%")
-    shown = {one["status"]: one for one in versions(w, name).values()}
+    shown = {version["status"]: version for version in versions(w, name).values()}
     assert (shown["active"]["digest"], shown["active"]["share"]) == (old, 0.6)
     new = shown["canary"]["digest"]
     rollout = Rollout(old, new, Trial(0.4))
@@ -139,10 +139,10 @@ def test_a_canary_takes_its_share(yard: World) -> None:
         gateway = (w.one, w.two)[number % 2]
         runs.append(gateway.http.post(f"/pipelines/{name}/runs", json={"n": 0}).json()["id"])
     for run in runs:
-        made = ended(w, run)
-        assert made["digest"] == rollout.digest(run)
-        assert made["output"] == {"n": 50 if made["digest"] == new else 1}
-        assert told(w, run)[0]["data"]["digest"] == made["digest"]
+        original = ended(w, run)
+        assert original["digest"] == rollout.digest(run)
+        assert original["output"] == {"n": 50 if original["digest"] == new else 1}
+        assert told(w, run)[0]["data"]["digest"] == original["digest"]
     assert w.one.http.get(f"/pipelines/{name}").json()["trial"] == {"digest": new, "shadow": False, "share": 0.4}
     assert w.one.http.post(f"/pipelines/{name}/rollback").json()["digest"] == old
     wait(lambda: versions(w, name)[new]["status"] == "former", "the trial is over")
@@ -163,19 +163,21 @@ def test_a_shadow_is_compared_and_seen_by_nobody(yard: World) -> None:
     assert outputs == [1, 2, 3, 4]
     report: dict[str, Any] = wait(
         lambda: (
-            (one := w.two.http.get(f"/pipelines/{name}/shadow").json()).get("pending") == 0 and one["runs"] == 4 and one
+            (comparison := w.two.http.get(f"/pipelines/{name}/shadow").json()).get("pending") == 0
+            and comparison["runs"] == 4
+            and comparison
         ),
         lambda: w.two.http.get(f"/pipelines/{name}/shadow").text,
     )
     assert (report["same"], report["different"]) == (2, 2)
-    assert [(one["path"], one["count"]) for one in report["paths"]] == [("$.n", 2), ("$.parts[1]", 2)]
+    assert [(path["path"], path["count"]) for path in report["paths"]] == [("$.n", 2), ("$.parts[1]", 2)]
     shown = {pair["run"]: pair["differences"][0] for pair in report["last"]}
     assert shown[runs[3]] == {"path": "$.n", "active": "4", "candidate": "9"}
     for run in runs:
-        assert {one["data"]["run"] for one in told(w, run)} == {run}
+        assert {event["data"]["run"] for event in told(w, run)} == {run}
         assert state(w, run)["digest"] == old
     listed = w.two.http.get("/runs", params={"pipeline": name}).json()["runs"]
-    assert {one["id"] for one in listed} == set(runs)
+    assert {listed_run["id"] for listed_run in listed} == set(runs)
     (shadow,) = w.two.http.get("/runs", params={"shadow_of": runs[0]}).json()["runs"]
     assert state(w, shadow["id"])["shadow_of"] == runs[0]
     assert set(results(w, name)) == set(runs)
@@ -201,11 +203,13 @@ def results(w: World, name: str) -> list[str]:
     topic = w.parts.names.results(name)
 
     async def read() -> list[str]:
-        found = []
+        keys = []
         for number in range(w.settings.partitions):
             end = (await w.parts.offsets.ends([Place(topic, number)]))[Place(topic, number)]
-            found += [one.key.decode() for one in await w.parts.offsets.read(Place(topic, number), 0, end) if one.key]
-        return found
+            keys += [
+                record.key.decode() for record in await w.parts.offsets.read(Place(topic, number), 0, end) if record.key
+            ]
+        return keys
 
     return w.loop(read())
 

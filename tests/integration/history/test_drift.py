@@ -48,7 +48,8 @@ def met(world: World, events: list[Event]) -> None:
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as link:
             await tables.ensure(link)
             batch = [
-                LoggedEvent(Told(one, one.id, time.time()), Place("run.events", 9), next(OFFSETS)) for one in events
+                LoggedEvent(Told(event, event.id, time.time()), Place("run.events", 9), next(OFFSETS))
+                for event in events
             ]
             await record(link, batch)
         async with await psycopg.AsyncConnection.connect(url, autocommit=True, row_factory=dict_row) as rows:
@@ -61,13 +62,16 @@ def met(world: World, events: list[Event]) -> None:
 
 def drift(world: World, **query: str) -> dict[str, dict[str, Any]]:
     """What is said of a model, by feature."""
-    return {one["feature"]: one for one in world.one.http.get("/predictions/drift", params=query).json()["drift"]}
+    return {
+        measure["feature"]: measure
+        for measure in world.one.http.get("/predictions/drift", params=query).json()["drift"]
+    }
 
 
 def digits(luck: random.Random, *, faint: bool) -> list[Event]:
     """Digits as the shipped card says they were, or written with another pen."""
-    said = read(FOLDER).card["reference"]["features"]
-    edges = [0.0, *said["output.ink"]["edges"], 0.3]
+    features = read(FOLDER).card["reference"]["features"]
+    edges = [0.0, *features["output.ink"]["edges"], 0.3]
     version = read(FOLDER).version
     events = []
     for number in range(300):
@@ -82,15 +86,15 @@ def test_another_pen_is_seen(gateways: World) -> None:
     """Digits like those that were learned from are steady; fainter ones that the model doubts have drifted, and the metrics say so."""
     luck, version = random.Random(5), read(FOLDER).version
     met(gateways, digits(luck, faint=False))
-    found = drift(gateways, service="digit-recognition", model_version=version)
-    assert found.keys() == {"output.ink", "output.confidence", "output.digit"}
-    assert {one["level"] for one in found.values()} == {"steady"}
-    assert {one["predictions"] for one in found.values()} == {300}
+    measured = drift(gateways, service="digit-recognition", model_version=version)
+    assert measured.keys() == {"output.ink", "output.confidence", "output.digit"}
+    assert {measure["level"] for measure in measured.values()} == {"steady"}
+    assert {measure["predictions"] for measure in measured.values()} == {300}
     met(gateways, digits(luck, faint=True))
-    found = drift(gateways, service="digit-recognition", model_version=version)
-    assert found["output.ink"]["level"] == found["output.confidence"]["level"] == "drifted"
-    assert found["output.digit"]["level"] == "steady"
-    assert found["output.ink"]["psi"] > found["output.ink"]["chance"]
+    measured = drift(gateways, service="digit-recognition", model_version=version)
+    assert measured["output.ink"]["level"] == measured["output.confidence"]["level"] == "drifted"
+    assert measured["output.digit"]["level"] == "steady"
+    assert measured["output.ink"]["psi"] > measured["output.ink"]["chance"]
 
     def shown() -> bool:
         line = f'millrace_model_drift{{feature="output.ink",model="m",service="digit-recognition",version="{version}"}}'
@@ -123,10 +127,10 @@ def test_inputs_are_measured_by_a_promoted_models_card(gateways: World) -> None:
         given = {"age": 20 + number % 40, "job": "pilot" if number % 2 else "a"}
         events += story(service, versions[number % 2], given, {"appetence": 0.5})
     met(gateways, events)
-    found = drift(gateways, service=service)
-    assert {one["model_version"] for one in found.values()} == {versions[0]}
-    assert found["input.job"]["predictions"] == 200
-    assert found["input.job"]["level"] == "drifted"
+    measured = drift(gateways, service=service)
+    assert {measure["model_version"] for measure in measured.values()} == {versions[0]}
+    assert measured["input.job"]["predictions"] == 200
+    assert measured["input.job"]["level"] == "drifted"
 
 
 @pytest.mark.parametrize("query", [{"service": "nobody"}, {"model_version": "000000000000"}])

@@ -57,8 +57,8 @@ def test_tables_of_an_older_text_are_brought_up_to_date(settings: Settings) -> N
             await tables.ensure(connection)  # the text is the same: nobody looks
             await connection.execute(b"comment on table progress is 'an older text'")
             await tables.ensure(connection)
-            found = await connection.execute(b"select count(*) from drift")
-            assert await found.fetchall() == [(0,)]
+            counted = await connection.execute(b"select count(*) from drift")
+            assert await counted.fetchall() == [(0,)]
 
     asyncio.run(main())
 

@@ -65,7 +65,7 @@ def test_an_end_is_told_and_a_receiver_that_fails_changes_nothing(settings: Sett
             {"runs": ["digit-train"], "email": ["ada@example.com"]},
         ]
         said = environ(tmp_path, entries, post.port)
-        async with recording(settings, tmp_path, **said) as (made, _, connection):
+        async with recording(settings, tmp_path, **said) as (runtime, _, connection):
             failed = {"reason": "no data", "hint": "fetch it"}
             events = [
                 *story(failing, EventKind.RUN_FAILED, **failed),
@@ -73,21 +73,21 @@ def test_an_end_is_told_and_a_receiver_that_fails_changes_nothing(settings: Sett
                 *story(shadow, EventKind.RUN_FAILED, **failed),
             ]
             for event in events * 2:
-                await made.parts.producer.send(await made.parts.wire.event(event))
+                await runtime.parts.producer.send(await runtime.parts.wire.event(event))
 
             async def delivered() -> bool:
                 return len(await rows(connection, "select 1 from notices where outcome = 'delivered'")) == 2
 
             await until(delivered, 40, "both were told")
-            told = await rows(connection, "select * from notices")
-            assert {one["run"] for one in told} == {failing.id}
-            assert sorted(one["tries"] for one in told) == [1, 2]
+            notices = await rows(connection, "select * from notices")
+            assert {notice["run"] for notice in notices} == {failing.id}
+            assert sorted(notice["tries"] for notice in notices) == [1, 2]
             (row,) = await rows(connection, "select status from runs where run = %s", failing.id)
             assert row["status"] == "failed"
 
     with server(answer) as there, postbox() as post:
         asyncio.run(main())
-    assert len({one.headers["webhook-id"] for one in there.heard}) == 1
+    assert len({request.headers["webhook-id"] for request in there.heard}) == 1
     assert len(there.heard) == 2
     body = json.loads(there.heard[1].body)
     assert (body["type"], body["data"]["run"], body["data"]["status"]) == ("run.failed", failing.id, "failed")
@@ -104,17 +104,17 @@ def test_what_a_dead_recorder_left_is_told_by_the_next(settings: Settings, tmp_p
     async def main() -> None:
         with server(lambda _, out: out.whole(503, b"")) as away:
             said = environ(tmp_path, [{"webhook": away.url(), "secret": "ops-hook"}])
-            async with recording(settings, tmp_path, **said) as (made, _, connection):
+            async with recording(settings, tmp_path, **said) as (runtime, _, connection):
                 for event in story(silent, EventKind.RUN_FAILED, reason="x"):
-                    await made.parts.producer.send(await made.parts.wire.event(event))
+                    await runtime.parts.producer.send(await runtime.parts.wire.event(event))
                 await until(lambda: away.heard, 30, "the first try")
-                made.workers[0].kill()
-                (one,) = await rows(connection, "select * from notices")
-                assert one["outcome"] is None
+                runtime.workers[0].kill()
+                (notice,) = await rows(connection, "select * from notices")
+                assert notice["outcome"] is None
                 await connection.execute("update notices set due = now()")  # not to wait until its lease ends
-                await made.start("recorder", **said)
+                await runtime.start("recorder", **said)
                 await until(lambda: len(away.heard) > 1, 30, "the next try")
-        assert len({heard.headers["webhook-id"] for heard in away.heard}) == 1
+        assert len({request.headers["webhook-id"] for request in away.heard}) == 1
 
     asyncio.run(main())
 
@@ -123,26 +123,26 @@ def test_a_receiver_that_hangs_keeps_nobody_else_waiting(settings: Settings, tmp
     """Two of its notices are tried at a time, and those of others are all told meanwhile."""
     count, released = 12, threading.Event()
 
-    def answer(heard: Heard, out: Out) -> None:
-        if heard.path == "/hangs":
+    def answer(request: Heard, out: Out) -> None:
+        if request.path == "/hangs":
             released.wait(90)
         out.whole(204, b"")
 
     async def main() -> None:
         entries = [{"webhook": there.url(path), "secret": "ops-hook"} for path in ("/hangs", "/takes")]
         said = {**environ(tmp_path, entries), "MILLRACE_HTTP_SILENCE": "60"}
-        async with recording(settings, tmp_path, **said) as (made, _, connection):
+        async with recording(settings, tmp_path, **said) as (runtime, _, connection):
             for _ in range(count):
                 for event in story(new(), EventKind.RUN_FAILED, reason="x"):
-                    await made.parts.producer.send(await made.parts.wire.event(event))
+                    await runtime.parts.producer.send(await runtime.parts.wire.event(event))
 
             async def told() -> bool:
-                found = await rows(connection, "select target from notices where outcome = 'delivered'")
-                return len(found) == count and {one["target"] for one in found} == {there.url("/takes")}
+                delivered = await rows(connection, "select target from notices where outcome = 'delivered'")
+                return len(delivered) == count and {notice["target"] for notice in delivered} == {there.url("/takes")}
 
             try:
                 await until(told, 25, "that the others were told")
-                assert sum(one.path == "/hangs" for one in there.heard) <= 2
+                assert sum(request.path == "/hangs" for request in there.heard) <= 2
             finally:
                 released.set()
 
@@ -154,8 +154,8 @@ def test_a_list_that_cannot_be_used_ends_the_recorder(settings: Settings, tmp_pa
     """At the start, with the entry and the reason, not at the first run that fails."""
 
     async def main() -> None:
-        async with Rig(alone(settings), tmp_path) as made:
-            bad = made.launch("recorder", **environ(tmp_path, [{"webhook": "https://elsewhere.example/"}]))
+        async with Rig(alone(settings), tmp_path) as runtime:
+            bad = runtime.launch("recorder", **environ(tmp_path, [{"webhook": "https://elsewhere.example/"}]))
             await until(lambda: bad.process.poll() is not None, 40, "its end")
             assert bad.process.returncode == 2
             assert "entry 1: webhook: POST https://elsewhere.example may not be called" in bad.log.read_text()
@@ -174,8 +174,8 @@ def test_notices_are_listed_and_sent_again(gateways: World) -> None:
             [identity, run],
         )
     http = gateways.one.http
-    (one,) = http.get("/notices", params={"run": run}).json()["notices"]
-    assert (one["to"], one["state"], one["tries"], one["error"]) == (
+    (notice,) = http.get("/notices", params={"run": run}).json()["notices"]
+    assert (notice["to"], notice["state"], notice["tries"], notice["error"]) == (
         "https://hooks.example.com",
         "given up",
         12,

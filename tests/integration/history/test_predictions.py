@@ -70,11 +70,16 @@ def test_a_prediction_is_written_once(gateways: World, past: History) -> None:
     past.write(event)
     past.write(event, event)
     answer = gateways.one.http.get("/predictions", params={"run": event.run.id})
-    (one,) = answer.json()["predictions"]
-    assert (one["id"], one["service"], one["label"], one["confidence"]) == (identity, "digit-recognition", 8, 0.75)
-    assert (one["model"], one["model_version"], one["input"]) == ("mnist_model", VERSION, "c" * 64)
-    assert one["correction"] is None
-    whole = gateways.two.http.get(one["links"]["self"]).json()
+    (prediction,) = answer.json()["predictions"]
+    assert (prediction["id"], prediction["service"], prediction["label"], prediction["confidence"]) == (
+        identity,
+        "digit-recognition",
+        8,
+        0.75,
+    )
+    assert (prediction["model"], prediction["model_version"], prediction["input"]) == ("mnist_model", VERSION, "c" * 64)
+    assert prediction["correction"] is None
+    whole = gateways.two.http.get(prediction["links"]["self"]).json()
     assert whole["output"] == event.data["output"]
     assert whole["corrections"] == []
 
@@ -85,9 +90,9 @@ def test_a_list_in_the_output_is_one_prediction(gateways: World, past: History) 
     faces = [{"gender": "woman"}, {"gender": "man"}]
     event.data["output"].update({"faces": faces})
     (identity,) = past.write(event)
-    one = gateways.one.http.get(f"/predictions/{identity}").json()
-    assert one["output"]["faces"] == faces
-    assert one["label"] is None
+    prediction = gateways.one.http.get(f"/predictions/{identity}").json()
+    assert prediction["output"]["faces"] == faces
+    assert prediction["label"] is None
     refused = gateways.one.http.post(f"/predictions/{identity}/corrections", json={"label": "man"})
     assert refused.status_code == 422
     assert "face-analyze" in refused.json()["detail"]
@@ -96,29 +101,29 @@ def test_a_list_in_the_output_is_one_prediction(gateways: World, past: History) 
 def test_they_are_filtered_and_paged(gateways: World, past: History) -> None:
     """Each filter takes what it says, and pages follow each other without a gap or a repeat."""
     version, http = run()[:12], gateways.one.http
-    told = past.write(*(finished(run(), number, number / 10, version) for number in range(10)))
+    written = past.write(*(finished(run(), number, number / 10, version) for number in range(10)))
 
     def found(**query: Any) -> list[str]:
         return [
-            one["id"]
-            for one in http.get("/predictions", params={"model_version": version, **query}).json()["predictions"]
+            prediction["id"]
+            for prediction in http.get("/predictions", params={"model_version": version, **query}).json()["predictions"]
         ]
 
-    assert found() == told[::-1]
-    assert found(below=0.35) == told[3::-1]
+    assert found() == written[::-1]
+    assert found(below=0.35) == written[3::-1]
     assert found(service="cell-classify") == []
-    assert http.post(f"/predictions/{told[4]}/corrections", json={"label": 9}).status_code == 201
-    assert found(corrected=True) == [told[4]]
+    assert http.post(f"/predictions/{written[4]}/corrections", json={"label": 9}).status_code == 201
+    assert found(corrected=True) == [written[4]]
     assert len(found(corrected=False)) == 9
     seen: list[str] = []
     query: dict[str, str] = {"model_version": version, "limit": "4"}
     while True:
         page = http.get("/predictions", params=query).json()
-        seen += [one["id"] for one in page["predictions"]]
+        seen += [prediction["id"] for prediction in page["predictions"]]
         if page["next"] is None:
             break
         query["cursor"] = page["next"]
-    assert seen == told[::-1]
+    assert seen == written[::-1]
     assert http.get("/predictions", params={"cursor": "nonsense"}).status_code == 422
 
 
@@ -133,7 +138,10 @@ def test_the_last_correction_counts_and_all_are_kept(gateways: World, past: Hist
     again = gateways.two.http.post(place, json={"label": 4})
     assert again.status_code == 200
     history = again.json()["corrections"]
-    assert [(one["by"], one["old"], one["new"]) for one in history] == [("local", 1, 7), ("local", 7, 4)]
+    assert [(correction["by"], correction["old"], correction["new"]) for correction in history] == [
+        ("local", 1, 7),
+        ("local", 7, 4),
+    ]
     assert history[0]["at"] <= history[1]["at"]
     assert again.json()["label"] == 1, "what the model said stays"
 

@@ -34,9 +34,9 @@ async def recording(
     await connection.execute(f"create schema {schema}".encode())
     await connection.execute(f"set search_path to {schema}".encode())
     try:
-        async with Rig(dataclasses.replace(alone(settings), postgres=through), folder) as made:
-            await made.start("recorder", **environ)
-            yield made, gate, connection
+        async with Rig(dataclasses.replace(alone(settings), postgres=through), folder) as runtime:
+            await runtime.start("recorder", **environ)
+            yield runtime, gate, connection
     finally:
         await connection.execute(f"drop schema {schema} cascade".encode())
         await connection.close()
@@ -46,10 +46,10 @@ async def recording(
 async def rows(connection: "psycopg.AsyncConnection[Any]", query: str, *values: object) -> list[dict[str, Any]]:
     """The rows of a query; none while the tables do not exist yet."""
     try:
-        found: list[dict[str, Any]] = await (await connection.execute(query.encode(), values)).fetchall()
+        table: list[dict[str, Any]] = await (await connection.execute(query.encode(), values)).fetchall()
     except psycopg.errors.UndefinedTable:
         return []
-    return found
+    return table
 
 
 def told(run: Run, kind: EventKind, vertex: str = "", **data: Any) -> Event:
@@ -75,14 +75,14 @@ def test_history_is_what_happened(settings: Settings, tmp_path: Path) -> None:
     """
 
     async def main() -> None:
-        async with recording(settings, tmp_path) as (made, gate, connection):
+        async with recording(settings, tmp_path) as (runtime, gate, connection):
             runs = [dataclasses.replace(RUN, id=str(uuid.uuid4())) for _ in range(50)]
             first = runs[0]
             runs[1] = dataclasses.replace(runs[1], deadline=1e308)  # after the end of every calendar
 
             async def send(events: list[Event]) -> None:
                 for event in events:
-                    await made.parts.producer.send(await made.parts.wire.event(event))
+                    await runtime.parts.producer.send(await runtime.parts.wire.event(event))
 
             await send(story(first))
             await send(
@@ -119,7 +119,7 @@ def test_history_is_what_happened(settings: Settings, tmp_path: Path) -> None:
                 done = {
                     row["partition"]: row["next_sequence"] for row in await rows(connection, "select * from progress")
                 }
-                ends = await made.ends(made.parts.events)
+                ends = await runtime.ends(runtime.parts.events)
                 return all(done.get(number, 0) == end for number, end in ends.items() if end)
 
             await until(up_to_date, 10, "progress")

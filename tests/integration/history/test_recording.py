@@ -74,7 +74,7 @@ def log(draw: random.Random) -> list[LoggedEvent]:
     stories = [story(draw, Run(f"run {number}", "p\t", "d" * 64, 1e308 if number else 2e9)) for number in range(6)]
     events: list[Event] = []
     while any(stories):
-        events.append(draw.choice([one for one in stories if one]).pop(0))
+        events.append(draw.choice([events_left for events_left in stories if events_left]).pop(0))
         if draw.random() < 0.15:
             events.append(draw.choice(events))
     return [
@@ -123,8 +123,8 @@ async def written(
             await record(connection, piece, notices, writes)
         tables = {}
         for table, order in TABLES.items():
-            made = ", made_at" if table == "notices" else ""
-            query = f"select to_jsonb({table}) - 'made_at' - 'due' from {table} order by {order}{made}"  # noqa: S608
+            by_time = ", made_at" if table == "notices" else ""
+            query = f"select to_jsonb({table}) - 'made_at' - 'due' from {table} order by {order}{by_time}"  # noqa: S608
             tables[table] = await (await connection.execute(query.encode())).fetchall()
         query = "select partition, next_sequence from progress"
         tables["progress"] = await (await connection.execute(query.encode())).fetchall()
@@ -139,8 +139,8 @@ def test_what_is_copied_is_what_was_asked_for(settings: Settings, seed: int) -> 
         draw = random.Random(seed)
         events = log(draw)
         pieces = batches(draw, events)
-        async with schema(settings) as one, schema(settings) as other:
-            fast = await written(settings, one, pieces, (write_by_copy, write_row_by_row))
+        async with schema(settings) as first_schema, schema(settings) as other:
+            fast = await written(settings, first_schema, pieces, (write_by_copy, write_row_by_row))
             slow = await written(settings, other, [[event] for event in events], (write_row_by_row,))
             assert fast["events"]
             for table, rows in slow.items():
@@ -154,11 +154,13 @@ def test_a_batch_of_what_is_new_needs_no_asking(settings: Settings) -> None:
 
     async def main() -> None:
         run = Run("r", "p", "d" * 64, 2e9)
-        told = [
+        events = [
             Event(run, EventKind.ACCEPTED, data={"input": {}}),
             Event(run, EventKind.RUN_FINISHED, data={"output": {}}),
         ]
-        batch = [LoggedEvent(Told(one, one.id, 1.7e9), Place("run.events", 0), at) for at, one in enumerate(told)]
+        batch = [
+            LoggedEvent(Told(event, event.id, 1.7e9), Place("run.events", 0), at) for at, event in enumerate(events)
+        ]
         async with schema(settings) as name:
             connection: psycopg.AsyncConnection[Any] = await inside(settings, name)
             async with connection:
@@ -167,7 +169,7 @@ def test_a_batch_of_what_is_new_needs_no_asking(settings: Settings) -> None:
                 with pytest.raises(psycopg.errors.UniqueViolation):
                     await record(connection, batch, writes=(write_by_copy,))
                 await record(connection, batch)
-                found = await connection.execute("select status, ended_sequence from runs")
-                assert await found.fetchall() == [("finished", 1)]
+                cursor = await connection.execute("select status, ended_sequence from runs")
+                assert await cursor.fetchall() == [("finished", 1)]
 
     asyncio.run(main())

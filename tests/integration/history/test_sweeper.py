@@ -64,8 +64,8 @@ async def cellar(settings: Settings, folder: Path) -> AsyncIterator[Cellar]:
     try:
         async with await tables.connected(address):
             pass  # the tables are there
-        async with Cellar(dataclasses.replace(alone(settings), postgres=address), folder) as made:
-            yield made
+        async with Cellar(dataclasses.replace(alone(settings), postgres=address), folder) as runtime:
+            yield runtime
     finally:
         drop(settings.postgres, schema)
 
@@ -74,30 +74,30 @@ async def cellar(settings: Settings, folder: Path) -> AsyncIterator[Cellar]:
 async def sweeping(parts: Connections, count: int = 1, **options: Any) -> AsyncIterator[None]:
     """Sweepers at work."""
     sweepers = [Sweeper(parts, **options) for _ in range(count)]
-    for one in sweepers:
-        one.start()
+    for sweeper in sweepers:
+        sweeper.start()
     try:
         yield
     finally:
-        await asyncio.gather(*(one.stop() for one in sweepers))
+        await asyncio.gather(*(sweeper.stop() for sweeper in sweepers))
 
 
 def test_objects_go_when_their_time_is_over(settings: Settings, tmp_path: Path) -> None:
     """After seven days, or after what the pipeline says; what has not ended, or not for so long, and other places stay."""
 
     async def main() -> None:
-        async with cellar(settings, tmp_path) as made:
-            brief = (await made.publish(BRIEF, {})).digest
-            old, new = await made.run_of("d" * 64, 8 * DAY), await made.run_of("d" * 64, 6 * DAY)
-            over, not_yet = await made.run_of(brief, 2 * HOUR), await made.run_of(brief, 0.5 * HOUR)
-            going = await made.run_of(brief, None)
+        async with cellar(settings, tmp_path) as runtime:
+            brief = (await runtime.publish(BRIEF, {})).digest
+            old, new = await runtime.run_of("d" * 64, 8 * DAY), await runtime.run_of("d" * 64, 6 * DAY)
+            over, not_yet = await runtime.run_of(brief, 2 * HOUR), await runtime.run_of(brief, 0.5 * HOUR)
+            going = await runtime.run_of(brief, None)
             kept = f"datasets/objects/{uuid.uuid4().hex}"
-            await made.parts.store.write(kept, b"in")
-            async with sweeping(made.parts):
-                await until(lambda: made.swept() == {old, over}, 30, "the end of both")
-            assert [await made.objects(run) for run in (old, over)] == [0, 0]
-            assert [await made.objects(run) for run in (new, not_yet, going)] == [2, 2, 2]
-            assert await made.parts.store.has(kept)
+            await runtime.parts.store.write(kept, b"in")
+            async with sweeping(runtime.parts):
+                await until(lambda: runtime.swept() == {old, over}, 30, "the end of both")
+            assert [await runtime.objects(run) for run in (old, over)] == [0, 0]
+            assert [await runtime.objects(run) for run in (new, not_yet, going)] == [2, 2, 2]
+            assert await runtime.parts.store.has(kept)
 
     asyncio.run(main())
 
@@ -106,11 +106,11 @@ def test_several_sweep_at_once(settings: Settings, tmp_path: Path) -> None:
     """More runs than one takes at a time are all swept, by whoever comes first."""
 
     async def main() -> None:
-        async with cellar(settings, tmp_path) as made:
-            runs = await asyncio.gather(*(made.run_of("d" * 64, 8 * DAY) for _ in range(70)))
-            async with sweeping(made.parts, 3):
-                await until(lambda: made.swept() == set(runs), 30, "the end of all")
-            assert sum([await made.objects(run) for run in runs]) == 0
+        async with cellar(settings, tmp_path) as runtime:
+            runs = await asyncio.gather(*(runtime.run_of("d" * 64, 8 * DAY) for _ in range(70)))
+            async with sweeping(runtime.parts, 3):
+                await until(lambda: runtime.swept() == set(runs), 30, "the end of all")
+            assert sum([await runtime.objects(run) for run in runs]) == 0
 
     asyncio.run(main())
 
@@ -121,15 +121,15 @@ def test_a_store_that_is_away_is_asked_again(
     """While S3 is away no run counts as swept; when it is back, they are."""
 
     async def main() -> None:
-        async with cellar(settings, tmp_path) as made:
-            run = await made.run_of("d" * 64, 8 * DAY)
-            nowhere = dataclasses.replace(made.settings, s3=f"http://127.0.0.1:{unused_port}")
+        async with cellar(settings, tmp_path) as runtime:
+            run = await runtime.run_of("d" * 64, 8 * DAY)
+            nowhere = dataclasses.replace(runtime.settings, s3=f"http://127.0.0.1:{unused_port}")
             async with Connections.of(nowhere, "test") as parts, sweeping(parts, period=0.1):
-                said = "objects of ended runs stay for now"
-                await until(lambda: said in caplog.text, 60, said)
-            assert made.swept() == set()
-            async with sweeping(made.parts):
-                await until(lambda: made.swept() == {run}, 30, "the end")
+                warning = "objects of ended runs stay for now"
+                await until(lambda: warning in caplog.text, 60, warning)
+            assert runtime.swept() == set()
+            async with sweeping(runtime.parts):
+                await until(lambda: runtime.swept() == {run}, 30, "the end")
 
     asyncio.run(main())
 
@@ -138,16 +138,16 @@ def test_the_recorder_sweeps(settings: Settings, tmp_path: Path) -> None:
     """Beside a recorder whose installation keeps objects for a second, those of an ended run go, and its history stays."""
 
     async def main() -> None:
-        async with cellar(settings, tmp_path) as made:
-            await made.publish(USUAL, {})
-            await made.start("flow", "recorder", MILLRACE_RETAIN="1")
+        async with cellar(settings, tmp_path) as runtime:
+            await runtime.publish(USUAL, {})
+            await runtime.start("flow", "recorder", MILLRACE_RETAIN="1")
             run = str(uuid.uuid4())
-            await made.parts.store.put(run, b"sent", "text/plain")
-            await made.submit("usual", {"n": 7}, run)
-            assert await made.output(run) == {"n": 7}
-            await until(lambda: made.swept() == {run}, 30, "the end of its objects")
-            assert await made.objects(run) == 0
-            with psycopg.connect(made.settings.postgres) as link:
+            await runtime.parts.store.put(run, b"sent", "text/plain")
+            await runtime.submit("usual", {"n": 7}, run)
+            assert await runtime.output(run) == {"n": 7}
+            await until(lambda: runtime.swept() == {run}, 30, "the end of its objects")
+            assert await runtime.objects(run) == 0
+            with psycopg.connect(runtime.settings.postgres) as link:
                 assert link.execute("select status, output from runs").fetchall() == [("finished", {"n": 7})]
 
     asyncio.run(main())

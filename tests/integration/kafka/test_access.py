@@ -82,8 +82,8 @@ WORKERS = ("flow", "retry", "recorder", "models", "image-greyscale", "image-resi
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBroker]:
     """A broker with TLS, users and rights."""
-    with secure_broker(tmp_path_factory.mktemp("broker")) as made:
-        yield made
+    with secure_broker(tmp_path_factory.mktemp("broker")) as secure:
+        yield secure
 
 
 def known(settings: Settings, broker: SecureBroker, user: str, password: Path) -> Settings:
@@ -107,10 +107,10 @@ def rules(topic: str) -> list[dict[str, Any]]:
 
 async def talk(settings: Settings, topic: str) -> list[bytes | None]:
     """Sends a record to a topic of one partition and reads it, with every client that there is."""
-    heard: list[bytes | None] = []
+    received: list[bytes | None] = []
 
     async def hear(record: Any) -> None:
-        heard.append(record.value)
+        received.append(record.value)
 
     async with Connections.of(settings) as parts:
         assert topic in await parts.admin.names()
@@ -120,8 +120,8 @@ async def talk(settings: Settings, topic: str) -> list[bytes | None]:
         tail = TopicFollower(settings.brokers, topic, hear)
         await tail.start()
         await tail.stop()
-        assert [record.value for record in await parts.offsets.read(place, 0, end)] == heard
-    return heard
+        assert [record.value for record in await parts.offsets.read(place, 0, end)] == received
+    return received
 
 
 def topic_of(name: str) -> dict[str, Any]:
@@ -186,9 +186,9 @@ def running(command: list[str], settings: Settings, log: Path) -> Iterator[Path]
 def cli(settings: Settings, *arguments: str) -> str:
     """What the command line prints."""
     command = [sys.executable, "-m", "streams.cli", *arguments]
-    said = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings.environ()}, capture_output=True, text=True)
-    assert said.returncode == 0, said.stdout + said.stderr
-    return said.stdout
+    result = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings.environ()}, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 _TAKEN_OVER = re.compile(r"state of partition \d+: [1-9]\d* rows")
@@ -211,8 +211,12 @@ def test_the_rights_that_are_written_are_enough_and_no_more(
         Path(files[-1]).write_text(text)
     written = cli(here, "compile", *files, "--strimzi", "--authentication", "scram-sha-512")
     resources = list(yaml.safe_load_all(written))
-    broker.make(one for one in resources if one["kind"] == "KafkaTopic")
-    users = {one["metadata"]["name"].removeprefix(prefix): one for one in resources if one["kind"] == "KafkaUser"}
+    broker.make(resource for resource in resources if resource["kind"] == "KafkaTopic")
+    users = {
+        resource["metadata"]["name"].removeprefix(prefix): resource
+        for resource in resources
+        if resource["kind"] == "KafkaUser"
+    }
     own = {}
     for name in (*WORKERS, "gateway", "apply"):
         rights = users[name]["spec"]["authorization"]["acls"]
@@ -239,8 +243,8 @@ def test_the_rights_that_are_written_are_enough_and_no_more(
         second = stack.enter_context(running(["agents", "flow"], own["flow"], tmp_path / "flow-2.log"))
         flows = (logs["flow"], second)
         eventually(lambda: any(_TAKEN_OVER.search(log.read_text()) for log in flows), 60)
-    asked = {one for one in broker.used() - before if one.user.startswith(prefix)}
-    assert sorted(map(str, (one for one in asked if not one.allowed))) == []
+    asked = {use for use in broker.used() - before if use.user.startswith(prefix)}
+    assert sorted(map(str, (use for use in asked if not use.allowed))) == []
     assert _unused(users, asked, prefix) == [
         "gateway: Describe group flow",  # it looks there when flow is behind
         "service: Write topic catalog.pipelines",  # one that is newer than what was applied publishes its own pipeline
@@ -287,7 +291,9 @@ def _exercise(http: httpx.Client, broker: SecureBroker, prefix: str) -> None:
     for run in (done, late, long, queued):
         answer = http.get(f"/runs/{run}/explain")
         assert answer.status_code == 200, answer.text
-    eventually(lambda: any(one.get("lag") == 1 for one in http.get(f"/runs/{queued}/explain").json()["waits"]), 60)
+    eventually(
+        lambda: any(reason.get("lag") == 1 for reason in http.get(f"/runs/{queued}/explain").json()["waits"]), 60
+    )
     assert http.delete(f"/runs/{long}").status_code in (202, 204)
     eventually(lambda: http.get(f"/runs/{long}").json()["status"] == "cancelled", 60)
     stranger = Producer({"bootstrap.servers": broker.inside})
@@ -305,28 +311,29 @@ def _exercise(http: httpx.Client, broker: SecureBroker, prefix: str) -> None:
 
 
 def _writers(broker: SecureBroker, topic: str) -> set[str]:
-    return {one.user for one in broker.used() if one.operation == "WRITE" and one.name == topic}
+    return {use.user for use in broker.used() if use.operation == "WRITE" and use.name == topic}
 
 
 def _unused(users: dict[str, Any], asked: set[Used], prefix: str) -> list[str]:
     """Rights that were given and not used."""
-    seen = {(_role(one.user, prefix), one.operation, one.kind.lower(), _kind_of(one.name)) for one in asked}
+    seen = {(_role(use.user, prefix), use.operation, use.kind.lower(), _kind_of(use.name)) for use in asked}
 
     def used(role: str, operation: str, resource: dict[str, str]) -> bool:
         kind, name = resource["type"], _kind_of(resource["name"])
-        names = [one[3] for one in seen if one[:3] == (role, as_kafka_says(operation), kind)]
+        names = [entry[3] for entry in seen if entry[:3] == (role, as_kafka_says(operation), kind)]
         return any(
-            one.startswith(resource["name"]) if resource["patternType"] == "prefix" else one == name for one in names
+            used_name.startswith(resource["name"]) if resource["patternType"] == "prefix" else used_name == name
+            for used_name in names
         )
 
-    found = {
+    unused = {
         f"{_role(name)}: {operation} {rule['resource']['type']} {_kind_of(rule['resource']['name']).removeprefix(prefix)}"
         for name in (*WORKERS, "gateway", "apply")
         for rule in users[name]["spec"]["authorization"]["acls"]
         for operation in rule["operations"]
         if not used(_role(name), operation, rule["resource"])
     }
-    return sorted(found)
+    return sorted(unused)
 
 
 def _role(user: str, prefix: str = "") -> str:

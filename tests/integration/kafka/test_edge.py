@@ -105,10 +105,14 @@ def test_headers_without_a_value(orders: Foreign, yard: World) -> None:
     assert again.status_code == 200, again.text
     back = orders.letter(orders.send(b"marker"))  # what was sent before it has become a letter too
     assert back.value == b"marker"
-    found = yard.one.http.get("/dead-letters", params={"topic": orders.topic, "limit": 1000}).json()["dead_letters"]
-    repeated = [yard.one.http.get(f"/dead-letters/{one['id']}").json() for one in found]
-    headers = [one["headers"] for one in repeated if {"name": "millrace-resent", "value": letter.id} in one["headers"]]
-    assert [one[:-1] for one in headers] == [over_http["headers"]]
+    letters = yard.one.http.get("/dead-letters", params={"topic": orders.topic, "limit": 1000}).json()["dead_letters"]
+    repeated = [yard.one.http.get(f"/dead-letters/{summary['id']}").json() for summary in letters]
+    headers = [
+        whole_letter["headers"]
+        for whole_letter in repeated
+        if {"name": "millrace-resent", "value": letter.id} in whole_letter["headers"]
+    ]
+    assert [pairs[:-1] for pairs in headers] == [over_http["headers"]]
 
 
 def test_json_behind_the_id_of_a_json_schema(orders: Foreign) -> None:
@@ -153,8 +157,8 @@ def test_a_schema_that_refers_to_others(orders: Foreign) -> None:
     to_address = SchemaReference("shop.Address", f"address-{mark}", 1)
     schema = Schema(json.dumps(order), "AVRO", [to_address])
     serializer = AvroSerializer(registry, schema, conf=of_subject(f"order-{mark}"))
-    made = {"order": "a", "pieces": 3, "to": {"city": "Brugge", "country": {"code": "BE"}}}
-    assert completed(orders.ask(orders.serialized(serializer, made))) == {**DONE, "city": "Brugge"}
+    value = {"order": "a", "pieces": 3, "to": {"city": "Brugge", "country": {"code": "BE"}}}
+    assert completed(orders.ask(orders.serialized(serializer, value))) == {**DONE, "city": "Brugge"}
 
 
 def test_the_clock_of_a_producer_does_not_count(orders: Foreign, yard: World) -> None:

@@ -73,11 +73,11 @@ class Hand:
 
     def headers(self) -> list[tuple[str, bytes | None]]:
         """Some headers: names of ours and others, twice perhaps, values that are no text or none at all."""
-        made: list[tuple[str, bytes | None]] = []
+        headers: list[tuple[str, bytes | None]] = []
         for _ in range(self.random.randrange(6)):
             name = self.random.choice((*NAMES, "x", "", "ümlaut\u0000", "CONTENT-TYPE"))
-            made.append((name, self.random.choice((None, b"", *TYPES, self._noise(40), self._uuid()))))
-        return made * self.random.choice((1, 1, 2))
+            headers.append((name, self.random.choice((None, b"", *TYPES, self._noise(40), self._uuid()))))
+        return headers * self.random.choice((1, 1, 2))
 
     def key(self) -> bytes | None:
         """A key, or none."""
@@ -104,10 +104,10 @@ class Hand:
 def names(yard: World) -> tuple[str, str]:
     """Two pipelines: one that is written to, and one beside it."""
     mark = uuid.uuid4().hex[:8]
-    found = f"fuzz-{mark}", f"beside-{mark}"
-    for name, text in zip(found, (PIPELINE, NEIGHBOUR), strict=True):
+    names = f"fuzz-{mark}", f"beside-{mark}"
+    for name, text in zip(names, (PIPELINE, NEIGHBOUR), strict=True):
         put(yard, text.replace("NAME", name))
-    return found
+    return names
 
 
 def known(w: World, name: str) -> list[bytes]:
@@ -147,11 +147,11 @@ def test_whatever_is_written_holds_nobody_up(yard: World, names: tuple[str, str]
 
 def fates(w: World, sent: list[Sent]) -> dict[Sent, list[str]]:
     """What became of records: the runs that they began, and the letters."""
-    found: dict[Sent, list[str]] = {}
+    fates: dict[Sent, list[str]] = {}
     for place, fate in (*begun(w), *letters(w)):
         if place in sent:
-            found.setdefault(place, []).append(fate)
-    return found
+            fates.setdefault(place, []).append(fate)
+    return fates
 
 
 def begun(w: World) -> Iterator[tuple[Sent, str]]:
@@ -159,14 +159,14 @@ def begun(w: World) -> Iterator[tuple[Sent, str]]:
 
     async def read() -> dict[tuple[str, str], None]:
         parts = w.parts
-        found: dict[tuple[str, str], None] = {}
+        runs: dict[tuple[str, str], None] = {}
         places = [Place(parts.events, number) for number in range(await parts.producer.partitions(parts.events))]
         for place, end in (await parts.offsets.ends(places)).items():
             for record in await parts.offsets.read(place, 0, end):
-                told = await parts.wire.read_event(record)
-                if told.event.kind is EventKind.ACCEPTED and "@" in str(told.event.data.get("source")):
-                    found[str(told.event.data["source"]), told.event.run.id] = None
-        return found
+                sent = await parts.wire.read_event(record)
+                if sent.event.kind is EventKind.ACCEPTED and "@" in str(sent.event.data.get("source")):
+                    runs[str(sent.event.data["source"]), sent.event.run.id] = None
+        return runs
 
     for source, run in w.loop(read()):
         topic, _, rest = source.rpartition("/")
@@ -178,7 +178,7 @@ def letters(w: World) -> Iterator[tuple[Sent, str]]:
     """The place of each dead letter, and why it is one."""
 
     async def read() -> list[Any]:
-        return [one async for one in DeadLetters(w.parts).read()]
+        return [letter async for letter in DeadLetters(w.parts).read()]
 
-    for one in w.loop(read()):
-        yield Sent(one.topic, one.partition, one.offset), f"letter: {one.reason}"
+    for letter in w.loop(read()):
+        yield Sent(letter.topic, letter.partition, letter.offset), f"letter: {letter.reason}"

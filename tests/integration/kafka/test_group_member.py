@@ -23,20 +23,20 @@ from tests.integration.support.waiting import until
 
 
 @dataclass
-class Ground:
+class HandledTopic:
     """A topic of one partition, and what its members have handled."""
 
     settings: Settings
     offsets: Offsets
     producer: Producer
     admin: Admin
-    topic: str
+    name: str
     seen: list[int] = field(default_factory=list)
 
     @property
     def group(self) -> str:
         """The group's name."""
-        return f"{self.topic}-group"
+        return f"{self.name}-group"
 
     @property
     def handled(self) -> list[int]:
@@ -46,11 +46,11 @@ class Ground:
     @property
     def place(self) -> Place:
         """The only partition."""
-        return Place(self.topic, 0)
+        return Place(self.name, 0)
 
     async def send(self, count: int) -> None:
         """Sends so many records."""
-        await self.producer.send_all([Outgoing(self.topic, b"k", str(number).encode()) for number in range(count)])
+        await self.producer.send_all([Outgoing(self.name, b"k", str(number).encode()) for number in range(count)])
 
     async def note(self, record: Record) -> None:
         """Notes a record."""
@@ -59,13 +59,13 @@ class Ground:
     @asynccontextmanager
     async def member(self, handle: Handler | None = None) -> AsyncIterator[GroupMember]:
         """A member of the group, which has left at the end."""
-        made = GroupMember(self.group, [self.topic], handle or self.note, self.settings.brokers)
-        await made.start()
+        member = GroupMember(self.group, [self.name], handle or self.note, self.settings.brokers)
+        await member.start()
         try:
-            yield made
-            assert made.failure is None
+            yield member
+            assert member.failure is None
         finally:
-            await made.stop(5)
+            await member.stop(5)
 
     @asynccontextmanager
     async def held(self, count: int) -> AsyncIterator[tuple[GroupMember, asyncio.Event]]:
@@ -87,7 +87,7 @@ class Ground:
 
 
 @asynccontextmanager
-async def ground(settings: Settings) -> AsyncIterator[Ground]:
+async def handled_topic(settings: Settings) -> AsyncIterator[HandledTopic]:
     """A topic of its own, deleted at the end."""
     topic = f"t{uuid.uuid4().hex[:10]}-records"
     admin, offsets = Admin(settings.brokers), Offsets(settings.brokers)
@@ -95,7 +95,7 @@ async def ground(settings: Settings) -> AsyncIterator[Ground]:
     await offsets.start()
     try:
         async with Producer(settings.brokers) as producer:
-            yield Ground(settings, offsets, producer, admin, topic)
+            yield HandledTopic(settings, offsets, producer, admin, topic)
     finally:
         await offsets.stop()
         await admin.delete([topic])
@@ -104,24 +104,24 @@ async def ground(settings: Settings) -> AsyncIterator[Ground]:
 def test_a_log_that_has_lost_its_start_is_read_from_where_it_begins(settings: Settings) -> None:
     """What retention has removed is a real gap, at the first record of a group and at a later one."""
 
-    async def forget(made: Ground, before: int) -> None:
+    async def forget(topic: HandledTopic, before: int) -> None:
         client = AIOKafkaAdminClient(**settings.brokers.aiokafka())
         await client.start()
-        await client.delete_records({TopicPartition(*made.place): RecordsToDelete(before)})
+        await client.delete_records({TopicPartition(*topic.place): RecordsToDelete(before)})
         await client.close()
 
     async def main() -> None:
-        async with ground(settings) as made:
-            await made.send(10)
-            await forget(made, 4)
-            async with made.member():
-                await until(lambda: made.handled == [4, 5, 6, 7, 8, 9])
-                await until(made.caught_up)
-            await made.send(10)
-            await forget(made, 15)
-            async with made.member():
-                await until(lambda: made.seen[6:] == [15, 16, 17, 18, 19])
-                await until(made.caught_up)
+        async with handled_topic(settings) as topic:
+            await topic.send(10)
+            await forget(topic, 4)
+            async with topic.member():
+                await until(lambda: topic.handled == [4, 5, 6, 7, 8, 9])
+                await until(topic.caught_up)
+            await topic.send(10)
+            await forget(topic, 15)
+            async with topic.member():
+                await until(lambda: topic.seen[6:] == [15, 16, 17, 18, 19])
+                await until(topic.caught_up)
 
     asyncio.run(main())
 
@@ -130,17 +130,17 @@ def test_offsets_of_transactions_are_passed(settings: Settings) -> None:
     """Markers of other people's transactions take offsets that no record has; they hold nothing up."""
 
     async def main() -> None:
-        async with ground(settings) as made:
-            foreign = AIOKafkaProducer(**settings.brokers.aiokafka(), transactional_id=f"{made.topic}-tx")
+        async with handled_topic(settings) as topic:
+            foreign = AIOKafkaProducer(**settings.brokers.aiokafka(), transactional_id=f"{topic.name}-tx")
             await foreign.start()
             for _ in range(3):
                 async with foreign.transaction():
-                    await foreign.send_and_wait(made.topic, b"x", key=b"k")
+                    await foreign.send_and_wait(topic.name, b"x", key=b"k")
             await foreign.stop()
-            await made.send(1)
-            async with made.member():
-                await until(lambda: made.handled == [0, 2, 4, 6])
-                await until(made.caught_up)
+            await topic.send(1)
+            async with topic.member():
+                await until(lambda: topic.handled == [0, 2, 4, 6])
+                await until(topic.caught_up)
 
     asyncio.run(main())
 
@@ -149,15 +149,15 @@ def test_what_is_done_is_not_done_again(settings: Settings) -> None:
     """A member that has left has committed all it did: the next one goes on behind it."""
 
     async def main() -> None:
-        async with ground(settings) as made:
-            await made.send(5)
-            async with made.member():
-                await until(lambda: len(made.seen) == 5)
-            await made.send(3)
-            async with made.member():
-                await until(lambda: len(made.seen) >= 8)
-                await until(made.caught_up)
-            assert made.seen == list(range(8))
+        async with handled_topic(settings) as topic:
+            await topic.send(5)
+            async with topic.member():
+                await until(lambda: len(topic.seen) == 5)
+            await topic.send(3)
+            async with topic.member():
+                await until(lambda: len(topic.seen) >= 8)
+                await until(topic.caught_up)
+            assert topic.seen == list(range(8))
 
     asyncio.run(main())
 
@@ -166,38 +166,38 @@ def test_a_new_topic_is_read_while_records_come(settings: Settings) -> None:
     """Another topic is taken up under load without a record of either being lost."""
 
     async def main() -> None:
-        async with ground(settings) as made:
-            other = f"{made.topic}-too"
-            await made.admin.ensure([TopicSpec(other, 1)])
+        async with handled_topic(settings) as topic:
+            other = f"{topic.name}-too"
+            await topic.admin.ensure([TopicSpec(other, 1)])
             try:
-                async with made.member() as member:
+                async with topic.member() as member:
                     stop = asyncio.Event()
                     sent = 0
 
                     async def load() -> None:
                         nonlocal sent
                         while not stop.is_set():
-                            await made.producer.send(Outgoing(made.topic, b"k", b"x"))
-                            await made.producer.send(Outgoing(other, b"k", b"x"))
+                            await topic.producer.send(Outgoing(topic.name, b"k", b"x"))
+                            await topic.producer.send(Outgoing(other, b"k", b"x"))
                             sent += 1
 
                     loading = asyncio.create_task(load())
-                    await until(lambda: len(made.seen) > 20)
+                    await until(lambda: len(topic.seen) > 20)
                     await member.subscribe([other])
                     count = sent
                     await until(lambda: sent > count + 20)
                     stop.set()
                     await loading
-                    places = [made.place, Place(other, 0)]
+                    places = [topic.place, Place(other, 0)]
 
                     async def done() -> bool:
-                        return not sum((await made.offsets.lag(made.group, places)).values())
+                        return not sum((await topic.offsets.lag(topic.group, places)).values())
 
                     await until(done)
-                    assert sorted(set(made.seen)) == list(range(sent))
-                    assert len(made.seen) >= 2 * sent
+                    assert sorted(set(topic.seen)) == list(range(sent))
+                    assert len(topic.seen) >= 2 * sent
             finally:
-                await made.admin.delete([other])
+                await topic.admin.delete([other])
 
     asyncio.run(main())
 
@@ -206,19 +206,19 @@ def test_a_member_without_progress_is_stuck(settings: Settings) -> None:
     """Lag without progress is said to be stuck, with the figures; while it waits for a part that is away, it is not."""
 
     async def main() -> None:
-        async with ground(settings) as made, made.held(3) as (member, go):
+        async with handled_topic(settings) as topic, topic.held(3) as (member, go):
             outages = Outages()
-            liveness = Liveness([member], made.offsets, outages, idle=0.2, busy=0.2)
+            liveness = Liveness([member], topic.offsets, outages, idle=0.2, busy=0.2)
 
             with outages.waiting("s3"):
                 patient = asyncio.get_running_loop().time() + 0.6
                 while asyncio.get_running_loop().time() < patient:
                     assert await stuck(liveness) is None
-            said = await until(lambda: stuck(liveness), 10)
-            assert said.startswith(f"{made.group}: 3 records wait and none was finished")
+            reason = await until(lambda: stuck(liveness), 10)
+            assert reason.startswith(f"{topic.group}: 3 records wait and none was finished")
             go.set()
-            await until(made.caught_up)
-            assert await liveness.check() == {made.group: 0}
+            await until(topic.caught_up)
+            assert await liveness.check() == {topic.group: 0}
 
     asyncio.run(main())
 
@@ -236,10 +236,10 @@ def test_work_may_take_as_long_as_it_is_allowed_to(settings: Settings) -> None:
     """A training of an hour is not called a hang after a quarter of one; what takes longer than it may is."""
 
     async def main() -> None:
-        async with ground(settings) as made, made.held(1) as (member, go):
+        async with handled_topic(settings) as topic, topic.held(1) as (member, go):
             member.allowed = lambda: 3600.0
             now = 0.0
-            liveness = Liveness([member], made.offsets, Outages(), clock=lambda: now)
+            liveness = Liveness([member], topic.offsets, Outages(), clock=lambda: now)
             for seconds in range(0, 4500, 50):
                 now = float(seconds)
                 assert not await stuck(liveness)
@@ -254,9 +254,9 @@ def test_who_stood_still_itself_is_not_stuck(settings: Settings) -> None:
     """A process that was stopped for minutes and goes on has seen nothing: others get the time that they always get."""
 
     async def main() -> None:
-        async with ground(settings) as made, made.held(1) as (member, go):
+        async with handled_topic(settings) as topic, topic.held(1) as (member, go):
             now = 0.0
-            liveness = Liveness([member], made.offsets, Outages(), busy=60.0, clock=lambda: now)
+            liveness = Liveness([member], topic.offsets, Outages(), busy=60.0, clock=lambda: now)
             for moment in (0.0, 5.0, 500.0, 530.0):
                 now = moment
                 assert not await stuck(liveness)
@@ -271,20 +271,20 @@ def test_the_marker_of_a_transaction_is_no_work(settings: Settings) -> None:
     """Another system's transaction ends with an offset that no record has: with none behind it, nothing is waited for."""
 
     async def main() -> None:
-        async with ground(settings) as made:
-            foreign = AIOKafkaProducer(**settings.brokers.aiokafka(), transactional_id=f"{made.topic}-tx")
+        async with handled_topic(settings) as topic:
+            foreign = AIOKafkaProducer(**settings.brokers.aiokafka(), transactional_id=f"{topic.name}-tx")
             await foreign.start()
             async with foreign.transaction():
-                await foreign.send_and_wait(made.topic, b"x", key=b"k")
+                await foreign.send_and_wait(topic.name, b"x", key=b"k")
             await foreign.stop()
-            async with made.member() as member:
+            async with topic.member() as member:
 
                 async def left() -> bool:
-                    return await made.offsets.behind(made.group, [made.place]) == {made.place: range(1, 2)}
+                    return await topic.offsets.behind(topic.group, [topic.place]) == {topic.place: range(1, 2)}
 
                 await until(left)
                 now = 0.0
-                liveness = Liveness([member], made.offsets, Outages(), clock=lambda: now)
+                liveness = Liveness([member], topic.offsets, Outages(), clock=lambda: now)
                 for minute in range(5):
                     now = minute * 45.0
                     assert not await stuck(liveness)
@@ -296,7 +296,7 @@ def test_what_does_not_end_in_time_is_broken_off_at_a_stop(settings: Settings) -
     """It has let go when the member has left, so that nothing is taken from under it; the next member begins it anew."""
 
     async def main() -> None:
-        async with ground(settings) as made:
+        async with handled_topic(settings) as topic:
             broken: list[int] = []
 
             async def handle(record: Record) -> None:
@@ -305,14 +305,14 @@ def test_what_does_not_end_in_time_is_broken_off_at_a_stop(settings: Settings) -
                 finally:
                     broken.append(record.offset)
 
-            await made.send(2)
-            member = GroupMember(made.group, [made.topic], handle, settings.brokers)
+            await topic.send(2)
+            member = GroupMember(topic.group, [topic.name], handle, settings.brokers)
             await member.start()
             await until(lambda: member.acks.in_flight == 2)
             await member.stop(0.1)
             assert (sorted(broken), member.acks.in_flight) == ([0, 1], 0)
-            async with made.member():
-                await until(lambda: made.handled == [0, 1])
+            async with topic.member():
+                await until(lambda: topic.handled == [0, 1])
 
     asyncio.run(main())
 
@@ -322,9 +322,9 @@ def test_more_than_there_is_room_for_is_delivered_when_room_is_made(settings: Se
     count = 1000  # more than Faust's buffer and the lanes take together
 
     async def main() -> None:
-        async with ground(settings) as made, made.held(count) as (_, go):
+        async with handled_topic(settings) as topic, topic.held(count) as (_, go):
             go.set()
-            await until(lambda: made.handled == list(range(count)))
-            await until(made.caught_up)
+            await until(lambda: topic.handled == list(range(count)))
+            await until(topic.caught_up)
 
     asyncio.run(main())

@@ -77,7 +77,7 @@ class Topic:
 
 
 @asynccontextmanager
-async def topic(settings: Settings) -> AsyncIterator[Topic]:
+async def new_topic(settings: Settings) -> AsyncIterator[Topic]:
     """A topic of its own, deleted at the end."""
     name = f"t{uuid.uuid4().hex[:10]}-edge"
     admin, offsets = Admin(settings.brokers), Offsets(settings.brokers)
@@ -95,13 +95,13 @@ def test_every_codec_is_read(settings: Settings) -> None:
     codecs = ["none", "gzip", "snappy", "lz4", "zstd"]
 
     async def main() -> None:
-        async with topic(settings) as made:
+        async with new_topic(settings) as topic:
             for codec in codecs:
-                made.send([LARGE], codec=codec)
-            async with made.member():
-                await until(lambda: made.offsets_read == [0, 1, 2, 3, 4])
-            assert {record.value for record in made.seen} == {LARGE}
-            assert [one.value for one in await made.offsets.read(made.place, 0, 5)] == [LARGE] * 5
+                topic.send([LARGE], codec=codec)
+            async with topic.member():
+                await until(lambda: topic.offsets_read == [0, 1, 2, 3, 4])
+            assert {record.value for record in topic.seen} == {LARGE}
+            assert [record.value for record in await topic.offsets.read(topic.place, 0, 5)] == [LARGE] * 5
 
     asyncio.run(main())
 
@@ -110,21 +110,21 @@ def test_what_is_not_committed_is_not_read(settings: Settings) -> None:
     """A record of a transaction is read after its commit, and never when it was aborted; what lies behind waits for neither for ever."""
 
     async def main() -> None:
-        async with topic(settings) as made, made.member():
-            foreign = AIOKafkaProducer(**settings.brokers.aiokafka(), transactional_id=f"{made.name}-tx")
+        async with new_topic(settings) as topic, topic.member():
+            foreign = AIOKafkaProducer(**settings.brokers.aiokafka(), transactional_id=f"{topic.name}-tx")
             await foreign.start()
             await foreign.begin_transaction()
-            await foreign.send_and_wait(made.name, b"aborted", partition=0)
+            await foreign.send_and_wait(topic.name, b"aborted", partition=0)
             await foreign.abort_transaction()
             await foreign.begin_transaction()
-            await foreign.send_and_wait(made.name, b"open", partition=0)
-            made.send([b"behind"])
-            made.send([b"beside"], partition=1)
-            await until(lambda: [record.value for record in made.seen] == [b"beside"])
-            assert (await made.offsets.ends([made.place]))[made.place] == 2
-            assert await made.offsets.read(made.place, 0, 9) == []
+            await foreign.send_and_wait(topic.name, b"open", partition=0)
+            topic.send([b"behind"])
+            topic.send([b"beside"], partition=1)
+            await until(lambda: [record.value for record in topic.seen] == [b"beside"])
+            assert (await topic.offsets.ends([topic.place]))[topic.place] == 2
+            assert await topic.offsets.read(topic.place, 0, 9) == []
             await foreign.commit_transaction()
-            await until(lambda: [record.value for record in made.seen[1:]] == [b"open", b"behind"])
+            await until(lambda: [record.value for record in topic.seen[1:]] == [b"open", b"behind"])
             await foreign.stop()
 
     asyncio.run(main())
@@ -134,19 +134,19 @@ def test_a_header_that_cannot_be_read_is_its_records_alone(settings: Settings, s
     """A header may have no value, or a name that is no text: the latter's record says that it cannot be read."""
 
     async def main() -> None:
-        async with topic(settings) as made:
+        async with new_topic(settings) as topic:
             producer = Producer(settings.brokers.confluent())
-            producer.produce(made.name, b"v", partition=0, headers=[("name", b"x")])
+            producer.produce(topic.name, b"v", partition=0, headers=[("name", b"x")])
             assert not producer.flush(10)
-            rename(made.segment(stack))
+            rename(topic.segment(stack))
             for value in (None, b"\xff"):
-                producer.produce(made.name, b"v", partition=0, headers=[("a", value)])
+                producer.produce(topic.name, b"v", partition=0, headers=[("a", value)])
                 assert not producer.flush(10)
-            async with made.member():
-                await until(lambda: made.offsets_read == [0, 1, 2])
-            assert "not UTF-8" in made.seen[0].unreadable
-            assert [record.unreadable for record in made.seen[1:]] == ["", ""]
-            headers: list[Any] = [record.headers for record in made.seen[1:]]
+            async with topic.member():
+                await until(lambda: topic.offsets_read == [0, 1, 2])
+            assert "not UTF-8" in topic.seen[0].unreadable
+            assert [record.unreadable for record in topic.seen[1:]] == ["", ""]
+            headers: list[Any] = [record.headers for record in topic.seen[1:]]
             assert headers == [(("a", None),), (("a", b"\xff"),)]
 
     asyncio.run(main())
@@ -164,23 +164,23 @@ def test_a_batch_that_is_broken_is_stepped_over(settings: Settings, stack: Runni
     """A batch whose bytes are not what was written comes as records that say so; what lies before and behind is read once."""
 
     async def main() -> None:
-        async with topic(settings) as made:
-            made.send([b"first", b"second"])
+        async with new_topic(settings) as topic:
+            topic.send([b"first", b"second"])
             producer = Producer({**settings.brokers.confluent(), "linger.ms": 500})
             for number in range(records):
-                producer.produce(made.name, b"mangle" * 100 + b"%d" % number, partition=0)
+                producer.produce(topic.name, b"mangle" * 100 + b"%d" % number, partition=0)
             assert not producer.flush(10)
-            made.send([b"behind", b"last"])
-            segment = made.segment(stack)
+            topic.send([b"behind", b"last"])
+            segment = topic.segment(stack)
             where = segment.read_bytes().find(b"mangle" * 50)
             with segment.open("r+b") as file:
                 file.seek(where)
                 file.write(b"MANGLE")
-            made.send([b"beside"], partition=1)
-            async with made.member() as member:
-                await until(lambda: len(made.offsets_read) == 4 + records)
-                await until(lambda: Place(made.name, 1) in {record.place for record in made.seen})
-                here = [record for record in made.seen if record.place == made.place]
+            topic.send([b"beside"], partition=1)
+            async with topic.member() as member:
+                await until(lambda: len(topic.offsets_read) == 4 + records)
+                await until(lambda: Place(topic.name, 1) in {record.place for record in topic.seen})
+                here = [record for record in topic.seen if record.place == topic.place]
                 assert [record.offset for record in here] == list(range(4 + records))
                 assert [record.value for record in here if not record.unreadable] == [
                     b"first",
@@ -191,10 +191,12 @@ def test_a_batch_that_is_broken_is_stepped_over(settings: Settings, stack: Runni
                 assert all("CRC" in record.unreadable for record in here[2 : 2 + records])
 
                 async def done() -> bool:
-                    return not sum((await made.offsets.lag(member.group, [made.place])).values())
+                    return not sum((await topic.offsets.lag(member.group, [topic.place])).values())
 
                 await until(done)
-            assert [one.offset for one in await made.offsets.read(made.place, 0, 99)] == list(range(4 + records))
+            assert [record.offset for record in await topic.offsets.read(topic.place, 0, 99)] == list(
+                range(4 + records)
+            )
 
     asyncio.run(main())
 
@@ -203,14 +205,14 @@ def test_a_reader_says_where_the_log_ends(settings: Settings) -> None:
     """Also where it ends with the marker of a transaction, which is no record."""
 
     async def main() -> None:
-        async with topic(settings) as made:
-            foreign = AIOKafkaProducer(**settings.brokers.aiokafka(), transactional_id=f"{made.name}-tx")
+        async with new_topic(settings) as topic:
+            foreign = AIOKafkaProducer(**settings.brokers.aiokafka(), transactional_id=f"{topic.name}-tx")
             await foreign.start()
             async with foreign.transaction():
-                await foreign.send_and_wait(made.name, b"x", partition=0)
+                await foreign.send_and_wait(topic.name, b"x", partition=0)
             await foreign.stop()
-            places = sorted(await made.offsets.partitions(made.name))
-            reader = PartitionReader(settings.brokers, made.name, dict.fromkeys(places, BEGINNING))
+            places = sorted(await topic.offsets.partitions(topic.name))
+            reader = PartitionReader(settings.brokers, topic.name, dict.fromkeys(places, BEGINNING))
             await reader.start()
             try:
                 ends: dict[Place, int] = {}
@@ -227,18 +229,18 @@ def test_a_member_that_takes_nothing_stays_in_its_group(settings: Settings) -> N
     """While all its room is taken, another may join and leave; what waits is read when there is room, once each."""
 
     async def main() -> None:
-        async with topic(settings) as made:
+        async with new_topic(settings) as topic:
             go = asyncio.Event()
 
             async def hold(record: Record) -> None:
                 await go.wait()
-                made.seen.append(record)
+                topic.seen.append(record)
 
             for partition in (0, 1):
-                made.send([b"x"] * 100, partition=partition)
-            group = f"{made.name}-group"
-            member = GroupMember(group, [made.name], hold, settings.brokers, MemberOptions(room=4, patience=0.1))
-            other = GroupMember(group, [made.name], hold, settings.brokers, MemberOptions(room=4, patience=0.1))
+                topic.send([b"x"] * 100, partition=partition)
+            group = f"{topic.name}-group"
+            member = GroupMember(group, [topic.name], hold, settings.brokers, MemberOptions(room=4, patience=0.1))
+            other = GroupMember(group, [topic.name], hold, settings.brokers, MemberOptions(room=4, patience=0.1))
             await member.start()
             await until(lambda: member.acks.in_flight == 4)
             await other.start()
@@ -246,14 +248,14 @@ def test_a_member_that_takes_nothing_stays_in_its_group(settings: Settings) -> N
             await other.stop(0)
             await until(lambda: len(member.assigned) == 2)
             go.set()
-            places = [Place(made.name, 0), Place(made.name, 1)]
+            places = [Place(topic.name, 0), Place(topic.name, 1)]
 
             async def done() -> bool:
-                return not sum((await made.offsets.lag(group, places)).values())
+                return not sum((await topic.offsets.lag(group, places)).values())
 
             await until(done)
             await member.stop(5)
-            spots = {record.spot for record in made.seen}
+            spots = {record.spot for record in topic.seen}
             assert spots == {(place, offset) for place in places for offset in range(100)}
 
     asyncio.run(main())

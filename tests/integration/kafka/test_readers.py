@@ -21,19 +21,19 @@ PASSES = Trouble("flow", "a broker comes back", NOW + 3600)
 def test_ready_and_explain_say_what_a_worker_cannot_read(gateways: World) -> None:
     """Once it has lasted for some seconds; when it is over, or its worker has left, nothing is said any more."""
     w = gateways
-    found = [LASTS, PASSES]
-    announcer = Announcer(w.parts, says(found), 30.0, WORKERS, "WorkerState")
+    present = [LASTS, PASSES]
+    announcer = Announcer(w.parts, says(present), 30.0, WORKERS, "WorkerState")
     w.loop(announcer.start())
     run = w.submit()
     wait(lambda: "readers" in missing(w), lambda: missing(w))
     text = "flow cannot read pipeline.greet.requests/3@17 since "
     assert missing(w)["readers"].startswith(text)
     assert "comes back" not in missing(w)["readers"]
-    assert [one.startswith(text) for one in w.one.http.get(f"/runs/{run.id}/explain").json()["unread"]] == [True]
-    found.remove(LASTS)
+    assert [line.startswith(text) for line in w.one.http.get(f"/runs/{run.id}/explain").json()["unread"]] == [True]
+    present.remove(LASTS)
     w.loop(announcer.announce())
     wait(lambda: not missing(w), lambda: missing(w))
-    found.append(LASTS)
+    present.append(LASTS)
     w.loop(announcer.announce())
     wait(lambda: "readers" in missing(w), lambda: missing(w))
     w.loop(announcer.stop())
@@ -42,23 +42,23 @@ def test_ready_and_explain_say_what_a_worker_cannot_read(gateways: World) -> Non
     w.finish(run)
 
 
-def says(found: list[Trouble]) -> Callable[[], list[WorkerState]]:
+def says(present: list[Trouble]) -> Callable[[], list[WorkerState]]:
     """What a worker with these troubles says of itself."""
-    return lambda: [WorkerState("w", time.time(), groups=("flow",), troubles=tuple(found))]
+    return lambda: [WorkerState("w", time.time(), groups=("flow",), troubles=tuple(present))]
 
 
 def missing(w: World) -> dict[str, str]:
     """What keeps a gateway from serving."""
-    said: dict[str, str] = w.one.http.get("/health/ready").json().get("missing", {})
-    return said
+    reasons: dict[str, str] = w.one.http.get("/health/ready").json().get("missing", {})
+    return reasons
 
 
 def test_status_reads_what_workers_that_live_say(tmp_path: Path) -> None:
     """A file of a worker that is gone, and one that is none, say nothing."""
     folder = tmp_path / "workers"
     folder.mkdir()
-    said = {"troubles": [LASTS.to_json()]}
-    (folder / "lives.json").write_text(json.dumps({"pid": os.getpid(), **said}))
+    state = {"troubles": [LASTS.to_json()]}
+    (folder / "lives.json").write_text(json.dumps({"pid": os.getpid(), **state}))
     (folder / "gone.json").write_text(json.dumps({"pid": 2**22 + 1, "troubles": [PASSES.to_json()]}))
     (folder / "older.json").write_text(json.dumps({"pid": os.getpid()}))
     (folder / "half.json").write_text('{"pid": ')

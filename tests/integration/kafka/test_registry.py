@@ -52,9 +52,9 @@ def test_the_order_of_attributes_makes_no_new_version(settings: Settings) -> Non
     """A schema that was written and read again, with its attributes in another order, is the same version of its subject."""
 
     async def scenario(registry: SchemaRegistry) -> None:
-        name, made = subject(), schema()
-        made["fields"][1] = dict(reversed(made["fields"][1].items()))
-        assert await registry.id_of(name, schema()) == await registry.id_of(name, made)
+        name, reordered = subject(), schema()
+        reordered["fields"][1] = dict(reversed(reordered["fields"][1].items()))
+        assert await registry.id_of(name, schema()) == await registry.id_of(name, reordered)
         async with httpx.AsyncClient() as http:
             assert (await http.get(f"{settings.registry}/subjects/{name}/versions")).json() == [1]
 
@@ -79,9 +79,9 @@ def test_records_cross_between_two_processes(settings: Settings) -> None:
     run(settings, read)
 
 
-def register(settings: Settings, name: str, made: Any) -> int:
+def register(settings: Settings, name: str, avro: Any) -> int:
     """Registers a schema as another program would, by Confluent's documented call. Gives its id."""
-    answer = httpx.post(f"{settings.registry}/subjects/{name}/versions", json={"schema": json.dumps(made)})
+    answer = httpx.post(f"{settings.registry}/subjects/{name}/versions", json={"schema": json.dumps(avro)})
     return int(answer.raise_for_status().json()["id"])
 
 
@@ -90,9 +90,9 @@ def fetch(settings: Settings, number: int) -> Any:
     return json.loads(httpx.get(f"{settings.registry}/schemas/ids/{number}").raise_for_status().json()["schema"])
 
 
-def canonical(made: Any) -> str:
+def canonical(avro: Any) -> str:
     """A schema in Avro's canonical form: a registry may write a name and its namespace apart."""
-    return str(to_parsing_canonical_form(library.inline(made)))
+    return str(to_parsing_canonical_form(library.inline(avro)))
 
 
 def test_other_programs_read_and_write(settings: Settings) -> None:
@@ -118,10 +118,10 @@ def test_ids_are_stable_and_remembered(settings: Settings) -> None:
 
     async def scenario(registry: SchemaRegistry) -> None:
         first, second = schema(), copy.deepcopy(schema())
-        ids = await asyncio.gather(*(registry.id_of(name, one) for one in (first, second) * 5))
+        ids = await asyncio.gather(*(registry.id_of(name, copied) for copied in (first, second) * 5))
         assert len(set(ids)) == 1
         read = await asyncio.gather(*(registry.schema_of(ids[0]) for _ in range(5)))
-        assert all(one is read[0] for one in read)
+        assert all(again is read[0] for again in read)
         await registry.close()  # nothing may be asked from here on
         assert await registry.id_of(name, first) == ids[0]
         assert await registry.schema_of(ids[0]) is read[0]
@@ -234,10 +234,10 @@ def test_every_subject_is_seen_however_many_there_are(settings: Settings, monkey
     run(settings, scenario)
 
 
-def referring(settings: Settings, name: str, made: Any, *references: tuple[str, str]) -> int:
+def referring(settings: Settings, name: str, avro: Any, *references: tuple[str, str]) -> int:
     """Registers a schema that refers to types of other subjects, each a type and its subject. Gives its id."""
     named = [{"name": type_, "subject": of, "version": 1} for type_, of in references]
-    body = {"schema": json.dumps(made), "references": named}
+    body = {"schema": json.dumps(avro), "references": named}
     return int(httpx.post(f"{settings.registry}/subjects/{name}/versions", json=body).raise_for_status().json()["id"])
 
 
@@ -262,10 +262,10 @@ def test_types_of_other_subjects_are_resolved(settings: Settings) -> None:
     )
 
     async def scenario(registry: SchemaRegistry) -> None:
-        found = await registry.schema_of(number)
-        assert found == await registry.latest(order)
+        whole_schema = await registry.schema_of(number)
+        assert whole_schema == await registry.latest(order)
         value = {"of": "BE", "to": {"in": "FR"}, "by": {"url": "x"}}
-        assert binary.read(binary.write(found, value), found) == value
+        assert binary.read(binary.write(whole_schema, value), whole_schema) == value
 
     run(settings, scenario)
 

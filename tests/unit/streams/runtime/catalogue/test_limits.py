@@ -16,11 +16,11 @@ from tests.unit.streams.compiling import pipeline
 def test_a_pipeline_may_allow_its_runs_what_the_operator_does() -> None:
     """Not more; and it says what to do."""
     settings = replace(Settings(), executions=50_000)
-    made = pipeline('limit: 50000\noutput: {r: "${n}"}')
-    assert made.executions == 50_000
-    check(made, settings)
+    topology = pipeline('limit: 50000\noutput: {r: "${n}"}')
+    assert topology.executions == 50_000
+    check(topology, settings)
     with pytest.raises(OverLimit, match=r"limit: 50,001 is more than the 50,000 .*MILLRACE_EXECUTIONS"):
-        check(msgspec.structs.replace(made, limit=50_001), settings)
+        check(msgspec.structs.replace(topology, limit=50_001), settings)
 
 
 def test_a_pipeline_without_a_limit_is_what_it_was() -> None:

@@ -59,17 +59,17 @@ def play(
     while waiting:
         message = waiting[0]
         effects: list[Message | Row]
-        taken, made = 1, None
+        taken, merged = 1, None
         if isinstance(message, Task):
             effects = list(advance(topology, message, Outcome(Status.VALUE, {"n": message.input["n"] + 1})))
         else:
             steps: list[Step] = []
-            for one in itertools.islice(waiting, most):
-                if isinstance(one, Task):
+            for queued in itertools.islice(waiting, most):
+                if isinstance(queued, Task):
                     break
-                steps.append(whole_step(topology, steps[-1].state if steps else state, one, 0.0))
-            taken, made = len(steps), merge_steps(steps)
-            effects = [*made.before, *made.messages, *made.after]
+                steps.append(whole_step(topology, steps[-1].state if steps else state, queued, 0.0))
+            taken, merged = len(steps), merge_steps(steps)
+            effects = [*merged.before, *merged.messages, *merged.after]
         sent = len(effects) if left is None or left > len(effects) else left
         for effect in effects[:sent]:
             match effect:
@@ -90,7 +90,7 @@ def play(
         left = None if left is None else left - sent
         for _ in range(taken):
             waiting.popleft()
-        state = made.state if made else state
+        state = merged.state if merged else state
     return events, results, rows
 
 
@@ -99,7 +99,7 @@ def test_nothing_but_the_end_is_left(text: str) -> None:
     """A run gives one result after one last event, and leaves one row."""
     events, results, rows = play(compiled(text))
     assert events[-1].kind is EventKind.RUN_FINISHED
-    assert [one.output for one in results] == [events[-1].data["output"]]
+    assert [result.output for result in results] == [events[-1].data["output"]]
     assert list(rows) == [DONE]
 
 
@@ -113,10 +113,10 @@ def test_a_crash_anywhere_changes_nothing(text: str, most: int) -> None:
     events, results, _ = play(topology)
     for crash in range(40):
         again, answers, rows = play(topology, crash, most)
-        assert {one.id for one in again} == {one.id for one in events}, crash
-        ends = [one for one in again if one.kind.terminal]
-        assert {one.data["output"]["n"] for one in ends} == {events[-1].data["output"]["n"]}
-        assert {one.output["n"] for one in answers if one.output} == {results[0].output["n"]}  # type: ignore[index]
+        assert {event.id for event in again} == {event.id for event in events}, crash
+        ends = [event for event in again if event.kind.terminal]
+        assert {event.data["output"]["n"] for event in ends} == {events[-1].data["output"]["n"]}
+        assert {answer.output["n"] for answer in answers if answer.output} == {results[0].output["n"]}  # type: ignore[index]
         assert list(rows) == [DONE], crash
 
 
@@ -124,8 +124,8 @@ def test_a_run_of_values_never_enters_the_log() -> None:
     """It ends where it began: no token is sent, and nothing but its end is written."""
     topology = compiled(VALUES)
     start = Start(Run("r", "values", topology.digest, 1e12), {"n": 1}, "test")
-    made = whole_step(topology, None, start, 0.0)
-    assert made.before == []
-    assert not [one for one in made.messages if isinstance(one, Token)]
-    assert [row.row for row in made.after if row.value is not None] == [DONE]
-    assert any(isinstance(one, Token) for one in step(topology, None, start, 0.0).messages)
+    whole = whole_step(topology, None, start, 0.0)
+    assert whole.before == []
+    assert not [sent for sent in whole.messages if isinstance(sent, Token)]
+    assert [row.row for row in whole.after if row.value is not None] == [DONE]
+    assert any(isinstance(sent, Token) for sent in step(topology, None, start, 0.0).messages)

@@ -1,4 +1,4 @@
-"""Turns: order within a key, what waits is done together, and what goes wrong is one item's alone."""
+"""Queues: order within a key, what waits is done together, and what goes wrong is one item's alone."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ class Desk:
         self.groups: list[tuple[str, list[int]]] = []
         self.open = asyncio.Event()
         self.broken = False
-        self.turns: KeyedQueue[str, int] = KeyedQueue(self._do, most)
+        self.queue: KeyedQueue[str, int] = KeyedQueue(self._do, most)
 
     async def _do(self, key: str, items: Sequence[int]) -> list[Exception | None]:
         self.groups.append((key, list(items)))
@@ -27,7 +27,7 @@ class Desk:
 
     def take(self, key: str, *items: int) -> list["asyncio.Task[None]"]:
         """Asks for a turn for each."""
-        return [asyncio.ensure_future(self.turns.take(key, item)) for item in items]
+        return [asyncio.ensure_future(self.queue.take(key, item)) for item in items]
 
 
 async def begun() -> None:
@@ -49,7 +49,7 @@ def test_what_waits_is_done_together_in_order() -> None:
         desk.open.set()
         await asyncio.gather(*first, *more)
         assert desk.groups == [("a", [1]), ("b", [9]), ("a", [2, 3, 4]), ("a", [5])]
-        assert len(desk.turns) == 0
+        assert len(desk.queue) == 0
 
     asyncio.run(main())
 
@@ -64,7 +64,7 @@ def test_a_failure_is_its_items_alone() -> None:
         await asyncio.gather(first, last)
         with pytest.raises(ValueError, match="-2"):
             await bad
-        assert len(desk.turns) == 0
+        assert len(desk.queue) == 0
 
     asyncio.run(main())
 
@@ -91,7 +91,7 @@ def test_a_group_that_breaks_off_is_done_again_without_its_first() -> None:
         desk.open.set()
         await asyncio.gather(second, third)
         assert first.cancelled()
-        assert len(desk.turns) == 0
+        assert len(desk.queue) == 0
 
     asyncio.run(main())
 
@@ -110,7 +110,7 @@ def test_who_gives_up_while_it_waits_is_not_done() -> None:
         desk.open.set()
         await asyncio.gather(*first, third)
         assert desk.groups == [("a", [1]), ("a", [3])]
-        assert len(desk.turns) == 0
+        assert len(desk.queue) == 0
 
     asyncio.run(main())
 
@@ -127,14 +127,14 @@ def test_what_is_first_goes_before_all_that_wait_and_a_turn_may_end_early() -> N
             await opened.wait()
             return [None] * len(items[:2])
 
-        turns: KeyedQueue[str, int] = KeyedQueue(do)
-        waiting = [asyncio.ensure_future(turns.take("a", item)) for item in (1, 2, 3, 4, 5)]
+        queue: KeyedQueue[str, int] = KeyedQueue(do)
+        waiting = [asyncio.ensure_future(queue.take("a", item)) for item in (1, 2, 3, 4, 5)]
         await begun()
-        urgent = asyncio.ensure_future(turns.take("a", 0, first=True))
+        urgent = asyncio.ensure_future(queue.take("a", 0, first=True))
         await begun()
         opened.set()
         await asyncio.gather(*waiting, urgent)
         assert done == [[1], [0, 2], [3, 4], [5]]
-        assert len(turns) == 0
+        assert len(queue) == 0
 
     asyncio.run(main())

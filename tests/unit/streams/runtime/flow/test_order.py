@@ -137,8 +137,8 @@ def test_what_cannot_be_sent_is_its_messages_own_fault() -> None:
 
             return read
 
-        assert await runner.take((0, "r"), [reading(one) for one in ready]) == [None]
-        failures = await runner.take((0, "r"), [reading(one) for one in items])
+        assert await runner.take((0, "r"), [reading(message) for message in ready]) == [None]
+        failures = await runner.take((0, "r"), [reading(message) for message in items])
         assert [type(failure) for failure in failures] == [type(None), Undeliverable, type(None)]
         assert runner.sent == [{0, 1}, {2}, {4}]
 

@@ -19,8 +19,8 @@ def fired(now: float, *, drop: str | None = None, times: tuple[tuple[str, float]
     async def main() -> list[str]:
         seen: list[str] = []
 
-        async def due(one: Stop) -> None:
-            seen.append(one.run)
+        async def due(due_stop: Stop) -> None:
+            seen.append(due_stop.run)
 
         timers = Timers(due, clock=lambda: now)
         for run, at in times:
@@ -59,8 +59,8 @@ def test_an_earlier_timer_wakes_the_waiting() -> None:
         done = asyncio.Event()
         now = 0.0
 
-        async def due(one: Stop) -> None:
-            seen.append(one.run)
+        async def due(due_stop: Stop) -> None:
+            seen.append(due_stop.run)
             done.set()
 
         timers = Timers(due, clock=lambda: now)
@@ -97,7 +97,7 @@ def test_a_cancellation_counts_at_any_moment(ticks: int) -> None:
     """Also when it comes just as a sooner timer wakes the waiting: who stops a worker is not to wait for the next timer."""
 
     async def main() -> bool:
-        async def due(one: Stop) -> None:
+        async def due(due_stop: Stop) -> None:
             pass
 
         timers = Timers(due, clock=lambda: 0.0)

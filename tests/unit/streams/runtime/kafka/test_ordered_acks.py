@@ -1,4 +1,4 @@
-"""OrderedAcks: acknowledgement in order, bounds, membership changes."""
+"""OrderedAcks: acknowledgement in order, bounds, rebalances."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -24,24 +24,24 @@ class Bench:
         self.settled: list[tuple[int, int]] = []
         """Partition, and the offset up to which it is done with."""
         self.ends: dict[int, asyncio.Future[None]] = {}
-        self.lanes = OrderedAcks(self._work, settled=self._settle, **(limits or {"room": 10}))
+        self.acks = OrderedAcks(self._work, settled=self._settle, **(limits or {"room": 10}))
 
     def _settle(self, place: Place, offset: int) -> None:
         self.settled.append((place.partition, offset))
 
-    async def _work(self, one: Record) -> None:
-        self.begun.append(one.offset)
-        self.ends[one.offset] = asyncio.get_running_loop().create_future()
-        await self.ends[one.offset]
+    async def _work(self, taken: Record) -> None:
+        self.begun.append(taken.offset)
+        self.ends[taken.offset] = asyncio.get_running_loop().create_future()
+        await self.ends[taken.offset]
 
     def open(self, generation: int = 1) -> None:
         """Begins a generation."""
-        self.lanes.open(generation)
+        self.acks.open(generation)
 
     async def put(self, *offsets: int, generation: int = 1) -> None:
         """Delivers records."""
         for offset in offsets:
-            await self.lanes.put(record(offset), generation)
+            await self.acks.put(record(offset), generation)
         await settle()
 
     async def end(self, *offsets: int) -> None:
@@ -79,7 +79,7 @@ async def test_acknowledges_in_order() -> None:
     assert bench.settled == [(0, 1)]
     await bench.end(1)
     assert bench.settled == [(0, 1), (0, 3)]
-    assert bench.lanes.settled == 3
+    assert bench.acks.settled == 3
 
 
 @on_loop
@@ -116,12 +116,12 @@ async def test_a_closed_generation_acknowledges_nothing() -> None:
     bench = Bench()
     bench.open()
     await bench.put(0)
-    bench.lanes.close()
+    bench.acks.close()
     await bench.put(1)
     await bench.end(0)
     assert bench.settled == []
     assert bench.begun == [0]
-    assert bench.lanes.in_flight == 0
+    assert bench.acks.in_flight == 0
 
 
 @on_loop
@@ -158,7 +158,7 @@ async def test_partitions_do_not_wait_for_each_other() -> None:
     bench = Bench()
     bench.open()
     await bench.put(0)
-    await bench.lanes.put(record(7, 1), 1)
+    await bench.acks.put(record(7, 1), 1)
     await settle()
     await bench.end(7)
     assert bench.settled == [(1, 8)]
@@ -182,8 +182,8 @@ async def test_draining_waits_for_work() -> None:
     bench = Bench()
     bench.open()
     await bench.put(0)
-    assert not await bench.lanes.drain(0.01)
-    draining = asyncio.create_task(bench.lanes.drain(5))
+    assert not await bench.acks.drain(0.01)
+    draining = asyncio.create_task(bench.acks.drain(5))
     await settle()
     await bench.end(0)
     assert await draining
