@@ -1,4 +1,4 @@
-"""The application: routes, errors, and what stands around them."""
+"""The application: routes, errors, and the middleware around them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,8 +14,8 @@ from gateway.api import problems, request_address
 from gateway.api.auth import Authenticator, RequireKey, read_key
 from gateway.api.limits import Limits
 from gateway.api.problems import Kind
-from gateway.data.history import HistoryUnavailable
-from gateway.dependencies import Parts
+from gateway.components import Access, Backends, Components
+from gateway.data.interfaces import HistoryUnavailable
 from gateway.http.body_timeout import BodyTimeout
 from gateway.http.content_encoding import ContentDecoding
 from gateway.http.drain_body import BodyDrain
@@ -54,7 +54,7 @@ ERRORS: tuple[tuple[type[Exception], Kind, str], ...] = (
     (WrongTopic, Kind.CONFLICT, "{error}."),
     (ClientDisconnect, Kind.BAD_REQUEST, "The body broke off."),
 )
-"""Errors of the other packages: what they are to a client."""
+"""Errors of other packages: the kind of problem and the detail that a client gets."""
 
 ROUTERS = (
     health,
@@ -75,14 +75,20 @@ ROUTERS = (
 
 
 def create_app(settings: Settings, limits: Limits | None = None) -> "GatewayApp":
-    """The whole application. Connects when its lifespan starts. Raises SettingError when there is no usable key."""
-    limits = limits or Limits()
-    keeper = Authenticator(read_key(settings.home))
-    parts = Parts.of(settings, limits, keeper)
+    """Build a gateway on the systems that these settings name; its lifespan connects it.
+
+    Raises SettingError when there is no usable key.
+    """
+    access = Access(settings, limits or Limits(), Authenticator(read_key(settings.home)))
+    return build_app(Components(access, Backends.of(settings)))
+
+
+def build_app(components: Components) -> "GatewayApp":
+    """Build the application around the components of a gateway."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with parts:
+        async with components:
             yield
 
     app = FastAPI(
@@ -96,40 +102,34 @@ def create_app(settings: Settings, limits: Limits | None = None) -> "GatewayApp"
         redirect_slashes=False,
         dependencies=[Depends(request_address.is_understood)],
     )
-    app.state.parts = parts
+    app.state.components = components
     for module in ROUTERS:
         app.include_router(module.router)
-    problems.install(app, ERRORS, _offered)
-    return GatewayApp(app, parts)
+    problems.install(app, ERRORS, _offered_methods)
+    return GatewayApp(app, components)
 
 
-def _offered(path: str) -> list[str]:
-    """The methods that a path takes, whichever routes they are of."""
+def _offered_methods(path: str) -> list[str]:
+    """Return the methods that a path takes, of all its routes."""
     routes = (route for module in ROUTERS for route in module.router.routes)
-    found = {
+    methods = {
         method
         for route in routes
         if isinstance(route, APIRoute) and route.path_regex.match(path)
         for method in route.methods or ()
     }
-    return sorted(found | {"HEAD"} if "GET" in found else found)
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 class GatewayApp:
-    """The application inside what every answer passes; outside even of the handler of our own faults."""
+    """The application inside the middleware that every answer passes, also that of an unexpected error."""
 
-    def __init__(self, app: FastAPI, parts: Parts) -> None:
+    def __init__(self, app: FastAPI, components: Components) -> None:
         self.app = app
-        self.parts = parts
-        self._stack = BodyDrain(
-            HeadRequests(
-                SecurityHeaders(
-                    RequestTiming(
-                        RequireKey(BodyTimeout(ContentDecoding(app), parts.limits), parts.keeper), parts.metrics
-                    )
-                )
-            )
-        )
+        self.components = components
+        limits, authenticator = components.access.limits, components.access.authenticator
+        inner = RequireKey(BodyTimeout(ContentDecoding(app), limits), authenticator)
+        self._stack = BodyDrain(HeadRequests(SecurityHeaders(RequestTiming(inner, components.monitoring.metrics))))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""

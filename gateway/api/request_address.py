@@ -2,6 +2,7 @@
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.requests import Request
 
 from gateway.api.problems import Fault, Kind, Problem
@@ -36,8 +37,14 @@ async def is_understood(request: Request) -> None:
 
 def _declared(dependant: Dependant) -> set[str]:
     """The names of the parameters that a route and what it depends on take from the query."""
-    names = {str(one.alias) for one in dependant.query_params}
-    return names.union(*(_declared(one) for one in dependant.dependencies))
+    names: set[str] = set()
+    for parameter in dependant.query_params:
+        model = parameter.field_info.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):  # a parameter for each of its fields
+            names |= {field.alias or name for name, field in model.model_fields.items()}
+        else:
+            names.add(str(parameter.alias))
+    return names.union(*(_declared(dependency) for dependency in dependant.dependencies))
 
 
 def _hint(name: str, declared: set[str]) -> str:

@@ -1,90 +1,117 @@
-"""What there is to run: the live services, and the pipelines, of which every service is one."""
+"""What can be run: the live services, and the pipelines, of which every service is one."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from gateway.api.problems import Kind, Problem
 from gateway.catalogue.graph import is_automatic
-from gateway.dependencies import Parts
 from schemas.contracts import Contract, load_contracts
 from schemas.encoding.json_schema import json_schema
 from schemas.nearest import nearest
 from streams.compile import automatic, compile_spec
 from streams.language.topology import Topology
+from streams.runtime.catalogue.announcements import Announcement
+from streams.runtime.catalogue.pipelines import Pipelines
+from streams.runtime.catalogue.services import Services
 from streams.runtime.catalogue.version import Conflict, Owner, Version
 from streams.runtime.catalogue.writer import CatalogueWriter
 
-_PATIENCE = 5.0
-"""Seconds to wait for another process that makes the same pipeline."""
-_MOMENT = 0.3
-"""Seconds in which what another gateway has just answered for is heard of here."""
+T = TypeVar("T")
+
+_PUBLISH_TIMEOUT = 5.0
+"""Seconds to wait for the pipeline of a service, also where another process is publishing it."""
+_SETTLE_TIME = 0.3
+"""Seconds in which a change that another gateway has just confirmed arrives here."""
 
 
-def contracts(parts: Parts) -> dict[str, Contract]:
-    """Every service that pipelines may use: those of this installation's files, and over them the live ones."""
-    return {**load_contracts(), **parts.services.contracts()}
+class Catalogue:
+    """Looks up services and pipelines as this gateway knows them now."""
 
+    def __init__(self, services: Services, pipelines: Pipelines, writer: CatalogueWriter) -> None:
+        self._services = services
+        self._pipelines = pipelines
+        self._writer = writer
 
-def service(parts: Parts, name: str) -> Contract:
-    """The contract of a live service. Raises Problem (404)."""
-    live = parts.services.contracts()
-    if name not in live:
-        raise _absent("service", name, live, " serves now: its workers may be stopped")
-    return live[name]
+    def live_contracts(self) -> dict[str, Contract]:
+        """Return the contract of every service that has a live worker, by name."""
+        return self._services.contracts()
 
+    def contracts(self) -> dict[str, Contract]:
+        """Return every contract that pipelines may use: those shipped with this installation, overridden by the live ones."""
+        return {**load_contracts(), **self.live_contracts()}
 
-async def pipeline(parts: Parts, name: str) -> tuple[Version, Topology]:
-    """The active version of a pipeline. Raises Problem (404)."""
-    if parts.pipelines.version(name) is None:
-        await parts.pipelines.wait(lambda: parts.pipelines.version(name) is not None, _MOMENT)
-    version = parts.pipelines.version(name)
-    topology = parts.pipelines.topology(version.digest) if version else None
-    if version is None or topology is None:
-        raise _absent("pipeline", name, parts.pipelines.active(), " exists")
-    return version, topology
+    def workers(self, name: str) -> Sequence[Announcement]:
+        """Return the live workers of a service."""
+        return self._services.workers(name)
 
+    def service(self, name: str) -> Contract:
+        """Return the contract of a live service. Raises Problem (404)."""
+        live = self.live_contracts()
+        if name not in live:
+            raise _absent("service", name, live, " serves now: its workers may be stopped")
+        return live[name]
 
-def assigned(parts: Parts, topology: Topology, run: str) -> Topology:
-    """The topology that a run takes: the active one, or the one that is tried, as flow will say too."""
-    version = parts.pipelines.version(topology.name)
-    digest = version.rollout.digest(run) if version else topology.digest
-    return parts.pipelines.topology(digest) or topology
+    def trainer(self, slot: str) -> str | None:
+        """Return the live service that trains the model of this slot; None when there is none."""
+        return next((each.name for each in self.live_contracts().values() if each.trains == slot), None)
 
+    def describe(self, contract: Contract) -> dict[str, Any]:
+        """Return the catalogue's description of a service."""
+        return describe_service(contract, self.workers(contract.name))
 
-def pipelines(parts: Parts) -> Iterator[tuple[Version, Topology]]:
-    """The active version of every pipeline, by name."""
-    for version in parts.pipelines.active().values():
-        topology = parts.pipelines.topology(version.digest)
-        if topology is not None:
-            yield version, topology
+    async def pipeline(self, name: str) -> tuple[Version, Topology]:
+        """Return the active version of a pipeline. Raises Problem (404)."""
+        if self._pipelines.version(name) is None:
+            await self._pipelines.wait(lambda: self._pipelines.version(name) is not None, _SETTLE_TIME)
+        version = self._pipelines.version(name)
+        topology = self._pipelines.topology(version.digest) if version else None
+        if version is None or topology is None:
+            raise _absent("pipeline", name, self._pipelines.active(), " exists")
+        return version, topology
 
+    def active(self) -> Iterator[tuple[Version, Topology]]:
+        """Yield the active version of every pipeline, by name."""
+        for version in self._pipelines.active().values():
+            topology = self._pipelines.topology(version.digest)
+            if topology is not None:
+                yield version, topology
 
-async def service_pipeline(parts: Parts, name: str) -> Topology:
-    """The pipeline of one node that a service has; made now when nobody has made it. Raises Problem (404).
+    def assigned(self, topology: Topology, run: str) -> Topology:
+        """Return the topology that a run takes: the active one or the one on trial. Flow assigns the same one."""
+        version = self._pipelines.version(topology.name)
+        digest = version.rollout.digest(run) if version else topology.digest
+        return self._pipelines.topology(digest) or topology
 
-    A service whose workers are stopped still has its pipeline: a run of it waits.
-    """
-    found = parts.pipelines.version(name)
-    topology = parts.pipelines.topology(found.digest) if found else None
-    if topology is not None and is_automatic(topology):
+    async def runnable(self, name: str) -> Topology:
+        """Return the topology of a pipeline, or of the live service of this name. Raises Problem (404)."""
+        if self._pipelines.version(name) is None and name in self.live_contracts():
+            return await self.service_pipeline(name)
+        return (await self.pipeline(name))[1]
+
+    async def service_pipeline(self, name: str) -> Topology:
+        """Return the one-node pipeline of a service, publishing it when nobody has yet. Raises Problem (404).
+
+        A service whose workers are stopped keeps its pipeline: a run of it waits.
+        """
+        version = self._pipelines.version(name)
+        topology = self._pipelines.topology(version.digest) if version else None
+        if topology is not None and is_automatic(topology):
+            return topology
+        contract = self.service(name)
+        spec = automatic(contract)
+        topology = compile_spec(spec, {name: contract})
+        try:
+            await within(_PUBLISH_TIMEOUT, self._writer.publish(topology, spec.source.text, Owner.GIT, ""))
+        except Conflict:  # another process was faster
+            await self._pipelines.wait(lambda: self._pipelines.version(name) is not None, _PUBLISH_TIMEOUT)
+            return (await self.pipeline(name))[1]
         return topology
-    contract = service(parts, name)
-    spec = automatic(contract)
-    made = compile_spec(spec, {name: contract})
-    try:
-        writer = CatalogueWriter(parts.connections, parts.pipelines)
-        await within(_PATIENCE, writer.publish(made, spec.source.text, Owner.GIT, ""))
-    except Conflict:  # somebody else was faster
-        await parts.pipelines.wait(lambda: parts.pipelines.version(name) is not None, _PATIENCE)
-        return (await pipeline(parts, name))[1]
-    return made
 
 
-def describe_service(parts: Parts, contract: Contract) -> dict[str, Any]:
-    """What the catalogue says of a service."""
-    workers = parts.services.workers(contract.name)
-    newest = max(workers, key=lambda one: one.at, default=None)
+def describe_service(contract: Contract, workers: Sequence[Announcement]) -> dict[str, Any]:
+    """Return the catalogue's description of a service and its live workers."""
+    newest = max(workers, key=lambda worker: worker.at, default=None)
     return {
         "name": contract.name,
         "version": contract.version,
@@ -101,28 +128,29 @@ def describe_service(parts: Parts, contract: Contract) -> dict[str, Any]:
         "trains": contract.trains or None,
         "model": newest.model if newest else None,
         "model_version": newest.model_version if newest else None,
-        "problem": next((one.problem for one in workers if one.problem), None),
-        "workers": [
-            {
-                "worker": one.worker,
-                "version": one.contract.version,
-                "running": one.running,
-                "capacity": one.capacity,
-                "memory": one.memory,
-                "model": one.model,
-                "model_version": one.model_version,
-                "problem": one.problem,
-                "able": one.able,
-                "waiting_for": list(one.waiting_for),
-            }
-            for one in workers
-        ],
+        "problem": next((worker.problem for worker in workers if worker.problem), None),
+        "workers": [_describe_worker(worker) for worker in workers],
         "links": {"self": f"/services/{contract.name}", "runs": f"/services/{contract.name}/runs"},
     }
 
 
-async def within(seconds: float, work: Any) -> Any:
-    """The result of work that waits for parts that are away. Raises Problem (503) when it takes too long."""
+def _describe_worker(worker: Announcement) -> dict[str, Any]:
+    return {
+        "worker": worker.worker,
+        "version": worker.contract.version,
+        "running": worker.running,
+        "capacity": worker.capacity,
+        "memory": worker.memory,
+        "model": worker.model,
+        "model_version": worker.model_version,
+        "problem": worker.problem,
+        "able": worker.able,
+        "waiting_for": list(worker.waiting_for),
+    }
+
+
+async def within(seconds: float, work: Awaitable[T]) -> T:
+    """Return the result of work that waits for Kafka or the registry. Raises Problem (503) when it takes too long."""
     try:
         async with asyncio.timeout(seconds):
             return await work

@@ -1,4 +1,4 @@
-"""The OpenAPI document: the fixed calls, and one typed call for every pipeline and service that is there."""
+"""The OpenAPI document: the fixed calls, and one typed call for each current pipeline and service."""
 
 import copy
 from collections.abc import Mapping
@@ -7,9 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from gateway.catalogue import catalogue
+from gateway.catalogue.catalogue import Catalogue
 from gateway.catalogue.graph import is_automatic
-from gateway.dependencies import Parts
 from schemas.encoding.json_schema import IMAGE, json_schema
 from schemas.primitives import Primitive
 from schemas.shapes import Array, Field, RefShape, branches, record_shape
@@ -84,45 +83,45 @@ _HEADERS = [
 ]
 
 
-def document(app: FastAPI, parts: Parts) -> dict[str, Any]:
-    """OpenAPI 3.1 as it stands at this moment."""
+def document(app: FastAPI, catalogue: Catalogue) -> dict[str, Any]:
+    """Return OpenAPI 3.1 with the current pipelines and services."""
     base = getattr(app.state, "openapi", None)
     if base is None:
         base = app.state.openapi = _fixed(app)
-    made: dict[str, Any] = copy.deepcopy(base)
-    for contract in parts.services.contracts().values():
+    openapi: dict[str, Any] = copy.deepcopy(base)
+    for contract in catalogue.live_contracts().values():
         call = _call("services", contract.name, contract.summary, contract.description, contract.input, contract.output)
         if contract.example is not None:
             call["requestBody"]["content"]["application/json"]["example"] = contract.example
-        made["paths"][f"/services/{contract.name}/runs"] = {"post": call}
-    for version, topology in catalogue.pipelines(parts):
+        openapi["paths"][f"/services/{contract.name}/runs"] = {"post": call}
+    for version, topology in catalogue.active():
         if not is_automatic(topology):
             call = _call("pipelines", version.name, topology.summary, "", topology.input, topology.output)
-            made["paths"][f"/pipelines/{version.name}/runs"] = {"post": call}
-    return made
+            openapi["paths"][f"/pipelines/{version.name}/runs"] = {"post": call}
+    return openapi
 
 
 def _fixed(app: FastAPI) -> dict[str, Any]:
-    made = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-    components = made.setdefault("components", {})
+    openapi = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+    components = openapi.setdefault("components", {})
     components.setdefault("schemas", {}).update(COMPONENTS)
     components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-    made["security"] = [{"key": []}]
-    for calls in made["paths"].values():
+    openapi["security"] = [{"key": []}]
+    for calls in openapi["paths"].values():
         for call in calls.values():
             call["responses"].pop("422", None)
             call["responses"]["default"] = _ANY_PROBLEM
-    return made
+    return openapi
 
 
 def _call(
-    kind: str, name: str, summary: str, description: str, given: Mapping[str, Any], made: Mapping[str, Any]
+    kind: str, name: str, summary: str, description: str, input: Mapping[str, Any], output: Mapping[str, Any]
 ) -> dict[str, Any]:
-    schema = json_schema(given, ref={"$ref": "#/components/schemas/ImageInput"})
-    output = json_schema(made, output=True, ref={"$ref": "#/components/schemas/Image"})
+    schema = json_schema(input, ref={"$ref": "#/components/schemas/ImageInput"})
+    output_schema = json_schema(output, output=True, ref={"$ref": "#/components/schemas/Image"})
     result = {
         "type": "object",
-        "properties": {"id": {"type": "string"}, "status": {"const": "finished"}, "output": output},
+        "properties": {"id": {"type": "string"}, "status": {"const": "finished"}, "output": output_schema},
         "required": ["id", "status", "output"],
     }
     return {
@@ -133,7 +132,7 @@ def _call(
         "parameters": _HEADERS,
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": schema}, "multipart/form-data": _multipart(given, schema)},
+            "content": {"application/json": {"schema": schema}, "multipart/form-data": _multipart(input, schema)},
         },
         "responses": {
             "202": {
@@ -153,11 +152,11 @@ def _call(
     }
 
 
-def _multipart(given: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The same input as parts: images as files, lists and objects as JSON."""
+def _multipart(input: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe an input as parts: images as files, lists and objects as JSON."""
     properties = dict(schema.get("properties", {}))
     encoding: dict[str, Any] = {}
-    for field in record_shape(given).fields:
+    for field in record_shape(input).fields:
         if _holds(field, RefShape):
             properties[field.name] = {"type": "string", "format": "binary", "description": field.doc}
         elif _list_of_images(field):
@@ -165,16 +164,16 @@ def _multipart(given: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
             properties[field.name] = {"type": "array", "items": items, "description": field.doc}
         elif not _holds(field, Primitive):
             encoding[field.name] = {"contentType": "application/json"}
-    made: dict[str, Any] = {"schema": {**schema, "properties": properties}}
-    return {**made, "encoding": encoding} if encoding else made
+    media: dict[str, Any] = {"schema": {**schema, "properties": properties}}
+    return {**media, "encoding": encoding} if encoding else media
 
 
 def _holds(field: Field, kind: type) -> bool:
-    return any(isinstance(one, kind) for one in branches(field.shape))
+    return any(isinstance(branch, kind) for branch in branches(field.shape))
 
 
 def _list_of_images(field: Field) -> bool:
     return any(
-        isinstance(one, Array) and any(isinstance(item, RefShape) for item in branches(one.items))
-        for one in branches(field.shape)
+        isinstance(branch, Array) and any(isinstance(item, RefShape) for item in branches(branch.items))
+        for branch in branches(field.shape)
     )

@@ -1,64 +1,24 @@
-"""History: what the recorder wrote to PostgreSQL, read for clients. Only reads."""
+"""The history of runs, which the recorder wrote to PostgreSQL. Only reads."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Self
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from gateway.data.interfaces import Counts, HistoryUnavailable, RunFilter
 from gateway.data.logged_event import LoggedEvent
 from gateway.data.render import event_json
-from streams.errors import Blame, MillraceError
 from streams.messages import EventKind
 from streams.runtime.history import tables
 from streams.runtime.history.borrowing import borrowed
 
 
-class HistoryUnavailable(MillraceError):
-    """PostgreSQL does not answer; the same call may succeed later."""
-
-    blame = Blame.NOBODY
-
-
-@dataclass(frozen=True)
-class RunFilter:
-    """Which runs to list. `before` is the place of the last one of the page before: its time and id."""
-
-    pipeline: str | None = None
-    statuses: Sequence[str] = ()
-    after: datetime | None = None
-    until: datetime | None = None
-    before: tuple[datetime, str] | None = None
-    limit: int = 50
-    shadow_of: str | None = None
-    """Only shadows of this run; None: no shadows at all."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How many runs by (pipeline, status), and node executions by (service, status)."""
-
-    runs: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    executions: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    shadows: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """Comparisons of shadows with what callers got, by (pipeline, verdict)."""
-    notices: Mapping[str, int] = field(default_factory=dict)
-    """What is told of ended runs, by state: waiting, delivered, given up."""
-    drift: Mapping[tuple[str, str, str, str], float] = field(default_factory=dict)
-    """Population stability indices by (service, model, version, feature)."""
-    reach: Mapping[int, int] = field(default_factory=dict)
-    """How far each partition of run.events is recorded: every event before this offset."""
-    behind: int = 0
-    """Events that this gateway had seen and that were not recorded yet."""
-
-
 class History:
-    """Reads the tables of `streams.runtime.history.tables`; every call may raise HistoryUnavailable."""
+    """Reads the tables of `streams.runtime.history.tables`. See `gateway.data.interfaces.RunHistory`."""
 
     def __init__(self, url: str, *, size: int = 4, timeout: float = 2.0) -> None:
         """`timeout`: seconds to wait for a connection."""
@@ -83,7 +43,7 @@ class History:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[DictRow]]:
-        """A connection to a database that has the tables. Raises HistoryUnavailable."""
+        """Lend a connection to a database that has the tables. Raises HistoryUnavailable."""
         try:
             async with borrowed(self._pool) as connection:
                 if not self._ready:
@@ -99,23 +59,18 @@ class History:
             return await cursor.fetchall()
 
     async def ping(self) -> None:
-        """Returns when the database answers."""
+        """Return when the database answers."""
         await self._all("select 1", {})
 
     async def reach(self, partition: int) -> int:
-        """Every event of the partition of run.events before this offset is in the history."""
+        """Return the offset of run.events before which every event of the partition is in the history."""
         rows = await self._all(
             "select next_sequence from progress where partition = %(partition)s", {"partition": partition}
         )
         return int(rows[0]["next_sequence"]) if rows else 0
 
-    async def run(self, run: str) -> DictRow | None:
-        """The run's row, if the history has it."""
-        rows = await self._all("select * from runs where run = %(run)s", {"run": run})
-        return rows[0] if rows else None
-
     async def events(self, run: str, after: int = -1, limit: int | None = None) -> list[LoggedEvent]:
-        """The run's events past the offset `after`, in order."""
+        """Return the run's events past the offset `after`, in order."""
         rows = await self._all(
             """select e.sequence, e.id, e.kind, e.node, e.path, e.attempt, e.at, e.data, r.pipeline, r.digest
                from events e left join runs r using (run)
@@ -125,7 +80,7 @@ class History:
         return [_line(run, row) for row in rows]
 
     async def runs(self, wanted: RunFilter) -> list[DictRow]:
-        """A page of runs, newest first."""
+        """Return a page of runs, newest first."""
         before_at, before_run = wanted.before or (None, None)
         return await self._all(
             """select run, pipeline, digest, status, waiting_for, failure, accepted_at, ended_at, deadline, replay_of,
@@ -150,14 +105,14 @@ class History:
         )
 
     async def replays(self, run: str) -> list[str]:
-        """The runs that repeat this one, oldest first."""
+        """Return the runs that repeat this one, oldest first, at most 100."""
         rows = await self._all(
             "select run from runs where replay_of = %(run)s order by accepted_at, run limit 100", {"run": run}
         )
         return [row["run"] for row in rows]
 
     async def open_runs(self, pipeline: str) -> dict[str, int]:
-        """How many runs of a pipeline are not over, by digest."""
+        """Return how many runs of a pipeline have not ended, by digest."""
         rows = await self._all(
             "select digest, count(*) as n from runs where pipeline = %(pipeline)s and ended_at is null group by 1",
             {"pipeline": pipeline},
@@ -165,35 +120,35 @@ class History:
         return {row["digest"]: row["n"] for row in rows}
 
     async def shadow(self, pipeline: str, digest: str) -> dict[str, Any]:
-        """What came of running a version in the shadow: counts, where outputs differ, and the pairs that differ last."""
-        which = {"pipeline": pipeline, "digest": digest}
+        """Return the results of a version in the shadow: counts, where outputs differ, and the last pairs that differ."""
+        version = {"pipeline": pipeline, "digest": digest}
         verdicts = await self._all(
             """select verdict, count(*) as n, avg(seconds) as seconds, avg(shadow_seconds) as shadow_seconds
                from shadow_comparisons where pipeline = %(pipeline)s and digest = %(digest)s group by 1""",
-            which,
+            version,
         )
         begun = await self._all(
             """select count(*) as n from runs
                where pipeline = %(pipeline)s and digest = %(digest)s and shadow_of is not null""",
-            which,
+            version,
         )
         paths = await self._all(
             """select d ->> 'path' as path, count(*) as n, min(run) as run
                from shadow_comparisons, jsonb_array_elements(differences) d
                where pipeline = %(pipeline)s and digest = %(digest)s
                group by 1 order by 2 desc, 1 limit 100""",
-            which,
+            version,
         )
         last = await self._all(
             """select run, shadow_run, differences, seconds, shadow_seconds from shadow_comparisons
                where pipeline = %(pipeline)s and digest = %(digest)s and verdict = 'different'
                order by at desc limit 10""",
-            which,
+            version,
         )
         return {"verdicts": verdicts, "runs": begun[0]["n"], "paths": paths, "last": last}
 
     async def counts(self) -> Counts:
-        """Statistics over everything the history holds."""
+        """Return statistics over everything that the history holds."""
         runs = await self._all(
             "select pipeline, status, count(*) as n from runs where shadow_of is null group by 1, 2", {}
         )
@@ -219,7 +174,7 @@ class History:
 
 
 async def _bounded(connection: psycopg.AsyncConnection[DictRow]) -> None:
-    """A query that takes too long is ended by the server, not waited for."""
+    """Have the server end queries that take too long."""
     await connection.execute("set statement_timeout = '15s'")
 
 

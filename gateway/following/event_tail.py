@@ -1,101 +1,112 @@
-"""Reading run.events live into the index: from a bounded look-back, then as events come."""
+"""Reading run.events live into the cache: from a bounded look-back on, then as events come."""
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from aiokafka.errors import KafkaError
 
-from gateway.api.problems import Kind, Problem
+from gateway.api.limits import Limits
+from gateway.following.event_log import log_unavailable
 from gateway.following.run_cache import RunCache
 from streams.background import ended
-from streams.kafka_settings import Brokers
 from streams.messages import EventKind
 from streams.runtime.kafka.offsets import Offsets
-from streams.runtime.kafka.reading.reader import PartitionReader
+from streams.runtime.kafka.partitioner import partition_of
+from streams.runtime.kafka.reading.batch import Batch
 from streams.runtime.retrying import delays
 from streams.wire.records import Place, Record
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = 10.0
+_TIMEOUT = 10.0
 """Seconds that a request waits for the log at most."""
 
-Seen = Callable[[Record, EventKind], None]
-"""Told of every new event that came after the start."""
+EventListener = Callable[[Record, EventKind], None]
+"""Called for every new event that came after the start."""
+
+
+class BatchReader(Protocol):
+    """Reads partitions in batches; see `streams.runtime.kafka.reader`."""
+
+    async def start(self) -> None:
+        """Begin to read. Raises KafkaError."""
+
+    async def stop(self) -> None:
+        """End the reading."""
+
+    async def next(self) -> Batch:
+        """Return the next batch. Raises KafkaError when nothing more will come."""
+
+
+OpenReader = Callable[[str, Mapping[Place, int]], BatchReader]
+"""Makes a reader of a topic that begins at these offsets."""
 
 
 class EventTail:
-    """Feeds the index with every record of run.events; survives a broker that is away, from where it was."""
+    """Adds every record of run.events to the cache. During an outage of Kafka it tries again from where it was."""
 
     def __init__(
         self,
-        brokers: Brokers,
         topic: str,
-        index: RunCache,
-        probe: Offsets,
-        *,
-        lookback: float,
-        most: int,
-        seen: Seen | None = None,
+        cache: RunCache,
+        offsets: Offsets,
+        open_reader: OpenReader,
+        limits: Limits,
+        listener: EventListener | None = None,
     ) -> None:
-        """`lookback`: seconds; `most`: records of each partition, at most."""
-        self._brokers = brokers
         self._topic = topic
-        self._index = index
-        self._probe = probe
-        self._lookback = lookback
-        self._most = most
-        self._seen = seen
+        self._cache = cache
+        self._offsets = offsets
+        self._open_reader = open_reader
+        self._limits = limits
+        self._listener = listener
         self._task: asyncio.Task[None] | None = None
         self._next: dict[int, int] = {}
         self._live: dict[int, int] = {}
         self._moved = asyncio.Condition()
         self.ready = asyncio.Event()
-        """Set while everything that stood in the topic when the connection was made has been taken in."""
-
-    @property
-    def partitions(self) -> int:
-        """The partition count of the topic; 0 while it is not known."""
-        return len(self._live)
+        """Set once everything that the topic held when the connection was made is in the cache."""
 
     @property
     def positions(self) -> dict[int, int]:
-        """The offset that the next record of each partition will have, as far as it has been read here."""
+        """The offset of the next record of each partition, as far as it has been read here."""
         return dict(self._next)
 
+    def partition_of(self, run: str) -> int:
+        """Return the partition of run.events that holds a run's events. Raises Problem (503) while that is unknown."""
+        if not self._live:
+            raise log_unavailable()
+        return partition_of(run, len(self._live))
+
     def start(self) -> None:
-        """Begins to read, in the background."""
+        """Begin to read in the background."""
         self._task = asyncio.create_task(self._run(), name="tail of run.events")
 
     async def stop(self) -> None:
-        """Stops reading."""
+        """Stop reading."""
         await ended(self._task)
 
     async def reach(self, partition: int, offset: int) -> None:
-        """Returns when everything before this offset has been taken in. Raises Problem (503) when that takes too long."""
+        """Wait until every record before this offset is in the cache. Raises Problem (503) when that takes too long."""
         try:
-            async with asyncio.timeout(_PATIENCE), self._moved:
+            async with asyncio.timeout(_TIMEOUT), self._moved:
                 await self._moved.wait_for(lambda: self._next.get(partition, -1) >= offset)
         except TimeoutError:
-            raise self.away() from None
+            raise log_unavailable() from None
 
     async def catch_up(self, partition: int) -> None:
-        """Returns when everything that is in the partition at this moment has been taken in. Raises Problem (503)."""
+        """Wait until everything that the partition holds at this moment is in the cache. Raises Problem (503)."""
         place = Place(self._topic, partition)
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_TIMEOUT):
                 await self.ready.wait()
-                end = (await self._probe.ends([place]))[place]
+                end = (await self._offsets.ends([place]))[place]
         except (TimeoutError, KafkaError):
-            raise self.away() from None
+            raise log_unavailable() from None
         await self.reach(partition, end)
-
-    @staticmethod
-    def away() -> Problem:
-        """The problem of a log that cannot be read."""
-        return Problem(Kind.AWAY, "The log of events (Kafka) does not answer; try again.", headers={"Retry-After": "2"})
 
     async def _run(self) -> None:
         waits = delays()
@@ -104,31 +115,31 @@ class EventTail:
                 await self._read()
             except (KafkaError, OSError) as error:
                 log.warning("reading %s failed (%s): trying again", self._topic, error or type(error).__name__)
-            except Exception:  # a gateway that hears nothing must say so and try, not die in silence
+            except Exception:  # a gateway that receives nothing must log it and try again, not stop silently
                 log.exception("reading %s failed: trying again", self._topic)
             finally:
                 self.ready.clear()
             await asyncio.sleep(next(waits))
 
     async def _read(self) -> None:
-        starts, ends = await self._starts()
-        reader = PartitionReader(self._brokers, self._topic, starts)
+        starts, ends = await self._range()
+        reader = self._open_reader(self._topic, starts)
         await reader.start()
         try:
             await self._follow(reader, ends)
         finally:
             await reader.stop()
 
-    async def _follow(self, reader: PartitionReader, ends: Mapping[int, int]) -> None:
+    async def _follow(self, reader: BatchReader, ends: Mapping[int, int]) -> None:
         while True:
-            if not self.ready.is_set() and all(self._next[number] >= end for number, end in ends.items()):
+            if not self.ready.is_set() and all(self._next[partition] >= end for partition, end in ends.items()):
                 self.ready.set()
             batch = await reader.next()
             for record in batch.records:
                 if record.unreadable:
-                    log.error("%s is passed over: %s", record.where, record.unreadable)
+                    log.error("%s is skipped: %s", record.where, record.unreadable)
                 else:
-                    self._take(record)
+                    self._add(record)
                 self._next[record.place.partition] = record.offset + 1
             for place, end in batch.ends.items():
                 # Past a gap that retention left there are no records to come.
@@ -136,21 +147,21 @@ class EventTail:
             async with self._moved:
                 self._moved.notify_all()
 
-    def _take(self, record: Record) -> None:
-        kind = self._index.add(record)
-        if kind is not None and self._seen is not None and record.offset >= self._live[record.place.partition]:
-            self._seen(record, kind)
+    def _add(self, record: Record) -> None:
+        kind = self._cache.add(record)
+        if kind is not None and self._listener is not None and record.offset >= self._live[record.place.partition]:
+            self._listener(record, kind)
 
-    async def _starts(self) -> tuple[dict[Place, int], dict[int, int]]:
-        """Where to read on in every partition, and the offset at which each ends now."""
-        places = await self._probe.partitions(self._topic)
-        ends, firsts = await self._probe.ends(places), await self._probe.beginnings(places)
-        since = time.time() - self._lookback
-        timed = await self._probe.since(places, since)
+    async def _range(self) -> tuple[dict[Place, int], dict[int, int]]:
+        """Return the offset at which to read on in each partition, and the one at which it ends now."""
+        places = await self._offsets.partitions(self._topic)
+        ends, firsts = await self._offsets.ends(places), await self._offsets.beginnings(places)
+        timed = await self._offsets.since(places, time.time() - self._limits.lookback)
         for place in places:
-            number, end, first, found = place.partition, ends[place], firsts[place], timed[place]
-            if number not in self._next:
-                start = max(first, end if found is None else found, end - self._most)
-                self._index.begin(number, start, time.time() if start == end else None)
-                self._next[number], self._live[number] = start, end
-        return {place: self._next[place.partition] for place in places}, {one.partition: ends[one] for one in places}
+            partition, end, recent = place.partition, ends[place], timed[place]
+            if partition not in self._next:
+                start = max(firsts[place], end if recent is None else recent, end - self._limits.lookback_records)
+                self._cache.begin(partition, start, time.time() if start == end else None)
+                self._next[partition], self._live[partition] = start, end
+        starts = {place: self._next[place.partition] for place in places}
+        return starts, {place.partition: end for place, end in ends.items()}

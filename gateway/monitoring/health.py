@@ -1,4 +1,4 @@
-"""Whether the parts of a gateway answer: asked in the background, so that however many ask for it cost nothing and harm nothing."""
+"""Whether the parts of a gateway answer, checked in the background: any number of health requests cost the parts nothing."""
 
 import asyncio
 import time
@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 Check = Callable[[], Awaitable[object]]
-"""Asks one part; raises when it cannot serve, with words for people."""
+"""Checks one part; raises when it cannot serve, with a message for people."""
 
 EVERY = 2.0
-"""Seconds between an answer of a part and the next question."""
+"""Seconds between an answer of a part and the next check."""
 PATIENCE = 2.0
 """Seconds that a part may take to answer before it counts as missing."""
+READERS = "readers"
+"""The name under which workers count as missing that cannot read what they should."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class _Answer:
 
 
 class Health:
-    """Asks each part on its own, again and again. A question is never cut short: that could cost a client's pool a connection."""
+    """Checks each part on its own, repeatedly. A check is never cut short: that could cost a client's pool a connection."""
 
     def __init__(
         self,
@@ -29,7 +31,7 @@ class Health:
         clock: Callable[[], float] = time.monotonic,
         every: Mapping[str, float] | None = None,
     ) -> None:
-        """`checks`: by the name under which a part is reported missing. `every`: the seconds between two questions, where not EVERY."""
+        """`checks`: by the name under which a part is reported missing. `every`: seconds between two checks, where not EVERY."""
         self._checks = checks
         self._every = every or {}
         self._clock = clock
@@ -37,34 +39,34 @@ class Health:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begins to ask."""
+        """Begin to check."""
         self._tasks = [
-            asyncio.create_task(self._ask(name, check), name=f"health of {name}")
+            asyncio.create_task(self._check(name, check), name=f"health of {name}")
             for name, check in self._checks.items()
         ]
 
     async def stop(self) -> None:
-        """Asks no more."""
+        """End the checks."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def missing(self) -> dict[str, str]:
-        """What keeps the gateway from serving, by part; empty when nothing does. An answer that is too old is none."""
+        """Return why the gateway cannot serve, by part; empty when it can. An answer that is too old does not count."""
         now = self._clock()
-        found = {}
+        missing = {}
         for name, answer in self._answers.items():
             age = now - answer.at
             if why := f"no answer for {age:.0f} s" if age > EVERY + PATIENCE else answer.why:
-                found[name] = why
-        return found
+                missing[name] = why
+        return missing
 
-    async def _ask(self, name: str, check: Check) -> None:
+    async def _check(self, name: str, check: Check) -> None:
         while True:
             try:
                 await check()
                 why = ""
-            except Exception as error:  # noqa: BLE001  # whatever is wrong with a part, it is what is missing
+            except Exception as error:  # noqa: BLE001  # whatever the error is, the part is missing
                 why = str(error) or type(error).__name__
             self._answers[name] = _Answer(self._clock(), why)
             await asyncio.sleep(self._every.get(name, EVERY))

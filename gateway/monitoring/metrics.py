@@ -1,21 +1,21 @@
-"""What Prometheus reads: this process's own figures, and the statistics of all runs from the history."""
+"""Metrics for Prometheus: figures of this process, and statistics of all runs from the history."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.data.history import Counts
+from gateway.data.interfaces import Counts
 from streams.lifecycle import RunStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """The figures of one gateway, in a registry of its own."""
+    """The metrics of one gateway, in a registry of its own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -38,19 +38,19 @@ class Metrics:
         self.registry.register(self._statistics)
 
     def text(self, counts: Counts | None) -> bytes:
-        """The exposition; without `counts` the history is away."""
+        """Return the exposition. `counts`: None while the history is unavailable."""
         self._statistics.counts = counts
         return generate_latest(self.registry)
 
 
 class _Statistics(Collector):
-    """Runs and node executions by state, as the history has them: the same on every gateway."""
+    """Collects runs and node executions by state, as the history has them: the same on every gateway."""
 
     def __init__(self) -> None:
         self.counts: Counts | None = None
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The families."""
+        """Yield the metric families."""
         counts = self.counts
         yield GaugeMetricFamily(
             "millrace_history_up", "Whether the run history answers.", value=int(counts is not None)
@@ -96,17 +96,16 @@ class _Statistics(Collector):
 
 
 def _family(
-    name: str, text: str, label: str, counts: dict[tuple[str, str], int] | object, second: str = "status"
+    name: str, text: str, label: str, counts: Mapping[tuple[str, str], int], second: str = "status"
 ) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, text, labels=(label, second))
-    assert hasattr(counts, "items")
-    for (one, status), number in sorted(counts.items()):
-        family.add_metric((one, status), number)
+    for (first, status), number in sorted(counts.items()):
+        family.add_metric((first, status), number)
     return family
 
 
 class RequestTiming:
-    """Measures every request, by the route's pattern and never by the path, which clients choose."""
+    """Measures every request by the route's pattern: the path is chosen by clients, and could be anything."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, clock: Callable[[], float] = time.perf_counter) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""The API described: OpenAPI with every pipeline and service of the moment, its page, and AsyncAPI for the topics."""
+"""Descriptions of the API: OpenAPI with the current pipelines and services, its page, and AsyncAPI for the topics."""
 
 from importlib import resources
 
@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from gateway.catalogue import catalogue, openapi
-from gateway.dependencies import Connected, Parts
+from gateway.catalogue import openapi
+from gateway.dependencies import CatalogueDep, ConnectionsDep, SettingsDep
 from gateway.http.response_headers import PAGE_POLICY
 from streams.render.asyncapi import asyncapi
 
@@ -21,29 +21,29 @@ _ASSETS = {
 
 
 @router.get("/openapi.json", summary="This API, with every pipeline and service of the moment")
-async def openapi_document(request: Request, parts: Parts = Connected) -> Response:
-    """OpenAPI 3.1."""
-    return JSONResponse(openapi.document(request.app, parts))
+async def openapi_document(request: Request, catalogue: CatalogueDep) -> Response:
+    """Return OpenAPI 3.1."""
+    return JSONResponse(openapi.document(request.app, catalogue))
 
 
 @router.get("/asyncapi.json", summary="The topics, for Kafka producers and consumers")
-async def asyncapi_document(parts: Parts = Connected) -> Response:
-    """AsyncAPI 3.0."""
-    topologies = [topology for _, topology in catalogue.pipelines(parts)]
-    where = parts.settings
-    return JSONResponse(asyncapi(topologies, parts.connections.names, kafka=where.kafka, registry=where.registry))
+async def asyncapi_document(settings: SettingsDep, connections: ConnectionsDep, catalogue: CatalogueDep) -> Response:
+    """Return AsyncAPI 3.0."""
+    topologies = [topology for _, topology in catalogue.active()]
+    names = connections.names
+    return JSONResponse(asyncapi(topologies, names, kafka=settings.kafka, registry=settings.registry))
 
 
 @router.get("/docs", include_in_schema=False)
 async def page() -> Response:
-    """The page of the API."""
+    """Return the page of the API."""
     text = resources.files("gateway").joinpath("web", "docs.html").read_text(encoding="utf-8")
     return HTMLResponse(text, headers={"Content-Security-Policy": PAGE_POLICY})
 
 
 @router.get("/docs/{name}", include_in_schema=False)
 async def asset(name: str) -> Response:
-    """What the page needs, from packages of ours: nothing comes from another host."""
+    """Return an asset of the page from an installed package: nothing is loaded from another host."""
     if name not in _ASSETS:
         raise HTTPException(404)
     package, folder, kind = _ASSETS[name]

@@ -1,9 +1,9 @@
-"""Whether this gateway lives, and whether it can serve."""
+"""Health: whether this gateway is running, and whether it can serve."""
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from gateway.dependencies import Parts, Shared
+from gateway.dependencies import HealthDep
 
 router = APIRouter(tags=["health"])
 
@@ -15,9 +15,9 @@ async def live() -> Response:
 
 
 @router.get("/health/ready", summary="Whether calls can be served", openapi_extra={"security": []})
-async def ready(parts: Parts = Shared) -> Response:
+async def ready(health: HealthDep) -> Response:
     """200, or 503 with what is missing. The parts are asked every few seconds, not once more for each who asks here."""
-    missing = parts.health.missing()
+    missing = health.missing()
     if missing:
         return JSONResponse({"status": "not ready", "missing": missing}, 503, {"Retry-After": "2"})
     return JSONResponse({"status": "ready"})

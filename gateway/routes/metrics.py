@@ -1,17 +1,17 @@
-"""The figures for Prometheus."""
+"""Metrics for Prometheus."""
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from gateway.dependencies import Parts, Shared
+from gateway.dependencies import MetricsDep, RunCacheDep, StatisticsDep
 from gateway.monitoring.metrics import CONTENT_TYPE
 
 router = APIRouter(tags=["metrics"])
 
 
 @router.get("/metrics", summary="Figures for Prometheus", response_class=Response)
-async def metrics(parts: Parts = Shared) -> Response:
+async def metrics(figures: MetricsDep, run_cache: RunCacheDep, statistics: StatisticsDep) -> Response:
     """Runs in all, running, finished and failed, overall and per service and pipeline; clients; latency."""
-    parts.metrics.held.set(len(parts.index))
-    parts.metrics.held_bytes.set(parts.index.size)
-    return Response(parts.metrics.text(await parts.counts()), media_type=CONTENT_TYPE)
+    figures.held.set(len(run_cache))
+    figures.held_bytes.set(run_cache.size)
+    return Response(figures.text(await statistics.counts()), media_type=CONTENT_TYPE)

@@ -1,11 +1,11 @@
-"""Notices: who was told of runs that ended, who could not be, and trying those again."""
+"""Notices of ended runs: which were delivered, which failed, and sending one again."""
 
 from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Path, Query
-from psycopg.rows import DictRow
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from gateway.api import page_cursor
@@ -13,56 +13,48 @@ from gateway.api.json_response import json_response
 from gateway.api.path_ids import known as of_uuid
 from gateway.api.problems import Kind, Problem
 from gateway.api.query_times import QueryTime
-from gateway.dependencies import Parts, Shared
+from gateway.data.interfaces import Row
+from gateway.dependencies import NoticesDep
 from streams.timestamps import moment
 
 router = APIRouter(tags=["notices"])
 
 
 class State(StrEnum):
-    """What has become of a notice."""
+    """The states of a notice."""
 
     WAITING = "waiting"
     DELIVERED = "delivered"
     GIVEN_UP = "given up"
 
 
+class NoticeQuery(BaseModel):
+    """Selects notices, newest first."""
+
+    state: Annotated[State | None, Field(description="Only those in this state.")] = None
+    run: Annotated[str | None, Field(max_length=60)] = None
+    since: Annotated[QueryTime | None, Field(description="Only those of runs that ended since then.")] = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+
+
 @router.get("/notices", summary="Who was told of ended runs, newest first")
-async def listing(
-    parts: Parts = Shared,
-    state: Annotated[State | None, Query(description="Only those in this state.")] = None,
-    run: Annotated[str | None, Query(max_length=60)] = None,
-    since: Annotated[QueryTime | None, Query(description="Only those of runs that ended since then.")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-) -> Response:
+async def listing(query: Annotated[NoticeQuery, Query()], notices: NoticesDep) -> Response:
     """Each with how often it was tried, when it is tried next, and why the last try failed. Of a web address the host is shown."""
-    async with parts.store.connection() as connection:
-        found = await connection.execute(
-            """select * from notices
-                where (%(state)s::text is null or coalesce(outcome, 'waiting') = %(state)s)
-                  and (%(run)s::text is null or run = %(run)s)
-                  and (%(since)s::timestamptz is null or made_at >= %(since)s)
-                order by made_at desc, id limit %(limit)s""",
-            {"state": state, "run": run, "since": page_cursor.aware(since), "limit": limit},
-        )
-        return json_response({"notices": [_document(row) for row in await found.fetchall()]})
+    rows = await notices.page(query.state, query.run, page_cursor.aware(query.since), query.limit)
+    return json_response({"notices": [_document(row) for row in rows]})
 
 
 @router.post("/notices/{identity}/resend", status_code=202, summary="Try a notice again")
-async def resend(identity: Annotated[str, Path(max_length=60)], parts: Parts = Shared) -> Response:
-    """It is told again within seconds, with the same id; one that was delivered as well. Its tries count anew."""
+async def resend(identity: Annotated[str, Path(max_length=60)], notices: NoticesDep) -> Response:
+    """It is sent again within seconds, with the same id, also when it was delivered. Its tries are counted from zero."""
     known = of_uuid(identity, "notice")
-    async with parts.store.connection() as connection:
-        found = await connection.execute(
-            "update notices set outcome = null, tries = 0, due = now() where id = %s::uuid returning *", [known]
-        )
-        row = await found.fetchone()
+    row = await notices.resend(known)
     if row is None:
         raise Problem(Kind.NOT_FOUND, f"No notice {known} is known.")
     return json_response(_document(row), 202)
 
 
-def _document(row: DictRow) -> dict[str, Any]:
+def _document(row: Row) -> dict[str, Any]:
     target = row["target"]
     if row["channel"] == "webhook":  # the rest of the address may be the receiver's token
         split = urlsplit(target)

@@ -1,4 +1,4 @@
-"""The bytes of objects: images, and whatever else runs make, in a way that a browser cannot be tricked with."""
+"""The bytes of objects (images and other outputs), with headers that keep a browser from running them."""
 
 import re
 
@@ -7,7 +7,7 @@ from starlette.responses import Response, StreamingResponse
 
 from gateway.api.problems import Kind, Problem
 from gateway.data.objects import ObjectMeta, digest_of
-from gateway.dependencies import Parts, Shared
+from gateway.dependencies import ObjectsDep
 from schemas.refs import readable
 from streams.runtime.errors import Missing
 
@@ -16,7 +16,7 @@ router = APIRouter(tags=["objects"])
 SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/tiff"})
 """Media types that a browser may show in place."""
 SAVED = SHOWN | {"application/json", "text/csv", "text/plain", "application/zip", "application/gzip", "application/pdf"}
-"""Media types that are told; anything else is bytes."""
+"""Media types that are named in the answer; anything else is sent as bytes."""
 _SUFFIXES = {"image/jpeg": "jpg", "image/tiff": "tif", "text/plain": "txt", "application/gzip": "gz"}
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 
@@ -27,15 +27,15 @@ _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
     response_class=Response,
     responses={206: {"description": "The range that was asked for."}, 304: {"description": "You have it already."}},
 )
-async def read(bucket: str, key: str, request: Request, parts: Parts = Shared) -> Response:
+async def read(bucket: str, key: str, request: Request, objects: ObjectsDep) -> Response:
     """With the media type found when it was stored; one range may be asked for; the ETag is the SHA-256."""
     missing = Problem(
         Kind.NOT_FOUND, f"There is no object {bucket:.80}/{key:.200}; those of a run go some time after its end."
     )
-    if bucket != parts.objects.bucket or not readable(key):
+    if bucket != objects.bucket or not readable(key):
         raise missing
     try:
-        meta = await parts.objects.meta(key)
+        meta = await objects.meta(key)
     except Missing:
         raise missing from None
     headers = _headers(meta)
@@ -47,7 +47,7 @@ async def read(bucket: str, key: str, request: Request, parts: Parts = Shared) -
     if span:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{meta.size}"
     status = 206 if span else 200
-    _, chunks = await parts.objects.open(key, start, stop)
+    _, chunks = await objects.open(key, start, stop)
     return StreamingResponse(chunks, status, headers)
 
 
@@ -69,16 +69,16 @@ def _headers(meta: ObjectMeta) -> dict[str, str]:
 
 
 def _has(header: str, etag: str) -> bool:
-    return header.strip() == "*" or any(one.strip().removeprefix("W/") == f'"{etag}"' for one in header.split(","))
+    return header.strip() == "*" or any(tag.strip().removeprefix("W/") == f'"{etag}"' for tag in header.split(","))
 
 
 def _span(request: Request, meta: ObjectMeta) -> tuple[int, int] | None:
-    """The one range that is asked for, as (first, past the last); None for the whole. Raises Problem (416)."""
-    found = _RANGE.fullmatch(request.headers.get("range", "").strip())
+    """Return the requested range as (first, past the last); None for the whole object. Raises Problem (416)."""
+    requested = _RANGE.fullmatch(request.headers.get("range", "").strip())
     condition = request.headers.get("if-range")
-    if found is None or not any(found.groups()) or (condition is not None and condition != f'"{meta.etag}"'):
+    if requested is None or not any(requested.groups()) or (condition is not None and condition != f'"{meta.etag}"'):
         return None
-    first, last = found.groups()
+    first, last = requested.groups()
     if first:
         start, stop = int(first), min(int(last) + 1, meta.size) if last else meta.size
     else:

@@ -1,4 +1,4 @@
-"""The page at the root: what there is, for a person."""
+"""The page at the root, for people: the services and pipelines, with links."""
 
 from html import escape
 from importlib import resources
@@ -6,24 +6,28 @@ from importlib import resources
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse, Response
 
-from gateway.catalogue import catalogue
 from gateway.catalogue.graph import is_automatic
-from gateway.dependencies import Connected, Parts
+from gateway.dependencies import CatalogueDep
 from gateway.http.response_headers import PAGE_POLICY
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-async def home(parts: Parts = Connected) -> Response:
-    """Links, and the lists of services and pipelines."""
+async def home(catalogue: CatalogueDep) -> Response:
+    """Return the page with the lists of services and pipelines."""
     services = [
-        _row(f"/services/{one.name}", one.name, one.summary, f"{len(parts.services.workers(one.name))} live")
-        for one in parts.services.contracts().values()
+        _row(f"/services/{name}", name, contract.summary, f"{len(catalogue.workers(name))} live")
+        for name, contract in catalogue.live_contracts().items()
     ]
     pipelines = [
-        _row(f"/pipelines/{one.name}", one.name, topology.summary, f"{one.owner.value}, {one.digest[:12]}")
-        for one, topology in catalogue.pipelines(parts)
+        _row(
+            f"/pipelines/{version.name}",
+            version.name,
+            topology.summary,
+            f"{version.owner.value}, {version.digest[:12]}",
+        )
+        for version, topology in catalogue.active()
         if not is_automatic(topology)
     ]
     page = resources.files("gateway").joinpath("web", "home.html").read_text(encoding="utf-8")

@@ -8,13 +8,11 @@ from starlette.responses import Response
 
 from gateway.api.json_response import json_response
 from gateway.api.problems import Kind, Problem
-from gateway.catalogue import catalogue, definitions
 from gateway.catalogue.definitions import Condition
 from gateway.catalogue.graph import graph, is_automatic
-from gateway.dependencies import Connected, Parts
+from gateway.dependencies import CatalogueDep, DefinitionsDep, IntakeDep, LimitsDep
 from gateway.http import body
 from gateway.routes.versions import read_trial, trial_of
-from gateway.submission.answers import start
 from schemas.encoding.json_schema import json_schema
 from streams.language.topology import Topology
 from streams.render.mermaid import mermaid
@@ -35,8 +33,8 @@ _BODY = {
 }
 
 
-class Form(StrEnum):
-    """How a pipeline is shown."""
+class PipelineFormat(StrEnum):
+    """The formats in which a pipeline is shown."""
 
     JSON = "json"
     YAML = "yaml"
@@ -44,20 +42,22 @@ class Form(StrEnum):
 
 
 @router.get("/pipelines", summary="The pipelines")
-async def listing(parts: Parts = Connected) -> Response:
+async def listing(catalogue: CatalogueDep) -> Response:
     """Each with its summary, digest, input and output; those of single services are marked `automatic`."""
-    return json_response({"pipelines": [_summary(*one) for one in catalogue.pipelines(parts)]})
+    return json_response({"pipelines": [_summary(version, topology) for version, topology in catalogue.active()]})
 
 
 @router.get("/pipelines/{name}", summary="One pipeline")
-async def detail(name: str, parts: Parts = Connected, format: Annotated[Form, Query()] = Form.JSON) -> Response:
+async def detail(
+    name: str, catalogue: CatalogueDep, format: Annotated[PipelineFormat, Query()] = PipelineFormat.JSON
+) -> Response:
     """Its definition, digest, input, output and graph; with `format`, its Mermaid diagram or its source."""
-    version, topology = await catalogue.pipeline(parts, name)
+    version, topology = await catalogue.pipeline(name)
     headers = {"ETag": f'"{version.etag}"'}
     match format:
-        case Form.MERMAID:
+        case PipelineFormat.MERMAID:
             return Response(mermaid(topology), 200, headers, "text/vnd.mermaid; charset=utf-8")
-        case Form.YAML:
+        case PipelineFormat.YAML:
             return Response(version.source, 200, headers, "application/yaml")
     return json_response(_document(version, topology), 200, headers)
 
@@ -66,7 +66,8 @@ async def detail(name: str, parts: Parts = Connected, format: Annotated[Form, Qu
 async def define(
     name: str,
     request: Request,
-    parts: Parts = Connected,
+    limits: LimitsDep,
+    definitions: DefinitionsDep,
     canary: Annotated[str | None, Query(description="Try the change for this share of the runs: `10%`.")] = None,
     shadow: Annotated[bool, Query(description="Try the change on every request, unseen.")] = False,
 ) -> Response:
@@ -74,28 +75,30 @@ async def define(
     kind = body.media_type(request)
     if kind not in _TAKEN:
         raise Problem(Kind.MEDIA, f"{kind} is not taken; send the pipeline as application/yaml or application/json.")
-    text = _text(await body.read(request, parts.limits.definition))
+    text = _text(await body.read(request, limits.definition))
     condition, trial = Condition.of(request.headers), read_trial(canary, shadow)
-    version, topology, made = await definitions.define(parts, name, text, condition, trial)
-    headers = {"ETag": f'"{version.etag}"', **({"Location": f"/pipelines/{name}"} if made else {})}
-    return json_response(_document(version, topology), 201 if made else 200, headers)
+    version, topology, created = await definitions.define(name, text, condition, trial)
+    headers = {"ETag": f'"{version.etag}"', **({"Location": f"/pipelines/{name}"} if created else {})}
+    return json_response(_document(version, topology), 201 if created else 200, headers)
 
 
 @router.delete("/pipelines/{name}", status_code=204, summary="Take a pipeline out of use")
-async def remove(name: str, request: Request, parts: Parts = Connected) -> Response:
+async def remove(name: str, request: Request, definitions: DefinitionsDep) -> Response:
     """Runs under way go on. `If-Match` removes only what was read."""
-    await definitions.remove(parts, name, Condition.of(request.headers))
+    await definitions.remove(name, Condition.of(request.headers))
     return Response(status_code=204)
 
 
 @router.post("/pipelines/{name}/runs", status_code=202, summary="Run a pipeline", include_in_schema=False)
 async def run(
-    name: str, request: Request, parts: Parts = Connected, callback_url: Annotated[str | None, Query()] = None
+    name: str,
+    request: Request,
+    catalogue: CatalogueDep,
+    intake: IntakeDep,
+    callback_url: Annotated[str | None, Query()] = None,
 ) -> Response:
     """Takes JSON or multipart; answers 202, the event stream, or the result, as `Accept` and `Prefer` say."""
-    if parts.pipelines.version(name) is None and name in parts.services.contracts():
-        return await start(parts, request, await catalogue.service_pipeline(parts, name), callback_url)
-    return await start(parts, request, (await catalogue.pipeline(parts, name))[1], callback_url)
+    return await intake.start(request, await catalogue.runnable(name), callback_url)
 
 
 def _text(data: bytes) -> str:
@@ -130,5 +133,9 @@ def _summary(version: Version, topology: Topology) -> dict[str, Any]:
 
 
 def _document(version: Version, topology: Topology) -> dict[str, Any]:
-    made = {**_summary(version, topology), "timeout": topology.timeout}
-    return {**made, "definition": version.source, "graph": graph(topology)}
+    return {
+        **_summary(version, topology),
+        "timeout": topology.timeout,
+        "definition": version.source,
+        "graph": graph(topology),
+    }

@@ -1,4 +1,4 @@
-"""The versions of a pipeline: which there are, what a trial showed, going back, and forgetting those that no run needs."""
+"""The versions of a pipeline: listing them, the results of a trial, rolling back, and forgetting unused ones."""
 
 from typing import Annotated, Any
 
@@ -7,11 +7,11 @@ from starlette.responses import Response
 
 from gateway.api.json_response import json_response
 from gateway.api.problems import Fault, Kind, Problem
-from gateway.catalogue import catalogue, definitions
+from gateway.catalogue.catalogue import within
 from gateway.catalogue.definitions import Condition
-from gateway.data.history import HistoryUnavailable
+from gateway.data.interfaces import HistoryUnavailable
 from gateway.data.render import rendered
-from gateway.dependencies import Connected, Parts
+from gateway.dependencies import CatalogueDep, ConnectionsDep, DefinitionsDep, HistoryDep, LimitsDep, PipelinesDep
 from gateway.http import body
 from streams.flow.rollout import Trial, percent
 from streams.runtime.catalogue import versions
@@ -31,80 +31,83 @@ _ROLLBACK = body.described(
 
 
 @router.get("/pipelines/{name}/versions", summary="The versions of a pipeline, newest first")
-async def listing(name: str, parts: Parts = Connected) -> Response:
+async def listing(name: str, catalogue: CatalogueDep, pipelines: PipelinesDep, history: HistoryDep) -> Response:
     """Each with what it is now (active, canary, shadow, former), its share of new runs, and its runs under way."""
-    known = versions.listed(parts.pipelines, name)
+    known = versions.listed(pipelines, name)
     if not known:
-        await catalogue.pipeline(parts, name)  # 404, with what is near
+        await catalogue.pipeline(name)  # 404, with what is near
     try:
-        runs: dict[str, int] | None = await parts.store.open_runs(name)
+        runs: dict[str, int] | None = await history.open_runs(name)
     except HistoryUnavailable:
         runs = None
-    return json_response({"pipeline": name, "versions": [_document(one, runs) for one in known]})
+    return json_response({"pipeline": name, "versions": [_document(version, runs) for version in known]})
 
 
 @router.post("/pipelines/{name}/rollback", summary="Go back to an earlier version", openapi_extra=_ROLLBACK)
-async def rollback(name: str, request: Request, parts: Parts = Connected) -> Response:
+async def rollback(name: str, request: Request, limits: LimitsDep, definitions: DefinitionsDep) -> Response:
     """Ends a trial; without one, makes the version before active, or that of `digest`. Runs under way go on as they began."""
-    given = await body.read_json(request, parts.limits)
-    given = {} if given is None else given
-    digest = given.get("digest", "") if isinstance(given, dict) else None
-    if not isinstance(digest, str) or (isinstance(given, dict) and given.keys() - {"digest"}):
+    value = await body.read_json(request, limits)
+    fields = {} if value is None else value
+    digest = fields.get("digest", "") if isinstance(fields, dict) else None
+    if not isinstance(digest, str) or (isinstance(fields, dict) and fields.keys() - {"digest"}):
         fault = Fault("digest", "the body is an object with a digest, or empty", '{"digest": "4f2a…"}')
         raise Problem(Kind.INVALID, "The body is not what this call takes.", [fault])
-    version = await definitions.roll_back(parts, name, digest, Condition.of(request.headers))
-    made = {"pipeline": name, "digest": version.digest, "etag": version.etag, "active": version.active}
-    return json_response(made, 200, {"ETag": f'"{version.etag}"'})
+    version = await definitions.roll_back(name, digest, Condition.of(request.headers))
+    document = {"pipeline": name, "digest": version.digest, "etag": version.etag, "active": version.active}
+    return json_response(document, 200, {"ETag": f'"{version.etag}"'})
 
 
 @router.delete("/pipelines/{name}/versions", summary="Forget versions that no run needs")
 async def forget(
     name: str,
-    parts: Parts = Connected,
+    connections: ConnectionsDep,
+    pipelines: PipelinesDep,
     digest: Annotated[str, Query(max_length=64, description="Only this one: its beginning is enough.")] = "",
 ) -> Response:
     """Former versions without an open run; which. 409 when the one that is named is still needed, and for whom."""
     try:
-        open_runs = await catalogue.within(30.0, versions.open_runs(parts.connections))
-        gone = await versions.forget(parts.connections, parts.pipelines, name, open_runs, digest)
+        open_runs = await within(30.0, versions.open_runs(connections))
+        forgotten = await versions.forget(connections, pipelines, name, open_runs, digest)
     except versions.NoVersion as error:
         raise Problem(Kind.NOT_FOUND, f"{error}.") from None
     except versions.StillUsed as error:
         raise Problem(Kind.CONFLICT, f"{error}.") from None
-    return json_response({"pipeline": name, "forgotten": [one.digest for one in gone]})
+    return json_response({"pipeline": name, "forgotten": [version.digest for version in forgotten]})
 
 
 @router.get("/pipelines/{name}/shadow", summary="What a version in the shadow gives, beside what callers get")
 async def shadow(
     name: str,
-    parts: Parts = Connected,
+    catalogue: CatalogueDep,
+    pipelines: PipelinesDep,
+    history: HistoryDep,
     digest: Annotated[str, Query(max_length=64, description="An earlier shadow; the present one if empty.")] = "",
 ) -> Response:
     """How many pairs are the same and different, where their outputs differ by JSON path, and the pairs that differ last."""
-    version, _ = await catalogue.pipeline(parts, name)
-    known = [one.digest for one in parts.pipelines.known(name) if digest and one.digest.startswith(digest)]
+    version, _ = await catalogue.pipeline(name)
+    known = [each.digest for each in pipelines.known(name) if digest and each.digest.startswith(digest)]
     chosen = known[0] if known else version.candidate if version.shadow and not digest else None
     if chosen is None:
         raise Problem(Kind.NOT_FOUND, f"No version of {name} runs in the shadow; PUT it with ?shadow=true.")
-    found = await parts.store.shadow(name, chosen)
-    counts = {row["verdict"]: row["n"] for row in found["verdicts"]}
+    results = await history.shadow(name, chosen)
+    counts = {row["verdict"]: row["n"] for row in results["verdicts"]}
     compared = sum(counts.values())
     return json_response(
         {
             "pipeline": name,
             "digest": chosen,
             "against": version.digest,
-            "runs": found["runs"],
-            "pending": max(0, found["runs"] - compared),
+            "runs": results["runs"],
+            "pending": max(0, results["runs"] - compared),
             **{verdict: counts.get(verdict, 0) for verdict in ("same", "different", "incomparable")},
-            "paths": [{"path": row["path"], "count": row["n"], "example": row["run"]} for row in found["paths"]],
-            "last": [{**row, "differences": rendered(row["differences"])} for row in found["last"]],
+            "paths": [{"path": row["path"], "count": row["n"], "example": row["run"]} for row in results["paths"]],
+            "last": [{**row, "differences": rendered(row["differences"])} for row in results["last"]],
         }
     )
 
 
 def read_trial(canary: str | None, shadow: bool) -> Trial | None:
-    """How a change is to be tried. Raises Problem (422)."""
+    """Return how a change is to be tried; None for not at all. Raises Problem (422)."""
     try:
         if canary is not None and shadow:
             raise ValueError("canary and shadow: one of the two")
@@ -116,17 +119,17 @@ def read_trial(canary: str | None, shadow: bool) -> Trial | None:
 
 
 def trial_of(version: Version) -> dict[str, Any]:
-    """What is tried beside a version, and how."""
+    """Describe the trial beside a version."""
     return {"digest": version.candidate, "shadow": version.shadow, "share": version.share}
 
 
-def _document(one: Known, runs: dict[str, int] | None) -> dict[str, Any]:
-    version = one.version
+def _document(known: Known, runs: dict[str, int] | None) -> dict[str, Any]:
+    version = known.version
     return {
         "digest": version.digest,
         "number": version.number or None,
-        "status": one.role.value,
-        "share": one.share,
+        "status": known.role.value,
+        "share": known.share,
         "owner": version.owner.value,
         "changed_at": moment(version.at),
         "runs": None if runs is None else runs.get(version.digest, 0),

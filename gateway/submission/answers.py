@@ -1,63 +1,49 @@
 """Answering a submission: accepted, its events, or its result, as the client prefers."""
 
-import uuid
-from contextlib import nullcontext
-from functools import partial
-
 from fastapi import Request
 from starlette.responses import Response
 
-from gateway.api.json_response import to_json
+from gateway.api.json_response import json_response
+from gateway.api.limits import Limits
 from gateway.api.links import links
 from gateway.api.problems import Problem
-from gateway.catalogue import catalogue
-from gateway.dependencies import Parts
-from gateway.following import stream
+from gateway.following.run_events import RunEvents
+from gateway.following.run_streams import RunStreams, client_of
 from gateway.following.view import result
-from gateway.http import body, prefer
-from gateway.submission import inputs
-from gateway.submission.submit import RunOrder, keyed_run
-from streams.language.topology import Topology
+from gateway.http import prefer
 
 
-async def start(parts: Parts, request: Request, topology: Topology, callback: str | None = None) -> Response:
-    """Reads the input, submits the run, and answers. Raises Problem."""
-    seconds = prefer.wait(request.headers, parts.limits.wait)  # refused before anything is done
-    key = prefer.idempotency_key(request.headers)
-    if prefer.events(request.headers):
-        parts.streams.room(stream.client_of(request))
-    if callback is not None:
-        callback = parts.callbacks.check(callback)
-    run = keyed_run(parts.keeper.owner, key) if key else str(uuid.uuid4())
-    topology = catalogue.assigned(parts, topology, run)
-    body.announced(request, parts.limits.body)
-    with nullcontext() if key else parts.journal.fresh(run):
-        async with nullcontext(request) if body.is_small(request) else parts.uploads.place(request) as paced:
-            given = await inputs.read(paced, topology.input, run, parts.limits, parts.objects)
-            first = None if callback is None else partial(parts.callbacks.keep, run, callback)
-            stays = seconds is not None or prefer.events(request.headers)
-            order = RunOrder(run, topology, given, key is not None, stays, callback, first)
-            fresh = await parts.pulse.begin(run, parts.submissions.submit(order))
-            del given, order  # what was uploaded need not stay in memory while the client waits
-        return await respond(parts, request, run, fresh)
+class RunAnswers:
+    """Answers requests that asked for a run."""
 
+    def __init__(self, run_events: RunEvents, streams: RunStreams, limits: Limits) -> None:
+        self._run_events = run_events
+        self._streams = streams
+        self._limits = limits
 
-async def respond(parts: Parts, request: Request, run: str, fresh: bool = True, **more: object) -> Response:
-    """The answer to who asked for a run that begins now (`fresh`), or has ended before. `more`: members of the 202."""
-    seconds = prefer.wait(request.headers, parts.limits.wait)
-    place = {"Location": f"/runs/{run}"}
-    if prefer.events(request.headers):
-        return await parts.streams.response(run, stream.client_of(request), headers=place)
-    if not fresh:
-        seconds = 0.0
-    if seconds is not None:
-        async with parts.journal.open(run, current=False) as buffer:
-            try:
-                last = await parts.streams.ended(buffer, seconds, request)
-            except Problem:  # no place to wait here: the run goes on all the same, and the answer says where
-                last = None
-        if last is not None:
-            applied = {"Preference-Applied": f"wait={seconds:g}"} if fresh else {}
-            return Response(to_json(result(run, last)), 200, {**place, **applied}, "application/json")
-    document = {"id": run, "status": "accepted", **more, "links": links(run)}
-    return Response(to_json(document), 202, place, "application/json")
+    def check(self, request: Request) -> bool:
+        """Return whether the client stays for events or the result. Raises Problem: 400, and 503 without a free slot."""
+        seconds = prefer.wait(request.headers, self._limits.wait)
+        events = prefer.events(request.headers)
+        if events:
+            self._streams.check_capacity(client_of(request))
+        return events or seconds is not None
+
+    async def respond(self, request: Request, run: str, fresh: bool = True, **members: object) -> Response:
+        """Answer a client that asked for a run. `fresh`: it starts now, and has not ended before. `members`: of the 202."""
+        seconds = prefer.wait(request.headers, self._limits.wait)
+        location = {"Location": f"/runs/{run}"}
+        if prefer.events(request.headers):
+            return await self._streams.response(run, client_of(request), headers=location)
+        if not fresh:
+            seconds = 0.0
+        if seconds is not None:
+            async with self._run_events.open(run, current=False) as buffer:
+                try:
+                    last = await self._streams.wait_for_end(buffer, seconds, request)
+                except Problem:  # no slot to wait in: the run goes on all the same, and the answer says where
+                    last = None
+            if last is not None:
+                applied = {"Preference-Applied": f"wait={seconds:g}"} if fresh else {}
+                return json_response(result(run, last), 200, {**location, **applied})
+        return json_response({"id": run, "status": "accepted", **members, "links": links(run)}, 202, location)

@@ -1,4 +1,4 @@
-"""What the gateway publishes: requests of runs, the event that a run was accepted, and cancellations."""
+"""Publishing to Kafka: requests of runs, the event that a run was accepted, and cancellations."""
 
 import asyncio
 import logging
@@ -15,15 +15,15 @@ from streams.wire.codec import DIGEST, RUN, Wire, traceparent
 from streams.wire.records import Outgoing
 from streams.wire.topics import Topics
 
-_PATIENCE = 15.0
-"""Seconds that a client waits for a publish before it is told to come back; the publish itself goes on."""
+_TIMEOUT = 15.0
+"""Seconds that a client waits for a publish before it gets a 503; the publish itself goes on."""
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
 class Sender:
-    """Publishes and returns when Kafka has it. Every method may raise RegistryAway, and Problem (503)."""
+    """Publishes and returns when Kafka has the record. Every method may raise RegistryAway, and Problem (503)."""
 
     def __init__(self, producer: Producer, wire: Wire, codec: Codec, topics: Topics) -> None:
         self._producer = producer
@@ -34,7 +34,7 @@ class Sender:
     async def request(
         self, run: Run, schema: Mapping[str, Any], record: Mapping[str, Any], *, large: bool = False
     ) -> None:
-        """Asks for a run of a pipeline. A repeated request of the same run changes nothing. `large`: see `Codec.encode`."""
+        """Request a run of a pipeline. Repeating the request of a run changes nothing. `large`: see `Codec.encode`."""
         topic = self._topics.requests(run.pipeline)
         value = await self._codec.encode(value_subject(topic), schema, record, large=large)
         headers = (
@@ -50,15 +50,18 @@ class Sender:
         await self._send(Outgoing(topic, run.id.encode(), value, headers))
 
     async def start(self, message: Start) -> None:
-        """Begins a run that no request on its pipeline's topic could ask for: one that repeats another."""
+        """Start a run that no request on its pipeline's topic could ask for: one that repeats another."""
         await self._send(await self._wire.flow(message))
 
     async def accepted(self, run: Run, data: Mapping[str, Any]) -> RecordMetadata:
-        """Says that a run was accepted; flow says the same, and who comes first is heard. Where it stands in the log."""
+        """Publish that a run was accepted and return where that stands in the log.
+
+        Flow publishes the same event, and the first one counts.
+        """
         return await self._send(await self._wire.event(Event(run, EventKind.ACCEPTED, data=data)))
 
     async def cancel(self, run: str) -> None:
-        """Asks for a run to be cancelled."""
+        """Request that a run be cancelled."""
         await self._send(await self._wire.control(Control(run, Action.CANCEL)))
 
     async def _send(self, record: Outgoing) -> RecordMetadata:
@@ -66,9 +69,9 @@ class Sender:
 
 
 async def patiently(work: Awaitable[T]) -> T:
-    """The result of a publish; Problem (503) when it takes too long. It is not given up then, only no longer waited for."""
+    """Return the result of a publish. Raises Problem (503) when it takes too long; the publish itself goes on."""
     task = asyncio.ensure_future(work)
-    done, _ = await asyncio.wait((task,), timeout=_PATIENCE)
+    done, _ = await asyncio.wait((task,), timeout=_TIMEOUT)
     if not done:
         task.add_done_callback(_log)
         raise Problem(Kind.AWAY, "Kafka does not answer; try again.", headers={"Retry-After": "5"})

@@ -1,4 +1,4 @@
-"""Places for bodies that are not small: as many are read at once as the limits allow, and none is held for nothing."""
+"""Slots for bodies that are not small: a limited number is read at once, and a stalled body gives way to others."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,25 +12,25 @@ from gateway.api.problems import Kind, Problem
 
 
 class UploadSlots:
-    """The places of one gateway."""
+    """The upload slots of one gateway."""
 
     def __init__(self, limits: Limits) -> None:
-        self._places = asyncio.Semaphore(limits.uploads)
+        self._slots = asyncio.Semaphore(limits.uploads)
         self._pause = limits.pause
         self.waiting = 0
 
     @asynccontextmanager
-    async def place(self, request: Request) -> AsyncIterator[Request]:
-        """Waits for a place; the same request, whose body breaks off with a Problem (408) when it stalls while others wait."""
+    async def slot(self, request: Request) -> AsyncIterator[Request]:
+        """Wait for a slot; lend the request, whose body raises Problem (408) when it stalls while others wait."""
         self.waiting += 1
         try:
-            await self._places.acquire()
+            await self._slots.acquire()
         finally:
             self.waiting -= 1
         try:
             yield Request(request.scope, lambda: self._next(request))
         finally:
-            self._places.release()
+            self._slots.release()
 
     async def _next(self, request: Request) -> Message:
         while True:

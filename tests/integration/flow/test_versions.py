@@ -69,7 +69,7 @@ def test_the_plan_counts_the_runs_under_way(yard: World) -> None:
     runs = [submit(w, name, n=1) for _ in range(2)]
     wait(lambda: versions(w, name)[old]["runs"] == 2, "the history knows both")
     text = steps(name, 9)
-    changed = Wanted(compile_pipeline(text, w.one.app.parts.services.contracts()), text)
+    changed = Wanted(compile_pipeline(text, w.one.app.components.catalogues.services.contracts()), text)
 
     async def drawn() -> Plan:
         catalogue = Pipelines(w.parts)

@@ -160,7 +160,7 @@ def test_head_is_what_get_says_without_its_body(gateways: World) -> None:
         assert head.headers["content-type"] == get.headers["content-type"], path
     stream = w.one.http.head(f"/runs/{run.id}/events")
     assert (stream.status_code, stream.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
-    wait(lambda: w.one.app.parts.streams.open == 0, "the stream's place is free again")
+    wait(lambda: w.one.app.components.following.streams.open == 0, "the stream's place is free again")
     assert httpx.head(w.one.url + "/runs").status_code == 401
     assert w.one.http.head("/pipelines/greet/runs").status_code == 405
 
@@ -168,7 +168,7 @@ def test_head_is_what_get_says_without_its_body(gateways: World) -> None:
 def test_a_fault_of_ours_is_a_problem_without_details(gateways: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error that nobody expected is a 500 that gives nothing away."""
     monkeypatch.setattr("gateway.catalogue.catalogue.describe_service", lambda *_: 1 / 0)
-    monkeypatch.setattr(type(gateways.one.app.parts.services), "contracts", lambda _: {"x": None})
+    monkeypatch.setattr(type(gateways.one.app.components.catalogues.services), "contracts", lambda _: {"x": None})
     answer = gateways.one.http.get("/services")
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert "division" not in answer.text
@@ -233,7 +233,7 @@ def test_metrics(gateways: World) -> None:
             "insert into node_executions (run, node, path, status, service, sequence) values (%s, 'a', 'a', 'finished', 'echo', 2)",
             (run.id,),
         )
-    w.two.app.parts._counts = (-10.0, None)
+    w.two.app.components.monitoring.statistics.expire()
     found = figures(w.two)
     assert found['millrace_runs{pipeline="counted",status="finished"}'] == 1
     assert found['millrace_runs{pipeline="counted",status="running"}'] == 1
@@ -255,14 +255,14 @@ def test_metrics_say_how_far_the_history_is_behind(gateways: World) -> None:
     name = "millrace_history_behind_events"
 
     def behind() -> float:
-        w.two.app.parts._counts = (-10.0, None)
+        w.two.app.components.monitoring.statistics.expire()
         return figures(w.two)[name]
 
     run = w.run()
     partition = partition_of(run.id, w.settings.partitions)
     end = w.tell(Event(run, EventKind.ACCEPTED)) + 1
     w.reached(partition, end)
-    wait(lambda: w.two.app.parts.tail.positions.get(partition, 0) >= end, "the event is seen")
+    wait(lambda: w.two.app.components.following.tail.positions.get(partition, 0) >= end, "the event is seen")
     before = behind()
     last = w.tell(*(Event(run, EventKind.STARTED, f"n{number}") for number in range(3)))
     wait(lambda: behind() >= before + 3, "three events are not recorded")

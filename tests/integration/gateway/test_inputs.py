@@ -259,26 +259,26 @@ def test_bodies_that_cannot_be_read(gateways: World, body: bytes, kind: str, sta
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_bodies_that_are_too_large(gateways: World) -> None:
+def test_bodies_that_are_too_large(gateways: World, tmp_path: Path) -> None:
     """A body over the limit is a 413, whether it says its length or comes in chunks, and however it is cut up."""
-    w = gateways
-    limits = w.one.app.parts.limits
-    w.one.app.parts.limits = type(limits)(body=200_000, json=100_000, parts=4)
+    (tmp_path / "api-key").write_text(gateways.one.key)
+    limits = Limits(body=200_000, json=100_000, parts=4)
+    gateway = Gateway(replace(gateways.settings, home=tmp_path), limits).ready()
+
+    def status(**more: Any) -> int:
+        return gateway.http.post("/pipelines/pass-photo/runs", **more).status_code
+
     try:
         large = b'{"photo": "' + b"x" * 200_000 + b'"}'
         kind = {"content-type": "application/json"}
-        assert post(w, content=large, headers=kind).status_code == 413
-        assert (
-            post(w, content=(large[at : at + 1000] for at in range(0, len(large), 1000)), headers=kind).status_code
-            == 413
-        )
-        assert post(w, files={"photo": ("p", b"x" * 300_000)}).status_code == 413
-        many = [("others", (f"{number}", SMALL)) for number in range(6)]
-        assert post(w, files=many).status_code == 400
-        assert post(w, files={"mode": (None, "x" * 150_000)}).status_code == 400
-        assert post(w, files={"photo": ("p", SMALL)}).status_code == 202
+        assert status(content=large, headers=kind) == 413
+        assert status(content=(large[at : at + 1000] for at in range(0, len(large), 1000)), headers=kind) == 413
+        assert status(files={"photo": ("p", b"x" * 300_000)}) == 413
+        assert status(files=[("others", (f"{number}", SMALL)) for number in range(6)]) == 400
+        assert status(files={"mode": (None, "x" * 150_000)}) == 400
+        assert status(files={"photo": ("p", SMALL)}) == 202
     finally:
-        w.one.app.parts.limits = limits
+        gateway.stop()
 
 
 def test_a_body_that_stalls_gives_way(gateways: World, tmp_path: Path) -> None:
@@ -298,7 +298,7 @@ def test_a_body_that_stalls_gives_way(gateways: World, tmp_path: Path) -> None:
             lost.sendall(head.encode() + LARGE[:1])
             assert gateway.http.post("/pipelines/pass-photo/runs", content=LARGE, headers=JSON).status_code == 202
             slow.sendall(head.encode() + LARGE[:1000])
-            places = gateway.app.parts.uploads._places
+            places = gateway.app.components.submission.uploads._slots
             wait(places.locked, "both places are taken")
             assert gateway.http.post("/pipelines/pass-photo/runs", content=LARGE, headers=JSON).status_code == 202
             answers = []

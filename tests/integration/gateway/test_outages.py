@@ -67,7 +67,7 @@ def test_a_stream_outlives_the_broker(own: RunningStack, w: World) -> None:
 
     following = threading.Thread(target=follow)
     following.start()
-    wait(lambda: w.one.app.parts.streams.open == 1, "the stream is open")
+    wait(lambda: w.one.app.components.following.streams.open == 1, "the stream is open")
     breaking = threading.Thread(target=own.restart, args=("kafka",), kwargs={"kill": True})
     breaking.start()
     while breaking.is_alive():

@@ -168,9 +168,10 @@ def test_a_pipeline_that_git_owns_is_read_only(gateways: World) -> None:
     """What is kept in git, and what belongs to a service, cannot be changed or removed over HTTP."""
     w = gateways
     name, text = fresh()
-    parts = w.one.app.parts
-    publish = CatalogueWriter(parts.connections, parts.pipelines).publish(compile_pipeline(text, {}), text, Owner.GIT)
-    loop = next(iter(w.one.app.parts._tasks)).get_loop()
+    gateway = w.one.app.components
+    writer = CatalogueWriter(gateway.connections, gateway.catalogues.pipelines)
+    publish = writer.publish(compile_pipeline(text, {}), text, Owner.GIT)
+    loop = w.one.loop
     asyncio.run_coroutine_threadsafe(publish, loop).result(20)
     refused = w.one.http.put(f"/pipelines/{name}", content=text, headers=YAML)
     assert (refused.status_code, refused.json()["type"]) == (409, "urn:millrace:read-only")

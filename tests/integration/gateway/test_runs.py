@@ -99,7 +99,7 @@ def test_waiting_for_the_result(gateways: World) -> None:
         assert waiting.result(20).json()["output"] == {"text": "now"}
     key = str(uuid.uuid4())
     headers = {"prefer": "wait=15", "idempotency-key": key}
-    expected = w.run(keyed_run(w.one.app.parts.keeper.owner, key))
+    expected = w.run(keyed_run(w.one.app.components.access.authenticator.owner, key))
     with concurrent.futures.ThreadPoolExecutor() as pool:
         waiting = pool.submit(w.one.http.post, "/pipelines/greet/runs", json={"name": "x"}, headers=headers)
         wait(lambda: w.two.http.get(f"/runs/{expected.id}").status_code == 200, "the run is accepted")
@@ -245,7 +245,7 @@ def test_an_acceptance_whose_gateway_died_is_completed(gateways: World) -> None:
     """When only the acceptance of a keyed run is known, trying again asks flow again, so that it is not lost."""
     w = gateways
     key = str(uuid.uuid4())
-    run = w.run(keyed_run(w.one.app.parts.keeper.owner, key))
+    run = w.run(keyed_run(w.one.app.components.access.authenticator.owner, key))
     w.tell(Event(run, K.ACCEPTED, data={"pipeline": "greet"}))
     assert post(w.two, key, {"name": "Ada"}).status_code == 409
     place = Place(w.parts.names.requests("greet"), partition_of(run.id, w.settings.partitions))

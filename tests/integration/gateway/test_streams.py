@@ -121,7 +121,7 @@ def test_a_run_that_was_let_go_of_is_read_again_from_the_log(gateways: World, sm
     whole = read(w.one, run)
     crowd = [w.run() for _ in range(30)]
     w.tell(*(Event(one, K.ACCEPTED) for one in crowd))
-    wait(lambda: small.app.parts.index.get(run.id) is None, "the run is let go of")
+    wait(lambda: small.app.components.following.cache.get(run.id) is None, "the run is let go of")
     assert read(small, run) == whole
     assert read(small, run, whole[1]["id"]) == whole[2:]
 
@@ -133,7 +133,7 @@ def test_an_open_run_that_was_let_go_of_goes_on(gateways: World, small: Gateway)
     a, b, c = steps(run, "a", "b", "c")
     w.tell(a)
     w.tell(*(Event(w.run(), K.ACCEPTED) for _ in range(30)))
-    wait(lambda: small.app.parts.index.get(run.id) is None, "the run is let go of")
+    wait(lambda: small.app.components.following.cache.get(run.id) is None, "the run is let go of")
     w.tell(Event(run, K.ACCEPTED, data={"pipeline": "greet"}), a, b)
     with small.http.stream("GET", f"/runs/{run.id}/events") as stream:
         seen = (one for one in events(stream.iter_lines()) if one["event"] != "ping")
@@ -174,7 +174,7 @@ def test_a_run_is_put_together_from_history_and_log(gateways: World, small: Gate
     w.reached(partition_of(run.id, w.settings.partitions), second + 1)
     w.tell(a, b)
     w.tell(*(Event(w.run(), K.ACCEPTED) for _ in range(30)))
-    wait(lambda: small.app.parts.index.get(run.id) is None, "the run is let go of")
+    wait(lambda: small.app.components.following.cache.get(run.id) is None, "the run is let go of")
     w.tell(a, Event(run, FINISHED, data={}))
     assert places(read(small, run)) == ["run.accepted", "a", "b", "run.finished"]
     assert [one["id"] for one in read(small, run)] == [one["id"] for one in read(w.one, run)]
@@ -192,7 +192,7 @@ def test_a_run_too_large_for_memory_is_streamed_whole(gateways: World, small: Ga
         told = [one for one in seen if one["event"] != "ping"]
     assert places(told) == [*names, "run.finished"]
     assert places(read(small, run)) == ["run.accepted", *names, "run.finished"]
-    wait(lambda: small.app.parts.index.size < 60_000, "what was read is let go of")
+    wait(lambda: small.app.components.following.cache.size < 60_000, "what was read is let go of")
 
 
 def test_pings_while_nothing_happens(gateways: World, small: Gateway) -> None:
@@ -219,8 +219,8 @@ def test_a_client_that_goes_gives_its_place_back(gateways: World, small: Gateway
     assert small.http.post("/pipelines/greet/runs", json={"name": "x"}).status_code == 202
     for sock in open_streams:
         sock.close()
-    wait(lambda: small.app.parts.streams.open == 0, "the places are given back")
-    entry = small.app.parts.index.get(run.id)
+    wait(lambda: small.app.components.following.streams.open == 0, "the places are given back")
+    entry = small.app.components.following.cache.get(run.id)
     assert entry is None or entry.readers == 0
     with small.http.stream("GET", path) as stream:
         assert stream.status_code == 200
@@ -234,7 +234,7 @@ def test_who_waits_for_a_result_has_a_place_too(gateways: World, small: Gateway)
     for _ in range(2):
         waiting.append(socket.create_connection(("127.0.0.1", port)))
         waiting[-1].sendall(head.encode())
-    places = small.app.parts.streams._of_one
+    places = small.app.components.following.streams._per_client
     wait(lambda: places.total() == 2, "they wait")
     with small.http.stream("GET", f"/runs/{run.id}/events") as stream:
         assert stream.status_code == 200
@@ -261,7 +261,7 @@ def test_clients_that_go_at_once_leave_nothing_behind(gateways: World) -> None:
         with w.two.http.stream("GET", f"/runs/{run.id}/events"):
             if number % 2:
                 w.two.http.get("/health/live")
-    wait(lambda: w.two.app.parts.streams.open == 0, "every place is given back")
+    wait(lambda: w.two.app.components.following.streams.open == 0, "every place is given back")
 
 
 def test_a_client_that_never_reads_is_dropped(gateways: World, tmp_path: Path) -> None:
@@ -277,8 +277,8 @@ def test_a_client_that_never_reads_is_dropped(gateways: World, tmp_path: Path) -
         sock.sendall(
             f"GET /runs/{run.id}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {slow.key}\r\n\r\n".encode()
         )
-        wait(lambda: slow.app.parts.streams.open == 1, "the stream is open")
-        wait(lambda: slow.app.parts.streams.open == 0, "the client is dropped")
+        wait(lambda: slow.app.components.following.streams.open == 1, "the stream is open")
+        wait(lambda: slow.app.components.following.streams.open == 0, "the client is dropped")
         sock.close()
         w.tell(Event(run, FINISHED, data={}))
         assert len(read(slow, run)) == 302
@@ -306,7 +306,7 @@ def test_a_stop_answers_who_waits_for_a_result(gateways: World, small: Gateway) 
     with concurrent.futures.ThreadPoolExecutor(2) as pool, small.client() as http:
         asked = pool.submit(http.post, "/pipelines/greet/runs", json={"name": "Ada"}, headers=waits)
         other = pool.submit(http.get, f"/runs/{run.id}/result", headers=waits)
-        held = small.app.parts.index._entries
+        held = small.app.components.following.cache._entries
         wait(lambda: sum(bool(one.readers and one.whole and one.events) for one in held.values()) == 2, "both wait")
         small.end_streams()
         begun, result = asked.result(10), other.result(10)

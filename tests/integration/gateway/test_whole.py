@@ -93,7 +93,7 @@ def test_the_history_has_it_with_the_same_ids(whole: World) -> None:
     wait(listed, "the history has the run")
     before = list(events(iter(w.two.http.get(f"/runs/{run}/events").text.split("\n"))))
     assert len(before) == 4
-    index = w.two.app.parts.index
+    index = w.two.app.components.following.cache
     held = index.get(run)
     assert held is not None
     index._forget(held)

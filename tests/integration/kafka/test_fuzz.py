@@ -112,9 +112,9 @@ def names(yard: World) -> tuple[str, str]:
 
 def known(w: World, name: str) -> list[bytes]:
     """Requests that can be read, in each form."""
-    version = w.one.app.parts.pipelines.version(name)
+    version = w.one.app.components.catalogues.pipelines.version(name)
     assert version is not None
-    topology = w.one.app.parts.pipelines.topology(version.digest)
+    topology = w.one.app.components.catalogues.pipelines.topology(version.digest)
     assert topology is not None
     value = {"text": "täxt", "numbers": [1, 2**40], "any": {"a": [None, 1.5, "x"]}}
     line = json.dumps(value).encode()

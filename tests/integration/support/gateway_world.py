@@ -105,8 +105,13 @@ class Gateway:
 
     def end_streams(self) -> None:
         """What a stop does first."""
+        self.loop.call_soon_threadsafe(self.app.components.following.streams.stop)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that it runs on."""
         assert self._server._loop is not None
-        self._server._loop.call_soon_threadsafe(self.app.parts.streams.stop)
+        return self._server._loop
 
     def stop(self) -> None:
         """Ends it."""

@@ -100,5 +100,5 @@ def told(w: World, run: str) -> list[dict[str, Any]]:
 
 def has(w: World, run: str, event: str, path: str = "") -> bool:
     """Whether a run has said this by now."""
-    entry = w.two.app.parts.index.get(run)
+    entry = w.two.app.components.following.cache.get(run)
     return entry is not None and any(line.kind == event for line in entry.events)

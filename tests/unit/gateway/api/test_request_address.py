@@ -28,7 +28,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> GatewayApp:
 
 def ask(app: GatewayApp, method: str, path: str) -> Any:
     """The answer to a call."""
-    headers = {"authorization": f"Bearer {app.parts.keeper.key}"}
+    headers = {"authorization": f"Bearer {app.components.access.authenticator.key}"}
 
     async def call() -> httpx.Response:
         transport = httpx.ASGITransport(app)

@@ -1,28 +1,26 @@
 """How many pipelines there may be."""
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from gateway.api.problems import Problem
-from gateway.catalogue.definitions import _room
-from gateway.dependencies import Parts
+from gateway.catalogue.definitions import check_capacity
 
 
-def parts(names: set[str], active: set[str], most: int) -> Parts:
-    """An installation with these names."""
-    pipelines: Any = SimpleNamespace(names=lambda: frozenset(names), active=lambda: dict.fromkeys(active))
-    return cast(Parts, SimpleNamespace(pipelines=pipelines, settings=SimpleNamespace(pipeline_names=most)))
+def catalogue(names: set[str], active: set[str]) -> Any:
+    """A catalogue with these names."""
+    return SimpleNamespace(names=lambda: frozenset(names), active=lambda: dict.fromkeys(active))
 
 
 def test_names_of_pipelines_are_bounded() -> None:
     """Each keeps its topics: a new one is refused where there are enough, one that was there may come back."""
-    _room(parts({"a", "b"}, {"a"}, 3), "c")
-    full = parts({"a", "b"}, {"a"}, 2)
-    _room(full, "b")
+    pipelines = catalogue({"a", "b"}, {"a"})
+    check_capacity(pipelines, 3, "c")
+    check_capacity(pipelines, 2, "b")
     with pytest.raises(Problem) as refused:
-        _room(full, "c")
+        check_capacity(pipelines, 2, "c")
     assert refused.value.kind.status == 409
     assert "There are 2 names of pipelines, which is as many as may be here." in refused.value.detail
     assert "one of a removed pipeline (b)" in refused.value.detail

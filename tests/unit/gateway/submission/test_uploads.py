@@ -13,14 +13,14 @@ from streams.settings import Settings
 
 def test_one_address_does_not_get_every_place(tmp_path: Path) -> None:
     """One of ten is kept for others."""
-    streams = create_app(Settings(home=tmp_path), Limits(clients=20)).parts.streams
+    streams = create_app(Settings(home=tmp_path), Limits(clients=20)).components.following.streams
     with ExitStack() as stack:
         for _ in range(18):
-            stack.enter_context(streams._place("a"))
+            stack.enter_context(streams.slot("a"))
         with pytest.raises(Problem, match="18 from your address"):
-            streams.room("a")
+            streams.check_capacity("a")
         for _ in range(2):
-            stack.enter_context(streams._place("b"))
+            stack.enter_context(streams.slot("b"))
         with pytest.raises(Problem, match="20 clients"):
-            streams.room("b")
-    streams.room("a")
+            streams.check_capacity("b")
+    streams.check_capacity("a")
