@@ -1,4 +1,4 @@
-"""Compiling blocks: each node's kind builds its own work, this joins them into vertices and scopes."""
+"""Compile blocks: each node's kind builds its own work, the compiler joins them into vertices and scopes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -44,7 +44,7 @@ class Compiler:
         chain: tuple[str, ...],
         closing: Closing | None = None,
     ) -> Type:
-        """Compile one block into vertices; its type is its output's. `closing` is what else is evaluated at its end."""
+        """Compile a block into vertices; return the type of its output. `closing` is what else is evaluated at its end."""
         nodes = {node.name: node for node in spec.nodes}
         for name, node in nodes.items():
             if scope.has(name):
@@ -52,9 +52,9 @@ class Compiler:
                     source, node.place, f"{name!r} is already a name here", "inner names may not hide outer ones"
                 )
         needs = {name: references.node_reads(node) & nodes.keys() for name, node in nodes.items()}
-        edges, tangled = self._graph(needs, nodes, source)
+        edges, cyclic = self._graph(needs, nodes, source)
         scope, names = scope.growing(nodes)
-        names.update({name: Name(vertex_id(scope.block, name), ANY) for name in tangled | spec.unread})
+        names.update({name: Name(vertex_id(scope.block, name), ANY) for name in cyclic | spec.unread})
         at_end = [((*spec.place, "output"), spec.output, False), *(closing.places if closing else ())]
         end_reads = references.names(iter(at_end)) & nodes.keys()
         for name in edges.order:
@@ -73,23 +73,23 @@ class Compiler:
         closing: Closing | None,
         silent: bool,
     ) -> Type:
-        """The vertex that ends a block: it waits for what the output reads and for every node that nobody else waits for."""
+        """Add the vertex that ends a block: it waits for what the output reads and for every node without successors."""
         spec, scope = builder.spec, builder.scope
-        used = {one for sources in edges.sources.values() for one in sources}
+        used = {source for sources in edges.sources.values() for source in sources}
         leaves = frozenset(name for name in edges.order if name not in used)
         before = {name: frozenset(edges.sources[name]) for name in edges.order}
         final = graph({**before, OUT: end_reads | leaves}, edges.partial)
-        made, kind = builder.template(builder.place("output"), spec.keys["output"])
+        output, kind = builder.template(builder.place("output"), spec.keys["output"])
         kind = ANY if silent else kind
-        builder.require(builder.place("output"), made, "the output")
+        builder.require(builder.place("output"), output, "the output")
         extra = closing.build(builder) if closing else ()
         identity = vertex_id(scope.block, OUT)
         self.vertices[identity] = Vertex(
             id=identity,
             block=scope.block,
-            work=OutWork(made),
-            refs=builder.refs(made, *extra),
-            sources=tuple(vertex_id(scope.block, one) for one in final.sources[OUT]),
+            work=OutWork(output),
+            refs=builder.refs(output, *extra),
+            sources=tuple(vertex_id(scope.block, source) for source in final.sources[OUT]),
             loops=scope.loops,
             type=str(kind),
         )
@@ -100,23 +100,23 @@ class Compiler:
     def _graph(
         self, needs: dict[str, frozenset[str]], nodes: Mapping[str, NodeSpec], source: Source
     ) -> tuple[Graph, frozenset[str]]:
-        """The edges between nodes, and the nodes of cycles: each cycle is reported and cut, so that all else is checked."""
+        """Return the edges between nodes, and the nodes of cycles: each cycle is reported and cut, so that the rest is checked."""
         partial = frozenset(
             name for name, node in nodes.items() if node.keys.get("wait") == Wait.ANY or "deadline" in node.keys
         )
-        tangled: frozenset[str] = frozenset()
+        cyclic: frozenset[str] = frozenset()
         while True:
             try:
-                return graph(needs, partial), tangled
+                return graph(needs, partial), cyclic
             except Cycle as cycle:
                 hint = "a node cannot wait for its own result; use repeat for a loop"
                 self.refuse(source, nodes[cycle.chain[0]].place, str(cycle), hint)
                 cut = frozenset(cycle.chain)
-                tangled |= cut
+                cyclic |= cut
                 needs = {name: read - cut if name in cut else read for name, read in needs.items()}
 
     def signature(self, contract: Contract) -> Signature:
-        """A contract's types; its schemas become part of the topology."""
+        """Return the types of a service, and make its schemas part of the topology."""
         name = contract.name
         if name not in self.services:
             schemas = contract.input_schema, contract.output_schema

@@ -1,4 +1,4 @@
-"""Which context keys travel along which edge: only what something downstream still reads, and each by one edge."""
+"""Prune contexts: an edge carries only keys that something downstream still reads, and each key travels by one edge."""
 
 import functools
 import operator
@@ -12,10 +12,10 @@ from streams.language import template
 from streams.language.topology import OUT, Block, EachWork, Edge, PipelineWork, RepeatWork, Vertex, Work, vertex_id
 
 
-class Carry:
-    """The pass over a whole pipeline that fills in edges, what rides with a node's work, and what is fatal.
+class ContextPruning:
+    """The pass over a whole pipeline that fills in edges, the keys carried past a node's work, and which failures are fatal.
 
-    Sets of keys are numbers here, one bit a key: a long pipeline has as many sets as keys.
+    Sets of keys are numbers here, one bit a key, because a long pipeline has as many sets as keys.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Carry:
             self.bodies.setdefault(block.owner, []).append(name)
 
     def apply(self) -> tuple[dict[str, Vertex], dict[str, Block]]:
-        """The vertices and blocks with their edges. Owners come before what is inside them."""
+        """Return the vertices and blocks with their edges."""
         outermost_first = self._outermost_first()
         for block in outermost_first:
             self._known(block)
@@ -64,35 +64,35 @@ class Carry:
         return sorted(self.blocks, key=deep)
 
     def _known(self, block: str) -> None:
-        """Which keys are known, as a value or as skipped, when each vertex of a block begins and when it has ended."""
-        given = self._given(block)
+        """Compute the keys that are known, as a value or as skipped, when each vertex of a block begins and when it has ended."""
+        on_entry = self._on_entry(block)
         for name in self.graphs[block].order:
             vertex = self.vertices[vertex_id(block, name)]
-            before = [self.known_out[one] for one in vertex.sources]
-            self.known_in[vertex.id] = _union([given, *before])
-            certain = given | functools.reduce(operator.and_, before) if before else given
+            before = [self.known_out[source] for source in vertex.sources]
+            self.known_in[vertex.id] = _union([on_entry, *before])
+            certain = on_entry | functools.reduce(operator.and_, before) if before else on_entry
             ended = certain if vertex.partial else self.known_in[vertex.id]
             self.known_out[vertex.id] = ended | self.keys.bit(vertex.id)
 
-    def _given(self, block: str) -> int:
-        """Keys that are known when a block begins."""
+    def _on_entry(self, block: str) -> int:
+        """Return the keys that are known when a block begins."""
         owner = self.blocks[block].owner
         if not owner:
             return self.inputs
         return self.known_in[owner] | self._variables(self.vertices[owner].work)
 
     def _all_reads(self, block: str) -> int:
-        """Keys that a block reads and does not make itself; its inner blocks come before it."""
+        """Return the keys that a block reads and does not produce; needs those of its inner blocks."""
         own = [self.vertices[vertex_id(block, name)] for name in self.graphs[block].order]
-        read = _union(self.keys.bits(one.reads) | self._inside(one) for one in own)
-        return read & ~self.keys.bits(one.id for one in own)
+        read = _union(self.keys.bits(vertex.reads) | self._inside(vertex) for vertex in own)
+        return read & ~self.keys.bits(vertex.id for vertex in own)
 
     def _inside(self, vertex: Vertex) -> int:
-        """What the blocks of a vertex read from around it."""
+        """Return the keys that the blocks of a vertex read from around it."""
         return _union(self.reads[body] for body in self.bodies.get(vertex.id, ())) & ~self._variables(vertex.work)
 
     def _needs(self, block: str) -> None:
-        """What is read at and after each vertex of a block, from its end backwards."""
+        """Compute the keys that are read at and after each vertex of a block, from its end backwards."""
         for name in reversed(self.graphs[block].order):
             vertex = self.vertices[vertex_id(block, name)]
             for target in self.targets[vertex.id]:
@@ -108,14 +108,14 @@ class Carry:
             self.fatal[vertex.id] = self._is_fatal(vertex)
 
     def _carried(self, source: str, target: Vertex) -> int:
-        """What an edge carries: all that the target needs and the source knows, less what an earlier edge of a join brings."""
+        """Return the keys of an edge: what the target needs and the source knows, less what earlier edges of a join bring."""
         needed = self.needs_in[target.id] & self.known_out[source]
         if target.partial:
             return needed  # the other edges may deliver nothing
         return needed & ~self._brought(target)[source]
 
     def _brought(self, target: Vertex) -> dict[str, int]:
-        """For each edge into a join: what the edges before it bring."""
+        """Return the keys that earlier edges bring, for each edge into a join."""
         if target.id not in self.brought:
             known, brought = 0, {}
             for source in target.sources:
@@ -125,13 +125,13 @@ class Carry:
         return self.brought[target.id]
 
     def _handled(self, vertex: Vertex) -> int:
-        """What a vertex's `on_error` reads."""
+        """Return the keys that a vertex's `on_error` reads."""
         names = template.needs(vertex.on_error.value).read()
         read = self.keys.bits(vertex.refs[name] for name in names if name in vertex.refs)
         return read & self.known_in[vertex.id]
 
     def _after_block(self, block: str) -> int:
-        """What must survive a block's end."""
+        """Return the keys that must survive a block's end."""
         owner = self.blocks[block].owner
         if not owner:
             return 0
@@ -139,17 +139,17 @@ class Carry:
         if isinstance(work, EachWork):
             return 0  # travels in `opened`
         if isinstance(work, RepeatWork):
-            made_anew = self.keys.bits(work.state[name][0] for name in work.next)
-            return self.rides[owner] | (self.reads[block] & ~made_anew)
+            replaced = self.keys.bits(work.state[name][0] for name in work.next)
+            return self.rides[owner] | (self.reads[block] & ~replaced)
         return self.rides[owner]
 
     def _is_fatal(self, vertex: Vertex) -> bool:
-        """Whether a failure of this vertex surely fails the run: nothing on the way out turns it into something else.
+        """Return whether a failure of this vertex always fails the run, because no `on_error` on the way out handles it.
 
-        What goes on with a part of its edges may have gone on without this one.
+        A vertex that goes on with some of its edges may have gone on without this one.
         """
         if vertex.id != vertex_id(vertex.block, OUT):
-            return any(not self.vertices[one].partial and self.fatal[one] for one in self.targets[vertex.id])
+            return any(not self.vertices[target].partial and self.fatal[target] for target in self.targets[vertex.id])
         owner = self.blocks[vertex.block].owner
         return not owner or (self.vertices[owner].on_error.action == "fail" and self.fatal[owner])
 
@@ -158,7 +158,7 @@ class Carry:
         if isinstance(work, EachWork):
             reads = self._inside(vertex) & self.known_in[vertex.id]
             work = msgspec.structs.replace(work, reads=self.keys.names(reads))
-        edges = (Edge(one, self.keys.names(self.carried[vertex.id, one])) for one in self.targets[vertex.id])
+        edges = (Edge(target, self.keys.names(self.carried[vertex.id, target])) for target in self.targets[vertex.id])
         return msgspec.structs.replace(
             vertex,
             work=work,
@@ -170,10 +170,10 @@ class Carry:
     def _entry(self, block: str) -> tuple[Edge, ...]:
         roots = [name for name in self.graphs[block].order if not self.graphs[block].sources[name]]
         ids = [vertex_id(block, name) for name in roots]
-        return tuple(Edge(one, self.keys.names(self.needs_in[one])) for one in ids)
+        return tuple(Edge(target, self.keys.names(self.needs_in[target])) for target in ids)
 
     def _variables(self, work: Work) -> int:
-        """Keys that a node gives to its own body."""
+        """Return the keys that a node adds for its own body."""
         if isinstance(work, EachWork):
             return self.keys.bits((work.variable, work.index))
         if isinstance(work, RepeatWork):

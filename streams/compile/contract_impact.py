@@ -1,5 +1,6 @@
-"""What a change of services' contracts does to pipelines: which compiled before and do not now, and which may fail."""
+"""Find the pipelines that a change of services' contracts breaks, and those that it may break at run time."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from streams.language.types import Field, Kind, Type, from_avro
 
 @dataclass(frozen=True)
 class Change:
-    """One place of a contract that is not as it was: `input.areas[].x`, both types or bounds as text (`was` may be empty)."""
+    """One changed place of a contract: `input.areas[].x`, with both types or bounds as text (`was` may be empty)."""
 
     service: str
     where: str
@@ -28,52 +29,52 @@ class Change:
 
 @dataclass(frozen=True)
 class Effect:
-    """What a change does to one pipeline: the problems that it has now and had not, and the changes of what it uses."""
+    """What a change does to one pipeline: its new problems, and the changes of the services it uses."""
 
     pipeline: str
     problems: tuple[Problem, ...]
     changes: tuple[Change, ...]
     narrowed: tuple[str, ...] = ()
-    """Inputs that take less than they did, and that it gives values which are known at run time only."""
+    """Inputs that accept less than before and whose values are known only at run time."""
 
     @property
     def breaking(self) -> bool:
-        """Whether it compiled with the old contracts and does not with the new ones."""
+        """Whether it compiles with the old contracts and not with the new ones."""
         return bool(self.problems)
 
 
 def effects(
     library: Library, names: Iterable[str], old: Mapping[str, Contract], new: Mapping[str, Contract]
 ) -> list[Effect]:
-    """What becomes of these pipelines of a library. One that did not compile before is not here: lint says what it lacks."""
+    """Return the effects on these pipelines of a library. Those that did not compile before are left to lint."""
     changed = {name: tuple(changes(name, old, new)) for name in old if old[name] != new.get(name)}
-    found = []
+    affected = []
     for name in sorted(names):
         before, problems = _compiled(library.specs[name], old, library)
         if before is None or problems:
             continue
         _, after = _compiled(library.specs[name], new, library)
-        used = tuple(one for service in sorted(before.services) for one in changed.get(service, ()))
+        used = tuple(change for service in sorted(before.services) for change in changed.get(service, ()))
         narrowed = tuple(_narrowed(before, old, new)) if not after else ()
         if after or narrowed:
-            found.append(Effect(name, after, used, narrowed))
-    return found
+            affected.append(Effect(name, after, used, narrowed))
+    return affected
 
 
 def changes(service: str, old: Mapping[str, Contract], new: Mapping[str, Contract]) -> Iterator[Change]:
-    """Every place where a service's contract differs."""
+    """Yield every place where a service's contract differs."""
     if service not in new:
         yield Change(service, "", "there", "gone")
         return
     for side in ("input", "output"):
         was, now = getattr(old[service], side), getattr(new[service], side)
-        for where, one, other in _differences(from_avro(was), from_avro(now), side):
-            yield Change(service, where, one, other)
+        for where, before, after in _differences(from_avro(was), from_avro(now), side):
+            yield Change(service, where, before, after)
     for reason in tightened(new[service].input, old[service].input):
         where, _, what = reason.partition(": ")
-        one, _, other = what.partition(" became ")
-        word = one.partition(" ")[0]  # minimum or maximum
-        yield Change(service, f"input.{where}", *((one, f"{word} {other}") if other else ("", what)))
+        before, _, after = what.partition(" became ")
+        word = before.partition(" ")[0]  # minimum or maximum
+        yield Change(service, f"input.{where}", *((before, f"{word} {after}") if after else ("", what)))
 
 
 def _compiled(
@@ -88,11 +89,12 @@ def _compiled(
 def _narrowed(topology: Topology, old: Mapping[str, Contract], new: Mapping[str, Contract]) -> Iterator[str]:
     for vertex in topology.vertices.values():
         work = vertex.work
-        if isinstance(work, ServiceWork) and work.service in new:
-            for reason in tightened(new[work.service].input, old[work.service].input):
-                name = reason.partition(":")[0].partition(".")[0].partition("[")[0].partition("{")[0]
-                if name in work.input:
-                    yield f"{vertex.id} gives {work.service} {reason}"
+        if not isinstance(work, ServiceWork) or work.service not in new:
+            continue
+        for reason in tightened(new[work.service].input, old[work.service].input):
+            name = re.split(r"[:.\[{]", reason, maxsplit=1)[0]
+            if name in work.input:
+                yield f"{vertex.id} gives {work.service} {reason}"
 
 
 def _differences(was: Type, now: Type, where: str) -> Iterator[tuple[str, str, str]]:
@@ -101,15 +103,17 @@ def _differences(was: Type, now: Type, where: str) -> Iterator[tuple[str, str, s
     elif was.kind in (Kind.LIST, Kind.MAP) and was.item and now.item:
         yield from _differences(was.item, now.item, f"{where}[]")
     elif was.kind is Kind.RECORD:
-        names = dict.fromkeys([one.name for one in (*was.fields, *now.fields)])
+        names = dict.fromkeys([field.name for field in (*was.fields, *now.fields)])
         for name in names:
-            one, other = was.field(name), now.field(name)
+            before, after = was.field(name), now.field(name)
             place = f"{where}.{name}"
-            if one is None or other is None or one.required is not other.required:
-                yield place, _field(one), _field(other)
+            if before is None or after is None or before.required is not after.required:
+                yield place, _field(before), _field(after)
             else:
-                yield from _differences(one.type, other.type, place)
+                yield from _differences(before.type, after.type, place)
 
 
-def _field(one: Field | None) -> str:
-    return "not there" if one is None else f"{one.type.brief()}{', required' if one.required else ', with a default'}"
+def _field(field: Field | None) -> str:
+    if field is None:
+        return "not there"
+    return f"{field.type.brief()}{', required' if field.required else ', with a default'}"

@@ -1,4 +1,4 @@
-"""Edges between the nodes of one block: an order, a cycle if there is one, and the transitive reduction."""
+"""Order the nodes of one block, find a cycle, and reduce the edges transitively."""
 
 import functools
 import operator
@@ -10,7 +10,7 @@ from streams.errors import Blame, MillraceError
 
 
 class Cycle(MillraceError, ValueError):
-    """Nodes wait for each other; `chain` names them, the first one again at the end."""
+    """Raised when nodes wait for each other; `chain` names them, the first one again at the end."""
 
     blame = Blame.AUTHOR
 
@@ -21,27 +21,27 @@ class Cycle(MillraceError, ValueError):
 
 @dataclass(frozen=True)
 class Graph:
-    """The nodes of a block in an order in which each comes after what it needs, and what stays of its edges."""
+    """The nodes of a block in topological order, and the reduced edges."""
 
     order: tuple[str, ...]
     sources: Mapping[str, tuple[str, ...]]
     """Edges into each node after the reduction."""
     known: Mapping[str, int]
-    """Nodes that have ended for certain when a node has ended, itself included: bit n stands for the nth of `order`."""
+    """Nodes that have certainly ended when a node has ended, itself included: bit n stands for the nth of `order`."""
     partial: frozenset[str]
     """Nodes that may go on before all of their edges have delivered."""
 
     def implied(self, node: str) -> frozenset[str]:
-        """Nodes that have ended for certain when this one has, itself included."""
+        """Return the nodes that have certainly ended when this one has, itself included."""
         bits = self.known[node]
         return frozenset(name for position, name in enumerate(self.order) if bits >> position & 1)
 
 
 def graph(needs: Mapping[str, frozenset[str]], partial: frozenset[str]) -> Graph:
-    """The graph of nodes that need other nodes of the same block. Nodes in `partial` go on with a part of their edges.
+    """Build the graph of the nodes of a block. `needs` maps each node to those it reads; nodes in `partial` go on with some edges.
 
-    An edge is left out where another one implies it: the value rides in the context. A partial node implies only what each
-    of its edges implies. Raises Cycle.
+    An edge is left out where another one implies it, because the value travels in the context. A partial node implies only
+    what each of its edges implies. Raises Cycle.
     """
     try:
         sorter = TopologicalSorter({node: sorted(before) for node, before in needs.items()})
@@ -53,17 +53,17 @@ def graph(needs: Mapping[str, frozenset[str]], partial: frozenset[str]) -> Graph
     sources: dict[str, tuple[str, ...]] = {}
     for node in order:
         before = sorted(needs[node], key=rank.__getitem__)
-        implied = functools.reduce(operator.or_, (known[one] & ~(1 << rank[one]) for one in before), 0)
-        edges = tuple(one for one in before if not implied >> rank[one] & 1)
+        implied = functools.reduce(operator.or_, (known[source] & ~(1 << rank[source]) for source in before), 0)
+        edges = tuple(source for source in before if not implied >> rank[source] & 1)
         sources[node] = edges
         join = operator.and_ if node in partial else operator.or_
-        certain = functools.reduce(join, (known[one] for one in edges)) if edges else 0
+        certain = functools.reduce(join, (known[source] for source in edges)) if edges else 0
         known[node] = certain | 1 << rank[node]
     return Graph(tuple(order), sources, known, partial)
 
 
 def _stable(sorter: "TopologicalSorter[str]", names: list[str]) -> list[str]:
-    """A topological order that keeps the file's order where it can."""
+    """Return a topological order that keeps the file's order where it can."""
     rank = {name: position for position, name in enumerate(names)}
     sorter.prepare()
     order: list[str] = []

@@ -1,4 +1,4 @@
-"""Compiling where it may be ended: in another process, with nothing but plain values on the way there and back."""
+"""Compile in a process that can be killed: only plain values go there and back."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from streams.language.definition.parse import parse
 
 
 class Library(Mapping[str, PipelineSpec]):
-    """Pipelines by name as their authors wrote them, for those that use them; parsed when they are asked for."""
+    """Pipelines by name as their authors wrote them, parsed on access."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = texts
@@ -32,7 +32,7 @@ class Library(Mapping[str, PipelineSpec]):
 def compiled(
     text: str, contracts: Mapping[str, Contract], library: Mapping[str, str], file: str
 ) -> bytes | list[dict[str, Any]]:
-    """The topology as JSON, or everything that is wrong with the definition, each in the form of `Problem.to_json`."""
+    """Compile a definition; return the topology as JSON, or every problem in the form of `Problem.to_json`."""
     try:
         return compile_pipeline(text, contracts, Library(library), file).to_json()
     except PipelineErrors as error:

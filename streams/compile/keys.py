@@ -1,34 +1,34 @@
-"""Sets of context keys as numbers: one bit a key, so that a union costs the same however many there are."""
+"""Sets of context keys as numbers, one bit a key, so that a union is one operation."""
 
 from collections.abc import Iterable
 
 
 class Keys:
-    """Which bit stands for which key."""
+    """Assigns a bit to each key."""
 
     def __init__(self) -> None:
         self._bits: dict[str, int] = {}
         self._names: list[str] = []
 
     def bit(self, key: str) -> int:
-        """The set of one key."""
+        """Return the set of one key."""
         if key not in self._bits:
             self._bits[key] = 1 << len(self._names)
             self._names.append(key)
         return self._bits[key]
 
     def bits(self, keys: Iterable[str]) -> int:
-        """The set of these keys."""
-        made = 0
+        """Return the set of these keys."""
+        bits = 0
         for key in keys:
-            made |= self.bit(key)
-        return made
+            bits |= self.bit(key)
+        return bits
 
     def names(self, bits: int) -> frozenset[str]:
-        """The keys of a set."""
-        found = []
-        while bits:  # from the highest, so that the number gets shorter as it goes
+        """Return the keys of a set."""
+        names = []
+        while bits:  # from the highest bit, so that the number gets shorter
             highest = bits.bit_length() - 1
-            found.append(self._names[highest])
+            names.append(self._names[highest])
             bits ^= 1 << highest
-        return frozenset(found)
+        return frozenset(names)

@@ -1,4 +1,4 @@
-"""The pipelines of an installation: those that are shipped, one for each service, and those in files of one's own."""
+"""Load the pipelines of an installation: the shipped ones, one for each service, and those in the user's files."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from streams.language.source.document import MAX_BYTES
 from streams.language.topology import Topology
 
 ENDINGS = (".yaml", ".yml", ".json")
-"""Names of files that hold a pipeline, when a whole folder is given."""
+"""Suffixes of pipeline files in a folder."""
 
 
 class Origin(StrEnum):
@@ -34,11 +34,11 @@ class Library:
     origins: Mapping[str, Origin]
     problems: tuple[Problem, ...] = ()
     unplaced: tuple[PipelineSpec, ...] = ()
-    """Pipelines in files that have no name, or one that is taken: they are checked, and nothing can refer to them."""
+    """Pipelines without a name, or with one that is taken: they are checked, and nothing can refer to them."""
 
     def named(self, origin: Origin) -> tuple[str, ...]:
-        """The names of this origin, sorted."""
-        return tuple(sorted(name for name, one in self.origins.items() if one is origin))
+        """Return the names of this origin, sorted."""
+        return tuple(sorted(name for name, other in self.origins.items() if other is origin))
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Compiled:
 
 
 def shipped() -> dict[str, PipelineSpec]:
-    """The pipelines under `streams/pipelines`, by name."""
+    """Return the pipelines under `streams/pipelines`, by name."""
     folder = resources.files("streams").joinpath("pipelines")
     files = sorted((file for file in folder.iterdir() if file.name.endswith(ENDINGS)), key=lambda file: file.name)
     specs = [parse(file.read_text(encoding="utf-8"), f"streams/pipelines/{file.name}") for file in files]
@@ -58,7 +58,7 @@ def shipped() -> dict[str, PipelineSpec]:
 
 
 def folder(spec: PipelineSpec, origin: Origin) -> Path | None:
-    """Where the files are that a pipeline's tests name; None where it comes from no file."""
+    """Return the folder of the files that a pipeline's tests name; None when it does not come from a file."""
     if origin is Origin.FILE:
         return Path(spec.source.file).parent
     shipped = resources.files("streams").joinpath("pipelines")
@@ -66,14 +66,14 @@ def folder(spec: PipelineSpec, origin: Origin) -> Path | None:
 
 
 def automatic_all(contracts: Mapping[str, Contract]) -> dict[str, PipelineSpec]:
-    """The pipeline of one node of every service, by the service's name."""
+    """Return the one-node pipeline of every service, by the service's name."""
     return {name: automatic(contract) for name, contract in sorted(contracts.items())}
 
 
 def load(contracts: Mapping[str, Contract], paths: Iterable[Path] = ()) -> Library:
-    """All pipelines: shipped, automatic, and those in these files and folders.
+    """Load all pipelines: shipped, automatic, and those in these files and folders.
 
-    A file takes the place of a shipped pipeline of the same name. It may not take a service's name, nor that of another file.
+    A file replaces a shipped pipeline of the same name. It may not have the name of a service or of another file.
     """
     specs = {**shipped(), **automatic_all(contracts)}
     origins = {name: Origin.SERVICE if name in contracts else Origin.SHIPPED for name in specs}
@@ -99,19 +99,19 @@ def load(contracts: Mapping[str, Contract], paths: Iterable[Path] = ()) -> Libra
 
 
 def files(paths: Iterable[Path]) -> list[Path]:
-    """The files that these paths mean, each once: a folder stands for every pipeline file in it and below it."""
-    found: dict[Path, None] = {}
+    """Return the files of these paths, each once; a folder stands for every pipeline file in it and below it."""
+    unique: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
             inside = (file for file in sorted(path.rglob("*")) if file.suffix in ENDINGS and file.is_file())
-            found.update(dict.fromkeys(inside))
+            unique.update(dict.fromkeys(inside))
         else:
-            found[path] = None
-    return list(found)
+            unique[path] = None
+    return list(unique)
 
 
 def read(path: Path) -> PipelineSpec:
-    """The spec of a file. Raises PipelineErrors, for a file that cannot be read too."""
+    """Read the spec of a file. Raises PipelineErrors, also when the file cannot be read."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -124,7 +124,7 @@ def read(path: Path) -> PipelineSpec:
 
 
 def compile_all(library: Library, contracts: Mapping[str, Contract], names: Iterable[str] | None = None) -> Compiled:
-    """The topologies of a library, or of these names in it; the library's own problems come first."""
+    """Compile a library, or these names in it; the library's own problems come first."""
     wanted = sorted(library.specs if names is None else names)
     topologies: dict[str, Topology] = {}
     problems = list(library.problems)
@@ -136,7 +136,7 @@ def compile_all(library: Library, contracts: Mapping[str, Contract], names: Iter
             continue
         if library.specs.get(spec.name) is spec:
             topologies[spec.name] = topology
-    # An inlined pipeline's problems are those of everyone who uses it, and said once.
+    # An inlined pipeline's problems appear in every pipeline that uses it; report them once.
     return Compiled(topologies, tuple(dict.fromkeys(problems)))
 
 

@@ -1,4 +1,4 @@
-"""One node being compiled: what its kind's builder may ask for, and the options that every node has."""
+"""Compile one node: what its kind may ask for, and the options that every node has."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -38,12 +38,12 @@ from streams.nodes.building import Closing, Signature
 
 MAX_ATTEMPTS = 20
 MAX_PARTS = 5_000
-"""Fields of a type, those of records inside records counted: a record that holds the one before twice doubles them each time."""
+"""Fields of a type, including those of nested records: nesting a record twice in the next one doubles them each time."""
 
 
 @dataclass
 class NodeBuilder:
-    """One node being compiled: what its kind's builder may ask for."""
+    """One node while it is compiled: what its kind may ask for (`streams.nodes.building.Builder`)."""
 
     compiler: Compilation
     spec: NodeSpec
@@ -53,7 +53,7 @@ class NodeBuilder:
 
     @property
     def id(self) -> str:
-        """The id of its vertex."""
+        """The id of the node's vertex."""
         return vertex_id(self.scope.block, self.spec.name)
 
     @property
@@ -66,7 +66,7 @@ class NodeBuilder:
         return replace(self, spec=replace(self.spec, keys=keys))
 
     def place(self, *keys: str | int) -> Place:
-        """A place inside the node."""
+        """Return a place inside the node."""
         return (*self.spec.place, *keys)
 
     def refuse(self, place: Place, problem: str, hint: str = "", offset: int | None = None) -> None:
@@ -78,42 +78,42 @@ class NodeBuilder:
         self.compiler.problems.extend(problems)
 
     def new_name(self, place: Place, name: str) -> None:
-        """Report a name that the node gives to its body and that cannot be given there."""
-        wrong = wrong_name(name)
-        if wrong:
-            self.refuse(place, *wrong)
+        """Report a name that the node introduces in its body and that is not allowed there."""
+        error = wrong_name(name)
+        if error:
+            self.refuse(place, *error)
         elif self.scope.has(name):
             self.refuse(place, f"{name!r} is already a name here", "choose another")
 
     def template(
         self, place: Place, value: Any, expected: Type | None = None, exact: bool = False
     ) -> tuple[Template, Type]:
-        """A piece of YAML as a template, its names and types checked, also against what is expected there."""
+        """Read a piece of YAML as a template and return it with its type. Names, types and the expected type are checked."""
         if self.source.follows(place):
             return template.Const(None), ANY
         try:
-            made = template.read(value, place)
+            read = template.read(value, place)
         except BadTemplate:
             self._refuse_each(value, place)
             return template.Const(None), ANY
-        return made, self.typed(value, place, expected, exact)
+        return read, self.typed(value, place, expected, exact)
 
     def _refuse_each(self, value: Any, place: Place) -> None:
-        """Report every expression inside a value that is not right, not only the first."""
+        """Report every wrong expression inside a value, not only the first."""
         for at in template.computed_keys(value, place):
             self.refuse(at, template.COMPUTED, template.COMPUTED_HINT)
         for at, text in strings(value, place):
             try:
-                cut = template.pieces(text)
+                pieces = template.pieces(text)
             except BadExpression as error:
                 self.refuse(at, str(error), error.hint, error.offset)
                 continue
-            for piece, offset, code in cut:
+            for piece, offset, code in pieces:
                 if code:
                     self._checked(piece, at, offset)
 
     def _checked(self, text: str, place: Place, offset: int) -> Type:
-        """The type of an expression; what is wrong with it is reported, its syntax too."""
+        """Return the type of an expression; report what is wrong with it, including its syntax."""
         try:
             cel.parse(text)
         except BadExpression as error:
@@ -122,23 +122,25 @@ class NodeBuilder:
         return self._check(text, place, offset)
 
     def typed(self, value: Any, place: Place, expected: Type | None, exact: bool) -> Type:
-        """The type of a value, each of its parts held against what is expected there."""
+        """Return the type of a value; check each of its parts against the expected type."""
         if isinstance(value, list) and expected and expected.kind is Kind.LIST:
             item = expected.item
-            return list_of(template.merged([self.typed(one, (*place, i), item, exact) for i, one in enumerate(value)]))
+            return list_of(
+                template.merged([self.typed(part, (*place, i), item, exact) for i, part in enumerate(value)])
+            )
         if isinstance(value, dict) and expected and expected.kind is Kind.RECORD and expected.fields:
             return self._record(value, place, expected, exact)
         kind = self._text(value, place) if isinstance(value, str) else template.type_of(value, place, self._check)
-        found = mismatch(kind, expected, exact=exact) if expected else None
-        if found and expected:
-            self.refuse(place, found, _written(value, expected) or conversion(kind, expected))
+        problem = mismatch(kind, expected, exact=exact) if expected else None
+        if problem and expected:
+            self.refuse(place, problem, _literal_hint(value, expected) or conversion(kind, expected))
         return kind
 
     def _text(self, value: str, place: Place) -> Type:
-        """The type of one expression, or a text; what cannot stand inside a text is reported."""
-        cut = template.pieces(value)
-        kinds = [(self._check(piece, place, offset), offset) for piece, offset, code in cut if code]
-        if len(cut) == 1 and kinds:
+        """Return the type of a text, or of the expression that it consists of; report what cannot stand inside a text."""
+        pieces = template.pieces(value)
+        kinds = [(self._check(piece, place, offset), offset) for piece, offset, code in pieces if code]
+        if len(pieces) == 1 and kinds:
             return kinds[0][0]
         for kind, offset in kinds:
             if kind.kind in (Kind.LIST, Kind.MAP, Kind.RECORD, Kind.IMAGE, Kind.BYTES, Kind.NULL):
@@ -148,11 +150,13 @@ class NodeBuilder:
 
     def _record(self, value: dict[str, Any], place: Place, expected: Type, exact: bool) -> Type:
         kinds: dict[str, Type] = {}
-        for name, one in value.items():
+        for name, item in value.items():
             wanted = expected.field(name)
             if wanted is None:
-                self.refuse((*place, name), f"{name} is too much: {expected} is expected", _other(name, expected))
-            kinds[name] = self.typed(one, (*place, name), wanted.type if wanted else None, exact)
+                self.refuse(
+                    (*place, name), f"{name} is too much: {expected} is expected", _field_name_hint(name, expected)
+                )
+            kinds[name] = self.typed(item, (*place, name), wanted.type if wanted else None, exact)
         self.complete(value, place, expected)
         return record_of(kinds)
 
@@ -163,23 +167,23 @@ class NodeBuilder:
                 problem = f"{wanted.name} ({wanted.type}) is missing: {expected} is expected"
                 self.refuse(place, problem, f"add {wanted.name}")
 
-    def bounds(self, made: Template, wanted: Field, place: Place) -> None:
-        """Report a value that is written out and lies outside what a contract allows."""
-        if not any(template.expressions(made)):
+    def bounds(self, literal: Template, wanted: Field, place: Place) -> None:
+        """Report a literal value that a contract does not allow."""
+        if not any(template.expressions(literal)):
             try:
-                conform(record_schema("Given", (wanted,)), {wanted.name: template.evaluate(made, {})})
+                conform(record_schema("Given", (wanted,)), {wanted.name: template.evaluate(literal, {})})
             except Nonconforming as error:
-                for one in error.problems:
-                    inside = split(one.where)[1:]
-                    self.refuse((*place, *inside), one.problem, one.hint)
+                for problem in error.problems:
+                    inside = split(problem.where)[1:]
+                    self.refuse((*place, *inside), problem.problem, problem.hint)
 
     def loose(self, key: str) -> None:
-        """Check the expressions under a key of which nobody can say what is expected."""
+        """Check the expressions under a key whose expected type is unknown."""
         if key in self.spec.keys:
             self.template(self.place(key), self.spec.keys[key])
 
     def expression(self, place: Place, text: Any, expected: Type) -> Expression:
-        """Bare CEL of an expected type."""
+        """Read bare CEL of an expected type."""
         if isinstance(text, bool):
             text = "true" if text else "false"
         if not isinstance(text, str):
@@ -190,42 +194,44 @@ class NodeBuilder:
             self._refuse_each(text, place)
             return Expression("false", Condition())
         try:
-            made = cel.parse(text)
+            parsed = cel.parse(text)
         except BadExpression as error:
             self.refuse(place, str(error), error.hint, error.offset)
             return Expression("false", Condition())
         kind = self._check(text, place, 0)
-        found = mismatch(kind, expected)
-        if found:
-            self.refuse(place, found, conversion(kind, expected))
-        elif _never(made):
+        problem = mismatch(kind, expected)
+        if problem:
+            self.refuse(place, problem, conversion(kind, expected))
+        elif _is_false(parsed):
             self.refuse(
                 place, "this is never true, so what depends on it is never reached", "remove the node or the condition"
             )
-        return made
+        return parsed
 
     def _check(self, text: str, place: Place, offset: int) -> Type:
+        """Return the type of an expression; report unknown names and wrong types, but not its syntax."""
         scope = self.scope
         try:
             parsed = cel.parse(text)
         except BadExpression:
-            return ANY  # reported by whoever parsed it first
+            return ANY  # the caller that parsed it first has reported it
         read = parsed.names
         unknown = sorted(name for name in read if name not in scope.names)
         for name in unknown:
             at = offset + reserved_words.position(text, name)
-            self.refuse(place, f"unknown name {name!r}", _named(name) or suggest(name, scope.names), at)
+            self.refuse(place, f"unknown name {name!r}", _foreign_name_hint(name) or suggest(name, scope.names), at)
         known = scope.types(read.difference(unknown))
         try:
             kind = self.compiler.checker.check(text, {**known, **dict.fromkeys(unknown, ANY)})
         except BadExpression as error:
-            for one in (error, *error.others):
-                self.refuse(place, str(one), one.hint or _field_hint(str(one), scope), offset + one.offset)
+            for problem in (error, *error.others):
+                hint = problem.hint or _field_hint(str(problem), scope)
+                self.refuse(place, str(problem), hint, offset + problem.offset)
             return ANY
-        return ANY if unknown else _selected(text, scope) or kind
+        return ANY if unknown else _path_type(text, scope) or kind
 
     def refs(self, *templates: Template | None) -> dict[str, str]:
-        """Name → context key, for what these read."""
+        """Return the context keys of the names that templates read, by name."""
         names = template.needs(*templates).read()
         return {name: self.scope.names[name].key for name in sorted(names) if name in self.scope.names}
 
@@ -249,7 +255,7 @@ class NodeBuilder:
         isolated: PipelineSpec | None = None,
         closing: Closing | None = None,
     ) -> Type:
-        """Compile one of the node's blocks; its type is its output's."""
+        """Compile one of the node's blocks; return the type of its output."""
         spec = body or self.spec.blocks[key]
         inner = self.scope.inner(block, variables, self.id if loop else None, isolated is not None)
         source = isolated.source if isolated else self.source
@@ -257,12 +263,12 @@ class NodeBuilder:
         return self.compiler.block(spec, inner, self.id, source, chain, closing)
 
     def vertex(self, edges: Graph) -> Name:
-        """Build the node and add its vertex; what comes back is the name that others see."""
+        """Build the node and add its vertex; return the name under which other nodes see it."""
         keys = self.spec.keys
-        sources = tuple(vertex_id(self.scope.block, one) for one in edges.sources[self.spec.name])
+        sources = tuple(vertex_id(self.scope.block, source) for source in edges.sources[self.spec.name])
         wait, deadline = self._wait(sources)
-        ways = self._ways(edges) if wait is Wait.ANY else {}
-        builder = replace(self, scope=self.scope.uncertain(frozenset().union(*ways.values()))) if ways else self
+        absent = self._absent_by_first(edges) if wait is Wait.ANY else {}
+        builder = replace(self, scope=self.scope.uncertain(frozenset().union(*absent.values()))) if absent else self
         when = self.expression(self.place("when"), keys["when"], BOOL) if "when" in keys else None
         built = self.compiler.builders[self.spec.kind](builder)
         if built is None:
@@ -273,8 +279,8 @@ class NodeBuilder:
             return Name(self.id, ANY)
         on_error, kind = self._on_error(built.type)
         needs = template.needs(*built.templates, when)
-        if self._any_reads(ways, needs):
-            ways = {}
+        if self._refuse_absent(absent, needs):
+            absent = {}
         self.compiler.vertices[self.id] = Vertex(
             id=self.id,
             block=self.scope.block,
@@ -290,7 +296,7 @@ class NodeBuilder:
             type=str(kind),
         )
         skips = built.skippable or when is not None or on_error.action == "skip"
-        return Name(self.id, kind, skips or self._may_miss(needs, ways))
+        return Name(self.id, kind, skips or self._may_miss(needs, absent))
 
     def _wait(self, sources: tuple[str, ...]) -> tuple[Wait, float | None]:
         keys = self.spec.keys
@@ -306,14 +312,14 @@ class NodeBuilder:
                 )
         return Wait(wait), deadline
 
-    def _ways(self, edges: Graph) -> dict[str, frozenset[str]]:
-        """For a node that waits for any: each node that may deliver first, and what it reads that is not there then."""
+    def _absent_by_first(self, edges: Graph) -> dict[str, frozenset[str]]:
+        """For a node that waits for any: map each node that may deliver first to the names that are absent then."""
         read = references.node_reads(self.spec) & edges.known.keys()
-        return {one: read - edges.implied(one) for one in edges.sources[self.spec.name]}
+        return {source: read - edges.implied(source) for source in edges.sources[self.spec.name]}
 
-    def _any_reads(self, ways: Mapping[str, frozenset[str]], needs: Condition) -> bool:
-        """Report what a node that waits for any must have, and may not have when it goes on. Whether there is such."""
-        unmet = {source: needs.read() & missing for source, missing in ways.items() if not needs.met(missing)}
+    def _refuse_absent(self, absent: Mapping[str, frozenset[str]], needs: Condition) -> bool:
+        """Report names that a node with `wait: any` needs and that may be absent when it goes on; return whether there are any."""
+        unmet = {source: needs.read() & missing for source, missing in absent.items() if not needs.met(missing)}
         strict = needs.names & frozenset().union(*unmet.values())
         for name in sorted(strict):
             self.refuse(self.spec.place, f"with wait: any, {name} may not be there yet", f"read it as first({name}, …)")
@@ -323,12 +329,12 @@ class NodeBuilder:
             self.refuse(self.spec.place, problem, "give each first() an operand that is always there")
         return bool(unmet)
 
-    def _may_miss(self, needs: Condition, ways: Mapping[str, frozenset[str]]) -> bool:
-        """Whether the node may find something missing that it needs, and so be skipped."""
-        absent = self.scope.skippable(needs.read())
-        if self.scope.skippable(ways) == ways.keys() and not needs.met(absent):
-            return True  # whoever it waits for may be skipped, all of them at once
-        return any(not needs.met(missing | (absent - {source})) for source, missing in ways.items())
+    def _may_miss(self, needs: Condition, absent: Mapping[str, frozenset[str]]) -> bool:
+        """Return whether something that the node needs may be missing, so that the node is skipped."""
+        skippable = self.scope.skippable(needs.read())
+        if self.scope.skippable(absent) == absent.keys() and not needs.met(skippable):
+            return True  # all the nodes that it waits for may be skipped at once
+        return any(not needs.met(missing | (skippable - {source})) for source, missing in absent.items())
 
     def _on_error(self, kind: Type) -> tuple[OnError, Type]:
         value = self.spec.keys.get("on_error", "fail")
@@ -336,29 +342,29 @@ class NodeBuilder:
             return OnError(value), kind
         if isinstance(value, dict) and set(value) == {"use"}:
             place = self.place("on_error", "use")
-            made, other = self.template(place, value["use"])
+            replacement, other = self.template(place, value["use"])
             both = kind if mismatch(other, kind, exact=True) is None else common(kind, other)
             if both is None:
-                self.typed(value["use"], place, kind, exact=True)  # says which part of it is wrong
-            return OnError("use", made), both or kind
+                self.typed(value["use"], place, kind, exact=True)  # reports the part that is wrong
+            return OnError("use", replacement), both or kind
         self.refuse(self.place("on_error"), f"on_error is fail, skip or {{use: value}}, not {written(value)}")
         return OnError(), kind
 
     def seconds(self, key: str) -> float | None:
-        """A length of time among the node's keys."""
+        """Read a duration among the node's keys, in seconds; None without one."""
         if key not in self.spec.keys:
             return None
-        made = duration(self.spec.keys[key])
-        if made is None:
+        seconds = duration(self.spec.keys[key])
+        if seconds is None:
             self.refuse(
                 self.place(key),
                 f"{written(self.spec.keys[key])} is no length of time",
                 "write 500ms, 20s, 5m, 1h or 7d",
             )
-        return made
+        return seconds
 
     def retry(self) -> Retry:
-        """The node's `retry:`."""
+        """Read the node's `retry:`."""
         data = self.spec.keys.get("retry")
         if data is None:
             return Retry()
@@ -389,7 +395,7 @@ class NodeBuilder:
         return sorted(self.compiler.library)
 
     def signature(self, name: Any, place: Place) -> Signature | None:
-        """What a service takes and gives, reported when there is no such service; the pipeline uses it from here on."""
+        """Return the types of a service, which the topology uses from here on; report an unknown service and return None."""
         contract = self.compiler.contracts.get(name) if isinstance(name, str) else None
         if contract is None:
             self.refuse(place, f"unknown service {written(name)}", suggest(str(name), self.compiler.contracts))
@@ -399,47 +405,48 @@ class NodeBuilder:
     def inputs(
         self, expected: Type, what: str, key: str = "with", unwanted: Mapping[str, str] | None = None
     ) -> dict[str, Template]:
-        """The templates of a `with:`, or of another key, checked against the record that is expected."""
-        given = self.spec.keys.get(key)
-        if given is None:
-            given = {}
-        if not isinstance(given, dict):
+        """Read the templates under a key, checked against the record that is expected."""
+        values = self.spec.keys.get(key)
+        if values is None:
+            values = {}
+        if not isinstance(values, dict):
             self.refuse(self.place(key), f"{key} is a mapping from an input's name to its value")
             return {}
-        made = {}
-        for name, value in given.items():
+        templates = {}
+        for name, value in values.items():
             wanted = expected.field(name)
             if wanted is None:
                 reason = (unwanted or {}).get(name)
-                hint = reason or suggest(name, [one.name for one in expected.fields])
+                hint = reason or suggest(name, [field.name for field in expected.fields])
                 self.refuse(self.place(key, name), f"{what} has no input {name!r}", hint)
                 self.template(self.place(key, name), value)
                 continue
             before = len(self.compiler.problems)
-            made[name], _ = self.template(self.place(key, name), value, wanted.type)
+            templates[name], _ = self.template(self.place(key, name), value, wanted.type)
             if len(self.compiler.problems) == before:
-                self.bounds(made[name], wanted, self.place(key, name))
-        for one in expected.fields:
-            if one.required and one.name not in given:
-                self.refuse(self.spec.place, f"{what} needs {one.name} ({one.type})", f"add {one.name} to `{key}:`")
-        return made
+                self.bounds(templates[name], wanted, self.place(key, name))
+        for wanted in expected.fields:
+            if wanted.required and wanted.name not in values:
+                problem = f"{what} needs {wanted.name} ({wanted.type})"
+                self.refuse(self.spec.place, problem, f"add {wanted.name} to `{key}:`")
+        return templates
 
 
-def _named(name: str) -> str:
-    """What a value of another language is called here."""
+def _foreign_name_hint(name: str) -> str:
+    """Return a hint for a name that another language has for a value, such as `None`; "" for other names."""
     return f"write {hints.NAMES[name]}" if name in hints.NAMES else ""
 
 
-def _never(condition: Expression) -> bool:
-    """Whether a condition that reads nothing is false."""
+def _is_false(condition: Expression) -> bool:
+    """Return whether a condition reads nothing and is false."""
     try:
         return not condition.names and condition.evaluate({}) is False
     except EvaluationError:
         return False
 
 
-def _written(value: Any, expected: Type) -> str:
-    """What to write instead of a value that is written out and of another type."""
+def _literal_hint(value: Any, expected: Type) -> str:
+    """Return what to write instead of a literal of the wrong type; "" without a suggestion."""
     if isinstance(value, str):
         return "" if "${" in value else 'this is a text; "${…}" is an expression'
     if expected.kind is Kind.STRING and isinstance(value, bool | int | float):
@@ -447,32 +454,32 @@ def _written(value: Any, expected: Type) -> str:
     return "write a whole number" if expected.kind is Kind.INT and isinstance(value, float) else ""
 
 
-def _other(name: str, expected: Type) -> str:
-    return suggest(name, [one.name for one in expected.fields])
+def _field_name_hint(name: str, expected: Type) -> str:
+    return suggest(name, [field.name for field in expected.fields])
 
 
-def _selected(text: str, scope: Scope) -> Type | None:
-    """The type of a plain path such as `info.gps`, which keeps that it may be null; CEL forgets it."""
+def _path_type(text: str, scope: Scope) -> Type | None:
+    """Return the type of a plain path such as `info.gps`, which may be optional; CEL loses that. None for other expressions."""
     first, *rest = text.strip().split(".")
-    made = scope.names[first].type if first in scope.names else None
-    optional = bool(made and made.optional)
+    kind = scope.names[first].type if first in scope.names else None
+    optional = bool(kind and kind.optional)
     for part in rest:
-        found = made.field(part) if made and made.kind is Kind.RECORD else None
-        if found is None:
+        field = kind.field(part) if kind and kind.kind is Kind.RECORD else None
+        if field is None:
             return None
-        made, optional = found.type, optional or found.type.optional
-    return Type(made.kind, made.item, made.fields, made.name, optional) if made else None
+        kind, optional = field.type, optional or field.type.optional
+    return Type(kind.kind, kind.item, kind.fields, kind.name, optional) if kind else None
 
 
 def _field_hint(message: str, scope: Scope) -> str:
-    """A suggestion for an undefined field, from the fields of every visible record."""
+    """Return a suggestion for an undefined field, from the fields of every visible record; "" for other messages."""
     if not message.startswith("undefined field"):
         return ""
     wrong = message.split("'")[1]
-    fields = {one.name for name in scope.names.values() for one in _all_fields(name.type)}
+    fields = {field.name for name in scope.names.values() for field in _all_fields(name.type)}
     return suggest(wrong, fields)
 
 
 def _all_fields(kind: Type) -> list[Any]:
-    inner = [found for one in kind.fields for found in _all_fields(one.type)]
+    inner = [nested for field in kind.fields for nested in _all_fields(field.type)]
     return [*kind.fields, *inner, *(_all_fields(kind.item) if kind.item else [])]

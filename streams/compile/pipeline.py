@@ -1,4 +1,4 @@
-"""Compiling one pipeline: every problem at once, or a topology."""
+"""Compile one pipeline into a topology, or report every problem at once."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from schemas.contracts import Contract
 from streams.compile.compiler import Compiler
-from streams.compile.context_pruning import Carry
+from streams.compile.context_pruning import ContextPruning
 from streams.compile.scope import Scope
 from streams.errors import PipelineErrors, Problem
 from streams.language.definition.model import NodeKind, PipelineSpec
@@ -37,7 +37,7 @@ EMPTY: Library = MappingProxyType({})
 def compile_pipeline(
     text: str, contracts: Mapping[str, Contract], library: Library = EMPTY, file: str = "pipeline.yaml"
 ) -> Topology:
-    """The topology of a pipeline's YAML (or JSON), typed against the services' contracts.
+    """Compile a pipeline's YAML (or JSON), typed against the services' contracts.
 
     Raises PipelineErrors with every problem of the file.
     """
@@ -45,30 +45,30 @@ def compile_pipeline(
 
 
 def compile_spec(spec: PipelineSpec, contracts: Mapping[str, Contract], library: Library = EMPTY) -> Topology:
-    """The topology of a spec. Raises PipelineErrors with every problem."""
+    """Compile a spec into a topology. Raises PipelineErrors with every problem."""
     return topology(spec, *check(spec, contracts, library))
 
 
 def check(spec: PipelineSpec, contracts: Mapping[str, Contract], library: Library = EMPTY) -> tuple[Compiler, Type]:
-    """A spec with all its names and types looked at, and the type of its output; what is wrong is in `problems`."""
+    """Check all names and types of a spec; return the compiler, with its `problems`, and the type of the output."""
     compiler = Compiler(contracts, library, BUILDERS, list(spec.problems))
-    scope = Scope("").inner("", {one.name: one.type for one in spec.inputs})
-    made = compiler.block(spec.block, scope, "", spec.source, (spec.name,))
-    compiler.problems += _no_record(spec, made)
-    return compiler, made
+    scope = Scope("").inner("", {field.name: field.type for field in spec.inputs})
+    output = compiler.block(spec.block, scope, "", spec.source, (spec.name,))
+    compiler.problems += _output_problems(spec, output)
+    return compiler, output
 
 
-def topology(spec: PipelineSpec, compiler: Compiler, made: Type) -> Topology:
-    """The topology of a spec that was checked. Raises PipelineErrors with every problem that was found."""
+def topology(spec: PipelineSpec, compiler: Compiler, output: Type) -> Topology:
+    """Return the topology of a checked spec. Raises PipelineErrors with every problem."""
     if compiler.problems:
         raise PipelineErrors(compiler.problems)
-    scope = Scope("").inner("", {one.name: one.type for one in spec.inputs})
-    vertices, blocks = Carry(compiler.vertices, compiler.blocks, compiler.graphs, scope.keys()).apply()
+    scope = Scope("").inner("", {field.name: field.type for field in spec.inputs})
+    vertices, blocks = ContextPruning(compiler.vertices, compiler.blocks, compiler.graphs, scope.keys()).apply()
     return Topology(
         name=spec.name,
         summary=spec.summary,
         input=record_schema(f"{camel(spec.name)}Input", spec.inputs, spec.summary, spec.unwanted),
-        output=record_schema(f"{camel(spec.name)}Output", made.fields),
+        output=record_schema(f"{camel(spec.name)}Output", output.fields),
         vertices=vertices,
         blocks=blocks,
         services=compiler.services,
@@ -78,17 +78,17 @@ def topology(spec: PipelineSpec, compiler: Compiler, made: Type) -> Topology:
     )
 
 
-def _no_record(spec: PipelineSpec, made: Type) -> list[Problem]:
-    """What is wrong with an output that no other system could be given as a record."""
+def _output_problems(spec: PipelineSpec, kind: Type) -> list[Problem]:
+    """Return why an output cannot be a record for other systems; nothing when it can."""
     output = spec.block.output
     if isinstance(output, dict):
         hint = "letters, digits and _, beginning with a letter"
         wrong = [key for key in output if not FIELD_NAME.fullmatch(key)]
         return [spec.source.problem(("output", key), f"{key!r} is no field name", hint) for key in wrong]
-    if made.kind is Kind.RECORD or spec.block.silent:
+    if kind.kind is Kind.RECORD or spec.block.silent:
         return []
-    # What `any` stands for here may be an expression that could not be typed, which has been reported.
-    if made.kind is Kind.ANY and spec.problems:
+    # `any` may stand for an expression whose type is unknown because of a problem that is already reported.
+    if kind.kind is Kind.ANY and spec.problems:
         return []
-    problem = f"the output of a pipeline is a record, not {made}"
+    problem = f"the output of a pipeline is a record, not {kind}"
     return [spec.source.problem(("output",), problem, "output: {name: value}")]

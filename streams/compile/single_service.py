@@ -1,4 +1,4 @@
-"""Every service is also a pipeline of one node with the service's name."""
+"""Make the one-node pipeline of a service, which has the service's name."""
 
 import json
 
@@ -14,10 +14,10 @@ NODE = "call"
 
 
 def automatic(contract: Contract) -> PipelineSpec:
-    """The pipeline of one service: its inputs are the service's, its outputs too."""
+    """Return the pipeline of one service; its inputs and outputs are the service's."""
     inputs, outputs = from_avro(contract.input).fields, from_avro(contract.output).fields
-    call = {"service": contract.name, "with": {one.name: f"${{{one.name}}}" for one in inputs}}
-    output = {one.name: f"${{{NODE}.{one.name}}}" for one in outputs}
+    call = {"service": contract.name, "with": {field.name: f"${{{field.name}}}" for field in inputs}}
+    output = {field.name: f"${{{NODE}.{field.name}}}" for field in outputs}
     data = {"pipeline": contract.name, "summary": contract.summary, "nodes": {NODE: call}, "output": output}
     source = Source(f"{contract.name} (automatic)", json.dumps(data, indent=2), data, {})
     node = NodeSpec(NODE, NodeKind.SERVICE, ("nodes", NODE), call, {})
