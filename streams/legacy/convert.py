@@ -1,4 +1,4 @@
-"""An older pipeline as one of ours: the whole file, then checked as any other before anyone gets it."""
+"""Convert a legacy pipeline file; the result is compiled like any other before it is returned."""
 
 import json
 from collections.abc import Mapping
@@ -29,20 +29,20 @@ def convert(
     library: Library = EMPTY,
     name: str = "imported",
 ) -> str:
-    """The YAML of an older pipeline's JSON. `services` says which service an older name or address means.
+    """Convert a legacy pipeline's JSON to YAML. `services` maps legacy names and addresses to services.
 
-    Raises NoCounterpart with everything that has none, what lint says of the result included.
+    Raises NoCounterpart with everything that has no counterpart, including what lint finds in the result.
     """
     data = _read(text)
     shared = Shared(contracts, services or {})
     for key in data.keys() - _KEYS:
         shared.findings.append(Finding(pointer(key), "", f"{key!r} has no counterpart"))
     entry, api = _entry(data["nodes"], shared)
-    given = next((data[key] for key in ("name", "nid", "id") if isinstance(data.get(key), str)), name)
-    made: dict[str, Any] = {"pipeline": names.pipeline_name(str(api.get("route") or given))}
+    title = next((data[key] for key in ("name", "nid", "id") if isinstance(data.get(key), str)), name)
+    converted: dict[str, Any] = {"pipeline": names.pipeline_name(str(api.get("route") or title))}
     summary = api.get("summary") or data.get("summary")
     if isinstance(summary, str) and summary:
-        made["summary"] = " ".join(summary.split())
+        converted["summary"] = " ".join(summary.split())
     declared = _inputs(api, shared, entry)
     block = Block(shared, ("nodes",), (), Scope({}))
     shared.taken.update(new for new, _ in declared.values())
@@ -51,25 +51,25 @@ def convert(
         record = "{" + ", ".join(f"'{old}': {new}" for old, new in fields.items()) + "}"
         block.scope.nodes[entry[0]] = Outputs(record, fields)
     convert_nodes(block, data["nodes"])
-    made["input"] = dict(declared.values())
-    made["nodes"] = block.nodes
-    made["output"] = block.output
-    if not block.output and not any(isinstance(one, dict) and one.get("type") == "end" for one in data["nodes"]):
+    converted["input"] = dict(declared.values())
+    converted["nodes"] = block.nodes
+    converted["output"] = block.output
+    if not block.output and not any(isinstance(node, dict) and node.get("type") == "end" for node in data["nodes"]):
         shared.findings.append(Finding("/nodes", "", "there is no end, so nothing says what the pipeline gives"))
     if shared.findings:
         raise NoCounterpart(shared.findings)
-    written = write(made)
-    _lint(written, shared, contracts, library)
-    return written
+    yaml_text = write(converted)
+    _lint(yaml_text, shared, contracts, library)
+    return yaml_text
 
 
 def write(data: Mapping[str, Any]) -> str:
-    """YAML as people write it: short records on one line."""
+    """Write YAML as people do: short records on one line."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Two spaces before the items of a list; a value that stands twice is written twice."""
+    """Writes a value that occurs twice in full each time, instead of an alias."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -93,15 +93,15 @@ def _read(text: str) -> dict[str, Any]:
 
 
 def _entry(nodes: list[Any], shared: Shared) -> tuple[tuple[str, int] | None, dict[str, Any]]:
-    """The id and position of the entry, and what it says of the pipeline."""
-    found = [(at, one) for at, one in enumerate(nodes) if isinstance(one, dict) and one.get("type") == "entry"]
-    if len(found) != 1:
-        what = "there is no entry" if not found else "there is more than one entry"
-        where = pointer("nodes", found[1][0]) if found else "/nodes"
+    """Return the id and position of the entry (None without one), and its `api`, which describes the pipeline."""
+    entries = [(at, node) for at, node in enumerate(nodes) if isinstance(node, dict) and node.get("type") == "entry"]
+    if len(entries) != 1:
+        what = "there is more than one entry" if entries else "there is no entry"
+        where = pointer("nodes", entries[1][0]) if entries else "/nodes"
         shared.findings.append(Finding(where, "", what, "a pipeline has one, which says what it takes"))
-    if not found:
+    if not entries:
         return None, {}
-    at, node = found[0]
+    at, node = entries[0]
     api = node.get("api", {})
     if not isinstance(api, dict):
         shared.findings.append(Finding(pointer("nodes", at, "api"), str(node.get("id")), "api is an object"))
@@ -118,25 +118,25 @@ def _entry(nodes: list[Any], shared: Shared) -> tuple[tuple[str, int] | None, di
 
 
 def _inputs(api: Mapping[str, Any], shared: Shared, entry: tuple[str, int] | None) -> dict[str, tuple[str, Any]]:
-    made: dict[str, tuple[str, Any]] = {}
-    for old, kind, wrong in inputs(api.get("body")):
-        if wrong and entry:
-            shared.findings.append(Finding(pointer("nodes", entry[1], "api", "body"), entry[0], wrong))
-        new = names.name(old, {one for one, _ in made.values()}, "input")
-        made[old] = (new, kind)
+    declared: dict[str, tuple[str, Any]] = {}
+    for old, kind, problem in inputs(api.get("body")):
+        if problem and entry:
+            shared.findings.append(Finding(pointer("nodes", entry[1], "api", "body"), entry[0], problem))
+        new = names.name(old, {name for name, _ in declared.values()}, "input")
+        declared[old] = (new, kind)
         shared.origins["input", new] = (("nodes", entry[1], "api", "body") if entry else (), entry[0] if entry else "")
-    return made
+    return declared
 
 
-def _lint(written: str, shared: Shared, contracts: Mapping[str, Contract], library: Library) -> None:
+def _lint(text: str, shared: Shared, contracts: Mapping[str, Contract], library: Library) -> None:
     try:
-        compile_spec(parse(written, "imported.yaml"), contracts, library)
+        compile_spec(parse(text, "imported.yaml"), contracts, library)
     except PipelineErrors as error:
-        raise NoCounterpart(_origin(one, shared) for one in error.problems) from None
+        raise NoCounterpart(_origin(problem, shared) for problem in error.problems) from None
 
 
 def _origin(problem: Problem, shared: Shared) -> Finding:
-    """A problem of the result, said of the place in the older file that it comes from."""
+    """Report a problem of the result at the place in the legacy file that it comes from."""
     place = split(problem.where)
     for length in range(len(place), 0, -1):
         if place[:length] in shared.origins:

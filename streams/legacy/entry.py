@@ -1,4 +1,4 @@
-"""The entry of an older pipeline: what it takes, as our inputs."""
+"""Convert the entry of a legacy pipeline to inputs."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -26,15 +26,15 @@ _WORDS: Mapping[str, str] = {
 
 
 def inputs(body: Any) -> Iterator[tuple[str, Any, str]]:
-    """Name, type and what is wrong, of each input that a body describes: one file, several, or a JSON object by example."""
+    """Yield name, type and problem ("" without one) of each input of a body: one file, several, or a JSON object by example."""
     match body:
         case None:
             return
         case str():
             yield body, "image", ""
         case list():
-            for one in body:
-                yield from _one(one)
+            for item in body:
+                yield from _input(item)
         case dict():
             for name, example in body.items():
                 yield name, _example(example), ""
@@ -42,13 +42,13 @@ def inputs(body: Any) -> Iterator[tuple[str, Any, str]]:
             yield "", "any", f"{body!r} describes no inputs"
 
 
-def _one(value: Any) -> Iterator[tuple[str, Any, str]]:
+def _input(value: Any) -> Iterator[tuple[str, Any, str]]:
     if isinstance(value, dict) and isinstance(value.get("name"), str):
         kind = value.get("type", "file")
         kinds = kind if isinstance(kind, list) else [kind]
-        found = {_type(one) for one in kinds if isinstance(one, str)}
-        if len(found) == 1 and None not in found:
-            yield value["name"], found.pop(), ""
+        types = {_type(word) for word in kinds if isinstance(word, str)}
+        if len(types) == 1 and None not in types:
+            yield value["name"], types.pop(), ""
         else:
             yield value["name"], "any", f"{kind!r} is no type that is known"
     elif isinstance(value, str | dict):
@@ -62,7 +62,7 @@ def _type(word: str) -> str | None:
 
 
 def _example(value: Any) -> Any:
-    """The type of an example; a text that is the name of a type is that type."""
+    """Return the type of an example; a text that names a type stands for that type."""
     match value:
         case str():
             return _type(value) or "string"
@@ -75,5 +75,5 @@ def _example(value: Any) -> Any:
         case [first, *_]:
             return [_example(first)]
         case dict() if value and all(key.isidentifier() for key in value):
-            return {key: _example(one) for key, one in value.items()}
+            return {key: _example(item) for key, item in value.items()}
     return "any"

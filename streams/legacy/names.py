@@ -1,4 +1,4 @@
-"""Names of the older format as names of ours: nodes, inputs, pipelines, fields of outputs, and services by their addresses."""
+"""Convert legacy names: of nodes, inputs, pipelines and output fields, and of services by their addresses."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -18,58 +18,59 @@ SERVICES: Mapping[str, str] = {
     "face-analyzer": "face-analyze",
     "digit-recognizer": "digit-recognition",
 }
-"""Services of the older system whose names were others."""
+"""Services whose legacy names differ."""
 
 ANSWERS: Mapping[tuple[str, str], str] = {
     ("face-detect", "answer"): "{}.faces.map(face, face.area)",
     ("face-detect", "areas"): "{}.faces.map(face, face.area)",
-    ("image-analyze", "format"): "('image/' + {}.format)",  # it said image/jpeg where ours says jpeg
+    ("image-analyze", "format"): "('image/' + {}.format)",  # the legacy service returned image/jpeg, this one jpeg
     ("image-crop", "result"): "{}.images[0]",
 }
-"""What the services of the older system gave under other names or in another form, by (service, name)."""
+"""Outputs of legacy services under other names or in another form, by (service, name)."""
 
 
 def words(text: str) -> list[str]:
-    """`faceDetection`, `face-detection` and `Face Detection` are the same two words."""
+    """Split a name into words: `faceDetection`, `face-detection` and `Face Detection` are the same two."""
     return [word for word in _OTHER.split(_HUMP.sub(" ", text).lower()) if word]
 
 
 def pipeline_name(text: str) -> str:
-    """`Blur Women` → `blur-women`."""
-    made = "-".join(words(text))[:MAX_NAME].strip("-")
-    return made if made[:1].isalpha() else f"pipeline-{made}".strip("-")
+    """Convert the name of a pipeline: `Blur Women` becomes `blur-women`."""
+    slug = "-".join(words(text))[:MAX_NAME].strip("-")
+    return slug if slug[:1].isalpha() else f"pipeline-{slug}".strip("-")
 
 
-def name(text: str, taken: Collection[str], more: str) -> str:
-    """An identifier that is free: `analyze-img` → `analyze_img`, `loop` → `loop_node`."""
-    made = "_".join(words(text))[: MAX_NAME - 10] or more
-    made = made if made[0].isalpha() else f"{more}_{made}"
-    if made in taken or wrong_name(made):
-        made = f"{made}_{more}"
-    number = 2
-    while made in taken:
-        made, number = f"{made.rstrip('0123456789')}{number}", number + 1
-    return made
+def name(text: str, taken: Collection[str], suffix: str) -> str:
+    """Return a free identifier: `analyze-img` becomes `analyze_img`, `loop` becomes `loop_node`."""
+    identifier = "_".join(words(text))[: MAX_NAME - 10] or suffix
+    identifier = identifier if identifier[0].isalpha() else f"{suffix}_{identifier}"
+    if identifier in taken or wrong_name(identifier):
+        identifier = f"{identifier}_{suffix}"
+    return _numbered(identifier, taken)
 
 
 def field(text: str, taken: Collection[str]) -> str:
-    """A field of the output: `blurred.jpg` → `blurred`."""
-    made = "_".join(words(_EXTENSION.sub("", text))) or "value"
-    made = made if made[0].isalpha() else f"value_{made}"
+    """Return a free name for a field of the output: `blurred.jpg` becomes `blurred`."""
+    identifier = "_".join(words(_EXTENSION.sub("", text))) or "value"
+    return _numbered(identifier if identifier[0].isalpha() else f"value_{identifier}", taken)
+
+
+def _numbered(identifier: str, taken: Collection[str]) -> str:
+    """Append a number to an identifier while it is taken."""
     number = 2
-    while made in taken:
-        made, number = f"{made.rstrip('0123456789')}{number}", number + 1
-    return made
+    while identifier in taken:
+        identifier, number = f"{identifier.rstrip('0123456789')}{number}", number + 1
+    return identifier
 
 
-def service(data: Mapping[str, Any], known: Collection[str], given: Mapping[str, str]) -> str | None:
-    """The service that a node means: by name, or by the host and path of its address; None when none fits."""
+def service(data: Mapping[str, Any], known: Collection[str], mapping: Mapping[str, str]) -> str | None:
+    """Return the service that a node means, by its name or by the host and path of its address; None when none fits."""
     for key in ("service", "name", "url"):
         value = data.get(key)
-        if isinstance(value, str) and value in given:
-            return given[value] if given[value] in known else None
+        if isinstance(value, str) and value in mapping:
+            return mapping[value] if mapping[value] in known else None
     for guess in _guesses(data):
-        wanted = given.get(guess) or SERVICES.get(guess) or guess
+        wanted = mapping.get(guess) or SERVICES.get(guess) or guess
         if wanted in known:
             return wanted
     for guess in _guesses(data):
@@ -80,16 +81,16 @@ def service(data: Mapping[str, Any], known: Collection[str], given: Mapping[str,
 
 
 def _guesses(data: Mapping[str, Any]) -> list[str]:
-    found = [str(data[key]) for key in ("service", "name") if isinstance(data.get(key), str)]
+    guesses = [str(data[key]) for key in ("service", "name") if isinstance(data.get(key), str)]
     url = data.get("url")
     if isinstance(url, str):
         try:
             parts = urlsplit(url if "//" in url else f"//{url}")
         except ValueError:
-            return found
+            return guesses
         path = [part for part in parts.path.split("/") if part]
         host = (parts.hostname or "").split(".")[0].removeprefix("service-").removesuffix("-service")
         last = path[-1] if path else ""
         subject = host.split("-")[0]
-        found += [last, f"{subject}-{last}", host, *reversed(path[:-1])]
-    return ["-".join(words(one)) for one in found if one]
+        guesses += [last, f"{subject}-{last}", host, *reversed(path[:-1])]
+    return ["-".join(words(guess)) for guess in guesses if guess]

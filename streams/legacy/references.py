@@ -1,4 +1,4 @@
-"""References of the older format, `A.out.x` and its kin, as expressions of ours."""
+"""Convert references of the legacy format, such as `A.out.x`, to expressions."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ _PLAIN = re.compile(r"[A-Za-z_][\w-]*(\.[\w-]+|\[(\d+|'[^'\]]*'|\"[^\"\]]*\")\])
 
 
 class Unresolved(MillraceError, ValueError):
-    """A reference means nothing that is known; `hint` says what there is."""
+    """Raised when a reference cannot be resolved; `hint` lists what there is."""
 
     blame = Blame.AUTHOR
 
@@ -22,19 +22,19 @@ class Unresolved(MillraceError, ValueError):
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a node gives: an expression for each of its fields, and one for all of it."""
+    """The outputs of a node: an expression for each field, and one for all of them."""
 
     whole: str
     fields: Mapping[str, str] = field(default_factory=dict)
     rest: str = ""
-    """For a node whose other fields are not known: what stands before their names (`call.body.`)."""
+    """For a node whose other fields are unknown: the prefix of their names (`call.body.`)."""
     only: str = ""
-    """For a service that gives one thing: its expression, whatever name the older service had for it."""
+    """For a service with a single output: its expression, whatever its legacy name."""
     sided: bool = False
-    """For a branch that gives something on one side only: on the other it is skipped."""
+    """Whether a branch has outputs on one side only and is skipped on the other."""
 
     def get(self, name: str) -> str:
-        """The expression of one field. Raises Unresolved."""
+        """Return the expression of one field. Raises Unresolved."""
         if name in self.fields:
             return self.fields[name]
         if self.rest:
@@ -46,7 +46,7 @@ class Outputs:
 
 @dataclass
 class Scope:
-    """What references may mean at one place: nodes by their old ids, the item of the loop around it, the node's own parts."""
+    """What references can mean at one place: nodes by their legacy ids, the item of the loop around it, the node's own parts."""
 
     nodes: dict[str, Outputs]
     item: str = ""
@@ -54,31 +54,31 @@ class Scope:
     input: Mapping[str, str] = field(default_factory=dict)
 
     def own(self, params: Mapping[str, object], input: Mapping[str, str] | None = None) -> "Scope":
-        """The same scope for one node with these parameters and inputs."""
+        """Return this scope for one node with these parameters and inputs."""
         return Scope(self.nodes, self.item, params, input or {})
 
 
 def parts(text: str) -> list[str] | None:
-    """`A.out.x[0]` → its parts; None for what is no plain reference."""
+    """Split `A.out.x[0]` into its parts; None for anything but a plain reference."""
     if not _PLAIN.fullmatch(text.strip()):
         return None
-    return [one.strip("[]'\"") for one in _PARTS.findall(text.strip())]
+    return [part.strip("[]'\"") for part in _PARTS.findall(text.strip())]
 
 
 def is_reference(text: str, scope: Scope) -> bool:
-    """Whether a text means something that another node gives, rather than itself."""
-    found = parts(text)
-    if not found:
+    """Return whether a text refers to a value of a node, rather than standing for itself."""
+    path = parts(text)
+    if not path:
         return False
-    first, *rest = found
+    first, *rest = path
     if (first in ("node", "loop", "pipeline") and rest) or rest[:1] in (["out"], ["finished"]):
         return True
     return first == "_loop" or (first in scope.nodes and rest[:1] == ["out"]) or (first == "input" and bool(rest))
 
 
-def resolve(found: Sequence[str], scope: Scope) -> object:
-    """The expression (a str), or the constant in a list of one, that a reference means. Raises Unresolved."""
-    first, *rest = found
+def resolve(path: Sequence[str], scope: Scope) -> object:
+    """Return the expression (a str) that a reference means, or the constant in a list of one. Raises Unresolved."""
+    first, *rest = path
     if first == "loop" and rest and (rest[0] in scope.nodes or rest[0] == "_loop"):
         return resolve(rest, scope)  # `loop.crop.out.x`: a node of the same loop
     if first == "node" and rest[:1] == ["_loop"]:
@@ -102,15 +102,15 @@ def resolve(found: Sequence[str], scope: Scope) -> object:
         return _select(outputs.get(rest[1]), rest[2:]) if len(rest) > 1 else outputs.whole
     if first not in scope.nodes:
         raise Unresolved(f"there is no node {first!r} before this one", f"there is {', '.join(scope.nodes) or 'none'}")
-    raise Unresolved(f"{'.'.join(found)!r} is no reference", f"{first}.out.NAME is")
+    raise Unresolved(f"{'.'.join(path)!r} is no reference", f"{first}.out.NAME is")
 
 
 def _select(expression: str, rest: Sequence[str]) -> str:
-    for one in rest:
-        if one.isdigit():
-            expression += f"[{one}]"
-        elif re.fullmatch(r"[A-Za-z_]\w*", one):
-            expression += f".{one}"
+    for part in rest:
+        if part.isdigit():
+            expression += f"[{part}]"
+        elif re.fullmatch(r"[A-Za-z_]\w*", part):
+            expression += f".{part}"
         else:
-            expression += "['" + one.replace("\\", "\\\\").replace("'", "\\'") + "']"
+            expression += "['" + part.replace("\\", "\\\\").replace("'", "\\'") + "']"
     return expression

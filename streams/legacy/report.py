@@ -1,4 +1,4 @@
-"""What of an older pipeline has no counterpart, each with its place as a JSON pointer."""
+"""Report what in a legacy pipeline has no counterpart, with its place as a JSON pointer."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from streams.errors import Blame, MillraceError
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One thing without a counterpart. `pointer` is an RFC 6901 pointer into the file, `node` the id of its node."""
+    """One thing without a counterpart: `pointer` is an RFC 6901 pointer into the file, `node` the id of its node or ""."""
 
     pointer: str
     node: str
@@ -21,12 +21,12 @@ class Finding:
         return f"{self.pointer or '/'}:{whose} {self.problem}" + (f" ({self.hint})" if self.hint else "")
 
     def to_json(self) -> dict[str, Any]:
-        """The form with `--json`."""
+        """Return the form that `--json` prints."""
         return {"pointer": self.pointer, "node": self.node, "problem": self.problem, "hint": self.hint}
 
 
 class NoCounterpart(MillraceError):
-    """A pipeline cannot be turned into ours; `findings` holds every reason."""
+    """Raised when a legacy pipeline cannot be converted; `findings` holds every reason."""
 
     blame = Blame.AUTHOR
 
@@ -36,5 +36,5 @@ class NoCounterpart(MillraceError):
 
 
 def pointer(*parts: str | int) -> str:
-    """`/nodes/2/input/areas`, with `~` and `/` in names escaped."""
+    """Join parts to a pointer such as `/nodes/2/input/areas`, with `~` and `/` in names escaped."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)

@@ -1,4 +1,4 @@
-"""Values and expressions that the import puts together."""
+"""Build the values and expressions of a converted pipeline."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,27 +7,27 @@ from streams.legacy import names
 from streams.legacy.conditions import constant
 
 
-def renamed(given: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
-    """Old name → (name that a record allows, value)."""
-    made: dict[str, tuple[str, Any]] = {}
-    for old, value in given.items():
-        new = old if old.isidentifier() and old.isascii() else names.field(old, {one for one, _ in made.values()})
-        made[old] = (new, value)
-    return made
+def renamed(values: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
+    """Map each legacy name to a name that a record allows, with its value."""
+    fields: dict[str, tuple[str, Any]] = {}
+    for old, value in values.items():
+        new = old if old.isidentifier() and old.isascii() else names.field(old, {name for name, _ in fields.values()})
+        fields[old] = (new, value)
+    return fields
 
 
 def either(texts: Sequence[str]) -> str:
-    """The one expression, or the first of several whose node was not skipped."""
+    """Return the only expression, or `first()` of several, which takes the first that was not skipped."""
     return texts[0] if len(texts) == 1 else f"first({', '.join(texts)})"
 
 
-def record(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The values under names that a record allows."""
-    return dict(renamed(given).values())
+def record(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values under names that a record allows."""
+    return dict(renamed(values).values())
 
 
 def bare(value: Any) -> str:
-    """The expression of a template that was made here."""
+    """Return the expression inside a template that consists of one; write any other value as a constant."""
     if isinstance(value, str) and value.startswith("${") and value.endswith("}"):
         return value[2:-1]
     return constant(value)

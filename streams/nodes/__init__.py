@@ -1,1 +1,1 @@
-"""The kinds of nodes, one module each: how it is built from its spec, and what it does when a run gets there."""
+"""The kinds of nodes, one module each: how it is compiled, and what it does when a run reaches it."""

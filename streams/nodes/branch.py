@@ -1,4 +1,4 @@
-"""`if:` goes into one of two blocks; its value is the output of the side taken."""
+"""`if:` runs one of two blocks; its value is the output of the side taken."""
 
 from streams.language.expressions.condition_values import seen
 from streams.language.topology import BranchWork
@@ -8,7 +8,7 @@ from streams.nodes.walking import Visit, Walker
 
 
 def build(node: Builder) -> Built:
-    """Both sides must give one type; without an `else` the node may be skipped."""
+    """Check the condition and both sides, which must have one type. Without an `else` the node may be skipped."""
     condition = node.expression(node.place("if"), node.spec.subject, BOOL)
     then = f"{node.id}.then"
     kind = node.block("then", then, {}) if "then" in node.spec.blocks else ANY
@@ -24,7 +24,7 @@ def build(node: Builder) -> Built:
 
 
 def start(walk: Walker, visit: Visit, work: BranchWork) -> None:
-    """Enter a side, or skip."""
+    """Enter a side, or skip the node."""
     side = work.then if walk.holds(work.condition, walk.values(visit)) else work.otherwise
     if side is None:
         because = {"if": work.condition.text, "values": seen(work.condition, walk.values(visit))}

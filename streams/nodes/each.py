@@ -1,4 +1,4 @@
-"""`each:` runs a block for every item of a list, in parallel; its value is the list of the outputs, in item order."""
+"""`each:` runs a block for every item of a list, in parallel; its value is the list of outputs in item order."""
 
 from schemas.inspection import show
 from streams.language.topology import EachWork, variable_key
@@ -8,12 +8,12 @@ from streams.nodes.building import Builder, Built
 from streams.nodes.walking import Visit, Walker
 
 CONCURRENCY = 64
-"""Items at once when the node does not say."""
+"""Items at once when the node has no `concurrency:`."""
 MAX_CONCURRENCY = 1024
 
 
 def build(node: Builder) -> Built | None:
-    """One variable over one list."""
+    """Check the variable, the list it goes through, and the body."""
     subject = node.spec.subject
     if not isinstance(subject, dict) or len(subject) != 1:
         node.refuse(
@@ -27,7 +27,7 @@ def build(node: Builder) -> Built | None:
         return None
     ((variable, value),) = subject.items()
     node.new_name(node.place("each", variable), variable)
-    made, kind = node.template(node.place("each", variable), value)
+    items, kind = node.template(node.place("each", variable), value)
     if kind.kind not in (Kind.LIST, Kind.ANY):
         hint = conversion(kind, list_of(ANY))
         node.refuse(node.place("each", variable), f"each goes through a list, {kind} is given", hint)
@@ -38,17 +38,17 @@ def build(node: Builder) -> Built | None:
     item = kind.item or ANY if kind.kind is Kind.LIST else ANY
     output = node.block("", node.id, {variable: item, "index": INT}, loop=True)
     work = EachWork(
-        items=made,
+        items=items,
         body=node.id,
         variable=variable_key(node.id, variable),
         index=variable_key(node.id, "index"),
         concurrency=concurrency,
     )
-    return Built(work, list_of(output), (made,))
+    return Built(work, list_of(output), (items,))
 
 
 def start(walk: Walker, visit: Visit, work: EachWork) -> None:
-    """An empty list ends at once; any other is opened in flow, which dispatches the items in a window."""
+    """Finish at once with an empty list; let flow open any other and dispatch its items in a window."""
     items = walk.evaluate(work.items, walk.values(visit))
     if not isinstance(items, list):
         walk.fail(visit, f"each goes through a list, not {show(items)}", Fault.PIPELINE)
@@ -60,7 +60,7 @@ def start(walk: Walker, visit: Visit, work: EachWork) -> None:
 
 
 def enter_item(walk: Walker, opened: Opened, index: int) -> None:
-    """Begin the body for one item."""
+    """Enter the body for one item of an opened loop."""
     work = walk.topology.vertices[opened.loop].work
     assert isinstance(work, EachWork)
     values = {**opened.body.values, work.variable: opened.items[index], work.index: index}

@@ -1,7 +1,7 @@
-"""`http:` calls another system; it is a task for the service `http-call`.
+"""`http:` calls another system with a task for the service `http-call`.
 
-`${secret('name')}` in a header is not an expression: what travels is the name, and the text around it. It is found here, in the
-author's own text, so that no value of a run can ever become one.
+`${secret('name')}` in a header is not an expression: only the name and the text around it travel. It is recognised here, in the
+author's own text, so that a value of a run can never become one.
 """
 
 import re
@@ -22,11 +22,11 @@ _HOW = "write \"${secret('name')}\", and let the operator set it"
 
 
 def build(node: Builder) -> Built | None:
-    """The same as `service: http-call` with the request as its input."""
+    """Check the request, and build a call of `http-call` with it."""
     request = node.spec.subject
     if not isinstance(request, dict) or "url" not in request:
         node.refuse(node.place("http"), "http is a mapping with a url", "http: {url: https://…}")
-        request = {"url": "", **(request if isinstance(request, dict) else {})}  # what else it says is looked at too
+        request = {"url": "", **(request if isinstance(request, dict) else {})}  # so that the rest of it is checked too
     if not node.has_service(SERVICE):
         node.refuse(
             node.place("http"),
@@ -44,38 +44,38 @@ def build(node: Builder) -> Built | None:
 
 
 def _with_names(node: Builder, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The request with the headers that hold a secret under `secrets`, each as a name and the text around it."""
+    """Move the headers that hold a secret to `secrets`, each as a name and the text around it."""
     headers = request.get("headers")
     if not isinstance(headers, dict):
         return dict(request)
     plain: dict[str, Any] = {}
     secrets: dict[str, Any] = {}
     for header, value in headers.items():
-        found = _secret(node, header, value)
-        if found is None:
+        secret = _secret(node, header, value)
+        if secret is None:
             plain[header] = value
         else:
-            secrets[header] = found
-    given = request.get("secrets", {})
-    if not secrets or not isinstance(given, dict):
+            secrets[header] = secret
+    declared = request.get("secrets", {})
+    if not secrets or not isinstance(declared, dict):
         return dict(request)
-    return {**request, "headers": plain, "secrets": {**given, **secrets}}
+    return {**request, "headers": plain, "secrets": {**declared, **secrets}}
 
 
 def _secret(node: Builder, header: str, value: Any) -> dict[str, str] | None:
-    """The secret in a header's value and what stands around it, as templates; None when there is none."""
+    """Return the secret in a header's value and the text around it, as templates; None without a secret."""
     try:
         pieces = template.pieces(value) if isinstance(value, str) else []
     except BadExpression:
-        return None  # reported where the value is read
+        return None  # reported where the value is read as a template
     place = node.place("http", "headers", header)
-    named = [(found, at, len(text)) for text, at, code in pieces if code and (found := _SECRET.fullmatch(text))]
+    named = [(match, at, len(text)) for text, at, code in pieces if code and (match := _SECRET.fullmatch(text))]
     if not named:
         if pieces and header.lower() in _CONFIDENTIAL and not any(code for _, _, code in pieces):
             node.refuse(place, "a password does not belong in a pipeline", _HOW)
         return None
-    (found, at, length), *others = named
-    name = found[1] or found[2] or ""
+    (match, at, length), *others = named
+    name = match[1] or match[2] or ""
     if others:
         node.refuse(place, "a header holds one secret at most", "let the operator keep both as one", others[0][1])
     if not _NAME.fullmatch(name):

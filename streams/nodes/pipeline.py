@@ -1,4 +1,4 @@
-"""`pipeline:` stands for another pipeline, inlined when compiled: it sees its own inputs and nothing else."""
+"""`pipeline:` inlines another pipeline when compiled; the other sees only its own inputs."""
 
 from schemas.encoding.codec import Nonconforming, conform
 from streams.language.definition.parse import suggest
@@ -10,9 +10,9 @@ from streams.nodes.building import Builder, Built
 from streams.nodes.walking import Visit, Walker
 
 MAX_INLINED = 20
-"""How deep pipelines may stand in pipelines."""
+"""How deep pipelines may be nested."""
 MAX_NODES = 10_000
-"""Nodes after which no other pipeline is inlined: twenty pipelines that hold the one before twice would have a million."""
+"""Nodes after which no pipeline is inlined: twenty pipelines that each contain the one before twice would have a million."""
 
 
 def build(node: Builder) -> Built | None:
@@ -36,21 +36,21 @@ def build(node: Builder) -> Built | None:
         node.refuse(place, problem, "go through a list with each, or start runs of their own")
         return None
     node.report(spec.problems)
-    given = node.inputs(Type(Kind.RECORD, fields=spec.inputs), f"pipeline {name}")
+    inputs = node.inputs(Type(Kind.RECORD, fields=spec.inputs), f"pipeline {name}")
     body = node.id
-    output = node.block("", body, {one.name: one.type for one in spec.inputs}, body=spec.block, isolated=spec)
+    output = node.block("", body, {field.name: field.type for field in spec.inputs}, body=spec.block, isolated=spec)
     work = PipelineWork(
         pipeline=name,
         body=body,
-        input=given,
-        inputs={one.name: variable_key(body, one.name) for one in spec.inputs},
+        input=inputs,
+        inputs={field.name: variable_key(body, field.name) for field in spec.inputs},
         schema=record_schema(f"{camel(name)}Input", spec.inputs),
     )
-    return Built(work, output, tuple(given.values()))
+    return Built(work, output, tuple(inputs.values()))
 
 
 def start(walk: Walker, visit: Visit, work: PipelineWork) -> None:
-    """Enter it with its inputs, which are checked as a request's would be."""
+    """Enter the pipeline with its inputs, which are checked like a request's."""
     try:
         record = conform(work.schema, walk.record(visit, work.input))
     except Nonconforming as error:

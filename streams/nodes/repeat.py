@@ -1,4 +1,4 @@
-"""`repeat:` runs a block again and again with carried state, until a condition holds or a bound is reached."""
+"""`repeat:` runs a block repeatedly with carried state, until a condition holds or a bound is reached."""
 
 from streams.language.definition.references import body_places
 from streams.language.expressions.expression import Expression
@@ -13,7 +13,7 @@ MAX_ROUNDS = 10_000
 
 
 def build(node: Builder) -> Built | None:
-    """State with its first values, what the next round gets, and when it is enough."""
+    """Check the state with its first values, what the next round gets, and the condition that ends it."""
     subject = node.spec.subject
     if not isinstance(subject, dict):
         node.refuse(
@@ -40,7 +40,7 @@ def build(node: Builder) -> Built | None:
     output = node.block("", node.id, kinds, loop=True, closing=Closing(tuple(body_places(node.spec)), closing))
     work = RepeatWork(
         body=node.id,
-        state={name: (variable_key(node.id, name), made) for name, made in first.items()},
+        state={name: (variable_key(node.id, name), value) for name, value in first.items()},
         next=following,
         until=until[0] if until else None,
         max=_bound(node),
@@ -53,7 +53,7 @@ def _next(node: Builder, end: Templates, kinds: dict[str, Type]) -> dict[str, Te
     if not isinstance(data, dict):
         node.refuse(node.place("next"), "next is a mapping from the names of the carried state to their next values")
         return {}
-    made = {}
+    following = {}
     for name, value in data.items():
         if name not in kinds:
             node.refuse(
@@ -63,13 +63,13 @@ def _next(node: Builder, end: Templates, kinds: dict[str, Type]) -> dict[str, Te
             )
             end.template(node.place("next", name), value)
             continue
-        made[name], _ = end.template(node.place("next", name), value, kinds[name], exact=True)
-        end.require(node.place("next", name), made[name], "next")
-    return made
+        following[name], _ = end.template(node.place("next", name), value, kinds[name], exact=True)
+        end.require(node.place("next", name), following[name], "next")
+    return following
 
 
 def _bound(node: Builder) -> int:
-    bound = node.spec.keys.get("max", 1)  # that there is none, the grammar has said
+    bound = node.spec.keys.get("max", 1)  # the grammar has reported a missing one
     if not isinstance(bound, int) or isinstance(bound, bool) or not 1 <= bound <= MAX_ROUNDS:
         node.refuse(node.place("max"), f"max is a whole number from 1 to {MAX_ROUNDS}", "a loop needs a bound")
         return 1
@@ -79,18 +79,18 @@ def _bound(node: Builder) -> int:
 def start(walk: Walker, visit: Visit, work: RepeatWork) -> None:
     """Enter the first round."""
     values = walk.values(visit)
-    state = {key: walk.evaluate(made, values) for key, made in work.state.values()}
+    state = {key: walk.evaluate(first, values) for key, first in work.state.values()}
     walk.enter(work.body, (*visit.at, 0), Context({**visit.context.values, **state}, visit.context.skipped))
 
 
 def end_round(walk: Walker, visit: Visit, work: RepeatWork, output: Template) -> Outcome | None:
-    """At the end of a round: the loop's outcome when it is over, else None and the next round has begun."""
+    """End a round: return the loop's outcome when it is over; otherwise enter the next round and return None."""
     values = walk.values(visit)
     *around, index = visit.at
     enough = work.until is not None and walk.holds(work.until, values)
     if enough or index + 1 >= work.max:
         return Outcome(Status.VALUE, walk.evaluate(output, values))
     state = {key: visit.context.values[key] for key, _ in work.state.values() if key in visit.context.values}
-    state |= {work.state[name][0]: walk.evaluate(made, values) for name, made in work.next.items()}
+    state |= {work.state[name][0]: walk.evaluate(following, values) for name, following in work.next.items()}
     walk.enter(work.body, (*around, index + 1), Context({**visit.context.values, **state}, visit.context.skipped))
     return None

@@ -12,25 +12,25 @@ from streams.service.progress import Progress
 
 
 def build(node: Builder) -> Built | None:
-    """Check the service's inputs against its contract; the value is the service's output record."""
+    """Check the inputs against the service's contract; the value is the service's output record."""
     return call(node, node.spec.subject, node.place("service"), "with")
 
 
 def call(node: Builder, name: Any, place: Place, key: str) -> Built | None:
-    """A call of a service whose inputs stand under `key`."""
+    """Build a call of a service whose inputs are under `key`."""
     signature = node.signature(name, place)
     if signature is None:
         node.loose(key)
         node.retry()
         node.seconds("timeout")
         return None
-    given = node.inputs(signature.input, f"service {name}", key, signature.unwanted)
-    work = ServiceWork(name, given, node.retry(), node.seconds("timeout"))
-    return Built(work, signature.output, tuple(given.values()))
+    inputs = node.inputs(signature.input, f"service {name}", key, signature.unwanted)
+    work = ServiceWork(name, inputs, node.retry(), node.seconds("timeout"))
+    return Built(work, signature.output, tuple(inputs.values()))
 
 
 def start(walk: Walker, visit: Visit, work: ServiceWork) -> None:
-    """Evaluate the inputs and send the task, unless the run repeats another one that has the answer."""
+    """Evaluate the inputs and send the task, unless the run repeats one whose output is reused."""
     if walk.reuse(visit):
         return
     use = walk.topology.services[work.service]
@@ -55,12 +55,12 @@ def start(walk: Walker, visit: Visit, work: ServiceWork) -> None:
 
 
 def started(task: Task) -> Event:
-    """What a worker says before it runs the body."""
+    """Return the event that a worker publishes before it runs the body."""
     data = {"service": task.service, "input": task.input}
     return Event(task.run, EventKind.STARTED, task.vertex, task.at, task.path, task.attempt, data)
 
 
 def progressed(task: Task, progress: Progress) -> Event:
-    """What a worker says while it runs the body, when the body says something."""
+    """Return the event for progress that the body reports."""
     data = {"service": task.service, **progress.to_data()}
     return Event(task.run, EventKind.PROGRESS, task.vertex, task.at, task.path, task.attempt, data)

@@ -1,4 +1,4 @@
-"""`value:` computes something where the run already is."""
+"""`value:` computes a value without calling a service."""
 
 from streams.language.topology import ValueWork
 from streams.messages import Outcome, Status
@@ -7,11 +7,11 @@ from streams.nodes.walking import Visit, Walker
 
 
 def build(node: Builder) -> Built:
-    """Type the template."""
-    made, kind = node.template(node.place("value"), node.spec.subject)
-    return Built(ValueWork(made), kind, (made,))
+    """Check the template."""
+    value, kind = node.template(node.place("value"), node.spec.subject)
+    return Built(ValueWork(value), kind, (value,))
 
 
 def start(walk: Walker, visit: Visit, work: ValueWork) -> None:
-    """Evaluate and go on."""
+    """Evaluate the template and finish with its value."""
     walk.finish(visit, Outcome(Status.VALUE, walk.evaluate(work.value, walk.values(visit))))
