@@ -78,7 +78,7 @@ class Announceable(Protocol):
         """The record's key."""
 
     def to_record(self) -> dict[str, Any]:
-        """The record's value."""
+        """Convert to the record's value."""
 
 
 class Announcer:

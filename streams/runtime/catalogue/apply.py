@@ -115,7 +115,7 @@ async def _carry_out(parts: Connections, catalogue: Pipelines, plan: Plan, trial
 
 
 async def _change(writer: CatalogueWriter, planned: Planned, trial: Trial | None) -> Version:
-    """The version to publish for a pipeline that changes; a version that is to be tried is staged first."""
+    """Choose the version to publish for a pipeline that changes; stage a version that is to be tried."""
     assert planned.version is not None
     active = writer.pipelines.version(planned.name)
     if planned.how not in (How.CANARY, How.SHADOW) or trial is None or active is None:

@@ -43,45 +43,45 @@ class Pipelines:
         await self._follower.stop()
 
     def active(self) -> dict[str, Version]:
-        """The active version of every pipeline by name, sorted."""
+        """List the active version of every pipeline by name, sorted."""
         return {name: version for name, version in sorted(self._latest.items()) if version.active}
 
     def version(self, name: str) -> Version | None:
-        """The active version of a pipeline; None for one that is unknown or removed."""
+        """Return the active version of a pipeline; None for one that is unknown or removed."""
         latest = self._latest.get(name)
         return latest if latest and latest.active else None
 
     def latest(self, name: str) -> Version | None:
-        """The last version that was published under a name, also of a removed pipeline; None for an unknown name."""
+        """Return the last version that was published under a name, also of a removed pipeline; None for an unknown name."""
         return self._latest.get(name)
 
     def number(self, name: str) -> int:
-        """The number of the last change of a name; 0 when there is none."""
+        """Return the number of the last change of a name; 0 when there is none."""
         latest = self._latest.get(name)
         return latest.number if latest else 0
 
     def known(self, name: str) -> list[Version]:
-        """Every version of a name that has not been forgotten, the one that changed last first."""
+        """List the versions of a name that have not been forgotten, the one that changed last first."""
         versions = [version for version in self._by_digest.values() if version.name == name]
         return sorted(versions, key=lambda version: (version.number, version.at), reverse=True)
 
     def has(self, digest: str) -> bool:
-        """Whether a version of this digest is known."""
+        """Say whether a version of this digest is known."""
         return digest in self._by_digest
 
     def names(self) -> frozenset[str]:
-        """Every name that was ever used: runs of a removed pipeline may still be under way."""
+        """List every name that was ever used: runs of a removed pipeline may still be under way."""
         return frozenset(self._latest)
 
     def topology(self, digest: str) -> Topology | None:
-        """The topology of a digest; None when the catalogue does not show it (yet)."""
+        """Return the topology of a digest; None when the catalogue does not show it (yet)."""
         topology = self._topologies.get(digest)
         if topology is None and digest in self._by_digest:
             topology = self._topologies[digest] = Topology.from_json(self._by_digest[digest].topology)
         return topology
 
     def retained(self) -> dict[str, float]:
-        """How many seconds the objects of runs are kept, by digest, for the versions that set it."""
+        """List the seconds that objects of runs are kept, by digest, for the versions that set it."""
         topologies = {digest: self.topology(digest) for digest in self._by_digest}
         return {
             digest: topology.retain
@@ -90,7 +90,7 @@ class Pipelines:
         }
 
     async def wait_topology(self, digest: str) -> Topology:
-        """The topology of a digest; waits until this process has seen it."""
+        """Wait until this process has seen a digest, and return its topology."""
         topology = self.topology(digest)
         if topology is None:
             log.warning("waiting for the topology %s", digest[:12])

@@ -212,7 +212,7 @@ def _planned(wanted: Wanted, catalogue: Pipelines, trial: Trial | None) -> Plann
 
 
 def _removed(catalogue: Pipelines, wanted: Mapping[str, Wanted]) -> list[Planned]:
-    """Pipelines that files own and that are not wanted any more."""
+    """List the pipelines that files own and that are not wanted any more."""
     return [
         Planned(name, How.REMOVED, version.digest[:12], version=withdrawn(version))
         for name, version in catalogue.active().items()

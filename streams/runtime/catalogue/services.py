@@ -45,13 +45,13 @@ class Services:
         await self._follower.stop()
 
     def standing(self) -> list[Announcement]:
-        """Every announcement that has not expired, by service and worker."""
+        """List the announcements that have not expired, by service and worker."""
         now = time.time()
         current = [announcement for announcement in self._announcements.values() if announcement.expires > now]
         return sorted(current, key=lambda announcement: (announcement.service, announcement.worker))
 
     def workers(self, service: str, major: int | None = None) -> list[Announcement]:
-        """The live workers of a service (None: of any major version), also those that take no tasks."""
+        """List the live workers of a service (`major` None: of any major version), also those that take no tasks."""
         return [
             announcement
             for announcement in self.standing()
@@ -59,7 +59,7 @@ class Services:
         ]
 
     def absent(self, service: str, major: int) -> str:
-        """Why no worker serves this major version now; empty when one does."""
+        """Say why no worker serves this major version now; empty when one does."""
         now = time.time()
         problem = None
         for worker in self._announcements.values():
@@ -71,7 +71,7 @@ class Services:
         return f"no worker of {name} is up" if problem is None else f"no worker of {name} can serve: {problem}"
 
     def contracts(self) -> dict[str, Contract]:
-        """The newest contract of every live service by name."""
+        """List the newest contract of every live service by name."""
         newest: dict[str, Contract] = {}
         for worker in self.standing():
             known = newest.get(worker.service)

@@ -31,7 +31,7 @@ CORE: Mapping[str, str] = {
 
 
 def subjects(names: Topics, pipelines: Iterable[Topology]) -> dict[str, Any]:
-    """The schema of every subject that these pipelines need."""
+    """List the schema of every subject that these pipelines need."""
     schemas: dict[str, Any] = {value_subject(names.named(topic)): load(record) for topic, record in CORE.items()}
     for topology in pipelines:
         schemas[value_subject(names.requests(topology.name))] = topology.input

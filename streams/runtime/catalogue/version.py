@@ -58,7 +58,7 @@ class Version:
         return Rollout(self.digest, self.candidate, self.trial)
 
     def same(self, other: "Version") -> bool:
-        """Whether both have the same content, regardless of their numbers and times."""
+        """Compare the contents of both, regardless of their numbers and times."""
         return _content(self) == _content(other)
 
     @property

@@ -165,7 +165,7 @@ async def forget(
 
 
 def _need(pipelines: Pipelines, known: Known, open_runs: Mapping[str, int]) -> str:
-    """Why a version is kept; empty when nothing needs it."""
+    """Say why a version is kept; empty when nothing needs it."""
     version, latest = known.version, pipelines.latest(known.version.name)
     if known.role is not Role.FORMER:
         return f"is {known.role}"

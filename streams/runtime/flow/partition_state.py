@@ -61,7 +61,7 @@ class PartitionState:
         self._runs.clear()
 
     def state(self, run: str) -> RunState | None:
-        """The state of a run; None for a run that is not known."""
+        """Return the state of a run; None for a run that is not known."""
         done = self._done.get(run)
         if done is not None:
             kind, opened = done

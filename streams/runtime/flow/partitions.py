@@ -40,7 +40,7 @@ class Partitions:
         self._owned.clear()
 
     async def state(self, partition: int) -> PartitionState:
-        """The rebuilt state of a partition. Raises Revoked when this worker does not have it."""
+        """Return the rebuilt state of a partition. Raises Revoked when this worker does not have it."""
         owned = self._owned.get(partition)
         if owned is None:
             raise Revoked(f"partition {partition}")
@@ -53,7 +53,7 @@ class Partitions:
             await owned.state.ready()
 
     def current(self, partition: int) -> bool:
-        """Whether the partition is owned in the member's present generation."""
+        """Say whether the partition is owned in the member's present generation."""
         owned = self._owned.get(partition)
         return owned is not None and owned.generation == self._generation()
 

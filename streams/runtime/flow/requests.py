@@ -76,7 +76,7 @@ class Requests:
         return None
 
     def _promised(self, record: Record, name: str, run: str) -> Topology | None:
-        """The version that a gateway named to the run's client, which may not be the active one here; None: it named none."""
+        """Find the version that a gateway named to the run's client, which may not be the active one here; None: it named none."""
         digest = record.header(DIGEST)
         if digest is None or _id(record.header(RUN)) != run:
             return None
@@ -84,7 +84,7 @@ class Requests:
         return topology if topology is not None and topology.name == name else None
 
     async def shadow(self, start: Start) -> Start | None:
-        """The Start of this run's shadow; None when no version of its pipeline runs in the shadow, or its input does not fit."""
+        """Build the Start of this run's shadow; None when no version of its pipeline runs in the shadow, or its input does not fit."""
         version = self._pipelines.version(start.run.pipeline)
         digest = version.rollout.shadow if version else None
         if digest is None or start.refused is not None:
@@ -103,7 +103,7 @@ class Requests:
             return None
 
     def shadow_of(self, run: Run) -> str | None:
-        """The id of a run's shadow; None when no version of its pipeline runs in the shadow now, or the run is a shadow itself."""
+        """Compute the id of a run's shadow; None when no version of its pipeline runs in the shadow now, or the run is a shadow itself."""
         version = self._pipelines.version(run.pipeline)
         digest = version.rollout.shadow if version and not run.shadow_of else None
         return shadow_run(run.id, digest) if digest else None
@@ -128,7 +128,7 @@ class Requests:
         return values
 
     async def _derived_run(self, record: Record) -> str:
-        """The run id of a foreign request: redelivered, it is the same run."""
+        """Derive the run id of a foreign request: redelivered, it is the same run."""
         topic = record.place.topic
         if topic not in self._topic_ids:
             await self.know([topic])
@@ -160,7 +160,7 @@ class Requests:
 
 
 def _gateway_run(record: Record) -> str | None:
-    """The run id that a gateway gave to this request; None for a foreign one, whose header is not its key."""
+    """Read the run id that a gateway gave to this request; None for a foreign one, whose header is not its key."""
     run, key = _id(record.header(RUN)), _id(record.key)
     return run if run == key else None
 
@@ -173,7 +173,7 @@ def _id(data: bytes | None) -> str | None:
 
 
 def _accepted_at(record: Record, timeout: float, *, from_gateway: bool) -> float:
-    """When a run was asked for (epoch seconds): its time does not restart when its record is delivered again.
+    """Compute when a run was asked for (epoch seconds): its time does not restart when its record is delivered again.
 
     A gateway's clock is trusted. A foreign producer's may say anything, and a foreign request that waited longer than the
     pipeline's timeout while flow was down is served all the same: its time begins now.

@@ -101,7 +101,7 @@ class StepRunner:
             partition.keep(run, step)
 
     async def _topology(self, state: RunState | None, message: FlowMessage) -> Topology | None:
-        """The topology that a run is pinned to; None when the message needs none."""
+        """Get the topology that a run is pinned to; None when the message needs none."""
         digest = state.run.digest if state and state.opened and not state.done else ""
         if isinstance(message, Start) and not digest:
             digest = message.run.digest
@@ -136,6 +136,6 @@ class StepRunner:
 
 
 def _overdue(state: RunState | None) -> Stop | None:
-    """The end of a run whose deadline has passed: it is taken before any message that waits."""
+    """End a run whose deadline has passed, before any message that waits; None for other runs."""
     late = state is not None and state.opened and state.run.deadline <= time.time()
     return Stop(state.run.id, Ending.DEADLINE) if state is not None and late else None

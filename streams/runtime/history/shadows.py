@@ -43,7 +43,7 @@ class _Pair:
     """Why the shadow failed."""
 
     def row(self) -> tuple[object, ...]:
-        """The row of the comparison, with the columns of _KEEP."""
+        """Build the row of the comparison, with the columns of _KEEP."""
         differing = self._differences()
         verdict = "incomparable" if differing is None else "different" if differing else "same"
         text = msgspec.json.encode([difference.to_json() for difference in differing or ()]).decode()

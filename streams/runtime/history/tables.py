@@ -46,7 +46,7 @@ async def ensure(connection: psycopg.AsyncConnection[Any]) -> None:
 
 
 async def _up_to_date(connection: psycopg.AsyncConnection[Any]) -> bool:
-    """Whether this very SQL created the tables: a comment on one of them holds its fingerprint."""
+    """Look whether this very SQL created the tables: a comment on one of them holds its fingerprint."""
     cursor = await connection.execute(
         "select obj_description(to_regclass('progress'), 'pg_class') = %s as made", [_fingerprint()]
     )

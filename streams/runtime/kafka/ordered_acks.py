@@ -101,7 +101,7 @@ class OrderedAcks:
             await asyncio.wait(tasks, timeout=_BREAKING)
 
     def working(self, partition: int) -> list[asyncio.Task[None]]:
-        """The work under way on this partition of any topic."""
+        """List the work under way on this partition of any topic."""
         return [task for (place, _), task in self._working.items() if place.partition == partition]
 
     def _start(self, queue: _Queue, entry: _Entry, generation: object) -> None:

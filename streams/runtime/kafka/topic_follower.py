@@ -89,7 +89,7 @@ class TopicFollower:
                 self.advanced.notify_all()
 
     async def _range(self) -> tuple[dict[Place, int], dict[Place, int]]:
-        """The offset from which to read each partition, and its present end."""
+        """Look up the offset from which to read each partition, and its present end."""
         offsets = Offsets(self._brokers)
         await offsets.start()
         try:

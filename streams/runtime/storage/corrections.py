@@ -72,7 +72,7 @@ async def examples(dataset: Manifest, store: Store) -> list[tuple[Any, bytes]]:
 
 
 async def _prints(store: Store, refs: Iterable[Ref]) -> dict[str, frozenset[str]]:
-    """The fingerprints of objects by their hash; missing objects are left out."""
+    """Compute the fingerprints of objects by their hash; missing objects are left out."""
     prints: dict[str, frozenset[str]] = {}
     for ref in refs:
         if ref.sha256 in prints or ref.bucket != store.bucket:

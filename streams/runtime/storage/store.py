@@ -207,12 +207,12 @@ def _admin(endpoint: str, access_key: str, secret_key: str) -> Any:
 
 
 def s3_admin(settings: Settings) -> Any:
-    """The boto3 client of an installation, for administration and presigned URLs; cached, because making one is slow."""
+    """Make the boto3 client of an installation, for administration and presigned URLs; cached, because making one is slow."""
     return _admin(settings.s3, settings.s3_access_key, settings.s3_secret_key)
 
 
 def needs_no_body_signature(endpoint: str) -> bool:
-    """Whether a body cannot be changed on its way: TLS protects it, or it does not leave the machine.
+    """Say whether a body cannot be changed on its way: TLS protects it, or it does not leave the machine.
 
     Requests are signed all the same. Signing a body costs a hash on both sides: S3Proxy spends half of a put on it.
     """

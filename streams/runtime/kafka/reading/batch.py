@@ -70,7 +70,7 @@ class BatchBuilder:
             self._report(error.str(), place)
 
     def build(self) -> Batch | None:
-        """The batch; None when there is nothing in it."""
+        """Build the batch; None when there is nothing in it."""
         return Batch(self.epoch, self.records, self._ends) if self.records or self._ends else None
 
     def _add_record(self, record: Record) -> None:

@@ -23,7 +23,7 @@ class Positions:
         self._next = dict(starts)
 
     def now(self) -> dict[Place, int]:
-        """The next offset of each partition, or BEGINNING."""
+        """Copy the next offset of each partition, or BEGINNING."""
         return dict(self._next)
 
     def take(self, place: Place, offset: int) -> bool:
