@@ -112,7 +112,7 @@ class FlowHandler:
     async def _give_up(self, record: Record, times: int) -> None:
         """Fail the run of a record that ended its worker again and again, so that other runs go on.
 
-        The record is read once more, because nobody may know yet what it asks for. If the worker dies of that too, the next
+        The record is read once more, because what it asks for may not be known yet. If the worker dies of that too, the next
         one leaves it unread.
         """
         await self._letters.write(record, "flow", f"flow died {times} times while it took this", run=_key(record))

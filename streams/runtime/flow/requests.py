@@ -184,5 +184,6 @@ def _accepted_at(record: Record, timeout: float, *, from_gateway: bool) -> float
 
 
 def _refusal(problems: list[Problem]) -> Failure:
-    reason = "the request does not fit the pipeline's input: " + "; ".join(map(str, problems))
+    # Operators select dead letters by this text: it stays as it is.
+    reason = "the request is no record of the pipeline's input: " + "; ".join(map(str, problems))
     return Failure(reason, Fault.CALLER)

@@ -118,7 +118,7 @@ class StepRunner:
             assert topology is not None
             before = step.before
             if any(row.row == STOP for row in before):
-                # Written first: nobody may see an end that the partition's next owner would not keep to.
+                # Written first: no client may see an end that the partition's next owner would not keep to.
                 await self._rows.write(before, partition)
                 before = []
             records = await self._rows.records(before, partition)

@@ -9,7 +9,7 @@ from streams.runtime.kafka.reading.positions import Positions
 from streams.wire.records import Place
 
 DIVERSION = 0.1
-"""Seconds for which a client that lost its way is led elsewhere, before it is told where to go on."""
+"""Seconds for which a client that lost its way is led elsewhere, before it gets its position."""
 
 
 class Assignment:
@@ -54,7 +54,7 @@ class Assignment:
     def divert(self, elsewhere: Mapping[Place, int]) -> None:
         """Have the client read from other offsets for a moment, and drop what it returns meanwhile.
 
-        If it is told at once to go on at the same offset, librdkafka 2.16 keeps asking for the one that it read out of a
+        If it goes on at the same offset at once, librdkafka 2.16 keeps asking for the one that it read out of a
         broken batch.
         """
         places = {**self.positions.now(), **elsewhere}

@@ -33,7 +33,7 @@ class Batch:
 
 
 class BatchBuilder:
-    """Collects messages of one assignment. A partition in which the client has lost its way takes no more of them."""
+    """Collects messages of one assignment. A partition in which the client has lost its way takes none of them."""
 
     def __init__(self, epoch: int, positions: Positions, report: Report) -> None:
         self.epoch = epoch

@@ -89,7 +89,7 @@ class Reader:
             await asyncio.shield(self._ended)
 
     async def next(self) -> Batch:
-        """Wait for the next batch. Raises KafkaError when no more will come."""
+        """Wait for the next batch. Raises KafkaError when reading has ended."""
         if self._lent:
             self._lent = False
             self._room.release()
