@@ -39,8 +39,87 @@ PATTERN = re.compile(rf"\b(?:{'|'.join(BETTER)})(?!\w)", re.MULTILINE)
 PAGES = sorted([*ROOT.glob("*.md"), *(page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "models")])
 """Model cards are written by `training`, whose texts are checked there."""
 
-CLEAN: tuple[str, ...] = ()
-"""Packages without such a word. Add a package once it is clean; do not take one out."""
+PACKAGES = ("schemas", "streams", "agents", "gateway", "infra", "training")
+NOT_YET = frozenset(
+    [
+        "agents",
+        "agents/cells",
+        "agents/digits",
+        "agents/imaging",
+        "agents/imaging/faces",
+        "agents/notices",
+        "agents/objects",
+        "agents/retraining",
+        "agents/services",
+        "agents/web",
+        "agents/workers",
+        "gateway",
+        "gateway/api",
+        "gateway/callbacks",
+        "gateway/catalogue",
+        "gateway/data",
+        "gateway/following",
+        "gateway/http",
+        "gateway/monitoring",
+        "gateway/routes",
+        "gateway/submission",
+        "infra/local",
+        "infra/local/home",
+        "infra/local/installation",
+        "infra/local/parts",
+        "infra/local/processes",
+        "infra/local/supervision",
+        "schemas",
+        "schemas/encoding",
+        "schemas/registry",
+        "schemas/validation",
+        "streams",
+        "streams/cli",
+        "streams/cli/operations",
+        "streams/cli/pipelines",
+        "streams/cli/runs",
+        "streams/compile",
+        "streams/datasets",
+        "streams/flow",
+        "streams/language",
+        "streams/language/definition",
+        "streams/language/expressions",
+        "streams/language/source",
+        "streams/legacy",
+        "streams/models",
+        "streams/nodes",
+        "streams/render",
+        "streams/runtime/catalogue",
+        "streams/runtime/connections",
+        "streams/runtime/delivery",
+        "streams/runtime/flow",
+        "streams/runtime/kafka",
+        "streams/runtime/kafka/reading",
+        "streams/runtime/models",
+        "streams/runtime/pool",
+        "streams/runtime/storage",
+        "streams/runtime/worker",
+        "streams/service",
+        "streams/testing",
+        "streams/testing/cases",
+        "streams/wire",
+        "training",
+        "training/cells",
+        "training/digits",
+        "training/digits/pictures",
+        "training/evaluation",
+        "training/faces",
+        "training/loan",
+        "training/registry",
+    ]
+)
+"""Folders that still have such words. Only take folders out."""
+
+
+def folders() -> list[str]:
+    """Every folder with modules whose texts must be plain."""
+    modules = (module for package in PACKAGES for module in (ROOT / package).rglob("*.py"))
+    return sorted({str(module.parent.relative_to(ROOT)) for module in modules} - NOT_YET)
 
 
 def better(text: str) -> list[str]:
@@ -68,12 +147,12 @@ def test_pages_are_plain(page: Path) -> None:
     assert [f"{number}: {problem}" for number, line in enumerate(lines, 1) for problem in better(line)] == []
 
 
-@pytest.mark.parametrize("folder", CLEAN)
+@pytest.mark.parametrize("folder", folders())
 def test_code_is_plain(folder: str) -> None:
-    """So do docstrings, comments and messages of the packages that are clean."""
+    """So do docstrings, comments and messages."""
     found = [
         f"{module.relative_to(ROOT)}:{line}: {problem}"
-        for module in sorted((ROOT / folder).rglob("*.py"))
+        for module in sorted((ROOT / folder).glob("*.py"))
         for line, text in prose(module)
         for problem in better(text)
     ]
