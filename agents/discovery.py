@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from streams.errors import Blame, MillraceError
-from streams.service.service import BadService, Service, find
+from streams.service.child_calls import find
+from streams.service.invocation import BadService, Service
 
 _PACKAGE = "agents.services"
 

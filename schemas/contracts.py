@@ -16,7 +16,24 @@ from schemas.shapes import RefShape, branches, record_shape
 META = "millrace"
 """The attribute of an input record schema that holds what a contract says beyond its two records."""
 WHOLE = "*"
-"""What stands for the whole input where one says what is kept of it."""
+"""Stands for the whole input in `keeps`."""
+
+_META = (
+    "version",
+    "summary",
+    "description",
+    "deterministic",
+    "timeout",
+    "memory",
+    "example",
+    "label",
+    "keeps",
+    "dataset",
+    "trains",
+)
+"""What a contract says beyond its two records, in the order of its file."""
+_OMITTED = frozenset({"example", "label", "keeps", "dataset", "trains"})
+"""Those of them that are left out when they are empty."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
@@ -24,7 +41,7 @@ _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 
 @dataclass(frozen=True)
 class Contract:
-    """What a service takes and gives, and how it may be run. Raises BadContract when made of wrong parts."""
+    """What a service accepts and returns, and how it may be run. Raises BadContract for parts that do not fit together."""
 
     name: str
     """Lower-case words joined by dashes: `image-blur`."""
@@ -36,21 +53,21 @@ class Contract:
     """An Avro record schema (JSON form). `millrace.Ref` and the other records of schemas/avro may be named only."""
     output: dict[str, Any] = field(hash=False)
     deterministic: bool = True
-    """The same input always gives the same output, so a redelivered task may run the body again."""
+    """Whether the same input always gives the same output, so that a redelivered task may run again."""
     timeout: float = 30.0
     """Seconds that one execution may take."""
     memory: int = 1024
     """MiB that one execution may take."""
-    example: dict[str, Any] | None = field(default=None, hash=False)
+    example: Mapping[str, Any] | None = field(default=None, hash=False)
     """An input record in JSON form, or None."""
     label: str = ""
-    """The output's field that a person can put right when a model was wrong; empty when there is none."""
+    """The output's field that a person can correct when a model was wrong; empty when there is none."""
     keeps: str = ""
     """What of the input is kept for training when a model has answered: a field that is a ref, or WHOLE."""
     dataset: str = ""
     """The dataset of the data catalogue that its model learns from, and corrections add to."""
     trains: str = ""
-    """The service whose model it trains anew."""
+    """The service whose model it trains; empty when there is none."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -67,7 +84,7 @@ class Contract:
             except (ValueError, KeyError, TypeError) as error:
                 raise BadContract(f"service {self.name}: the {side} schema cannot be used: {error}") from error
         if self.label and record_shape(self.output).field(self.label) is None:
-            raise BadContract(f"service {self.name}: its label {self.label!r} is no field of its output")
+            raise BadContract(f"service {self.name}: its label {self.label!r} is not a field of its output")
         if self.keeps and not (self.predicts and self._keepable()):
             raise BadContract(
                 f"service {self.name}: keeps {self.keeps!r}: a field of its input that is an object, or {WHOLE!r}, and only"
@@ -81,7 +98,7 @@ class Contract:
 
     @property
     def predicts(self) -> bool:
-        """Whether its output says which model gave it: each is kept as a prediction then."""
+        """Whether its output says which model it comes from: each is then kept as a prediction."""
         output = record_shape(self.output)
         return all(output.field(name) is not None for name in ("model", "model_version"))
 
@@ -91,23 +108,23 @@ class Contract:
 
     @property
     def input_schema(self) -> dict[str, Any]:
-        """The input schema with every shared record inside it: what a registry takes."""
-        made: dict[str, Any] = inline(self.input)
-        return made
+        """The input schema with every shared record inside it, as a registry takes it."""
+        schema: dict[str, Any] = inline(self.input)
+        return schema
 
     @property
     def output_schema(self) -> dict[str, Any]:
         """The output schema with every shared record inside it."""
-        made: dict[str, Any] = inline(self.output)
-        return made
+        schema: dict[str, Any] = inline(self.output)
+        return schema
 
     def to_json(self) -> dict[str, Any]:
-        """The contract as plain JSON values: what an announcement carries."""
+        """Return the contract as plain JSON values, as an announcement carries it."""
         return {"name": self.name, **self._meta(), "input": self.input, "output": self.output}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | str | bytes) -> Self:
-        """The contract that `to_json` gave, as values or as JSON text; fields of later versions are passed over.
+        """Return the contract that `to_json` wrote, from values or JSON text; fields of later versions are ignored.
 
         Raises BadContract.
         """
@@ -118,29 +135,12 @@ class Contract:
             raise BadContract(f"not a contract: {error}") from error
 
     def _meta(self) -> dict[str, Any]:
-        meta: dict[str, Any] = {
-            "version": self.version,
-            "summary": self.summary,
-            "description": self.description,
-            "deterministic": self.deterministic,
-            "timeout": self.timeout,
-            "memory": self.memory,
-        }
-        if self.example is not None:
-            meta["example"] = self.example
-        if self.label:
-            meta["label"] = self.label
-        if self.keeps:
-            meta["keeps"] = self.keeps
-        if self.dataset:
-            meta["dataset"] = self.dataset
-        if self.trains:
-            meta["trains"] = self.trains
-        return meta
+        stated = {name: getattr(self, name) for name in _META}
+        return {name: value for name, value in stated.items() if name not in _OMITTED or value not in (None, "")}
 
 
 def load_contracts(folder: Path | None = None) -> dict[str, Contract]:
-    """The checked-in contracts by service name (those of `folder` when given), sorted. Raises BadContract."""
+    """Return the contracts in `folder` (None: the checked-in ones) by service name, sorted. Raises BadContract."""
     place: Traversable = resources.files("schemas").joinpath("avro", "services") if folder is None else folder
     if not place.is_dir():
         return {}
@@ -149,7 +149,7 @@ def load_contracts(folder: Path | None = None) -> dict[str, Contract]:
 
 
 def write_contract(folder: Path, contract: Contract) -> tuple[Path, Path]:
-    """Writes `<name>.input.avsc` and `<name>.output.avsc`; the same contract always gives the same bytes."""
+    """Write `<name>.input.avsc` and `<name>.output.avsc`; the same contract always gives the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = folder / f"{contract.name}.input.avsc", folder / f"{contract.name}.output.avsc"
     for path, text in zip(paths, render_contract(contract), strict=True):
@@ -158,7 +158,7 @@ def write_contract(folder: Path, contract: Contract) -> tuple[Path, Path]:
 
 
 def render_contract(contract: Contract) -> tuple[str, str]:
-    """The text of the two files that `write_contract` writes: input, output."""
+    """Return the text of the two files that `write_contract` writes: input, output."""
     return _pretty({**contract.input, META: contract._meta()}), _pretty(contract.output)
 
 

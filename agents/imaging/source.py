@@ -9,8 +9,8 @@ from agents.imaging.colour import WORKING_MODES, is_srgb, working
 from agents.imaging.deep import unpacked
 from agents.imaging.strip import is_lossless
 from streams.service.errors import InvalidInput
-from streams.service.header_reader import chunks
 from streams.service.media import Format, MediaInfo, open_header
+from streams.service.media.header_reader import chunks
 
 Size = tuple[int, int]
 """Width and height in pixels."""

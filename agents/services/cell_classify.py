@@ -13,8 +13,7 @@ from agents.cells.example import CELL
 from agents.cells.slot import CELLS
 from agents.cells.types import CellType
 from agents.imaging.picture import Picture
-from streams.service.contract import Doc, Record
-from streams.service.service import service
+from streams.service import Doc, Record, service
 
 NOTICE = "not for medical use"
 

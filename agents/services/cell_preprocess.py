@@ -12,9 +12,7 @@ from typing import Annotated
 from agents.cells.example import SMEAR
 from agents.imaging.area import Area
 from agents.imaging.picture import Picture
-from streams.service.contract import Doc, Record
-from streams.service.media import Format
-from streams.service.service import service
+from streams.service import Doc, Format, Record, service
 
 FINDER, FINDER_VERSION = "stained_nucleus", "1"
 """Named, so that its answers are kept as predictions, with the whole fields that they are of."""

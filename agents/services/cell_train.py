@@ -14,8 +14,7 @@ from agents.cells.types import CellType
 from agents.imaging.picture import Picture
 from agents.retraining.process import trained, usable
 from streams.models.version_order import order
-from streams.service.contract import Doc, Record
-from streams.service.service import service
+from streams.service import Doc, Record, service
 
 
 class Request(Record):

@@ -12,8 +12,7 @@ from agents.digits.example import DIGIT
 from agents.digits.slot import DIGITS
 from agents.imaging.area import Area
 from agents.imaging.picture import Picture
-from streams.service.contract import Doc, Record
-from streams.service.service import service
+from streams.service import Doc, Record, service
 
 
 class Request(Record):

@@ -12,9 +12,8 @@ from agents.imaging.area import Area
 from agents.imaging.example import PICTURE
 from agents.imaging.faces.models import detector_status, traits_status
 from agents.imaging.picture import Picture
-from streams.service.contract import Doc, Record
-from streams.service.model_status import ModelStatus, summarise
-from streams.service.service import service
+from streams.service import Doc, ModelStatus, Record, service
+from streams.service.model_status import summarise
 
 
 class Request(Record):

@@ -11,8 +11,7 @@ from agents.imaging.area import Area
 from agents.imaging.example import PICTURE
 from agents.imaging.faces.models import detector_status
 from agents.imaging.picture import Picture
-from streams.service.contract import Doc, Record
-from streams.service.service import service
+from streams.service import Doc, Record, service
 
 
 class Request(Record):

@@ -16,10 +16,7 @@ from agents.web.content import Picture
 from agents.web.fetch import fetch
 from agents.web.limits import Limits
 from agents.web.prepare import Use, prepared
-from streams.service import call_context
-from streams.service.contract import Doc, Record
-from streams.service.errors import RetryLater
-from streams.service.service import service
+from streams.service import Doc, Record, RetryLater, call_context, service
 from streams.settings import SettingError
 
 

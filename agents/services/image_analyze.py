@@ -12,8 +12,7 @@ from PIL import Image
 from agents.imaging import metadata
 from agents.imaging.example import PICTURE
 from agents.imaging.picture import Picture
-from streams.service.contract import Doc, Record
-from streams.service.service import service
+from streams.service import Doc, Record, service
 
 COLOURS = 5
 """Dominant colours at most."""

@@ -7,8 +7,7 @@ from typing import Annotated
 
 from agents.imaging.example import PICTURE
 from agents.imaging.picture import Picture
-from streams.service.contract import Doc, Record
-from streams.service.service import service
+from streams.service import Doc, Record, service
 
 
 class Request(Record):

@@ -18,10 +18,7 @@ from agents.imaging.area import Box
 from agents.imaging.example import PICTURE
 from agents.imaging.picture import Picture
 from agents.imaging.source import Size
-from streams.service.contract import Doc, Record
-from streams.service.errors import InvalidInput
-from streams.service.media import LIMITS
-from streams.service.service import service
+from streams.service import LIMITS, Doc, InvalidInput, Record, service
 
 
 class Fit(StrEnum):

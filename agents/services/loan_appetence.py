@@ -17,9 +17,7 @@ from agents.loan.features import Customer, features
 from agents.loan.indicators import COLUMNS
 from agents.loan.model import LOAN
 from agents.loan.when import asked
-from streams.service.contract import Doc, Record
-from streams.service.errors import RetryLater
-from streams.service.service import service
+from streams.service import Doc, Record, RetryLater, service
 from streams.settings import SettingError, Settings
 
 

@@ -13,9 +13,7 @@ from agents.retraining.process import trained, usable
 from streams.datasets.manifest import of_catalogue
 from streams.models import read
 from streams.models.version_order import order
-from streams.service.contract import Doc, Record
-from streams.service.errors import PartUnavailable
-from streams.service.service import service
+from streams.service import Doc, PartUnavailable, Record, service
 from streams.settings import Settings
 
 SLOT, DATASET = "loan-appetence", "bank-marketing"

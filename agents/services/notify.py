@@ -14,10 +14,7 @@ from agents.notices.mail import Letter, Mail
 from agents.notices.webhook import Post, encoded
 from agents.web.allow import SETTING
 from agents.web.limits import Limits
-from streams.service import call_context
-from streams.service.contract import Doc, Record
-from streams.service.errors import InvalidInput, RetryLater
-from streams.service.service import service
+from streams.service import Doc, InvalidInput, Record, RetryLater, call_context, service
 from streams.settings import SettingError
 
 

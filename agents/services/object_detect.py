@@ -12,9 +12,7 @@ from agents.imaging.area import Area
 from agents.imaging.example import PICTURE
 from agents.imaging.picture import Picture
 from agents.objects.status import detector_status, works
-from streams.service.contract import Doc, Record
-from streams.service.errors import InvalidInput
-from streams.service.service import service
+from streams.service import Doc, InvalidInput, Record, service
 
 _SHOWN = 20
 

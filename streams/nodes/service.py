@@ -8,7 +8,7 @@ from streams.language.topology import ServiceWork
 from streams.messages import Event, EventKind, Fault, Task
 from streams.nodes.building import Builder, Built
 from streams.nodes.walking import Visit, Walker
-from streams.service.progress import Progress
+from streams.service.progress_report import Progress
 
 
 def build(node: Builder) -> Built | None:

@@ -7,8 +7,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from streams.service.progress import Progress
-from streams.service.progress import progress as checked
+from streams.service.progress_report import Progress
+from streams.service.progress_report import progress as checked
 
 _KEY: ContextVar[str] = ContextVar("millrace-call")
 _BUNDLE: ContextVar[Path | None] = ContextVar("millrace-bundle", default=None)

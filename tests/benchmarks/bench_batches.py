@@ -21,7 +21,7 @@ from PIL import Image
 from schemas.refs import Ref
 from streams.runtime.pool.batches import Batches
 from streams.runtime.pool.pool import Pool
-from streams.service.service import call
+from streams.service.child_calls import call
 from streams.settings import Settings
 from tests.benchmarks.figures import show
 from tests.integration.support import bodies

@@ -24,7 +24,8 @@ import uvloop
 
 from schemas.refs import Ref
 from streams.runtime.storage.store import Store
-from streams.service.service import Invocation, call
+from streams.service.child_calls import call
+from streams.service.invocation import Invocation
 from streams.settings import Settings
 from tests.benchmarks.figures import show
 from tests.benchmarks.photos import photo

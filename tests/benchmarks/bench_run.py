@@ -26,7 +26,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from gateway.api.auth import read_key
 from infra.local.home.ports import Ports
 from streams.runtime.storage.store import Store
-from streams.service.service import Invocation, call
+from streams.service.child_calls import call
+from streams.service.invocation import Invocation
 from streams.settings import Settings
 from streams.wire.topic_specs import TopicSpec
 from tests.benchmarks.bench_greyscale import MODULE, SERVICE

@@ -30,7 +30,8 @@ from agents.discovery import load, registry
 from schemas.refs import Ref
 from streams.runtime.pool.async_child import AsyncChild
 from streams.runtime.pool.pool import Pool
-from streams.service.service import Service, call, wait
+from streams.service.child_calls import call, wait
+from streams.service.invocation import Service
 from streams.settings import Settings
 from tests.benchmarks.figures import Times, show
 from tests.benchmarks.results import following

@@ -12,7 +12,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from schemas.refs import Ref
-from streams.service.service import call, wait
+from streams.service.child_calls import call, wait
 from tests.benchmarks.photos import photo
 
 PHOTOS = 8

@@ -4,7 +4,7 @@ import functools
 
 from agents.digits.slot import DIGITS
 from agents.services.digit_recognition import Request, Response, digit_recognition
-from streams.service.service import service
+from streams.service.declaration import service
 
 _reader = functools.partial(service, version="1.0.0", memory=2048, slot=DIGITS, preload=digit_recognition.preload)
 

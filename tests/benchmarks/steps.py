@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from streams.service.contract import Doc, Record
-from streams.service.service import service
+from streams.service.declaration import service
 
 
 class Number(Record):

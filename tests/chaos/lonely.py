@@ -4,7 +4,7 @@ import time
 from typing import Annotated
 
 from streams.service.contract import Doc, Record
-from streams.service.service import service
+from streams.service.declaration import service
 
 
 class Seconds(Record):

@@ -5,7 +5,7 @@ import time
 from typing import Annotated
 
 from streams.service.contract import Doc, Record
-from streams.service.service import service
+from streams.service.declaration import service
 
 
 class Number(Record):

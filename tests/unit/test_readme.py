@@ -19,7 +19,8 @@ from schemas.contracts import load_contracts
 from streams.cli.app import build
 from streams.compile import compile_pipeline
 from streams.render.mermaid import mermaid
-from streams.service.service import Service, find
+from streams.service.child_calls import find
+from streams.service.invocation import Service
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

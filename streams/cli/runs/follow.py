@@ -10,6 +10,7 @@ from streams.cli.client import Gateway, part
 from streams.cli.exits import Exit, Failed
 from streams.cli.output import Output, emit, say
 from streams.cli.sse import Frame, frames
+from streams.errors import Blame, MillraceError
 
 PATIENCE = 60.0
 """Seconds without any success after which coming back is given up."""
@@ -45,8 +46,10 @@ def events(gateway: Gateway, run: str, after: str = "", pause: Callable[[float],
         delay = min(delay * 2, _LONGEST_PAUSE)
 
 
-class StreamLost(Exception):
+class StreamLost(MillraceError):
     """Raised when a stream of events ends before the run does; the message says why."""
+
+    blame = Blame.NOBODY
 
 
 def _connected(gateway: Gateway, run: str, after: str) -> Iterator[Frame]:

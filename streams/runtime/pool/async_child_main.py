@@ -21,7 +21,7 @@ from streams.runtime.pool.framing import frame, read
 from streams.runtime.pool.progress_throttle import ProgressThrottle
 from streams.runtime.pool.replies import Reply, ReplyKind, failure_reply
 from streams.service import call_context
-from streams.service.progress import Progress
+from streams.service.progress_report import Progress
 
 _STACK = 512 * 1024
 _THREADS = 16

@@ -5,7 +5,7 @@ from typing import Any
 
 from streams.runtime.pool.replies import Reply, ReplyKind, failure_reply
 from streams.service import call_context
-from streams.service.service import find
+from streams.service.child_calls import find
 
 Given = tuple[Mapping[str, Any], Mapping[str, bytes], str]
 """The input record of a call, the bytes of its refs by their hash, and its key."""

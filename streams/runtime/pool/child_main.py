@@ -19,7 +19,7 @@ from streams.runtime.pool.framing import frame, receive
 from streams.runtime.pool.progress_throttle import ProgressThrottle
 from streams.runtime.pool.replies import Reply, ReplyKind, failure_reply, pack
 from streams.service import call_context
-from streams.service.progress import Progress
+from streams.service.progress_report import Progress
 
 _PR_SET_PDEATHSIG = 1
 _MIB = 1024 * 1024

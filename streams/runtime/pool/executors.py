@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from streams.messages import Failure, Fault
 from streams.runtime.pool.replies import Reply, ReplyKind
-from streams.service.progress import Progress
+from streams.service.progress_report import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from streams.service.progress import Progress
+from streams.service.progress_report import Progress
 
 PERIOD = 0.25
 """Seconds between two that are sent."""

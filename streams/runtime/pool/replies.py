@@ -12,8 +12,8 @@ import msgspec
 
 from streams.errors import MillraceError
 from streams.service.errors import InvalidInput, PartUnavailable, RetryLater
-from streams.service.progress import Progress
-from streams.service.service import Invocation, Produced
+from streams.service.invocation import Invocation, Produced
+from streams.service.progress_report import Progress
 
 
 class ReplyKind(StrEnum):

@@ -14,8 +14,8 @@ from typing import Any
 
 from streams.errors import Blame
 from streams.runtime.errors import RuntimeFault
+from streams.service.invocation import Service
 from streams.service.model_status import ModelStatus, summarise
-from streams.service.service import Service
 
 
 class BadModule(RuntimeFault):

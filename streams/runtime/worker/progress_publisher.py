@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from streams.messages import Event, Task
 from streams.nodes.service import progressed
 from streams.runtime.connections.publish import Publisher
-from streams.service.progress import Progress
+from streams.service.progress_report import Progress
 
 
 class ProgressPublisher:

@@ -34,7 +34,8 @@ from streams.runtime.storage.output_cache import OutputCache
 from streams.runtime.storage.training_inputs import keep
 from streams.runtime.worker.cancellations import Cancellations
 from streams.runtime.worker.progress_publisher import ProgressPublisher
-from streams.service.service import Invocation, call, wait
+from streams.service.child_calls import call, wait
+from streams.service.invocation import Invocation
 from streams.wire.records import Record
 
 log = logging.getLogger(__name__)

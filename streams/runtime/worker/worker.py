@@ -49,8 +49,8 @@ from streams.runtime.worker.service_readiness import ServiceReadiness
 from streams.runtime.worker.task import HostedService, TaskHandler
 from streams.runtime.worker.unserved_tasks import UnservedTasks
 from streams.runtime.worker.worker_health import WorkerState
+from streams.service.child_calls import load, load_waiting
 from streams.service.model_status import ModelStatus, summarise
-from streams.service.service import load, load_waiting
 from streams.settings import Settings
 from streams.wire import topic_specs
 from streams.wire.records import Handler, Place

@@ -11,7 +11,7 @@ import obstore
 from obstore.store import S3Store
 
 from schemas.refs import Ref
-from streams.service.service import call, wait
+from streams.service.child_calls import call, wait
 from tests.benchmarks.jobs import Job
 
 BUCKET = os.environ.get("MILLRACE_S3_BUCKET", "millrace")

@@ -11,7 +11,7 @@ from streams.messages import EventKind
 from streams.runtime.pool.async_child import AsyncChild
 from streams.runtime.pool.executors import Executor
 from streams.runtime.pool.pool import Pool
-from streams.service.progress import Progress
+from streams.service.progress_report import Progress
 from streams.settings import Settings
 from tests.integration.support import bodies
 from tests.integration.support.rig import rig

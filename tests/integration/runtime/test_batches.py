@@ -12,8 +12,8 @@ from streams.messages import EventKind, Fault
 from streams.runtime.pool.batches import Batches
 from streams.runtime.pool.executors import CallResult
 from streams.runtime.pool.pool import Pool
-from streams.service.progress import Progress
-from streams.service.service import call
+from streams.service.child_calls import call
+from streams.service.progress_report import Progress
 from streams.settings import Settings
 from tests.integration.support import bodies
 from tests.integration.support.rig import rig

@@ -10,8 +10,8 @@ from typing import Annotated
 import psutil
 
 from streams.service.contract import Doc, Record
+from streams.service.declaration import service
 from streams.service.errors import InvalidInput, PartUnavailable
-from streams.service.service import service
 
 
 class Number(Record):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from streams.service.contract import Doc, Record
+from streams.service.declaration import service
 from streams.service.errors import InvalidInput
-from streams.service.service import service
 
 
 class Number(Record):

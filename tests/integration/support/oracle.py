@@ -8,8 +8,8 @@ from typing import Annotated
 
 from streams.models import Bundle, check
 from streams.service.contract import Doc, Record
+from streams.service.declaration import service
 from streams.service.model_slot import Slot
-from streams.service.service import service
 
 FOLDER = Path(os.environ.get("ORACLE_MODEL") or Path(__file__).parent / "oracle_model")
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from streams.service import call_context
 from streams.service.contract import Doc, Record
-from streams.service.service import service
+from streams.service.declaration import service
 
 
 class Much(Record):

@@ -10,7 +10,8 @@ import skimage
 from PIL import Image
 
 from agents import discovery
-from streams.service.service import Invocation, call
+from streams.service.child_calls import call
+from streams.service.invocation import Invocation
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 

@@ -16,7 +16,7 @@ SCRIPT = """
 import sys
 import cv2
 from agents import discovery
-from streams.service.service import load
+from streams.service.child_calls import load
 from tests.unit.agents.pictures import astronaut, run
 
 def read(*_):

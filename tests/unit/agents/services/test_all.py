@@ -15,9 +15,9 @@ from agents.imaging.area import Area
 from schemas.contracts import load_contracts
 from schemas.refs import Ref
 from schemas.validation.conform import conform
+from streams.service.child_calls import call
 from streams.service.contract import fields_of
 from streams.service.errors import InvalidInput
-from streams.service.service import call
 from tests.unit.agents.pictures import ref
 
 NAMES = (

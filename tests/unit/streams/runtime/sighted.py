@@ -1,8 +1,8 @@
 """A service with several models, one of which is missing."""
 
 from streams.service.contract import Record
+from streams.service.declaration import service
 from streams.service.model_status import ModelStatus
-from streams.service.service import service
 
 
 class Nothing(Record):

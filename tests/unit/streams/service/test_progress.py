@@ -10,7 +10,7 @@ import pytest
 from streams.messages import Event, EventKind, Run
 from streams.runtime.pool.progress_throttle import ProgressThrottle
 from streams.service import call_context
-from streams.service.progress import LARGEST, Progress, progress
+from streams.service.progress_report import LARGEST, Progress, progress
 
 RUN = Run("r", "p", "d", 0.0)
 

@@ -12,10 +12,12 @@ import pytest
 from schemas.contracts import Contract
 from schemas.refs import Ref
 from schemas.validation.conform import conform
+from streams.service.child_calls import call, find
 from streams.service.contract import BadRecord, Doc, Encoded, Media, Record
+from streams.service.declaration import service
 from streams.service.errors import InvalidInput
+from streams.service.invocation import BadService, Service
 from streams.service.model_status import ModelStatus, ModelSummary, summarise
-from streams.service.service import BadService, Service, call, find, service
 from streams.service.values import BadOutput
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from streams.runtime.pool.replies import Garbled, Reply, ReplyKind, pack, unpack
-from streams.service.progress import Progress
-from streams.service.service import Invocation, Produced
+from streams.service.invocation import Invocation, Produced
+from streams.service.progress_report import Progress
 
 MADE = Invocation(
     {"image": {"sha256": "a"}, "scores": [1.5, None, True, "é"], "raw": b"\0"}, (Produced("a", "b/c", b"\0x"),)

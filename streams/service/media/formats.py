@@ -9,9 +9,9 @@ from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from streams.service import frames
 from streams.service.errors import InvalidInput
-from streams.service.header_reader import Header
+from streams.service.media import frames
+from streams.service.media.header_reader import Header
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile

@@ -7,9 +7,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from streams.service import frames
 from streams.service.errors import InvalidInput
-from streams.service.media import LIMITS, Format, Limits, MediaInfo, inspect, sniff
+from streams.service.media import LIMITS, Format, Limits, MediaInfo, frames, inspect, sniff
 
 
 def _file(format: str, size: tuple[int, int] = (31, 17), frames: int = 1) -> bytes:
