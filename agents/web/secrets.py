@@ -50,7 +50,7 @@ class Secrets:
     def get(self, name: str) -> Secret:
         """The secret of this name, read now. Raises InvalidInput when there is none, and Misplaced."""
         if not NAME.fullmatch(name) or len(name) > 60:
-            raise InvalidInput("this is no name of a secret", "lower-case letters, digits and dashes", "secrets")
+            raise InvalidInput("this is not a valid secret name", "lower-case letters, digits and dashes", "secrets")
         found = self._file(name) or self._variable(name)
         if found is None:
             raise InvalidInput(

@@ -187,10 +187,10 @@ class NodeBuilder:
         if isinstance(text, bool):
             text = "true" if text else "false"
         if not isinstance(text, str):
-            self.refuse(place, f"{written(text)} is no expression", "write CEL, without ${…}")
+            self.refuse(place, f"{written(text)} is not an expression", "write CEL, without ${…}")
             return Expression("false", Condition())
         if text.strip().startswith("${"):
-            self.refuse(place, "this place holds bare CEL", "leave the ${…} away")
+            self.refuse(place, "this place holds bare CEL", "remove the ${…}")
             self._refuse_each(text, place)
             return Expression("false", Condition())
         try:
@@ -274,7 +274,7 @@ class NodeBuilder:
         if built is None:
             return Name(self.id, ANY)
         if not built.type.within(MAX_PARTS):
-            hint = "leave out what nobody reads, or name what is needed"
+            hint = "leave out unused fields, or name the fields that are needed"
             self.refuse(self.spec.place, f"the type of its value has more than {MAX_PARTS:,} parts", hint)
             return Name(self.id, ANY)
         on_error, kind = self._on_error(built.type)
@@ -325,7 +325,7 @@ class NodeBuilder:
             self.refuse(self.spec.place, f"with wait: any, {name} may not be there yet", f"read it as first({name}, …)")
         if unmet and not strict:
             source, missing = min(unmet.items())
-            problem = f"with wait: any and only {source} there, this reads {' and '.join(sorted(missing))} in vain"
+            problem = f"with wait: any, {' and '.join(sorted(missing))} may be missing when only {source} has finished"
             self.refuse(self.spec.place, problem, "give each first() an operand that is always there")
         return bool(unmet)
 
@@ -358,7 +358,7 @@ class NodeBuilder:
         if seconds is None:
             self.refuse(
                 self.place(key),
-                f"{written(self.spec.keys[key])} is no length of time",
+                f"{written(self.spec.keys[key])} is not a duration",
                 "write 500ms, 20s, 5m, 1h or 7d",
             )
         return seconds
@@ -450,7 +450,7 @@ def _literal_hint(value: Any, expected: Type) -> str:
     if isinstance(value, str):
         return "" if "${" in value else 'this is a text; "${…}" is an expression'
     if expected.kind is Kind.STRING and isinstance(value, bool | int | float):
-        return "a text stands in quotes"
+        return "put a text in quotes"
     return "write a whole number" if expected.kind is Kind.INT and isinstance(value, float) else ""
 
 

@@ -84,7 +84,7 @@ def _output_problems(spec: PipelineSpec, kind: Type) -> list[Problem]:
     if isinstance(output, dict):
         hint = "letters, digits and _, beginning with a letter"
         wrong = [key for key in output if not FIELD_NAME.fullmatch(key)]
-        return [spec.source.problem(("output", key), f"{key!r} is no field name", hint) for key in wrong]
+        return [spec.source.problem(("output", key), f"{key!r} is not a valid field name", hint) for key in wrong]
     if kind.kind is Kind.RECORD or spec.block.silent:
         return []
     # `any` may stand for an expression whose type is unknown because of a problem that is already reported.

@@ -40,9 +40,9 @@ OVERDUE = Failure(
     hint="raise the pipeline's `timeout:`, or see which service it waited for",
 )
 DEADLY = Failure(
-    "the worker that carries runs on died each time that it took a message of this one",
+    "the flow worker died each time it handled a message of this run",
     Fault.SERVICE,
-    hint="its dead letter has the message; the values may be more than the pipeline can take",
+    hint="its dead letter holds the message; its values may be too large for the pipeline",
 )
 REASONS: Mapping[Ending, Failure] = {
     Ending.CANCEL: Failure("cancelled", Fault.CALLER),
@@ -312,7 +312,7 @@ class MessageHandler:
         if failures:  # the node fails because of an input, not because of its deadline
             walk.schedule(vertex.id, at, self._merge(vertex, tokens), first_failure(failures))
         else:
-            reason = f"waited {vertex.deadline:g} s in vain for {missing}"
+            reason = f"gave up waiting for {missing} after {vertex.deadline:g} s"
             walk.fail(Visit(vertex, at, self._merge(vertex, tokens)), reason, Fault.SERVICE)
         self._forget_join(place, tokens)
         self.emit(walk)

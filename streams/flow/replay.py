@@ -168,7 +168,7 @@ def _changed(value: Value, rest: str, new: Value) -> Any:
     step = _STEP.match(rest)
     where = rest.lstrip(".")
     if step is None:
-        raise Nonconforming([Problem(where, "this is no path", "say a.b[0].c")])
+        raise Nonconforming([Problem(where, "this is not a path", "write a.b[0].c")])
     after = rest[step.end() :]
     if step[1]:
         if not isinstance(value, Mapping) or (after and step[1] not in value):

@@ -55,5 +55,5 @@ def percent(text: str) -> float:
     except ValueError:
         share = -1.0
     if not 0 < share < 1:
-        raise ValueError(f"{text!r} is no share: say a percentage above 0% and below 100%, such as 10%")
+        raise ValueError(f"{text!r} is not a share: give a percentage above 0% and below 100%, such as 10%")
     return share

@@ -46,7 +46,7 @@ Reused = Mapping[tuple[str, At], Value]
 
 _ENDLESS = f"more than {MAX_STEPS:,} nodes and rounds in a row without a service"
 _ENDLESS_HINT = "bound the loops with `max:`, or go through a list with each"
-_SPENT_HINT = "let it read and make less, or hand large things on as objects"
+_SPENT_HINT = "let it read and produce less, or pass large values on as objects"
 
 
 class ContextLost(MillraceError):

@@ -88,7 +88,7 @@ def _read(text: str) -> dict[str, Any]:
         or not isinstance(data.get("nodes"), list)
     ):
         hint = '{"type": "pipeline", "nodes": […]} is one'
-        raise NoCounterpart([Finding("", "", "this is no pipeline in the older format", hint)])
+        raise NoCounterpart([Finding("", "", "this is not a pipeline in the older format", hint)])
     return data
 
 

@@ -50,7 +50,7 @@ def _input(value: Any) -> Iterator[tuple[str, Any, str]]:
         if len(types) == 1 and None not in types:
             yield value["name"], types.pop(), ""
         else:
-            yield value["name"], "any", f"{kind!r} is no type that is known"
+            yield value["name"], "any", f"{kind!r} is not a known type"
     elif isinstance(value, str | dict):
         yield from inputs(value)
     else:

@@ -41,7 +41,7 @@ class Outputs:
             return f"{self.rest}{name}"
         if self.only:
             return self.only
-        raise Unresolved(f"there is no {name!r} in what it gives", f"it gives {', '.join(self.fields) or 'nothing'}")
+        raise Unresolved(f"the node has no output {name!r}", f"it has {', '.join(self.fields) or 'nothing'}")
 
 
 @dataclass
@@ -102,7 +102,7 @@ def resolve(path: Sequence[str], scope: Scope) -> object:
         return _select(outputs.get(rest[1]), rest[2:]) if len(rest) > 1 else outputs.whole
     if first not in scope.nodes:
         raise Unresolved(f"there is no node {first!r} before this one", f"there is {', '.join(scope.nodes) or 'none'}")
-    raise Unresolved(f"{'.'.join(path)!r} is no reference", f"{first}.out.NAME is")
+    raise Unresolved(f"{'.'.join(path)!r} is not a reference", f"write {first}.out.NAME")
 
 
 def _select(expression: str, rest: Sequence[str]) -> str:

@@ -79,5 +79,5 @@ def _secret(node: Builder, header: str, value: Any) -> dict[str, str] | None:
     if others:
         node.refuse(place, "a header holds one secret at most", "let the operator keep both as one", others[0][1])
     if not _NAME.fullmatch(name):
-        node.refuse(place, f"{name!r} is no name of a secret", "lower-case letters, digits and dashes", at)
+        node.refuse(place, f"{name!r} is not a valid secret name", "lower-case letters, digits and dashes", at)
     return {"name": name, "before": value[: at - 2], "after": "" if others else value[at + length + 1 :]}

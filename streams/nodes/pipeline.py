@@ -29,7 +29,7 @@ def build(node: Builder) -> Built | None:
         node.loose("with")
         return None
     if len(node.chain) > MAX_INLINED:
-        node.refuse(place, f"pipelines stand in pipelines deeper than {MAX_INLINED} levels")
+        node.refuse(place, f"pipelines are nested deeper than {MAX_INLINED} levels")
         return None
     if node.vertex_count > MAX_NODES:
         problem = f"with the pipelines in it, this one has more than {MAX_NODES:,} nodes"

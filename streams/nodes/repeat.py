@@ -58,7 +58,7 @@ def _next(node: Builder, end: Templates, kinds: dict[str, Type]) -> dict[str, Te
         if name not in kinds:
             node.refuse(
                 node.place("next", name),
-                f"{name!r} is no carried state",
+                f"{name!r} is not carried state",
                 f"repeat carries {', '.join(kinds) or 'nothing'}",
             )
             end.template(node.place("next", name), value)

@@ -66,7 +66,11 @@ def read_type(value: Any, place: Place, refuse: Refuse, suggest: Suggest) -> Typ
     if isinstance(value, dict) and value:
         for key in value:
             if not FIELD_NAME.fullmatch(key):
-                refuse((*place, key), f"{key!r} is no field name", "letters, digits and _, beginning with a letter")
+                refuse(
+                    (*place, key),
+                    f"{key!r} is not a valid field name",
+                    "letters, digits and _, beginning with a letter",
+                )
         return record_of({key: read_type(one, (*place, key), refuse, suggest) for key, one in value.items()})
     hint = (
         suggest(value, WORDS) if isinstance(value, str) else "string, int, float, bool, image, any, [T] or {field: T}"

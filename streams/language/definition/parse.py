@@ -105,7 +105,7 @@ class _Parser:
         key = str(place[-1])
         seconds = duration(data[key]) if key in data else None
         if key in data and seconds is None:
-            self.refuse(place, f"{written(data[key])} is no length of time", "write 500ms, 20s, 5m, 1h or 7d")
+            self.refuse(place, f"{written(data[key])} is not a duration", "write 500ms, 20s, 5m, 1h or 7d")
         return seconds
 
     def _limit(self, value: Any) -> int | None:

@@ -60,7 +60,7 @@ output: {r: 1}
             "p.yaml:6:13: nodes.c.if: Syntax error: token recognition error at: '= ' (write ==, to compare)",
             "p.yaml:7:20: nodes.d.value: undeclared reference to 'len' (write size(x))",
             "p.yaml:8:17: nodes.e.value: unknown name 'True' (write true)",
-            "p.yaml:9:23: nodes.f.when: null is no expression (write CEL, without ${…})",
+            "p.yaml:9:23: nodes.f.when: null is not an expression (write CEL, without ${…})",
             'p.yaml:10:27: nodes.g.on_error: on_error is fail, skip or {use: value}, not {"use": null, "or": true}',
             "p.yaml:11:20: nodes.h.value: list(int) has no fields (one of a list is xs[0], all of them are xs.map(x, x.field))",
         ],
@@ -84,7 +84,7 @@ output: {r: "${c['1']}"}
         + "".join(f'  a{n + 1}: {{value: {{x: "${{a{n}}}", y: "${{a{n}}}"}}}}\n' for n in range(20))
         + 'output: {r: "${a0}"}\n',
         [
-            "p.yaml:15:8: nodes.a12: the type of its value has more than 5,000 parts (leave out what nobody reads, or name what is needed)",
+            "p.yaml:15:8: nodes.a12: the type of its value has more than 5,000 parts (leave out unused fields, or name the fields that are needed)",
         ],
     ),
     "nested without end": (
@@ -195,7 +195,7 @@ nodes:
 output: {r: "${first(a, 1)}"}
 """,
         [
-            "p.yaml:4:23: nodes.a.when: this place holds bare CEL (leave the ${…} away)",
+            "p.yaml:4:23: nodes.a.when: this place holds bare CEL (remove the ${…})",
         ],
     ),
     "condition type": (
@@ -217,7 +217,7 @@ nodes:
 output: {r: "${first(a, 1)}"}
 """,
         [
-            "p.yaml:4:23: nodes.a.when: 3 is no expression (write CEL, without ${…})",
+            "p.yaml:4:23: nodes.a.when: 3 is not an expression (write CEL, without ${…})",
         ],
     ),
     "never": (
@@ -427,7 +427,7 @@ nodes:
 output: {r: "${d}"}
 """,
         [
-            "p.yaml:7:6: nodes.d: with wait: any and only a there, this reads b and c in vain (give each first() an operand that is always there)",
+            "p.yaml:7:6: nodes.d: with wait: any, b and c may be missing when only a has finished (give each first() an operand that is always there)",
         ],
     ),
     "any ancestor of one": (
@@ -497,11 +497,11 @@ nodes:
 output: {r: 1}
 """,
         [
-            "p.yaml:3:10: timeout: 'soon' is no length of time (write 500ms, 20s, 5m, 1h or 7d)",
-            "p.yaml:4:9: retain: -1 is no length of time (write 500ms, 20s, 5m, 1h or 7d)",
-            "p.yaml:6:45: nodes.a.timeout: '0s' is no length of time (write 500ms, 20s, 5m, 1h or 7d)",
+            "p.yaml:3:10: timeout: 'soon' is not a duration (write 500ms, 20s, 5m, 1h or 7d)",
+            "p.yaml:4:9: retain: -1 is not a duration (write 500ms, 20s, 5m, 1h or 7d)",
+            "p.yaml:6:45: nodes.a.timeout: '0s' is not a duration (write 500ms, 20s, 5m, 1h or 7d)",
             "p.yaml:6:79: nodes.a.retry.backoff: backoff is a length of time (such as 1s)",
-            "p.yaml:7:27: nodes.b.deadline: '5 parsecs' is no length of time (write 500ms, 20s, 5m, 1h or 7d)",
+            "p.yaml:7:27: nodes.b.deadline: '5 parsecs' is not a duration (write 500ms, 20s, 5m, 1h or 7d)",
             "p.yaml:7:27: nodes.b.deadline: deadline needs two or more nodes to wait for (this node waits for one at most)",
         ],
     ),
@@ -515,7 +515,7 @@ nodes:
 output: {r: 1}
 """,
         [
-            "p.yaml:4:45: nodes.a.timeout: '0s' is no length of time (write 500ms, 20s, 5m, 1h or 7d)",
+            "p.yaml:4:45: nodes.a.timeout: '0s' is not a duration (write 500ms, 20s, 5m, 1h or 7d)",
             "p.yaml:4:67: nodes.a.retry.attempts: attempts is a whole number from 1 to 20",
             "p.yaml:4:79: nodes.a.retry.backoff: backoff is a length of time (such as 1s)",
             "p.yaml:5:48: nodes.b.retry: retry is {attempts: N, backoff: time} (such as {attempts: 5, backoff: 1s})",
@@ -608,7 +608,7 @@ output: {r: 1}
 """,
         [
             "p.yaml:4:15: nodes.a.repeat: repeat is a mapping from the names of the carried state to their first values",
-            "p.yaml:5:33: nodes.b.next.y: 'y' is no carried state (repeat carries x)",
+            "p.yaml:5:33: nodes.b.next.y: 'y' is not carried state (repeat carries x)",
             'p.yaml:6:33: nodes.c.next.x: string is given, int is expected (this is a text; "${…}" is an expression)',
             "p.yaml:7:35: nodes.d.next.x: int is given, float is expected (write 2.0, or double(x))",
             "p.yaml:8:29: nodes.e.next: next is a mapping from the names of the carried state to their next values",
@@ -627,7 +627,7 @@ output: {r: "${c.status}"}
         [
             "p.yaml:4:13: nodes.a.http: http is a mapping with a url (http: {url: https://…})",
             "p.yaml:4:21: nodes.a.http.methd: service http-call has no input 'methd' (did you mean 'method'?)",
-            "p.yaml:5:19: nodes.b.http.url: int is given, string is expected (a text stands in quotes)",
+            "p.yaml:5:19: nodes.b.http.url: int is given, string is expected (put a text in quotes)",
             "p.yaml:5:28: nodes.b.http.verb: service http-call has no input 'verb' (there is body, headers, method, url)",
         ],
     ),
@@ -694,7 +694,7 @@ output: "${n}"
 output: {content-type: "${n}"}
 """,
         [
-            "p.yaml:3:24: output.content-type: 'content-type' is no field name (letters, digits and _, beginning with a letter)",
+            "p.yaml:3:24: output.content-type: 'content-type' is not a valid field name (letters, digits and _, beginning with a letter)",
         ],
     ),
     "inputs": (
@@ -847,9 +847,9 @@ output: {r-s: 1, t: "${m}", u-v: 2}
             "p.yaml:1:1: pipeline: a pipeline needs a name (lower-case words joined by dashes, at most 60 characters: `pipeline: blur-women`)",
             "p.yaml:1:12: input.n: 'imt' is no type (did you mean 'int'?)",
             "p.yaml:3:16: nodes.a.service: unknown service 'clac' (did you mean 'calc'?)",
-            "p.yaml:4:15: output.r-s: 'r-s' is no field name (letters, digits and _, beginning with a letter)",
+            "p.yaml:4:15: output.r-s: 'r-s' is not a valid field name (letters, digits and _, beginning with a letter)",
             "p.yaml:4:24: output.t: unknown name 'm' (there is a, n)",
-            "p.yaml:4:34: output.u-v: 'u-v' is no field name (letters, digits and _, beginning with a letter)",
+            "p.yaml:4:34: output.u-v: 'u-v' is not a valid field name (letters, digits and _, beginning with a letter)",
         ],
     ),
     "an alias and a repeated key": (
@@ -884,7 +884,7 @@ output: {r: 1}
             "p.yaml:4:58: nodes.e.nodes.b.value: unknown name 'q' (there is index, n, photo, x, y)",
             "p.yaml:5:15: nodes.r.repeat: repeat is a mapping from the names of the carried state to their first values",
             "p.yaml:5:48: nodes.r.nodes.b.value: unknown name 'q' (there is e, n, photo)",
-            "p.yaml:6:41: nodes.s.next.y: 'y' is no carried state (repeat carries z)",
+            "p.yaml:6:41: nodes.s.next.y: 'y' is not carried state (repeat carries z)",
             "p.yaml:6:44: nodes.s.next.y: unknown name 'k' (there is e, n, photo, r, z)",
         ],
     ),
@@ -900,7 +900,7 @@ output: {r: 1}
         [
             "p.yaml:4:16: nodes.a.service: unknown service 'clac' (did you mean 'calc'?)",
             "p.yaml:4:35: nodes.a.with.x: unknown name 'm' (there is n, photo)",
-            "p.yaml:4:50: nodes.a.timeout: 'never' is no length of time (write 500ms, 20s, 5m, 1h or 7d)",
+            "p.yaml:4:50: nodes.a.timeout: 'never' is not a duration (write 500ms, 20s, 5m, 1h or 7d)",
             "p.yaml:4:64: nodes.a.retry: retry is {attempts: N, backoff: time} (such as {attempts: 5, backoff: 1s})",
             "p.yaml:4:75: nodes.a.retry.attempts: attempts is a whole number from 1 to 20",
             "p.yaml:5:17: nodes.b.pipeline: unknown pipeline 'other'",
@@ -925,7 +925,7 @@ output: {r: 1}
             "p.yaml:4:43: nodes.a.value[2]: unknown name 'k' (there is n, photo)",
             "p.yaml:5:19: nodes.b.value: '+' cannot be applied to (int, string) (write string(x))",
             "p.yaml:5:28: nodes.b.value: int has no fields",
-            "p.yaml:6:23: nodes.c.when: this place holds bare CEL (leave the ${…} away)",
+            "p.yaml:6:23: nodes.c.when: this place holds bare CEL (remove the ${…})",
             "p.yaml:6:26: nodes.c.when: unknown name 'm' (there is a, b, n, photo)",
         ],
     ),

@@ -125,7 +125,7 @@ def test_a_loop_whose_list_changes_is_whole_again() -> None:
         ({"changes": {"n": "much"}}, "n: expected"),
         ({"changes": {"a.v": "x"}}, "a.v: expected"),
         ({"changes": {"a.items[99]": 1}}, "there is no item 99"),
-        ({"changes": {f"a.items[{'9' * 5000}]": 1}}, "this is no path"),
+        ({"changes": {f"a.items[{'9' * 5000}]": 1}}, "this is not a path"),
         ({"changes": {"a.w": 1}}, "a.w"),
         ({"changes": {"a!": 1}}, "no input and no output 'a!'"),
     ],

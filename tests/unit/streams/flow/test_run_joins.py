@@ -175,7 +175,7 @@ def test_a_deadline_makes_the_node_fail_with_its_on_error() -> None:
     flow.take(flow.token("c", "a", a={"v": 2}, _in_n=1))
     (failed, token) = flow.take(Stop("r", Ending.DEADLINE, "c", ()))
     assert isinstance(failed, Event)
-    assert failed.data["reason"] == "waited 3 s in vain for b"
+    assert failed.data["reason"] == "gave up waiting for b after 3 s"
     assert failed.data["on_error"] == "use"
     assert isinstance(token, Token)
     assert dict(token.context.values) == {"c": 1}

@@ -318,8 +318,8 @@ def test_what_lint_says_of_the_result_is_said_of_the_older_file() -> None:
     ("text", "said"),
     [
         ("", "/: not JSON: Expecting value: line 1 column 1 (char 0)"),
-        ("[]", "/: this is no pipeline in the older format"),
-        ('{"type": "service", "nodes": []}', "/: this is no pipeline in the older format"),
+        ("[]", "/: this is not a pipeline in the older format"),
+        ('{"type": "service", "nodes": []}', "/: this is not a pipeline in the older format"),
         ('{"nodes": []}', "/nodes: there is no entry"),
         ("[" * 100_000, "/: not JSON"),
         (json.dumps({"nodes": ["x" * (1 << 20)]}), "/: the file is larger than"),

@@ -101,7 +101,7 @@ INSTEAD = """(write "${secret('name')}", and let the operator set it)"""
         ('{url: x, headers: {h: "${secret(t)}"}}', f"p.yaml:4:44: nodes.a.http.headers.h: {HOW}"),
         (
             """{url: x, headers: {h: "${secret('A b')}"}}""",
-            "p.yaml:4:38: nodes.a.http.headers.h: 'A b' is no name of a secret (lower-case letters, digits and dashes)",
+            "p.yaml:4:38: nodes.a.http.headers.h: 'A b' is not a valid secret name (lower-case letters, digits and dashes)",
         ),
         (
             """{url: x, headers: {h: "${secret('a')}${secret('b')}"}}""",

@@ -104,7 +104,7 @@ def test_a_file_without_a_pipeline_has_no_spec(text: str) -> None:
     ],
 )
 def test_lengths_of_time(text: object, seconds: float | None) -> None:
-    """A number with its unit, or a number of seconds; nothing at all is no length of time."""
+    """A number with its unit, or a number of seconds; nothing at all is not a duration."""
     assert duration(text) == seconds
 
 
