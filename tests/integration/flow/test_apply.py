@@ -330,7 +330,7 @@ def test_partitions_that_were_added_stay(settings: Settings) -> None:
 
 
 def test_requests_are_stamped_by_the_broker(settings: Settings) -> None:
-    """Also those of topics that were made before, and of pipelines that nobody asks to apply; what else was set there stays."""
+    """This includes topics from before and those of pipelines that are not applied; their other settings stay."""
 
     async def play() -> None:
         async with installation(settings) as parts:

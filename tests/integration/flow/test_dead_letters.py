@@ -47,7 +47,7 @@ def test_a_failed_task_shows_everything(yard: World) -> None:
 
 
 def test_letters_are_sent_again_by_filter(yard: World) -> None:
-    """A filter chooses; what was sent again once is passed over; without a filter it must be said that all are meant."""
+    """A filter selects; letters that were sent again are skipped; without a filter, `all` must be given."""
     w, name = yard, f"d-{uuid.uuid4().hex[:8]}"
     put(w, POISON.replace("NAME", name))
     topic = w.parts.names.requests(name)
@@ -74,7 +74,7 @@ def test_letters_are_sent_again_by_filter(yard: World) -> None:
 
 
 def test_the_newest_are_read_from_the_end(yard: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many there are, no more are read than what is asked for needs; the filter counts, and gaps do not."""
+    """However many there are, only as many are read as the answer needs; filtered ones count, gaps do not."""
     w, name = yard, f"d-{uuid.uuid4().hex[:8]}"
     all_ = DeadLetters(w.parts)
     monkeypatch.setattr("streams.runtime.connections.dead_letters._STEP", 4)

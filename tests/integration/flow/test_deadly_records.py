@@ -1,4 +1,4 @@
-"""Records that cannot be served: they hold nobody up, and one that ends its worker again and again is isolated."""
+"""Records that cannot be served: they block no others, and one that ends its worker again and again is isolated."""
 
 import asyncio
 from collections.abc import Callable

@@ -27,7 +27,7 @@ output: {n: "${b.n}", big: "${first(big.n, 0)}", slept: "${nap.seconds}"}
 
 
 def fresh(w: World, text: str) -> str:
-    """A pipeline of this text, with a name that nobody has."""
+    """A pipeline of this text, with a fresh name."""
     name = f"e-{uuid.uuid4().hex[:8]}"
     put(w, text.replace("NAME", name))
     return name
@@ -124,7 +124,7 @@ output: {images: "${grey}"}
 
 
 def test_a_worker_that_is_killed_is_missed_within_seconds(yard: World, tmp_path: Path) -> None:
-    """A run that was in its queue hears that it waits for a worker, and why it waits says that there is none."""
+    """A run in its queue gets an event that it waits for a worker, and explain says that there is none."""
     w = yard
     with worker(w, tmp_path / "victim.log", "image-greyscale") as victim:
         wait(lambda: w.one.http.get("/services/image-greyscale").status_code == 200, "it is live")

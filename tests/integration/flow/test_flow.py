@@ -1,4 +1,4 @@
-"""What of a run stays when flow does not: its joins, its deadline, and what was asked for while nobody was there."""
+"""What survives a restart of flow: a run's joins, its deadline, and requests that came meanwhile."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`http:` nodes on real brokers: secrets that show nowhere, answers that come once, waits that hold nobody up."""
+"""`http:` nodes on real brokers: secrets that show nowhere, answers that come once, waits that block no others."""
 
 import asyncio
 import io

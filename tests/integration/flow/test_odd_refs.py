@@ -1,4 +1,4 @@
-"""References to what nobody may name: each fails its own run with the reason, and the service goes on with the others."""
+"""References that are not allowed: each fails its own run with the reason, and the service goes on with the others."""
 
 import asyncio
 import io
@@ -101,7 +101,7 @@ def test_odd_keys_fail_their_own_runs(settings: Settings, tmp_path: Path) -> Non
 
 
 def test_a_task_that_cannot_be_read_fails_its_run(settings: Settings, tmp_path: Path) -> None:
-    """A task is a dead letter only after its run was told: with the input gone or garbled, the run ends all the same."""
+    """A task becomes a dead letter only after its run's events are sent: with the input gone or garbled, the run ends all the same."""
 
     async def main() -> None:
         async with rig(settings, tmp_path, 1) as runtime:
@@ -113,7 +113,7 @@ def test_a_task_that_cannot_be_read_fails_its_run(settings: Settings, tmp_path: 
                 run = str(uuid.uuid4())
                 runs.append(await runtime.submit("grey", {"image": (await picture(runtime, run)).to_dict()}, run))
             garbled, spilled = await until(lambda: _tasks(runtime, topic, len(runs)))
-            # What nobody has taken yet is removed, and put there again as another hand might leave it.
+            # Remove the tasks that no worker has taken, and put damaged ones in their place.
             await asyncio.to_thread(remove_records, settings, Place(topic, 0), spilled.offset + 1)
             gone = json.dumps(Ref(settings.s3_bucket, f"runs/{runs[1]}/{SHA}", 5, SHA, "application/avro").to_dict())
             headers = (*spilled.headers, ("millrace-spilled", gone.encode()))

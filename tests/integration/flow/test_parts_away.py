@@ -59,6 +59,6 @@ def test_a_run_that_is_cancelled_does_not_wait_on(town: Town, tmp_path: Path) ->
         await until(lambda: "postgres" in waiting_for(town), 30, "a worker that waits")
         await rig.parts.producer.send(await rig.parts.wire.control(Control(run, Action.CANCEL)))
         assert (await rig.ended(run)).event.kind is EventKind.RUN_CANCELLED
-        await until(lambda: "postgres" not in waiting_for(town), 30, "a worker that waits no more")
+        await until(lambda: "postgres" not in waiting_for(town), 30, "a worker that does not wait")
 
     town.run(main())

@@ -33,7 +33,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 def heard(kind: str, call: Callable[[Executor, list[Progress]], Any]) -> list[Progress]:
-    """What is heard of a call in a child of this kind."""
+    """The progress that a call in a child of this kind reports."""
 
     async def main() -> list[Progress]:
         executor: Pool | AsyncChild = Pool(1, [MODULE]) if kind == "pool" else AsyncChild([MODULE], 256)
@@ -79,7 +79,7 @@ def test_what_is_said_last_before_a_long_silence_is_heard_during_it(kind: str, t
 
 
 def test_failures_come_after_what_was_said(kind: str) -> None:
-    """The last word before an exception is heard, and a figure that is no JSON is the service's fault."""
+    """The last report before an exception arrives, and a figure that is not JSON is the service's fault."""
     fails, wrong = (
         (bodies.says_and_fails, bodies.says_nonsense)
         if kind == "pool"
@@ -98,7 +98,7 @@ def test_failures_come_after_what_was_said(kind: str) -> None:
 
 
 def test_threads_of_a_waiting_service_may_speak() -> None:
-    """What is said in `asyncio.to_thread` is heard as what the call itself says, before its end."""
+    """Reports from `asyncio.to_thread` arrive like those of the call itself, before its end."""
 
     async def call(executor: Executor, reports: list[Progress]) -> None:
         await executor.run(bodies.speaks_in_a_thread, seconds=30, memory=256, heard=reports.append)

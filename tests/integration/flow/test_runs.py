@@ -1,4 +1,4 @@
-"""Runs over real brokers, on one worker that nothing happens to: values, services, requests of strangers, failures."""
+"""Runs over real brokers, on one worker that nothing happens to: values, services, foreign requests, failures."""
 
 import dataclasses
 import json
@@ -188,7 +188,7 @@ async def _any(rig: Rig, pipeline: str) -> dict[str, object] | None:
 
 
 def test_an_accepted_run_that_is_refused_after_all_fails(town: Town) -> None:
-    """A gateway named the run, so a client waits for its end: it is told in events, as of any run."""
+    """A gateway named the run, so a client waits for its end: events report it, as for any run."""
 
     async def main(rig: Rig) -> None:
         await rig.publish(PLAIN)
@@ -301,7 +301,7 @@ async def _drained(rig: Rig) -> bool:
 
 
 def test_a_refusal_fails_the_run_without_a_dead_letter(town: Town) -> None:
-    """What the caller did wrong is said with its hint, is not tried again, and is nobody's dead letter."""
+    """A caller's mistake is reported with a hint, not tried again, and gives no dead letter."""
 
     async def main(rig: Rig) -> None:
         await rig.publish(POISON)
@@ -409,8 +409,8 @@ def test_a_redelivery_never_throws_the_dice_again(town: Town) -> None:
 
 
 def test_the_first_reading_is_what_all_see(town: Town, tmp_path: Path) -> None:
-    """Of what only reads no outcome is stored where the run's log keeps it: delivered again, it reads something else, and nobody
-    sees that.
+    """A read-only service stores no outcome, because the run's log keeps it: a second delivery reads another value, which does
+    not show.
     """
 
     async def main(rig: Rig) -> None:
@@ -438,7 +438,7 @@ async def _task_of(rig: Rig, run: str, service: str) -> Record:
 
 
 def _numbers(rig: Rig, run: str, node: str) -> list[int]:
-    """What a node gave, each time that its end was told."""
+    """A node's output in each event of its end."""
     finished = [sent.event for sent in rig.events[run] if sent.event.kind is EventKind.FINISHED]
     return [event.data["output"]["n"] for event in finished if event.vertex == node]
 

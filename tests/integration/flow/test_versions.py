@@ -37,7 +37,7 @@ def versions(w: World, name: str) -> dict[str, dict[str, Any]]:
 
 
 def fresh() -> str:
-    """A name that nobody has."""
+    """A fresh name."""
     return f"v-{uuid.uuid4().hex[:8]}"
 
 
@@ -153,7 +153,7 @@ def test_a_canary_takes_its_share(yard: World) -> None:
 
 
 def test_a_shadow_is_compared_and_seen_by_nobody(yard: World) -> None:
-    """A version in the shadow runs on the same requests: no result, no event of the caller's; what differs is told by path."""
+    """A version in the shadow runs on the same requests: no result, no event of the caller's; differences are listed by path."""
     w, name = yard, fresh()
     text = steps(name, 1).replace('output: {n: "${plus.n}"}', 'output: {n: "${plus.n}", parts: ["${n}", "${plus.n}"]}')
     old = put(w, text)["digest"]
@@ -187,7 +187,7 @@ def test_a_shadow_is_compared_and_seen_by_nobody(yard: World) -> None:
 
 
 def test_a_cancelled_run_takes_its_shadow_with_it(yard: World) -> None:
-    """What repeats a run unseen ends with it: nobody would compare it with anything."""
+    """A run's shadow ends with it: there would be nothing to compare it with."""
     w, name = yard, fresh()
     put(w, steps(name, 1, 60.0))
     put(w, steps(name, 2, 60.0), shadow=True)
@@ -215,7 +215,7 @@ def results(w: World, name: str) -> list[str]:
 
 
 def test_a_request_from_kafka_takes_the_version_that_its_run_says(yard: World) -> None:
-    """Delivered again, a stranger's request is the same run on the same version."""
+    """Delivered again, a foreign request is the same run on the same version."""
     w, name = yard, fresh()
     put(w, steps(name, 1))
     put(w, steps(name, 50), canary="50%")

@@ -32,7 +32,7 @@ def own() -> Iterator[RunningStack]:
 
 
 def test_pictures_are_served_without_a_database(own: RunningStack, tmp_path: Path) -> None:
-    """A pipeline that nobody has run yet gives its first result while PostgreSQL stands still since the workers were ready."""
+    """A pipeline without runs gives its first result while PostgreSQL stands still since the workers were ready."""
 
     async def main() -> None:
         async with Rig(alone(own.settings), tmp_path) as rig:

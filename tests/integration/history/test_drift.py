@@ -33,11 +33,11 @@ OFFSETS = iter(range(10_000_000, 20_000_000))
 def story(service: str, version: str, given: dict[str, Any], output: dict[str, Any]) -> list[Event]:
     """The beginning and the end of one prediction."""
     run = Run(str(uuid.uuid4()), service, "d" * 64, 2e9)
-    told = {**output, "model": "m", "model_version": version}
-    ended = Event(run, EventKind.FINISHED, "n", (), "n", 1, {"output": told})
+    answered = {**output, "model": "m", "model_version": version}
+    ended = Event(run, EventKind.FINISHED, "n", (), "n", 1, {"output": answered})
     about = {"id": ended.id, "service": service, "input": "c" * 64}
     begun = Event(run, EventKind.STARTED, "n", (), "n", 1, {"service": service, "input": given})
-    return [begun, Event(run, EventKind.FINISHED, "n", (), "n", 1, {"output": told, KEY: about})]
+    return [begun, Event(run, EventKind.FINISHED, "n", (), "n", 1, {"output": answered, KEY: about})]
 
 
 def met(world: World, events: list[Event]) -> None:

@@ -26,7 +26,7 @@ async def schema(settings: Settings) -> AsyncIterator[str]:
 
 
 async def inside(settings: Settings, name: str, **more: Any) -> psycopg.AsyncConnection[Any]:
-    """A connection to that schema; it waits for nobody's lock."""
+    """A connection to that schema; it waits for no lock."""
     connection = await psycopg.AsyncConnection.connect(settings.postgres, autocommit=True, **more)
     await connection.execute(f"set search_path to {name}".encode())
     await connection.execute(b"set lock_timeout = '2s'")
@@ -54,7 +54,7 @@ def test_tables_of_an_older_text_are_brought_up_to_date(settings: Settings) -> N
         async with schema(settings) as name, await inside(settings, name) as connection:
             await tables.ensure(connection)
             await connection.execute(b"drop table drift")
-            await tables.ensure(connection)  # the text is the same: nobody looks
+            await tables.ensure(connection)  # the text is the same: nothing is done
             await connection.execute(b"comment on table progress is 'an older text'")
             await tables.ensure(connection)
             counted = await connection.execute(b"select count(*) from drift")

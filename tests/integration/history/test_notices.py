@@ -1,4 +1,4 @@
-"""The ends of runs are told to whom the operator names: by a real recorder, out of real tables, to real receivers."""
+"""Notices of ended runs reach the receivers that the operator names: a real recorder, real tables, real receivers."""
 
 import asyncio
 import dataclasses
@@ -29,7 +29,7 @@ def story(run: Run, end: EventKind, **data: Any) -> list[Event]:
 
 
 def new(**changes: Any) -> Run:
-    """A run that nobody knows yet."""
+    """A fresh run."""
     return dataclasses.replace(RUN, id=str(uuid.uuid4()), **changes)
 
 
@@ -51,7 +51,7 @@ def environ(folder: Path, entries: list[dict[str, Any]], mail: int = 0) -> dict[
 
 
 def test_an_end_is_told_and_a_receiver_that_fails_changes_nothing(settings: Settings, tmp_path: Path) -> None:
-    """Both ways hear of the run once it is taken, with the same id at each try; a run that is not meant, and a shadow, are not told."""
+    """Both channels get the notice once, with the same id at each try; other runs and shadows give none."""
     status = iter([500, 204])
     failing, fine = new(), new()
     shadow = new(shadow_of=fine.id)
@@ -78,7 +78,7 @@ def test_an_end_is_told_and_a_receiver_that_fails_changes_nothing(settings: Sett
             async def delivered() -> bool:
                 return len(await rows(connection, "select 1 from notices where outcome = 'delivered'")) == 2
 
-            await until(delivered, 40, "both were told")
+            await until(delivered, 40, "both notices")
             notices = await rows(connection, "select * from notices")
             assert {notice["run"] for notice in notices} == {failing.id}
             assert sorted(notice["tries"] for notice in notices) == [1, 2]
@@ -98,7 +98,7 @@ def test_an_end_is_told_and_a_receiver_that_fails_changes_nothing(settings: Sett
 
 
 def test_what_a_dead_recorder_left_is_told_by_the_next(settings: Settings, tmp_path: Path) -> None:
-    """A notice that was not taken before a kill -9 is tried again by the next recorder; one that nobody takes stays visible."""
+    """A notice that was not taken before a kill -9 is tried again by the next recorder; one that is never accepted stays visible."""
     silent = new()
 
     async def main() -> None:
@@ -120,7 +120,7 @@ def test_what_a_dead_recorder_left_is_told_by_the_next(settings: Settings, tmp_p
 
 
 def test_a_receiver_that_hangs_keeps_nobody_else_waiting(settings: Settings, tmp_path: Path) -> None:
-    """Two of its notices are tried at a time, and those of others are all told meanwhile."""
+    """Two of its notices are tried at a time, and all those of others are delivered meanwhile."""
     count, released = 12, threading.Event()
 
     def answer(request: Heard, out: Out) -> None:
@@ -136,12 +136,12 @@ def test_a_receiver_that_hangs_keeps_nobody_else_waiting(settings: Settings, tmp
                 for event in story(new(), EventKind.RUN_FAILED, reason="x"):
                     await runtime.parts.producer.send(await runtime.parts.wire.event(event))
 
-            async def told() -> bool:
+            async def others_delivered() -> bool:
                 delivered = await rows(connection, "select target from notices where outcome = 'delivered'")
                 return len(delivered) == count and {notice["target"] for notice in delivered} == {there.url("/takes")}
 
             try:
-                await until(told, 25, "that the others were told")
+                await until(others_delivered, 25, "the others' notices")
                 assert sum(request.path == "/hangs" for request in there.heard) <= 2
             finally:
                 released.set()

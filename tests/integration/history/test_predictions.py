@@ -147,7 +147,7 @@ def test_the_last_correction_counts_and_all_are_kept(gateways: World, past: Hist
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "told"),
+    ("body", "status", "reason"),
     [
         ({"label": 10}, 422, "9"),
         ({"label": "seven"}, 422, "from 0 to 9"),
@@ -156,18 +156,18 @@ def test_the_last_correction_counts_and_all_are_kept(gateways: World, past: Hist
         ([7], 422, "label"),
     ],
 )
-def test_a_wrong_label_is_refused(gateways: World, past: History, body: Any, status: int, told: str) -> None:
+def test_a_wrong_label_is_refused(gateways: World, past: History, body: Any, status: int, reason: str) -> None:
     """What the service could never have said is a problem that says what it could."""
     (identity,) = past.write(finished(run(), 1, 0.4))
     answer = gateways.one.http.post(f"/predictions/{identity}/corrections", json=body)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
-    assert told in answer.text
+    assert reason in answer.text
     assert gateways.one.http.get(f"/predictions/{identity}").json()["corrections"] == []
 
 
 def test_an_unknown_prediction_is_not_found(gateways: World) -> None:
-    """Whether the id is none or nobody's, the answer is 404."""
+    """An invalid id and an unknown one are both 404."""
     for identity in ("nothing", str(uuid.uuid4())):
         assert gateways.one.http.get(f"/predictions/{identity}").status_code == 404
         assert gateways.one.http.post(f"/predictions/{identity}/corrections", json={"label": 1}).status_code == 404

@@ -52,7 +52,7 @@ async def rows(connection: "psycopg.AsyncConnection[Any]", query: str, *values: 
     return table
 
 
-def told(run: Run, kind: EventKind, vertex: str = "", **data: Any) -> Event:
+def run_event(run: Run, kind: EventKind, vertex: str = "", **data: Any) -> Event:
     """An event of a run."""
     return Event(run, kind, vertex, (), vertex, 1 if vertex else 0, data)
 
@@ -60,12 +60,12 @@ def told(run: Run, kind: EventKind, vertex: str = "", **data: Any) -> Event:
 def story(run: Run) -> list[Event]:
     """The events of a small run, with texts and numbers that databases do not like."""
     return [
-        told(run, EventKind.ACCEPTED, input={"text": "nul \0 and \\u0000"}),
-        told(run, EventKind.STARTED, "a", service="add-one", input={}),
-        told(run, EventKind.PROGRESS, "a", number=1, text="half of it"),
-        told(run, EventKind.FINISHED, "a", output={"n": float("nan")}),
-        told(run, EventKind.PROGRESS, "a", number=1, text="of a worker that is late"),
-        told(run, EventKind.RUN_FINISHED, output={"total": 3}),
+        run_event(run, EventKind.ACCEPTED, input={"text": "nul \0 and \\u0000"}),
+        run_event(run, EventKind.STARTED, "a", service="add-one", input={}),
+        run_event(run, EventKind.PROGRESS, "a", number=1, text="half of it"),
+        run_event(run, EventKind.FINISHED, "a", output={"n": float("nan")}),
+        run_event(run, EventKind.PROGRESS, "a", number=1, text="of a worker that is late"),
+        run_event(run, EventKind.RUN_FINISHED, output={"total": 3}),
     ]
 
 
@@ -86,7 +86,10 @@ def test_history_is_what_happened(settings: Settings, tmp_path: Path) -> None:
 
             await send(story(first))
             await send(
-                [told(first, EventKind.RUN_FAILED, reason="a second end"), told(first, EventKind.STARTED, "late")]
+                [
+                    run_event(first, EventKind.RUN_FAILED, reason="a second end"),
+                    run_event(first, EventKind.STARTED, "late"),
+                ]
             )
             await send(story(first))
             await gate.shut()

@@ -36,30 +36,30 @@ def story(draw: random.Random, run: Run) -> list[Event]:
     for at in [(), *((index,) for index in range(draw.randrange(3)))]:
         path = f"{text}{list(at)}"
 
-        def said(kind: EventKind, attempt: int, data: Any, at: tuple[int, ...] = at, path: str = path) -> Event:
+        def node_event(kind: EventKind, attempt: int, data: Any, at: tuple[int, ...] = at, path: str = path) -> Event:
             return Event(run, kind, "a", at, path, attempt, data)
 
         attempts = draw.randint(1, 3)
         for attempt in range(1, attempts):
             events += [
-                said(EventKind.STARTED, attempt, {"service": "s"}),
-                said(EventKind.RETRYING, attempt, {"reason": text}),
+                node_event(EventKind.STARTED, attempt, {"service": "s"}),
+                node_event(EventKind.RETRYING, attempt, {"reason": text}),
             ]
         events += [
-            said(EventKind.STARTED, attempts, {"service": "s"}),
-            said(EventKind.PROGRESS, attempts, {"number": 1}),
+            node_event(EventKind.STARTED, attempts, {"service": "s"}),
+            node_event(EventKind.PROGRESS, attempts, {"number": 1}),
         ]
         output = {"model": "m", "model_version": "1", "label": text}
         about = {"service": "s", "input": "c" * 64}
         end = draw.choice(
             [
-                said(EventKind.FINISHED, attempts, {"output": output, KEY: about}),
-                said(EventKind.FINISHED, attempts, {"output": {"text": text}}),
-                said(EventKind.FAILED, attempts, {"reason": text}),
-                said(EventKind.SKIPPED, attempts, {"reason": text}),
+                node_event(EventKind.FINISHED, attempts, {"output": output, KEY: about}),
+                node_event(EventKind.FINISHED, attempts, {"output": {"text": text}}),
+                node_event(EventKind.FAILED, attempts, {"reason": text}),
+                node_event(EventKind.SKIPPED, attempts, {"reason": text}),
             ]
         )
-        events += [end, said(EventKind.PROGRESS, attempts, {"number": 2})]  # of a worker that is late
+        events += [end, node_event(EventKind.PROGRESS, attempts, {"number": 2})]  # of a worker that is late
     events.append(Event(run, EventKind.WAITING, "b", (), "b", 1, {"service": "nobody"}))
     ends = (EventKind.RUN_FINISHED, EventKind.RUN_FAILED, EventKind.RUN_CANCELLED)
     for kind in draw.choices(ends, k=draw.randrange(3)):  # the first one counts
@@ -70,7 +70,7 @@ def story(draw: random.Random, run: Run) -> list[Event]:
 
 
 def log(draw: random.Random) -> list[LoggedEvent]:
-    """A partition in which runs go on beside each other, and some of what happens is told again later."""
+    """A partition in which runs go on beside each other, and some events are sent again later."""
     stories = [story(draw, Run(f"run {number}", "p\t", "d" * 64, 1e308 if number else 2e9)) for number in range(6)]
     events: list[Event] = []
     while any(stories):

@@ -103,7 +103,7 @@ def test_objects_go_when_their_time_is_over(settings: Settings, tmp_path: Path) 
 
 
 def test_several_sweep_at_once(settings: Settings, tmp_path: Path) -> None:
-    """More runs than one takes at a time are all swept, by whoever comes first."""
+    """More runs than a sweeper takes at a time are all swept, by whichever comes first."""
 
     async def main() -> None:
         async with cellar(settings, tmp_path) as runtime:

@@ -146,7 +146,7 @@ def test_a_user_with_a_password(settings: Settings, broker: SecureBroker) -> Non
 
 
 def test_a_user_with_a_certificate(settings: Settings, broker: SecureBroker) -> None:
-    """Every client connects with a certificate of its own; without one the broker takes nobody."""
+    """Every client connects with a certificate of its own; the broker refuses clients without one."""
     broker.make([topic_of("with-certificate")])
     certificate, key = client_certificate(broker, "bob")
     broker.admit("bob", rules("with-certificate"), principal="CN=bob")
@@ -296,13 +296,13 @@ def _exercise(http: httpx.Client, broker: SecureBroker, prefix: str) -> None:
     )
     assert http.delete(f"/runs/{long}").status_code in (202, 204)
     eventually(lambda: http.get(f"/runs/{long}").json()["status"] == "cancelled", 60)
-    stranger = Producer({"bootstrap.servers": broker.inside})
+    foreign_producer = Producer({"bootstrap.servers": broker.inside})
     for topic in ("pipeline.small-grey.requests", "run.events", "retry.1s"):
-        stranger.produce(prefix + topic, b"garbage")
+        foreign_producer.produce(prefix + topic, b"garbage")
     # Due later than its tier waits: it goes through the tier again, and then to a service.
     due = (DUE, f"{time.time() + 6:.3f}".encode()), (TARGET, f"{prefix}task.image-greyscale.v1".encode())
-    stranger.produce(f"{prefix}retry.1s", b"garbage", headers=list(due))
-    stranger.flush(20)
+    foreign_producer.produce(f"{prefix}retry.1s", b"garbage", headers=list(due))
+    foreign_producer.flush(20)
     writers = {prefix + name for name in ("flow", "image-greyscale", "recorder", "retry")}
     eventually(lambda: writers <= _writers(broker, f"{prefix}dead.letters"), 60)
     eventually(lambda: len(http.get("/dead-letters").json()["dead_letters"]) == 5, 60)

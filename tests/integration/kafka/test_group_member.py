@@ -293,7 +293,7 @@ def test_the_marker_of_a_transaction_is_no_work(settings: Settings) -> None:
 
 
 def test_what_does_not_end_in_time_is_broken_off_at_a_stop(settings: Settings) -> None:
-    """It has let go when the member has left, so that nothing is taken from under it; the next member begins it anew."""
+    """It ends before the member's parts are closed, so that it does not fail for that; the next member starts it again."""
 
     async def main() -> None:
         async with handled_topic(settings) as topic:

@@ -54,7 +54,7 @@ def writer(yard: World) -> Iterator[Producer]:
 
 
 def test_what_is_aborted_never_runs(yard: World, echo: str, writer: Producer) -> None:
-    """Requests of a transaction begin when it is committed; those of one that is aborted never, and they hold nobody up."""
+    """Requests of a transaction begin when it is committed; those of an aborted one never begin, and block no others."""
     foreign = Foreign(yard, echo)
 
     def write() -> str:

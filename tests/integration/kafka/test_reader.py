@@ -1,4 +1,4 @@
-"""Readers on a real broker: every codec, transactions, and what cannot be read, which holds nobody up."""
+"""Readers on a real broker: every codec, transactions, and unreadable records, which block nothing."""
 
 import asyncio
 import uuid

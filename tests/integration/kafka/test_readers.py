@@ -54,7 +54,7 @@ def missing(w: World) -> dict[str, str]:
 
 
 def test_status_reads_what_workers_that_live_say(tmp_path: Path) -> None:
-    """A file of a worker that is gone, and one that is none, say nothing."""
+    """Files of workers that are gone, and invalid files, are ignored."""
     folder = tmp_path / "workers"
     folder.mkdir()
     state = {"troubles": [LASTS.to_json()]}

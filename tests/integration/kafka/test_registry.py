@@ -34,7 +34,7 @@ def schema(*more: dict[str, Any]) -> dict[str, Any]:
 
 
 def subject() -> str:
-    """A subject that nobody has used."""
+    """A fresh subject."""
     return value_subject(f"test-registry-{uuid.uuid4().hex}")
 
 
@@ -150,7 +150,7 @@ def test_incompatible_schemas_are_refused(settings: Settings) -> None:
 
 
 def test_unknown_id(settings: Settings) -> None:
-    """A record with an id that nobody gave out is refused for good, and a second one without asking the registry."""
+    """A record with an unknown schema id is refused permanently, and a second one without asking the registry."""
 
     async def scenario(registry: SchemaRegistry) -> None:
         codec = Codec(registry)
@@ -308,8 +308,8 @@ def test_a_subject_that_was_deleted_is_registered_again(settings: Settings) -> N
             assert not await registry.has(name, ours)
             number = await registry.id_of(name, ours)
             assert await registry.has(name, ours)
-            async with SchemaRegistry(settings.registry) as stranger:
-                assert canonical(await stranger.schema_of(number)) == canonical(ours)
+            async with SchemaRegistry(settings.registry) as other_client:
+                assert canonical(await other_client.schema_of(number)) == canonical(ours)
 
     asyncio.run(main())
 

@@ -28,8 +28,8 @@ def test_a_pipeline_without_a_limit_is_what_it_was() -> None:
     assert b"limit" not in pipeline('output: {r: "${n}"}').to_json()
 
 
-def test_the_time_of_a_run_does_not_begin_anew() -> None:
-    """A gateway's record says when it was asked for; a stranger's too, unless its time would be over before it is read."""
+def test_the_time_of_a_run_does_not_restart() -> None:
+    """The record's time counts; for a foreign request only if it leaves the run some time."""
     now = time.time()
 
     def record(ago: float) -> Record:

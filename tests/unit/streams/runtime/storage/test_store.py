@@ -28,7 +28,7 @@ def test_a_body_goes_unsigned_only_where_nobody_can_change_it(endpoint: str, saf
 
 
 def test_a_put_on_this_machine_signs_the_request_but_not_the_body() -> None:
-    """The server is told that the body has no hash, and the request is signed all the same."""
+    """The request says that its body has no hash, and is signed all the same."""
     seen: dict[str, str] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

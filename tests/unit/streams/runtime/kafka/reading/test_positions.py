@@ -20,7 +20,7 @@ def test_what_was_read_is_not_read_again() -> None:
 
 
 def test_gaps_are_passed() -> None:
-    """Offsets that no record has, of transactions or compaction, are no reason to wait."""
+    """Offsets that no record has, of transactions or compaction, do not block reading."""
     positions = at(BEGINNING)
     assert [positions.take(PLACE, offset) for offset in (3, 9)] == [True, True]
     positions.reach(PLACE, 12)
@@ -40,7 +40,7 @@ def test_partitions_of_others_are_left_alone() -> None:
 
 
 def test_a_position_out_of_the_log_is_corrected() -> None:
-    """Before the log's start: retention has removed what lay there. Behind its end: it was made anew."""
+    """Before the log's start, retention has removed records. After its end, the log was recreated."""
     assert at(5).within(PLACE, 3, 9) is None
     assert at(9).within(PLACE, 3, 9) is None
     assert at(2).within(PLACE, 3, 9) == (2, 3)
