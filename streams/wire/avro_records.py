@@ -1,6 +1,7 @@
-"""Messages as the plain records of `schemas/avro`, and back: one pair of functions a message, no bytes here."""
+"""Messages as the plain records of `schemas/avro`, and back: one pair of functions a message. No bytes here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from schemas.errors import Undecodable
@@ -28,7 +29,7 @@ Fields = Mapping[str, Any]
 
 
 def run(value: Run) -> dict[str, Any]:
-    """millrace.Run."""
+    """Return the millrace.Run of a run."""
     return {
         "id": value.id,
         "pipeline": value.pipeline,
@@ -39,32 +40,32 @@ def run(value: Run) -> dict[str, Any]:
 
 
 def read_run(value: Fields) -> Run:
-    """The run of a millrace.Run."""
+    """Return the run of a millrace.Run."""
     return Run(value["id"], value["pipeline"], value["digest"], value["deadline"], value.get("shadow_of", ""))
 
 
 def context(value: Context) -> dict[str, Any]:
-    """millrace.Context."""
+    """Return the millrace.Context of a context."""
     return {"values": dict(value.values), "skipped": sorted(value.skipped)}
 
 
 def read_context(value: Fields) -> Context:
-    """The context of a millrace.Context."""
+    """Return the context of a millrace.Context."""
     return Context(value["values"], frozenset(value["skipped"]))
 
 
 def failure(value: Failure) -> dict[str, Any]:
-    """millrace.Failure."""
+    """Return the millrace.Failure of a failure."""
     return {"reason": value.reason, "fault": value.fault.value, "path": value.path, "hint": value.hint}
 
 
 def read_failure(value: Fields | None) -> Failure | None:
-    """The failure of a millrace.Failure, or None."""
+    """Return the failure of a millrace.Failure, or None for None."""
     return None if value is None else Failure(value["reason"], Fault(value["fault"]), value["path"], value["hint"])
 
 
 def envelope(value: Task) -> dict[str, Any]:
-    """millrace.Envelope: a task without its input, which is the record's value."""
+    """Return the millrace.Envelope of a task: all but its input, which is the record's value."""
     return {
         "run": run(value.run),
         "vertex": value.vertex,
@@ -77,8 +78,8 @@ def envelope(value: Task) -> dict[str, Any]:
     }
 
 
-def task(about: Fields, given: Fields, service: str, major: int) -> Task:
-    """The task of an envelope and an input record."""
+def task(about: Fields, input: Fields, service: str, major: int) -> Task:
+    """Return the task of an envelope and an input record."""
     return Task(
         run=read_run(about["run"]),
         vertex=about["vertex"],
@@ -86,7 +87,7 @@ def task(about: Fields, given: Fields, service: str, major: int) -> Task:
         path=about["path"],
         service=service,
         major=major,
-        input=given,
+        input=input,
         context=read_context(about["context"]),
         attempt=about["attempt"],
         timeout=about["timeout"],
@@ -94,112 +95,125 @@ def task(about: Fields, given: Fields, service: str, major: int) -> Task:
     )
 
 
-def flow(message: FlowMessage, now: float) -> tuple[str, dict[str, Any]]:
-    """The branch of millrace.FlowMessage: its record's full name, and the record, sent at `now` (epoch seconds)."""
-    match message:
-        case Start():
-            return "millrace.Start", {
-                "run": run(message.run),
-                "input": message.input,
-                "source": message.source,
-                "reused": [
-                    {"vertex": vertex, "at": list(at), "value": value} for (vertex, at), value in message.reused.items()
-                ],
-                "origin": dict(message.origin),
-                "refused": None if message.refused is None else failure(message.refused),
-            }
-        case Token():
-            return "millrace.Token", {
-                "run": run(message.run),
-                "join": message.join,
-                "at": list(message.at),
-                "edge": message.edge,
-                "status": message.status.value,
-                "context": context(message.context),
-                "failure": None if message.failure is None else failure(message.failure),
-                "said": [event(one, now) for one in message.said],
-                "executions": message.executions,
-            }
-        case Opened():
-            return "millrace.Opened", {
-                "run": run(message.run),
-                "loop": message.loop,
-                "at": list(message.at),
-                "items": list(message.items),
-                "body": context(message.body),
-                "after": context(message.after),
-                "executions": message.executions,
-            }
-        case Item():
-            return "millrace.Item", {
-                "run": run(message.run),
-                "loop": message.loop,
-                "at": list(message.at),
-                "index": message.index,
-                "status": message.status.value,
-                "value": message.value,
-                "failure": None if message.failure is None else failure(message.failure),
-                "said": [event(one, now) for one in message.said],
-                "executions": message.executions,
-            }
-        case Stop():
-            return "millrace.Stop", {
-                "run": message.run,
-                "ending": message.ending.value,
-                "join": message.join,
-                "at": list(message.at),
-            }
+def _write_start(message: Start, _: float) -> dict[str, Any]:
+    return {
+        "run": run(message.run),
+        "input": message.input,
+        "source": message.source,
+        "reused": [
+            {"vertex": vertex, "at": list(at), "value": value} for (vertex, at), value in message.reused.items()
+        ],
+        "origin": dict(message.origin),
+        "refused": None if message.refused is None else failure(message.refused),
+    }
 
 
-def read_flow(tagged: tuple[str, Fields]) -> FlowMessage:
-    """The message of a branch of millrace.FlowMessage, as `tagged` decoding gives it."""
-    name, value = tagged
-    match name:
-        case "millrace.Start":
-            reused = {(one["vertex"], tuple(one["at"])): one["value"] for one in value["reused"]}
-            refused = read_failure(value["refused"])
-            return Start(read_run(value["run"]), value["input"], value["source"], reused, value["origin"], refused)
-        case "millrace.Token":
-            return Token(
-                read_run(value["run"]),
-                value["join"],
-                tuple(value["at"]),
-                value["edge"],
-                Status(value["status"]),
-                read_context(value["context"]),
-                read_failure(value["failure"]),
-                tuple(map(read_event, value["said"])),
-                value.get("executions", 0),
-            )
-        case "millrace.Opened":
-            return Opened(
-                read_run(value["run"]),
-                value["loop"],
-                tuple(value["at"]),
-                tuple(value["items"]),
-                read_context(value["body"]),
-                read_context(value["after"]),
-                value.get("executions", 0),
-            )
-        case "millrace.Item":
-            return Item(
-                read_run(value["run"]),
-                value["loop"],
-                tuple(value["at"]),
-                value["index"],
-                Status(value["status"]),
-                value["value"],
-                read_failure(value["failure"]),
-                tuple(map(read_event, value["said"])),
-                value.get("executions", 0),
-            )
-        case "millrace.Stop":
-            return Stop(value["run"], Ending(value["ending"]), value["join"], tuple(value["at"]))
-    raise Undecodable(f"flow knows no message {name}")
+def _read_start(value: Fields) -> Start:
+    return Start(
+        read_run(value["run"]),
+        value["input"],
+        value["source"],
+        {(entry["vertex"], tuple(entry["at"])): entry["value"] for entry in value["reused"]},
+        value["origin"],
+        read_failure(value["refused"]),
+    )
+
+
+def _write_token(message: Token, now: float) -> dict[str, Any]:
+    return {
+        "run": run(message.run),
+        "join": message.join,
+        "at": list(message.at),
+        "edge": message.edge,
+        "status": message.status.value,
+        "context": context(message.context),
+        "failure": None if message.failure is None else failure(message.failure),
+        "said": [event(earlier, now) for earlier in message.said],
+        "executions": message.executions,
+    }
+
+
+def _read_token(value: Fields) -> Token:
+    return Token(
+        read_run(value["run"]),
+        value["join"],
+        tuple(value["at"]),
+        value["edge"],
+        Status(value["status"]),
+        read_context(value["context"]),
+        read_failure(value["failure"]),
+        tuple(map(read_event, value["said"])),
+        value.get("executions", 0),
+    )
+
+
+def _write_opened(message: Opened, _: float) -> dict[str, Any]:
+    return {
+        "run": run(message.run),
+        "loop": message.loop,
+        "at": list(message.at),
+        "items": list(message.items),
+        "body": context(message.body),
+        "after": context(message.after),
+        "executions": message.executions,
+    }
+
+
+def _read_opened(value: Fields) -> Opened:
+    return Opened(
+        read_run(value["run"]),
+        value["loop"],
+        tuple(value["at"]),
+        tuple(value["items"]),
+        read_context(value["body"]),
+        read_context(value["after"]),
+        value.get("executions", 0),
+    )
+
+
+def _write_item(message: Item, now: float) -> dict[str, Any]:
+    return {
+        "run": run(message.run),
+        "loop": message.loop,
+        "at": list(message.at),
+        "index": message.index,
+        "status": message.status.value,
+        "value": message.value,
+        "failure": None if message.failure is None else failure(message.failure),
+        "said": [event(earlier, now) for earlier in message.said],
+        "executions": message.executions,
+    }
+
+
+def _read_item(value: Fields) -> Item:
+    return Item(
+        read_run(value["run"]),
+        value["loop"],
+        tuple(value["at"]),
+        value["index"],
+        Status(value["status"]),
+        value["value"],
+        read_failure(value["failure"]),
+        tuple(map(read_event, value["said"])),
+        value.get("executions", 0),
+    )
+
+
+def _write_stop(message: Stop, _: float) -> dict[str, Any]:
+    return {
+        "run": message.run,
+        "ending": message.ending.value,
+        "join": message.join,
+        "at": list(message.at),
+    }
+
+
+def _read_stop(value: Fields) -> Stop:
+    return Stop(value["run"], Ending(value["ending"]), value["join"], tuple(value["at"]))
 
 
 def event(value: Event, now: float) -> dict[str, Any]:
-    """millrace.Event; its time is `now` (epoch seconds), unless it happened before."""
+    """Return the millrace.Event of an event; its time is `now` (epoch seconds), unless it happened before."""
     return {
         "id": value.id,
         "run": run(value.run),
@@ -214,11 +228,11 @@ def event(value: Event, now: float) -> dict[str, Any]:
 
 
 def read_event(value: Fields) -> Event:
-    """The event of a millrace.Event. Raises Undecodable for a kind that this version does not know."""
+    """Return the event of a millrace.Event. Raises Undecodable for a kind that this version does not know."""
     try:
         kind = EventKind(value["kind"])
     except ValueError:
-        raise Undecodable(f"there is no event {value['kind']!r}") from None
+        raise Undecodable(f"unknown kind of event: {value['kind']!r}") from None
     return Event(
         read_run(value["run"]),
         kind,
@@ -232,5 +246,39 @@ def read_event(value: Fields) -> Event:
 
 
 def read_control(value: Fields) -> Control:
-    """The order of a millrace.Control."""
+    """Return the order of a millrace.Control."""
     return Control(value["run"], Action(value["action"]))
+
+
+@dataclass(frozen=True)
+class FlowRecord:
+    """The record of one kind of message for flow: a branch of millrace.FlowMessage."""
+
+    name: str
+    write: Callable[[Any, float], dict[str, Any]]
+    """Takes the message, and when it is sent (epoch seconds)."""
+    read: Callable[[Fields], FlowMessage]
+
+
+FLOW_RECORDS: Mapping[type[FlowMessage], FlowRecord] = {
+    Start: FlowRecord("millrace.Start", _write_start, _read_start),
+    Token: FlowRecord("millrace.Token", _write_token, _read_token),
+    Opened: FlowRecord("millrace.Opened", _write_opened, _read_opened),
+    Item: FlowRecord("millrace.Item", _write_item, _read_item),
+    Stop: FlowRecord("millrace.Stop", _write_stop, _read_stop),
+}
+_READERS = {record.name: record.read for record in FLOW_RECORDS.values()}
+
+
+def flow(message: FlowMessage, now: float) -> tuple[str, dict[str, Any]]:
+    """Return the branch of millrace.FlowMessage: its record's full name, and the record, sent at `now` (epoch seconds)."""
+    record = FLOW_RECORDS[type(message)]
+    return record.name, record.write(message, now)
+
+
+def read_flow(tagged: tuple[str, Fields]) -> FlowMessage:
+    """Return the message of a branch of millrace.FlowMessage, as `tagged` decoding gives it. Raises Undecodable."""
+    name, value = tagged
+    if name not in _READERS:
+        raise Undecodable(f"flow has no message {name}")
+    return _READERS[name](value)

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from schemas.encoding.codec import Codec
 from schemas.errors import Undecodable
+from schemas.library import fullname, load
 from schemas.refs import Ref
 from schemas.registry.memory import MemoryRegistry
 from streams.compile import compile_pipeline
@@ -31,6 +32,7 @@ from streams.messages import (
     Task,
     Token,
 )
+from streams.wire import avro_records
 from streams.wire.codec import ENVELOPE, ENVELOPE_SPILLED, LIMIT, SPILLED, Row, Wire, task_id
 from streams.wire.records import Outgoing, Place, Record
 from streams.wire.topics import Topics
@@ -88,6 +90,14 @@ def received(sent: Outgoing) -> Record:
 
 
 REFUSED = Start(RUN, {}, "pipeline.sum.requests/0@8", refused=FAILURE)
+
+
+def test_every_message_for_flow_has_a_row() -> None:
+    """The table of records knows each kind of message, and each branch of the checked-in schema."""
+    assert avro_records.FLOW_RECORDS.keys() == set(get_args(FlowMessage))
+    (field,) = load("FlowMessage")["fields"]
+    branches = {fullname(branch["name"], branch.get("namespace", "millrace")) for branch in field["type"]}
+    assert {record.name for record in avro_records.FLOW_RECORDS.values()} == branches
 
 
 @pytest.mark.parametrize("message", [*FLOW, REFUSED], ids=lambda one: type(one).__name__)
