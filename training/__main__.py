@@ -40,7 +40,7 @@ _MOST = 100
 def main(arguments: Sequence[str] | None = None) -> int:
     """Trains what is asked for; the exit status."""
     begin()
-    parts = {name: load() for name, load in PARTS.items()}
+    parts = dict(PARTS)
     given = _parser(parts).parse_args(arguments)
     names = [*parts, *MEASURED]
     unknown = [name for name in given.parts if name not in names]

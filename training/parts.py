@@ -1,32 +1,15 @@
-"""The models that the project trains. One that joins is a folder of its own, and a line here."""
+"""The models that the project trains. A new one is a folder of its own, and a line here."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from training.cells.part import CELLS
+from training.digits.part import DIGITS
+from training.loan.part import LOAN
 from training.part import Part
 from training.report import Report
 
-
-def _digits() -> Part:
-    from training.digits.part import DIGITS
-
-    return DIGITS
-
-
-def _cells() -> Part:
-    from training.cells.part import CELLS
-
-    return CELLS
-
-
-def _loan() -> Part:
-    from training.loan.part import LOAN
-
-    return LOAN
-
-
-PARTS: Mapping[str, Callable[[], Part]] = {"digits": _digits, "cells": _cells, "loan": _loan}
-"""By name; each imports what it needs when it is called, and TensorFlow not before it trains."""
+PARTS: Mapping[str, Part] = {part.name: part for part in (DIGITS, CELLS, LOAN)}
 
 
 def _faces(data: Path, top: Path, report: Report) -> None:
@@ -36,4 +19,4 @@ def _faces(data: Path, top: Path, report: Report) -> None:
 
 
 MEASURED: Mapping[str, Callable[[Path, Path, Report], None]] = {"faces": _faces}
-"""Models of others, which are not trained here: their cards are written from a data directory, below the top of a repository."""
+"""Third-party models, which are only measured here, on a data directory; their cards are written below the top of a repository."""

@@ -1,4 +1,4 @@
-"""Whether a cell model may take the champion's place: both are asked about the test originals of BCCD."""
+"""The gate of cell models: candidate and champion classify the test originals of BCCD."""
 
 from pathlib import Path
 
@@ -12,16 +12,10 @@ from training.evaluation.gate import Pairs, Verdict, paired
 
 
 def judge(candidate: Path, champion: Path, data: Path) -> Verdict:
-    """The gate's verdict on a candidate's bundle. Raises BadBundle and DataError."""
+    """Compare a candidate's bundle with the champion's. Raises BadBundle and DataError."""
     test = originals(data, "test")
-    labels = np.array([TYPES.index(one.label) for one in test])
-    right, before = (
-        told(Classifier(one), test).probabilities.argmax(axis=1) == labels for one in (candidate, champion)
+    labels = np.array([TYPES.index(smear.label) for smear in test])
+    new, old = (
+        told(Classifier(folder), test).probabilities.argmax(axis=1) == labels for folder in (candidate, champion)
     )
-
-    def pairs(kind: int) -> Pairs:
-        its = labels == kind
-        counts = [right & before, right & ~before, ~right & before, ~right & ~before]
-        return Pairs(*(int((one & its).sum()) for one in counts))
-
-    return paired({str(one): pairs(at) for at, one in enumerate(TYPES)})
+    return paired({str(kind): Pairs.count(new[labels == at], old[labels == at]) for at, kind in enumerate(TYPES)})

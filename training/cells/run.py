@@ -1,7 +1,7 @@
-"""From the data to a bundle: measure traits, cross-validate, learn, measure as it is served, write the cards."""
+"""A cell model from its order to a bundle: measure traits, cross-validate, learn, measure as it is served, write the cards."""
 
-from dataclasses import asdict
-from importlib.metadata import version
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,17 @@ from training.cells.references import references
 from training.evaluation import plots
 from training.evaluation.probabilities import softmax
 from training.part import Made, Order
-from training.registry import bundle
+from training.recipe import finish, versions
 from training.report import Report
 
 REFERENCE = Path("tests/unit/agents/services/cell_reference.npz")
-"""Drawn cells with the answers of the model that is shipped."""
+"""Drawn cells with the answers of the shipped model."""
+
+_LIBRARIES = ("scikit-learn", "numpy", "opencv-python-headless", "pillow")
 
 
 def train(order: Order, report: Report) -> Made:
-    """The model of all training originals. Raises DataError."""
+    """Train a model of all training originals. Raises BadOrder and DataError."""
     cv2.setNumThreads(1)
     plan = Plan(copies=copies(order.options))
     smears = learned_from(order.data)
@@ -39,94 +41,125 @@ def train(order: Order, report: Report) -> Made:
     if len(extra) < len(order.examples):
         report.say(f"{len(order.examples) - len(extra)} of {len(order.examples)} corrections cannot be learned from")
     cells = [*cut(smears), *(pixels for pixels, _ in extra)]
-    labels = [*(one.label for one in smears), *(label for _, label in extra)]
+    labels = [*(smear.label for smear in smears), *(label for _, label in extra)]
     known = samples(cells, labels, plan.copies, np.random.default_rng(plan.seed))
     report.say(f"{len(known.names)} traits measured; {len(set(known.groups.tolist()))} different cells")
     course = cross_validated(known, plan)
     report.say(f"balanced accuracy by strength, cross-validated: {course.tried}; {course.strength} is taken")
     learned = Learned(known, np.arange(len(known)), course.strength)
-    weights = learned.weights(known.names, course.temperature)
-    (order.folder / FILE).write_text(weights.to_json(), encoding="utf-8")
     report.epoch(1, 1, validation=course.tried[course.strength])
-    card: dict[str, Any] = {
-        "name": NAME,
-        "dataset": order.dataset,
-        "licence": LICENCE,
-        "notice": "not for medical use",
-        "types": [str(one) for one in TYPES],
-        "bytes": (order.folder / FILE).stat().st_size,
-        "traits": len(known.names),
-        "temperature": course.temperature,
-        "plan": asdict(plan),
-        "learned_from": _counts(known),
-        "corrections": len(extra),
-        "libraries": {name: version(name) for name in ("scikit-learn", "numpy", "opencv-python-headless", "pillow")},
-        "metrics": {},
-    }
-    bundle.write(order.folder, card)
-    card["reference"] = reference(learned, course)
-    card["metrics"] = _measured(order, known, course, learned, cells)
-    whole = bundle.write(order.folder, card)
-    test = whole["metrics"]["test"]
-    return Made(
-        card=whole,
-        params={**asdict(plan), "strength": course.strength, "temperature": course.temperature, "pictures": len(known)},
-        figures={
+    return finish(TrainedCells(order, plan, cells, known, course, learned, len(extra)), order)
+
+
+@dataclass(frozen=True)
+class TrainedCells:
+    """A trained cell model, see `training.recipe.Trained`."""
+
+    order: Order
+    plan: Plan
+    cells: list[Any]
+    """Pixels of the cells that were learned from."""
+    known: Samples
+    course: Course
+    learned: Learned
+    corrections: int
+    """Number of corrected cells among them."""
+
+    def export(self, folder: Path) -> None:
+        """Write the weights as JSON."""
+        weights = self.learned.weights(self.known.names, self.course.temperature)
+        (folder / FILE).write_text(weights.to_json(), encoding="utf-8")
+
+    def card(self, folder: Path) -> dict[str, Any]:
+        """Return the card without what is measured."""
+        return {
+            "name": NAME,
+            "dataset": self.order.dataset,
+            "licence": LICENCE,
+            "notice": "not for medical use",
+            "types": [str(kind) for kind in TYPES],
+            "bytes": (folder / FILE).stat().st_size,
+            "traits": len(self.known.names),
+            "temperature": self.course.temperature,
+            "plan": asdict(self.plan),
+            "learned_from": {str(kind): int((self.known.labels == at).sum()) for at, kind in enumerate(TYPES)},
+            "corrections": self.corrections,
+            "libraries": versions(_LIBRARIES),
+        }
+
+    def metrics(self, folder: Path) -> dict[str, Any]:
+        """Measure the model through both services; the shipped one also on pictures of other origin."""
+        model, course = Classifier(folder), self.course
+        test = originals(self.order.data, "test")
+        answers = told(model, test)
+        twins = shared(cut(test), self.cells)
+        unseen = measure.Said(softmax(course.scores[0] / course.temperature), self.known.labels)
+        metrics = {
+            "test": measure.figures(answers, SEED),
+            "test_without_twins": measure.figures(answers.at(~twins), SEED),
+            "cross_validated": {
+                **measure.figures(unseen, SEED),
+                "balanced_accuracy": course.tried[course.strength],
+                "spread": course.spread,
+                "tried": {str(strength): accuracy for strength, accuracy in course.tried.items()},
+            },
+            "served_difference": self._difference(model),
+        }
+        if self.order.ship:
+            boxed = {"train": learned_from(self.order.data), "test": test}
+            metrics["boxes"] = {name: measure.boxes(overlaps(smears)) for name, smears in boxed.items()}
+            metrics["empty_refused"] = measure.share(*refused(test))
+            metrics["augmented"] = measure.figures(told(model, augmented(self.order.data)), SEED)
+            metrics["tecom"] = measure.figures(told(model, tecom(self.order.data)), SEED)
+        return metrics
+
+    def reference(self, folder: Path) -> dict[str, Any]:
+        """Return what drift is measured against."""
+        return reference(self.learned, self.course)
+
+    def params(self) -> dict[str, Any]:
+        """Return what decided the result."""
+        return {
+            **asdict(self.plan),
+            "strength": self.course.strength,
+            "temperature": self.course.temperature,
+            "pictures": len(self.known),
+        }
+
+    def figures(self, card: Mapping[str, Any]) -> dict[str, float]:
+        """Return the metrics by flat names."""
+        test = card["metrics"]["test"]
+        return {
             "test.balanced_accuracy": test["balanced_accuracy"],
             "test.accuracy": test["accuracy"]["rate"],
             "test.calibration_error": test["calibration"],
-            "validation.balanced_accuracy": course.tried[course.strength],
-            **{f"test.recall.{one}": test["recall"][at]["rate"] for at, one in enumerate(TYPES)},
-        },
-        pictures=_drawn(whole),
-        page=markdown(whole) if order.ship else "",
-        beside={REFERENCE: references(learned, known.names, course.temperature, plan.seed)} if order.ship else {},
-    )
+            "validation.balanced_accuracy": self.course.tried[self.course.strength],
+            **{f"test.recall.{kind}": test["recall"][at]["rate"] for at, kind in enumerate(TYPES)},
+        }
 
+    def plots(self, card: Mapping[str, Any]) -> dict[str, bytes]:
+        """Draw the confusion table and the recalls."""
+        test, title = card["metrics"]["test"], f"{card['name']} {card['version']}: BCCD's test originals"
+        table = np.array(test["confusion"], np.int64)[:, : len(TYPES)]
+        recalls = zip(TYPES, test["recall"], strict=True)
+        intervals = {str(kind): (recall["rate"], recall["low"], recall["high"]) for kind, recall in recalls}
+        return {
+            "confusion": plots.confusion(table, list(map(str, TYPES)), title),
+            "recall": plots.shares(intervals, "recall on the test originals, with 95 % intervals"),
+        }
 
-def _measured(order: Order, known: Samples, course: Course, learned: Learned, cells: list[Any]) -> dict[str, Any]:
-    model = Classifier(order.folder)
-    test = originals(order.data, "test")
-    said = told(model, test)
-    seen_before = shared(cut(test), cells)
-    unseen = measure.Said(softmax(course.scores[0] / course.temperature), known.labels)
-    found = {
-        "test": measure.figures(said, SEED),
-        "test_without_twins": measure.figures(said.at(~seen_before), SEED),
-        "cross_validated": {
-            **measure.figures(unseen, SEED),
-            "balanced_accuracy": course.tried[course.strength],
-            "spread": course.spread,
-            "tried": {str(one): value for one, value in course.tried.items()},
-        },
-        "served_difference": _difference(model, learned, known, course.temperature),
-    }
-    if order.ship:
-        boxed = {"train": learned_from(order.data), "test": test}
-        found["boxes"] = {name: measure.boxes(overlaps(some)) for name, some in boxed.items()}
-        found["empty_refused"] = measure.share(*refused(test))
-        found["augmented"] = measure.figures(told(model, augmented(order.data)), SEED)
-        found["tecom"] = measure.figures(told(model, tecom(order.data)), SEED)
-    return found
+    def page(self, card: Mapping[str, Any]) -> str:
+        """Write the card for people; empty for a model that is not shipped, which is measured on less than the page shows."""
+        return markdown(card) if self.order.ship else ""
 
+    def beside(self) -> dict[Path, bytes]:
+        """Return drawn cells with the model's answers, for tests."""
+        return {REFERENCE: references(self.learned, self.known.names, self.course.temperature, self.plan.seed)}
 
-def _difference(model: Classifier, learned: Learned, known: Samples, temperature: float) -> float:
-    """Between what is served and what was trained, over everything that was learned from."""
-    rows = known.traits[:, 0]
-    trained = softmax(learned.scores(rows) / temperature)
-    served = [model.tell(dict(zip(known.names, row.tolist(), strict=True))) for row in rows]
-    return float(np.abs(np.array([[one.probabilities[kind] for kind in TYPES] for one in served]) - trained).max())
-
-
-def _drawn(card: dict[str, Any]) -> dict[str, bytes]:
-    test, title = card["metrics"]["test"], f"{card['name']} {card['version']}: BCCD's test originals"
-    table = np.array(test["confusion"], np.int64)[:, : len(TYPES)]
-    rows = {str(kind): (one["rate"], one["low"], one["high"]) for kind, one in zip(TYPES, test["recall"], strict=True)}
-    return {
-        "confusion": plots.confusion(table, list(map(str, TYPES)), title),
-        "recall": plots.shares(rows, "recall on the test originals, with 95 % intervals"),
-    }
-
-
-def _counts(known: Samples) -> dict[str, int]:
-    return {str(one): int((known.labels == at).sum()) for at, one in enumerate(TYPES)}
+    def _difference(self, model: Classifier) -> float:
+        """The largest difference between served and trained probabilities, over every cell that was learned from."""
+        rows = self.known.traits[:, 0]
+        trained = softmax(self.learned.scores(rows) / self.course.temperature)
+        answers = [model.tell(dict(zip(self.known.names, row.tolist(), strict=True))) for row in rows]
+        served = np.array([[answer.probabilities[kind] for kind in TYPES] for answer in answers])
+        return float(np.abs(served - trained).max())

@@ -1,6 +1,6 @@
 """The model card for people, from the same figures as the one for programs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ _SETS = {
 _TEN = range(10)
 
 
-def markdown(card: dict[str, Any]) -> str:
+def markdown(card: Mapping[str, Any]) -> str:
     """Write the whole page."""
     plan, figures, digits = card["plan"], card["metrics"], card["digits"]
     recalls = [figures["recall"][digit] for digit in digits]
@@ -58,7 +58,7 @@ def markdown(card: dict[str, Any]) -> str:
     return page.fill(TEMPLATE, values)
 
 
-def _command(card: dict[str, Any]) -> str:
+def _command(card: Mapping[str, Any]) -> str:
     epochs = card["plan"]["epochs"]
     if len(card["digits"]) == len(_TEN):
         return f"`make train` (`PART=digits`), {epochs} epochs"
@@ -75,7 +75,7 @@ def _pairs(figures: dict[str, Any]) -> str:
     )
 
 
-def _unknown(card: dict[str, Any]) -> str:
+def _unknown(card: Mapping[str, Any]) -> str:
     sure = card["metrics"].get("unknown_but_sure")
     if sure is None:
         return ""

@@ -1,4 +1,4 @@
-"""Whether a digit model may take the champion's place: both read the same test pictures of the digits that it claims."""
+"""The gate of digit models: candidate and champion read the test pictures of the digits that the candidate claims."""
 
 from pathlib import Path
 
@@ -11,16 +11,11 @@ from training.evaluation.gate import Pairs, Verdict, paired
 
 
 def judge(candidate: Path, champion: Path, data: Path) -> Verdict:
-    """The gate's verdict on a candidate's bundle, on MNIST's test pictures. Raises BadBundle and DataError."""
+    """Compare a candidate's bundle with the champion's on MNIST's test pictures. Raises BadBundle and DataError."""
     new, old = Reader(candidate), Reader(champion)
     test = test_digits(data)
     claimed = test.at(np.flatnonzero(np.isin(test.labels, new.digits)))
     right, before = (answers(reader, claimed).argmax(axis=1) == claimed.labels for reader in (new, old))
-
-    def pairs(digit: int) -> Pairs:
-        its = claimed.labels == digit
-        counts = [right & before, right & ~before, ~right & before, ~right & ~before]
-        return Pairs(*(int((one & its).sum()) for one in counts))
-
-    lost = [str(digit) for digit in old.digits if digit not in new.digits]
-    return paired({str(digit): pairs(digit) for digit in new.digits}, lost)
+    of_digit = {digit: claimed.labels == digit for digit in new.digits}
+    pairs = {str(digit): Pairs.count(right[rows], before[rows]) for digit, rows in of_digit.items()}
+    return paired(pairs, [str(digit) for digit in old.digits if digit not in new.digits])

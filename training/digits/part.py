@@ -1,25 +1,11 @@
-"""The part: the model of digit-recognition. What is heavy is imported when it is called."""
+"""The part for the model of digit-recognition. Training libraries are imported only when it trains or judges."""
 
 from pathlib import Path
 
 from agents.digits.bundle import FOLDER, NAME
 from training.digits.options import OPTIONS, choice
-from training.evaluation.gate import Verdict
-from training.part import REPOSITORY, Made, Order, Part
-from training.report import Report
-
-
-def _train(order: Order, report: Report) -> Made:
-    from training.digits.run import train
-
-    return train(order, report)
-
-
-def _judge(candidate: Path, champion: Path, data: Path) -> Verdict:
-    from training.digits.judge import judge
-
-    return judge(candidate, champion, data)
-
+from training.part import REPOSITORY, Part
+from training.recipe import deferred
 
 DIGITS = Part(
     name="digits",
@@ -28,8 +14,8 @@ DIGITS = Part(
     page=Path(f"docs/models/{NAME}.md"),
     dataset="mnist",
     epochs=16,
-    train=_train,
-    judge=_judge,
+    train=deferred("training.digits.run:train"),
+    judge=deferred("training.digits.judge:judge"),
     options=OPTIONS,
     check=choice,
 )

@@ -1,8 +1,10 @@
 """The gate: whether a new model may take the champion's place. Pure functions of what both said of the same test data."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb, sqrt
+from typing import Self
 
 RISK = 0.05
 """How often a candidate that is as good as the champion may be refused by chance."""
@@ -45,6 +47,12 @@ class Pairs:
     champion: int = 0
     """Right by the champion alone."""
     neither: int = 0
+
+    @classmethod
+    def count(cls, candidate: Iterable[bool], champion: Iterable[bool]) -> Self:
+        """Count the examples by which of two models has them right."""
+        counts = Counter(zip(candidate, champion, strict=True))
+        return cls(counts[True, True], counts[True, False], counts[False, True], counts[False, False])
 
     @property
     def of(self) -> int:

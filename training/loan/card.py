@@ -1,6 +1,6 @@
 """The model card for people, from the same figures as the one for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ _SETS = {
 }
 
 
-def markdown(card: dict[str, Any]) -> str:
+def markdown(card: Mapping[str, Any]) -> str:
     """Write the whole page. What only shipped models are measured on is left out for others."""
     plan, figures = card["plan"], card["metrics"]
     values = {

@@ -1,11 +1,11 @@
-"""From the data to a bundle: choose, train, calibrate, export, measure as it is served, write the cards."""
+"""A loan model from its order to a bundle: choose, train, calibrate, export, measure as it is served, write the cards."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from importlib.metadata import version
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,11 +20,11 @@ from training.loan.fit import Plan, Platt, candidates, fit, held_out, platt, pro
 from training.loan.options import DATASET, EPOCHS, trees
 from training.loan.reference import reference
 from training.part import BadOrder, Made, Order
-from training.registry import bundle
+from training.recipe import finish, versions
 from training.report import Report
 
 REFERENCE = Path("tests/unit/agents/services/loan_reference.json")
-"""Customers with the scores of the trees that are shipped."""
+"""Customers with the scores of the shipped trees."""
 
 LATE = 201001
 """The month from which on the split by time tests; 100 * year + month."""
@@ -32,79 +32,119 @@ _ROLLING = 200906
 _FEWER = 200
 """Rounds of the bootstrap of a model that is not shipped."""
 
+_LIBRARIES = ("lightgbm", "onnxmltools", "onnxruntime", "scikit-learn", "numpy")
+
 Say = Callable[[str], None]
 
 
 def train(order: Order, report: Report) -> Made:
-    """Trees for the calls of a data directory. What is shipped is also compared with others and tested by time. Raises BadOrder, DataError."""
+    """Train trees on the calls of a data directory. Raises BadOrder and DataError."""
     wanted = of_catalogue(DATASET).label
     if order.dataset != wanted:
         raise BadOrder(
             f"dataset: {order.dataset} is not {wanted}, the data catalogue's, which is all that this model learns from"
         )
     if order.epochs != EPOCHS:
-        raise BadOrder("epochs: trees are grown in one; there is no more of them")
+        raise BadOrder(f"epochs: trees are grown in {EPOCHS}, got {order.epochs}")
     plan, calls = _plan(order.options), load(order.data)
     test, rest = calls.at(calls.share < TEST), calls.at(calls.share >= TEST)
     report.say(f"{len(rest):,} calls to learn from, {len(test):,} held back")
     scores = held_out(rest, shipped(plan))
-    calibrations = _calibrations(scores, rest)
-    calibration = platt(scores, rest.bought) if calibrations["platt"] < calibrations["none"] else Platt()
+    losses = _calibrations(scores, rest)
+    calibration = platt(scores, rest.bought) if losses["platt"] < losses["none"] else Platt()
     model = fit(plan, rest)
     report.epoch(1, 1, validation=measure.auc(scores, rest.bought))
-    export(model, calibration, order.folder / FILE)
-    card: dict[str, Any] = {
-        "name": NAME,
-        "dataset": order.dataset,
-        "licence": LICENCE,
-        "features": list(NAMES),
-        "bytes": (order.folder / FILE).stat().st_size,
-        "plan": asdict(plan),
-        "calibration": asdict(calibration),
-        "split": {"train": len(rest), "test": len(test)},
-        "libraries": {
-            name: version(name) for name in ("lightgbm", "onnxmltools", "onnxruntime", "scikit-learn", "numpy")
-        },
-        "metrics": {},
-    }
-    bundle.write(order.folder, card)
-    scorer = Scorer(order.folder)
-    served = np.asarray(scorer.score(test.features.tolist()), np.float64)
-    trained = calibration(probabilities(model, test.features))
-    card["metrics"] = {
-        "validation": measure.auc(scores, rest.bought),
-        "calibrations": calibrations,
-        "served_difference": float(np.abs(served - trained).max()),
-        **_random(served, test, plan, measure.ROUNDS if order.ship else _FEWER),
-        "known": _known(scorer, test, plan),
-    }
-    card["reference"] = reference(rest, calibration(scores))
-    if order.ship:
-        card["metrics"] |= {
-            "choice": _choice(plan, rest, report.say),
-            "without": _without(plan, rest, scores),
-            "by_time": _by_time(plan, calls, report.say),
+    return finish(TrainedLoan(order, report.say, plan, calls, rest, test, scores, losses, calibration, model), order)
+
+
+@dataclass(frozen=True)
+class TrainedLoan:
+    """Trained trees, see `training.recipe.Trained`."""
+
+    order: Order
+    say: Say
+    plan: Plan
+    calls: Calls
+    rest: Calls
+    """The calls that were learned from."""
+    test: Calls
+    """The calls that were held back."""
+    scores: Floats
+    """Of the former, by models that had not seen them."""
+    losses: Mapping[str, float]
+    """Mean negative log likelihood by kind of calibration."""
+    calibration: Platt
+    model: lightgbm.LGBMClassifier
+
+    def export(self, folder: Path) -> None:
+        """Write the calibrated trees as ONNX."""
+        export(self.model, self.calibration, folder / FILE)
+
+    def card(self, folder: Path) -> dict[str, Any]:
+        """Return the card without what is measured."""
+        return {
+            "name": NAME,
+            "dataset": self.order.dataset,
+            "licence": LICENCE,
+            "features": list(NAMES),
+            "bytes": (folder / FILE).stat().st_size,
+            "plan": asdict(self.plan),
+            "calibration": asdict(self.calibration),
+            "split": {"train": len(self.rest), "test": len(self.test)},
+            "libraries": versions(_LIBRARIES),
         }
-    whole = bundle.write(order.folder, card)
-    known = references(model, calibration, rest, np.random.default_rng((plan.seed, 3)))
-    return Made(
-        card=whole,
-        params={**asdict(plan), **asdict(calibration), "calls": len(rest)},
-        figures=_flat(whole["metrics"]),
-        page=markdown(whole),
-        beside={REFERENCE: known} if order.ship else {},
-    )
+
+    def metrics(self, folder: Path) -> dict[str, Any]:
+        """Measure the trees as they are served; the shipped ones are also compared with others and tested by time."""
+        plan, rest, test = self.plan, self.rest, self.test
+        scorer = Scorer(folder)
+        served = np.asarray(scorer.score(test.features.tolist()), np.float64)
+        trained = self.calibration(probabilities(self.model, test.features))
+        metrics = {
+            "validation": measure.auc(self.scores, rest.bought),
+            "calibrations": dict(self.losses),
+            "served_difference": float(np.abs(served - trained).max()),
+            **_random(served, test, plan, measure.ROUNDS if self.order.ship else _FEWER),
+            "known": _known(scorer, test, plan),
+        }
+        if self.order.ship:
+            metrics["choice"] = _choice(plan, rest, self.say)
+            metrics["without"] = _without(plan, rest, self.scores)
+            metrics["by_time"] = _by_time(plan, self.calls, self.say)
+        return metrics
+
+    def reference(self, folder: Path) -> dict[str, Any]:
+        """Return what drift is measured against."""
+        return reference(self.rest, self.calibration(self.scores))
+
+    def params(self) -> dict[str, Any]:
+        """Return what decided the result."""
+        return {**asdict(self.plan), **asdict(self.calibration), "calls": len(self.rest)}
+
+    def figures(self, card: Mapping[str, Any]) -> dict[str, float]:
+        """Return the metrics by flat names."""
+        metrics = card["metrics"]
+        test = {f"test.{name}": metrics["test"][name]["value"] for name in measure.MEASURES}
+        files = {f"test.auc.{name}": metrics[name]["auc"]["value"] for name in ("additional", "full")}
+        return {"validation.auc": metrics["validation"], **test, **files}
+
+    def plots(self, card: Mapping[str, Any]) -> dict[str, bytes]:
+        """Draw nothing."""
+        return {}
+
+    def page(self, card: Mapping[str, Any]) -> str:
+        """Write the card for people."""
+        return markdown(card)
+
+    def beside(self) -> dict[Path, bytes]:
+        """Return customers with their scores, for tests."""
+        random = np.random.default_rng((self.plan.seed, 3))
+        return {REFERENCE: references(self.model, self.calibration, self.rest, random)}
 
 
 def _plan(options: Mapping[str, str]) -> Plan:
     count = trees(options)
     return Plan() if count is None else Plan(trees=count)
-
-
-def _flat(metrics: dict[str, Any]) -> dict[str, float]:
-    test = {f"test.{name}": metrics["test"][name]["value"] for name in measure.MEASURES}
-    files = {f"test.auc.{name}": metrics[name]["auc"]["value"] for name in ("additional", "full")}
-    return {"validation.auc": metrics["validation"], **test, **files}
 
 
 def _choice(plan: Plan, rest: Calls, say: Say) -> list[dict[str, Any]]:

@@ -3,8 +3,13 @@
 import hashlib
 import io
 import json
+from importlib import import_module
 from pathlib import Path
 
+import pytest
+
+from training.part import REPOSITORY, Part
+from training.parts import PARTS
 from training.registry import bundle
 from training.report import Report
 
@@ -22,6 +27,14 @@ def test_a_bundle_is_named_by_its_files(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "card.json").read_text()) == again
     (tmp_path / "labels.txt").write_text("a b")
     assert bundle.write(tmp_path, card)["version"] not in (made["version"], "")
+
+
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
+def test_the_page_of_a_shipped_model_is_that_of_its_card(part: Part) -> None:
+    """What people read and what programs read has the same figures."""
+    card = json.loads((REPOSITORY / part.shipped / "card.json").read_text(encoding="utf-8"))
+    page = (REPOSITORY / part.page).read_text(encoding="utf-8")
+    assert page == import_module(f"training.{part.name}.card").markdown(card)
 
 
 def test_programs_hear_each_epoch_as_a_line() -> None:

@@ -126,7 +126,7 @@ def test_quarters_without_a_cell() -> None:
 
 def test_the_part() -> None:
     """Cells are a part like the others, for the slot of the service that they serve, learned from the set whose licence allows it."""
-    assert PARTS["cells"]() is CELLS
+    assert PARTS["cells"] is CELLS
     assert (CELLS.slot, CELLS.dataset) == ("cell-classify", BCCD)
     assert {AUGMENTED, TECOM, BCCD} == {"blood-cells/bccd-augmented", "blood-cells/tecom", "blood-cells/bccd"}
 

@@ -1,6 +1,5 @@
 """What can be ordered of a digit model, and what is made of it before a network learns; none of it needs TensorFlow."""
 
-import json
 from io import BytesIO
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import pytest
 from PIL import Image
 
 from agents.digits.bundle import FOLDER, NAME
-from training.digits.card import markdown
 from training.digits.measure import figures
 from training.digits.options import choice
 from training.digits.pictures.data import split
@@ -93,12 +91,9 @@ def test_corrections_are_learned_from_as_the_service_sees_them() -> None:
     assert examples([], (5, 7)).digits.pictures.shape == (0, 28, 28)
 
 
-def test_the_page_of_the_shipped_model_is_that_of_its_card() -> None:
-    """What people read and what programs read has the same figures."""
-    card = json.loads((FOLDER / "card.json").read_text(encoding="utf-8"))
-    part = PARTS["digits"]()
-    assert (REPOSITORY / part.page).read_text(encoding="utf-8") == markdown(card)
-    assert REPOSITORY / part.shipped == FOLDER
+def test_the_shipped_bundle_is_where_the_service_looks() -> None:
+    """Shipping writes where the slot reads."""
+    assert REPOSITORY / PARTS["digits"].shipped == FOLDER
 
 
 def _picture(digit: int) -> bytes:
