@@ -24,7 +24,7 @@ def _outline(cell: Cell) -> Mapping[str, float]:
     points = np.vstack(contours)
     hull = cv2.convexHull(points)
     hull_area = max(cv2.contourArea(hull), 1.0)
-    around = max(sum(cv2.arcLength(one, True) for one in contours), 1.0)
+    around = max(sum(cv2.arcLength(contour, True) for contour in contours), 1.0)
     _, (width, height), _ = cv2.minAreaRect(points)
     cell_hull = cv2.convexHull(np.vstack(_contours(cell.whole)))
     left, top, right, bottom = bounds(cell.whole)
@@ -37,7 +37,7 @@ def _outline(cell: Cell) -> Mapping[str, float]:
         "aspect": min(width, height) / max(width, height, 1),
         "cell aspect": min(right - left, bottom - top) / max(right - left, bottom - top),
         "cell of its hull": whole / max(cv2.contourArea(cell_hull), 1.0),
-        "parts": float(sum(cv2.contourArea(one) > _PART * nucleus for one in contours)),
+        "parts": float(sum(cv2.contourArea(contour) > _PART * nucleus for contour in contours)),
     }
 
 

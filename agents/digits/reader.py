@@ -45,7 +45,9 @@ class Reader:
         found = self._forward((pixels[None, :, :, None] / 255).astype(np.float32))
         probabilities = np.zeros(10)
         probabilities[list(self.digits)] = found
-        return Reading(int(probabilities.argmax()), tuple(round(float(one), 6) for one in probabilities))
+        return Reading(
+            int(probabilities.argmax()), tuple(round(float(probability), 6) for probability in probabilities)
+        )
 
     def _forward(self, ink: NDArray[np.float32]) -> NDArray[np.float64]:
         self._net.setInput(ink)

@@ -85,7 +85,7 @@ INPUTS: Mapping[str, tuple[str, ...]] = {
     "campaign": ("campaign",),
     "pdays": ("pdays",),
     "previous": ("previous",),
-    "poutcome": tuple(f"poutcome={one}" for one in OUTCOMES),
+    "poutcome": tuple(f"poutcome={outcome}" for outcome in OUTCOMES),
 }
 """The features that come of each input of a customer."""
 

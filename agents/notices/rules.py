@@ -51,7 +51,7 @@ class Rule:
 
     def fits(self, event: Event) -> bool:
         """Whether the end of a run is told by this rule."""
-        return event.kind in self.kinds and any(fnmatchcase(event.run.pipeline, one) for one in self.runs)
+        return event.kind in self.kinds and any(fnmatchcase(event.run.pipeline, pattern) for pattern in self.runs)
 
 
 @dataclass(frozen=True)
@@ -79,16 +79,16 @@ class Rules:
 
     def notices(self, event: Event) -> Iterator[dict[str, Any]]:
         """What is to be told of the end of a run: rows for the history. Each receiver once, however many entries name it."""
-        receivers = dict.fromkeys(one for rule in self.rules if rule.fits(event) for one in rule.receivers)
-        for one in receivers:
+        receivers = dict.fromkeys(receiver for rule in self.rules if rule.fits(event) for receiver in rule.receivers)
+        for receiver in receivers:
             yield {
-                "id": message_id(event.run.id, "notice", f"{one.channel} {one.target}", ()),
+                "id": message_id(event.run.id, "notice", f"{receiver.channel} {receiver.target}", ()),
                 "run": event.run.id,
                 "pipeline": event.run.pipeline,
                 "kind": event.kind.value,
-                "channel": one.channel,
-                "target": one.target,
-                "secret": one.secret,
+                "channel": receiver.channel,
+                "target": receiver.target,
+                "secret": receiver.secret,
             }
 
 
@@ -102,16 +102,16 @@ def _rule(where: str, entry: Any, limits: Limits, letters: Mail) -> Rule:
     if secret and not (isinstance(secret, str) and NAME.fullmatch(secret)):
         raise SettingError(f"{where}: secret: expected the name of one: lower-case letters, digits and dashes")
     receivers = [
-        *(Receiver(WEBHOOK, one, secret) for one in _texts(where, WEBHOOK, entry.get(WEBHOOK, []))),
-        *(Receiver(EMAIL, one) for one in _texts(where, EMAIL, entry.get(EMAIL, []))),
+        *(Receiver(WEBHOOK, text, secret) for text in _texts(where, WEBHOOK, entry.get(WEBHOOK, []))),
+        *(Receiver(EMAIL, text) for text in _texts(where, EMAIL, entry.get(EMAIL, []))),
     ]
     if not receivers:
         raise SettingError(f"{where}: say a {WEBHOOK} or an {EMAIL}")
-    for one in receivers:
+    for receiver in receivers:
         try:
-            webhook.checked(one.target, limits) if one.channel == WEBHOOK else letters.check(one.target)
+            webhook.checked(receiver.target, limits) if receiver.channel == WEBHOOK else letters.check(receiver.target)
         except InvalidInput as refused:
-            raise SettingError(f"{where}: {one.channel}: {refused.reason} ({refused.hint})") from None
+            raise SettingError(f"{where}: {receiver.channel}: {refused.reason} ({refused.hint})") from None
     return Rule(
         _texts(where, "runs", entry.get("runs", ["*"])), frozenset(KINDS[one] for one in when), tuple(receivers)
     )

@@ -131,7 +131,7 @@ def read(path: Path) -> Description:
 def _check(made: Description) -> None:
     if not made.labels or not all(made.labels):
         raise made.bad("labels must be one and more texts, none of them empty")
-    double = sorted({one for one in made.labels if made.labels.count(one) > 1})
+    double = sorted({label for label in made.labels if made.labels.count(label) > 1})
     if double:
         raise made.bad(f"labels: {', '.join(double)} is there more than once")
     if not all(8 <= side <= 4096 for side in made.size):

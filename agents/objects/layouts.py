@@ -67,7 +67,7 @@ def reading(shapes: Mapping[str, Shape], about: Description) -> Reading:
     for name in (about.outputs.boxes, about.outputs.scores, about.outputs.labels):
         if name and name not in shapes:
             raise about.bad(f"outputs: the network has no output {name}; it has {_told(shapes)}")
-    found = [one for one in _candidates(shapes, about) if about.layout in (None, one.layout)]
+    found = [candidate for candidate in _candidates(shapes, about) if about.layout in (None, candidate.layout)]
     kinds = list(dict.fromkeys(one.layout for one in found))
     if not found:
         wanted = f"not laid out as {about.layout}" if about.layout else "of no layout that is known"

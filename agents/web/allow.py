@@ -67,7 +67,7 @@ class AllowList:
 
     def rule(self, method: str, target: Target) -> Rule:
         """The line that allows this call. Raises InvalidInput."""
-        found = next((one for one in self.rules if one.fits(method, target)), None)
+        found = next((rule for rule in self.rules if rule.fits(method, target)), None)
         if found is None:
             where = f"{method} {target.scheme}://{target.netloc}"
             raise InvalidInput(f"{where} may not be called from here", f"{SETTING} says what may", "url")

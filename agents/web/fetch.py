@@ -111,7 +111,7 @@ async def deliver(call: Call, limits: Limits, resolve: Resolve = lookup) -> Take
     try:
         received = await _send(call, limits, resolve, reads=False)
     except (InvalidInput, RetryLater) as error:
-        error.args = tuple(_without_path(call.target, one) for one in error.args)
+        error.args = tuple(_without_path(call.target, arg) for arg in error.args)
         error.reason = _without_path(call.target, error.reason)
         raise
     return Taken(received.status, min(_retry_after(received.headers), limits.retry_after))

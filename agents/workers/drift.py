@@ -94,8 +94,8 @@ class DriftWatch:
             cursor = await connection.execute(_VALUES, {**row, "input": wanted, "days": DAYS, "window": WINDOW})
             drifts = await asyncio.to_thread(measured_all, reference, await cursor.fetchall())
             async with connection.transaction():
-                for one in drifts:
-                    await connection.execute(_KEEP, {**row, **_row(one)})
+                for drift in drifts:
+                    await connection.execute(_KEEP, {**row, **_row(drift)})
         self._looked = now  # only now: what was cut off is looked at again
 
     async def _reference(self, service: str, version: str) -> Reference | None:

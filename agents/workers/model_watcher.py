@@ -62,7 +62,7 @@ class Watcher:
 
     async def _watch(self, connection: Connection) -> None:
         while True:
-            found = [one for one in await versions(connection) if one.champion]
+            found = [version for version in await versions(connection) if version.champion]
             champions: dict[str, Champion | None] = {}
             for one in found:
                 champions[one.slot] = one.as_champion()

@@ -15,7 +15,7 @@ def troubles(home: Path) -> list[Trouble]:
         try:
             said = json.loads(file.read_text())
             if psutil.pid_exists(said["pid"]):
-                found.update(Trouble.from_json(one) for one in said["troubles"])
+                found.update(Trouble.from_json(trouble) for trouble in said["troubles"])
         except (OSError, ValueError, KeyError, TypeError):
             continue  # it ended just now, or an older release wrote it
     return sorted(found, key=lambda one: (one.since, one.where))

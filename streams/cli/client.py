@@ -139,7 +139,7 @@ def _told(problem: Mapping[str, Any]) -> str:
     title, detail = str(problem["title"]), str(problem.get("detail") or problem["title"])
     errors = list(problem.get("errors", ()))
     if str(problem.get("type")).startswith("urn:millrace:run-"):  # its one error is the detail again, but for the hint
-        hint = next((f" ({one['hint']})" for one in errors if one.get("hint")), "")
+        hint = next((f" ({error['hint']})" for error in errors if error.get("hint")), "")
         return f"{detail}{hint}" if detail.startswith(title) else f"{title}: {detail}{hint}"
     text = re.sub(r"GET /(services|pipelines)", r"`millrace \1`", detail)
     return "\n  ".join([text, *map(_error, errors)])

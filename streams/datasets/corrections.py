@@ -73,15 +73,20 @@ def extend(
     """
     files: dict[str, tuple[Correction, DatasetFile]] = {}
     left: list[Left] = []
-    for one in corrections:
-        reason = _unfit(one, prints, held)
-        if reason or one.kept is None:
-            left.append(Left(one.prediction, reason))
+    for correction in corrections:
+        reason = _unfit(correction, prints, held)
+        if reason or correction.kept is None:
+            left.append(Left(correction.prediction, reason))
             continue
-        if one.kept.sha256 in files:
-            left.append(Left(files.pop(one.kept.sha256)[0].prediction, "a later correction is of the same input"))
-        name = f"{base.name}/{FOLDER}/{quote(_text(one.label), safe='')}/{one.kept.sha256}"
-        files[one.kept.sha256] = one, DatasetFile(name, one.kept.sha256, LICENCE, one.source)
+        if correction.kept.sha256 in files:
+            left.append(
+                Left(files.pop(correction.kept.sha256)[0].prediction, "a later correction is of the same input")
+            )
+        name = f"{base.name}/{FOLDER}/{quote(_text(correction.label), safe='')}/{correction.kept.sha256}"
+        files[correction.kept.sha256] = (
+            correction,
+            DatasetFile(name, correction.kept.sha256, LICENCE, correction.source),
+        )
     made = manifest(base.name, (*base.files, *(file for _, file in files.values())))
     return Extended(made, base, len(files), tuple(left))
 

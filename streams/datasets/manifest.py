@@ -48,7 +48,7 @@ class Manifest:
     @property
     def version(self) -> str:
         """64 hexadecimal digits: the SHA-256 of names and contents. Licences and sources may be put right."""
-        text = json.dumps([self.name, *([one.name, one.sha256] for one in self.files)], separators=(",", ":"))
+        text = json.dumps([self.name, *([file.name, file.sha256] for file in self.files)], separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
@@ -63,7 +63,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """Text that `parse` reads."""
-        body = {"name": self.name, "version": self.version, "files": [asdict(one) for one in self.files]}
+        body = {"name": self.name, "version": self.version, "files": [asdict(file) for file in self.files]}
         return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -99,7 +99,7 @@ def parse(text: str, where: str) -> Manifest:
     """The manifest of this text. Raises BadManifest when it cannot be read, or is not the version that it says."""
     try:
         body = json.loads(text)
-        made = manifest(str(body["name"]), (DatasetFile(**one) for one in body["files"]))
+        made = manifest(str(body["name"]), (DatasetFile(**file) for file in body["files"]))
         said = body["version"]
     except (ValueError, KeyError, TypeError) as error:
         raise BadManifest(f"{where}: no manifest of a dataset ({error})") from error

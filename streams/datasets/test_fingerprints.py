@@ -21,7 +21,7 @@ _FROM = 16
 
 def needed(dataset: Manifest) -> list[str]:
     """The files of a dataset that its test pictures are read from. Raises BadManifest when nothing says which they are."""
-    names = [one.name for one in dataset.files]
+    names = [file.name for file in dataset.files]
     labelled = [name.rpartition("/")[0] for name in names if name.endswith(f"/{_LABELS}")]
     wanted = [name for name in names if name.endswith(_TESTS) or name.rpartition("/")[0] in labelled]
     if not wanted:
@@ -53,7 +53,7 @@ def _prints(data: bytes, *, both: bool) -> frozenset[str]:
     if grey is not None:
         found.add(_pixels(grey.width, grey.height, grey.tobytes()))
         if both:
-            found.add(_pixels(grey.width, grey.height, bytes(255 - one for one in grey.tobytes())))
+            found.add(_pixels(grey.width, grey.height, bytes(255 - pixel for pixel in grey.tobytes())))
     return frozenset(found)
 
 

@@ -78,7 +78,7 @@ class Learned:
 
 def cross_validated(known: Samples, plan: Plan) -> Course:
     """The best strength, what models of it say of cells that they have not seen, and the temperature that fits that."""
-    by_strength = {one: _unseen(known, plan, one) for one in plan.strengths}
+    by_strength = {strength: _unseen(known, plan, strength) for strength in plan.strengths}
     each = {one: [balanced(part, known.labels) for part in scores] for one, scores in by_strength.items()}
     tried = {one: float(np.mean(values)) for one, values in each.items()}
     best = max(tried, key=lambda one: tried[one])

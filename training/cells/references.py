@@ -22,14 +22,14 @@ def references(learned: Learned, names: tuple[str, ...], temperature: float, see
     random = np.random.default_rng((seed, 1))
     fields = [_jpeg(smear((kind,), random, (320, 240), 44)) for kind in TYPES for _ in range(_EACH)]
     cells = cut([Smear("drawn", data, TYPES[0], "drawn") for data in fields])
-    files = [_jpeg(one) for one in cells]
+    files = [_jpeg(cell) for cell in cells]
     found = [traits(cut_out(Picture.decode(data))) for data in files]
     rows = np.array([[one[name] for name in names] for one in found])
     out = BytesIO()
     np.savez_compressed(
         out,
         pictures=np.frombuffer(b"".join(files), np.uint8),
-        ends=np.cumsum([len(one) for one in files]),
+        ends=np.cumsum([len(file) for file in files]),
         probabilities=softmax(learned.scores(rows) / temperature),
     )
     return out.getvalue()

@@ -62,7 +62,7 @@ class Kept:
         self.folder.mkdir(parents=True, exist_ok=True)
         state = self._state(len(done))
         part = state.with_suffix(".part.npz")
-        np.savez(part, *[np.asarray(one) for one in variables])
+        np.savez(part, *[np.asarray(variable) for variable in variables])
         part.replace(state)
         text = json.dumps({"plan": asdict(self.plan), "epochs": [asdict(one) for one in done]}, indent=1)
         fresh = self._course.with_suffix(".part")
@@ -81,7 +81,7 @@ class Kept:
         with np.load(self._state(len(kept["epochs"]))) as arrays:
             for variable, name in zip(variables, arrays.files, strict=True):
                 variable.assign(arrays[name])
-        return [Epoch(**one) for one in kept["epochs"]]
+        return [Epoch(**epoch) for epoch in kept["epochs"]]
 
     @property
     def _course(self) -> Path:

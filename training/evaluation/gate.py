@@ -83,7 +83,7 @@ def paired(examples: Mapping[str, Pairs], unclaimed: Sequence[str] = ()) -> Verd
     explains: at RISK, shared among the comparisons (Bonferroni). `unclaimed` are classes that the champion knows and the
     candidate does not: what is lost is said, and `allowed` decides what follows. Raises ValueError without examples.
     """
-    whole = Pairs(*(sum(values) for values in zip(*(_counts(one) for one in examples.values()), strict=True)))
+    whole = Pairs(*(sum(values) for values in zip(*(_counts(example) for example in examples.values()), strict=True)))
     if not whole.of:
         raise ValueError("a gate needs examples to compare on")
     lost = f" It does not know {', '.join(unclaimed)}, which the champion does." if unclaimed else ""

@@ -87,12 +87,12 @@ Sizes are relative to what a detector gets, whose longer side is at most 1280 pi
 
 def analysis(traits: Traits) -> str:
     """The page of face-analyze."""
-    told = sum(one.told_men for one in traits.counts), sum(one.told_women for one in traits.counts)
-    known = sum(one.men for one in traits.counts), sum(one.women for one in traits.counts)
+    told = sum(count.told_men for count in traits.counts), sum(count.told_women for count in traits.counts)
+    known = sum(count.men for count in traits.counts), sum(count.women for count in traits.counts)
     counts = "\n".join(
-        f"| {one.photo} | {one.women} | {one.told_women} | {one.men} | {one.told_men} |"
-        for one in traits.counts
-        if one.men + one.women
+        f"| {count.photo} | {count.women} | {count.told_women} | {count.men} | {count.told_men} |"
+        for count in traits.counts
+        if count.men + count.women
     )
     steady = "\n".join(f"| {trait} | {_cell(share)} |" for trait, share in traits.steady.items())
     return f"""# face-analyze

@@ -51,22 +51,22 @@ class Traits:
     @property
     def faces(self) -> int:
         """Those of `counts`."""
-        return sum(one.men + one.women for one in self.counts)
+        return sum(count.men + count.women for count in self.counts)
 
     @property
     def least(self) -> Share:
         """Faces told right, if all that the counts leave open went wrong."""
-        return Share(sum(one.right for one in self.counts), self.faces)
+        return Share(sum(count.right for count in self.counts), self.faces)
 
     @property
     def most(self) -> Share:
         """Faces told right, if all that the counts leave open went well."""
-        return Share(self.faces - sum(one.wrong for one in self.counts), self.faces)
+        return Share(self.faces - sum(count.wrong for count in self.counts), self.faces)
 
     def known(self, *genders: str) -> Share:
         """Faces told right among those of these genders in photos where all are of one gender."""
-        photos = [one for one in self.counts if one.uniform and ("man" if one.men else "woman") in genders]
-        return Share(sum(one.right for one in photos), sum(one.men + one.women for one in photos))
+        photos = [count for count in self.counts if count.uniform and ("man" if count.men else "woman") in genders]
+        return Share(sum(photo.right for photo in photos), sum(photo.men + photo.women for photo in photos))
 
 
 def measure(photos: Sequence[Photo]) -> Traits:
@@ -93,7 +93,7 @@ def _told_of(mirror: Picture, faces: Iterable[Face]) -> tuple[Face, ...]:
     """What is told of the same faces in the mirror image of their picture."""
     width = mirror.size[0]
     areas = tuple(
-        Area(x=width - one.area.x - one.area.width, y=one.area.y, width=one.area.width, height=one.area.height)
-        for one in faces
+        Area(x=width - face.area.x - face.area.width, y=face.area.y, width=face.area.width, height=face.area.height)
+        for face in faces
     )
     return face_analyze(Request(image=mirror, areas=areas)).faces

@@ -44,6 +44,6 @@ def references(model: lightgbm.LGBMClassifier, calibration: Platt, calls: Calls,
     document = {
         "features": list(NAMES),
         "rows": [[None if math.isnan(one) else float(one) for one in row] for row in rows],
-        "scores": [float(one) for one in scores],
+        "scores": [float(score) for score in scores],
     }
     return (json.dumps(document) + "\n").encode()

@@ -22,7 +22,7 @@ def reference(learned: Calls, scores: Floats) -> dict[str, Any]:
     return {
         "of": len(learned),
         "features": {
-            "output.appetence": described([round(float(one), 4) for one in scores]),
+            "output.appetence": described([round(float(score), 4) for score in scores]),
             **{f"input.{name}": described(known(name)) for name in _INPUTS},
             f"output.indicators.{_INDICATOR}": described(known(_INDICATOR)),
         },

@@ -120,7 +120,7 @@ def _known(names: list[str]) -> "tuple[Entry, ...]":
 
 
 def _document(manifest: "Manifest") -> dict[str, object]:
-    files = [{"name": one.name, "sha256": one.sha256, "key": one.key} for one in manifest.files]
+    files = [{"name": file.name, "sha256": file.sha256, "key": file.key} for file in manifest.files]
     return {"dataset": manifest.label, "name": manifest.name, "version": manifest.version, "files": files}
 
 

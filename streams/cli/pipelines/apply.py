@@ -113,10 +113,10 @@ def _row(change: "Change", plan: "Plan") -> dict[str, object]:
         "change": change.how,
         "detail": change.detail,
     }
-    about = next((one for one in plan.acts if change.what == "pipeline" and one.name == change.name), None)
+    about = next((act for act in plan.acts if change.what == "pipeline" and act.name == change.name), None)
     if about is not None:
         made["runs"] = dict(about.runs) if plan.runs_known else None
-        made["consumers"] = [{"group": one.group, "workers": one.workers} for one in about.services]
+        made["consumers"] = [{"group": service.group, "workers": service.workers} for service in about.services]
     return made
 
 

@@ -46,8 +46,8 @@ def import_(
     try:
         made = convert(text, known, services, library.load(known).specs, name=file.stem)
     except NoCounterpart as error:
-        for one in error.findings:
-            emit(output, {"file": str(file), **one.to_json()}, f"{file}: {one}")
+        for finding in error.findings:
+            emit(output, {"file": str(file), **finding.to_json()}, f"{file}: {finding}")
         many = f"{len(error.findings)} thing{'' if len(error.findings) == 1 else 's'}"
         raise Failed(Exit.REFUSED, f"{many} without a counterpart; nothing was written") from None
     if into is None:

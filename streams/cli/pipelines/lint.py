@@ -91,15 +91,16 @@ def _tell(effect: "Effect", output: Output) -> None:
     value = {
         "pipeline": effect.pipeline,
         "breaking": effect.breaking,
-        "problems": [one.to_json() for one in effect.problems],
+        "problems": [problem.to_json() for problem in effect.problems],
         "changes": [
-            {"service": one.service, "where": one.where, "was": one.was, "now": one.now} for one in effect.changes
+            {"service": change.service, "where": change.where, "was": change.was, "now": change.now}
+            for change in effect.changes
         ],
         "narrowed": list(effect.narrowed),
     }
     lines = [
-        *(f"{effect.pipeline} breaks: {one}" for one in effect.problems),
+        *(f"{effect.pipeline} breaks: {problem}" for problem in effect.problems),
         *(f"{effect.pipeline} may fail: {one}" for one in effect.narrowed),
-        *(f"    {one}" for one in effect.changes if effect.breaking),
+        *(f"    {change}" for change in effect.changes if effect.breaking),
     ]
     emit(output, value, "\n".join(lines))

@@ -17,15 +17,15 @@ def plan_text(plan: Plan) -> str:
 def _lines(plan: Plan) -> Iterator[str]:
     if not plan.changes:
         return
-    unchanged = [one.name for one in plan.pipelines if one.how is How.UNCHANGED]
+    unchanged = [pipeline.name for pipeline in plan.pipelines if pipeline.how is How.UNCHANGED]
     yield "Pipelines"
-    for one in plan.acts:
-        yield f"  {_SIGN.get(one.how, '~')} {one.name}: {one.how} ({one.detail})"
-        yield from _concerned(one, plan)
+    for act in plan.acts:
+        yield f"  {_SIGN.get(act.how, '~')} {act.name}: {act.how} ({act.detail})"
+        yield from _concerned(act, plan)
     if unchanged:
         yield f"  = {len(unchanged)} unchanged"
-    made = [one for one in plan.topics if one.how in (How.NEW, How.CHANGED)]
-    unused = [one for one in plan.topics if one.how is How.UNUSED]
+    made = [topic for topic in plan.topics if topic.how in (How.NEW, How.CHANGED)]
+    unused = [topic for topic in plan.topics if topic.how is How.UNUSED]
     if made or unused:
         yield "Topics"
         yield from (f"  {_SIGN.get(one.how, '~')} {one.name} ({one.detail})" for one in made)

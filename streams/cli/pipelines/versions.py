@@ -64,11 +64,11 @@ def _shadow(found: Mapping[str, Any]) -> str:
         ("beside", found["against"][:_SHOWN]),
         *((name, str(found[name])) for name in ("runs", "same", "different", "incomparable", "pending")),
     ]
-    paths = [(one["path"], str(one["count"]), one["example"]) for one in found["paths"]]
+    paths = [(path["path"], str(path["count"]), path["example"]) for path in found["paths"]]
     last = [
-        f"{pair['run']}: {one['path']}: {one['active']} → {one['candidate']}"
+        f"{pair['run']}: {difference['path']}: {difference['active']} → {difference['candidate']}"
         for pair in found["last"]
-        for one in pair["differences"][:5]
+        for difference in pair["differences"][:5]
     ]
     text = columns(head)
     if paths:

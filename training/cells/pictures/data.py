@@ -37,7 +37,7 @@ def learned_from(folder: Path) -> list[Smear]:
 
     Of the eight without one, three are not in the repository that is under the MIT licence, and the lists do not say which.
     """
-    return [one for one in originals(folder, "train") if one.box is not None]
+    return [original for original in originals(folder, "train") if original.box is not None]
 
 
 def originals(folder: Path, split: str) -> list[Smear]:

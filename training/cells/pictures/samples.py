@@ -44,7 +44,7 @@ class Samples:
 
 def cut(smears: Sequence[Smear]) -> list[Colour]:
     """The cell of each picture, normalised. Raises InvalidInput for a picture that shows none."""
-    return [white_cell(Picture.decode(one.data)).pixels for one in smears]
+    return [white_cell(Picture.decode(smear.data)).pixels for smear in smears]
 
 
 def corrected(examples: Sequence[tuple[object, bytes]]) -> list[tuple[Colour, CellType]]:
@@ -60,10 +60,10 @@ def corrected(examples: Sequence[tuple[object, bytes]]) -> list[tuple[Colour, Ce
 
 def samples(cells: Sequence[Colour], labels: Sequence[CellType], copies: int, random: np.random.Generator) -> Samples:
     """The traits of cells, with so many varied copies of each. Raises InvalidInput for a picture that shows no cell."""
-    rows = [[traits(one), *_copies(one, copies, random)] for one in cells]
+    rows = [[traits(cell), *_copies(cell, copies, random)] for cell in cells]
     names = tuple(rows[0][0])
     values = np.array([[[copy[name] for name in names] for copy in row] for row in rows], np.float64)
-    return Samples(names, values, np.array([TYPES.index(one) for one in labels]), twins(cells))
+    return Samples(names, values, np.array([TYPES.index(label) for label in labels]), twins(cells))
 
 
 def twins(cells: Sequence[Colour]) -> Labels:
@@ -97,7 +97,7 @@ def _copies(pixels: Colour, count: int, random: np.random.Generator) -> list[dic
 
 
 def _flat(cells: Sequence[Colour]) -> NDArray[np.float64]:
-    small = [cv2.resize(cv2.GaussianBlur(one, (0, 0), 2), (32, 32)).astype(np.float64).ravel() for one in cells]
+    small = [cv2.resize(cv2.GaussianBlur(cell, (0, 0), 2), (32, 32)).astype(np.float64).ravel() for cell in cells]
     rows = np.array(small)
     rows -= rows.mean(axis=1, keepdims=True)
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))

@@ -64,8 +64,8 @@ def split(folder: Path, seed: int, digits: Sequence[int] = tuple(range(10)), mos
     test, whole = test_digits(folder), _digits(folder, *FILES[2:])
     order = np.random.default_rng(seed).permutation(len(whole))
     places = [order[whole.labels[order] == digit] for digit in sorted(digits)]
-    kept = np.concatenate([one[:VALIDATION] for one in places])
-    rest = np.concatenate([one[VALIDATION:][:most] for one in places])
+    kept = np.concatenate([place[:VALIDATION] for place in places])
+    rest = np.concatenate([place[VALIDATION:][:most] for place in places])
     return Split(whole.at(np.sort(rest)), whole.at(np.sort(kept)), test)
 
 

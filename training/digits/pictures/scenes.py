@@ -31,7 +31,7 @@ def photos(digits: Digits, random: np.random.Generator) -> Iterator[Scene]:
 
 def photo(ink: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
     """One photo of a digit (white on black, any size) as grey pixels, 200 to 600 a side."""
-    height, width = (int(one) for one in random.integers(200, 600, 2))
+    height, width = (int(size) for size in random.integers(200, 600, 2))
     side = int(min(height, width) * random.uniform(0.35, 0.9))
     large = cv2.resize(ink, (side, side), interpolation=cv2.INTER_CUBIC).astype(np.float32)
     large = np.clip((large / 255 - 0.35) * 3, 0, 1).astype(np.float32)  # edges as sharp as a pen's
