@@ -24,8 +24,8 @@ def stale(folder: Path = FOLDER) -> list[str]:
     """The names of files in `folder` that are missing, differ from their service, or belong to none; sorted."""
     wanted: dict[str, str] = {}
     for contract in contracts():
-        given, answered = render_contract(contract)
-        wanted[f"{contract.name}.input.avsc"] = given
+        rendered, answered = render_contract(contract)
+        wanted[f"{contract.name}.input.avsc"] = rendered
         wanted[f"{contract.name}.output.avsc"] = answered
     present = {file.name: file.read_text(encoding="utf-8") for file in folder.glob("*.avsc")}
     return sorted(name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name))

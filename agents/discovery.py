@@ -30,8 +30,8 @@ def registry() -> Mapping[str, str]:
 
     Files are read, not run. Raises BadService for a file that is not named like its service.
     """
-    found: dict[str, str] = {}
-    for file in sorted(resources.files(_PACKAGE).iterdir(), key=lambda one: one.name):
+    modules: dict[str, str] = {}
+    for file in sorted(resources.files(_PACKAGE).iterdir(), key=lambda entry: entry.name):
         stem, dot, ending = file.name.partition(".")
         if (dot, ending) != (".", "py"):
             continue
@@ -40,8 +40,8 @@ def registry() -> Mapping[str, str]:
                 raise BadService(
                     f"agents/services/{file.name} defines the service {name!r}: name the file after its service"
                 )
-            found[name] = f"{_PACKAGE}.{stem}"
-    return MappingProxyType(found)
+            modules[name] = f"{_PACKAGE}.{stem}"
+    return MappingProxyType(modules)
 
 
 def load(name: str) -> Service[Any, Any]:

@@ -43,7 +43,7 @@ class UnknownName(MillraceError, ValueError):
 def plan(names: Sequence[str]) -> Plan:
     """What these names mean; none of them means everything, `services` every service. Raises UnknownName."""
     modules = registry()
-    wanted = [one for name in names or (SERVICES, *AGENTS) for one in (modules if name == SERVICES else (name,))]
+    wanted = [module for name in names or (SERVICES, *AGENTS) for module in (modules if name == SERVICES else (name,))]
     hosted: list[str] = []
     for name in wanted:
         if name in modules:

@@ -41,24 +41,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Trains what is asked for; the exit status."""
     begin()
     parts = dict(PARTS)
-    given = _parser(parts).parse_args(arguments)
+    chosen = _parser(parts).parse_args(arguments)
     names = [*parts, *MEASURED]
-    unknown = [name for name in given.parts if name not in names]
+    unknown = [name for name in chosen.parts if name not in names]
     if unknown:
         return _refused(f"there is no part {', '.join(unknown)}; there are {', '.join(names)}")
-    options = {name: value for name, value in vars(given).items() if name in _options(parts) and value is not None}
-    if (given.register or options) and (len(given.parts) != 1 or given.parts[0] not in parts):
+    options = {name: value for name, value in vars(chosen).items() if name in _options(parts) and value is not None}
+    if (chosen.register or options) and (len(chosen.parts) != 1 or chosen.parts[0] not in parts):
         return _refused(
             f"--register and options of a part need the name of one part that is trained: {', '.join(parts)}"
         )
-    _settle(with_parent=given.with_parent)
+    _settle(with_parent=chosen.with_parent)
     try:
         settings = Settings.read()
-        for name in given.parts or names:
+        for name in chosen.parts or names:
             if name in parts:
-                _one(parts[name], settings, given, options)
+                _one(parts[name], settings, chosen, options)
             else:
-                MEASURED[name](settings.data, given.top, Report(name, programs=given.report == "json"))
+                MEASURED[name](settings.data, chosen.top, Report(name, programs=chosen.report == "json"))
     except BadOrder as error:
         return _refused(str(error))
     except (RegistryAway, StoreUnavailable) as error:
@@ -70,23 +70,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _one(part: Part, settings: Settings, given: argparse.Namespace, options: dict[str, str]) -> None:
-    report = Report(part.name, programs=given.report == "json")
+def _one(part: Part, settings: Settings, chosen: argparse.Namespace, options: dict[str, str]) -> None:
+    report = Report(part.name, programs=chosen.report == "json")
     unfit = [name for name in options if name not in part.options]
     if unfit:
         raise BadOrder(f"{part.name} takes no --{unfit[0]}")
-    if options and not given.register:
+    if options and not chosen.register:
         raise BadOrder(f"the shipped model has no choice of {', '.join(options)}: add --register to train another one")
-    epochs = part.epochs if given.epochs is None else given.epochs
+    epochs = part.epochs if chosen.epochs is None else chosen.epochs
     if not 1 <= epochs <= _MOST:
         raise BadOrder(f"epochs: {epochs} is not between 1 and {_MOST}")
     part.check(options)
     home = (settings.home / "training").resolve()
-    dataset = given.dataset or of_catalogue(part.dataset).label
+    dataset = chosen.dataset or of_catalogue(part.dataset).label
     if dataset.partition("@")[0] != part.dataset:
         raise BadOrder(f"dataset: {dataset} is no version of {part.dataset}, which is what {part.name} learns from")
-    key = _digest(part.name, dataset, epochs, options, given.register)
-    out = (given.out or home / "made" / f"{part.name}-{given.call or key}").resolve()
+    key = _digest(part.name, dataset, epochs, options, chosen.register)
+    out = (chosen.out or home / "made" / f"{part.name}-{chosen.call or key}").resolve()
     with turn(
         home, f"{part.name} ({', '.join(f'{name} {value}' for name, value in options.items()) or 'as shipped'})", report
     ):
@@ -99,15 +99,16 @@ def _one(part: Part, settings: Settings, given: argparse.Namespace, options: dic
             dataset=dataset,
             epochs=epochs,
             options=options,
-            leave=Leave(promote=not given.no_promote, fewer=given.fewer),
-            ship=not given.register,
+            leave=Leave(promote=not chosen.no_promote, fewer=chosen.fewer),
+            ship=not chosen.register,
         )
-        if not given.register:
+        if not chosen.register:
             from training.ship import ship
 
-            made = ship(part, order, given.top, report)
+            shipped = ship(part, order, chosen.top, report)
             report.end(
-                f"{made.card['name']} {made.card['version']} is written; see {part.page}", version=made.card["version"]
+                f"{shipped.card['name']} {shipped.card['version']} is written; see {part.page}",
+                version=shipped.card["version"],
             )
             return
         from dataclasses import asdict, replace
@@ -116,9 +117,9 @@ def _one(part: Part, settings: Settings, given: argparse.Namespace, options: dic
         from training.retrain import retrain
 
         objects = Objects(settings)
-        found = objects.dataset(dataset)
-        order = replace(order, dataset=found.label, examples=objects.examples(found))
-        outcome = retrain(part, settings, order, report, given.call, given.ordered)
+        version = objects.dataset(dataset)
+        order = replace(order, dataset=version.label, examples=objects.examples(version))
+        outcome = retrain(part, settings, order, report, chosen.call, chosen.ordered)
         report.end(outcome.verdict, **asdict(outcome))
 
 

@@ -23,8 +23,8 @@ class Report:
     def epoch(self, epoch: int, of: int, **figures: float) -> None:
         """One epoch is over; `epoch` counts from 1. Figures such as `loss`, `validation` (accuracy, 0 to 1) and `seconds`."""
         self.heard(epoch, figures)  # first: who reads the line may end this process
-        told = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
-        self._write("epoch", f"epoch {epoch} of {of}: {told}", epoch=epoch, epochs=of, **figures)
+        text = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        self._write("epoch", f"epoch {epoch} of {of}: {text}", epoch=epoch, epochs=of, **figures)
 
     def end(self, text: str, **outcome: Any) -> None:
         """Everything is done; the last thing that is said."""

@@ -55,8 +55,8 @@ def retrain(part: Part, settings: Settings, order: Order, report: Report, call: 
         report.heard = run.epoch
         shutil.rmtree(order.folder, ignore_errors=True)
         order.folder.mkdir(parents=True)
-        made = part.train(order, report)
-        run.made(made)
+        trained = part.train(order, report)
+        run.made(trained)
         registry.begin(shipped)
         bundle = check(order.folder)
         filled = {ORDER: ordered, ORDERED: f"{time():.3f}"} if ordered else {}
@@ -76,8 +76,8 @@ def retrain(part: Part, settings: Settings, order: Order, report: Report, call: 
         registered=str(entry.number),
         promoted=verdict.passed,
         verdict=verdict.text,
-        figures=dict(made.figures),
-        pictures=_written(made.pictures, order.folder.parent),
+        figures=dict(trained.figures),
+        pictures=_written(trained.pictures, order.folder.parent),
     )
     fresh = kept.with_suffix(".part")
     fresh.write_text(json.dumps(asdict(outcome), indent=1))

@@ -11,14 +11,14 @@ def ship(part: Part, order: Order, top: Path, report: Report) -> Made:
     """Trains, and writes what the repository holds. Nothing is written there before everything is made. Raises BadOrder, DataError."""
     shutil.rmtree(order.folder, ignore_errors=True)
     order.folder.mkdir(parents=True)
-    made = part.train(order, report)
+    trained = part.train(order, report)
     bundle = top / part.shipped
     shutil.rmtree(bundle, ignore_errors=True)
     bundle.parent.mkdir(parents=True, exist_ok=True)
     shutil.copytree(order.folder, bundle)
-    files = {part.page: made.page.encode(), **made.beside}
+    files = {part.page: trained.page.encode(), **trained.beside}
     for path, data in files.items():
         (top / path).parent.mkdir(parents=True, exist_ok=True)
         (top / path).write_bytes(data)
     shutil.rmtree(order.state, ignore_errors=True)
-    return made
+    return trained

@@ -11,7 +11,7 @@ KEPT = 7 * 24 * 3600.0
 def sweep(folder: Path, now: float | None = None) -> int:
     """Removes what lies in a folder and has not changed for KEPT seconds; how many there were."""
     limit = (time.time() if now is None else now) - KEPT
-    old = [one for one in folder.glob("*") if one.stat().st_mtime < limit]
-    for one in old:
-        shutil.rmtree(one, ignore_errors=True)
+    old = [entry for entry in folder.glob("*") if entry.stat().st_mtime < limit]
+    for entry in old:
+        shutil.rmtree(entry, ignore_errors=True)
     return len(old)

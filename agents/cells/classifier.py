@@ -97,7 +97,7 @@ def parse(text: str) -> Weights:
     body = json.loads(text)
     rows = body["traits"].values()
     return Weights(
-        tuple(CellType(one) for one in body["types"]),
+        tuple(CellType(kind) for kind in body["types"]),
         tuple(body["traits"]),
         np.array([row["usual"] for row in rows], np.float64),
         np.array([row["spread"] for row in rows], np.float64),
@@ -139,7 +139,10 @@ class Classifier:
                 f"{self.bundle.folder}: the model wants {', '.join(sorted(missing))}, which is not measured here"
             )
         row = np.array([traits[name] for name in self.weights.traits], np.float64)
-        found = self.weights.probabilities(row)
-        said = {kind: round(float(one), _DIGITS) for kind, one in zip(self.weights.types, found, strict=True)}
+        probabilities = self.weights.probabilities(row)
+        rounded = {
+            kind: round(float(probability), _DIGITS)
+            for kind, probability in zip(self.weights.types, probabilities, strict=True)
+        }
         strangeness = float(self.weights.strangeness(row))
-        return Told(said, round(strangeness, _DIGITS), strangeness <= self.weights.familiar)
+        return Told(rounded, round(strangeness, _DIGITS), strangeness <= self.weights.familiar)

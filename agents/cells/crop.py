@@ -112,5 +112,5 @@ def _cut(pixels: Colour, cell: Cell) -> Colour:
     place = np.array([[scale, 0, SIDE / 2 - x * scale], [0, scale, SIDE / 2 - y * scale]], np.float32)
     smooth = cv2.GaussianBlur(pixels, (0, 0), 0.5 / scale - 0.48) if scale < 1 else pixels
     empty = (PLASMA, PLASMA, PLASMA)
-    made = cv2.warpAffine(smooth, place, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderValue=empty)
-    return np.asarray(made, np.uint8)
+    cut = cv2.warpAffine(smooth, place, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderValue=empty)
+    return np.asarray(cut, np.uint8)

@@ -76,7 +76,9 @@ def _place(cell: Cell) -> Mapping[str, float]:
 
 
 def _contours(mask: Mask) -> list[NDArray[np.int32]]:
-    return [np.asarray(one, np.int32) for one in cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]]
+    return [
+        np.asarray(contour, np.int32) for contour in cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    ]
 
 
 def _pieces(mask: NDArray[np.bool_]) -> float:

@@ -64,8 +64,8 @@ def stain(pixels: Colour, light: NDArray[np.float32] | float = PLASMA, blur: flo
     """The densities of a picture under this light; `blur` in pixels (0: as it is) takes away the noise of the camera."""
     smooth = _smooth(pixels, blur)
     ratio = (smooth + 1) / np.asarray(light + 1, np.float32)
-    found = np.clip(-np.log(ratio), 0, DENSEST).astype(np.float32)
-    return Stain(*(np.ascontiguousarray(found[..., band]) for band in range(3)))
+    densities = np.clip(-np.log(ratio), 0, DENSEST).astype(np.float32)
+    return Stain(*(np.ascontiguousarray(densities[..., band]) for band in range(3)))
 
 
 def _smooth(pixels: Colour, blur: float) -> Plane:

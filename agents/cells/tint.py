@@ -36,26 +36,29 @@ def _inside(cell: Cell) -> Where:
 
 def cytoplasm(cell: Cell) -> Where:
     """Without the nucleus's blurred rim; of a cell that shows none, what lies right around the nucleus. May be empty."""
-    found = (cell.whole > 0) & (cv2.dilate(cell.nucleus, disc(7)) == 0)
-    if found.sum() >= _FEW:
-        return np.asarray(found)
+    mask = (cell.whole > 0) & (cv2.dilate(cell.nucleus, disc(7)) == 0)
+    if mask.sum() >= _FEW:
+        return np.asarray(mask)
     return np.asarray((cv2.dilate(cell.nucleus, disc(13)) > 0) & (cv2.dilate(cell.nucleus, disc(5)) == 0))
 
 
 def _stained(seen: Stain, nucleus: Where, cytoplasm: Where) -> Mapping[str, float]:
     inner = {light: _mean(getattr(seen, light), nucleus) for light in _LIGHTS}
     outer = {light: _mean(getattr(seen, light), cytoplasm) for light in _LIGHTS}
-    found = {f"nucleus {light}": value for light, value in inner.items()}
-    found |= {f"cytoplasm {light}": value for light, value in outer.items()}
+    stained = {f"nucleus {light}": value for light, value in inner.items()}
+    stained |= {f"cytoplasm {light}": value for light, value in outer.items()}
     for dye in _DYES:
         plane: Plane = getattr(seen, dye)
         own = _mean(plane, nucleus)
-        low, middle, high = (float(one) for one in np.percentile(plane[cytoplasm], (10, 50, 90)))
-        found |= {f"nucleus {dye}": own, f"cytoplasm {dye} low": low, f"cytoplasm {dye}": middle}
-        found |= {f"cytoplasm {dye} high": high, f"cytoplasm to nucleus {dye}": middle / (abs(own) + 0.1)}
+        low, middle, high = (float(percentile) for percentile in np.percentile(plane[cytoplasm], (10, 50, 90)))
+        stained |= {f"nucleus {dye}": own, f"cytoplasm {dye} low": low, f"cytoplasm {dye}": middle}
+        stained |= {f"cytoplasm {dye} high": high, f"cytoplasm to nucleus {dye}": middle / (abs(own) + 0.1)}
     for part, values in (("nucleus", inner), ("cytoplasm", outer)):
-        found |= {f"{part} {one} to green": values[one] / (values["green"] + 0.05) for one in ("red", "blue")}
-    return {**found, "cytoplasm to nucleus green": outer["green"] / (inner["green"] + 0.05)}
+        stained |= {
+            f"{part} {percentile} to green": values[percentile] / (values["green"] + 0.05)
+            for percentile in ("red", "blue")
+        }
+    return {**stained, "cytoplasm to nucleus green": outer["green"] / (inner["green"] + 0.05)}
 
 
 def _granules(cell: Cell, seen: Stain, cytoplasm: Where) -> Mapping[str, float]:
@@ -71,7 +74,7 @@ def _granules(cell: Cell, seen: Stain, cytoplasm: Where) -> Mapping[str, float]:
 
 def _grain(cell: Cell, sharp: Stain, nucleus: Where, cytoplasm: Where) -> Mapping[str, float]:
     parts = {"nucleus": nucleus, "cytoplasm": cytoplasm}
-    found = {
+    values = {
         f"{part} {light} uneven": float(getattr(sharp, light)[where].std())
         for part, where in parts.items()
         for light in _LIGHTS
@@ -80,9 +83,9 @@ def _grain(cell: Cell, sharp: Stain, nucleus: Where, cytoplasm: Where) -> Mappin
         red, green = _band(sharp.red, size), _band(sharp.green, size)
         grains = (("nucleus", green, nucleus), ("cytoplasm", green, cytoplasm), ("red cytoplasm", red, cytoplasm))
         for part, plane, where in chain(grains, (("violet cytoplasm", green - red, cytoplasm),)):
-            found[f"{name} grain of {part}"] = float(plane[where].std())
+            values[f"{name} grain of {part}"] = float(plane[where].std())
     edges = np.abs(cv2.Laplacian(cv2.GaussianBlur(sharp.green, (0, 0), 1), cv2.CV_32F))
-    return {**found, "sharpness": float(edges[cell.whole > 0].mean())}
+    return {**values, "sharpness": float(edges[cell.whole > 0].mean())}
 
 
 def _band(plane: Plane, size: float) -> Plane:

@@ -29,9 +29,9 @@ def centred(ink: Grey) -> Grey | None:
     x = float((small.sum(axis=0, dtype=np.int64) * np.arange(size[0])).sum()) / mass
     y = float((small.sum(axis=1, dtype=np.int64) * np.arange(size[1])).sum()) / mass
     left, top = (_start(centre, length) for centre, length in ((x, size[0]), (y, size[1])))
-    made = np.zeros((SIDE, SIDE), np.uint8)
-    made[top : top + size[1], left : left + size[0]] = small
-    return made
+    square = np.zeros((SIDE, SIDE), np.uint8)
+    square[top : top + size[1], left : left + size[0]] = small
+    return square
 
 
 def _start(centre: float, length: int) -> int:

@@ -92,8 +92,8 @@ def find(picture: Picture) -> Found:
     strength = ink.strength * cv2.dilate(whole.astype(np.uint8), np.ones((3, 3), np.uint8))
     low = min(3 * ink.noise, 0.5 * level)
     cut = np.clip((strength - low) / (level - low), 0, 1)[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1]
-    made = centred(_thick((cut * 255).astype(np.uint8), whole[top:bottom, left:right]))
-    assert made is not None, "a mask with pixels has ink"
+    pixels = centred(_thick((cut * 255).astype(np.uint8), whole[top:bottom, left:right]))
+    assert pixels is not None, "a mask with pixels has ink"
     across, down = width / image.width, height / image.height
     area = Area(
         x=int(left * across),
@@ -101,7 +101,7 @@ def find(picture: Picture) -> Found:
         width=max(1, round((right - left) * across)),
         height=max(1, round((bottom - top) * down)),
     ).touching(picture.size, "image")
-    return Found(made, area, ink.light_on_dark)
+    return Found(pixels, area, ink.light_on_dark)
 
 
 def _opaque(image: Image.Image) -> Grey:
@@ -132,23 +132,27 @@ def _blobs(mask: Mask) -> list[_Blob]:
     """Connected ink, the largest first, without dirt and without what the picture's edge cuts off from elsewhere."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     blobs = [_Blob(number, *(int(value) for value in row)) for number, row in enumerate(stats) if number]  # 0 is paper
-    found = sorted(blobs, key=lambda one: -one.pixels)
+    by_size = sorted(blobs, key=lambda candidate: -candidate.pixels)
     height, width = mask.shape
 
     def cut_off(blob: _Blob) -> bool:
         edges = blob.left == 0, blob.top == 0, blob.left + blob.width == width, blob.top + blob.height == height
         return any(edges)
 
-    inner = [one for one in found if not cut_off(one)]
+    inner = [candidate for candidate in by_size if not cut_off(candidate)]
     if inner and min(mask.shape) >= 64 and inner[0].height >= 0.15 * height:
-        found = inner
-    return [one for one in found if one.pixels >= _SPECK * found[0].pixels]
+        by_size = inner
+    return [candidate for candidate in by_size if candidate.pixels >= _SPECK * by_size[0].pixels]
 
 
 def _one(blobs: list[_Blob], mask: Mask) -> Mask:
     """The ink of these blobs. Raises InvalidInput when they are several digits."""
-    tallest = max(max(one.height, one.width) for one in blobs)
-    tall = [one for one in blobs if one.height >= _TALL * tallest and one.pixels >= 0.2 * blobs[0].pixels]
+    tallest = max(max(candidate.height, candidate.width) for candidate in blobs)
+    tall = [
+        candidate
+        for candidate in blobs
+        if candidate.height >= _TALL * tallest and candidate.pixels >= 0.2 * blobs[0].pixels
+    ]
     groups: list[_Blob] = []
     for blob in tall:
         if all(blob.apart(other) for other in groups):
@@ -160,7 +164,7 @@ def _one(blobs: list[_Blob], mask: Mask) -> Mask:
             "image",
         )
     labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[1]
-    return np.isin(labels, [one.number for one in blobs])
+    return np.isin(labels, [candidate.number for candidate in blobs])
 
 
 def _bounds(mask: Mask) -> tuple[int, int, int, int]:

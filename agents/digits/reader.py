@@ -42,14 +42,14 @@ class Reader:
 
     def read(self, pixels: Grey) -> Reading:
         """The digit of SIDE x SIDE pixels with ink 255."""
-        found = self._forward((pixels[None, :, :, None] / 255).astype(np.float32))
+        outputs = self._forward((pixels[None, :, :, None] / 255).astype(np.float32))
         probabilities = np.zeros(10)
-        probabilities[list(self.digits)] = found
+        probabilities[list(self.digits)] = outputs
         return Reading(
             int(probabilities.argmax()), tuple(round(float(probability), 6) for probability in probabilities)
         )
 
     def _forward(self, ink: NDArray[np.float32]) -> NDArray[np.float64]:
         self._net.setInput(ink)
-        found: NDArray[np.float64] = np.asarray(self._net.forward(), np.float64)[0]
-        return found
+        outputs: NDArray[np.float64] = np.asarray(self._net.forward(), np.float64)[0]
+        return outputs

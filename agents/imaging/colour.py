@@ -24,16 +24,16 @@ def working(image: Image.Image) -> Image.Image:
             f"pixels of the kind {image.mode!r} cannot be shown in 8 bits without knowing their range",
             "save the picture with 8 or 16 bits a channel in grey, RGB or CMYK",
         )
-    made = convert(image)
+    converted = convert(image)
     profile = image.info.get("icc_profile")
     if profile and not is_srgb(profile):
-        made = _to_srgb(made, profile) or made
-    if made.mode not in WORKING_MODES:
-        made = made.convert("RGB")
-    elif made is image:
-        made = image.copy()  # never the file's own object: its metadata would be written again
-    made.info = {}
-    return made
+        converted = _to_srgb(converted, profile) or converted
+    if converted.mode not in WORKING_MODES:
+        converted = converted.convert("RGB")
+    elif converted is image:
+        converted = image.copy()  # never the file's own object: its metadata would be written again
+    converted.info = {}
+    return converted
 
 
 def flat(image: Image.Image) -> Image.Image:
@@ -55,12 +55,12 @@ def is_srgb(profile: bytes) -> bool:
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
         probe = _PROBES.get(source.profile.xcolor_space.strip())
-        made = probe and ImageCms.profileToProfile(probe, source, _srgb(), outputMode="RGB")
+        converted = probe and ImageCms.profileToProfile(probe, source, _srgb(), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError):
         return False
-    if not probe or not made:
+    if not probe or not converted:
         return False
-    return max(ImageChops.difference(probe.convert("RGB"), made).tobytes()) <= _UNSEEN
+    return max(ImageChops.difference(probe.convert("RGB"), converted).tobytes()) <= _UNSEEN
 
 
 _UNSEEN = 3
@@ -89,16 +89,16 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
     pixels = image.convert(image.mode[:-1]) if alpha else image
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
-        made = ImageCms.profileToProfile(pixels, source, _srgb(), outputMode="RGB")
+        converted = ImageCms.profileToProfile(pixels, source, _srgb(), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
-    if made is None:
+    if converted is None:
         return None
     if grey:
-        made = made.convert("L")
+        converted = converted.convert("L")
     if alpha:
-        made.putalpha(alpha)
-    return made
+        converted.putalpha(alpha)
+    return converted
 
 
 @lru_cache(maxsize=1)

@@ -23,11 +23,11 @@ def eight_bits(image: Image.Image) -> Image.Image:
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         table = [255 - level for level in table]
     deep = image.convert("I")
-    made = deep.point(table, "L")
+    reduced = deep.point(table, "L")
     key = image.info.get("transparency")
     if isinstance(key, int):
-        made.putalpha(deep.point([0 if shade == key else 255 for shade in range(2**_DEEP)], "L"))
-    return made
+        reduced.putalpha(deep.point([0 if shade == key else 255 for shade in range(2**_DEEP)], "L"))
+    return reduced
 
 
 def unpacked(image: ImageFile, data: bytes) -> Image.Image:

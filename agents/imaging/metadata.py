@@ -54,8 +54,8 @@ def position(source: Source) -> tuple[float, float, float | None] | None:
 def _entries(source: Source, group: int | None) -> Mapping[int, Any]:
     """The entries of one directory; empty when it cannot be read."""
     try:
-        found = opened_exif(source.header)
-        return dict(found) if group is None else dict(found.get_ifd(group))
+        header = opened_exif(source.header)
+        return dict(header) if group is None else dict(header.get_ifd(group))
     except Exception:  # noqa: BLE001  # metadata is not the picture: what cannot be read is left out
         return {}
 

@@ -70,7 +70,7 @@ class Source:
         if self.info.format is Format.JPEG:
             self._draft(cast(JpegImagePlugin.JpegImageFile, image), at_least, grey)
         try:
-            made = working(unpacked(image, self.data))
+            pixels = working(unpacked(image, self.data))
         except (MemoryError, InvalidInput):
             raise
         except Exception as error:  # decoders raise a dozen kinds; all of them come from these bytes
@@ -78,7 +78,7 @@ class Source:
                 f"the {self.info.format} picture is damaged: {str(error) or type(error).__name__}",
                 "the file is cut short or broken: export it again",
             ) from error
-        return made.transpose(_TURNS[self.orientation]) if self.orientation in _TURNS else made
+        return pixels.transpose(_TURNS[self.orientation]) if self.orientation in _TURNS else pixels
 
     @property
     def lossless(self) -> bool:

@@ -59,8 +59,8 @@ def _plain(marker: int, content: bytes) -> bytes:
     begins, length = _KEPT_SEGMENTS[marker]
     if not content.startswith(begins) or len(content) < length:
         return b""
-    told = content[:12] + b"\0\0" if marker == 0xE0 else content[:length]  # a thumbnail of no width and height
-    return bytes([0xFF, marker]) + (length + 2).to_bytes(2, "big") + told
+    segment = content[:12] + b"\0\0" if marker == 0xE0 else content[:length]  # a thumbnail of no width and height
+    return bytes([0xFF, marker]) + (length + 2).to_bytes(2, "big") + segment
 
 
 def _webp(data: bytes) -> bytes | None:

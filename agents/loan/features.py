@@ -121,7 +121,7 @@ def _number(value: float | None) -> float:
 
 
 def _one_of(word: str | None, words: tuple[str, ...]) -> list[float]:
-    return [float(word == one) for one in words] if word in words else [_NAN] * len(words)
+    return [float(word == choice) for choice in words] if word in words else [_NAN] * len(words)
 
 
 def _outcome(word: str | None) -> list[float]:

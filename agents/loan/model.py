@@ -30,8 +30,8 @@ class Scorer:
         """The probability of a yes, 0 to 1, for each row of features."""
         import numpy as np
 
-        (found,) = self._session.run(["probabilities"], {"features": np.asarray(rows, np.float32)})
-        return [float(one) for one in found[:, 1]]
+        (probabilities,) = self._session.run(["probabilities"], {"features": np.asarray(rows, np.float32)})
+        return [float(probability) for probability in probabilities[:, 1]]
 
 
 LOAN = Slot(FOLDER, Scorer)

@@ -41,14 +41,14 @@ def asked(month: str | None, year: int | None, at: str | None, day: int | None) 
 
 
 def _moment(at: str, day: int | None) -> When:
-    found = _AT.fullmatch(at.strip())
-    if found is None or not 1 <= int(found[2]) <= 12:
+    match = _AT.fullmatch(at.strip())
+    if match is None or not 1 <= int(match[2]) <= 12:
         raise InvalidInput(f"{at!r} is no month and no date", "write it as 2010-05 or 2010-05-17", "at")
-    if found[3] is None:
-        return _dated(Month(int(found[1]), int(found[2])), day, "day")
-    if day is not None and day != int(found[3]):
+    if match[3] is None:
+        return _dated(Month(int(match[1]), int(match[2])), day, "day")
+    if day is not None and day != int(match[3]):
         raise InvalidInput(f"is not the day of {at}", "send one or the other", "day")
-    return _dated(Month(int(found[1]), int(found[2])), int(found[3]), "at")
+    return _dated(Month(int(match[1]), int(match[2])), int(match[3]), "at")
 
 
 def _dated(month: Month, day: int | None, where: str) -> When:

@@ -52,24 +52,28 @@ class Mail:
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Settings from the environment. Raises SettingError naming the key and the bad value."""
-        made = cls(**read_fields(cls, PREFIX, environ))
-        if made.tls not in TLS:
-            raise SettingError(f"{PREFIX}TLS: expected one of {', '.join(TLS)}, got {made.tls!r}")
-        if made.user and made.tls == "none":
+        settings = cls(**read_fields(cls, PREFIX, environ))
+        if settings.tls not in TLS:
+            raise SettingError(f"{PREFIX}TLS: expected one of {', '.join(TLS)}, got {settings.tls!r}")
+        if settings.user and settings.tls == "none":
             raise SettingError(f"{PREFIX}USER: a password is not sent without TLS; say {PREFIX}TLS=starttls or tls")
-        if made.host and not _ADDRESS.fullmatch(made.sender):
-            raise SettingError(f"{PREFIX}SENDER: expected an address such as millrace@example.com, got {made.sender!r}")
-        made.allowed  # noqa: B018  # read now, so that a wrong one is told at once
-        return made
+        if settings.host and not _ADDRESS.fullmatch(settings.sender):
+            raise SettingError(
+                f"{PREFIX}SENDER: expected an address such as millrace@example.com, got {settings.sender!r}"
+            )
+        settings.allowed  # noqa: B018  # read now, so that a wrong one is told at once
+        return settings
 
     @cached_property
     def allowed(self) -> frozenset[str]:
         """`recipients`, in lower case. Raises SettingError."""
-        found = frozenset(one.strip().lower() for one in self.recipients.split(",") if one.strip())
-        for one in found:
-            if not _ADDRESS.fullmatch(one):  # `*` may stand before an @ too
-                raise SettingError(f"{RECIPIENTS}: {one!r} is neither an address nor *@example.com")
-        return found
+        recipients = frozenset(
+            recipient.strip().lower() for recipient in self.recipients.split(",") if recipient.strip()
+        )
+        for recipient in recipients:
+            if not _ADDRESS.fullmatch(recipient):  # `*` may stand before an @ too
+                raise SettingError(f"{RECIPIENTS}: {recipient!r} is neither an address nor *@example.com")
+        return recipients
 
     @property
     def problem(self) -> str:
@@ -117,13 +121,13 @@ async def send(letter: Letter, mail: Mail) -> None:
 
 
 def _written(letter: Letter, mail: Mail) -> EmailMessage:
-    made = EmailMessage()
-    made["From"], made["To"], made["Subject"] = mail.sender, letter.to, letter.subject
-    made["Date"] = format_datetime(localtime())
-    made["Message-ID"] = f"<{letter.identity}@{mail.sender.partition('@')[2]}>"
-    made["Auto-Submitted"] = "auto-generated"  # no absence notes in reply
-    made.set_content(letter.text)
-    return made
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = mail.sender, letter.to, letter.subject
+    message["Date"] = format_datetime(localtime())
+    message["Message-ID"] = f"<{letter.identity}@{mail.sender.partition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"  # no absence notes in reply
+    message.set_content(letter.text)
+    return message
 
 
 def _send(message: EmailMessage, mail: Mail) -> None:
@@ -166,8 +170,8 @@ def _trust(mail: Mail) -> ssl.SSLContext:
     return context
 
 
-def _judged(code: int, said: bytes | str) -> InvalidInput | RetryLater:
+def _judged(code: int, answer: bytes | str) -> InvalidInput | RetryLater:
     """What a server's answer means: 5xx is for good (RFC 5321, 4.2.1)."""
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
     reason = f"the mail server answered {code}: {' '.join(text.split()):.200}"
     return InvalidInput(reason, where="email") if code >= 500 else RetryLater(reason)

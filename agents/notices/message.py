@@ -16,7 +16,7 @@ _SHOWN = 4000
 def facts(run: Mapping[str, Any]) -> dict[str, Any]:
     """A row of the table `runs`, as it is told."""
     began, ended = run["accepted_at"], run["ended_at"]
-    made = {
+    facts = {
         "run": run["run"],
         "pipeline": run["pipeline"],
         "status": run["status"],
@@ -27,29 +27,29 @@ def facts(run: Mapping[str, Any]) -> dict[str, Any]:
         "failure": run["failure"],
         "links": {"self": f"/runs/{run['run']}", "result": f"/runs/{run['run']}/result"},
     }
-    if len(json.dumps(made["output"])) > MOST:
-        made |= {"output": None, "output_left_out": True}
-    return made
+    if len(json.dumps(facts["output"])) > MOST:
+        facts |= {"output": None, "output_left_out": True}
+    return facts
 
 
-def subject(told: Mapping[str, Any]) -> str:
+def subject(facts: Mapping[str, Any]) -> str:
     """One line for a mailbox."""
-    return f"{told['pipeline'][:80]} {told['status']} (run {told['run'][:60]})"
+    return f"{facts['pipeline'][:80]} {facts['status']} (run {facts['run'][:60]})"
 
 
-def text(told: Mapping[str, Any]) -> str:
+def text(facts: Mapping[str, Any]) -> str:
     """The same for a person."""
-    seconds = "" if told["seconds"] is None else f" after {told['seconds']:g} s"
-    lines = [f"{told['pipeline']} {told['status']} at {told['ended_at']}{seconds}.", ""]
-    failure: Mapping[str, Any] = told["failure"] or {}
+    seconds = "" if facts["seconds"] is None else f" after {facts['seconds']:g} s"
+    lines = [f"{facts['pipeline']} {facts['status']} at {facts['ended_at']}{seconds}.", ""]
+    failure: Mapping[str, Any] = facts["failure"] or {}
     inner: Mapping[str, Any] = failure["failure"] if isinstance(failure.get("failure"), Mapping) else failure
     for name, label in (("reason", "Why"), ("path", "Where"), ("at", "Where"), ("hint", "What to do")):
         if inner.get(name):
             lines.append(f"{label}: {inner[name]}")
-    if told["output"] is not None:
-        shown = json.dumps(told["output"], indent=2, ensure_ascii=False)
+    if facts["output"] is not None:
+        shown = json.dumps(facts["output"], indent=2, ensure_ascii=False)
         lines += ["Output:", shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]} …"]
-    lines += ["", f"millrace explain {told['run']}", f"millrace result {told['run']}"]
+    lines += ["", f"millrace explain {facts['run']}", f"millrace result {facts['run']}"]
     return "\n".join(lines) + "\n"
 
 

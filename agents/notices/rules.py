@@ -67,14 +67,16 @@ class Rules:
         if not path:
             return cls()
         try:
-            found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+            entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError, yaml.YAMLError) as error:  # a date that is none is a plain ValueError
             raise SettingError(f"{SETTING}: {path} cannot be read: {error}") from None
-        if not isinstance(found, list):
+        if not isinstance(entries, list):
             raise SettingError(f"{SETTING}: {path}: expected a list of entries")
         limits, letters = Limits.read(environ), Mail.read(environ)
         return cls(
-            tuple(_rule(f"{SETTING}: {path}: entry {at}", one, limits, letters) for at, one in enumerate(found, 1))
+            tuple(
+                _rule(f"{SETTING}: {path}: entry {at}", entry, limits, letters) for at, entry in enumerate(entries, 1)
+            )
         )
 
     def notices(self, event: Event) -> Iterator[dict[str, Any]]:
@@ -113,12 +115,12 @@ def _rule(where: str, entry: Any, limits: Limits, letters: Mail) -> Rule:
         except InvalidInput as refused:
             raise SettingError(f"{where}: {receiver.channel}: {refused.reason} ({refused.hint})") from None
     return Rule(
-        _texts(where, "runs", entry.get("runs", ["*"])), frozenset(KINDS[one] for one in when), tuple(receivers)
+        _texts(where, "runs", entry.get("runs", ["*"])), frozenset(KINDS[key] for key in when), tuple(receivers)
     )
 
 
 def _texts(where: str, name: str, value: Any) -> tuple[str, ...]:
-    found = value if isinstance(value, list) else [value]
-    if not all(isinstance(one, str) and one for one in found):
+    texts = value if isinstance(value, list) else [value]
+    if not all(isinstance(text, str) and text for text in texts):
         raise SettingError(f"{where}: {name}: expected a text, or a list of texts")
-    return tuple(found)
+    return tuple(texts)

@@ -29,8 +29,8 @@ class Post:
 
 def encoded(kind: str, at: str, data: Mapping[str, Any]) -> bytes:
     """The body of a message as Standard Webhooks suggests it: what happened, when (RFC 3339), and to what."""
-    made = {"type": kind, "timestamp": at, "data": data}
-    return json.dumps(made, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    body = {"type": kind, "timestamp": at, "data": data}
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def checked(url: str, limits: Limits) -> Target:
@@ -51,10 +51,10 @@ async def send(post: Post, limits: Limits, clock: Callable[[], float] = time.tim
         raise InvalidInput(
             f"the message has {len(post.body):,} bytes, more than the {limits.request:,} allowed", where="data"
         )
-    made = {"user-agent": AGENT, "accept": "*/*", "content-type": "application/json"}
+    headers = {"user-agent": AGENT, "accept": "*/*", "content-type": "application/json"}
     if post.secret:
-        made |= _signature(post, target, limits, clock())
-    answer = await deliver(Call("POST", target, made, post.body), limits)
+        headers |= _signature(post, target, limits, clock())
+    answer = await deliver(Call("POST", target, headers, post.body), limits)
     if 200 <= answer.status < 300:
         return answer.status
     where = f"{target.scheme}://{target.netloc}"  # not the path: it may hold the receiver's token

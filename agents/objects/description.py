@@ -108,7 +108,7 @@ def read(path: Path) -> Description:
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none is a plain ValueError
         raise BadDescription(f"{path}: is neither YAML nor JSON: {error}") from error
     weights = path.parent / text.file
-    made = Description(
+    description = Description(
         path=path,
         weights=weights,
         name=text.name or weights.stem,
@@ -124,37 +124,39 @@ def read(path: Path) -> Description:
         overlap=text.overlap,
         pixels=text.pixels,
     )
-    _check(made)
-    return made
+    _check(description)
+    return description
 
 
-def _check(made: Description) -> None:
-    if not made.labels or not all(made.labels):
-        raise made.bad("labels must be one and more texts, none of them empty")
-    double = sorted({label for label in made.labels if made.labels.count(label) > 1})
+def _check(description: Description) -> None:
+    if not description.labels or not all(description.labels):
+        raise description.bad("labels must be one and more texts, none of them empty")
+    double = sorted({label for label in description.labels if description.labels.count(label) > 1})
     if double:
-        raise made.bad(f"labels: {', '.join(double)} is there more than once")
-    if not all(8 <= side <= 4096 for side in made.size):
-        raise made.bad(f"size: {made.size[0]} x {made.size[1]} is not within 8 to 4096 pixels a side")
-    if made.overlap is not None and not 0 < made.overlap <= 1:
-        raise made.bad(f"overlap: {made.overlap:g} is not above 0 and at most 1")
-    pixels = made.pixels
+        raise description.bad(f"labels: {', '.join(double)} is there more than once")
+    if not all(8 <= side <= 4096 for side in description.size):
+        raise description.bad(
+            f"size: {description.size[0]} x {description.size[1]} is not within 8 to 4096 pixels a side"
+        )
+    if description.overlap is not None and not 0 < description.overlap <= 1:
+        raise description.bad(f"overlap: {description.overlap:g} is not above 0 and at most 1")
+    pixels = description.pixels
     words = {"order": ("rgb", "bgr"), "channels": ("first", "last"), "fit": ("letterbox", "stretch")}
     for field, known in words.items():
         if getattr(pixels, field) not in known:
-            raise made.bad(f"pixels.{field}: {getattr(pixels, field)!r} is not {' or '.join(known)}")
+            raise description.bad(f"pixels.{field}: {getattr(pixels, field)!r} is not {' or '.join(known)}")
     numbers = pixels.divide, *pixels.mean, *pixels.std
     if not all(map(math.isfinite, numbers)) or pixels.divide <= 0 or min(pixels.std) <= 0:
-        raise made.bad("pixels: divide and std must be above 0, and none of their numbers without an end")
+        raise description.bad("pixels: divide and std must be above 0, and none of their numbers without an end")
     if not 0 <= pixels.fill <= 255:
-        raise made.bad(f"pixels.fill: {pixels.fill} is not within 0 to 255")
+        raise description.bad(f"pixels.fill: {pixels.fill} is not within 0 to 255")
 
 
-def _labels(path: Path, given: str | tuple[str, ...]) -> tuple[str, ...]:
+def _labels(path: Path, labels: str | tuple[str, ...]) -> tuple[str, ...]:
     """Labels, from the file that holds one a line, where a file is named."""
-    if not isinstance(given, str):
-        return given
-    file = path.parent / given
+    if not isinstance(labels, str):
+        return labels
+    file = path.parent / labels
     try:
         return tuple(line.strip() for line in file.read_text(encoding="utf-8").rstrip().splitlines())
     except (OSError, UnicodeDecodeError) as error:
@@ -168,8 +170,10 @@ def _version(path: Path, weights: Path, text: Any) -> str:
     except (OSError, ValueError) as error:  # a NUL in the name is a ValueError
         reason = getattr(error, "strerror", None) or error
         raise BadDescription(f"{path}: file: {weights} cannot be read: {reason}") from error
-    said = msgspec.json.encode([sha256, _labels(path, text.labels), msgspec.structs.replace(text, file="", labels=())])
-    return hashlib.sha256(said).hexdigest()[:12]
+    content = msgspec.json.encode(
+        [sha256, _labels(path, text.labels), msgspec.structs.replace(text, file="", labels=())]
+    )
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 @lru_cache(maxsize=8)

@@ -55,23 +55,23 @@ class Detector:
                 f"{_reason(error)}",
                 "size must be the one that it was exported with; see docs/reference/object-detect.md",
             ) from error
-        self.reading = reading({name: one.shape for name, one in outputs.items()}, about)
+        self.reading = reading({name: output.shape for name, output in outputs.items()}, about)
         """How its outputs are read."""
 
     def detect(self, picture: Picture, min_score: float, labels: frozenset[str]) -> tuple[Found, ...]:
         """The objects of these labels with at least this score, the surest first. Raises InvalidInput for a damaged picture."""
         values, frame = tensor(picture, self.about.size, self.about.pixels)
-        made = candidates(self._run(values), self.reading, self.about.size)
-        made = made.at((made.scores >= min_score) & (made.scores > 0) & (made.labels >= 0))
-        made = _apart(made.at(np.argsort(-made.scores, kind="stable")[:_MOST_CANDIDATES]), self.reading.overlap)
-        found = []
-        for box, score, number in zip(made.boxes, made.scores, made.labels, strict=True):
+        boxes = candidates(self._run(values), self.reading, self.about.size)
+        boxes = boxes.at((boxes.scores >= min_score) & (boxes.scores > 0) & (boxes.labels >= 0))
+        boxes = _apart(boxes.at(np.argsort(-boxes.scores, kind="stable")[:_MOST_CANDIDATES]), self.reading.overlap)
+        objects = []
+        for box, score, number in zip(boxes.boxes, boxes.scores, boxes.labels, strict=True):
             left, top, right, bottom = box
             area = frame.area(left, top, right, bottom) if left < right and top < bottom else None
             label = self._label(int(number))
             if area is not None and label in labels:
-                found.append(Found(label, area, round(float(score), 4)))
-        return tuple(found[:MOST])
+                objects.append(Found(label, area, round(float(score), 4)))
+        return tuple(objects[:MOST])
 
     def _run(self, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         self._net.setInput(values)
@@ -118,5 +118,5 @@ def _reason(error: cv2.error) -> str:
         return f"OpenCV {cv2.__version__} has no operation {missing[1]}; export the network without it"
     if "Failed to parse" in text or "has_graph" in text:
         return "it is no whole ONNX file"
-    said = re.findall(r"error: \(-?\d+:[^)]*\) (.+?)(?: in function|$)", text)
-    return said[-1] if said else text
+    reasons = re.findall(r"error: \(-?\d+:[^)]*\) (.+?)(?: in function|$)", text)
+    return reasons[-1] if reasons else text

@@ -49,14 +49,14 @@ def frame(picture: Size, size: Size, fit: str) -> Frame:
 
 def tensor(picture: Picture, size: Size, pixels: Pixels) -> tuple[NDArray[np.float32], Frame]:
     """The upright picture as a network takes it, and where in that it lies. Raises InvalidInput for a damaged one."""
-    made = frame(picture.size, size, pixels.fit)
-    seen = flat(picture.reduced(made.inner)).convert("RGB").resize(made.inner, Image.Resampling.BILINEAR)
+    framed = frame(picture.size, size, pixels.fit)
+    seen = flat(picture.reduced(framed.inner)).convert("RGB").resize(framed.inner, Image.Resampling.BILINEAR)
     canvas = Image.new("RGB", size, (pixels.fill,) * 3)
-    canvas.paste(seen, made.offset)
+    canvas.paste(seen, framed.offset)
     values = np.asarray(canvas, np.float32)
     if pixels.order == "bgr":
         values = values[:, :, ::-1]
     scaled = (values / pixels.divide - np.array(pixels.mean)) / np.array(pixels.std)
     if pixels.channels == "first":
         scaled = scaled.transpose(2, 0, 1)
-    return np.ascontiguousarray(scaled[None], np.float32), made
+    return np.ascontiguousarray(scaled[None], np.float32), framed

@@ -67,9 +67,9 @@ def reading(shapes: Mapping[str, Shape], about: Description) -> Reading:
     for name in (about.outputs.boxes, about.outputs.scores, about.outputs.labels):
         if name and name not in shapes:
             raise about.bad(f"outputs: the network has no output {name}; it has {_told(shapes)}")
-    found = [candidate for candidate in _candidates(shapes, about) if about.layout in (None, candidate.layout)]
-    kinds = list(dict.fromkeys(one.layout for one in found))
-    if not found:
+    fitting = [candidate for candidate in _candidates(shapes, about) if about.layout in (None, candidate.layout)]
+    kinds = list(dict.fromkeys(other.layout for other in fitting))
+    if not fitting:
         wanted = f"not laid out as {about.layout}" if about.layout else "of no layout that is known"
         raise about.bad(
             f"with {len(about.labels)} labels its outputs are {wanted}: {_told(shapes)}",
@@ -79,10 +79,10 @@ def reading(shapes: Mapping[str, Shape], about: Description) -> Reading:
         raise about.bad(
             f"its outputs may be laid out as {' or as '.join(kinds)}: {_told(shapes)}", "say which as `layout`"
         )
-    places = {(one.boxes, one.scores, one.labels) for one in found}
+    places = {(other.boxes, other.scores, other.labels) for other in fitting}
     if len(places) > 1:
         raise about.bad(f"several of its outputs may be those of {kinds[0]}: {_told(shapes)}", "name them in `outputs`")
-    return found[0]
+    return fitting[0]
 
 
 def _candidates(shapes: Mapping[str, Shape], about: Description) -> Iterator[Reading]:
@@ -130,9 +130,15 @@ def _apart(boxes: str, scores: str, columns: int, about: Description) -> Iterato
 def _listed(boxes: str, count: int, shapes: Mapping[str, Shape], about: Description) -> Iterator[Reading]:
     """Boxes, a score for each, and a label's number for each."""
     flat = [name for name, shape in shapes.items() if name != boxes and _size(shape) == count]
-    scores = [about.outputs.scores] if about.outputs.scores else [one for one in flat if _has(one, "score", "conf")]
+    scores = (
+        [about.outputs.scores]
+        if about.outputs.scores
+        else [outputs for outputs in flat if _has(outputs, "score", "conf")]
+    )
     labels = (
-        [about.outputs.labels] if about.outputs.labels else [one for one in flat if _has(one, "label", "class", "cls")]
+        [about.outputs.labels]
+        if about.outputs.labels
+        else [outputs for outputs in flat if _has(outputs, "label", "class", "cls")]
     )
     for score in scores:
         for label in labels:

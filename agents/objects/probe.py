@@ -14,10 +14,10 @@ from agents.objects.detector import Detector
 def main(path: str) -> int:
     """Prints the layout that the outputs are read by, or the problem."""
     try:
-        said = {"problem": "", "layout": Detector(read(Path(path))).reading.layout}
+        result = {"problem": "", "layout": Detector(read(Path(path))).reading.layout}
     except BadDescription as error:
-        said = {"problem": str(error)}
-    sys.stdout.write(json.dumps(said) + "\n")
+        result = {"problem": str(error)}
+    sys.stdout.write(json.dumps(result) + "\n")
     return 0
 
 

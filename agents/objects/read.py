@@ -33,8 +33,8 @@ def candidates(outputs: Mapping[str, NDArray[np.float32]], how: Reading, size: t
     boxes, scores, labels = _parts(outputs, how)
     if how.unit is Unit.FRACTION:
         boxes = boxes * (size * 2)
-    made = Candidates(_edges(boxes, how.form), np.clip(scores, 0, 1), labels)
-    return made.at(np.isfinite(made.boxes).all(axis=1) & np.isfinite(scores))
+    candidates = Candidates(_edges(boxes, how.form), np.clip(scores, 0, 1), labels)
+    return candidates.at(np.isfinite(candidates.boxes).all(axis=1) & np.isfinite(scores))
 
 
 def _parts(outputs: Mapping[str, NDArray[np.float32]], how: Reading) -> tuple[Array, Array, NDArray[np.int64]]:

@@ -22,10 +22,10 @@ def detector_status() -> tuple[ModelStatus, ...]:
         )
         return (ModelStatus("a detector", "", ready=False, detail=detail),)
     try:
-        made = read(path)
+        description = read(path)
     except BadDescription as error:
         return (ModelStatus("the detector", "", ready=False, detail=str(error)),)
-    return (ModelStatus(made.name, made.version, ready=True),)
+    return (ModelStatus(description.name, description.version, ready=True),)
 
 
 def works() -> str:
@@ -34,15 +34,15 @@ def works() -> str:
     It is loaded and run once, in a process of its own: a network that ends its process ends nothing else.
     """
     path = place()
-    if path is None or not all(one.ready for one in detector_status()):
+    if path is None or not all(status.ready for status in detector_status()):
         return ""
     command = [sys.executable, "-m", "agents.objects.probe", str(path)]
     try:
-        made = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        process = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         return f"{path}: its network took longer than {_SECONDS:g} s for one picture"
-    if made.returncode:
-        last = made.stderr.strip().rpartition("\n")[2]
-        return f"{path}: its network ends the process that loads it (status {made.returncode}): {last}"
-    problem: str = json.loads(made.stdout)["problem"]
+    if process.returncode:
+        last = process.stderr.strip().rpartition("\n")[2]
+        return f"{path}: its network ends the process that loads it (status {process.returncode}): {last}"
+    problem: str = json.loads(process.stdout)["problem"]
     return problem

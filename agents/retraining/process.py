@@ -114,15 +114,15 @@ async def _followed(process: asyncio.subprocess.Process) -> Mapping[str, Any] | 
     """Tells what it says as progress; what it says at its end, None when it ends without."""
     assert process.stdout is not None
     async for line in process.stdout:
-        said = json.loads(line)
-        match said.pop("kind"):
+        message = json.loads(line)
+        match message.pop("kind"):
             case "end":
-                return dict(said)
+                return dict(message)
             case "epoch":
-                epoch, epochs = said["epoch"], said["epochs"]
-                call_context.progress(f"epoch {epoch} of {epochs}", done=epoch / epochs, **said)
+                epoch, epochs = message["epoch"], message["epochs"]
+                call_context.progress(f"epoch {epoch} of {epochs}", done=epoch / epochs, **message)
             case _:
-                call_context.progress(said["text"])
+                call_context.progress(message["text"])
     return None
 
 

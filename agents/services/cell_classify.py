@@ -64,15 +64,15 @@ def cell_classify(request: Request) -> Response:
     from agents.cells.traits import traits
 
     used = CELLS.loaded()
-    told = used.tell(traits(cut_out(request.image)))
-    found = told.probabilities
-    kind = max(found, key=lambda one: found[one])
+    answer = used.tell(traits(cut_out(request.image)))
+    probabilities = answer.probabilities
+    kind = max(probabilities, key=lambda cell_type: probabilities[cell_type])
     return Response(
         cell_type=kind,
-        confidence=found[kind],
-        probabilities=Probabilities(**{one.value: found.get(one, 0.0) for one in CellType}),
-        strangeness=told.strangeness,
-        familiar=told.familiar,
+        confidence=probabilities[kind],
+        probabilities=Probabilities(**{cell_type.value: probabilities.get(cell_type, 0.0) for cell_type in CellType}),
+        strangeness=answer.strangeness,
+        familiar=answer.familiar,
         model=used.bundle.name,
         model_version=used.bundle.version,
         notice=NOTICE,

@@ -44,11 +44,11 @@ class Response(Record):
 def cell_preprocess(request: Request) -> Response:
     from agents.cells.crop import white_cell  # OpenCV is for pool children, not for the worker itself
 
-    found = white_cell(request.image)
+    cell = white_cell(request.image)
     return Response(
-        image=Picture(request.image.source, found.image(), Format.PNG),
-        area=found.area,
-        cells=found.cells,
+        image=Picture(request.image.source, cell.image(), Format.PNG),
+        area=cell.area,
+        cells=cell.cells,
         model=FINDER,
         model_version=FINDER_VERSION,
     )

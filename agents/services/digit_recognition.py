@@ -46,16 +46,16 @@ class Response(Record):
 def digit_recognition(request: Request) -> Response:
     from agents.digits.ink import find  # OpenCV is for pool children, not for the worker itself
 
-    found = find(request.image)
+    digit = find(request.image)
     used = DIGITS.loaded()
-    reading = used.read(found.pixels)
+    reading = used.read(digit.pixels)
     return Response(
         digit=reading.digit,
         confidence=reading.probabilities[reading.digit],
         probabilities=reading.probabilities,
-        area=found.area,
-        light_on_dark=found.light_on_dark,
-        ink=round(float(found.pixels.mean()) / 255, 4),
+        area=digit.area,
+        light_on_dark=digit.light_on_dark,
+        ink=round(float(digit.pixels.mean()) / 255, 4),
         model=used.bundle.name,
         model_version=used.bundle.version,
     )

@@ -71,8 +71,8 @@ def face_detect(request: Request) -> Response:
 
     used = detector()
     faces = tuple(
-        Face(area=found.area, score=found.score, landmarks=_landmarks(found.landmarks))
-        for found in used.detect(request.image, request.min_score)
+        Face(area=face.area, score=face.score, landmarks=_landmarks(face.landmarks))
+        for face in used.detect(request.image, request.min_score)
     )
     return Response(faces=faces, model=used.model.name, model_version=used.model.version)
 

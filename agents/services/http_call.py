@@ -81,7 +81,7 @@ async def http_call(request: Request) -> Response:
         limits = Limits.read()
     except SettingError as error:
         raise RetryLater(str(error), "the operator of the http-call worker sets it right") from None
-    uses = {name: Use(one.name, one.before, one.after) for name, one in request.secrets.items()}
+    uses = {name: Use(secret.name, secret.before, secret.after) for name, secret in request.secrets.items()}
     call = prepared(
         method=request.method.value,
         url=request.url,

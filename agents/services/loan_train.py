@@ -98,10 +98,10 @@ async def _serving() -> _Serving:
             known = [] if connection is None else await versions(connection, SLOT)
     except ModelRegistryUnavailable as error:
         raise PartUnavailable("postgres", str(error)) from None
-    for one in known:
-        champion = one.as_champion()
-        if one.champion and champion is not None:
-            dataset = one.tags.get("millrace.dataset", "")
-            return _Serving(model=champion.model, version=champion.version, dataset=dataset, registered=one.number)
+    for version in known:
+        champion = version.as_champion()
+        if version.champion and champion is not None:
+            dataset = version.tags.get("millrace.dataset", "")
+            return _Serving(model=champion.model, version=champion.version, dataset=dataset, registered=version.number)
     shipped = read(LOAN.shipped)
     return _Serving(model=shipped.name, version=shipped.version, dataset=shipped.dataset)

@@ -65,8 +65,8 @@ async def notify(request: Request) -> Response:
     except SettingError as error:
         raise RetryLater(str(error), "the operator of the notify worker sets it right") from None
     if request.webhook is not None:
-        said = {"subject": request.subject, "text": request.text, "data": request.data}
-        body = encoded("notice", datetime.now(UTC).isoformat(timespec="seconds"), said)
+        data = {"subject": request.subject, "text": request.text, "data": request.data}
+        body = encoded("notice", datetime.now(UTC).isoformat(timespec="seconds"), data)
         return Response(
             id=identity, status=await webhook.send(Post(identity, request.webhook, request.secret, body), limits)
         )

@@ -65,12 +65,12 @@ def object_detect(request: Request) -> Response:
     try:
         used = detector()
         wanted = _wanted(request.labels, used.about.labels)
-        found = used.detect(request.image, request.min_score, wanted)
+        detections = used.detect(request.image, request.min_score, wanted)
     except BadDescription as error:
         raise InvalidInput(
             str(error), "who runs this installation can give it a detector: docs/reference/object-detect.md"
         ) from error
-    objects = tuple(Object(label=one.label, area=one.area, score=one.score) for one in found)
+    objects = tuple(Object(label=item.label, area=item.area, score=item.score) for item in detections)
     return Response(objects=objects, model=used.about.name, model_version=used.about.version)
 
 

@@ -9,7 +9,9 @@ Network = IPv4Network | IPv6Network
 
 
 def _table(lines: str) -> tuple[tuple[Network, str], ...]:
-    return tuple((ip_network(one), what) for one, what in (line.split(maxsplit=1) for line in lines.splitlines()))
+    return tuple(
+        (ip_network(network), what) for network, what in (line.split(maxsplit=1) for line in lines.splitlines())
+    )
 
 
 SPECIAL = _table(
@@ -74,5 +76,5 @@ def refusal(address: Address, ranges: Sequence[Network]) -> str:
         return special(address)
     if isinstance(address, IPv6Address) and address.scope_id:
         return "of one interface"
-    inside = any(address.version == one.version and address in one for one in ranges)
+    inside = any(address.version == network.version and address in network for network in ranges)
     return "" if inside else special(address) or "not in the ranges that are allowed for this host"

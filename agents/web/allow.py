@@ -67,24 +67,24 @@ class AllowList:
 
     def rule(self, method: str, target: Target) -> Rule:
         """The line that allows this call. Raises InvalidInput."""
-        found = next((rule for rule in self.rules if rule.fits(method, target)), None)
-        if found is None:
+        fitting = next((rule for rule in self.rules if rule.fits(method, target)), None)
+        if fitting is None:
             where = f"{method} {target.scheme}://{target.netloc}"
             raise InvalidInput(f"{where} may not be called from here", f"{SETTING} says what may", "url")
-        return found
+        return fitting
 
 
 def _rule(line: str) -> Rule:
-    found = _LINE.fullmatch(line)
-    if found is None:
+    match = _LINE.fullmatch(line)
+    if match is None:
         raise SettingError(f"{SETTING}: {line!r} cannot be read; {_EXAMPLE}")
-    scheme, port = found["scheme"], found["port"]
+    scheme, port = match["scheme"], match["port"]
     return Rule(
-        methods=_methods(line, found["methods"]),
+        methods=_methods(line, match["methods"]),
         scheme=scheme,
-        host=_host(line, found["host"].lower()),
+        host=_host(line, match["host"].lower()),
         port=None if port == "*" else int(port or PORTS[scheme]),
-        ranges=_ranges(line, found["ranges"]),
+        ranges=_ranges(line, match["ranges"]),
     )
 
 
@@ -110,6 +110,6 @@ def _host(line: str, text: str) -> str:
 
 def _ranges(line: str, text: str | None) -> tuple[Network, ...]:
     try:
-        return tuple(ip_network(one) for one in text.split("|")) if text else ()
+        return tuple(ip_network(network) for network in text.split("|")) if text else ()
     except ValueError as error:
         raise SettingError(f"{SETTING}: {line!r}: {error}") from None

@@ -101,7 +101,7 @@ class Body:
     def said(self, data: bytes) -> str:
         """The beginning of a body as people may want to see it in a message."""
         text = data[:2000].decode("utf-8", "replace") if not self._picture else ""
-        return " ".join("".join(one if one.isprintable() else " " for one in text).split())
+        return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
     def _keep(self, data: bytes) -> None:
         self._size += len(data)
@@ -124,8 +124,8 @@ class Body:
 
 
 def _json(text: str) -> Any:
-    def number(said: str) -> None:
-        raise ValueError(said)
+    def number(stripped: str) -> None:
+        raise ValueError(stripped)
 
     try:
         value = json.loads(text, parse_constant=number)
@@ -142,8 +142,8 @@ def _check(value: Any, depth: int) -> None:
     if isinstance(value, dict | list):
         if not depth:
             raise InvalidInput(f"the answer has lists and objects more than {DEPTH} levels deep")
-        for one in value.values() if isinstance(value, dict) else value:
-            _check(one, depth - 1)
+        for item in value.values() if isinstance(value, dict) else value:
+            _check(item, depth - 1)
     elif isinstance(value, float) and not math.isfinite(value):
         raise InvalidInput("the answer holds a number beyond all bounds")
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:

@@ -21,8 +21,8 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 async def lookup(host: str, port: int) -> Sequence[str]:
     """What the system's resolver says."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(one[4][0]) for one in found))
+    addresses = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[4][0]) for address in addresses))
 
 
 class Dialler(httpcore.AsyncNetworkBackend):
@@ -78,11 +78,11 @@ class Dialler(httpcore.AsyncNetworkBackend):
 
     async def _judged(self, host: str, port: int) -> list[Address]:
         try:
-            found = [ip_address(one) for one in await self._resolve(host, port)]
+            addresses = [ip_address(resolved) for resolved in await self._resolve(host, port)]
         except (OSError, UnicodeError):
             raise RetryLater(f"the name {host} cannot be resolved") from None
-        for address in found:  # one that is wrong is enough: who answers so is not to be trusted with the others
+        for address in addresses:  # one that is wrong is enough: who answers so is not to be trusted with the others
             reason = refusal(address, self._ranges)
             if reason:
                 raise InvalidInput(f"{host} leads to an address that may not be called ({reason})", where="url")
-        return found
+        return addresses

@@ -79,7 +79,7 @@ class _Received:
 
 async def fetch(call: Call, limits: Limits, resolve: Resolve = lookup) -> Answer:
     """Calls. Raises InvalidInput for what must not be sent or read, and RetryLater for what may go better another time."""
-    redactor = Redactor(one.secret.value for one in call.sensitive.values())
+    redactor = Redactor(sensitive.secret.value for sensitive in call.sensitive.values())
     try:
         for _ in range(limits.redirects + 1):
             received = await _send(call, limits, resolve)
@@ -208,16 +208,16 @@ def _redirected(call: Call, status: int, location: str) -> Call:
     target = call.target.redirected(location)
     if call.target.scheme == "https" and target.scheme == "http":
         raise InvalidInput(f"{call.target} redirects to {target}, which is not encrypted", where="url")
-    made = replace(call, target=target)
+    redirected = replace(call, target=target)
     if target.origin != call.target.origin:
         kept = {name: value for name, value in call.headers.items() if name in heads.ANYWHERE}
-        made = replace(made, headers=kept, sensitive={})
+        redirected = replace(redirected, headers=kept, sensitive={})
     if (status == 303 and call.method != "HEAD") or (status in (301, 302) and call.method == "POST"):
         headers = {
-            name: value for name, value in made.headers.items() if name not in ("content-type", "idempotency-key")
+            name: value for name, value in redirected.headers.items() if name not in ("content-type", "idempotency-key")
         }
-        made = replace(made, method="GET", headers=headers, body=None)
-    return made
+        redirected = replace(redirected, method="GET", headers=headers, body=None)
+    return redirected
 
 
 def _wanted(call: Call, status: int) -> bool:
@@ -227,8 +227,8 @@ def _wanted(call: Call, status: int) -> bool:
 def _judged(call: Call, received: _Received, limits: Limits, redactor: Redactor) -> Answer:
     status = received.status
     if received.body is None or not _wanted(call, status):
-        said = redactor.text(received.said)[:_SHOWN]
-        reason = f"{call.method} {call.target} answered {status}" + (f": {said}" if said else "")
+        excerpt = redactor.text(received.said)[:_SHOWN]
+        reason = f"{call.method} {call.target} answered {status}" + (f": {excerpt}" if excerpt else "")
         if status < 500 and status not in _AGAIN:
             raise InvalidInput(reason, "if this status is an answer, name it in `answers:`")
         raise RetryLater(reason, after=min(_retry_after(received.headers), limits.retry_after))
@@ -243,11 +243,11 @@ def _judged(call: Call, received: _Received, limits: Limits, redactor: Redactor)
 
 def _retry_after(headers: Mapping[str, str]) -> float:
     """Seconds of a `Retry-After`; 0 when there is none that can be read."""
-    said = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", said):
-        return float(said)
+    value = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", value):
+        return float(value)
     try:
-        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError):
         return 0.0
 
@@ -263,5 +263,5 @@ def _tls(ca: str) -> ssl.SSLContext:
 
 
 def _tls_problem(error: Exception) -> str:
-    found = re.search(r"certificate verify failed: ([^(]+)", str(error))
-    return f"its certificate is not trusted: {found[1].strip()}" if found else ""
+    match = re.search(r"certificate verify failed: ([^(]+)", str(error))
+    return f"its certificate is not trusted: {match[1].strip()}" if match else ""

@@ -26,7 +26,7 @@ _HIDDEN = frozenset({"set-cookie", "set-cookie2", "www-authenticate", "authentic
 
 def checked(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers by lower-case name. Raises InvalidInput, naming the one that cannot be sent; never shows a value."""
-    made: dict[str, str] = {}
+    checked_headers: dict[str, str] = {}
     for name, value in headers.items():
         where = f"headers.{name:.60}"
         if not _NAME.fullmatch(name):
@@ -34,21 +34,21 @@ def checked(headers: Mapping[str, str]) -> dict[str, str]:
         key = name.lower()
         if key in OURS or key.startswith(("proxy-", "sec-", "http2-")):
             raise InvalidInput(f"the header {key} cannot be set", "it is the connection's own: leave it away", where)
-        if key in made:
+        if key in checked_headers:
             raise InvalidInput(f"the header {key} is given twice", "names differ in more than their case", where)
         if not _VALUE.fullmatch(value):
             raise InvalidInput("its value holds a line end, a control character or one that is not ASCII", "", where)
-        made[key] = value.strip(" \t")
-    if len(made) > MOST or sum(len(name) + len(value) for name, value in made.items()) > LARGEST:
+        checked_headers[key] = value.strip(" \t")
+    if len(checked_headers) > MOST or sum(len(name) + len(value) for name, value in checked_headers.items()) > LARGEST:
         raise InvalidInput(f"there are more than {MOST} headers, or {LARGEST} bytes of them", where="headers")
-    return made
+    return checked_headers
 
 
 def shown(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """The headers of an answer by lower-case name, those of one name joined, without those that let somebody in."""
-    made: dict[str, str] = {}
+    visible: dict[str, str] = {}
     for raw_name, raw_value in headers:
         name, value = raw_name.decode("ascii", "replace").lower(), raw_value.decode("latin-1")
         if name not in _HIDDEN:
-            made[name] = f"{made[name]}, {value}" if name in made else value
-    return made
+            visible[name] = f"{visible[name]}, {value}" if name in visible else value
+    return visible

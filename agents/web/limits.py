@@ -39,9 +39,9 @@ class Limits:
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Limits from the environment, else defaults. Raises SettingError naming the key and the bad value."""
-        made = cls(**read_fields(cls, PREFIX, environ, may_be_zero=("redirects",)))
-        made.allowed  # noqa: B018  # read now, so that a wrong one is told at once
-        return made
+        limits = cls(**read_fields(cls, PREFIX, environ, may_be_zero=("redirects",)))
+        limits.allowed  # noqa: B018  # read now, so that a wrong one is told at once
+        return limits
 
     @cached_property
     def allowed(self) -> AllowList:

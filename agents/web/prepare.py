@@ -38,13 +38,13 @@ def prepared(
 ) -> Call:
     """The call that these ask for. Raises InvalidInput, and RetryLater when a secret cannot be used as it lies there."""
     target = parse(url, dict(query))
-    made = {"user-agent": AGENT, "accept": "application/json, text/*;q=0.9, image/*;q=0.8", **heads.checked(headers)}
-    data = _encoded(method, body, made, limits.request)
+    sent = {"user-agent": AGENT, "accept": "application/json, text/*;q=0.9, image/*;q=0.8", **heads.checked(headers)}
+    data = _encoded(method, body, sent, limits.request)
     if method not in _BODILESS:
-        made.setdefault("idempotency-key", key)
+        sent.setdefault("idempotency-key", key)
     # Whoever may not be called gets no secret looked up either.
     limits.allowed.rule(method, target)
-    return Call(method, target, made, data, _sensitive(secrets, made, limits), frozenset(answers))
+    return Call(method, target, sent, data, _sensitive(secrets, sent, limits), frozenset(answers))
 
 
 def _encoded(method: str, body: Any, headers: dict[str, str], most: int) -> bytes | None:
@@ -62,13 +62,13 @@ def _encoded(method: str, body: Any, headers: dict[str, str], most: int) -> byte
 
 def _sensitive(uses: Mapping[str, Use], headers: Mapping[str, str], limits: Limits) -> dict[str, Sensitive]:
     kept = Secrets(limits.folder)
-    made = {}
+    sensitive = {}
     for header, use in uses.items():
         (name,) = heads.checked({header: use.before + use.after})
         if name in headers:
             raise InvalidInput(f"the header {name} is given twice, once with a secret", where=f"secrets.{name}")
         try:
-            made[name] = Sensitive(kept.get(use.name), use.before, use.after)
+            sensitive[name] = Sensitive(kept.get(use.name), use.before, use.after)
         except Misplaced as error:
             raise RetryLater(str(error), "the operator of the http-call worker sets it right") from None
-    return made
+    return sensitive

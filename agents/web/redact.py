@@ -29,9 +29,9 @@ class Redactor:
             case str():
                 return self.text(value)
             case list():
-                return [self.value(one) for one in value]
+                return [self.value(item) for item in value]
             case dict():
-                return {self.text(key): self.value(one) for key, one in value.items()}
+                return {self.text(key): self.value(item) for key, item in value.items()}
             case int() | float() if not isinstance(value, bool) and any(form in repr(value) for form in self._forms):
                 return MARK
         return value

@@ -51,12 +51,12 @@ class Secrets:
         """The secret of this name, read now. Raises InvalidInput when there is none, and Misplaced."""
         if not NAME.fullmatch(name) or len(name) > 60:
             raise InvalidInput("this is not a valid secret name", "lower-case letters, digits and dashes", "secrets")
-        found = self._file(name) or self._variable(name)
-        if found is None:
+        text = self._file(name) or self._variable(name)
+        if text is None:
             raise InvalidInput(
                 f"there is no secret {name!r} here", "the operator of the http-call worker sets it", "secrets"
             )
-        value, origins = found[0].strip("\r\n"), found[1]
+        value, origins = text[0].strip("\r\n"), text[1]
         if len(value) < SHORTEST or not _VALUE.fullmatch(value):
             raise Misplaced(f"the secret {name!r} is no line of {SHORTEST} or more printable ASCII characters")
         if not origins.strip():
@@ -64,8 +64,8 @@ class Secrets:
         try:
             return Secret(name, value, AllowList.read(origins))
         except SettingError as error:
-            said = str(error).partition(": ")[2]
-            raise Misplaced(f"the origins of the secret {name!r} cannot be read: {said}") from None
+            reason = str(error).partition(": ")[2]
+            raise Misplaced(f"the origins of the secret {name!r} cannot be read: {reason}") from None
 
     def _file(self, name: str) -> tuple[str, str] | None:
         if self.folder is None:

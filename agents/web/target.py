@@ -70,22 +70,22 @@ def parse(url: str, query: dict[str, str] | None = None) -> Target:
             "put values into `query:`, which encodes them",
             "url",
         )
-    found = _PARTS.fullmatch(url)
-    if found is None:
+    match = _PARTS.fullmatch(url)
+    if match is None:
         authority = url.partition("://")[2].partition("/")[0]
         hint = "no user and password: a secret goes into a header" if "@" in authority else "such as https://host/path"
         raise InvalidInput("this is no URL that can be called", hint, "url")
-    scheme = found["scheme"].lower()
-    port = int(found["port"]) if found["port"] else PORTS[scheme]
+    scheme = match["scheme"].lower()
+    port = int(match["port"]) if match["port"] else PORTS[scheme]
     if not 0 < port < 65536:
         raise InvalidInput(f"there is no port {port}", where="url")
-    path = quote(found["path"] or "/", safe=_AS_IT_IS)
-    parts = [quote(found["query"], safe=_AS_IT_IS)] if found["query"] else []
+    path = quote(match["path"] or "/", safe=_AS_IT_IS)
+    parts = [quote(match["query"], safe=_AS_IT_IS)] if match["query"] else []
     parts += [urlencode(query)] if query else []
     target = "?".join((path, "&".join(parts))) if parts else path
     if len(target) > LONGEST:
         raise InvalidInput(f"path and query have more than {LONGEST} characters", where="url")
-    return Target(scheme, _host(found["host"].lower()), port, target)
+    return Target(scheme, _host(match["host"].lower()), port, target)
 
 
 def _host(text: str) -> str:

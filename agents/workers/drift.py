@@ -85,8 +85,8 @@ class DriftWatch:
     async def measure(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> None:
         """Measures every model that met something since this watch looked last. Raises psycopg.Error and StoreUnavailable."""
         now = time.monotonic()
-        found = await connection.execute(_NEWS, {"seconds": min(DAYS * 86400.0, now - self._looked + _LATE)})
-        for row in await found.fetchall():
+        rows = await connection.execute(_NEWS, {"seconds": min(DAYS * 86400.0, now - self._looked + _LATE)})
+        for row in await rows.fetchall():
             reference = await self._reference(row["service"], row["version"])
             if reference is None:
                 continue
@@ -135,19 +135,19 @@ def _value(row: Mapping[str, Any], path: tuple[str, ...]) -> Any:
     return value
 
 
-def _row(one: Drift) -> dict[str, Any]:
-    chance = one.chance if math.isfinite(one.chance) else None
+def _row(drift: Drift) -> dict[str, Any]:
+    chance = drift.chance if math.isfinite(drift.chance) else None
     return {
-        "feature": one.feature, "psi": one.psi, "chance": chance, "count": one.count, "level": one.level.value,
+        "feature": drift.feature, "psi": drift.psi, "chance": chance, "count": drift.count, "level": drift.level.value,
     }  # fmt: skip
 
 
 def _shipped() -> dict[str, Mapping[str, Any]]:
     """The cards of the bundles that are shipped with the agents, by version; nothing of theirs is imported."""
-    found: dict[str, Mapping[str, Any]] = {}
+    bundles: dict[str, Mapping[str, Any]] = {}
     for folder in resources.files("agents").iterdir():
         card = folder.joinpath("model").joinpath(CARD)
         if card.is_file():
-            made = parse(card.read_bytes(), f"agents/{folder.name}/model")
-            found[str(made["version"])] = made
-    return found
+            bundle = parse(card.read_bytes(), f"agents/{folder.name}/model")
+            bundles[str(bundle["version"])] = bundle
+    return bundles

@@ -62,13 +62,14 @@ class Watcher:
 
     async def _watch(self, connection: Connection) -> None:
         while True:
-            found = [version for version in await versions(connection) if version.champion]
+            current = [version for version in await versions(connection) if version.champion]
             champions: dict[str, Champion | None] = {}
-            for one in found:
-                champions[one.slot] = one.as_champion()
-                if champions[one.slot] is None:
+            for champion in current:
+                champions[champion.slot] = champion.as_champion()
+                if champions[champion.slot] is None:
                     self._complain(
-                        one.slot, f"version {one.number} has the alias and names no bundle; what serves goes on"
+                        champion.slot,
+                        f"version {champion.number} has the alias and names no bundle; what serves goes on",
                     )
             await self._say(champions)
             self._complained.pop("the registry", None)

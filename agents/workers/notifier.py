@@ -122,16 +122,16 @@ class Notifier:
         self, connection: psycopg.AsyncConnection[dict[str, Any]], busy: Collection[str]
     ) -> list[dict[str, Any]]:
         """What is to be tried now, beside the tries under way at these receivers."""
-        found = await connection.execute(
+        cursor = await connection.execute(
             _CLAIM, {"lease": _LEASE, "busy": list(busy), "each": _EACH, "most": _AT_ONCE - len(busy)}
         )
-        return await found.fetchall()
+        return await cursor.fetchall()
 
     async def _try(self, connection: psycopg.AsyncConnection[dict[str, Any]], claim: Mapping[str, Any]) -> None:
         wait, outcome, error = 0.0, "delivered", None
         try:
-            found = await connection.execute("select * from runs where run = %s", [claim["run"]])
-            run = await found.fetchone()
+            cursor = await connection.execute("select * from runs where run = %s", [claim["run"]])
+            run = await cursor.fetchone()
             if run is None:
                 raise InvalidInput("its run is no longer in the history")
             async with asyncio.timeout(_ATTEMPT):

@@ -52,21 +52,21 @@ class Recorder:
     ) -> None:
         self._parts = parts
         self._notifier = notifier
-        self._beside = [one for one in (notifier, drift, sweeper) if one is not None]
+        self._beside = [worker for worker in (notifier, drift, sweeper) if worker is not None]
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begins to write what is handed over."""
-        for one in self._beside:
-            one.start()
+        for worker in self._beside:
+            worker.start()
         self._task = asyncio.create_task(self._run(), name="recorder")
 
     async def stop(self) -> None:
         """Ends the writing. What was not written was not acknowledged."""
-        for one in self._beside:
-            await one.stop()
+        for worker in self._beside:
+            await worker.stop()
         await ended(self._task)
         await self._disconnect()
 
@@ -87,19 +87,21 @@ class Recorder:
             while len(batch) < BATCH and size < LARGE and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
                 size += len(batch[-1].record.value or b"")
-            await self._write([(one, recorded) for one in batch if (recorded := await self._read(one)) is not None])
+            await self._write(
+                [(record, recorded) for record in batch if (recorded := await self._read(record)) is not None]
+            )
 
     async def _read(self, waiting: _Waiting) -> LoggedEvent | None:
         """The event, read; None for a record that is none, whose handler is told so."""
         wire, record = self._parts.wire, waiting.record
         try:
-            told = await retry_until_available(
+            event = await retry_until_available(
                 self._parts.outages, "registry", lambda: wire.read_event(record), RegistryAway
             )
         except Exception as error:  # noqa: BLE001  # whatever it is, it is this record's; the handler knows what to do
             _settle(waiting, error)
             return None
-        return LoggedEvent(told, record.place, record.offset)
+        return LoggedEvent(event, record.place, record.offset)
 
     async def _write(self, batch: list[tuple[_Waiting, LoggedEvent]]) -> None:
         try:
@@ -107,8 +109,8 @@ class Recorder:
                 await self._record([recorded for _, recorded in batch])
         except psycopg.Error as error:
             if len(batch) > 1:  # one of them is to blame: the others must not suffer for it
-                for one in batch:
-                    await self._write([one])
+                for entry in batch:
+                    await self._write([entry])
                 return
             log.error("an event cannot be recorded: %s", error)
             _settle(batch[0][0], error)

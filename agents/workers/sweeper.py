@@ -85,10 +85,10 @@ class Sweeper:
         count = 0
         while True:
             async with connection.transaction():
-                found = await connection.execute(
+                cursor = await connection.execute(
                     _DUE, {"seconds": seconds, "digests": digests, "listed": listed, "most": _BATCH}
                 )
-                runs = [str(row["run"]) for row in await found.fetchall()]
+                runs = [str(row["run"]) for row in await cursor.fetchall()]
                 room = asyncio.Semaphore(_AT_ONCE)
                 await asyncio.gather(*(self._remove(run, room) for run in runs))
                 await connection.execute(_SWEPT, [runs])

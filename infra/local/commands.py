@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         name: str, run: Callable[[argparse.Namespace], int], summary: str, *examples: str
     ) -> argparse.ArgumentParser:
         shown = "\n".join(["examples:", *(f"  {line}" for line in examples), "", ""]) if examples else ""
-        found = commands.add_parser(
+        parser_of_command = commands.add_parser(
             name,
             prog=f"millrace {name}" if examples else None,
             help=summary,
@@ -78,8 +78,8 @@ def _parser() -> argparse.ArgumentParser:
             epilog=shown + _STATUSES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        found.set_defaults(run=run)
-        return found
+        parser_of_command.set_defaults(run=run)
+        return parser_of_command
 
     starting = command(
         "up",
@@ -148,11 +148,11 @@ def _down(chosen: argparse.Namespace) -> int:
 
 
 def _status(chosen: argparse.Namespace) -> int:
-    found = RunningStack(chosen.home).state
-    sys.stdout.write(as_json(found) if chosen.output == "json" else as_table(found, chosen.home))
+    state = RunningStack(chosen.home).state
+    sys.stdout.write(as_json(state) if chosen.output == "json" else as_table(state, chosen.home))
     for trouble in troubles(chosen.home):
         say(str(trouble))
-    return 0 if found.ready else NOT_READY
+    return 0 if state.ready else NOT_READY
 
 
 def _restart(chosen: argparse.Namespace) -> int:

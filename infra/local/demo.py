@@ -22,8 +22,8 @@ def photo() -> Path | None:
     spec = find_spec("skimage")
     if spec is None or not spec.submodule_search_locations:
         return None
-    found = Path(spec.submodule_search_locations[0]) / "data" / "astronaut.png"
-    return found if found.exists() else None
+    file = Path(spec.submodule_search_locations[0]) / "data" / "astronaut.png"
+    return file if file.exists() else None
 
 
 def run(settings: Settings, key: str) -> None:

@@ -23,10 +23,10 @@ class RunningStack:
     @property
     def state(self) -> StackState:
         """What the stack says about itself now. Raises NotRunning."""
-        found = state.read(self.home) if state.owner(self.home) is not None else None
-        if found is None:
+        current = state.read(self.home) if state.owner(self.home) is not None else None
+        if current is None:
             raise NotRunning(f"no stack runs in {self.home}: start one with `millrace up` or `make run`")
-        return found
+        return current
 
     @property
     def settings(self) -> Settings:

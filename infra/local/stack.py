@@ -146,9 +146,9 @@ class Stack(RunningStack):
             if self._context is None:
                 return
             shown = {name: supervisor.shown for name, supervisor in self._supervisors.items()}
-            found = StackState(os.getpid(), visible(self._context.settings()), shown, self._over.is_set())
+            current = StackState(os.getpid(), visible(self._context.settings()), shown, self._over.is_set())
             try:
-                state.write(self.home, found)
+                state.write(self.home, current)
             except OSError as error:  # a full disk, say: the parts are kept all the same
                 say(f"the state cannot be written: {error}")
 

@@ -10,17 +10,17 @@ from infra.local.home.state import StackState
 _ROW = "{:<14} {:<11} {:>8} {:>6} {:>9}  {}"
 
 
-def as_table(found: StackState, home: Path) -> str:
+def as_table(stack: StackState, home: Path) -> str:
     """One line a part, then where each can be reached, and the command that opens it."""
     lines = [_ROW.format("part", "state", "pid", "port", "restarts", "last ended").rstrip()]
-    for name, part in found.parts.items():
+    for name, part in stack.parts.items():
         reason = (part.reason or "").partition("\n")[0]
         lines.append(_ROW.format(name, part.state, part.pid or "-", part.port or "-", part.restarts, reason).rstrip())
-    for name, address, command in clients.commands(home, found.settings, found.parts):
+    for name, address, command in clients.commands(home, stack.settings, stack.parts):
         lines += ["", f"{name} at {address}", f"  {command}"]
     return "\n".join(lines) + "\n"
 
 
-def as_json(found: StackState) -> str:
+def as_json(stack: StackState) -> str:
     """One object a line: `{part, state, pid, port, restarts, reason}`."""
-    return "".join(json.dumps({"part": name, **asdict(part)}) + "\n" for name, part in found.parts.items())
+    return "".join(json.dumps({"part": name, **asdict(part)}) + "\n" for name, part in stack.parts.items())

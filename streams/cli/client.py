@@ -145,12 +145,12 @@ def _told(problem: Mapping[str, Any]) -> str:
     return "\n  ".join([text, *map(_error, errors)])
 
 
-def _error(one: Mapping[str, Any]) -> str:
-    line, column = one.get("line"), one.get("column")
-    place = f"{one.get('file', '')}:{line}:{column}: " if line else ""
-    where = f"{one['where']}: " if one.get("where") else ""
-    hint = f" ({one['hint']})" if one.get("hint") else ""
-    return f"{place}{where}{one.get('problem', '')}{hint}"
+def _error(problem: Mapping[str, Any]) -> str:
+    line, column = problem.get("line"), problem.get("column")
+    place = f"{problem.get('file', '')}:{line}:{column}: " if line else ""
+    where = f"{problem['where']}: " if problem.get("where") else ""
+    hint = f" ({problem['hint']})" if problem.get("hint") else ""
+    return f"{place}{where}{problem.get('problem', '')}{hint}"
 
 
 def part(text: str) -> str:

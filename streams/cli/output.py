@@ -43,15 +43,17 @@ def columns(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     widths[-1] = 0
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    made = ("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
-    return "\n".join(_fitted(line, room) for line in made)
+    rows_of_cells = (
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+    return "\n".join(_fitted(line, room) for line in rows_of_cells)
 
 
 def _fitted(line: str, room: int) -> str:
     return line if not room or len(line) <= room else f"{line[: room - 1]}…"
 
 
-def problems(found: Iterable[Any]) -> None:
+def problems(problems: Iterable[Any]) -> None:
     """Print problems on stderr, one a line: file:line:column: where: problem (hint)."""
-    for one in found:
-        say(str(one))
+    for problem in problems:
+        say(str(problem))

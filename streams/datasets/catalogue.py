@@ -36,4 +36,4 @@ def catalogue() -> tuple[Entry, ...]:
 @cache
 def entry(name: str) -> Entry:
     """The entry of this name. Raises KeyError."""
-    return {one.name: one for one in catalogue()}[name]
+    return {candidate.name: candidate for candidate in catalogue()}[name]

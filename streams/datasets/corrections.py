@@ -35,8 +35,8 @@ class Correction:
     @property
     def source(self) -> str:
         """Where an example comes from, as the manifest says it."""
-        told = f"prediction {self.prediction} of {self.service}: {self.model} said {_text(self.said)}"
-        return f"{told}, {self.author} {_text(self.label)} at {self.at}"
+        text = f"prediction {self.prediction} of {self.service}: {self.model} said {_text(self.said)}"
+        return f"{text}, {self.author} {_text(self.label)} at {self.at}"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Extended:
     @property
     def reasons(self) -> dict[str, int]:
         """How many were left out, by reason."""
-        return dict(sorted(Counter(one.reason for one in self.left).items()))
+        return dict(sorted(Counter(correction.reason for correction in self.left).items()))
 
 
 def extend(
@@ -87,8 +87,8 @@ def extend(
             correction,
             DatasetFile(name, correction.kept.sha256, LICENCE, correction.source),
         )
-    made = manifest(base.name, (*base.files, *(file for _, file in files.values())))
-    return Extended(made, base, len(files), tuple(left))
+    dataset = manifest(base.name, (*base.files, *(file for _, file in files.values())))
+    return Extended(dataset, base, len(files), tuple(left))
 
 
 def examples(dataset: Manifest) -> Iterator[tuple[Any, DatasetFile]]:
@@ -102,17 +102,19 @@ def examples(dataset: Manifest) -> Iterator[tuple[Any, DatasetFile]]:
 def published(dataset: Manifest) -> Manifest:
     """The version without its corrections."""
     corrected = {file for _, file in examples(dataset)}
-    return manifest(dataset.name, (one for one in dataset.files if one not in corrected))
+    return manifest(
+        dataset.name, (published_file for published_file in dataset.files if published_file not in corrected)
+    )
 
 
-def _unfit(one: Correction, prints: Mapping[str, frozenset[str]], held: frozenset[str]) -> str:
-    if one.kept is None:
+def _unfit(correction: Correction, prints: Mapping[str, frozenset[str]], held: frozenset[str]) -> str:
+    if correction.kept is None:
         return "nothing of its input was kept"
-    if one.kept.sha256 not in prints:
+    if correction.kept.sha256 not in prints:
         return "what was kept of its input is no longer there"
-    if prints[one.kept.sha256] & held:
+    if prints[correction.kept.sha256] & held:
         return "its input is a test picture of the dataset"
-    if any(prints.get(ref.sha256, {ref.sha256}) & held for ref in one.inputs):
+    if any(prints.get(ref.sha256, {ref.sha256}) & held for ref in correction.inputs):
         return "its input was made of a test picture of the dataset"
     return ""
 

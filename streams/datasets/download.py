@@ -46,11 +46,11 @@ def select(names: Iterable[str]) -> tuple[Entry, ...]:
     asked = list(names)
     chosen: dict[str, Entry] = {}
     for name in asked:
-        found = [entry for entry in entries if name == entry.name or entry.name.startswith(f"{name.rstrip('/')}/")]
-        if not found:
+        selected = [entry for entry in entries if name == entry.name or entry.name.startswith(f"{name.rstrip('/')}/")]
+        if not selected:
             known = ", ".join(sorted({entry.name.split("/")[0] for entry in entries}))
             raise DataError(f"{name}: not in the data catalogue; name a file of it or one of its folders: {known}")
-        chosen.update((entry.name, entry) for entry in found)
+        chosen.update((entry.name, entry) for entry in selected)
     return tuple(chosen.values()) if asked else entries
 
 

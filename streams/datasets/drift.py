@@ -72,8 +72,8 @@ class Feature:
 
     def counts(self, met: Sequence[Any]) -> list[int]:
         """How many of the values that are met are in each bin; with `values`, a last one is for all others."""
-        found = Counter(place for value in met if value is not None and (place := self.place(value)) is not None)
-        return [found[at] for at in range(len(self.shares) + bool(self.values))]
+        counted = Counter(place for value in met if value is not None and (place := self.place(value)) is not None)
+        return [counted[at] for at in range(len(self.shares) + bool(self.values))]
 
 
 @dataclass(frozen=True)
@@ -108,27 +108,29 @@ class Drift:
 
 def read(card: Mapping[str, Any]) -> Reference | None:
     """What a card says was learned from; None when it says nothing. Raises BadReference."""
-    said = card.get("reference")
-    if said is None:
+    reference = card.get("reference")
+    if reference is None:
         return None
     try:
-        features = tuple(_feature(name, one) for name, one in said["features"].items())
-        return Reference(features, int(said["of"]))
+        features = tuple(_feature(name, feature) for name, feature in reference["features"].items())
+        return Reference(features, int(reference["of"]))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise BadReference(f"the reference of {card.get('name')} cannot be read: {error!r}") from error
 
 
-def _feature(name: str, said: Mapping[str, Any]) -> Feature:
+def _feature(name: str, body: Mapping[str, Any]) -> Feature:
     path = tuple(name.split("."))
-    made = Feature(
-        path, tuple(map(float, said["shares"])), tuple(map(float, said.get("edges", ()))), tuple(said.get("values", ()))
+    feature = Feature(
+        path, tuple(map(float, body["shares"])), tuple(map(float, body.get("edges", ()))), tuple(body.get("values", ()))
     )
-    bins = len(made.values) if made.values else len(made.edges) + 1
-    if path[0] not in ("input", "output") or len(path) < 2 or len(made.shares) != bins:
-        raise BadReference(f"{name}: {len(made.shares)} shares of {bins} bins, of a field of the input or the output")
-    if list(made.edges) != sorted(made.edges) or abs(sum(made.shares) - 1) > 0.01:
+    bins = len(feature.values) if feature.values else len(feature.edges) + 1
+    if path[0] not in ("input", "output") or len(path) < 2 or len(feature.shares) != bins:
+        raise BadReference(
+            f"{name}: {len(feature.shares)} shares of {bins} bins, of a field of the input or the output"
+        )
+    if list(feature.edges) != sorted(feature.edges) or abs(sum(feature.shares) - 1) > 0.01:
         raise BadReference(f"{name}: edges rise, and shares add up to 1")
-    return made
+    return feature
 
 
 def measured(feature: Feature, met: Sequence[Any], of: int) -> Drift:
@@ -155,8 +157,8 @@ def described(values: Sequence[float], edges: Sequence[float] | None = None) -> 
         raise ValueError("of nothing there are no bins")
     if edges is None:
         edges = sorted({ordered[len(ordered) * at // _BINS] for at in range(1, _BINS)} - {ordered[0]})
-    found = Counter(bisect_right(edges, value) for value in ordered)
-    return {"edges": list(edges), "shares": [round(found[at] / len(ordered), 6) for at in range(len(edges) + 1)]}
+    counts = Counter(bisect_right(edges, value) for value in ordered)
+    return {"edges": list(edges), "shares": [round(counts[at] / len(ordered), 6) for at in range(len(edges) + 1)]}
 
 
 CONFIDENCES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -167,9 +169,9 @@ def listed(values: Sequence[Any]) -> dict[str, list[Any]]:
     """Words, or numbers that are names, as a card describes them: by their shares. Raises ValueError for none."""
     if not values:
         raise ValueError("of nothing there are no shares")
-    found = Counter(values)
-    names = sorted(found)
-    return {"values": names, "shares": [round(found[name] / len(values), 6) for name in names]}
+    counts = Counter(values)
+    names = sorted(counts)
+    return {"values": names, "shares": [round(counts[name] / len(values), 6) for name in names]}
 
 
 def _chi_squared_95(freedom: int) -> float:

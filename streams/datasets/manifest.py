@@ -74,10 +74,10 @@ def object_key(sha256: str) -> str:
 
 def manifest(name: str, files: Iterable[DatasetFile]) -> Manifest:
     """The version of a dataset that has these files, in whatever order they come. Raises BadManifest for none."""
-    found = tuple(sorted(files))
-    if not found:
+    ordered = tuple(sorted(files))
+    if not ordered:
         raise BadManifest(f"{name}: a dataset has at least one file")
-    return Manifest(name, found)
+    return Manifest(name, ordered)
 
 
 def of_catalogue(name: str) -> Manifest:
@@ -99,13 +99,13 @@ def parse(text: str, where: str) -> Manifest:
     """The manifest of this text. Raises BadManifest when it cannot be read, or is not the version that it says."""
     try:
         body = json.loads(text)
-        made = manifest(str(body["name"]), (DatasetFile(**file) for file in body["files"]))
-        said = body["version"]
+        parsed = manifest(str(body["name"]), (DatasetFile(**file) for file in body["files"]))
+        version = body["version"]
     except (ValueError, KeyError, TypeError) as error:
         raise BadManifest(f"{where}: no manifest of a dataset ({error})") from error
-    if made.version != said:
-        raise BadManifest(f"{where}: says that it is version {said}, and its files make {made.version}")
-    return made
+    if parsed.version != version:
+        raise BadManifest(f"{where}: says that it is version {version}, and its files make {parsed.version}")
+    return parsed
 
 
 def _file(entry: Entry) -> DatasetFile:

@@ -43,11 +43,11 @@ def made(contract: Contract, output: Mapping[str, Value]) -> bool:
 
 def about(contract: Contract, task: Task, kept: Ref | None = None) -> dict[str, Value]:
     """What the event of a prediction says beside the output. `kept`: what of the input was kept for training."""
-    told = {"id": identity(task), "service": contract.name, "input": digest(contract.input, task.input)}
-    return {KEY: {**told, **({"kept": kept.to_dict()} if kept else {})}}
+    prediction = {"id": identity(task), "service": contract.name, "input": digest(contract.input, task.input)}
+    return {KEY: {**prediction, **({"kept": kept.to_dict()} if kept else {})}}
 
 
 def confidence(output: Mapping[str, Value]) -> float | None:
     """How sure the model says it is, 0 to 1; None where its output has no such field."""
-    found = output.get("confidence")
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) and 0 <= found <= 1 else None
+    value = output.get("confidence")
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1 else None

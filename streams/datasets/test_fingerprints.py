@@ -31,15 +31,15 @@ def needed(dataset: Manifest) -> list[str]:
 
 def known(contents: Mapping[str, bytes]) -> frozenset[str]:
     """What every test picture is known by; `contents` are the files that `needed` names. Raises BadManifest."""
-    found: set[str] = set()
+    fingerprints: set[str] = set()
     for name, content in contents.items():
         if name.endswith(_TESTS):
-            found.update(_rows(content))
+            fingerprints.update(_rows(content))
         elif name.endswith(f"/{_LABELS}"):
-            found.update(_members(name, contents))
-    if not found:
+            fingerprints.update(_members(name, contents))
+    if not fingerprints:
         raise BadManifest(f"no test picture is in {', '.join(contents)}")
-    return frozenset(found)
+    return frozenset(fingerprints)
 
 
 def prints(data: bytes) -> frozenset[str]:
@@ -48,13 +48,13 @@ def prints(data: bytes) -> frozenset[str]:
 
 
 def _prints(data: bytes, *, both: bool) -> frozenset[str]:
-    found = {hashlib.sha256(data).hexdigest()}
+    fingerprints = {hashlib.sha256(data).hexdigest()}
     grey = _grey(data)
     if grey is not None:
-        found.add(_pixels(grey.width, grey.height, grey.tobytes()))
+        fingerprints.add(_pixels(grey.width, grey.height, grey.tobytes()))
         if both:
-            found.add(_pixels(grey.width, grey.height, bytes(255 - pixel for pixel in grey.tobytes())))
-    return frozenset(found)
+            fingerprints.add(_pixels(grey.width, grey.height, bytes(255 - pixel for pixel in grey.tobytes())))
+    return frozenset(fingerprints)
 
 
 def _grey(data: bytes) -> Any:

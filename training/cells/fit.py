@@ -67,7 +67,7 @@ class Learned:
 
     def weights(self, names: tuple[str, ...], temperature: float) -> Weights:
         """As it is served."""
-        types = tuple(TYPES[int(one)] for one in self.model.classes_)
+        types = tuple(TYPES[int(kind)] for kind in self.model.classes_)
         coefficients = np.asarray(self.model.coef_, np.float64)
         biases = np.asarray(self.model.intercept_, np.float64)
         return Weights(types, names, self.usual, self.spread, coefficients, biases, temperature, self.familiar)
@@ -79,20 +79,20 @@ class Learned:
 def cross_validated(known: Samples, plan: Plan) -> Course:
     """The best strength, what models of it say of cells that they have not seen, and the temperature that fits that."""
     by_strength = {strength: _unseen(known, plan, strength) for strength in plan.strengths}
-    each = {one: [balanced(part, known.labels) for part in scores] for one, scores in by_strength.items()}
-    tried = {one: float(np.mean(values)) for one, values in each.items()}
-    best = max(tried, key=lambda one: tried[one])
+    each = {candidate: [balanced(part, known.labels) for part in scores] for candidate, scores in by_strength.items()}
+    tried = {candidate: float(np.mean(values)) for candidate, values in each.items()}
+    best = max(tried, key=lambda candidate: tried[candidate])
     scores = by_strength[best]
     return Course(tried, best, float(np.std(each[best])), scores, _temperature(scores, known))
 
 
 def _unseen(known: Samples, plan: Plan, strength: float) -> Scores:
-    said = np.zeros((plan.repeats, len(known), len(TYPES)))
+    scores = np.zeros((plan.repeats, len(known), len(TYPES)))
     for repeat in range(plan.repeats):
         folds = StratifiedGroupKFold(plan.folds, shuffle=True, random_state=plan.seed + repeat)
         for learn, rest in folds.split(known.labels, known.labels, known.groups):
-            said[repeat, rest] = Learned(known, learn, strength).scores(known.traits[rest, 0])
-    return said
+            scores[repeat, rest] = Learned(known, learn, strength).scores(known.traits[rest, 0])
+    return scores
 
 
 def _temperature(scores: Scores, known: Samples) -> float:

@@ -79,23 +79,23 @@ def believed(table: Table, seed: int) -> tuple[float, float]:
     return _ends(np.mean(parts, axis=0))
 
 
-def figures(said: Said, seed: int) -> dict[str, Any]:
+def figures(answers: Said, seed: int) -> dict[str, Any]:
     """Everything about one set of pictures, for the card."""
-    table = confusion(said.probabilities, said.labels)
+    table = confusion(answers.probabilities, answers.labels)
     low, high = drawn_again(table, seed)
     widest = believed(table, seed)
     return {
-        "of": len(said.labels),
-        "refused": said.refused,
-        "familiar": None if said.familiar is None else share(int(said.familiar.sum()), len(said.labels)),
+        "of": len(answers.labels),
+        "refused": answers.refused,
+        "familiar": None if answers.familiar is None else share(int(answers.familiar.sum()), len(answers.labels)),
         "balanced_accuracy": float(recalls(table).mean()),
         "bootstrap": [low, high],
         "jeffreys": list(widest),
-        "accuracy": share(int(np.diagonal(table).sum()), len(said.labels)),
+        "accuracy": share(int(np.diagonal(table).sum()), len(answers.labels)),
         "recall": [share(int(table[at, at]), int(table[at].sum())) for at in range(len(table))],
         "confusion": table.tolist(),
-        "calibration": calibration_error(said.probabilities, said.labels, bins=_BINS),
-        "surprise": surprise(said.probabilities, said.labels, floor=FLOOR),
+        "calibration": calibration_error(answers.probabilities, answers.labels, bins=_BINS),
+        "surprise": surprise(answers.probabilities, answers.labels, floor=FLOOR),
     }
 
 
@@ -105,12 +105,12 @@ def share(right: int, of: int) -> dict[str, Any]:
     return {"right": right, "of": of, "rate": right / of if of else 0.0, "low": low, "high": high}
 
 
-def overlap(one: Box, other: Box) -> float:
+def overlap(box: Box, other: Box) -> float:
     """What two boxes share, of what either covers: 0 to 1."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
+    width = min(box[2], other[2]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[1], other[1])
     both = max(0, width) * max(0, height)
-    return both / (_size(one) + _size(other) - both)
+    return both / (_size(box) + _size(other) - both)
 
 
 def boxes(overlaps: Sequence[float]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ _DEFAULT, _MOST = "10", 50
 
 def copies(options: Mapping[str, str]) -> int:
     """What these options mean. Raises BadOrder."""
-    given = options.get("copies", _DEFAULT)
-    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= _MOST):
-        raise BadOrder(f"copies: {given!r} is no number from 1 to {_MOST}")
-    return int(given)
+    text = options.get("copies", _DEFAULT)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST):
+        raise BadOrder(f"copies: {text!r} is no number from 1 to {_MOST}")
+    return int(text)

@@ -13,12 +13,12 @@ from training.evaluation.probabilities import softmax
 
 def reference(learned: Learned, course: Course) -> dict[str, Any]:
     """The part `reference` of a card."""
-    said = softmax(course.scores[0] / course.temperature)
+    probabilities = softmax(course.scores[0] / course.temperature)
     return {
-        "of": len(said),
+        "of": len(probabilities),
         "features": {
-            "output.strangeness": described([round(float(one), 4) for one in learned.strangeness]),
-            "output.confidence": described([float(one) for one in said.max(axis=1)], CONFIDENCES),
-            "output.cell_type": listed([str(TYPES[int(one)]) for one in said.argmax(axis=1)]),
+            "output.strangeness": described([round(float(value), 4) for value in learned.strangeness]),
+            "output.confidence": described([float(value) for value in probabilities.max(axis=1)], CONFIDENCES),
+            "output.cell_type": listed([str(TYPES[int(value)]) for value in probabilities.argmax(axis=1)]),
         },
     }

@@ -23,8 +23,8 @@ def references(learned: Learned, names: tuple[str, ...], temperature: float, see
     fields = [_jpeg(smear((kind,), random, (320, 240), 44)) for kind in TYPES for _ in range(_EACH)]
     cells = cut([Smear("drawn", data, TYPES[0], "drawn") for data in fields])
     files = [_jpeg(cell) for cell in cells]
-    found = [traits(cut_out(Picture.decode(data))) for data in files]
-    rows = np.array([[one[name] for name in names] for one in found])
+    measured = [traits(cut_out(Picture.decode(data))) for data in files]
+    rows = np.array([[values[name] for name in names] for values in measured])
     out = BytesIO()
     np.savez_compressed(
         out,

@@ -27,16 +27,16 @@ def export(model: keras.Model, temperature: float, file: Path) -> None:
     with redirect_stdout(StringIO()):  # the converter lists its tensors there
         lite = bytes(tf.lite.TFLiteConverter.from_keras_model(served(model, temperature)).convert())
     with TemporaryDirectory() as scratch:
-        given = Path(scratch, "network.tflite")
-        given.write_bytes(lite)
-        made, _ = tf2onnx.convert.from_tflite(str(given), opset=_OPSET)
-    _rename(made)
-    file.write_bytes(made.SerializeToString(deterministic=True))
+        lite_file = Path(scratch, "network.tflite")
+        lite_file.write_bytes(lite)
+        network, _ = tf2onnx.convert.from_tflite(str(lite_file), opset=_OPSET)
+    _rename(network)
+    file.write_bytes(network.SerializeToString(deterministic=True))
 
 
-def _rename(made: Any) -> None:
+def _rename(network: Any) -> None:
     """Names by order of use: the converter's own differ from run to run, and with them the file's hash would."""
-    graph = made.graph
+    graph = network.graph
     names = {graph.input[0].name: "ink", graph.output[0].name: "probabilities"}
     for index, node in enumerate(graph.node):
         node.name = f"{node.op_type}{index}"
@@ -45,7 +45,7 @@ def _rename(made: Any) -> None:
                 used[at] = names.setdefault(name, f"value{len(names)}")
     for value in (*graph.input, *graph.output, *graph.initializer):
         value.name = names[value.name]
-    ordered = sorted(graph.initializer, key=lambda one: int(one.name.removeprefix("value")))
+    ordered = sorted(graph.initializer, key=lambda tensor: int(tensor.name.removeprefix("value")))
     del graph.initializer[:]
     graph.initializer.extend(ordered)
 

@@ -64,7 +64,7 @@ class Kept:
         part = state.with_suffix(".part.npz")
         np.savez(part, *[np.asarray(variable) for variable in variables])
         part.replace(state)
-        text = json.dumps({"plan": asdict(self.plan), "epochs": [asdict(one) for one in done]}, indent=1)
+        text = json.dumps({"plan": asdict(self.plan), "epochs": [asdict(epoch) for epoch in done]}, indent=1)
         fresh = self._course.with_suffix(".part")
         fresh.write_text(text)
         fresh.replace(self._course)

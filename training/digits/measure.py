@@ -78,24 +78,24 @@ def answers(reader: Reader, digits: Digits) -> Scores:
     return np.array([reader.read(picture).probabilities for picture in digits.pictures])
 
 
-def figures(found: Scores, trained: Scores, test: Digits, digits: tuple[int, ...]) -> dict[str, Any]:
+def figures(served: Scores, trained: Scores, test: Digits, digits: tuple[int, ...]) -> dict[str, Any]:
     """Everything about the test set. `trained` is what the network itself says of it, one column for each of its digits."""
     known = np.isin(test.labels, digits)
-    table = confusion(found, test.labels)
-    made: dict[str, Any] = {
-        "accuracy": {"mnist-test": share(found[known], test.labels[known]).to_json()},
+    table = confusion(served, test.labels)
+    metrics: dict[str, Any] = {
+        "accuracy": {"mnist-test": share(served[known], test.labels[known]).to_json()},
         "recall": [Share(int(table[at, at]), int(table[at].sum())).to_json() for at in range(10)],
         "confusion": table.tolist(),
-        "calibration": calibration_error(found[known], test.labels[known], bins=_BINS),
-        "surprise": surprise(found[known], test.labels[known], floor=FLOOR),
-        "served_difference": float(np.abs(found[:, list(digits)] - trained).max()),
-        "served_disagreements": int((np.array(digits)[trained.argmax(axis=1)] != found.argmax(axis=1)).sum()),
+        "calibration": calibration_error(served[known], test.labels[known], bins=_BINS),
+        "surprise": surprise(served[known], test.labels[known], floor=FLOOR),
+        "served_difference": float(np.abs(served[:, list(digits)] - trained).max()),
+        "served_disagreements": int((np.array(digits)[trained.argmax(axis=1)] != served.argmax(axis=1)).sum()),
     }
     if not known.all():
-        sure = int((found[~known].max(axis=1) >= SURE).sum())
-        made["accuracy"]["mnist-test-all"] = share(found, test.labels).to_json()
-        made["unknown_but_sure"] = Share(sure, int((~known).sum())).to_json()
-    return made
+        sure = int((served[~known].max(axis=1) >= SURE).sum())
+        metrics["accuracy"]["mnist-test-all"] = share(served, test.labels).to_json()
+        metrics["unknown_but_sure"] = Share(sure, int((~known).sum())).to_json()
+    return metrics
 
 
 def through_service(reader: Reader, scenes: Iterable[Scene]) -> Share:

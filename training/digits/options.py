@@ -42,16 +42,16 @@ class Choice:
 
 def choice(options: Mapping[str, str]) -> Choice:
     """What these options mean. Raises BadOrder."""
-    given = options.get("digits", "0,1,2,3,4,5,6,7,8,9")
-    if not given.strip():
+    text = options.get("digits", "0,1,2,3,4,5,6,7,8,9")
+    if not text.strip():
         raise BadOrder("digits: none is given, and a model tells at least two apart; leave them out for all ten")
-    words = [word.strip() for word in given.split(",")]
+    words = [word.strip() for word in text.split(",")]
     if not all(len(word) == 1 and word in "0123456789" for word in words):
-        raise BadOrder(f"digits: {given!r} is no list of digits such as 0,1,2")
+        raise BadOrder(f"digits: {text!r} is no list of digits such as 0,1,2")
     if len(set(words)) != len(words):
-        raise BadOrder(f"digits: {given} names a digit twice")
+        raise BadOrder(f"digits: {text} names a digit twice")
     if len(words) < 2:
-        raise BadOrder(f"digits: {given} is one digit, and a model tells at least two apart")
+        raise BadOrder(f"digits: {text} is one digit, and a model tells at least two apart")
     most = options.get("pictures")
     if most is not None and (not most.isascii() or not most.isdigit() or int(most) < _FEWEST):
         raise BadOrder(f"pictures: {most!r} is no number of pictures; it must be {_FEWEST} or more")

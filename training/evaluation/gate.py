@@ -88,23 +88,23 @@ def paired(examples: Mapping[str, Pairs], unclaimed: Sequence[str] = ()) -> Verd
         raise ValueError("a gate needs examples to compare on")
     lost = f" It does not know {', '.join(unclaimed)}, which the champion does." if unclaimed else ""
     level = RISK / (1 + len(examples))
-    said = f"the candidate has {_share(whole.both + whole.candidate, whole.of)} right, the champion {_share(whole.both + whole.champion, whole.of)}"
+    shares = f"the candidate has {_share(whole.both + whole.candidate, whole.of)} right, the champion {_share(whole.both + whole.champion, whole.of)}"
     differ = f"{whole.candidate} are right by the candidate alone, {whole.champion} by the champion alone"
-    for name, one in {"what it claims": whole, **examples}.items():
-        if one.worse < level:
+    for name, pairs in {"what it claims": whole, **examples}.items():
+        if pairs.worse < level:
             where = (
                 f"on {name}"
-                if one is whole
-                else f"on {name} ({one.candidate} against {one.champion} that one alone has right)"
+                if pairs is whole
+                else f"on {name} ({pairs.candidate} against {pairs.champion} that one alone has right)"
             )
             return Verdict(
                 False,
-                f"Refused: worse than the champion {where} by more than chance explains (McNemar, one-sided p = {one.worse:.2g}, "
-                f"below {level:.2g}). Of {whole.of:,} test examples {said}; {differ}.",
+                f"Refused: worse than the champion {where} by more than chance explains (McNemar, one-sided p = {pairs.worse:.2g}, "
+                f"below {level:.2g}). Of {whole.of:,} test examples {shares}; {differ}.",
             )
     return Verdict(
         True,
-        f"Not worse than the champion on what it claims: of {whole.of:,} test examples {said}; {differ} "
+        f"Not worse than the champion on what it claims: of {whole.of:,} test examples {shares}; {differ} "
         f"(McNemar, one-sided p = {whole.worse:.2g}).{lost}",
         lost=tuple(unclaimed),
     )
@@ -122,8 +122,8 @@ def allowed(verdict: Verdict, leave: Leave) -> Verdict:
     return verdict
 
 
-def _counts(one: Pairs) -> tuple[int, int, int, int]:
-    return one.both, one.candidate, one.champion, one.neither
+def _counts(pairs: Pairs) -> tuple[int, int, int, int]:
+    return pairs.both, pairs.candidate, pairs.champion, pairs.neither
 
 
 def _share(right: int, of: int) -> str:

@@ -27,7 +27,7 @@ def surprise(probabilities: Scores, labels: Labels, *, floor: float) -> float:
 
 def temperature(scores: Scores, labels: Labels, *, floor: float) -> float:
     """What scores are to be divided by for the probabilities of these to be most likely (Guo et al., 2017)."""
-    surprises = [surprise(softmax(scores / one), labels, floor=floor) for one in _TEMPERATURES]
+    surprises = [surprise(softmax(scores / candidate), labels, floor=floor) for candidate in _TEMPERATURES]
     return float(_TEMPERATURES[int(np.argmin(surprises))])
 
 
@@ -35,5 +35,5 @@ def calibration_error(probabilities: Scores, labels: Labels, *, bins: int) -> fl
     """The expected calibration error: how far confidence and accuracy lie apart, 0 to 1."""
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     place = np.minimum((confidence * bins).astype(int), bins - 1)
-    parts = (place == one for one in range(bins))
+    parts = (place == number for number in range(bins))
     return float(sum(abs(right[part].sum() - confidence[part].sum()) for part in parts if part.any()) / len(labels))

@@ -27,17 +27,17 @@ the terms of Flickr, and the rights in the colours of a sixth are not stated: th
 def detection(yunet: Detected, cascade: Detected) -> str:
     """The page of face-detect."""
     tables = [("YuNet", yunet), ("the cascade", cascade)]
-    worth = "\n".join(_worth(name, tally(found[_PLAIN])) for name, found in tables)
+    worth = "\n".join(_worth(name, tally(results[_PLAIN])) for name, results in tables)
     scores = "\n".join(
-        f"| {score:g} | " + " | ".join(_brief(tally(found[_PLAIN], score)) for _, found in tables) + " |"
+        f"| {score:g} | " + " | ".join(_brief(tally(results[_PLAIN], score)) for _, results in tables) + " |"
         for score in SCORES
     )
     under = "\n".join(
-        f"| {name} | " + " | ".join(_brief(tally(found[name])) for _, found in tables) + " |" for name in CONDITIONS
+        f"| {name} | " + " | ".join(_brief(tally(results[name])) for _, results in tables) + " |" for name in CONDITIONS
     )
     counts = "\n".join(
-        f"| {one.known.name} | {one.known.faces} | {_count(one)} | {_count(other)} |"
-        for one, other in zip(yunet[_PLAIN], cascade[_PLAIN], strict=True)
+        f"| {plain.known.name} | {plain.known.faces} | {_count(plain)} | {_count(other)} |"
+        for plain, other in zip(yunet[_PLAIN], cascade[_PLAIN], strict=True)
     )
     return f"""# face-detect
 
@@ -87,7 +87,7 @@ Sizes are relative to what a detector gets, whose longer side is at most 1280 pi
 
 def analysis(traits: Traits) -> str:
     """The page of face-analyze."""
-    told = sum(count.told_men for count in traits.counts), sum(count.told_women for count in traits.counts)
+    answered = sum(count.told_men for count in traits.counts), sum(count.told_women for count in traits.counts)
     known = sum(count.men for count in traits.counts), sum(count.women for count in traits.counts)
     counts = "\n".join(
         f"| {count.photo} | {count.women} | {count.told_women} | {count.men} | {count.told_men} |"
@@ -121,7 +121,7 @@ about anybody. Where all faces of a photo are of one gender, each is known:
 | of these, men | {_cell(traits.known("man"))} |
 
 Elsewhere only the counts can be compared. Over all {traits.faces} faces of these photos, at least {_cell(traits.least)} and at most
-{_cell(traits.most)} are told right. The mistakes go one way: of {known[1]} women and {known[0]} men, it says {told[1]} and {told[0]}.
+{_cell(traits.most)} are told right. The mistakes go one way: of {known[1]} women and {known[0]} men, it says {answered[1]} and {answered[0]}.
 
 | photo | women | told | men | told |
 | --- | --- | --- | --- | --- |
@@ -172,21 +172,21 @@ def _brief_head(first: str) -> str:
 | --- | --- | --- |"""
 
 
-def _brief(one: Tally) -> str:
-    wrong = one.precision.of - one.precision.right
-    return f"{one.counted.right} of {one.counted.of}, {one.recall.right} of {one.recall.of}, {wrong}"
+def _brief(tally: Tally) -> str:
+    wrong = tally.precision.of - tally.precision.right
+    return f"{tally.counted.right} of {tally.counted.of}, {tally.recall.right} of {tally.recall.of}, {wrong}"
 
 
-def _worth(name: str, one: Tally) -> str:
-    cells: Sequence[str] = (_cell(one.counted), _cell(one.recall), _cell(one.precision), f"{one.overlap:.2f}")
+def _worth(name: str, tally: Tally) -> str:
+    cells: Sequence[str] = (_cell(tally.counted), _cell(tally.recall), _cell(tally.precision), f"{tally.overlap:.2f}")
     return f"| {name} | " + " | ".join(cells) + " |"
 
 
-def _cell(one: Share) -> str:
-    low, high = one.interval
-    return f"{one.right} of {one.of}: {one.rate:.1%} ({low:.1%} to {high:.1%})"
+def _cell(share: Share) -> str:
+    low, high = share.interval
+    return f"{share.right} of {share.of}: {share.rate:.1%} ({low:.1%} to {high:.1%})"
 
 
-def _count(one: Found) -> str:
-    number = len(one.boxes(DEFAULT))
-    return str(number) if number == one.known.faces else f"**{number}**"
+def _count(result: Found) -> str:
+    number = len(result.boxes(DEFAULT))
+    return str(number) if number == result.known.faces else f"**{number}**"

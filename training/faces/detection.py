@@ -60,12 +60,12 @@ def look(detector: Detector, scenes: Iterable[Scene]) -> tuple[Found, ...]:
     )
 
 
-def tally(found: Sequence[Found], min_score: float = DEFAULT) -> Tally:
+def tally(results: Sequence[Found], min_score: float = DEFAULT) -> Tally:
     """What that is worth at this score."""
     counted = hits = marks = boxes = 0
     overlaps: list[float] = []
-    for one in found:
-        here, known = one.boxes(min_score), one.known
+    for result in results:
+        here, known = result.boxes(min_score), result.known
         counted += len(here) == known.faces
         if known.marked:
             near = by_overlap(here, known.boxes)
@@ -73,15 +73,15 @@ def tally(found: Sequence[Found], min_score: float = DEFAULT) -> Tally:
             hits += len(near) + by_point(here, known.noses)
             marks += known.faces
             boxes += len(here)
-    return Tally(Share(counted, len(found)), Share(hits, marks), Share(hits, boxes), tuple(overlaps))
+    return Tally(Share(counted, len(results)), Share(hits, marks), Share(hits, boxes), tuple(overlaps))
 
 
-def worst(found: Sequence[Found], min_score: float = DEFAULT) -> float:
+def worst(results: Sequence[Found], min_score: float = DEFAULT) -> float:
     """Of the faces marked by boxes, the least overlap with the box that is nearest."""
     return min(
-        max((overlap(box, mark) for box in one.boxes(min_score)), default=0.0)
-        for one in found
-        for mark in one.known.boxes
+        max((overlap(box, mark) for box in result.boxes(min_score)), default=0.0)
+        for result in results
+        for mark in result.known.boxes
     )
 
 

@@ -11,22 +11,22 @@ LEAST = 0.5
 """Intersection over union from which a box is that of a face."""
 
 
-def by_overlap(found: Sequence[Box], known: Sequence[Box]) -> list[float]:
+def by_overlap(boxes: Sequence[Box], known: Sequence[Box]) -> list[float]:
     """The intersection over union of each pair, for pairs that have LEAST and more; the best first."""
-    return _pairs(found, known, overlap, LEAST)
+    return _pairs(boxes, known, overlap, LEAST)
 
 
-def by_point(found: Sequence[Box], known: Sequence[Point]) -> int:
+def by_point(boxes: Sequence[Box], known: Sequence[Point]) -> int:
     """How many of the points lie in a box of their own."""
-    return len(_pairs(found, known, _centrality, 0.0))
+    return len(_pairs(boxes, known, _centrality, 0.0))
 
 
-def overlap(one: Box, other: Box) -> float:
+def overlap(box: Box, other: Box) -> float:
     """Intersection over union, 0 to 1."""
-    across = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
-    down = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    across = min(box[0] + box[2], other[0] + other[2]) - max(box[0], other[0])
+    down = min(box[1] + box[3], other[1] + other[3]) - max(box[1], other[1])
     both = max(0.0, across) * max(0.0, down)
-    return both / (one[2] * one[3] + other[2] * other[3] - both)
+    return both / (box[2] * box[3] + other[2] * other[3] - both)
 
 
 def _centrality(box: Box, point: Point) -> float:
@@ -36,19 +36,19 @@ def _centrality(box: Box, point: Point) -> float:
     return 1 - max(across, down)
 
 
-def _pairs(found: Sequence[Box], known: Sequence[T], close: Callable[[Box, T], float], least: float) -> list[float]:
+def _pairs(boxes: Sequence[Box], known: Sequence[T], close: Callable[[Box, T], float], least: float) -> list[float]:
     """How close each pair is: the closest pair is made first, and neither of it is in another."""
     ranked = sorted(
-        ((close(box, mark), at, to) for at, box in enumerate(found) for to, mark in enumerate(known)), reverse=True
+        ((close(box, mark), at, to) for at, box in enumerate(boxes) for to, mark in enumerate(known)), reverse=True
     )
     taken: set[int] = set()
-    given: set[int] = set()
-    made = []
+    matched: set[int] = set()
+    pairs = []
     for value, at, to in ranked:
         if value < least:
             break
-        if at not in taken and to not in given:
+        if at not in taken and to not in matched:
             taken.add(at)
-            given.add(to)
-            made.append(value)
-    return made
+            matched.add(to)
+            pairs.append(value)
+    return pairs

@@ -17,17 +17,17 @@ ANALYSIS = Path("docs/models/face-analyze.md")
 
 def run(data: Path, top: Path, say: Callable[[str], None]) -> None:
     """Measures the face services on the photos of the data directory and writes their cards below `top`. Raises DataError."""
-    weights = {one: fetch(entry(one.file), data).path for one in (YUNET, GENDER, EMOTION)}
+    weights = {model: fetch(entry(model.file), data).path for model in (YUNET, GENDER, EMOTION)}
     known = photos(data)
     say(f"faces: {len(known)} photos with {sum(photo.faces for photo in known)} faces")
     yunet, cascade = conditions(YuNet(weights[YUNET]), known), conditions(Haar(), known)
     _write(top / DETECTION, card.detection(yunet, cascade))
-    for name, found in (("YuNet", yunet), ("the cascade", cascade)):
-        counted = tally(next(iter(found.values()))).counted
+    for name, results in (("YuNet", yunet), ("the cascade", cascade)):
+        counted = tally(next(iter(results.values()))).counted
         say(f"faces: {name} counts {counted.right} of {counted.of} photos right; see {DETECTION}")
-    told = traits.measure(known)
-    _write(top / ANALYSIS, card.analysis(told))
-    gender = told.known("woman", "man")
+    measured = traits.measure(known)
+    _write(top / ANALYSIS, card.analysis(measured))
+    gender = measured.known("woman", "man")
     say(f"faces: gender of {gender.right} of {gender.of} faces that are known told right; see {ANALYSIS}")
 
 

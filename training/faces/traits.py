@@ -76,16 +76,16 @@ def measure(photos: Sequence[Photo]) -> Traits:
     faces = 0
     for photo in photos:
         picture = as_it_is(photo)[0]
-        told = face_analyze(Request(image=picture)).faces
-        if photo.men is not None and photo.women is not None and len(told) == photo.faces:
-            genders = [face.gender for face in told]
+        analysed = face_analyze(Request(image=picture)).faces
+        if photo.men is not None and photo.women is not None and len(analysed) == photo.faces:
+            genders = [face.gender for face in analysed]
             counts.append(
                 Counted(photo.name, photo.men, photo.women, genders.count("man"), genders.count("woman")),
             )
-        faces += len(told)
-        for one, other in zip(told, _told_of(mirrored(picture), told), strict=True):
+        faces += len(analysed)
+        for answer, other in zip(analysed, _told_of(mirrored(picture), analysed), strict=True):
             for trait in TRAITS:
-                same[trait] += getattr(one, trait) == getattr(other, trait)
+                same[trait] += getattr(answer, trait) == getattr(other, trait)
     return Traits(tuple(counts), {trait: Share(same[trait], faces) for trait in TRAITS})
 
 

@@ -48,9 +48,11 @@ def _photo(row: Mapping[str, str], path: Path, marks: list[dict[str, str]]) -> P
         men=int(row["men"]) if row["men"] else None,
         women=int(row["women"]) if row["women"] else None,
         boxes=tuple(
-            (float(one["x"]), float(one["y"]), float(one["w"]), float(one["h"])) for one in mine if one["kind"] == "box"
+            (float(line["x"]), float(line["y"]), float(line["w"]), float(line["h"]))
+            for line in mine
+            if line["kind"] == "box"
         ),
-        noses=tuple((float(one["x"]), float(one["y"])) for one in mine if one["kind"] == "nose"),
+        noses=tuple((float(line["x"]), float(line["y"])) for line in mine if line["kind"] == "nose"),
     )
 
 

@@ -82,7 +82,7 @@ def load(folder: Path) -> Calls:
             key = f"{month.year}-{month.month}-{row['duration']}-{row['campaign']}"
             yes, number = int(row["y"] == "yes"), 100 * month.year + month.month
             calls.append((yes, name == FULL, number, share_of(key), row["marital"], int(row["age"])))
-    bought, full, month_, share, marital, age = (list(one) for one in zip(*calls, strict=True))
+    bought, full, month_, share, marital, age = (list(call) for call in zip(*calls, strict=True))
     return Calls(
         np.asarray(rows, np.float32),
         np.asarray(bought, np.int64),
@@ -125,22 +125,22 @@ def masked(rows: NDArray[np.float32], random: np.random.Generator) -> NDArray[np
 
     The month's indicators stay: the service has them always.
     """
-    made = rows.copy()
+    partly = rows.copy()
     known = random.uniform(0, 1, len(rows))
     for names in INPUTS.values():
         hidden = random.uniform(0, 1, len(rows)) > known
         for name in names:
-            made[hidden, NAMES.index(name)] = math.nan
-    return made
+            partly[hidden, NAMES.index(name)] = math.nan
+    return partly
 
 
 def only(rows: NDArray[np.float32], inputs: frozenset[str]) -> NDArray[np.float32]:
     """The same customers with nothing known but these inputs."""
-    made = rows.copy()
-    for one, names in INPUTS.items():
-        if one not in inputs:
-            made[:, [NAMES.index(name) for name in names]] = math.nan
-    return made
+    reduced = rows.copy()
+    for input_name, names in INPUTS.items():
+        if input_name not in inputs:
+            reduced[:, [NAMES.index(name) for name in names]] = math.nan
+    return reduced
 
 
 def _dated(path: Path) -> Iterator[tuple[dict[str, str], Month]]:

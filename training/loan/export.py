@@ -22,18 +22,18 @@ _OPSET = 15
 def export(model: lightgbm.LGBMClassifier, calibration: Platt, file: Path) -> None:
     """Writes the trees as ONNX, the calibration in their leaves."""
     inputs = [("features", FloatTensorType([None, len(NAMES)]))]
-    made = convert_lightgbm(model, name="loan", initial_types=inputs, zipmap=False, target_opset=_OPSET)
-    (trees,) = (node for node in made.graph.node if node.op_type == "TreeEnsembleClassifier")
-    attributes = {one.name: one for one in trees.attribute}
+    trees_as_onnx = convert_lightgbm(model, name="loan", initial_types=inputs, zipmap=False, target_opset=_OPSET)
+    (trees,) = (node for node in trees_as_onnx.graph.node if node.op_type == "TreeEnsembleClassifier")
+    attributes = {attribute.name: attribute for attribute in trees.attribute}
     leaves, owners = attributes["class_weights"].floats, attributes["class_treeids"].ints
     # A score is the sum of one leaf of each tree, made a probability by the logistic function: so its slope goes into each
     # leaf, and its shift into each leaf of one tree.
     for at, owner in enumerate(owners):
         leaves[at] = leaves[at] * calibration.slope + (calibration.shift if owner == 0 else 0.0)
-    for output in made.graph.output:
+    for output in trees_as_onnx.graph.output:
         if output.name == "label":  # the converter says one row, whatever comes in
             output.type.tensor_type.shape.dim[0].Clear()
-    file.write_bytes(made.SerializeToString(deterministic=True))
+    file.write_bytes(trees_as_onnx.SerializeToString(deterministic=True))
 
 
 def references(model: lightgbm.LGBMClassifier, calibration: Platt, calls: Calls, random: np.random.Generator) -> bytes:
@@ -43,7 +43,7 @@ def references(model: lightgbm.LGBMClassifier, calibration: Platt, calls: Calls,
     scores = calibration(probabilities(model, rows))
     document = {
         "features": list(NAMES),
-        "rows": [[None if math.isnan(one) else float(one) for one in row] for row in rows],
+        "rows": [[None if math.isnan(value) else float(value) for value in row] for row in rows],
         "scores": [float(score) for score in scores],
     }
     return (json.dumps(document) + "\n").encode()

@@ -98,10 +98,10 @@ def fit(plan: Plan, calls: Calls, columns: NDArray[np.int64] | None = None) -> l
 def held_out(calls: Calls, learned: Callable[[Calls], Callable[[Calls], Floats]]) -> Floats:
     """The score of each call by a model that has seen neither it nor a twin of it, in FOLDS turns."""
     part = folds(calls)
-    made = np.full(len(calls), np.nan)
-    for one in range(FOLDS):
-        made[part == one] = learned(calls.at(part != one))(calls.at(part == one))
-    return made
+    scores = np.full(len(calls), np.nan)
+    for fold in range(FOLDS):
+        scores[part == fold] = learned(calls.at(part != fold))(calls.at(part == fold))
+    return scores
 
 
 def folds(calls: Calls) -> NDArray[np.int64]:

@@ -40,13 +40,13 @@ def verdict(new: Floats, old: Floats, test: Calls) -> Verdict:
             measure.auc(new, test.bought, times) < measure.auc(old, test.bought, times),
             measure.surprise(new, test.bought, times) > measure.surprise(old, test.bought, times),
         ]
-    said = (
+    comparison = (
         f"of {len(test):,} calls held back, AUC {measure.auc(new, test.bought):.4f} against {measure.auc(old, test.bought):.4f} of "
         f"the champion, negative log likelihood {measure.surprise(new, test.bought):.4f} against {measure.surprise(old, test.bought):.4f}"
     )
     for name, share in zip(("orders customers worse", "is calibrated worse"), worse / _ROUNDS, strict=True):
         if share > 1 - RISK / 2:
             return Verdict(
-                False, f"Refused: it {name} by more than chance explains ({share:.1%} of the rounds): {said}."
+                False, f"Refused: it {name} by more than chance explains ({share:.1%} of the rounds): {comparison}."
             )
-    return Verdict(True, f"Not worse than the champion: {said}.")
+    return Verdict(True, f"Not worse than the champion: {comparison}.")

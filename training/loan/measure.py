@@ -71,16 +71,16 @@ def figures(
     random = np.random.default_rng((seed, 1))
     _, at = np.unique(groups, return_inverse=True)
     count = int(at.max()) + 1
-    found: dict[str, list[float]] = {name: [] for name in MEASURES}
+    drawn: dict[str, list[float]] = {name: [] for name in MEASURES}
     for _ in range(rounds):
         times = np.bincount(random.integers(0, count, count), minlength=count).astype(np.float64)[at]
         for name, measure in MEASURES.items():
-            found[name].append(measure(scores, bought, times))
-    made: dict[str, Any] = {"calls": len(bought), "bought": int(bought.sum())}
+            drawn[name].append(measure(scores, bought, times))
+    figures: dict[str, Any] = {"calls": len(bought), "bought": int(bought.sum())}
     for name, measure in MEASURES.items():
-        low, high = np.percentile(found[name], (2.5, 97.5))
-        made[name] = Figure(measure(scores, bought), float(low), float(high)).to_json()
-    return made
+        low, high = np.percentile(drawn[name], (2.5, 97.5))
+        figures[name] = Figure(measure(scores, bought), float(low), float(high)).to_json()
+    return figures
 
 
 def reliability(scores: Floats, bought: Bought) -> list[dict[str, float]]:
@@ -94,10 +94,10 @@ def reliability(scores: Floats, bought: Bought) -> list[dict[str, float]]:
 
 def slices(scores: Floats, bought: Bought, labels: NDArray[Any]) -> list[dict[str, Any]]:
     """For each label, in its order: how many, the mean score, the share that bought, and the AUC within (None without both kinds)."""
-    made = []
+    slices = []
     for label in np.unique(labels):
         mine = labels == label
-        made.append(
+        slices.append(
             {
                 "label": str(label),
                 "calls": int(mine.sum()),
@@ -106,4 +106,4 @@ def slices(scores: Floats, bought: Bought, labels: NDArray[Any]) -> list[dict[st
                 "auc": within if math.isfinite(within := auc(scores[mine], bought[mine])) else None,
             }
         )
-    return made
+    return slices

@@ -17,7 +17,7 @@ def reference(learned: Calls, scores: Floats) -> dict[str, Any]:
 
     def known(name: str) -> list[float]:
         values = learned.features[:, NAMES.index(name)]
-        return [round(float(one), 4) for one in values[~np.isnan(values)]]
+        return [round(float(value), 4) for value in values[~np.isnan(values)]]
 
     return {
         "of": len(learned),

@@ -149,13 +149,17 @@ def _plan(options: Mapping[str, str]) -> Plan:
 
 def _choice(plan: Plan, rest: Calls, say: Say) -> list[dict[str, Any]]:
     """The candidates, each by cross-validation on the calls to learn from."""
-    made = []
+    candidates_measured = []
     for name, make in candidates(plan).items():
         scores = held_out(rest, simply(make))
-        one = {"name": name, "auc": measure.auc(scores, rest.bought), "log_loss": measure.surprise(scores, rest.bought)}
-        say(f"{name}: AUC {one['auc']:.4f} in cross-validation")
-        made.append(one)
-    return made
+        candidate = {
+            "name": name,
+            "auc": measure.auc(scores, rest.bought),
+            "log_loss": measure.surprise(scores, rest.bought),
+        }
+        say(f"{name}: AUC {candidate['auc']:.4f} in cross-validation")
+        candidates_measured.append(candidate)
+    return candidates_measured
 
 
 def _calibrations(scores: Floats, rest: Calls) -> dict[str, float]:
@@ -206,24 +210,24 @@ def _known(scorer: Scorer, test: Calls, plan: Plan) -> list[dict[str, Any]]:
         "all but age and marital status": only(test.features, frozenset(INPUTS) - {"age", "marital"}),
         "each input or not, at random": masked(test.features, np.random.default_rng((plan.seed, 2))),
     }
-    made = []
+    cases_measured = []
     for name, rows in cases.items():
         scores = np.asarray(scorer.score(rows.tolist()), np.float64)
         auc, error = measure.auc(scores, test.bought), measure.calibration_error(scores, test.bought)
-        made.append({"known": name, "auc": auc, "calibration_error": error})
-    return made
+        cases_measured.append({"known": name, "auc": auc, "calibration_error": error})
+    return cases_measured
 
 
 def _without(plan: Plan, rest: Calls, scores: Floats) -> list[dict[str, Any]]:
     """What learning without some of the inputs costs, by cross-validation."""
     person = {"age", "job", "marital", "education", "balance", "housing", "loan", "default"}
-    made = [{"without": "nothing", "auc": measure.auc(scores, rest.bought)}]
+    cases = [{"without": "nothing", "auc": measure.auc(scores, rest.bought)}]
     for name, inputs in {"age and marital status": {"age", "marital"}, "everything about the person": person}.items():
-        gone = {feature for one in inputs for feature in INPUTS[one]}
+        gone = {feature for name_of_input in inputs for feature in INPUTS[name_of_input]}
         columns = np.array([at for at, feature in enumerate(NAMES) if feature not in gone])
-        found = held_out(rest, shipped(plan, columns))
-        made.append({"without": name, "auc": measure.auc(found, rest.bought)})
-    return made
+        unseen = held_out(rest, shipped(plan, columns))
+        cases.append({"without": name, "auc": measure.auc(unseen, rest.bought)})
+    return cases
 
 
 def _by_time(plan: Plan, calls: Calls, say: Say) -> dict[str, Any]:
@@ -232,7 +236,7 @@ def _by_time(plan: Plan, calls: Calls, say: Say) -> dict[str, Any]:
     scores = probabilities(fit(plan, calls.at(~late)), calls.at(late).features)
     after = calls.at(late)
     say(f"by time: AUC {measure.auc(scores, after.bought):.4f} from {LATE} on")
-    months = [int(one) for one in np.unique(calls.month) if one >= _ROLLING]
+    months = [int(label) for label in np.unique(calls.month) if label >= _ROLLING]
     rolling = np.full(len(calls), np.nan)
     for month in months:
         now = calls.month == month

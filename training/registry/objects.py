@@ -49,13 +49,13 @@ class Objects:
         if label == of_catalogue(label.partition("@")[0]).label:
             return of_catalogue(label.partition("@")[0])
         try:
-            found = self._do(lambda store: datasets.version(label, store))
+            version = self._do(lambda store: datasets.version(label, store))
         except Missing as error:
             raise BadOrder(f"dataset: {error}") from error
-        base, here = published(found).label, of_catalogue(found.name).label
+        base, here = published(version).label, of_catalogue(version.name).label
         if base != here:
             raise BadOrder(f"dataset: {label} was made of {base}, and what the data catalogue has is {here}")
-        return found
+        return version
 
     def examples(self, dataset: Manifest) -> tuple[tuple[Any, bytes], ...]:
         """What people corrected in a version: labels and inputs. Raises Missing and BadManifest."""

@@ -112,7 +112,7 @@ def run(client: MlflowClient, settings: Settings, slot: str, dataset: str, call:
 
 
 def _experiment(client: MlflowClient, settings: Settings, slot: str) -> str:
-    found = client.get_experiment_by_name(slot)
-    if found is not None:
-        return str(found.experiment_id)
+    experiment = client.get_experiment_by_name(slot)
+    if experiment is not None:
+        return str(experiment.experiment_id)
     return str(client.create_experiment(slot, f"s3://{settings.s3_bucket}/{PREFIX}/{slot}"))

@@ -52,10 +52,10 @@ class Registry:
         own = {MODEL: bundle.name, VERSION: bundle.version, BUNDLE: prefix, DATASET: bundle.dataset}
         description = str(bundle.card.get("claims", ""))
         source = f"s3://{self._bucket}/{prefix}"
-        made = self._client.create_model_version(
+        entry = self._client.create_model_version(
             self._slot, source, run or None, {**own, **tags}, description=description
         )
-        return self._entry(made)
+        return self._entry(entry)
 
     def judged(self, entry: Champion, verdict: str) -> None:
         """Keeps what the gate said with the version."""

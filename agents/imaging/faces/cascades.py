@@ -32,8 +32,8 @@ def hits(
     boxes, _, weights = found_by.detectMultiScale3(
         grey, scaleFactor=scale, minNeighbors=neighbours, minSize=smallest, maxSize=largest, outputRejectLevels=True
     )
-    made = [
+    weighted = [
         ((int(x), int(y), int(w), int(h)), float(np.ravel(weight)[0]))
         for (x, y, w, h), weight in zip(boxes, weights, strict=True)
     ]
-    return sorted(made, key=lambda hit: -hit[1])
+    return sorted(weighted, key=lambda hit: -hit[1])

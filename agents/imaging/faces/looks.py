@@ -81,8 +81,8 @@ def _eyes(rows: NDArray[np.uint8]) -> tuple[int, float]:
 
 def _smile(rows: NDArray[np.uint8], happy: float | None) -> tuple[bool, float]:
     """Whether there is a smile, and how sure that is. An emotion that is sure decides, as the two must not disagree then."""
-    found = hits(cascade(_SMILE), rows, scale=1.1, neighbours=15, smallest=(40, 20))
-    weight = found[0][1] if found else 1.0
+    smiles = hits(cascade(_SMILE), rows, scale=1.1, neighbours=15, smallest=(40, 20))
+    weight = smiles[0][1] if smiles else 1.0
     distance = (weight - _SMILE_EVEN) / _SMILE_STEP
     if happy is not None:
         least, most = 1 - _HAPPY_MOST, _HAPPY_MOST

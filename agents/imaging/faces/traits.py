@@ -72,10 +72,10 @@ def _estimate(path: Path, squares: Sequence[Square], labels: Sequence[str]) -> E
     """The label with the highest mean probability."""
     net = load(path)
     total = np.zeros(len(labels))
-    for one in squares:  # never as one batch: with more than one, OpenCV divides by zero and the process is gone
-        net.setInput(np.ascontiguousarray(one[None, :, :, None], dtype=np.float32))
+    for square in squares:  # never as one batch: with more than one, OpenCV divides by zero and the process is gone
+        net.setInput(np.ascontiguousarray(square[None, :, :, None], dtype=np.float32))
         total += net.forward()[0]
-    likely = {label: float(one) for label, one in zip(labels, total / total.sum(), strict=True)}
+    likely = {label: float(square) for label, square in zip(labels, total / total.sum(), strict=True)}
     best = max(likely, key=likely.__getitem__)
     return Estimate(best, round(likely[best], 4), likely)
 

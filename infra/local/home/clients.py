@@ -71,7 +71,7 @@ def commands(home: Path, settings: Mapping[str, Any], parts: Mapping[str, Any]) 
     address = registry._replace(netloc=_host(registry), path="").geturl()
     postgres = urlsplit(str(settings["postgres"]))
     http = f"http://{settings['http_host']}:{settings['http_port']}"
-    found = [
+    commands = [
         ("kafka", str(settings["kafka"]), f"kcat -F {folder}/kcat.conf -L"),
         ("registry", address, f"curl -K {folder}/registry.curl {address}{registry.path}/subjects"),
         ("s3", str(settings["s3"]), f"curl -K {folder}/s3.curl {settings['s3']}/{settings['s3_bucket']}"),
@@ -82,4 +82,4 @@ def commands(home: Path, settings: Mapping[str, Any], parts: Mapping[str, Any]) 
         ),
         ("gateway", http, f'curl -H "Authorization: Bearer $(cat {key})" {http}/services'),
     ]
-    return [one for one in found if one[0] in parts]
+    return [command for command in commands if command[0] in parts]

@@ -87,7 +87,7 @@ class Ports:
 
 def _remembered(path: Path) -> dict[str, int]:
     try:
-        found = json.loads(path.read_text())
+        ports = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}  # a lost memory of ports costs nothing: others are chosen
-    return {name: port for name, port in found.items() if isinstance(port, int)} if isinstance(found, dict) else {}
+    return {name: port for name, port in ports.items() if isinstance(port, int)} if isinstance(ports, dict) else {}

@@ -49,7 +49,7 @@ def write(path: Path, text: str, encoding: str = "utf-8") -> None:
 def spare_id() -> int:
     """An id that no account of this machine has, for one process and its files."""
     taken = {account.pw_uid for account in pwd.getpwall()} | {group.gr_gid for group in grp.getgrall()}
-    return next(one for one in DYNAMIC if one not in taken)
+    return next(number for number in DYNAMIC if number not in taken)
 
 
 def account() -> int:

@@ -93,8 +93,8 @@ class StackState:
 
 def visible(settings: Settings) -> dict[str, Any]:
     """The settings that clients of this stack need, as JSON has them."""
-    found = {name: getattr(settings, name) for name in (*_WHERE, *_HOW)}
-    return {name: str(value) if isinstance(value, Path) else value for name, value in found.items()}
+    values = {name: getattr(settings, name) for name in (*_WHERE, *_HOW)}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
 
 def write(home: Path, state: StackState) -> None:
@@ -105,9 +105,9 @@ def write(home: Path, state: StackState) -> None:
 def read(home: Path) -> StackState | None:
     """What the stack of this home wrote last; None when there is nothing to read. Raises BadHome when it is another user's."""
     try:
-        found = json.loads((home / "stack.json").read_text())
-        parts = {name: PartState(**{**part, "state": State(part["state"])}) for name, part in found["parts"].items()}
-        return StackState(found["pid"], found["settings"], parts, found.get("stopping", False))
+        document = json.loads((home / "stack.json").read_text())
+        parts = {name: PartState(**{**part, "state": State(part["state"])}) for name, part in document["parts"].items()}
+        return StackState(document["pid"], document["settings"], parts, document.get("stopping", False))
     except PermissionError as error:
         raise BadHome(home, error) from error
     except (OSError, ValueError, KeyError, TypeError):
@@ -129,11 +129,11 @@ def locked(home: Path) -> Iterator[None]:
     with os.fdopen(os.open(home / "lock", os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "a+") as lock:
         begin = time.monotonic()
         while not _taken(lock, fcntl.LOCK_EX):
-            found = read(home)
+            owner_state = read(home)
             # Who only looks whether a stack runs holds the lock for a moment too.
-            patience = _STOPPING_SECONDS if found is not None and found.stopping else _LOOKING_SECONDS
+            patience = _STOPPING_SECONDS if owner_state is not None and owner_state.stopping else _LOOKING_SECONDS
             if time.monotonic() - begin > patience:
-                raise AlreadyRunning(_where(home, found))
+                raise AlreadyRunning(_where(home, owner_state))
             time.sleep(_POLL_SECONDS)
         lock.truncate(0)
         lock.write(str(os.getpid()))
@@ -173,9 +173,9 @@ def await_free(home: Path, seconds: float) -> bool:
     return True
 
 
-def _where(home: Path, found: StackState | None) -> str:
-    if found is None:
+def _where(home: Path, state: StackState | None) -> str:
+    if state is None:
         return f"another process (pid {owner(home)}) is starting a stack in {home}: wait for it, or `millrace down` ends it"
-    gateway = f" at {found.url}" if "gateway" in found.parts else ""
-    doing = "is still stopping" if found.stopping else "runs already"
-    return f"a stack {doing} in {home}{gateway} (pid {found.pid}); `millrace status` shows it, `millrace down` ends it"
+    gateway = f" at {state.url}" if "gateway" in state.parts else ""
+    doing = "is still stopping" if state.stopping else "runs already"
+    return f"a stack {doing} in {home}{gateway} (pid {state.pid}); `millrace status` shows it, `millrace down` ends it"

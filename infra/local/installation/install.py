@@ -133,18 +133,20 @@ def verify(work: Path, system: str) -> None:
     other = [
         name for name in wanted if name.startswith("archives/postgres-") and name != f"archives/postgres-{system}.jar"
     ]
-    found = {}
+    digests = {}
     for file in (path for path in work.rglob("*") if path.is_file()):
         name = file.relative_to(work).as_posix()
         name = f"archives/postgres-{system}.jar" if name == "archives/postgres.jar" else name
         with file.open("rb") as content:
-            found[name] = hashlib.file_digest(content, "sha256").hexdigest()
-    wrong = sorted(name for name in (wanted.keys() - set(other)) | found.keys() if wanted.get(name) != found.get(name))
+            digests[name] = hashlib.file_digest(content, "sha256").hexdigest()
+    wrong = sorted(
+        name for name in (wanted.keys() - set(other)) | digests.keys() if wanted.get(name) != digests.get(name)
+    )
     if wrong:
         name = wrong[0]
         raise InstallError(
             f"{len(wrong)} of the fetched files are not those that infra/local/installation/parts.sha256 names, the first is {name} "
-            f"(expected {wanted.get(name, 'no such file')}, got {found.get(name, 'nothing')}); none of them was used. Remove what Maven keeps "
+            f"(expected {wanted.get(name, 'no such file')}, got {digests.get(name, 'nothing')}); none of them was used. Remove what Maven keeps "
             "of it below ~/.m2/repository and try again; if it stays so, somebody has changed it on its way"
         )
 

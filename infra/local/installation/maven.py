@@ -68,13 +68,13 @@ def fetch(pom: Path, into: Path, platform: str, log: Path) -> None:
 
 
 def _follow(lines: Iterable[str], record: TextIO) -> None:
-    files, megabytes, told = 0, 0.0, time.monotonic()
+    files, megabytes, reported = 0, 0.0, time.monotonic()
     for line in lines:
         record.write(line)
         if match := _DOWNLOADED.search(line):
             files, megabytes = files + 1, megabytes + float(match[1]) * _UNITS[match[2]]
-        if files and time.monotonic() - told > _EVERY_SECONDS:
-            told = time.monotonic()
+        if files and time.monotonic() - reported > _EVERY_SECONDS:
+            reported = time.monotonic()
             say(f"fetched {files} files, {megabytes:.0f} MB")
 
 

@@ -119,9 +119,9 @@ def _format(context: StackContext) -> None:
 def cluster_id() -> str:
     """A fresh id. Kafka's tools take one that begins with a dash, as one in 64 would, for an option."""
     while True:
-        made = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        if not made.startswith("-"):
-            return made
+        identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not identity.startswith("-"):
+            return identity
 
 
 def _command(context: StackContext) -> Sequence[str]:

@@ -145,8 +145,8 @@ def _settle(context: StackContext) -> None:
             connection.execute(sql.SQL("{} role {} login password {}").format(verb, sql.Identifier(name), password))
         for name, owner in _DATABASES.items():
             if name not in existing:
-                made = sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(owner))
-                connection.execute(made)
+                statement = sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(owner))
+                connection.execute(statement)
 
 
 POSTGRES = Part(

@@ -22,8 +22,8 @@ def _prepare(context: StackContext) -> None:
     bucket = objects / settings.s3_bucket  # a bucket is a folder
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     bucket.mkdir(parents=True, exist_ok=True)
-    for one in objects.iterdir():  # a folder that other users may read is a bucket that anybody may list
-        one.chmod(0o700)
+    for entry in objects.iterdir():  # a folder that other users may read is a bucket that anybody may list
+        entry.chmod(0o700)
     properties = {
         "s3proxy.endpoint": settings.s3,
         "s3proxy.authorization": "aws-v2-or-v4",

@@ -96,10 +96,10 @@ def listens(pid: int, ports: Sequence[int]) -> bool:
     """Whether this process itself (or a child of it) listens on all these ports, and not somebody who took one of them."""
     try:
         family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-        sockets = [found for member in family for found in member.net_connections(kind="tcp")]
+        sockets = [connection for member in family for connection in member.net_connections(kind="tcp")]
     except psutil.NoSuchProcess:
         return False
-    return set(ports) <= {found.laddr.port for found in sockets if found.status == psutil.CONN_LISTEN}
+    return set(ports) <= {connection.laddr.port for connection in sockets if connection.status == psutil.CONN_LISTEN}
 
 
 def kill_group(pid: int) -> None:
@@ -113,23 +113,23 @@ def kill_group(pid: int) -> None:
 def leftovers(home: Path) -> list[psutil.Process]:
     """Processes that belong to the stack of this home: they carry its marker, or work inside it as our PostgreSQL does."""
     mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    found = []
+    processes = []
     for process in psutil.process_iter():
         try:
             if process.pid not in mine and _belongs(process, home):
-                found.append(process)
+                processes.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, OSError):
             continue  # gone meanwhile, or somebody else's
-    return found
+    return processes
 
 
 def sweep(home: Path, patience: float = 3.0) -> list[str]:
     """End every left-over process of this home and wait until they are gone; the names of those ended."""
-    found = leftovers(home)
-    names = [_name(process) for process in found]
-    for process in found:
+    processes = leftovers(home)
+    names = [_name(process) for process in processes]
+    for process in processes:
         _signal(process, signal.SIGINT if "postgres" in _name(process) else signal.SIGKILL)
-    _, alive = psutil.wait_procs(found, timeout=patience)
+    _, alive = psutil.wait_procs(processes, timeout=patience)
     for process in alive:
         _signal(process, signal.SIGKILL)
     psutil.wait_procs(alive, timeout=patience)

@@ -25,10 +25,10 @@ def bench(name: Name = None, count: Count = None) -> None:
     if name is not None and name not in known:
         raise Failed(Exit.UNKNOWN, f"there is no benchmark {name!r}; there is {', '.join(known)}")
     failed = []
-    for one in known if name is None else [name]:
-        say(f"millrace: {one}")
-        command = [sys.executable, "-m", f"tests.benchmarks.{known[one]}", *([count] if count else [])]
+    for benchmark in known if name is None else [name]:
+        say(f"millrace: {benchmark}")
+        command = [sys.executable, "-m", f"tests.benchmarks.{known[benchmark]}", *([count] if count else [])]
         if subprocess.run(command, check=False).returncode:
-            failed.append(one)
+            failed.append(benchmark)
     if failed:
         raise Failed(Exit.REFUSED, f"did not end well: {', '.join(failed)}")

@@ -83,15 +83,16 @@ def corrections(name: Service, output: OutputOption = Output.TEXT) -> None:
         async with await link as connection:
             return await make(store, connection, contract, where.data)
 
-    made = _stored(act)
-    noun = "correction" if made.added == 1 else "corrections"
-    text = f"{made.manifest.label}  {made.base.label} and {made.added} {noun}"
+    extension = _stored(act)
+    noun = "correction" if extension.added == 1 else "corrections"
+    text = f"{extension.manifest.label}  {extension.base.label} and {extension.added} {noun}"
     emit(
         output,
-        _document(made.manifest) | {"base": made.base.label, "added": made.added, "left_out": made.reasons},
+        _document(extension.manifest)
+        | {"base": extension.base.label, "added": extension.added, "left_out": extension.reasons},
         text,
     )
-    for reason, count in made.reasons.items():
+    for reason, count in extension.reasons.items():
         say(f"millrace: {count} left out: {reason}")
 
 
@@ -99,12 +100,12 @@ def versions(names: Datasets = None, output: OutputOption = Output.TEXT) -> None
     """List the dataset versions in S3."""
     from streams.runtime.storage.datasets import versions as listed
 
-    found = _stored(lambda store: listed(store, names or []))
+    manifests = _stored(lambda store: listed(store, names or []))
     if output is Output.JSON:
-        for one in found:
-            emit(output, _document(one), "")
-    elif found:
-        rows = [(one.label, str(len(one.files)), one.version) for one in found]
+        for manifest in manifests:
+            emit(output, _document(manifest), "")
+    elif manifests:
+        rows = [(manifest.label, str(len(manifest.files)), manifest.version) for manifest in manifests]
         print(columns(rows, ("DATASET", "FILES", "VERSION")))
     else:
         say("millrace: there are no dataset versions; `millrace data keep mnist` makes one")

@@ -35,17 +35,24 @@ def listing(slot: SlotOption = None, output: OutputOption = Output.TEXT) -> None
     """
     from streams.runtime.models.champions import versions
 
-    found = asked(lambda connection: versions(connection, slot)) or []
+    registered = asked(lambda connection: versions(connection, slot)) or []
     if output is Output.JSON:
-        for one in found:
-            emit(output, one.document(), "")
+        for model in registered:
+            emit(output, model.document(), "")
         return
-    if not found:
+    if not registered:
         say(f"millrace: no version of {slot or 'any model'} is registered; the shipped models serve")
         return
     rows = [
-        (one.slot, str(one.number), one.version or "-", one.tags.get(MODEL, ""), _when(one), ALIAS * one.champion)
-        for one in found
+        (
+            model.slot,
+            str(model.number),
+            model.version or "-",
+            model.tags.get(MODEL, ""),
+            _when(model),
+            ALIAS * model.champion,
+        )
+        for model in registered
     ]
     print(columns(rows, ("SLOT", "NUMBER", "VERSION", "MODEL", "REGISTERED", "")))
 
@@ -54,18 +61,18 @@ def show(slot: Slot, version: VersionOption = None, output: OutputOption = Outpu
     """Show one registered version: what it learned from, what the gate said of it, and every other tag."""
     from streams.runtime.models.champions import versions
 
-    found = [
-        one
-        for one in asked(lambda connection: versions(connection, slot)) or []
-        if (one.champion if version is None else version in (str(one.number), one.version))
+    matching = [
+        model
+        for model in asked(lambda connection: versions(connection, slot)) or []
+        if (model.champion if version is None else version in (str(model.number), model.version))
     ]
-    if not found:
+    if not matching:
         what = "champion: its shipped model serves" if version is None else f"version {version} in the registry"
         raise Failed(Exit.UNKNOWN, f"{slot} has no {what}")
-    one = found[-1]
-    rows = [("slot", slot), ("number", str(one.number)), ("champion", "yes" if one.champion else "no"),
-            ("registered", _when(one)), *sorted(one.tags.items())]  # fmt: skip
-    emit(output, one.document(), "\n".join(f"{name}: {value}" for name, value in rows))
+    model = matching[-1]
+    rows = [("slot", slot), ("number", str(model.number)), ("champion", "yes" if model.champion else "no"),
+            ("registered", _when(model)), *sorted(model.tags.items())]  # fmt: skip
+    emit(output, model.document(), "\n".join(f"{name}: {value}" for name, value in rows))
 
 
 def use(slot: Slot, version: Version, output: OutputOption = Output.TEXT) -> None:
@@ -88,11 +95,11 @@ def use(slot: Slot, version: Version, output: OutputOption = Output.TEXT) -> Non
         except NoSuchVersion as error:
             raise Failed(Exit.UNKNOWN, str(error)) from error
 
-    found = asked(move)
-    if found is None:
+    champion = asked(move)
+    if champion is None:
         raise Failed(Exit.REFUSED, "there is no registry of models yet: nothing was trained here")
-    text = f"{slot}: {found.tags.get(MODEL, '')} {found.version} (number {found.number}) is the champion"
-    emit(output, found.document() | {"champion": True}, text)
+    text = f"{slot}: {champion.tags.get(MODEL, '')} {champion.version} (number {champion.number}) is the champion"
+    emit(output, champion.document() | {"champion": True}, text)
 
 
 def asked(action: "Callable[[Connection], Awaitable[T]]") -> T | None:
@@ -109,5 +116,5 @@ def asked(action: "Callable[[Connection], Awaitable[T]]") -> T | None:
         raise Failed(Exit.AWAY, str(error)) from error
 
 
-def _when(one: "RegisteredVersion") -> str:
-    return datetime.fromtimestamp(one.created, UTC).strftime("%Y-%m-%d %H:%M")
+def _when(model: "RegisteredVersion") -> str:
+    return datetime.fromtimestamp(model.created, UTC).strftime("%Y-%m-%d %H:%M")

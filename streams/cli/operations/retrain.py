@@ -36,27 +36,27 @@ def retrain(file: File, output: OutputOption = Output.TEXT) -> None:
     from streams.runtime.models.champions import versions
 
     wanted = _read(file)
-    found = asked(versions) or []
+    registered = asked(versions) or []
     data = [(entry.name, entry.sha256) for entry in catalogue()]
     with Gateway() as gateway:
-        for service, given in wanted.items():
-            text, last = order(service, given), _last(found, service)
+        for service, values in wanted.items():
+            text, last = order(service, values), _last(registered, service)
             if last is not None and last[1] == text:
-                said = {"service": service, "run": None, "slot": last[0].slot, "number": last[0].number}
-                emit(output, said, f"{service}: as ordered, version {last[0].number} of {last[0].slot}")
+                row = {"service": service, "run": None, "slot": last[0].slot, "number": last[0].number}
+                emit(output, row, f"{service}: as ordered, version {last[0].number} of {last[0].slot}")
                 continue
             # Of what was there when it was ordered: the same file orders once, and again after another came in between,
             # and after the data has changed.
             key = hashlib.sha256(f"{text} {_filled(last[0]) if last else 0} {data}".encode()).hexdigest()
             headers = {"idempotency-key": f"retrain-{key[:32]}"}
-            run = _ordered(gateway, f"/services/{part(service)}/runs", headers, given)
+            run = _ordered(gateway, f"/services/{part(service)}/runs", headers, values)
             emit(output, {"service": service, "run": run}, f"{service}: ordered, run {run}")
 
 
-def _ordered(gateway: Gateway, path: str, headers: Mapping[str, str], given: Mapping[str, Any]) -> str:
+def _ordered(gateway: Gateway, path: str, headers: Mapping[str, str], values: Mapping[str, Any]) -> str:
     """The run of an order, also when it is under way already."""
     try:
-        return str(gateway.call("POST", path, headers=headers, json=given).json()["id"])
+        return str(gateway.call("POST", path, headers=headers, json=values).json()["id"])
     except Failed as failed:
         if failed.problem.get("type") != "urn:millrace:duplicate":
             raise
@@ -79,22 +79,22 @@ def _read(file: Path) -> dict[str, Mapping[str, Any]]:
         raise Failed(
             Exit.REFUSED, f"{file}: it is no mapping of services to inputs, such as `digit-train: {{digits: [0, 1]}}`"
         )
-    known, made = load_contracts(), {}
-    for service, given in text.items():
+    known, orders = load_contracts(), {}
+    for service, values in text.items():
         if service not in known:
             raise Failed(Exit.REFUSED, f"{file}: there is no service {service}")
         try:
-            made[service] = conform(known[service].input, given)
+            orders[service] = conform(known[service].input, values)
         except Nonconforming as error:
             raise Failed(Exit.REFUSED, f"{file}: {service}: {error}") from error
-    return made
+    return orders
 
 
-def _last(found: "list[RegisteredVersion]", service: str) -> "tuple[RegisteredVersion, str] | None":
+def _last(registered: "list[RegisteredVersion]", service: str) -> "tuple[RegisteredVersion, str] | None":
     """The version that this service registered last, with its order."""
     from streams.models.version_order import ORDER, service_of
 
-    its = [(one, one.tags[ORDER]) for one in found if service_of(one.tags.get(ORDER, "")) == service]
+    its = [(model, model.tags[ORDER]) for model in registered if service_of(model.tags.get(ORDER, "")) == service]
     return max(its, key=lambda pair: _filled(pair[0]), default=None)
 
 

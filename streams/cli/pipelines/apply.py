@@ -107,7 +107,7 @@ def _agreed(plan: "Plan", how: _How) -> bool:
 
 
 def _row(change: "Change", plan: "Plan") -> dict[str, object]:
-    made: dict[str, object] = {
+    row: dict[str, object] = {
         "what": change.what,
         "name": change.name,
         "change": change.how,
@@ -115,9 +115,9 @@ def _row(change: "Change", plan: "Plan") -> dict[str, object]:
     }
     about = next((act for act in plan.acts if change.what == "pipeline" and act.name == change.name), None)
     if about is not None:
-        made["runs"] = dict(about.runs) if plan.runs_known else None
-        made["consumers"] = [{"group": service.group, "workers": service.workers} for service in about.services]
-    return made
+        row["runs"] = dict(about.runs) if plan.runs_known else None
+        row["consumers"] = [{"group": service.group, "workers": service.workers} for service in about.services]
+    return row
 
 
 async def _apply(to: "Settings", wanted: "list[Wanted]", services: list[tuple[str, int]], how: _How) -> "list[Change]":

@@ -20,29 +20,29 @@ def services(name: Name = None, output: OutputOption = Output.TEXT) -> None:
     """List the services that have a live worker; with a name, show all about one."""
     with Gateway() as gateway:
         if name:
-            one = gateway.call("GET", f"/services/{part(name)}").json()
-            emit(output, one, lambda: _whole(one))
+            service = gateway.call("GET", f"/services/{part(name)}").json()
+            emit(output, service, lambda: _whole(service))
             return
-        found = gateway.call("GET", "/services").json()["services"]
+        services = gateway.call("GET", "/services").json()["services"]
     if output is Output.JSON:
-        for one in found:
-            emit(output, one, "")
-    elif found:
+        for service in services:
+            emit(output, service, "")
+    elif services:
         rows = [
             (
-                one["name"],
-                one["version"],
-                str(sum(worker.get("able", True) for worker in one["workers"])),
-                one["summary"],
+                service["name"],
+                service["version"],
+                str(sum(worker.get("able", True) for worker in service["workers"])),
+                service["summary"],
             )
-            for one in found
+            for service in services
         ]
         print(columns(rows, ("SERVICE", "VERSION", "WORKERS", "SUMMARY")))
-        for one in found:
-            if one.get("problem"):
-                able = any(worker.get("able", True) for worker in one["workers"])
+        for service in services:
+            if service.get("problem"):
+                able = any(worker.get("able", True) for worker in service["workers"])
                 how = "works with less than it could" if able else "cannot be served now, its calls wait"
-                say(f"millrace: {one['name']} {how}; `millrace services {one['name']}` says why")
+                say(f"millrace: {service['name']} {how}; `millrace services {service['name']}` says why")
     else:
         say("millrace: no service has a live worker now")
 
@@ -60,33 +60,36 @@ def pipelines(
             (show_shadow if shadow else show_versions)(gateway, name, output)
             return
         if name:
-            one = gateway.call("GET", f"/pipelines/{part(name)}").json()
-            emit(output, one, lambda: one["definition"].rstrip())
+            pipeline = gateway.call("GET", f"/pipelines/{part(name)}").json()
+            emit(output, pipeline, lambda: pipeline["definition"].rstrip())
             return
-        found = gateway.call("GET", "/pipelines").json()["pipelines"]
+        pipelines = gateway.call("GET", "/pipelines").json()["pipelines"]
     if output is Output.JSON:
-        for one in found:
-            emit(output, one, "")
-    elif found:
-        rows = [(one["name"], one["digest"][:12], one["owner"], _inputs(one), one["summary"]) for one in found]
+        for pipeline in pipelines:
+            emit(output, pipeline, "")
+    elif pipelines:
+        rows = [
+            (pipeline["name"], pipeline["digest"][:12], pipeline["owner"], _inputs(pipeline), pipeline["summary"])
+            for pipeline in pipelines
+        ]
         print(columns(rows, ("PIPELINE", "DIGEST", "OWNER", "INPUT", "SUMMARY")))
     else:
         say("millrace: there are no pipelines; `millrace apply` publishes them")
 
 
-def _inputs(one: Mapping[str, Any]) -> str:
+def _inputs(pipeline: Mapping[str, Any]) -> str:
     """`photo strength?`: what may be left away has a question mark."""
-    schema = one["input"]
+    schema = pipeline["input"]
     needed = schema.get("required", ())
     return " ".join(field if field in needed else f"{field}?" for field in schema.get("properties", {}))
 
 
-def _whole(one: Mapping[str, Any]) -> str:
-    rows = [(key, str(one[key])) for key in ("name", "version", "summary", "model", "problem") if one.get(key)]
-    rows.append(("workers", ", ".join(worker["worker"] for worker in one["workers"])))
+def _whole(service: Mapping[str, Any]) -> str:
+    rows = [(key, str(service[key])) for key in ("name", "version", "summary", "model", "problem") if service.get(key)]
+    rows.append(("workers", ", ".join(worker["worker"] for worker in service["workers"])))
     for side in ("input", "output"):
-        needed = one[side].get("required", ())
-        for field, schema in one[side].get("properties", {}).items():
+        needed = service[side].get("required", ())
+        for field, schema in service[side].get("properties", {}).items():
             optional = "" if field in needed or side == "output" else " (may be left away)"
             rows.append((side, f"{field}{optional}: {schema.get('description', '')}".rstrip(": ")))
-    return columns(rows) + (f"\n\n{one['description']}" if one.get("description") else "")
+    return columns(rows) + (f"\n\n{service['description']}" if service.get("description") else "")

@@ -61,21 +61,21 @@ def compile_(
     library, names = select(words or [], known)
     if strimzi and all(is_file(word) for word in words or []):
         names = None  # the installation that `apply` with these files makes
-    found = compiled(library, known, names).topologies
+    topologies = compiled(library, known, names).topologies
     services = [] if names else [(contract.name, contract.major) for contract in known.values()]
     if topics:
-        _topics(found, services, output)
+        _topics(topologies, services, output)
     elif strimzi:
-        _strimzi(found, services, cluster, authentication, dynamic, output)
+        _strimzi(topologies, services, cluster, authentication, dynamic, output)
     elif mermaid:
-        _mermaid(found, output)
+        _mermaid(topologies, output)
     elif asyncapi:
-        _asyncapi(found, output)
+        _asyncapi(topologies, output)
     elif json:
-        for topology in found.values():
+        for topology in topologies.values():
             print(topology.to_json().decode())
     else:
-        for topology in found.values():
+        for topology in topologies.values():
             _about(topology, output)
 
 
@@ -89,18 +89,18 @@ def _about(topology: "Topology", output: Output) -> None:
         "services": {name: use.version for name, use in topology.services.items()},
         "timeout": topology.timeout,
     }
-    rows = [(key, _words(one)) for key, one in value.items() if one]
+    rows = [(key, _words(inner)) for key, inner in value.items() if inner]
     emit(output, value, lambda: columns(rows) + "\n")
 
 
-def _topics(found: "Mapping[str, Topology]", services: list[tuple[str, int]], output: Output) -> None:
+def _topics(topologies: "Mapping[str, Topology]", services: list[tuple[str, int]], output: Output) -> None:
     from streams.wire import topic_specs
     from streams.wire import topics as names
 
     here = settings()
-    used = {(name, use.major) for one in found.values() for name, use in one.services.items()}
+    used = {(name, use.major) for topology in topologies.values() for name, use in topology.services.items()}
     specs = topic_specs.every(
-        names.Topics(here.topic_prefix), here.partitions, services={*used, *services}, pipelines=found
+        names.Topics(here.topic_prefix), here.partitions, services={*used, *services}, pipelines=topologies
     )
     if output is Output.JSON:
         for spec in specs:
@@ -112,7 +112,7 @@ def _topics(found: "Mapping[str, Topology]", services: list[tuple[str, int]], ou
 
 
 def _strimzi(
-    found: "Mapping[str, Topology]",
+    topologies: "Mapping[str, Topology]",
     services: list[tuple[str, int]],
     cluster: str,
     authentication: str,
@@ -126,7 +126,7 @@ def _strimzi(
         raise Failed(Exit.USAGE, f"--authentication {authentication}: one of {', '.join(_AUTHENTICATIONS)}")
     here = settings()
     where = Cluster(cluster, here.replication, authentication, dynamic)
-    resources = strimzi(found.values(), services, Names(here.topic_prefix), here.partitions, where)
+    resources = strimzi(topologies.values(), services, Names(here.topic_prefix), here.partitions, where)
     if output is Output.JSON:
         for resource in resources:
             emit(output, resource, "")
@@ -134,27 +134,27 @@ def _strimzi(
         print(to_yaml(resources), end="")
 
 
-def _mermaid(found: "Mapping[str, Topology]", output: Output) -> None:
+def _mermaid(topologies: "Mapping[str, Topology]", output: Output) -> None:
     from streams.render.mermaid import mermaid
 
-    for topology in found.values():
+    for topology in topologies.values():
         picture = mermaid(topology)
-        name = f"%% {topology.name}\n" if len(found) > 1 else ""
+        name = f"%% {topology.name}\n" if len(topologies) > 1 else ""
         emit(output, {"name": topology.name, "mermaid": picture}, f"{name}{picture}".rstrip("\n"))
 
 
-def _asyncapi(found: "Mapping[str, Topology]", output: Output) -> None:
+def _asyncapi(topologies: "Mapping[str, Topology]", output: Output) -> None:
     import json
 
     from streams.render.asyncapi import asyncapi
     from streams.wire.topics import Topics as Names
 
     here = settings()
-    made = asyncapi(found.values(), Names(here.topic_prefix), kafka=here.kafka, registry=here.registry)
-    emit(output, made, lambda: json.dumps(made, indent=2, ensure_ascii=False))
+    document = asyncapi(topologies.values(), Names(here.topic_prefix), kafka=here.kafka, registry=here.registry)
+    emit(output, document, lambda: json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def _words(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}={one}" for key, one in value.items())
+        return ", ".join(f"{key}={inner}" for key, inner in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -36,7 +36,7 @@ def import_(
 
     output = Output.JSON if json else output
     known = contracts()
-    services = dict(_pair(one, known) for one in service or [])
+    services = dict(_pair(pair, known) for pair in service or [])
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -44,18 +44,18 @@ def import_(
     except OSError as error:
         raise Failed(Exit.REFUSED, f"{file}: the file cannot be read: {error.strerror or error}") from None
     try:
-        made = convert(text, known, services, library.load(known).specs, name=file.stem)
+        converted = convert(text, known, services, library.load(known).specs, name=file.stem)
     except NoCounterpart as error:
         for finding in error.findings:
             emit(output, {"file": str(file), **finding.to_json()}, f"{file}: {finding}")
         many = f"{len(error.findings)} thing{'' if len(error.findings) == 1 else 's'}"
         raise Failed(Exit.REFUSED, f"{many} without a counterpart; nothing was written") from None
     if into is None:
-        print(made, end="")
+        print(converted, end="")
         return
     try:
         with into.open("x", encoding="utf-8") as target:
-            target.write(made)
+            target.write(converted)
     except FileExistsError:
         raise Failed(Exit.REFUSED, f"{into} is there already; remove it, or name another file") from None
     except OSError as error:

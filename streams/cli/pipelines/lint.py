@@ -47,16 +47,18 @@ def lint(
 
     known = contracts()
     looked = library.files(paths)
-    made = library.load(known, paths)
-    names = made.named(library.Origin.FILE)
-    found = {*library.compile_all(made, known, names).problems}
-    for spec in (*made.unplaced, *(made.specs[name] for name in names)):
+    loaded = library.load(known, paths)
+    names = loaded.named(library.Origin.FILE)
+    problems = {*library.compile_all(loaded, known, names).problems}
+    for spec in (*loaded.unplaced, *(loaded.specs[name] for name in names)):
         if spec.tests is not None:
-            found |= {*examine(spec, known, made.specs, library.folder(spec, library.Origin.FILE)).problems}
-    for problem in sorted(found):
+            problems |= {*examine(spec, known, loaded.specs, library.folder(spec, library.Origin.FILE)).problems}
+    for problem in sorted(problems):
         emit(output, problem.to_json(), str(problem))
-    if found:
-        say(f"millrace: {counted(len(found))} in {len({one.file for one in found})} of {len(looked)} files")
+    if problems:
+        say(
+            f"millrace: {counted(len(problems))} in {len({mistake.file for mistake in problems})} of {len(looked)} files"
+        )
         raise typer.Exit(Exit.REFUSED)
     say(f"millrace: {len(looked)} file{'' if len(looked) == 1 else 's'}, no problems")
 
@@ -68,15 +70,15 @@ def _against(paths: list[Path], revision: str, output: Output) -> None:
 
     old, new = contracts_of.at(revision), contracts_of.here()
     configured = settings().pipelines
-    made = library.load(new, paths or ([configured] if configured.is_dir() else []))
-    if made.problems:
-        problems(made.problems)
-        raise Failed(Exit.REFUSED, counted(len(made.problems)))
-    names = [*made.named(library.Origin.FILE), *made.named(library.Origin.SHIPPED)]
-    found = effects(made, names, old, new)
-    for one in found:
-        _tell(one, output)
-    broken = [one for one in found if one.breaking]
+    loaded = library.load(new, paths or ([configured] if configured.is_dir() else []))
+    if loaded.problems:
+        problems(loaded.problems)
+        raise Failed(Exit.REFUSED, counted(len(loaded.problems)))
+    names = [*loaded.named(library.Origin.FILE), *loaded.named(library.Origin.SHIPPED)]
+    affected = effects(loaded, names, old, new)
+    for effect in affected:
+        _tell(effect, output)
+    broken = [effect for effect in affected if effect.breaking]
     changed = sum(old[name] != new.get(name) for name in old)
     say(
         f"millrace: {changed} of {len(old)} contracts changed since {revision},"
@@ -100,7 +102,7 @@ def _tell(effect: "Effect", output: Output) -> None:
     }
     lines = [
         *(f"{effect.pipeline} breaks: {problem}" for problem in effect.problems),
-        *(f"{effect.pipeline} may fail: {one}" for one in effect.narrowed),
+        *(f"{effect.pipeline} may fail: {narrowing}" for narrowing in effect.narrowed),
         *(f"    {change}" for change in effect.changes if effect.breaking),
     ]
     emit(output, value, "\n".join(lines))

@@ -37,26 +37,26 @@ def select(words: Iterable[str], known: "Mapping[str, Contract]") -> "tuple[Libr
     from streams.language.definition.parse import suggest
 
     words = list(words)
-    made = library.load(known, [Path(word) for word in words if is_file(word)])
-    if made.problems:
-        problems(made.problems)
-        raise Failed(Exit.REFUSED, counted(len(made.problems)))
+    loaded = library.load(known, [Path(word) for word in words if is_file(word)])
+    if loaded.problems:
+        problems(loaded.problems)
+        raise Failed(Exit.REFUSED, counted(len(loaded.problems)))
     names = [word for word in words if not is_file(word)]
     for name in names:
-        if name not in made.specs:
-            raise Failed(Exit.UNKNOWN, f"there is no pipeline or service {name!r}; {suggest(name, made.specs)}")
-    return made, sorted({*names, *made.named(library.Origin.FILE)}) if words else None
+        if name not in loaded.specs:
+            raise Failed(Exit.UNKNOWN, f"there is no pipeline or service {name!r}; {suggest(name, loaded.specs)}")
+    return loaded, sorted({*names, *loaded.named(library.Origin.FILE)}) if words else None
 
 
-def compiled(made: "Library", known: "Mapping[str, Contract]", names: list[str] | None = None) -> "Compiled":
+def compiled(loaded: "Library", known: "Mapping[str, Contract]", names: list[str] | None = None) -> "Compiled":
     """The topologies of these names, or of all; ends the command with every problem when there are any."""
     from streams.compile.library import compile_all
 
-    found = compile_all(made, known, names)
-    if found.problems:
-        problems(found.problems)
-        raise Failed(Exit.REFUSED, counted(len(found.problems)))
-    return found
+    result = compile_all(loaded, known, names)
+    if result.problems:
+        problems(result.problems)
+        raise Failed(Exit.REFUSED, counted(len(result.problems)))
+    return result
 
 
 def counted(number: int) -> str:

@@ -24,29 +24,29 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield from _concerned(act, plan)
     if unchanged:
         yield f"  = {len(unchanged)} unchanged"
-    made = [topic for topic in plan.topics if topic.how in (How.NEW, How.CHANGED)]
+    created = [topic for topic in plan.topics if topic.how in (How.NEW, How.CHANGED)]
     unused = [topic for topic in plan.topics if topic.how is How.UNUSED]
-    if made or unused:
+    if created or unused:
         yield "Topics"
-        yield from (f"  {_SIGN.get(one.how, '~')} {one.name} ({one.detail})" for one in made)
-        yield from (f"  . {one.name} {one.how}, {one.detail}" for one in unused)
+        yield from (f"  {_SIGN.get(new_topic.how, '~')} {new_topic.name} ({new_topic.detail})" for new_topic in created)
+        yield from (f"  . {new_topic.name} {new_topic.how}, {new_topic.detail}" for new_topic in unused)
     if plan.schemas:
         yield "Schemas"
         yield from (f"  + {subject}" for subject in plan.schemas)
 
 
-def _concerned(one: Planned, plan: Plan) -> Iterator[str]:
-    told = [f"{group.group} ({_workers(group.workers)})" for group in one.services]
-    if one.how is not How.REMOVED:
-        yield f"      consumers: {', '.join(['flow', *told])}"
+def _concerned(planned: Planned, plan: Plan) -> Iterator[str]:
+    groups = [f"{group.group} ({_workers(group.workers)})" for group in planned.services]
+    if planned.how is not How.REMOVED:
+        yield f"      consumers: {', '.join(['flow', *groups])}"
     if not plan.runs_known:
         yield "      runs under way: not known, the history does not answer"
-    elif one.runs:
-        counts = ", ".join(f"{count} on {digest[:_SHOWN]}" for digest, count in one.runs.items())
+    elif planned.runs:
+        counts = ", ".join(f"{count} on {digest[:_SHOWN]}" for digest, count in planned.runs.items())
         yield f"      runs under way: {counts}; they end on the version that they began on"
-    elif one.how is not How.NEW:
+    elif planned.how is not How.NEW:
         yield "      runs under way: none"
-    unsure = [] if one.topology is None or one.how is not How.SHADOW else sorted(one.topology.services)
+    unsure = [] if planned.topology is None or planned.how is not How.SHADOW else sorted(planned.topology.services)
     if "http-call" in unsure or "notify" in unsure:
         yield "      take care: its calls to other systems are made twice, once for each version"
 

@@ -51,9 +51,9 @@ def _git(*arguments: str, wrong: str) -> bytes:
     except FileNotFoundError:
         raise Failed(Exit.USAGE, f"{wrong}: git is not installed; name a folder instead") from None
     except subprocess.CalledProcessError as error:
-        said = error.stderr.decode(errors="replace").strip().splitlines()
+        reasons = error.stderr.decode(errors="replace").strip().splitlines()
         raise Failed(
-            Exit.UNKNOWN, f"{wrong}: {said[-1] if said else 'git failed'}; name a revision or a folder"
+            Exit.UNKNOWN, f"{wrong}: {reasons[-1] if reasons else 'git failed'}; name a revision or a folder"
         ) from None
 
 
@@ -62,9 +62,9 @@ def _load(folder: Path, what: str) -> "Mapping[str, Contract]":
     from schemas.errors import BadContract
 
     try:
-        found = load_contracts(folder)
+        contracts = load_contracts(folder)
     except BadContract as error:
         raise Failed(Exit.REFUSED, f"{what}: {error}") from error
-    if not found:
+    if not contracts:
         raise Failed(Exit.UNKNOWN, f"{what}: there are no contracts (*.input.avsc) in it")
-    return found
+    return contracts

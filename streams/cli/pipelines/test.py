@@ -46,10 +46,10 @@ def run_tests(
     output = Output.JSON if json else output
     first = secrets.randbelow(1_000_000) if seed is None else seed
     suites = _suites(paths, contracts())
-    found = sorted({problem for suite in suites for problem in suite.problems})
-    if found:
-        problems(found)
-        raise Failed(Exit.REFUSED, f"{counted(len(found))}; nothing was run")
+    mistakes = sorted({problem for suite in suites for problem in suite.problems})
+    if mistakes:
+        problems(mistakes)
+        raise Failed(Exit.REFUSED, f"{counted(len(mistakes))}; nothing was run")
     chosen = [(suite, ready) for suite in suites for ready in suite.ready if _meant(only, suite, ready.case)]
     if only and not chosen:
         raise Failed(Exit.UNKNOWN, f"no test has {only!r} in its pipeline's name or its own")
@@ -74,15 +74,17 @@ def _suites(paths: list[Path] | None, known: "Mapping[str, Contract]") -> "list[
 
     configured = settings().pipelines
     meant = paths or ([configured] if configured.is_dir() else [])
-    made = library.load(known, meant)
-    names = [*made.named(library.Origin.FILE), *([] if paths else made.named(library.Origin.SHIPPED))]
-    unplaced = [examine(spec, known, made.specs, library.folder(spec, library.Origin.FILE)) for spec in made.unplaced]
-    wrong = sorted({*made.problems, *(problem for suite in unplaced for problem in suite.problems)})
+    loaded = library.load(known, meant)
+    names = [*loaded.named(library.Origin.FILE), *([] if paths else loaded.named(library.Origin.SHIPPED))]
+    unplaced = [
+        examine(spec, known, loaded.specs, library.folder(spec, library.Origin.FILE)) for spec in loaded.unplaced
+    ]
+    wrong = sorted({*loaded.problems, *(problem for suite in unplaced for problem in suite.problems)})
     if wrong:
         problems(wrong)
         raise Failed(Exit.REFUSED, f"{counted(len(wrong))}; nothing was run")
-    specs = [(made.specs[name], made.origins[name]) for name in names]
-    return [examine(spec, known, made.specs, library.folder(spec, origin)) for spec, origin in specs]
+    specs = [(loaded.specs[name], loaded.origins[name]) for name in names]
+    return [examine(spec, known, loaded.specs, library.folder(spec, origin)) for spec, origin in specs]
 
 
 def _meant(only: str, suite: "Suite", case: "Case") -> bool:

@@ -50,14 +50,21 @@ def listing(
     async def read(letters: "DeadLetters") -> "list[DeadLetter]":
         return await letters.newest(wanted, last)
 
-    found = _with(read)
+    dead = _with(read)
     if output is Output.JSON:
-        for one in found:
-            emit(output, _document(one, whole=False), "")
-    elif found:
+        for letter in dead:
+            emit(output, _document(letter, whole=False), "")
+    elif dead:
         rows = [
-            (one.id, moment(one.at), one.topic, one.run or "-", "yes" if one.resent else "", _first_line(one.reason))
-            for one in found
+            (
+                letter.id,
+                moment(letter.at),
+                letter.topic,
+                letter.run or "-",
+                "yes" if letter.resent else "",
+                _first_line(letter.reason),
+            )
+            for letter in dead
         ]
         print(columns(rows, ("ID", "AT", "TOPIC", "RUN", "RESENT", "REASON")))
     else:
@@ -66,11 +73,11 @@ def listing(
 
 def show(identity: Identity, raw: Raw = False, output: OutputOption = Output.TEXT) -> None:
     """Show one dead letter: where it stood, why it was given up, its headers and its bytes."""
-    one = _with(lambda letters: letters.show(identity))
+    letter = _with(lambda letters: letters.show(identity))
     if raw:
-        sys.stdout.buffer.write(one.value or b"")
+        sys.stdout.buffer.write(letter.value or b"")
         return
-    emit(output, _document(one, whole=True), lambda: _text(one))
+    emit(output, _document(letter, whole=True), lambda: _text(letter))
 
 
 def resend(
@@ -95,16 +102,16 @@ def resend(
 
     async def send(letters: "DeadLetters") -> "list[DeadLetter]":
         if dry_run:
-            chosen = [one async for one in letters.read(wanted) if not one.resent]
-            return [await letters.show(one) for one in identities] if identities else chosen
+            chosen = [letter async for letter in letters.read(wanted) if not letter.resent]
+            return [await letters.show(letter) for letter in identities] if identities else chosen
         if identities:
             return [await letters.resend(identity) for identity in identities]
-        return [one async for one in letters.resend_all(wanted)]
+        return [letter async for letter in letters.resend_all(wanted)]
 
-    found = _with(send)
-    for one in found:
-        emit(output, {"id": one.id, "topic": one.topic, "run": one.run}, f"{one.id} → {one.topic}")
-    say(f"millrace: {len(found)} {'would be sent' if dry_run else 'sent'} again")
+    resent = _with(send)
+    for letter in resent:
+        emit(output, {"id": letter.id, "topic": letter.topic, "run": letter.run}, f"{letter.id} → {letter.topic}")
+    say(f"millrace: {len(resent)} {'would be sent' if dry_run else 'sent'} again")
 
 
 def _filter(topic: str, consumer: str, run: str, reason: str, since: str) -> "Filter":
@@ -142,31 +149,34 @@ async def _connected(act: "Callable[[DeadLetters], Awaitable[T]]") -> T:
         raise Failed(Exit.FAULT, str(error)) from error
 
 
-def _document(one: "DeadLetter", *, whole: bool) -> dict[str, Any]:
-    made = one.document()
+def _document(letter: "DeadLetter", *, whole: bool) -> dict[str, Any]:
+    document = letter.document()
     if whole:
-        made["headers"] = [{"name": name, "value": _readable(value)} for name, value in one.headers]
-        made["key"] = _readable(one.key)
-        made["value_base64"] = base64.b64encode(one.value).decode() if one.value is not None else None
-        made["stack"] = one.stack
-    return made
+        document["headers"] = [{"name": name, "value": _readable(value)} for name, value in letter.headers]
+        document["key"] = _readable(letter.key)
+        document["value_base64"] = base64.b64encode(letter.value).decode() if letter.value is not None else None
+        document["stack"] = letter.stack
+    return document
 
 
-def _text(one: "DeadLetter") -> str:
+def _text(letter: "DeadLetter") -> str:
     rows = [
-        ("id", one.id),
-        ("at", moment(one.at)),
-        ("from", f"{one.topic}/{one.partition}@{one.offset}"),
-        ("run", one.run or "-"),
-        ("path", one.path or "-"),
-        ("attempt", str(one.attempt)),
-        ("consumer", one.consumer),
-        ("reason", one.reason),
-        ("key", repr(one.key)),
-        ("value", f"{len(one.value):,} bytes: {one.value[:200]!r}" if one.value is not None else "none"),
-        *((f"header {name}", "none" if value is None else str(_readable(value[:200]))) for name, value in one.headers),
+        ("id", letter.id),
+        ("at", moment(letter.at)),
+        ("from", f"{letter.topic}/{letter.partition}@{letter.offset}"),
+        ("run", letter.run or "-"),
+        ("path", letter.path or "-"),
+        ("attempt", str(letter.attempt)),
+        ("consumer", letter.consumer),
+        ("reason", letter.reason),
+        ("key", repr(letter.key)),
+        ("value", f"{len(letter.value):,} bytes: {letter.value[:200]!r}" if letter.value is not None else "none"),
+        *(
+            (f"header {name}", "none" if value is None else str(_readable(value[:200])))
+            for name, value in letter.headers
+        ),
     ]
-    return columns(rows) + (f"\n\n{one.stack.rstrip()}" if one.stack else "")
+    return columns(rows) + (f"\n\n{letter.stack.rstrip()}" if letter.stack else "")
 
 
 def _readable(data: bytes | None) -> str | None:

@@ -15,22 +15,22 @@ from streams.cli.runs.follow import is_object
 def save(gateway: Gateway, output: Any, to: str) -> Iterator[Path]:
     """Write the object of an output to the file `to`, or every one into the folder `to/`; each path once it is there."""
     target = Path(to)
-    found = list(objects(output))
-    if not found:
+    references = list(objects(output))
+    if not references:
         raise Failed(Exit.REFUSED, "the result holds no image; leave -o away to see it")
     if to == "-":
-        if len(found) > 1:
-            raise Failed(Exit.USAGE, f"the result holds {len(found)} images; -o FOLDER/ takes them all")
-        sys.stdout.buffer.write(gateway.call("GET", found[0][1]["href"]).content)
+        if len(references) > 1:
+            raise Failed(Exit.USAGE, f"the result holds {len(references)} images; -o FOLDER/ takes them all")
+        sys.stdout.buffer.write(gateway.call("GET", references[0][1]["href"]).content)
         return
-    into = len(found) > 1 or to.endswith(os.sep) or target.is_dir()
+    into = len(references) > 1 or to.endswith(os.sep) or target.is_dir()
     if into and not target.is_dir() and (target.exists() or (target.suffix and not to.endswith(os.sep))):
         what = "is a file" if target.exists() else "is the name of one"
         raise Failed(
-            Exit.USAGE, f"the result holds {len(found)} images, and {target} {what}; -o FOLDER/ takes them all"
+            Exit.USAGE, f"the result holds {len(references)} images, and {target} {what}; -o FOLDER/ takes them all"
         )
     try:
-        for place, value in found:
+        for place, value in references:
             path = target / (place + ending(value["ref"]["media_type"])) if into else target
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_name(f".{path.name}.{os.getpid()}")

@@ -53,11 +53,13 @@ def replay(
         body["from"] = start
     with Gateway() as gateway:
         headers = {"idempotency-key": key} if key else {}
-        made = gateway.call("POST", f"/runs/{part(identity)}/replay", json=body, headers=headers).json()
+        document = gateway.call("POST", f"/runs/{part(identity)}/replay", json=body, headers=headers).json()
         if follow:
-            say(f"millrace: run {made['id']} takes {', '.join(made['reused']) or 'nothing'} over from {identity}")
-            raise typer.Exit(following.show(gateway, made["id"], output))
-        emit(output, made, made["id"])
+            say(
+                f"millrace: run {document['id']} takes {', '.join(document['reused']) or 'nothing'} over from {identity}"
+            )
+            raise typer.Exit(following.show(gateway, document["id"], output))
+        emit(output, document, document["id"])
 
 
 def _change(text: str) -> tuple[str, Any]:
@@ -83,8 +85,8 @@ def _picture(path: str, file: Path) -> str:
 
 def _lines(document: Mapping[str, Any]) -> Iterator[str]:
     yield f"{document['pipeline']} {document['id']}: {document['status']}"
-    for one in document.get("waits", ()):
-        yield f"  {one['text']}"
+    for wait in document.get("waits", ()):
+        yield f"  {wait['text']}"
     for trouble in document.get("unread", ()):
         yield f"  {trouble}"
     for name, reasons in document.get("away", {}).items():
@@ -93,9 +95,9 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
         place = f"{failure['where']}: " if failure.get("where") else ""
         hint = f" ({failure['hint']})" if failure.get("hint") else ""
         yield f"  because {place}{failure.get('reason')}{hint}"
-    for one in document["failed"]:
-        handled = f", and its on_error said {one['on_error']}" if one.get("on_error", "fail") != "fail" else ""
-        yield f"  failed: {one['path']}: {one.get('reason')}{handled}"
-    for one in document["skipped"]:
-        values = ", ".join(f"{name} = {json.dumps(value)}" for name, value in one.get("values", {}).items())
-        yield f"  skipped: {one['path']}: {one['reason']}" + (f", with {values}" if values else "")
+    for wait in document["failed"]:
+        handled = f", and its on_error said {wait['on_error']}" if wait.get("on_error", "fail") != "fail" else ""
+        yield f"  failed: {wait['path']}: {wait.get('reason')}{handled}"
+    for wait in document["skipped"]:
+        values = ", ".join(f"{name} = {json.dumps(value)}" for name, value in wait.get("values", {}).items())
+        yield f"  skipped: {wait['path']}: {wait['reason']}" + (f", with {values}" if values else "")

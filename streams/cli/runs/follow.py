@@ -120,7 +120,7 @@ def _value(url: str, value: Any) -> str:
         ref = value["ref"]
         return f" {url}{value['href']}  ({ref['media_type']}, {ref['size']:,} bytes)"
     if isinstance(value, list) and value and all(map(is_object, value)):
-        return "".join(f"\n {_value(url, one)}" for one in value)
+        return "".join(f"\n {_value(url, item)}" for item in value)
     return f" {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
 
 

@@ -50,14 +50,14 @@ def listing(
         "until": moment("--until", until).isoformat() if until else None,
     }
     with Gateway() as gateway:
-        found = list(_pages(gateway, wanted, last))
+        runs = list(_pages(gateway, wanted, last))
     if output is Output.JSON:
-        for one in found:
-            emit(output, one, "")
-    elif found:
+        for run in runs:
+            emit(output, run, "")
+    elif runs:
         rows = [
-            (one["id"], one["pipeline"], one["status"], one["accepted_at"] or "-", _seconds(one), _why(one))
-            for one in found
+            (run["id"], run["pipeline"], run["status"], run["accepted_at"] or "-", _seconds(run), _why(run))
+            for run in runs
         ]
         print(columns(rows, ("RUN", "PIPELINE", "STATUS", "ACCEPTED", "SECONDS", "")))
     else:
@@ -75,10 +75,10 @@ def _pages(gateway: Gateway, wanted: dict[str, str | None], left: int) -> Iterat
             return
 
 
-def _seconds(one: dict[str, Any]) -> str:
-    return "-" if one["seconds"] is None else f"{one['seconds']:.2f}"
+def _seconds(run: dict[str, Any]) -> str:
+    return "-" if run["seconds"] is None else f"{run['seconds']:.2f}"
 
 
-def _why(one: dict[str, Any]) -> str:
-    reason = str((one["failure"] or {}).get("reason") or one["waiting_for"] or "")
+def _why(run: dict[str, Any]) -> str:
+    reason = str((run["failure"] or {}).get("reason") or run["waiting_for"] or "")
     return reason.partition("\n")[0]

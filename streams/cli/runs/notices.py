@@ -27,14 +27,22 @@ def listing(last: Last = 20, state: InState = None, run: OfRun = None, output: O
     """List who was to be told of ended runs, the newest first: whether they were, and why not."""
     wanted = {"state": state.value if state else None, "run": run, "limit": last}
     with Gateway() as gateway:
-        found = gateway.call("GET", "/notices", params=wanted).json()["notices"]
+        notices = gateway.call("GET", "/notices", params=wanted).json()["notices"]
     if output is Output.JSON:
-        for one in found:
-            emit(output, one, "")
-    elif found:
+        for notice in notices:
+            emit(output, notice, "")
+    elif notices:
         rows = [
-            (one["id"], one["event"], one["pipeline"], one["to"], one["state"], str(one["tries"]), one["error"] or "")
-            for one in found
+            (
+                notice["id"],
+                notice["event"],
+                notice["pipeline"],
+                notice["to"],
+                notice["state"],
+                str(notice["tries"]),
+                notice["error"] or "",
+            )
+            for notice in notices
         ]
         print(columns(rows, ("ID", "EVENT", "PIPELINE", "TO", "STATE", "TRIES", "ERROR")))
     else:
@@ -44,5 +52,5 @@ def listing(last: Last = 20, state: InState = None, run: OfRun = None, output: O
 def resend(identity: Identity, output: OutputOption = Output.TEXT) -> None:
     """Try a notice again, with the same id; also one that was given up or delivered."""
     with Gateway() as gateway:
-        one = gateway.call("POST", f"/notices/{part(identity)}/resend").json()
-    emit(output, one, f"{one['id']} → {one['to']}")
+        notice = gateway.call("POST", f"/notices/{part(identity)}/resend").json()
+    emit(output, notice, f"{notice['id']} → {notice['to']}")

@@ -33,14 +33,22 @@ def listing(
     """List predictions, the newest first; the most doubtful are worth a look (--below 0.8)."""
     wanted = {"service": service, "model_version": version, "run": run, "below": below, "corrected": corrected}
     with Gateway() as gateway:
-        found = gateway.call("GET", "/predictions", params={**wanted, "limit": last}).json()["predictions"]
+        predictions = gateway.call("GET", "/predictions", params={**wanted, "limit": last}).json()["predictions"]
     if output is Output.JSON:
-        for one in found:
-            emit(output, one, "")
-    elif found:
+        for prediction in predictions:
+            emit(output, prediction, "")
+    elif predictions:
         rows = [
-            (one["id"], one["service"], one["model_version"], _said(one), _sure(one), one["at"], one["run"])
-            for one in found
+            (
+                prediction["id"],
+                prediction["service"],
+                prediction["model_version"],
+                _said(prediction),
+                _sure(prediction),
+                prediction["at"],
+                prediction["run"],
+            )
+            for prediction in predictions
         ]
         print(columns(rows, ("ID", "SERVICE", "VERSION", "LABEL", "CONFIDENCE", "AT", "RUN")))
     else:
@@ -50,8 +58,8 @@ def listing(
 def show(identity: Identity, output: OutputOption = Output.TEXT) -> None:
     """Show one prediction: its output, and who corrected it."""
     with Gateway() as gateway:
-        one = gateway.call("GET", f"/predictions/{part(identity)}").json()
-    emit(output, one, lambda: _whole(one))
+        prediction = gateway.call("GET", f"/predictions/{part(identity)}").json()
+    emit(output, prediction, lambda: _whole(prediction))
 
 
 def drift(service: Service = None, version: Version = None, output: OutputOption = Output.TEXT) -> None:
@@ -61,22 +69,22 @@ def drift(service: Service = None, version: Version = None, output: OutputOption
     """
     wanted = {"service": service, "model_version": version}
     with Gateway() as gateway:
-        found = gateway.call("GET", "/predictions/drift", params=wanted).json()["drift"]
+        features = gateway.call("GET", "/predictions/drift", params=wanted).json()["drift"]
     if output is Output.JSON:
-        for one in found:
-            emit(output, one, "")
-    elif found:
+        for feature in features:
+            emit(output, feature, "")
+    elif features:
         rows = [
             (
-                one["service"],
-                one["model_version"],
-                one["feature"],
-                f"{one['psi']:.3f}",
-                "-" if one["chance"] is None else f"{one['chance']:.3f}",
-                str(one["predictions"]),
-                one["level"],
+                feature["service"],
+                feature["model_version"],
+                feature["feature"],
+                f"{feature['psi']:.3f}",
+                "-" if feature["chance"] is None else f"{feature['chance']:.3f}",
+                str(feature["predictions"]),
+                feature["level"],
             )
-            for one in found
+            for feature in features
         ]
         print(columns(rows, ("SERVICE", "VERSION", "FEATURE", "PSI", "CHANCE", "PREDICTIONS", "LEVEL")))
     else:
@@ -90,37 +98,37 @@ def correct(identity: Identity, label: Label, output: OutputOption = Output.TEXT
     except ValueError:
         value = label
     with Gateway() as gateway:
-        one = gateway.call("POST", f"/predictions/{part(identity)}/corrections", json={"label": value}).json()
-    emit(output, one, lambda: f"{one['id']}  {_said(one)}")
+        prediction = gateway.call("POST", f"/predictions/{part(identity)}/corrections", json={"label": value}).json()
+    emit(output, prediction, lambda: f"{prediction['id']}  {_said(prediction)}")
 
 
-def _said(one: Mapping[str, Any]) -> str:
-    label = "-" if one["label"] is None else _text(one["label"])
-    return f"{label} → {_text(one['correction']['label'])}" if one["correction"] else label
+def _said(prediction: Mapping[str, Any]) -> str:
+    label = "-" if prediction["label"] is None else _text(prediction["label"])
+    return f"{label} → {_text(prediction['correction']['label'])}" if prediction["correction"] else label
 
 
-def _sure(one: Mapping[str, Any]) -> str:
-    return "-" if one["confidence"] is None else f"{one['confidence']:.3f}"
+def _sure(prediction: Mapping[str, Any]) -> str:
+    return "-" if prediction["confidence"] is None else f"{prediction['confidence']:.3f}"
 
 
 def _text(label: Any) -> str:
     return label if isinstance(label, str) else json.dumps(label)
 
 
-def _whole(one: Mapping[str, Any]) -> str:
+def _whole(prediction: Mapping[str, Any]) -> str:
     rows = [
-        ("id", one["id"]),
-        ("service", one["service"]),
-        ("model", f"{one['model']} {one['model_version']}"),
-        ("label", _said(one)),
-        ("confidence", _sure(one)),
-        ("run", f"{one['run']}  {one['path']}"),
-        ("at", one["at"]),
-        ("input", one["input"]),
-        ("output", json.dumps(one["output"], ensure_ascii=False)),
+        ("id", prediction["id"]),
+        ("service", prediction["service"]),
+        ("model", f"{prediction['model']} {prediction['model_version']}"),
+        ("label", _said(prediction)),
+        ("confidence", _sure(prediction)),
+        ("run", f"{prediction['run']}  {prediction['path']}"),
+        ("at", prediction["at"]),
+        ("input", prediction["input"]),
+        ("output", json.dumps(prediction["output"], ensure_ascii=False)),
         *(
             ("corrected", f"{_text(c['old'])} → {_text(c['new'])} by {c['by']} at {c['at']}")
-            for c in one["corrections"]
+            for c in prediction["corrections"]
         ),
     ]
     return columns(rows)

@@ -42,17 +42,17 @@ def learned_from(folder: Path) -> list[Smear]:
 
 def originals(folder: Path, split: str) -> list[Smear]:
     """The BCCD originals of `train` or `test`. Raises DataError."""
-    return [one for row, one in _read(folder, BCCD, "images.tar") if row["split"] == split]
+    return [data for row, data in _read(folder, BCCD, "images.tar") if row["split"] == split]
 
 
 def augmented(folder: Path) -> list[Smear]:
     """The augmented copies of the test originals. Raises DataError."""
-    return [one for _, one in _read(folder, AUGMENTED, "test.tar", "test")]
+    return [data for _, data in _read(folder, AUGMENTED, "test.tar", "test")]
 
 
 def tecom(folder: Path) -> list[Smear]:
     """All pictures of the other microscope: none of them was learned from. Raises DataError."""
-    return [one for _, one in _read(folder, TECOM, "images.tar")]
+    return [data for _, data in _read(folder, TECOM, "images.tar")]
 
 
 def _read(folder: Path, part: str, tar: str, split: str = "") -> Iterator[tuple[dict[str, str], Smear]]:

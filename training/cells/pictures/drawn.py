@@ -40,18 +40,18 @@ def smear(
 ) -> Colour:
     """A field with these white cells side by side, red cells around them, a few platelets; `size` is width and height."""
     width, height = size
-    made = np.full((height, width, 3), EMPTY, np.uint8)
+    field = np.full((height, width, 3), EMPTY, np.uint8)
     places = [(width * (2 * at + 1) // (2 * max(1, len(cells))), height // 2) for at in range(len(cells))]
     for _ in range(width * height // (radius * radius * 4)):
         x, y = int(random.integers(0, width)), int(random.integers(0, height))
         if all(np.hypot(x - a, y - b) > 1.8 * radius for a, b in places):
-            cv2.circle(made, (x, y), int(radius * 0.62), RED_CELL, -1, cv2.LINE_AA)
-            cv2.circle(made, (x, y), int(radius * 0.22), (200, 176, 176), -1, cv2.LINE_AA)
+            cv2.circle(field, (x, y), int(radius * 0.62), RED_CELL, -1, cv2.LINE_AA)
+            cv2.circle(field, (x, y), int(radius * 0.22), (200, 176, 176), -1, cv2.LINE_AA)
         elif all(np.hypot(x - a, y - b) > 1.3 * radius for a, b in places):
-            cv2.circle(made, (x, y), max(2, radius // 10), (150, 130, 196), -1, cv2.LINE_AA)
+            cv2.circle(field, (x, y), max(2, radius // 10), (150, 130, 196), -1, cv2.LINE_AA)
     for kind, place in zip(cells, places, strict=True):
-        _white(made, kind, place, radius, random)
-    soft = cv2.GaussianBlur(made, (0, 0), max(0.6, radius / 60)).astype(np.float32)
+        _white(field, kind, place, radius, random)
+    soft = cv2.GaussianBlur(field, (0, 0), max(0.6, radius / 60)).astype(np.float32)
     return np.asarray(np.clip(soft + random.normal(0, 1.5, soft.shape), 0, 255), np.uint8)
 
 
@@ -70,5 +70,5 @@ def _white(canvas: Colour, kind: CellType, place: tuple[int, int], radius: int, 
         axes = max(1, int(wide * radius)), max(1, int(high * radius))
         cv2.ellipse(canvas, middle, axes, np.degrees(turn), 0, 360, NUCLEUS, -1, cv2.LINE_AA)
         middles.append(middle)
-    for one, other in pairwise(middles):
-        cv2.line(canvas, one, other, NUCLEUS, max(2, radius // 8), cv2.LINE_AA)
+    for lobe, other in pairwise(middles):
+        cv2.line(canvas, lobe, other, NUCLEUS, max(2, radius // 8), cv2.LINE_AA)

@@ -49,13 +49,13 @@ def cut(smears: Sequence[Smear]) -> list[Colour]:
 
 def corrected(examples: Sequence[tuple[object, bytes]]) -> list[tuple[Colour, CellType]]:
     """The examples that can be learned from: cut out as cell-preprocess does it, and of a type that is known."""
-    found = []
+    usable = []
     for label, data in examples:
         try:
-            found.append((cut_out(Picture.decode(data)), CellType(str(label))))
+            usable.append((cut_out(Picture.decode(data)), CellType(str(label))))
         except (InvalidInput, ValueError):
             continue
-    return found
+    return usable
 
 
 def samples(cells: Sequence[Colour], labels: Sequence[CellType], copies: int, random: np.random.Generator) -> Samples:
@@ -70,8 +70,8 @@ def twins(cells: Sequence[Colour]) -> Labels:
     """For each picture the position of the first one that shows the same cell; its own, mostly."""
     alike = likeness(cells, cells) >= _TWINS
     groups = np.arange(len(cells))
-    for one, other in zip(*np.nonzero(np.triu(alike, 1)), strict=True):
-        groups[groups == max(groups[one], groups[other])] = min(groups[one], groups[other])
+    for cell, other in zip(*np.nonzero(np.triu(alike, 1)), strict=True):
+        groups[groups == max(groups[cell], groups[other])] = min(groups[cell], groups[other])
     return groups
 
 
@@ -86,14 +86,14 @@ def likeness(cells: Sequence[Colour], others: Sequence[Colour]) -> NDArray[np.fl
 
 
 def _copies(pixels: Colour, count: int, random: np.random.Generator) -> list[dict[str, float]]:
-    found: list[dict[str, float]] = []
+    copied: list[dict[str, float]] = []
     for _ in range(2 * count):  # a copy whose stain got too faint to be seen is made again
-        if len(found) < count:
+        if len(copied) < count:
             try:
-                found.append(dict(traits(varied(pixels, random))))
+                copied.append(dict(traits(varied(pixels, random))))
             except InvalidInput:
                 continue
-    return found
+    return copied
 
 
 def _flat(cells: Sequence[Colour]) -> NDArray[np.float64]:

@@ -26,25 +26,25 @@ def told(model: Classifier, smears: Sequence[Smear]) -> Said:
     refused, familiar = 0, np.zeros(len(smears), np.bool_)
     for at, smear in enumerate(smears):
         try:
-            said = model.tell(traits(white_cell(Picture.decode(smear.data)).pixels))
+            answer = model.tell(traits(white_cell(Picture.decode(smear.data)).pixels))
         except InvalidInput:
             refused += 1
             continue
-        rows[at] = [said.probabilities.get(one, 0.0) for one in TYPES]
-        familiar[at] = said.familiar
-    return Said(rows, np.array([TYPES.index(one.label) for one in smears]), refused, familiar)
+        rows[at] = [answer.probabilities.get(kind, 0.0) for kind in TYPES]
+        familiar[at] = answer.familiar
+    return Said(rows, np.array([TYPES.index(kind.label) for kind in smears]), refused, familiar)
 
 
 def overlaps(smears: Sequence[Smear]) -> list[float]:
     """How well each box that a person drew is met; 0 where the cell is not found."""
-    found = []
+    shares = []
     for smear in smears:
         if smear.box is not None:
             try:
-                found.append(overlap(white_cell(Picture.decode(smear.data)).area.box(), smear.box))
+                shares.append(overlap(white_cell(Picture.decode(smear.data)).area.box(), smear.box))
             except InvalidInput:
-                found.append(0.0)
-    return found
+                shares.append(0.0)
+    return shares
 
 
 def refused(smears: Sequence[Smear]) -> tuple[int, int]:
@@ -69,6 +69,6 @@ def _empty(smear: Smear) -> Iterator[Picture]:
             yield picture.replaced(picture.pixels.crop(box))
 
 
-def _touch(one: Box, other: Box) -> bool:
-    across = min(one[2], other[2] + _NEAR) - max(one[0], other[0] - _NEAR)
-    return across > 0 and min(one[3], other[3] + _NEAR) - max(one[1], other[1] - _NEAR) > 0
+def _touch(box: Box, other: Box) -> bool:
+    across = min(box[2], other[2] + _NEAR) - max(box[0], other[0] - _NEAR)
+    return across > 0 and min(box[3], other[3] + _NEAR) - max(box[1], other[1] - _NEAR) > 0

@@ -16,7 +16,7 @@ _BEND = 4.0, 1.6
 def distorted(pictures: Pictures, random: np.random.Generator) -> NDArray[np.float32]:
     """Each picture changed at random; values 0 to 1."""
     count, height, width = pictures.shape
-    made = np.empty((count, height, width), np.float32)
+    distorted_pictures = np.empty((count, height, width), np.float32)
     noise = random.uniform(-1, 1, (count, 2, height, width)).astype(np.float32)
     draws = random.uniform(-1, 1, (count, 8))
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -24,15 +24,15 @@ def distorted(pictures: Pictures, random: np.random.Generator) -> NDArray[np.flo
     for index in range(count):
         turn, shear, wide, high, right, down, bend, pen = draws[index]
         cos, sin = np.cos(turn * _TURN), np.sin(turn * _TURN)
-        field = [cv2.GaussianBlur(one, (0, 0), _BEND[0]) for one in noise[index]]
+        field = [cv2.GaussianBlur(plane, (0, 0), _BEND[0]) for plane in noise[index]]
         far = abs(bend) * _BEND[1] / max(1e-6, float(np.abs(field).max()))
         across = (cos * x - sin * y + shear * _SHEAR * y) * (1 + wide * _STRETCH) + right * _SHIFT
         along = (sin * x + cos * y) * (1 + high * _STRETCH) + down * _SHIFT
         from_x = (across + field[0] * far + (width - 1) / 2).astype(np.float32)
         from_y = (along + field[1] * far + (height - 1) / 2).astype(np.float32)
         moved = cv2.remap(pictures[index], from_x, from_y, interpolation=cv2.INTER_LINEAR)
-        made[index] = _penned(moved.astype(np.uint8), pen)
-    return np.divide(made, 255, dtype=np.float32)
+        distorted_pictures[index] = _penned(moved.astype(np.uint8), pen)
+    return np.divide(distorted_pictures, 255, dtype=np.float32)
 
 
 def _penned(picture: NDArray[np.uint8], pen: float) -> NDArray[np.uint8]:

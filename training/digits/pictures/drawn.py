@@ -44,6 +44,6 @@ def _one(digit: int, face: int, width: int, stretch: float) -> np.ndarray[tuple[
     scale = _HIGH / cv2.getTextSize(str(digit), face, 1, 1)[0][1]
     cv2.putText(canvas, str(digit), (32, 96), face, scale, 255, width, cv2.LINE_AA)
     wide = cv2.resize(canvas, None, fx=stretch, fy=1, interpolation=cv2.INTER_AREA).astype(np.uint8)
-    made = centred(wide)
-    assert made is not None
-    return made
+    drawing = centred(wide)
+    assert drawing is not None
+    return drawing

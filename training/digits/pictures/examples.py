@@ -27,10 +27,10 @@ class Corrected:
     """In which no digit is found now, or whose digit the model is not to learn."""
 
 
-def examples(given: Sequence[tuple[Any, bytes]], digits: Sequence[int]) -> Corrected:
+def examples(corrections: Sequence[tuple[Any, bytes]], digits: Sequence[int]) -> Corrected:
     """The corrections that show one of these digits."""
     pictures, labels = [], []
-    for label, data in given:
+    for label, data in corrections:
         if label not in digits:
             continue
         try:
@@ -38,8 +38,8 @@ def examples(given: Sequence[tuple[Any, bytes]], digits: Sequence[int]) -> Corre
         except InvalidInput:
             continue
         labels.append(label)
-    made = Digits(
+    learned = Digits(
         np.array(pictures, np.uint8).reshape(-1, SIDE, SIDE).repeat(REPEAT, axis=0),
         np.array(labels, np.int64).repeat(REPEAT),
     )
-    return Corrected(made, len(labels), len(given) - len(labels))
+    return Corrected(learned, len(labels), len(corrections) - len(labels))

@@ -52,8 +52,8 @@ def photo(ink: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uin
 
 def pairs(digits: Digits, random: np.random.Generator) -> Iterator[Scene]:
     """Photos of two digits beside each other; they have no digit, and are to be refused."""
-    for one, other in zip(digits.pictures[::2], digits.pictures[1::2], strict=True):
-        both = np.pad(np.hstack([one, other]), ((14, 14), (0, 0)))
+    for left, other in zip(digits.pictures[::2], digits.pictures[1::2], strict=True):
+        both = np.pad(np.hstack([left, other]), ((14, 14), (0, 0)))
         yield _jpeg(photo(both, random)), -1
 
 
