@@ -35,7 +35,7 @@ class Announcement:
     period: float = PERIOD
     """Seconds until the next one."""
     running: int = 0
-    """Tasks under way."""
+    """Tasks in progress."""
     capacity: int = 1
     """Tasks at once, at most."""
     memory: int = 0

@@ -70,7 +70,7 @@ class Pipelines:
         return digest in self._by_digest
 
     def names(self) -> frozenset[str]:
-        """List every name that was ever used: runs of a removed pipeline may still be under way."""
+        """List every name that was ever used: runs of a removed pipeline may still be in progress."""
         return frozenset(self._latest)
 
     def topology(self, digest: str) -> Topology | None:

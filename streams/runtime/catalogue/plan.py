@@ -72,7 +72,7 @@ class Planned:
     how: How
     detail: str = ""
     runs: Mapping[str, int] = field(default_factory=dict)
-    """Runs under way by digest, as the history knows them; each ends on the version that it began on."""
+    """Running runs by digest, as the history knows them; each ends on the version that it began on."""
     services: tuple[Consumer, ...] = ()
     """The services that do its work."""
     version: Version | None = None
@@ -94,7 +94,7 @@ class Plan:
     first: bool = False
     """Whether there is no catalogue of pipelines yet."""
     runs_known: bool = True
-    """Whether the history could say which runs are under way."""
+    """Whether the history could say which runs are in progress."""
 
     @property
     def acts(self) -> tuple[Planned, ...]:
@@ -120,7 +120,7 @@ class _Installation:
     services: Services | None
     """The live services; None where there is no catalogue yet."""
     runs: Mapping[str, int]
-    """Runs under way by digest."""
+    """Running runs by digest."""
 
 
 async def draw(
@@ -184,7 +184,7 @@ def _topic_changes(
     unused = [topic for name in removed for topic in (parts.names.requests(name), parts.names.results(name))]
     for topic in unused:
         if topic in existing:
-            yield Change(What.TOPIC, topic, How.UNUSED, "stays, for runs under way and those who read results")
+            yield Change(What.TOPIC, topic, How.UNUSED, "stays, for running runs and readers of results")
 
 
 def _differences(now: Mapping[str, str]) -> str:

@@ -100,7 +100,7 @@ async def roll_back(
 ) -> Version:
     """End a trial; without one, make the version before active, or the one whose digest begins with `digest`.
 
-    Runs under way go on as they began. Returns the latest version. Raises NoVersion, Conflict.
+    Running runs keep their version. Returns the latest version. Raises NoVersion, Conflict.
     """
     latest = pipelines.latest(name)
     if expected is not None and expected != (latest.etag if latest and latest.active else ""):
@@ -179,7 +179,7 @@ def _need(pipelines: Pipelines, known: Known, open_runs: Mapping[str, int]) -> s
 
 
 async def running(settings: Settings) -> dict[str, int] | None:
-    """Count the runs under way by digest, as the history knows them; None while the history is unavailable."""
+    """Count the running runs by digest, as the history knows them; None while the history is unavailable."""
     try:
         async with await psycopg.AsyncConnection.connect(settings.postgres, connect_timeout=2) as connection:
             rows = await connection.execute("select digest, count(*) from runs where ended_at is null group by 1")

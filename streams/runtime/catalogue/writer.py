@@ -49,7 +49,7 @@ class CatalogueWriter:
         return await self.change(new_version(topology, source, owner), latest, expected)
 
     async def remove(self, name: str, expected: str | None = None) -> None:
-        """Take a pipeline out of use; runs under way go on. Raises Conflict, KeyError when no version is active."""
+        """Take a pipeline out of use; its running runs continue. Raises Conflict, KeyError when no version is active."""
         active = self.pipelines.version(name)
         if active is None:
             raise KeyError(name)

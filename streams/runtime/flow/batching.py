@@ -49,7 +49,7 @@ def whole_step(topology: Topology | None, state: RunState | None, message: FlowM
         waiting.extendleft(reversed(inner.messages))
         _put_before(whole, inner)
     if whole.before and whole.state is not None and whole.state.done:
-        # It ended in the step in which it began: nothing of it is under way that could come before its rows.
+        # It ended in the step in which it began: nothing of it is in progress that could come before its rows.
         unwritten = {row.row for row in whole.before}
         whole.before, whole.after = [], [row for row in whole.after if row.row not in unwritten]
     return whole

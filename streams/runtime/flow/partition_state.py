@@ -121,7 +121,7 @@ class PartitionState:
 
 
 async def _settled(working: list[asyncio.Task[None]]) -> None:
-    """Wait for work under way, then cancel it: its record is delivered again and must find the state that the log has."""
+    """Wait for running work, then cancel it: its record is delivered again and must find the state that the log has."""
     if not working:
         return
     _, late = await asyncio.wait(working, timeout=_PATIENCE)

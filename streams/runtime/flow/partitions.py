@@ -23,7 +23,7 @@ class Partitions:
         self._owned: dict[int, _Owned] = {}
 
     def assign(self, working: Mapping[int, Iterable[asyncio.Task[None]]]) -> None:
-        """Begin a generation: rebuild the state of each partition, given with the work of the last one that still goes on in it.
+        """Begin a generation: rebuild the state of each partition, given with the work of the last one that still runs in it.
 
         A partition is rebuilt before its first record comes: its timers wait in its state.
         """

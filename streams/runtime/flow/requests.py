@@ -42,7 +42,7 @@ class Requests:
     async def start(self, record: Record) -> Start | None:
         """Read a request; return None when it was refused and answered.
 
-        A run that a gateway has accepted has an id already, and may be under way from an earlier delivery: its refusal is
+        A run that a gateway has accepted has an id already, and may be in progress from an earlier delivery: its refusal is
         returned as a Start, so that the order of flow's log decides.
         """
         name = self._parts.names.pipeline_of(record.place.topic)

@@ -17,11 +17,11 @@ from streams.wire.records import Handler, Place
 log = logging.getLogger(__name__)
 
 REBALANCE_PATIENCE = 3.0
-"""Seconds that a rebalance waits for work under way; work that takes longer goes on, and is not repeated here."""
+"""Seconds that a rebalance waits for running work; work that takes longer continues, and is not repeated here."""
 COMMIT_EVERY = 0.5
 """Seconds from the first settled record until the group's offsets are committed."""
 _JOINING = 30.0
-"""Seconds that joining the group may take before the start goes on without it, or the subscription is repeated."""
+"""Seconds that joining the group may take before the start continues without it, or the subscription is repeated."""
 _LEAVE = 10.0
 """Seconds that leaving the group may take."""
 
@@ -33,7 +33,7 @@ class MemberOptions:
     room: int = 64
     """Records in work at once, at most."""
     patience: float = REBALANCE_PATIENCE
-    """Seconds that a rebalance waits for work under way."""
+    """Seconds that a rebalance waits for running work."""
     on_generation: Callable[[], None] | None = None
     """Is called when the partitions of a new generation are known, before the first of its records."""
     allowed: Callable[[], float] = lambda: 0.0
@@ -103,15 +103,15 @@ class GroupMember:
         return self._reader.trouble
 
     async def start(self) -> None:
-        """Join the group; goes on in the background when that takes long. Raises KafkaError when the client cannot be made."""
+        """Join the group, in the background if that takes long. Raises KafkaError when the client cannot be made."""
         await self._agent.start()
         await self._reader.start()
         self._agent.feed(self._reader.next)
         if not await self._join():
-            log.warning("%s has not joined its group in %g s and goes on trying", self.group, _JOINING)
+            log.warning("%s has not joined its group in %g s and keeps trying", self.group, _JOINING)
 
     async def stop(self, grace: float) -> None:
-        """Stop fetching, give work under way `grace` seconds, commit what is done and leave the group.
+        """Stop fetching, give running work `grace` seconds, commit what is done and leave the group.
 
         Work that has not ended by then is cancelled before the parts that it uses are closed: it must not report that as a
         failure of its own.
@@ -169,7 +169,7 @@ class GroupMember:
             self._on_generation()
 
     async def _release(self, lost: bool) -> Mapping[Place, int]:
-        """Release the partitions after waiting a little for work under way. Returns the settled offsets to commit."""
+        """Release the partitions after waiting a little for running work. Returns the settled offsets to commit."""
         self._revoked = True
         await self.acks.drain(0 if self._stopping or lost else self._patience)
         self.acks.close()

@@ -61,7 +61,7 @@ class OrderedAcks:
         self._generation = generation
 
     def close(self) -> None:
-        """End the generation: nothing more is settled. Work under way goes on, and is not started again if redelivered."""
+        """End the generation: nothing more is settled. Running work continues, and is not started again if redelivered."""
         self._generation = None
         self._queues.clear()
         self._moved.set()
@@ -86,13 +86,13 @@ class OrderedAcks:
         self._start(queue, entry, generation)
 
     async def drain(self, patience: float) -> bool:
-        """Wait at most `patience` seconds until no work is under way. Returns whether that is so."""
+        """Wait at most `patience` seconds until no work is running. Returns whether that is so."""
         if self._working:
             await asyncio.wait(list(self._working.values()), timeout=patience)
         return not self._working
 
     async def break_off(self) -> None:
-        """End the generation and cancel work under way; the partition's next owner starts it again."""
+        """End the generation and cancel running work; the partition's next owner starts it again."""
         self.close()
         tasks = list(self._working.values())
         for task in tasks:
@@ -101,7 +101,7 @@ class OrderedAcks:
             await asyncio.wait(tasks, timeout=_BREAKING)
 
     def working(self, partition: int) -> list[asyncio.Task[None]]:
-        """List the work under way on this partition of any topic."""
+        """List the running work on this partition of any topic."""
         return [task for (place, _), task in self._working.items() if place.partition == partition]
 
     def _start(self, queue: _Queue, entry: _Entry, generation: object) -> None:

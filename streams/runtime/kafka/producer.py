@@ -47,7 +47,7 @@ class Producer:
         self._client = await self._connect()
 
     async def stop(self) -> None:
-        """Deliver what is under way, then close; later sends raise ProducerStopped."""
+        """Deliver what is queued, then close; later sends raise ProducerStopped."""
         self._stopping.set()
         client, self._client = self._client, None
         if client is not None:
@@ -118,7 +118,7 @@ class Producer:
             except KafkaError:
                 return failed
             self._client = fresh
-            # Stopping it waits for what it still has under way, which may be records of others that will be delivered.
+            # Stopping it waits for what it still has queued, which may be records of others that will be delivered.
             closing = asyncio.ensure_future(_close(failed))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)

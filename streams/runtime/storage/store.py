@@ -54,7 +54,7 @@ class Store:
         )
 
     def close(self) -> None:
-        """Stop the threads after the calls under way."""
+        """Stop the threads after the present calls."""
         self._threads.shutdown(wait=True)
 
     def key(self, run: str, sha256: str) -> str:

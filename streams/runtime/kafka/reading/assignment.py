@@ -54,7 +54,7 @@ class Assignment:
     def divert(self, elsewhere: Mapping[Place, int]) -> None:
         """Have the client read from other offsets for a moment, and drop what it returns meanwhile.
 
-        If it goes on at the same offset at once, librdkafka 2.16 keeps asking for the one that it read out of a
+        If it continues at the same offset at once, librdkafka 2.16 keeps asking for the one that it read out of a
         broken batch.
         """
         places = {**self.positions.now(), **elsewhere}

@@ -20,7 +20,7 @@ _UNREADABLE = frozenset(
 )
 
 Report = Callable[[str | None, Place | None], None]
-"""Is called with why a partition (None: any) cannot be read at the moment; with None when reading goes on."""
+"""Is called with why a partition (None: any) cannot be read at the moment; with None when it can be read again."""
 
 
 @dataclass(frozen=True, slots=True)

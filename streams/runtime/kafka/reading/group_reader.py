@@ -49,7 +49,7 @@ class GroupReader(Reader):
         """Whether to subscribe again."""
         self._to_commit: deque[tuple[int, Mapping[Place, int]]] = deque()
         self._uncommitted: dict[Place, int] = {}
-        """Offsets whose commits are under way."""
+        """Offsets whose commits are in progress."""
 
     @property
     def topics(self) -> frozenset[str]:
