@@ -10,7 +10,6 @@ from schemas.library import load
 from streams.language.topology import Topology
 from streams.runtime.catalogue.version import Version
 from streams.runtime.connections.connections import Connections
-from streams.runtime.kafka.topic_follower import TopicFollower
 from streams.runtime.retrying import retry_until_available
 from streams.wire import topics
 from streams.wire.records import Record
@@ -32,7 +31,7 @@ class Pipelines:
         self._latest: dict[str, Version] = {}
         self._by_digest: dict[str, Version] = {}
         self._topologies: dict[str, Topology] = {}
-        self._follower = TopicFollower(parts.settings.brokers, parts.topic(topics.PIPELINES), self._take)
+        self._follower = parts.follow(topics.PIPELINES, self._take)
 
     async def start(self) -> None:
         """Read the catalogue to its present end, and follow it from there."""

@@ -12,7 +12,6 @@ from schemas.errors import RegistryAway, SchemasError
 from schemas.library import load
 from streams.runtime.catalogue.announcements import Announcement
 from streams.runtime.connections.connections import Connections
-from streams.runtime.kafka.topic_follower import TopicFollower
 from streams.runtime.retrying import retry_until_available
 from streams.wire import topics
 from streams.wire.records import Record
@@ -34,7 +33,7 @@ class Services:
         self._announcements: dict[bytes, Announcement] = {}
         self._contracts: dict[str, tuple[Any, Contract]] = {}
         """The last contract of each service, in JSON and parsed."""
-        self._follower = TopicFollower(parts.settings.brokers, parts.topic(topics.SERVICES), self._take)
+        self._follower = parts.follow(topics.SERVICES, self._take)
 
     async def start(self) -> None:
         """Read the catalogue to its present end, and follow it from there."""

@@ -1,5 +1,6 @@
 """What every process of the runtime needs, connected once: Kafka, the registry, S3, and the names of topics."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -8,11 +9,13 @@ from schemas.registry.client import SchemaRegistry
 from streams.runtime.kafka.admin import Admin
 from streams.runtime.kafka.offsets import Offsets
 from streams.runtime.kafka.producer import Producer
+from streams.runtime.kafka.topic_follower import TopicFollower
 from streams.runtime.retrying import Outages
 from streams.runtime.storage.store import Store
 from streams.settings import Settings
 from streams.wire import topics
 from streams.wire.codec import Wire
+from streams.wire.records import Record
 from streams.wire.topics import Topics
 
 
@@ -72,6 +75,12 @@ class Connections:
     def topic(self, name: str) -> str:
         """The full name of a topic of `streams.wire.topics`."""
         return self.names.named(name)
+
+    def follow(
+        self, name: str, take: Callable[[Record], Awaitable[None]], *, since: float | None = None
+    ) -> TopicFollower:
+        """Return a follower of a topic of `streams.wire.topics`, not started; see TopicFollower for `take` and `since`."""
+        return TopicFollower(self.settings.brokers, self.topic(name), take, since=since)
 
     def group(self, name: str) -> str:
         """The full name of a consumer group."""

@@ -9,7 +9,6 @@ from schemas.errors import RegistryAway, SchemasError
 from schemas.library import load
 from streams.models import Champion
 from streams.runtime.connections.connections import Connections
-from streams.runtime.kafka.topic_follower import TopicFollower
 from streams.runtime.retrying import retry_until_available
 from streams.wire import topics
 from streams.wire.records import Record
@@ -28,7 +27,7 @@ class ModelUpdates:
         self._outages = parts.outages
         self._schema = load("ModelUpdate")
         self._changed = changed
-        self._tail = TopicFollower(parts.settings.brokers, parts.topic(topics.MODELS), self._take)
+        self._tail = parts.follow(topics.MODELS, self._take)
 
     async def start(self) -> None:
         """Reads the topic to its end, and on."""

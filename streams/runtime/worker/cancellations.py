@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from schemas.errors import RegistryAway, Undecodable
 from streams.messages import Action
 from streams.runtime.connections.connections import Connections
-from streams.runtime.kafka.topic_follower import TopicFollower
 from streams.runtime.retrying import retry_until_available
 from streams.wire import topics
 from streams.wire.records import Record
@@ -24,7 +23,7 @@ class Cancellations:
         self._parts = parts
         self._since: dict[str, float] = {}
         self._working: dict[str, set[asyncio.Task[object]]] = {}
-        self._tail = TopicFollower(parts.settings.brokers, parts.topic(topics.CONTROL), self._take, since=_REMEMBERED)
+        self._tail = parts.follow(topics.CONTROL, self._take, since=_REMEMBERED)
 
     async def start(self) -> None:
         """Reads what was said lately, and on."""

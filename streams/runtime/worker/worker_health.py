@@ -10,7 +10,6 @@ from schemas.library import load
 from streams.reader_trouble import Trouble
 from streams.runtime.catalogue.announcements import MISSED, PERIOD
 from streams.runtime.connections.connections import Connections
-from streams.runtime.kafka.topic_follower import TopicFollower
 from streams.runtime.retrying import retry_until_available
 from streams.wire import topics
 from streams.wire.records import Record
@@ -62,7 +61,7 @@ class WorkerStates:
         self._outages = parts.outages
         self._schema = load("WorkerState")
         self._workers: dict[bytes, WorkerState] = {}
-        self._tail = TopicFollower(parts.settings.brokers, parts.topic(topics.WORKERS), self._take)
+        self._tail = parts.follow(topics.WORKERS, self._take)
 
     async def start(self) -> None:
         """Reads what was said to its end, and on."""
