@@ -163,7 +163,7 @@ def _readers() -> "dict[Format, Callable[[BytesIO], ImageFile]]":
         WebPImagePlugin,
     )
 
-    # Pillow knows deep grey with black at 0 only, or in one byte order only; whoever decodes the pixels turns them round.
+    # Pillow knows deep grey with black at 0 only, or in one byte order only; the code that decodes the pixels inverts or swaps them.
     for order, mode in ((b"II", "I;16"), (b"MM", "I;16B")):
         for photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO):
             for bits, unpacked in ((16, (mode, mode)), (12, ("I;16", "I;12"))):
