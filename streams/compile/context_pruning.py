@@ -30,7 +30,7 @@ class ContextPruning:
         self.bodies: dict[str, list[str]] = {}
         self.reads: dict[str, int] = {}
         self.needs_in: dict[str, int] = {}
-        self.rides: dict[str, int] = {}
+        self.carried_keys: dict[str, int] = {}
         self.carried: dict[tuple[str, str], int] = {}
         self.brought: dict[str, dict[str, int]] = {}
         self.fatal: dict[str, bool] = {}
@@ -101,9 +101,9 @@ class ContextPruning:
                 after = self._after_block(block)
             else:
                 after = _union(self.carried[vertex.id, target] for target in self.targets[vertex.id])
-            rides = (after & self.known_out[vertex.id] & ~self.keys.bit(vertex.id)) | self._handled(vertex)
-            self.rides[vertex.id] = rides
-            needed = self.keys.bits(vertex.reads) | self._inside(vertex) | rides
+            carried_keys = (after & self.known_out[vertex.id] & ~self.keys.bit(vertex.id)) | self._handled(vertex)
+            self.carried_keys[vertex.id] = carried_keys
+            needed = self.keys.bits(vertex.reads) | self._inside(vertex) | carried_keys
             self.needs_in[vertex.id] = needed & self.known_in[vertex.id]
             self.fatal[vertex.id] = self._is_fatal(vertex)
 
@@ -140,8 +140,8 @@ class ContextPruning:
             return 0  # travels in `opened`
         if isinstance(work, RepeatWork):
             replaced = self.keys.bits(work.state[name][0] for name in work.next)
-            return self.rides[owner] | (self.reads[block] & ~replaced)
-        return self.rides[owner]
+            return self.carried_keys[owner] | (self.reads[block] & ~replaced)
+        return self.carried_keys[owner]
 
     def _is_fatal(self, vertex: Vertex) -> bool:
         """Return whether a failure of this vertex always fails the run, because no `on_error` on the way out handles it.
@@ -163,7 +163,7 @@ class ContextPruning:
             vertex,
             work=work,
             targets=tuple(edges),
-            rides=self.keys.names(self.rides[vertex.id]),
+            carried_keys=self.keys.names(self.carried_keys[vertex.id]),
             fatal=self.fatal[vertex.id],
         )
 

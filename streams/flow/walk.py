@@ -128,7 +128,7 @@ class Walk:
 
     def kept(self, visit: Visit) -> Context:
         """Return what must survive the vertex's work."""
-        return self.restrict(visit.context, visit.vertex.rides)
+        return self.restrict(visit.context, visit.vertex.carried_keys)
 
     def path(self, visit: Visit) -> str:
         """Return the printed place, such as `faces[3].thumb`."""

@@ -132,7 +132,7 @@ class Vertex(msgspec.Struct, frozen=True, omit_defaults=True):
     wait: Wait = Wait.ALL
     deadline: float | None = None
     on_error: OnError = OnError()
-    rides: frozenset[str] = frozenset()
+    carried_keys: frozenset[str] = msgspec.field(default=frozenset(), name="rides")
     """Context keys that are read after its work, so that they travel with it."""
     fatal: bool = False
     """Whether a failure here always fails the run, so that the rest of it need not begin."""

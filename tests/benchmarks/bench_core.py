@@ -78,7 +78,7 @@ def _one_step(topology: Topology, nodes: int) -> Callable[[], object]:
     """Advancing from a node in the middle to the next."""
     run = Run("r", topology.name, topology.digest, 1e9)
     vertex = topology.vertices[f"n{nodes // 2}"]
-    context = Context({key: {"v": 1} if key != ":n" else 1 for key in vertex.rides})
+    context = Context({key: {"v": 1} if key != ":n" else 1 for key in vertex.carried_keys})
     task = Task(run, vertex.id, (), vertex.id, "calc", 1, {"x": 1, "y": 1}, context)
     outcome = Outcome(Status.VALUE, {"v": 3})
     return lambda: advance(topology, task, outcome)

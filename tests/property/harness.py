@@ -11,6 +11,7 @@ from streams.flow.run_state import RunState
 from streams.language.definition.model import PipelineSpec
 from streams.language.definition.parse import parse
 from streams.language.topology import Topology
+from streams.lifecycle import NODE_ENDS
 from streams.messages import (
     EventKind,
     Failure,
@@ -33,8 +34,6 @@ from tests.property.services import CONTRACTS, SERVICES
 MOST_MEANINGS = 3000
 """Meanings of one run that are looked through; few have more than ten."""
 
-NODE_ENDS = {EventKind.FINISHED: "finished", EventKind.SKIPPED: "skipped", EventKind.FAILED: "failed"}
-
 
 def specs(case: Case) -> tuple[PipelineSpec, dict[str, PipelineSpec]]:
     """The case's files, read."""
@@ -44,10 +43,10 @@ def specs(case: Case) -> tuple[PipelineSpec, dict[str, PipelineSpec]]:
 def compiled(case: Case) -> Topology:
     """The case's pipeline, compiled, and through its JSON."""
     spec, library = specs(case)
-    made = compile_spec(spec, CONTRACTS, library)
-    again = Topology.from_json(made.to_json())
-    assert again == made
-    assert again.digest == made.digest
+    topology = compile_spec(spec, CONTRACTS, library)
+    again = Topology.from_json(topology.to_json())
+    assert again == topology
+    assert again.digest == topology.digest
     return again
 
 
@@ -86,7 +85,7 @@ class Watched(Driver):
         """The same message as before, if there was one. A task dropped as its run ends may have delivered already."""
         before = self.sent.setdefault(key, message)
         if before != message:
-            dropped = any(one.failure and one.failure.fault is Fault.DROPPED for one in (before, message))
+            dropped = any(sent.failure and sent.failure.fault is Fault.DROPPED for sent in (before, message))
             assert dropped, f"{key} was sent as\n{before}\nand as\n{message}"
 
     def count(self, input: Mapping[str, Any]) -> int:
@@ -133,10 +132,10 @@ def meaning(case: Case) -> Meaning:
 
 def endings(case: Case, impatient: bool = False) -> list[Given | Failed]:
     """How the oracle lets a case end: in a different way for each way to decide, within reason."""
-    found: dict[str, Given | Failed] = {}
-    for one in itertools.islice(_meanings(case, impatient), MOST_MEANINGS):
-        found.setdefault(repr(one.end), one.end)
-    return list(found.values())
+    ends: dict[str, Given | Failed] = {}
+    for meaning in itertools.islice(_meanings(case, impatient), MOST_MEANINGS):
+        ends.setdefault(repr(meaning.end), meaning.end)
+    return list(ends.values())
 
 
 def _meanings(case: Case, impatient: bool) -> Iterator[Meaning]:

@@ -138,7 +138,7 @@ class Local:
     def independent(self, name: str) -> list[str]:
         """What a node waits for, less what one of these waits for itself."""
         waits = self.waits[name]
-        return sorted(one for one in waits if not any(one in self.certain(other) for other in waits - {one}))
+        return sorted(wait for wait in waits if not any(wait in self.certain(other) for other in waits - {wait}))
 
     def certain(self, name: str) -> frozenset[str]:
         """The nodes that have ended for certain when this one has, itself included."""

@@ -106,20 +106,20 @@ class Maker:
 
     def atom(self, scope: list[Known], total: bool) -> Text:
         """A number that is there, or a choice among several."""
-        sure = [one for one in scope if one.numbers and not one.skippable]
-        maybe = [one for one in scope if one.numbers and one.skippable]
+        sure = [name for name in scope if name.numbers and not name.skippable]
+        maybe = [name for name in scope if name.numbers and name.skippable]
         if maybe and self.chance(60):
             first = self.pick(self.pick(maybe).numbers)
             if not total and self.chance(40):
                 return Text(first, False)
-            second = self.pick([*(number for one in sure for number in one.numbers), str(self.small())])
+            second = self.pick([*(number for name in sure for number in name.numbers), str(self.small())])
             if self.chance(25):
                 other = self.pick(self.pick(maybe).numbers)
                 return Text(self.pick(NESTED).format(a=first, b=other, c=second), True)
             if self.chance(20):
                 return Text(f"first({first}, {self.pick(self.pick(maybe).numbers)}, {second})", True)
             return Text(f"first({first}, {second})", True)
-        numbers = [number for one in reversed(sure) for number in one.numbers]
+        numbers = [number for name in reversed(sure) for number in name.numbers]
         return Text(self.pick(numbers), True) if numbers else Text(str(self.small()), True)
 
     def number(self, scope: list[Known], total: bool = False) -> Text:
@@ -142,7 +142,7 @@ class Maker:
 
     def items(self, scope: list[Known], total: bool = False) -> Text:
         """A list of at most a few numbers."""
-        lists = [(text, one.skippable) for one in reversed(scope) for text in one.lists]
+        lists = [(text, name.skippable) for name in reversed(scope) for text in name.lists]
         sure = [text for text, skippable in lists if not skippable]
         if lists and self.chance(60):
             text, skippable = self.pick(lists)
@@ -155,11 +155,11 @@ class Maker:
                 return Text(text, False)
             return Text(f"first({text}, {self.pick([*sure, '[]', '[1, 2]'])})", True)
         parts = [self.atom(scope, total) for _ in range(self.draw(st.integers(0, 3)))]
-        return Text("[" + ", ".join(one.text for one in parts) + "]", all(one.total for one in parts))
+        return Text("[" + ", ".join(one.text for one in parts) + "]", all(part.total for part in parts))
 
     def condition(self, scope: list[Known], total: bool = False) -> Text:
         """Something true or false. It reads a name always: what is never true does not compile."""
-        sure = [one for one in scope if one.numbers and not one.skippable]
+        sure = [name for name in scope if name.numbers and not name.skippable]
         one = self.atom(scope, total)
         if not _NAME.search(one.text):
             one = Text(self.pick(self.pick(sure).numbers), True)
@@ -183,7 +183,7 @@ class Maker:
             node, known = self.node(name, scope, implied, depth)
             nodes[name] = node
             reads = set(_NAME.findall(json.dumps(node))) & implied.keys()
-            implied[name] = frozenset(reads).union(*(implied[one] for one in reads))
+            implied[name] = frozenset(reads).union(*(implied[read] for read in reads))
             scope = [*scope, replace(known, node=name)]
         return nodes, scope
 
@@ -208,7 +208,7 @@ class Maker:
 
     def pair(self, scope: list[Known], implied: Mapping[str, frozenset[str]]) -> tuple[Known, Known] | None:
         """Two nodes of this block that do not wait for each other."""
-        local = [one for one in scope if one.node and one.numbers]
+        local = [name for name in scope if name.node and name.numbers]
         pairs = [
             (one, other)
             for at, one in enumerate(local)

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from streams.compile import compile_pipeline
 from streams.flow import message_handler
 from streams.language.topology import Topology
+from streams.lifecycle import NODE_ENDS
 from streams.messages import EventKind, FlowMessage, Item, Message, Task
 from streams.testing.driver import FAIR, STORM, Weather
 from tests.property.effort import effort
-from tests.property.harness import NODE_ENDS, Watched, check_ending, compiled
+from tests.property.harness import Watched, check_ending, compiled
 from tests.property.pipelines import Case, Shape, cases
 from tests.property.services import CONTRACTS
 
@@ -38,7 +39,7 @@ output: {r: "${outer}"}
 
 def cost(driver: Watched) -> int:
     """What flow was told of a run, each message once."""
-    return sum(getattr(one, "executions", 0) for key, one in driver.sent.items() if key[0] is not Task)
+    return sum(getattr(message, "executions", 0) for key, message in driver.sent.items() if key[0] is not Task)
 
 
 @effort

@@ -205,19 +205,19 @@ def test_any_expression_has_a_value_or_a_fault(tokens: list[str], missing: tuple
     """Whatever stands in an expression: its syntax or its types are refused, or it gives plain data, or it says why not."""
     text = "".join(tokens)
     try:
-        made = parse_expression(text)
+        expression = parse_expression(text)
         kind = Checker().check(text, TYPES)
     except BadExpression as error:
         check_offset(error, text)
         return
     assert kind.kind in Kind
-    assert made.names <= TYPES.keys()
+    assert expression.names <= TYPES.keys()
     values = {name: value for name, value in VALUES.items() if name not in missing}
     try:
-        json.dumps(made.evaluate(values), default=bytes.hex)
+        json.dumps(expression.evaluate(values), default=bytes.hex)
     except EvaluationError:
         return
-    assert made.needs.met(made.names - values.keys()), "it gave a value without what it needs"
+    assert expression.needs.met(expression.names - values.keys()), "it gave a value without what it needs"
 
 
 @effort

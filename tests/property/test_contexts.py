@@ -11,15 +11,15 @@ from tests.property.pipelines import Case, Shape, cases
 def reachable(topology: Topology) -> dict[str, set[str]]:
     """For each vertex, every vertex that a run may be at from there on, itself included."""
     steps = {name: set(_next(topology, vertex)) for name, vertex in topology.vertices.items()}
-    found: dict[str, set[str]] = {}
+    keys: dict[str, set[str]] = {}
     for name in steps:
         seen, todo = {name}, [name]
         while todo:
             new = steps[todo.pop()] - seen
             seen |= new
             todo += new
-        found[name] = seen
-    return found
+        keys[name] = seen
+    return keys
 
 
 def _next(topology: Topology, vertex: Vertex) -> list[str]:
@@ -45,7 +45,7 @@ def test_nothing_travels_that_nobody_reads(case: Case) -> None:
     for vertex in topology.vertices.values():
         for edge in vertex.targets:
             assert edge.carry <= read_from(after[edge.target]), f"{vertex.id} → {edge.target}"
-        assert vertex.rides <= read_from(after[vertex.id]), vertex.id
+        assert vertex.carried_keys <= read_from(after[vertex.id]), vertex.id
         if isinstance(vertex.work, EachWork):
             assert vertex.work.reads <= read_from(after[vertex.id]), vertex.id
     for block in topology.blocks.values():

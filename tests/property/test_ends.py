@@ -50,7 +50,7 @@ def test_a_run_without_a_worker_fails_at_its_deadline_only(case: Case, away: str
     """A service that nobody serves holds a run up until its deadline; a run that does not need it ends as ever."""
     topology = compiled(case)
     driver = Watched(topology, weather=STORM, seed=seed)
-    driver.services = {name: one for name, one in driver.services.items() if name != away}
+    driver.services = {name: service for name, service in driver.services.items() if name != away}
     seen = driver.run(case.input)
     check_ending(driver, races=True)
     means = meaning(case)

@@ -70,7 +70,7 @@ def test_it_is_turned_or_refused(data: st.DataObject) -> None:
         else:
             del owner[last]
     try:
-        made = convert(json.dumps(file), CONTRACTS)
+        converted = convert(json.dumps(file), CONTRACTS)
     except NoCounterpart:
         return
-    compile_pipeline(made, CONTRACTS)
+    compile_pipeline(converted, CONTRACTS)

@@ -38,17 +38,17 @@ def test_a_repeated_run_ends_as_the_first(case: Case, pick: int, seed: int) -> N
     topology = compiled(case)
     means = meaning(case)
     first = Watched(topology).run(case.input)
-    services = sorted(name for name, one in topology.vertices.items() if isinstance(one.work, ServiceWork))
+    services = sorted(name for name, vertex in topology.vertices.items() if isinstance(vertex.work, ServiceWork))
     assume(services)
     start = services[pick % len(services)]
-    made = plan(topology, case.input, gave(first, topology), broken(first), start)
-    assert start not in {vertex for vertex, _ in made.reused}
+    replay = plan(topology, case.input, gave(first, topology), broken(first), start)
+    assert start not in {vertex for vertex, _ in replay.reused}
     driver = Watched(topology, weather=STORM, seed=seed, compare_rows=True)
     run = Run(RUN, topology.name, topology.digest, topology.timeout)
-    driver.send(Start(run, made.input, "again", made.reused, {"replay_of": "run-0"}))
+    driver.send(Start(run, replay.input, "again", replay.reused, {"replay_of": "run-0"}))
     while driver.deliver():
         pass
     assert agrees(driver.seen, means.end)
     check_ending(driver)
-    assert not made.reused.keys() & {(task.vertex, task.at) for task in driver.seen.tasks}
+    assert not replay.reused.keys() & {(task.vertex, task.at) for task in driver.seen.tasks}
     assert driver.seen.events[0].data["replay_of"] == "run-0"

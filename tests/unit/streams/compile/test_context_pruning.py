@@ -17,7 +17,7 @@ def edges(topology: Topology) -> dict[str, set[str]]:
 
 def test_a_chain_carries_what_its_rest_reads() -> None:
     """An ancestor's value rides along the one edge, as long as somebody further on reads it."""
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   a: {value: "${n}"}
@@ -26,12 +26,12 @@ nodes:
 output: {r: "${c}"}
 """
     )
-    assert edges(made) == {"→ a": {":n"}, "a → b": {"a"}, "b → c": {"a", "b"}, "c → $out": {"c"}}
+    assert edges(topology) == {"→ a": {":n"}, "a → b": {"a"}, "b → c": {"a", "b"}, "c → $out": {"c"}}
 
 
 def test_a_join_is_brought_each_key_by_one_edge() -> None:
     """What both sides of a diamond know travels with the first of them, also while its work goes on."""
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   a: {service: calc, with: {x: "${n}"}}
@@ -40,17 +40,17 @@ nodes:
 output: {r: "${a.v + b.v + c.v}", n: "${n}"}
 """
     )
-    found = edges(made)
-    assert found["b → $out"] == {":n", "a", "b"}
-    assert found["c → $out"] == {"c"}
-    assert made.vertices["b"].rides == {":n", "a"}
-    assert made.vertices["c"].rides == frozenset()
+    carried = edges(topology)
+    assert carried["b → $out"] == {":n", "a", "b"}
+    assert carried["c → $out"] == {"c"}
+    assert topology.vertices["b"].carried_keys == {":n", "a"}
+    assert topology.vertices["c"].carried_keys == frozenset()
 
 
 def test_what_may_not_come_is_brought_by_every_edge() -> None:
     """A node that may go on with a part of its edges is brought all that it needs by each of them."""
     for option in ("wait: any", "deadline: 3s"):
-        made = pipeline(
+        topology = pipeline(
             f"""
 nodes:
   a: {{value: "${{n}}"}}
@@ -59,14 +59,14 @@ nodes:
 output: {{r: "${{first(c, 0)}}"}}
 """
         )
-        found = edges(made)
-        assert found["a → c"] == {":n", "a"}
-        assert found["b → c"] == {":n", "b"}
+        carried = edges(topology)
+        assert carried["a → c"] == {":n", "a"}
+        assert carried["b → c"] == {":n", "b"}
 
 
 def test_a_loop_splits_what_its_body_reads_from_what_is_read_after() -> None:
     """Item tasks carry what the body reads; the rest travels once, past the loop."""
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   a: {value: "${n}"}
@@ -75,18 +75,18 @@ nodes:
 output: {r: "${e}", b: "${b}"}
 """
     )
-    work = made.vertices["e"].work
+    work = topology.vertices["e"].work
     assert isinstance(work, EachWork)
     assert work.reads == {"a"}
-    assert made.vertices["e"].rides == {"b"}
-    found = edges(made)
-    assert found["→ e.i"] == {"a", "e:x"}
-    assert found["e.i → e.$out"] == {"e.i"}
+    assert topology.vertices["e"].carried_keys == {"b"}
+    carried = edges(topology)
+    assert carried["→ e.i"] == {"a", "e:x"}
+    assert carried["e.i → e.$out"] == {"e.i"}
 
 
 def test_a_repeat_carries_its_state_and_what_the_next_round_reads() -> None:
     """State that every round makes anew does not ride through the body; state that stays does, if it is read."""
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   a: {value: "${n}"}
@@ -99,12 +99,12 @@ nodes:
 output: {r: "${r}", n: "${n}"}
 """
     )
-    assert edges(made)["r.i → r.$out"] == {":n", "a", "r.i", "r:kept"}
+    assert edges(topology)["r.i → r.$out"] == {":n", "a", "r.i", "r:kept"}
 
 
 def test_what_on_error_reads_rides_with_the_work() -> None:
     """A fallback is there when the node fails."""
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   a: {value: "${n}"}
@@ -113,13 +113,13 @@ nodes:
 output: {r: "${c}"}
 """
     )
-    assert "a" in made.vertices["c"].rides
-    assert edges(made)["c.then.i → c.then.$out"] == {"a", "c.then.i"}
+    assert "a" in topology.vertices["c"].carried_keys
+    assert edges(topology)["c.then.i → c.then.$out"] == {"a", "c.then.i"}
 
 
 def test_only_a_failure_that_nothing_turns_is_fatal() -> None:
     """A failure inside a node with `on_error`, or of a node that a race can do without, does not end the run."""
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   a: {service: calc, with: {x: 1}}
@@ -130,14 +130,14 @@ nodes:
 output: {r: "${e}"}
 """
     )
-    fatal = {name for name, vertex in made.vertices.items() if vertex.fatal}
+    fatal = {name for name, vertex in topology.vertices.items() if vertex.fatal}
     assert {"a", "c", "c.then.i", "c.then.$out", "e", "$out"} <= fatal
     assert not fatal & {"b", "b.then.i", "b.then.$out", "d"}
 
 
 def test_a_failure_that_may_come_too_late_to_matter_is_not_fatal() -> None:
     """A node whose deadline may have passed goes on without what fails afterwards."""
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   a: {each: {x: "${[n]}"}, nodes: {i: {service: calc, with: {x: "${x}"}}}, output: "${i.v}"}
@@ -146,5 +146,5 @@ nodes:
 output: {r: "${c}"}
 """
     )
-    fatal = {name for name, vertex in made.vertices.items() if vertex.fatal}
+    fatal = {name for name, vertex in topology.vertices.items() if vertex.fatal}
     assert fatal == {"c", "$out"}

@@ -69,19 +69,19 @@ def test_a_change_that_breaks(
     takes: dict[str, Any], gives: dict[str, Any], problem: str, change: str, tmp_path: Path
 ) -> None:
     """The pipeline, the place, both types, and what changed in the contract."""
-    (found,) = effects(library(tmp_path, CALL), ["p"], contracts(), contracts(takes, gives))
-    assert found.breaking
-    assert found.pipeline == "p"
-    assert problem in found.problems[0].problem
-    assert found.problems[0].line == 4 if "undefined" not in problem else 5
-    assert change in map(str, found.changes)
+    (effect,) = effects(library(tmp_path, CALL), ["p"], contracts(), contracts(takes, gives))
+    assert effect.breaking
+    assert effect.pipeline == "p"
+    assert problem in effect.problems[0].problem
+    assert effect.problems[0].line == 4 if "undefined" not in problem else 5
+    assert change in map(str, effect.changes)
 
 
 def test_a_service_that_is_gone_breaks_its_users(tmp_path: Path) -> None:
     """As an unknown service."""
-    (found,) = effects(library(tmp_path, CALL), ["p"], contracts(), {})
-    assert found.problems[0].problem == "unknown service 's'"
-    assert [str(one) for one in found.changes] == ["s.: was there, is gone"]
+    (effect,) = effects(library(tmp_path, CALL), ["p"], contracts(), {})
+    assert effect.problems[0].problem == "unknown service 's'"
+    assert [str(change) for change in effect.changes] == ["s.: was there, is gone"]
 
 
 def test_a_change_that_breaks_nothing(tmp_path: Path) -> None:
@@ -94,10 +94,10 @@ def test_a_change_that_breaks_nothing(tmp_path: Path) -> None:
 def test_an_input_that_takes_less(tmp_path: Path) -> None:
     """Values that are known at run time only may fail: told, but no break."""
     takes = record("In", {**OLD["fields"][0], "maximum": 9}, OLD["fields"][1])
-    (found,) = effects(library(tmp_path, CALL), ["p"], contracts(), contracts(takes))
-    assert not found.breaking
-    assert found.narrowed == ("a gives s x: maximum none became 9",)
-    assert [str(one) for one in found.changes] == ["s.input.x: was maximum none, is maximum 9"]
+    (effect,) = effects(library(tmp_path, CALL), ["p"], contracts(), contracts(takes))
+    assert not effect.breaking
+    assert effect.narrowed == ("a gives s x: maximum none became 9",)
+    assert [str(change) for change in effect.changes] == ["s.input.x: was maximum none, is maximum 9"]
 
 
 def test_a_pipeline_that_was_broken_before_is_not_broken_by_the_change(tmp_path: Path) -> None:
@@ -109,4 +109,4 @@ def test_a_pipeline_that_was_broken_before_is_not_broken_by_the_change(tmp_path:
 def test_changes_inside_lists(tmp_path: Path) -> None:
     """A place deep inside is named with its path."""
     new = contracts(gives=record("Out", OUT["fields"][0], {"name": "l", "type": {"type": "array", "items": "string"}}))
-    assert [str(one) for one in changes("s", contracts(), new)] == ["s.output.l[]: was int, is string"]
+    assert [str(change) for change in changes("s", contracts(), new)] == ["s.output.l[]: was int, is string"]

@@ -12,8 +12,8 @@ from streams.compile.graph import Cycle, graph
 def made(text: str, partial: str = "") -> dict[str, str]:
     """The reduced edges of `a: b c` lines, as text."""
     needs = {line[0]: frozenset(line[2:].split()) for line in text.split("\n")}
-    found = graph(needs, frozenset(partial))
-    return {name: " ".join(sources) for name, sources in found.sources.items()}
+    graph_ = graph(needs, frozenset(partial))
+    return {name: " ".join(sources) for name, sources in graph_.sources.items()}
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ def test_an_edge_that_another_implies_is_left_out(text: str, partial: str, edges
 
 def test_order_is_the_file_s_where_it_can_be() -> None:
     """Each node comes after what it needs, else as written."""
-    found = graph({"c": frozenset(), "a": frozenset("b"), "b": frozenset(), "d": frozenset("c")}, frozenset())
-    assert found.order == ("c", "b", "a", "d")
+    graph_ = graph({"c": frozenset(), "a": frozenset("b"), "b": frozenset(), "d": frozenset("c")}, frozenset())
+    assert graph_.order == ("c", "b", "a", "d")
 
 
 def test_what_is_implied() -> None:
@@ -63,12 +63,12 @@ def test_a_cycle_has_its_chain() -> None:
 @given(st.lists(st.frozensets(st.integers(0, 11), max_size=5), max_size=12), st.frozensets(st.integers(0, 11)))
 def test_the_reduction_loses_nothing(before: list[frozenset[int]], some: frozenset[int]) -> None:
     """What is certain after the reduction is what was certain before, and no edge that is left implies another."""
-    needs = {str(at): frozenset(str(one) for one in reads if one < at) for at, reads in enumerate(before)}
+    needs = {str(at): frozenset(str(read) for read in reads if read < at) for at, reads in enumerate(before)}
     partial = frozenset(str(at) for at in some if at < len(before))
-    found = graph(needs, partial)
-    for name, sources in found.sources.items():
+    graph_ = graph(needs, partial)
+    for name, sources in graph_.sources.items():
         assert set(sources) <= needs[name]
-        for one in needs[name]:
-            assert any(one in found.implied(source) for source in sources)
-        for one in sources:
-            assert not any(one in found.implied(other) - {other} for other in sources if other != one)
+        for source in needs[name]:
+            assert any(source in graph_.implied(source) for source in sources)
+        for source in sources:
+            assert not any(source in graph_.implied(other) - {other} for other in sources if other != source)

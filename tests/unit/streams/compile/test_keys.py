@@ -12,8 +12,8 @@ SETS = st.frozensets(st.sampled_from("abcdefgh"))
 def test_bits_are_sets(left: frozenset[str], right: frozenset[str]) -> None:
     """Unions, intersections and differences of bits are those of the sets."""
     keys = Keys()
-    one, other = keys.bits(left), keys.bits(right)
-    assert keys.names(one | other) == left | right
-    assert keys.names(one & other) == left & right
-    assert keys.names(one & ~other) == left - right
+    first, other = keys.bits(left), keys.bits(right)
+    assert keys.names(first | other) == left | right
+    assert keys.names(first & other) == left & right
+    assert keys.names(first & ~other) == left - right
     assert keys.names(0) == frozenset()

@@ -29,10 +29,10 @@ def test_everything_that_is_shipped_compiles() -> None:
         "to-jpg",
     )
     assert library.named(Origin.SERVICE) == tuple(sorted(CONTRACTS))
-    found = compile_all(library, CONTRACTS)
-    assert not found.problems
-    assert list(found.topologies) == sorted(library.specs)
-    assert all(one.summary for one in found.topologies.values())
+    compiled = compile_all(library, CONTRACTS)
+    assert not compiled.problems
+    assert list(compiled.topologies) == sorted(library.specs)
+    assert all(topology.summary for topology in compiled.topologies.values())
 
 
 def test_files_join_the_library(tmp_path: Path) -> None:
@@ -72,15 +72,15 @@ def test_a_pipeline_that_has_no_place_is_checked_too(tmp_path: Path) -> None:
     """A name that is missing or taken does not hide what else is wrong with the file; each problem is said once."""
     (tmp_path / "a.yaml").write_text(OWN.replace("pipeline: own", "").replace("width: 10", "width: ten"))
     (tmp_path / "b.yaml").write_text(OWN.replace("own", "image-blur").replace("width: 10", "width: ten"))
-    found = compile_all(load(CONTRACTS, [tmp_path]), CONTRACTS)
-    said = [(Path(one.file).name, one.where) for one in found.problems]
+    compiled = compile_all(load(CONTRACTS, [tmp_path]), CONTRACTS)
+    said = [(Path(problem.file).name, problem.where) for problem in compiled.problems]
     assert said == [
         ("a.yaml", "pipeline"),
         ("b.yaml", "pipeline"),
         ("a.yaml", "nodes.small.with.width"),
         ("b.yaml", "nodes.small.with.width"),
     ]
-    assert found.topologies.keys() >= {"image-blur"}
+    assert compiled.topologies.keys() >= {"image-blur"}
 
 
 def test_unreadable_files_are_problems(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_unreadable_files_are_problems(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text("pipeline: [")
     (tmp_path / "own.yaml").write_text(OWN)
     library = load(CONTRACTS, [tmp_path / "missing.yaml", tmp_path])
-    assert [Path(one.file).name for one in library.problems] == ["missing.yaml", "binary.yaml", "broken.yaml"]
+    assert [Path(problem.file).name for problem in library.problems] == ["missing.yaml", "binary.yaml", "broken.yaml"]
     assert "own" in library.specs
 
 

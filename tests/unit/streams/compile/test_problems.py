@@ -999,12 +999,12 @@ nodes:
   {node.replace("HERE", json.dumps(value))}
 output: {{r: 1}}
 """
-    (found,) = problems(text, inner)
-    at, _, rest = found.partition(": ")
-    _, _, told = rest.partition(": ")
-    assert told.startswith(said)
+    (problem,) = problems(text, inner)
+    at, _, rest = problem.partition(": ")
+    _, _, message = rest.partition(": ")
+    assert message.startswith(said)
     if not said.startswith("must be"):
-        assert told.endswith(")"), "a hint"
+        assert message.endswith(")"), "a hint"
     line, column = map(int, at.split(":")[1:])
     begin = text.splitlines()[4].index(json.dumps(value)) + 1
     assert line == 5

@@ -43,12 +43,12 @@ class Flow:
 
     def take(self, message: FlowMessage) -> list[Message]:
         """What one message leads to, its rows written."""
-        made = step(self.topology, self.state, message, self.now)
-        self.state = made.state
-        for row in [*made.before, *made.after]:
+        following = step(self.topology, self.state, message, self.now)
+        self.state = following.state
+        for row in [*following.before, *following.after]:
             self.write(row)
-        self.timers += [(timer.at, timer.stop) for timer in made.timers]
-        return made.messages
+        self.timers += [(timer.at, timer.stop) for timer in following.timers]
+        return following.messages
 
     def write(self, row: Row) -> None:
         """Keep a row as the log does."""
@@ -57,9 +57,9 @@ class Flow:
         else:
             self.rows[row.row] = row.value
 
-    def start(self, **given: Any) -> list[Message]:
+    def start(self, **inputs: Any) -> list[Message]:
         """The request."""
-        return self.take(Start(self.run, given, "test"))
+        return self.take(Start(self.run, inputs, "test"))
 
     def token(self, join: str, edge: str, *at: int, **values: Any) -> Token:
         """A token with a value; the names of the values are context keys with `__` for `.` and `_in_` for `:`."""
@@ -91,9 +91,9 @@ class Flow:
 
 def events(messages: list[Message]) -> list[tuple[EventKind, str]]:
     """The events among messages: kind and path."""
-    return [(one.kind, one.path) for one in messages if isinstance(one, Event)]
+    return [(message.kind, message.path) for message in messages if isinstance(message, Event)]
 
 
 def others(messages: list[Message]) -> list[Message]:
     """What is no event."""
-    return [one for one in messages if not isinstance(one, Event)]
+    return [message for message in messages if not isinstance(message, Event)]

@@ -46,9 +46,9 @@ output: {r: "${outer}"}
 """
 
 
-def end_of(made: Topology, **given: Any) -> Event:
+def end_of(topology: Topology, **inputs: Any) -> Event:
     """How a run ends."""
-    end = run(made, **given).end
+    end = run(topology, **inputs).end
     assert end is not None
     return end
 
@@ -64,13 +64,13 @@ def test_a_walk_that_makes_much_ends() -> None:
 def test_what_a_walk_sends_on_is_paid_for_too() -> None:
     """A large value that goes to many nodes is written once for each."""
     tasks = "\n".join(f'  t{n}: {{service: calc, with: {{x: "${{size(big)}}"}}}}' for n in range(20))
-    made = pipeline(
+    topology = pipeline(
         f'nodes:\n  big: {{value: "${{{PLUSES.format("text")}}}"}}\n{tasks}\noutput: {{r: "${{big}}"}}',
         input="{text: string}",
     )
-    flow = Flow(made)
+    flow = Flow(topology)
     sent = flow.start(text="x" * 1_000_000)
-    assert sum(isinstance(one, Task) for one in sent) < 10
+    assert sum(isinstance(message, Task) for message in sent) < 10
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,10 @@ def test_an_expression_is_refused_before_it_is_made(
     text: str, values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """CEL is not even asked: what it made would be there before anybody could count it."""
-    made = parse(text)
+    spec = parse(text)
     monkeypatch.setattr("streams.language.expressions.expression._result", lambda *_: pytest.fail("it was evaluated"))
     with pytest.raises(EvaluationError, match=r"characters that a value may have|units of work"):
-        made.evaluate(values)
+        spec.evaluate(values)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_usual_work_on_large_values_is_allowed(text: str, values: dict[str, Any]
 def test_work_counts_as_executions(monkeypatch: pytest.MonkeyPatch) -> None:
     """A loop of expressions that are allowed one by one is bounded in all."""
     monkeypatch.setattr(walk, "EXECUTION", 10_000)
-    made = pipeline(
+    topology = pipeline(
         """
 limit: 60
 nodes:
@@ -142,8 +142,8 @@ output: {r: "${size(e)}"}
 """,
         input="{xs: [int], text: string}",
     )
-    assert end_of(made, xs=[1] * 20, text="x").kind is EventKind.RUN_FINISHED
-    end = end_of(made, xs=[1] * 20, text="x" * 10_000)
+    assert end_of(topology, xs=[1] * 20, text="x").kind is EventKind.RUN_FINISHED
+    end = end_of(topology, xs=[1] * 20, text="x" * 10_000)
     assert end.data["reason"] == "more than 60 nodes, rounds and items, which is the run's limit"
 
 
@@ -152,14 +152,14 @@ def test_a_loop_of_more_items_than_a_run_may_have_does_not_begin() -> None:
     flow = Flow(pipeline(NESTED, input="{n: [int]}"))
     flow.start(n=list(range(3000)))
     sent = flow.take(flow.opened("outer", tuple(range(20_000))))
-    assert [type(one).__name__ for one in sent] == ["Control", "Event", "Result"]
+    assert [type(message).__name__ for message in sent] == ["Control", "Event", "Result"]
     assert flow.rows.keys() == {"done"}
 
 
 def test_nested_loops_of_millions_end_at_the_limit() -> None:
     """Nine million items to come are never sent: what is at work is bounded, and then the run is over."""
-    made = pipeline(NESTED, input="{n: [int]}")
-    seen = run(made, n=list(range(3000)))
+    topology = pipeline(NESTED, input="{n: [int]}")
+    seen = run(topology, n=list(range(3000)))
     assert seen.end is not None
     assert seen.end.data["reason"] == "more than 10,000 nodes, rounds and items, which is the run's limit"
     assert len(seen.tokens) < 15_000
@@ -176,23 +176,23 @@ def test_a_run_that_is_over_in_time_or_cancelled_begins_no_more(late: bool) -> N
         sent = flow.take(opened)
     else:
         sent = flow.take(Stop(flow.run.id, Ending.CANCEL))
-    assert [type(one).__name__ for one in sent] == ["Control", "Event", "Result"]
+    assert [type(message).__name__ for message in sent] == ["Control", "Event", "Result"]
     assert flow.take(opened) == []
 
 
 def test_an_end_that_was_decided_stays_decided() -> None:
     """A worker that is lost after it wrote down the end, and before it was told: whatever comes next ends the run so."""
-    made = pipeline(NESTED, input="{n: [int]}")
-    flow = Flow(made)
+    topology = pipeline(NESTED, input="{n: [int]}")
+    flow = Flow(topology)
     flow.start(n=[1, 2, 3])
-    stopping = step(made, flow.state, Stop(flow.run.id, Ending.CANCEL), NOW)
-    again = Flow(made)
+    stopping = step(topology, flow.state, Stop(flow.run.id, Ending.CANCEL), NOW)
+    again = Flow(topology)
     again.start(n=[1, 2, 3])
     for row in stopping.before:
         again.write(row)
     again.state = rebuild("r", again.rows, {})
     sent = again.take(Opened(again.run, "outer", (), (1, 2, 3), Context(), Context()))
-    assert [one.kind for one in sent if isinstance(one, Event)] == [EventKind.RUN_CANCELLED]
+    assert [message.kind for message in sent if isinstance(message, Event)] == [EventKind.RUN_CANCELLED]
 
 
 def test_a_request_whose_time_is_up_is_accepted_and_fails() -> None:
@@ -200,7 +200,10 @@ def test_a_request_whose_time_is_up_is_accepted_and_fails() -> None:
     flow = Flow(pipeline(NESTED, input="{n: [int]}"))
     flow.now = flow.run.deadline
     sent = flow.start(n=[1])
-    assert [one.kind for one in sent if isinstance(one, Event)] == [EventKind.ACCEPTED, EventKind.RUN_FAILED]
+    assert [message.kind for message in sent if isinstance(message, Event)] == [
+        EventKind.ACCEPTED,
+        EventKind.RUN_FAILED,
+    ]
 
 
 def test_a_text_of_quotes_is_read_in_a_time_that_grows_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,8 +239,8 @@ def test_a_text_with_expressions_has_a_bound(value: str) -> None:
 def test_no_more_is_said_than_anybody_reads() -> None:
     """A file of thousands of mistakes gets a hundred of them, and a word that there may be more."""
     nodes = "\n".join(f'  n{at}: {{value: "${{nobody{at}}}"}}' for at in range(2000))
-    found = problems(f"pipeline: p\nnodes:\n{nodes}\noutput: {{r: 1}}\n")
-    assert len(found) == 101
-    assert found[0] == "p.yaml: there may be more than these 100 problems (mend these first)"
+    reported = problems(f"pipeline: p\nnodes:\n{nodes}\noutput: {{r: 1}}\n")
+    assert len(reported) == 101
+    assert reported[0] == "p.yaml: there may be more than these 100 problems (mend these first)"
     keys = "\n".join(f"key{at}: 1" for at in range(2000))
     assert len(problems(f"pipeline: p\n{keys}\noutput: {{r: 1}}\n")) == 101

@@ -7,6 +7,7 @@ from streams.flow.run_state import RunState
 from streams.language.expressions.condition_values import seen
 from streams.language.expressions.expression import parse
 from streams.language.topology import Topology
+from streams.lifecycle import node_status
 from streams.messages import Event, EventKind
 from streams.testing.driver import Driver
 from tests.unit.streams.compiling import SERVICES, pipeline, run
@@ -38,34 +39,27 @@ nodes:
     output: "${more.v}"
 output: {items: "${each_one}", grow: "${grow}"}
 """
-STATUS = {
-    EventKind.STARTED: "started",
-    EventKind.FINISHED: "finished",
-    EventKind.SKIPPED: "skipped",
-    EventKind.FAILED: "failed",
-    EventKind.RETRYING: "retrying",
-}
 
 
 def nodes(events: list[Event]) -> dict[str, dict[str, Any]]:
     """What a client sees of the nodes after these events."""
-    found: dict[str, dict[str, Any]] = {}
+    seen: dict[str, dict[str, Any]] = {}
     for event in events:
-        if event.kind in STATUS:
-            node = found.setdefault(event.path, {"node": event.vertex})
-            node.update(event.data, status=STATUS[event.kind], attempt=event.attempt)
+        if event.kind.of_node:
+            node = seen.setdefault(event.path, {"node": event.vertex})
+            node.update(event.data, status=node_status(node.get("status"), event.kind), attempt=event.attempt)
             if event.kind is EventKind.RETRYING:
                 node["retry"] = dict(event.data)
-    return found
+    return seen
 
 
 class Stopped:
     """A run in which services serve until this many tasks have been done."""
 
-    def __init__(self, topology: Topology, tasks: int, **given: Any) -> None:
-        self.topology, self.given = topology, given
+    def __init__(self, topology: Topology, tasks: int, **inputs: Any) -> None:
+        self.topology, self.given = topology, inputs
         self.driver = Driver(topology, SERVICES)
-        self.driver.begin(given)
+        self.driver.begin(inputs)
         while True:
             if self.driver._flow:
                 self.driver.take(self.driver._flow.pop(0))
@@ -78,7 +72,7 @@ class Stopped:
     def told(self, state: RunState | None = None, known: bool = True) -> list[tuple[Why, str]]:
         """What it waits for."""
         look = waits(self.topology, nodes(self.driver.seen.events), self.given, self.driver.state if known else state)
-        return [(one.why, one.path) for one in look]
+        return [(wait.why, wait.path) for wait in look]
 
 
 def test_a_join_names_what_is_missing() -> None:
@@ -109,7 +103,7 @@ def test_loops_and_branches_are_looked_into() -> None:
         (Why.QUEUED, "grow[1].more"),
     ]
     look = waits(stopped.topology, nodes(stopped.driver.seen.events), stopped.given, stopped.driver.state)
-    loop = next(one for one in look if one.why is Why.LOOP)
+    loop = next(wait for wait in look if wait.why is Why.LOOP)
     assert loop.data == {"items": 4, "ended": 1, "under_way": 2, "not_begun": 1, "open": [1, 2]}
 
 
@@ -129,7 +123,7 @@ def test_a_failure_on_the_way_is_not_waited_for() -> None:
         "a": {"node": "a", "status": "failed", "on_error": "fail"},
         "b": {"node": "b", "status": "started", "attempt": 1},
     }
-    assert [(one.why, one.path) for one in waits(topology, events, {"n": 1}, None)] == [
+    assert [(wait.why, wait.path) for wait in waits(topology, events, {"n": 1}, None)] == [
         (Why.JOIN, "both"),
         (Why.RUNNING, "b"),
     ]
@@ -157,12 +151,12 @@ def test_a_long_chain_needs_no_depth() -> None:
         f'  n{i}: {{value: "${{n{i - 1} + 1}}"}}\n' for i in range(1, 1500)
     )
     topology = pipeline(body + 'output: {v: "${n1499}"}')
-    assert [one.why for one in waits(topology, {}, {"n": 1}, None)] == [Why.FLOW]
+    assert [wait.why for wait in waits(topology, {}, {"n": 1}, None)] == [Why.FLOW]
 
 
 def test_a_skip_says_what_its_condition_read() -> None:
     """The event of a skipped node has the condition and the values that it read, kept small."""
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   look: {service: calc, with: {x: "${n}"}}
@@ -172,11 +166,11 @@ nodes:
 output: {v: "${first(after, branch, 7)}"}
 """
     )
-    told = {one.path: one.data for one in run(made, n=80).events if one.kind is EventKind.SKIPPED}
-    assert told["never"]["when"] == "look.items.size() > 90"
-    assert told["never"]["values"] == {"look.items": "a list of 80"}
-    assert told["after"]["missing"] == ["never"]
-    assert (told["branch"]["if"], told["branch"]["values"]) == ("look.v == 0", {"look.v": 80})
+    skipped = {event.path: event.data for event in run(topology, n=80).events if event.kind is EventKind.SKIPPED}
+    assert skipped["never"]["when"] == "look.items.size() > 90"
+    assert skipped["never"]["values"] == {"look.items": "a list of 80"}
+    assert skipped["after"]["missing"] == ["never"]
+    assert (skipped["branch"]["if"], skipped["branch"]["values"]) == ("look.v == 0", {"look.v": 80})
 
 
 def test_what_a_condition_reads() -> None:

@@ -11,12 +11,12 @@ REF = {"bucket": "b", "key": "runs/1/x", "size": 3, "sha256": "a" * 64, "media_t
 
 def test_equal_outputs() -> None:
     """What is the same gives nothing, also objects that lie at two places."""
-    one = {"a": [1, 2.5, None], "image": REF}
-    assert differences(one, {"a": [1, 2.5, None], "image": {**REF, "key": "runs/2/x"}}) == []
+    active = {"a": [1, 2.5, None], "image": REF}
+    assert differences(active, {"a": [1, 2.5, None], "image": {**REF, "key": "runs/2/x"}}) == []
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "paths"),
+    ("active", "candidate", "paths"),
     [
         ({"a": 1}, {"a": 2}, ["$.a"]),
         ({"a": 1}, {"a": True}, ["$.a"]),
@@ -27,16 +27,16 @@ def test_equal_outputs() -> None:
         (None, {"a": 1}, ["$"]),
     ],
 )
-def test_paths(one: Any, other: Any, paths: list[str]) -> None:
+def test_paths(active: Any, candidate: Any, paths: list[str]) -> None:
     """Each place that differs is named once, in the order of the fields."""
-    assert [found.path for found in differences(one, other)] == paths
+    assert [difference.path for difference in differences(active, candidate)] == paths
 
 
 def test_what_is_told_is_small() -> None:
     """Values are told in short, and not without end."""
-    (found,) = differences({"a": "x" * 5000}, {"a": None})
-    assert len(found.active) == 120
-    assert found.candidate == "null"
+    (difference,) = differences({"a": "x" * 5000}, {"a": None})
+    assert len(difference.active) == 120
+    assert difference.candidate == "null"
     assert differences({"a": 1}, {})[0].candidate == ABSENT
     assert len(differences(list(range(500)), [])) == 50
     assert short({"a": 1}) == '{"a": 1}'

@@ -42,17 +42,18 @@ output: {all: "${every}", rounds: "${rounds}"}
 def outputs(seen: Seen) -> dict[Any, Any]:
     """What services gave."""
     return {
-        (one.vertex, one.at): one.data["output"]
-        for one in seen.client_events()
-        if one.kind == "node.finished" and "v" in (one.data["output"] if isinstance(one.data["output"], dict) else ())
+        (client_event.vertex, client_event.at): client_event.data["output"]
+        for client_event in seen.client_events()
+        if client_event.kind == "node.finished"
+        and "v" in (client_event.data["output"] if isinstance(client_event.data["output"], dict) else ())
     }
 
 
-def again(topology: Topology, first: Seen, given: dict[str, Any], **how: Any) -> tuple[Any, list[str]]:
+def again(topology: Topology, first: Seen, inputs: dict[str, Any], **how: Any) -> tuple[Any, list[str]]:
     """The output of the repeated run, and the paths that were executed."""
-    made = plan(topology, given, outputs(first), **how)
+    replay = plan(topology, inputs, outputs(first), **how)
     driver = Driver(topology, SERVICES, FAIR)
-    driver.send(Start(Run(RUN, "test", topology.digest, 100.0), made.input, "", made.reused))
+    driver.send(Start(Run(RUN, "test", topology.digest, 100.0), replay.input, "", replay.reused))
     while driver.deliver():
         pass
     return driver.seen.output, sorted(task.path for task in driver.seen.tasks)
@@ -76,15 +77,17 @@ def test_from_a_node_on() -> None:
 def test_what_is_taken_over_is_told_so() -> None:
     """A client sees nodes that were not executed as finished, with their output, marked as reused."""
     topology = pipeline(CHAIN)
-    made = plan(topology, {"n": 1}, outputs(run(topology, n=1)), start="c")
+    replay = plan(topology, {"n": 1}, outputs(run(topology, n=1)), start="c")
     driver = Driver(topology, SERVICES, FAIR)
-    driver.send(Start(Run(RUN, "test", topology.digest, 100.0), made.input, "", made.reused))
+    driver.send(Start(Run(RUN, "test", topology.digest, 100.0), replay.input, "", replay.reused))
     while driver.deliver():
         pass
-    told = {
-        one.path: one.data.get("reused", False) for one in driver.seen.client_events() if one.kind == "node.finished"
+    output = {
+        client_event.path: client_event.data.get("reused", False)
+        for client_event in driver.seen.client_events()
+        if client_event.kind == "node.finished"
     }
-    assert told == {"a": True, "b": True, "side": True, "c": False}
+    assert output == {"a": True, "b": True, "side": True, "c": False}
 
 
 def test_a_changed_output() -> None:

@@ -24,9 +24,9 @@ CONTRACTS: Mapping[str, Contract] = {"add-one": add_one.contract}
 @pytest.mark.parametrize("only", [TOKEN, ITEM], ids=["token", "item"])
 def test_what_was_said_rides_in_the_only_message_for_flow(only: Token | Item) -> None:
     """One record holds both, in the order in which it was said."""
-    (made,) = ride([*SAID, only])
-    assert isinstance(made, Token | Item)
-    assert made.said == SAID
+    (ridden,) = ride([*SAID, only])
+    assert isinstance(ridden, Token | Item)
+    assert ridden.said == SAID
 
 
 @pytest.mark.parametrize("others", [[TASK], [TOKEN, TASK], [TOKEN, ITEM], []], ids=["task", "two", "both", "none"])
@@ -93,7 +93,9 @@ def test_a_service_that_answers_something_else_each_time_is_seen_once(seed: int)
     topology = compile_pipeline(LOOP, CONTRACTS)
     driver = Driver(topology, {"add-one": lambda _: {"n": next(numbers)}}, weather=STORM, seed=seed)
     seen = driver.run({"ns": [0] * 8})
-    told = {
-        one.at: one.data["output"]["n"] for one in seen.client_events() if one.kind is EventKind.FINISHED and one.at
+    ends = {
+        client_event.at: client_event.data["output"]["n"]
+        for client_event in seen.client_events()
+        if client_event.kind is EventKind.FINISHED and client_event.at
     }
-    assert seen.output == {"r": [told[(at,)] for at in range(8)]}
+    assert seen.output == {"r": [ends[(at,)] for at in range(8)]}

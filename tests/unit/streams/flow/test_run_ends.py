@@ -39,7 +39,7 @@ def begun() -> Flow:
 def ended(messages: list[Message]) -> tuple[EventKind, Result]:
     """The last event and the result, which are alike."""
     (kind,) = [kind for kind, _ in events(messages) if kind.terminal]
-    (result,) = [one for one in messages if isinstance(one, Result)]
+    (result,) = [message for message in messages if isinstance(message, Result)]
     assert result.kind is kind
     return kind, result
 
@@ -47,14 +47,14 @@ def ended(messages: list[Message]) -> tuple[EventKind, Result]:
 def test_a_run_opens_with_its_row_before_anything_is_sent() -> None:
     """The row is written first; the event says what was asked for; the deadline is timed."""
     flow = Flow(ONE)
-    made = step(ONE, None, Start(flow.run, {"n": 1}, "topic/3@5"), NOW)
-    assert [row.row for row in made.before] == ["open"]
-    assert made.after == []
-    accepted, task = made.messages
+    following = step(ONE, None, Start(flow.run, {"n": 1}, "topic/3@5"), NOW)
+    assert [row.row for row in following.before] == ["open"]
+    assert following.after == []
+    accepted, task = following.messages
     assert isinstance(accepted, Event)
     assert accepted.data == {"pipeline": "test", "digest": ONE.digest, "input": {"n": 1}, "source": "topic/3@5"}
     assert isinstance(task, Task)
-    assert [(timer.at, timer.stop) for timer in made.timers] == [(NOW + 60, DEADLINE)]
+    assert [(timer.at, timer.stop) for timer in following.timers] == [(NOW + 60, DEADLINE)]
 
 
 def test_a_repeated_start_sends_the_same_again() -> None:
@@ -74,10 +74,13 @@ def test_a_refused_start_ends_the_run_where_it_begins() -> None:
     flow = Flow(ONE)
     refused = Start(flow.run, {}, "topic/3@5", refused=Failure("removed", Fault.PIPELINE, hint="publish it again"))
     sent = flow.take(refused)
-    assert [one.kind for one in sent if isinstance(one, Event)] == [EventKind.ACCEPTED, EventKind.RUN_FAILED]
+    assert [message.kind for message in sent if isinstance(message, Event)] == [
+        EventKind.ACCEPTED,
+        EventKind.RUN_FAILED,
+    ]
     kind, result = ended(sent)
     assert (kind, result.failure) == (EventKind.RUN_FAILED, refused.refused)
-    assert not [one for one in sent if isinstance(one, Task)]
+    assert not [message for message in sent if isinstance(message, Task)]
     assert list(flow.rows) == ["done"]
     assert flow.take(refused) == flow.take(Start(flow.run, {"n": 1})) == []
 
@@ -119,10 +122,10 @@ def test_a_failure_ends_the_run_with_its_reason() -> None:
 
 def test_an_output_that_does_not_fit_fails_the_run() -> None:
     """What the types could not tell is checked at the end; a failing expression is a failure too."""
-    made = pipeline(
+    topology = pipeline(
         'nodes: {a: {value: "${n}"}}\noutput: {r: "${first(x.v, 1) + a}", s: "${x.s}"}', input="{n: int, x: any}"
     )
-    flow = Flow(made)
+    flow = Flow(topology)
     flow.start(n=1, x={})
     _, result = ended(flow.take(flow.token("$out", "a", a=1, _in_x={"v": 1})))
     assert result.failure is not None
@@ -190,7 +193,7 @@ def test_a_cancel_may_come_before_its_run() -> None:
     assert flow.take(CANCEL) == []
     sent = flow.start(n=1)
     assert [kind for kind, _ in events(sent)] == [EventKind.ACCEPTED, EventKind.RUN_CANCELLED]
-    assert not [one for one in others(sent) if isinstance(one, Task)]
+    assert not [other for other in others(sent) if isinstance(other, Task)]
     assert flow.rows == {"done": {"kind": "run.cancelled", "opened": True}}
     assert flow.start(n=1) == []
 
@@ -207,7 +210,7 @@ def test_what_belongs_to_no_run_is_late() -> None:
 
 def test_timers_can_be_set_again() -> None:
     """Those of an open run, from its state: its deadline and those of its joins; none of one that is over."""
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   a: {service: calc, with: {x: "${n}"}}
@@ -216,17 +219,17 @@ nodes:
 output: {r: "${c}"}
 """
     )
-    flow = Flow(made)
+    flow = Flow(topology)
     flow.start(n=1)
     flow.now = NOW + 10
     flow.take(flow.token("c", "a", a={"v": 1}))
     assert flow.state is not None
-    again = [(timer.at, timer.stop) for timer in timers(made, flow.state)]
+    again = [(timer.at, timer.stop) for timer in timers(topology, flow.state)]
     assert again == flow.timers == [(NOW + 3600, DEADLINE), (NOW + 13, Stop("r", Ending.DEADLINE, "c", ()))]
     flow.take(flow.token("c", "b", b={"v": 1}))
-    assert len(timers(made, flow.state)) == 1
+    assert len(timers(topology, flow.state)) == 1
     flow.take(CANCEL)
-    assert timers(made, flow.state) == []
+    assert timers(topology, flow.state) == []
 
 
 def test_a_pipeline_without_nodes_ends_through_its_log_too() -> None:
@@ -243,7 +246,7 @@ def test_what_is_dropped_does_not_hide_why() -> None:
 
     The task of `b` was answered by the one of the inner `d`; repeated, it was dropped, and that reached the end first.
     """
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   b: {service: calc, with: {x: "${n}"}}
@@ -257,7 +260,7 @@ nodes:
 output: {r: "${c + f.v}"}
 """
     )
-    flow = Flow(made)
+    flow = Flow(topology)
     flow.start(n=1)
     why = Failure("no", Fault.CALLER, "c.then.d")
     assert Control("r", Action.ABORT) in flow.take(flow.failed("c.then.$out", "c.then.d", why))

@@ -111,7 +111,7 @@ def test_a_failure_goes_on_when_all_have_come() -> None:
         flow.take(flow.failed("c", "a", first, _in_n=1))
         sent = flow.take(flow.failed("c", "b", second))
         assert events(sent) == []
-        (token,) = [one for one in sent if isinstance(one, Token)]
+        (token,) = [message for message in sent if isinstance(message, Token)]
         assert token.failure == min(first, second, key=failures.index)
         assert dict(token.context.values) == {":n": 1}
 
@@ -204,7 +204,7 @@ def test_a_deadline_of_a_join_that_does_not_wait_is_late(arrived: list[str]) -> 
 
 def test_joins_of_one_node_at_several_positions_are_apart() -> None:
     """Each iteration has its own join."""
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   e:
@@ -217,7 +217,7 @@ nodes:
 output: {r: "${e}"}
 """
     )
-    flow = begun(made)
+    flow = begun(topology)
     first = {"e__a": {"v": 1}}
     assert flow.take(flow.token("e.c", "e.a", 0, **first)) == []
     assert flow.take(flow.token("e.c", "e.b", 1, e__b={"v": 1})) == []
@@ -227,7 +227,7 @@ output: {r: "${e}"}
 
 def test_what_fails_after_a_deadline_harms_nobody() -> None:
     """A loop whose item fails when nobody waits for it any more does not stop the run."""
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   a: {each: {x: "${[n]}"}, nodes: {i: {service: calc, with: {x: "${x}"}}}, output: "${i.v}"}
@@ -237,7 +237,7 @@ nodes:
 output: {r: "${d.v}"}
 """
     )
-    flow = begun(made)
+    flow = begun(topology)
     flow.take(flow.opened("a", (1,)))
     flow.take(flow.token("c", "b", b={"v": 1}))
     flow.take(Stop("r", Ending.DEADLINE, "c", ()))
@@ -248,7 +248,7 @@ output: {r: "${d.v}"}
 def test_what_only_the_missing_knew_is_known_all_the_same() -> None:
     """After a deadline, what is read further on comes by its own way, not by the input that did not."""
     for reads in ("${c.v + j}", "${first(c.v, -1) + j}"):
-        made = pipeline(
+        topology = pipeline(
             f"""
 nodes:
   c: {{service: calc, with: {{x: "${{n}}"}}}}
@@ -258,4 +258,4 @@ nodes:
 output: {{r: "{reads}", n: "${{n}}"}}
 """
         )
-        assert run(made, n=4).output == {"r": 44, "n": 4}
+        assert run(topology, n=4).output == {"r": 44, "n": 4}

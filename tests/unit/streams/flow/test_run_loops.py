@@ -30,7 +30,7 @@ def opened(topology: object = LOOP) -> tuple[Flow, list[Message]]:
 
 def begun(messages: list[Message]) -> list[int]:
     """The items whose tasks were sent."""
-    return [one.at[-1] for one in messages if isinstance(one, Task)]
+    return [message.at[-1] for message in messages if isinstance(message, Task)]
 
 
 def test_a_loop_begins_a_window_of_items() -> None:
@@ -103,8 +103,8 @@ def test_a_fatal_failure_of_an_item_stops_the_run_s_tasks() -> None:
 
 def test_what_is_read_after_the_loop_rides_past_it() -> None:
     """The token after the loop brings what was known before it."""
-    made = pipeline('nodes: {e: {each: {x: "${[n]}"}, output: "${x}"}}\noutput: {r: "${e}", n: "${n}"}')
-    flow = Flow(made)
+    topology = pipeline('nodes: {e: {each: {x: "${[n]}"}, output: "${x}"}}\noutput: {r: "${e}", n: "${n}"}')
+    flow = Flow(topology)
     (message,) = others(flow.start(n=7))
     assert isinstance(message, Opened)
     (item,) = flow.take(message)
@@ -116,11 +116,11 @@ def test_what_is_read_after_the_loop_rides_past_it() -> None:
 
 def test_a_long_loop_is_collected_in_linear_time() -> None:
     """An item costs the same at the end of a loop as at its beginning: what it sends and writes does not grow."""
-    made = pipeline(
+    topology = pipeline(
         'nodes: {e: {each: {x: "${xs}"}, nodes: {i: {service: calc, with: {x: "${x}"}}}, output: "${i.v}"}}\noutput: {r: "${e}"}',
         input="{xs: [int]}",
     )
-    flow = Flow(made)
+    flow = Flow(topology)
     (message,) = others(flow.start(xs=list(range(1000))))
     assert isinstance(message, Opened)
     flow.take(message)

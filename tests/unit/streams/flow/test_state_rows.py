@@ -24,7 +24,7 @@ WINDOWS = {"e": 2}
 def busy() -> Flow:
     """A run in the middle: a join that waits, one that has closed, a loop with an item done and one failed."""
     flow = Flow(MADE)
-    (opened,) = [one for one in others(flow.start(n=1)) if isinstance(one, Opened)]
+    (opened,) = [other for other in others(flow.start(n=1)) if isinstance(other, Opened)]
     flow.take(opened)
     flow.take(flow.token("c", "a", a={"v": 1}))
     flow.take(flow.item("e", 0, 10))

@@ -14,7 +14,7 @@ RUN = Run("r", "test", "d", 0.0)
 
 def test_all_that_costs_no_hop_is_walked_at_once() -> None:
     """Values, conditions, ifs, repeats and sub-pipelines are passed in one walk, up to the tasks that they lead to."""
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   a: {value: "${n + 1}"}
@@ -25,28 +25,28 @@ nodes:
 output: {r: "${t.v}", b: "${first(b, 0)}"}
 """
     )
-    walk = Walk(made, RUN)
+    walk = Walk(topology, RUN)
     walk.enter("", (), Context({":n": 1}))
     sent = walk.messages()
-    (task,) = [one for one in sent if isinstance(one, Task)]
+    (task,) = [message for message in sent if isinstance(message, Task)]
     assert task.input == {"x": 6, "y": 0}
-    told = [(one.kind, one.path) for one in sent if isinstance(one, Event)]
-    assert told == [
+    events = [(message.kind, message.path) for message in sent if isinstance(message, Event)]
+    assert events == [
         (EventKind.FINISHED, "a"),
         (EventKind.SKIPPED, "b"),
         (EventKind.FINISHED, "c.then.d"),
         (EventKind.FINISHED, "c"),
         (EventKind.FINISHED, "r"),
     ]
-    assert sent[: len(told)] == [one for one in sent if isinstance(one, Event)], "events come first"
-    assert [(one.edge, one.status) for one in sent if isinstance(one, Token)] == [("b", Status.SKIPPED)]
+    assert sent[: len(events)] == [message for message in sent if isinstance(message, Event)], "events come first"
+    assert [(message.edge, message.status) for message in sent if isinstance(message, Token)] == [("b", Status.SKIPPED)]
 
 
 @pytest.mark.parametrize("handled", ["fail", "skip", "{use: 0}"])
 def test_what_computes_without_end_fails(handled: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loops in loops are bounded each, and together not at all: too many rounds in a row end the run, whatever handles failures."""
     inner = "{repeat: {s: 0}, next: {s: '${s + 1}'}, max: 10000, output: '${s}'"
-    made = pipeline(
+    topology = pipeline(
         f"""
 nodes:
   a:
@@ -60,7 +60,7 @@ output: {{r: "${{first(a, 0)}}"}}
 """
     )
     monkeypatch.setattr(walk, "MAX_STEPS", 5000)
-    end = run(made, n=1).end
+    end = run(topology, n=1).end
     assert end is not None
     assert end.kind is EventKind.RUN_FAILED
     assert end.data["reason"] == "more than 100,000 nodes and rounds in a row without a service"
@@ -70,7 +70,7 @@ output: {{r: "${{first(a, 0)}}"}}
 def test_many_items_at_once_are_no_endless_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is begun together is more than one item would need, and each has its share."""
     monkeypatch.setattr(walk, "MAX_STEPS", 50)
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   e:
@@ -80,7 +80,7 @@ nodes:
 output: {r: "${e}"}
 """
     )
-    assert run(made, n=1).output == {"r": [1] * 10}
+    assert run(topology, n=1).output == {"r": [1] * 10}
     looping = "nodes: {r: {repeat: {s: 0}, next: {s: '${s + 1}'}, max: 100, output: '${s}'}}\noutput: {r: '${r}'}"
     end = run(pipeline(looping), n=1).end
     assert end is not None

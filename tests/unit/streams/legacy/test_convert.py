@@ -32,23 +32,23 @@ def node(kind: str, identity: str, to: Any = (), /, **more: Any) -> dict[str, An
 
 def turned(text: str, **services: str) -> dict[str, Any]:
     """What the file becomes, as data."""
-    made: dict[str, Any] = yaml.safe_load(convert(text, CONTRACTS, services))
-    return made
+    document: dict[str, Any] = yaml.safe_load(convert(text, CONTRACTS, services))
+    return document
 
 
 def missing(text: str) -> list[str]:
     """What of the file has no counterpart."""
     with pytest.raises(NoCounterpart) as caught:
         convert(text, CONTRACTS)
-    return [str(one) for one in caught.value.findings]
+    return [str(finding) for finding in caught.value.findings]
 
 
-def output(text: str, given: Mapping[str, Any], people: tuple[str | None, ...] = ()) -> Any:
+def output(text: str, inputs: Mapping[str, Any], people: tuple[str | None, ...] = ()) -> Any:
     """What the pipeline gives when it is run, in bad weather."""
     topology = compile_pipeline(convert(text, CONTRACTS), CONTRACTS)
     studio = Studio(people).services()
-    analyze = {"image-analyze": lambda given: LOOKS | {"width": len(given["image"]["key"])}}
-    return Driver(topology, {**studio, **analyze}, STORM, 3).run(conform(topology.input, given)).output
+    analyze = {"image-analyze": lambda inputs: LOOKS | {"width": len(inputs["image"]["key"])}}
+    return Driver(topology, {**studio, **analyze}, STORM, 3).run(conform(topology.input, inputs)).output
 
 
 LOOKS = {
@@ -117,17 +117,17 @@ BRANCH = older(
 
 def test_a_branch_with_a_node_on_one_side() -> None:
     """The node stands inside the `if`, and both sides give what comes after it one name."""
-    made = turned(BRANCH)["nodes"]["check"]
-    assert made["if"] == "look.width > 4 && !((look.width in [7, 8]))"
-    assert made["then"]["nodes"]["convert"]["with"] == {"image": "${image}", "format": "webp", "quality": 50}
-    assert made["then"]["output"] == {"result": "${convert.image}"}
-    assert made["else"] == {"output": {"result": "${image}"}}
+    branch = turned(BRANCH)["nodes"]["check"]
+    assert branch["if"] == "look.width > 4 && !((look.width in [7, 8]))"
+    assert branch["then"]["nodes"]["convert"]["with"] == {"image": "${image}", "format": "webp", "quality": 50}
+    assert branch["then"]["output"] == {"result": "${convert.image}"}
+    assert branch["else"] == {"output": {"result": "${image}"}}
 
 
-@pytest.mark.parametrize(("key", "made"), [("abcde", "abcde>webp50"), ("abc", "abc"), ("abcdefg", "abcdefg")])
-def test_a_branch_goes_one_way(key: str, made: str) -> None:
+@pytest.mark.parametrize(("key", "side"), [("abcde", "abcde>webp50"), ("abc", "abc"), ("abcdefg", "abcdefg")])
+def test_a_branch_goes_one_way(key: str, side: str) -> None:
     """As the condition says, and the node after both sides gets what came."""
-    assert output(BRANCH, {"image": ref(key)})["image"]["key"] == made
+    assert output(BRANCH, {"image": ref(key)})["image"]["key"] == side
 
 
 def test_services_on_both_sides() -> None:
@@ -192,10 +192,10 @@ LOOP = older(
 
 def test_a_loop_and_what_it_collects() -> None:
     """`_loop` is the item, `loop.x` a node of the loop, and an end without input gives what came to it."""
-    made = turned(LOOP)
-    (name,) = [one for one in made["nodes"] if one.startswith("loop")]
-    assert made["nodes"][name]["each"] == {"item": "${faces.faces}"}
-    assert made["output"] == {"thumb": f"${{{name}}}"}
+    converted = turned(LOOP)
+    (name,) = [one for one in converted["nodes"] if one.startswith("loop")]
+    assert converted["nodes"][name]["each"] == {"item": "${faces.faces}"}
+    assert converted["output"] == {"thumb": f"${{{name}}}"}
     assert [one["key"] for one in output(LOOP, {"photo": ref("p")}, ("man", None))["thumb"]] == ["p>crop0", "p>crop10"]
 
 
@@ -218,15 +218,15 @@ def test_http() -> None:
         node("end", "end", input={"status": "ask.out.status", "answer": "ask.out.answer"}),
         body={"n": 42},
     )
-    made = turned(text)
-    assert made["input"] == {"n": "int"}
-    assert made["nodes"]["ask"]["http"] == {
+    converted = turned(text)
+    assert converted["input"] == {"n": "int"}
+    assert converted["nodes"]["ask"]["http"] == {
         "url": "https://example.org/x",
         "method": "POST",
         "headers": {"a": "b"},
         "body": {"n": "${n}", "what": "text"},
     }
-    assert made["output"] == {"status": "${ask.status}", "answer": "${ask.body.answer}"}
+    assert converted["output"] == {"status": "${ask.status}", "answer": "${ask.body.answer}"}
 
 
 def test_names_that_ours_do_not_allow() -> None:
@@ -245,9 +245,9 @@ def test_a_service_that_is_named_on_the_command_line() -> None:
     text = older(
         node("service", "a", "end", url="http://other/thing", input={"image": "entry.out.image"}), node("end", "end")
     )
-    made = convert(text, CONTRACTS, {"http://other/thing": "image-greyscale"})
-    assert "service: image-greyscale" in made
-    assert convert(text, CONTRACTS, {"thing": "image-greyscale"}) == made
+    converted = convert(text, CONTRACTS, {"http://other/thing": "image-greyscale"})
+    assert "service: image-greyscale" in converted
+    assert convert(text, CONTRACTS, {"thing": "image-greyscale"}) == converted
 
 
 def test_everything_without_a_counterpart_is_said_at_once() -> None:
@@ -268,8 +268,8 @@ def test_everything_without_a_counterpart_is_said_at_once() -> None:
         5,  # type: ignore[arg-type]
         extra=1,
     )
-    found = missing(text)
-    assert [one.partition(": ")[0] for one in found] == [
+    findings = missing(text)
+    assert [finding.partition(": ")[0] for finding in findings] == [
         "/extra",
         "/nodes/1/input/image",
         "/nodes/1/next",
@@ -290,10 +290,10 @@ def test_everything_without_a_counterpart_is_said_at_once() -> None:
     ]
     assert (
         "/nodes/2/after: node b: this is code, which is not run (write what it computes as CEL, in a value node)"
-        in found
+        in findings
     )
-    assert "/nodes/5/if: node e: \"open('x')\" is code, which is not run (write it in CEL by hand)" in found
-    assert "/nodes/4/items: node d: there is no node 'e' before this one (there is entry, a, b, c)" in found
+    assert "/nodes/5/if: node e: \"open('x')\" is code, which is not run (write it in CEL by hand)" in findings
+    assert "/nodes/4/items: node d: there is no node 'e' before this one (there is entry, a, b, c)" in findings
 
 
 def test_what_lint_says_of_the_result_is_said_of_the_older_file() -> None:
@@ -309,9 +309,9 @@ def test_what_lint_says_of_the_result_is_said_of_the_older_file() -> None:
         node("end", "end", input={"r": "b.out.result"}),
         body=["image", {"n": 1}],
     )
-    found = missing(text)
-    assert found[0].startswith("/nodes/1/input/areas: node b: int is given, [{x: int")
-    assert found[1].startswith("/nodes/1/input/foo: node b: service image-blur has no input 'foo'")
+    findings = missing(text)
+    assert findings[0].startswith("/nodes/1/input/areas: node b: int is given, [{x: int")
+    assert findings[1].startswith("/nodes/1/input/foo: node b: service image-blur has no input 'foo'")
 
 
 @pytest.mark.parametrize(
@@ -328,14 +328,14 @@ def test_what_lint_says_of_the_result_is_said_of_the_older_file() -> None:
 )
 def test_what_is_no_older_pipeline(text: str, said: str) -> None:
     """It is refused with what it should be."""
-    assert any(one.startswith(said) for one in missing(text))
+    assert any(finding.startswith(said) for finding in missing(text))
 
 
 def test_a_circle_is_refused() -> None:
     """Nodes that wait for each other are named."""
     text = older(node("node", "a", "b"), node("node", "b", "a"), node("end", "end", input={"x": "entry.out.image"}))
     assert "/nodes/1: node a: nodes wait for each other: a, b, end (use repeat for a loop)" in missing(text) or any(
-        "nodes wait for each other: a, b" in one for one in missing(text)
+        "nodes wait for each other: a, b" in finding for finding in missing(text)
     )
 
 
@@ -394,4 +394,4 @@ def test_what_reads_what_code_would_have_given_is_not_blamed() -> None:
         ),
         node("end", "end", input={"image": "crop.out.result"}),
     )
-    assert [one.partition(": ")[0] for one in missing(text)] == ["/nodes/1/after"]
+    assert [finding.partition(": ")[0] for finding in missing(text)] == ["/nodes/1/after"]

@@ -26,9 +26,9 @@ def test_one_side_is_taken() -> None:
 
 def test_without_else_it_is_skipped() -> None:
     """A false condition without an `else` skips the node, with the reason."""
-    made = pipeline('nodes: {g: {if: n > 2, then: {output: "${n}"}}}\noutput: {r: "${first(g, -1)}"}')
-    assert run(made, n=3).output == {"r": 3}
-    seen = run(made, n=1)
+    topology = pipeline('nodes: {g: {if: n > 2, then: {output: "${n}"}}}\noutput: {r: "${first(g, -1)}"}')
+    assert run(topology, n=3).output == {"r": 3}
+    seen = run(topology, n=1)
     assert seen.output == {"r": -1}
     (skipped,) = (event for event in seen.events if event.kind is EventKind.SKIPPED)
     assert skipped.data["reason"] == "if: n > 2 is false and there is no else"
@@ -53,13 +53,13 @@ output: {r: "${z}"}
 
 def test_an_output_that_fails_is_placed_at_its_side() -> None:
     """The failure of a side's output names the side."""
-    made = pipeline('nodes: {g: {if: n == 0, then: {output: "${1 / n}"}, else: {output: 1}}}\noutput: {r: "${g}"}')
-    end = run(made, n=0).end
+    topology = pipeline('nodes: {g: {if: n == 0, then: {output: "${1 / n}"}, else: {output: 1}}}\noutput: {r: "${g}"}')
+    end = run(topology, n=0).end
     assert end is not None
     assert end.data["at"] == "g.then"
 
 
 def test_a_condition_that_fails_fails_the_node() -> None:
     """With its `on_error`."""
-    made = pipeline('nodes: {g: {if: 1 / n > 2, then: {output: 1}, on_error: skip}}\noutput: {r: "${first(g, 9)}"}')
-    assert run(made, n=0).output == {"r": 9}
+    topology = pipeline('nodes: {g: {if: 1 / n > 2, then: {output: 1}, on_error: skip}}\noutput: {r: "${first(g, 9)}"}')
+    assert run(topology, n=0).output == {"r": 9}

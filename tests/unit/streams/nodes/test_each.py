@@ -49,16 +49,16 @@ def test_what_is_opened() -> None:
 
 def test_what_is_no_list_fails_the_node() -> None:
     """A value of any type that turns out to be no list."""
-    made = pipeline('nodes: {e: {each: {x: "${v}"}, output: "${x}"}}\noutput: {r: "${e}"}', input="{v: any}")
-    assert run(made, v=[1]).output == {"r": [1]}
-    end = run(made, v={"a": 1}).end
+    topology = pipeline('nodes: {e: {each: {x: "${v}"}, output: "${x}"}}\noutput: {r: "${e}"}', input="{v: any}")
+    assert run(topology, v=[1]).output == {"r": [1]}
+    end = run(topology, v={"a": 1}).end
     assert end is not None
     assert end.data["reason"] == "each goes through a list, not an object"
 
 
 def test_a_loop_may_wait_for_several_nodes() -> None:
     """A loop that is a join too opens when the join has closed."""
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   a: {service: calc, with: {x: "${n}"}}
@@ -67,7 +67,7 @@ nodes:
 output: {r: "${e}"}
 """
     )
-    assert run(made, n=3).output == {"r": [6, 8]}
+    assert run(topology, n=3).output == {"r": [6, 8]}
 
 
 def test_a_failed_item_fails_the_loop() -> None:
@@ -75,7 +75,7 @@ def test_a_failed_item_fails_the_loop() -> None:
     end = run(LOOP, n=1, xs=[1, 13, 2]).end
     assert end is not None
     assert (end.data["at"], end.data["reason"]) == ("e[1].i", "13 is not taken")
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   a: {value: "${n}"}
@@ -83,12 +83,12 @@ nodes:
 output: {r: "${e}"}
 """
     )
-    assert run(made, n=7).output == {"r": [7]}
+    assert run(topology, n=7).output == {"r": [7]}
 
 
 def test_an_item_may_be_left_out_by_its_own_node() -> None:
     """A failure that `on_error` turns inside the body stays inside its iteration."""
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   e:
@@ -98,7 +98,7 @@ nodes:
 output: {r: "${e}"}
 """
     )
-    seen = run(made, n=0)
+    seen = run(topology, n=0)
     assert seen.output == {"r": [1, -1, 2]}
     (failed,) = (event for event in seen.events if event.kind is EventKind.FAILED)
     assert (failed.path, failed.data["on_error"]) == ("e[1].i", "skip")
@@ -106,7 +106,7 @@ output: {r: "${e}"}
 
 def test_loops_nest() -> None:
     """`index` is the position in the innermost loop; paths hold every position."""
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   e:
@@ -117,6 +117,6 @@ nodes:
 output: {r: "${e}"}
 """
     )
-    seen = run(made, n=0)
+    seen = run(topology, n=0)
     assert seen.output == {"r": [[1, 3, 5], [2, 4, 5]]}
     assert "e[1].f[2].i" in {task.path for task in seen.tasks}

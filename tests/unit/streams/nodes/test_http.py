@@ -15,7 +15,7 @@ from tests.unit.streams.compiling import CONTRACTS, pipeline
 
 def test_the_request_is_the_service_s_input() -> None:
     """Url, verb, headers and body are composed like any other value; the default verb is GET."""
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   a: {http: {url: "http://localhost/${n}", headers: {x-number: "no ${n}"}, body: {n: "${n}"}}, timeout: 3s}
@@ -24,11 +24,11 @@ output: {r: "${a.status}", b: "${a.body}"}
     )
     asked: list[Mapping[str, Any]] = []
 
-    def call(given: Mapping[str, Any]) -> dict[str, Any]:
-        asked.append(given)
+    def call(request: Mapping[str, Any]) -> dict[str, Any]:
+        asked.append(request)
         return {"status": 200, "body": {"ok": True}}
 
-    seen = Driver(made, {"http-call": call}).run({"n": 3})
+    seen = Driver(topology, {"http-call": call}).run({"n": 3})
     assert seen.output == {"r": 200, "b": {"ok": True}}
     assert asked == [{"url": "http://localhost/3", "method": "GET", "headers": {"x-number": "no 3"}, "body": {"n": 3}}]
     assert (seen.tasks[0].service, seen.tasks[0].major, seen.tasks[0].timeout) == ("http-call", 2, 3.0)
@@ -36,7 +36,7 @@ output: {r: "${a.status}", b: "${a.body}"}
 
 def test_it_needs_its_service() -> None:
     """Without the service, the node says what is missing."""
-    others = {name: one for name, one in CONTRACTS.items() if name != "http-call"}
+    others = {name: contract for name, contract in CONTRACTS.items() if name != "http-call"}
     text = "pipeline: p\nnodes: {a: {http: {url: x}}}\noutput: {r: 1}\n"
     with pytest.raises(PipelineErrors) as caught:
         compile_pipeline(text, others, file="p.yaml")
@@ -51,13 +51,13 @@ def compiled(request: str) -> list[str]:
     try:
         compile_pipeline(text, load_contracts(), file="p.yaml")
     except PipelineErrors as errors:
-        return [str(one) for one in errors.problems]
+        return [str(problem) for problem in errors.problems]
     return []
 
 
 def test_a_secret_travels_as_its_name() -> None:
     """What stands around it in the header may hold expressions; the task has the name, and nobody's value becomes one."""
-    made = compile_pipeline(
+    topology = compile_pipeline(
         """
 pipeline: p
 input: {t: string}
@@ -75,12 +75,12 @@ output: {r: "${a.status}"}
     )
     asked: list[Mapping[str, Any]] = []
 
-    def call(given: Mapping[str, Any]) -> dict[str, Any]:
-        asked.append(given)
+    def call(request: Mapping[str, Any]) -> dict[str, Any]:
+        asked.append(request)
         return {"status": 200, "headers": {}, "body": None, "image": None}
 
     evil = "${secret('shop-token')}"
-    seen = Driver(made, {"http-call": call}).run({"t": evil})
+    seen = Driver(topology, {"http-call": call}).run({"t": evil})
     assert seen.output == {"r": 200}
     assert asked[0]["headers"] == {"x-plain": evil}
     assert asked[0]["secrets"] == {
@@ -123,19 +123,19 @@ def test_a_secret_in_another_kind_of_node() -> None:
     text = 'pipeline: p\nnodes: {a: {value: "${secret(\'x\')}"}}\noutput: {r: "${a}"}\n'
     with pytest.raises(PipelineErrors) as caught:
         compile_pipeline(text, load_contracts(), file="p.yaml")
-    assert [one.problem for one in caught.value.problems] == ["a secret cannot stand here"]
+    assert [problem.problem for problem in caught.value.problems] == ["a secret cannot stand here"]
 
 
 def test_the_example_of_the_documentation() -> None:
     """What docs/reference/http-nodes.md shows compiles and runs: the price is asked for, and the till is told."""
     text = (Path(__file__).parents[4] / "docs" / "reference" / "http-nodes.md").read_text(encoding="utf-8")
-    made = compile_pipeline(text.partition("```yaml\n")[2].partition("```")[0], load_contracts())
+    topology = compile_pipeline(text.partition("```yaml\n")[2].partition("```")[0], load_contracts())
 
-    def call(given: Mapping[str, Any]) -> dict[str, Any]:
-        body = {"cents": 250} if given["method"] == "GET" else None
+    def call(request: Mapping[str, Any]) -> dict[str, Any]:
+        body = {"cents": 250} if request["method"] == "GET" else None
         return {"status": 200 if body else 201, "headers": {}, "body": body, "image": None}
 
-    seen = Driver(made, {"http-call": call}).run({"article": "tea", "amount": 3})
+    seen = Driver(topology, {"http-call": call}).run({"article": "tea", "amount": 3})
     assert seen.output == {"status": 201, "cents": 250}
     assert seen.tasks[0].input["secrets"]["authorization"]["name"] == "shop-token"
     assert seen.tasks[1].input["body"] == {"article": "tea", "cents": 750}

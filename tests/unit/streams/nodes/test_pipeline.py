@@ -41,22 +41,22 @@ input: {n: int}
 nodes: {i: {pipeline: inner, with: {x: "${n}"}}, j: {pipeline: inner, with: {x: "${i.r + 1}"}}}
 output: {r: "${i.r + j.r}"}
 """
-    made = pipeline('nodes: {m: {pipeline: middle, with: {n: "${n}"}}}\noutput: {r: "${m.r}"}', INNER, middle)
-    seen = run(made, n=5)
+    topology = pipeline('nodes: {m: {pipeline: middle, with: {n: "${n}"}}}\noutput: {r: "${m.r}"}', INNER, middle)
+    seen = run(topology, n=5)
     assert seen.output == {"r": 11}
     assert [task.path for task in seen.tasks] == ["m.i.a", "m.j.a"]
 
 
 def test_a_failure_inside_is_the_node_s_failure() -> None:
     """Its `on_error` applies, with what was known around it."""
-    made = pipeline(
+    topology = pipeline(
         'nodes: {a: {value: "${n}"}, p: {pipeline: inner, with: {x: "${n}"}, on_error: {use: {r: "${a}", half: 0.0}}}}\n'
         'output: {r: "${p.r}"}',
         INNER,
     )
-    assert run(made, n=13).output == {"r": 13}
-    assert run(made, n=0).output == {"r": 0}
-    assert run(made, n=12).output == {"r": 12}
+    assert run(topology, n=13).output == {"r": 13}
+    assert run(topology, n=0).output == {"r": 0}
+    assert run(topology, n=12).output == {"r": 12}
 
 
 def test_pipelines_that_hold_the_one_before_twice_come_to_an_end() -> None:

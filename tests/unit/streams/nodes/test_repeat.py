@@ -37,20 +37,20 @@ def test_the_bound_ends_it_too() -> None:
 
 def test_without_until_the_bound_decides() -> None:
     """Every round is run."""
-    made = pipeline(
+    topology = pipeline(
         'nodes: {r: {repeat: {s: "${n}"}, next: {s: "${s * 2}"}, max: 4, output: "${s}"}}\noutput: {r: "${r}"}'
     )
-    seen = run(made, n=1)
+    seen = run(topology, n=1)
     assert seen.output == {"r": 8}
     assert not seen.tasks
 
 
 def test_a_thousand_rounds_need_no_depth() -> None:
     """Rounds that cost no hop are walked, not called."""
-    made = pipeline(
+    topology = pipeline(
         'nodes: {r: {repeat: {s: 0}, next: {s: "${s + 1}"}, max: 5000, output: "${s}"}}\noutput: {r: "${r}"}'
     )
-    assert run(made, n=1).output == {"r": 4999}
+    assert run(topology, n=1).output == {"r": 4999}
 
 
 def test_each_round_has_its_place() -> None:
@@ -61,10 +61,10 @@ def test_each_round_has_its_place() -> None:
 
 def test_the_output_is_evaluated_at_the_end_only() -> None:
     """An output that fails in an earlier round harms nobody."""
-    made = pipeline(
+    topology = pipeline(
         'nodes: {r: {repeat: {s: 0}, next: {s: "${s + 1}"}, until: s == 2, max: 5, output: "${4 / s}"}}\noutput: {r: "${r}"}'
     )
-    assert run(made, n=0).output == {"r": 2}
+    assert run(topology, n=0).output == {"r": 2}
 
 
 def test_failures_have_their_round() -> None:
@@ -85,7 +85,7 @@ output: {r: "${z}"}
 
 def test_a_loop_may_wait_for_several_nodes_and_hold_joins() -> None:
     """A repeat that is a join begins when the join has closed; a join inside closes once a round."""
-    made = pipeline(
+    topology = pipeline(
         """
 nodes:
   a: {service: calc, with: {x: "${n}"}}
@@ -99,4 +99,4 @@ nodes:
 output: {r: "${r}"}
 """
     )
-    assert run(made, n=1).output == {"r": 23}
+    assert run(topology, n=1).output == {"r": 23}

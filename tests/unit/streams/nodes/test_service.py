@@ -47,19 +47,19 @@ def test_a_failed_attempt_is_tried_again_with_growing_delay() -> None:
     failed = Outcome(Status.FAILED, failure=Failure("no", Fault.SERVICE))
     task, delays = first_task(), []
     for attempt in (1, 2):
-        told, retry = advance(CHAIN, task, failed)
-        assert isinstance(told, Event)
-        assert told.kind is EventKind.RETRYING
-        assert told.data == {"reason": "no", "delay": 2.0 * attempt, "next_attempt": attempt + 1}
+        event, retry = advance(CHAIN, task, failed)
+        assert isinstance(event, Event)
+        assert event.kind is EventKind.RETRYING
+        assert event.data == {"reason": "no", "delay": 2.0 * attempt, "next_attempt": attempt + 1}
         assert isinstance(retry, Retry)
         assert retry.task.attempt == attempt + 1
         task = retry.task
         delays.append(retry.delay)
     assert delays == [2.0, 4.0]
-    told, token = advance(CHAIN, task, failed)
-    assert isinstance(told, Event)
-    assert told.kind is EventKind.FAILED
-    assert told.data == {"reason": "no", "fault": "service", "at": "a", "hint": "", "on_error": "fail"}
+    event, token = advance(CHAIN, task, failed)
+    assert isinstance(event, Event)
+    assert event.kind is EventKind.FAILED
+    assert event.data == {"reason": "no", "fault": "service", "at": "a", "hint": "", "on_error": "fail"}
     assert isinstance(token, Token)
     assert (token.join, token.status, token.failure) == ("$out", Status.FAILED, Failure("no", Fault.SERVICE, "a"))
 
@@ -68,23 +68,23 @@ def test_only_what_trying_again_can_mend_is_tried_again() -> None:
     """A refused input, a wrong expression and a dropped task fail at their first attempt."""
     for fault in (Fault.CALLER, Fault.PIPELINE, Fault.DROPPED):
         sent = advance(CHAIN, first_task(), Outcome(Status.FAILED, failure=Failure("no", fault)))
-        assert not any(isinstance(one, Retry) for one in sent)
+        assert not any(isinstance(message, Retry) for message in sent)
 
 
 def test_a_retry_waits_as_long_as_it_was_asked_to() -> None:
     """A service may put the next attempt off for longer than the node says, and never for less."""
     for after, delay in ((60.0, 60.0), (0.5, 2.0)):
         failed = Outcome(Status.FAILED, failure=Failure("not now", Fault.SERVICE), after=after)
-        told, retry = advance(CHAIN, first_task(), failed)
-        assert isinstance(told, Event)
+        event, retry = advance(CHAIN, first_task(), failed)
+        assert isinstance(event, Event)
         assert isinstance(retry, Retry)
-        assert told.data["delay"] == retry.delay == delay
+        assert event.data["delay"] == retry.delay == delay
 
 
 def test_without_a_word_a_service_is_tried_three_times() -> None:
     """The default of `retry`."""
-    made = pipeline('nodes: {a: {service: calc, with: {x: "${n}"}}}\noutput: {r: "${a.v}"}')
-    seen = run(made, n=500)
+    topology = pipeline('nodes: {a: {service: calc, with: {x: "${n}"}}}\noutput: {r: "${a.v}"}')
+    seen = run(topology, n=500)
     assert [task.attempt for task in seen.tasks] == [1, 2, 3]
     assert seen.end is not None
     assert (seen.end.kind, seen.end.data["at"], seen.end.data["fault"]) == (EventKind.RUN_FAILED, "a", "service")
@@ -92,8 +92,8 @@ def test_without_a_word_a_service_is_tried_three_times() -> None:
 
 def test_an_input_that_does_not_fit_fails_the_node() -> None:
     """What the types could not tell is checked before a task is sent; the service is never called."""
-    made = pipeline('nodes: {a: {service: calc, with: {x: "${n - 5}"}}}\noutput: {r: "${a.v}"}')
-    seen = run(made, n=1)
+    topology = pipeline('nodes: {a: {service: calc, with: {x: "${n - 5}"}}}\noutput: {r: "${a.v}"}')
+    seen = run(topology, n=1)
     assert not seen.tasks
     assert seen.end is not None
     assert seen.end.data["reason"] == "the input of calc is wrong: x: must be at least 0, got -4"
