@@ -48,6 +48,18 @@ class Trained:
     figures: Mapping[str, float]
     pictures: Mapping[str, bytes]
 
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The fields that the responses of all services that train have."""
+        return {
+            "model": self.model,
+            "version": self.version,
+            "dataset": self.dataset,
+            "registered": self.registered,
+            "promoted": self.promoted,
+            "verdict": self.verdict,
+        }
+
 
 def usable() -> str:
     """Why no model can be trained here; empty when one can."""

@@ -51,18 +51,13 @@ class Response(Record):
     trains="cell-classify",
 )
 async def cell_train(request: Request) -> Response:
-    given = {"copies": request.copies, "dataset": request.dataset, "promote": request.promote}
-    options, ordered = {"copies": str(request.copies)}, order("cell-train", given)
-    made = await trained("cells", 1, request.dataset, options, ordered, promote=request.promote)
+    wanted = {"copies": request.copies, "dataset": request.dataset, "promote": request.promote}
+    options, ordered = {"copies": str(request.copies)}, order("cell-train", wanted)
+    outcome = await trained("cells", 1, request.dataset, options, ordered, promote=request.promote)
     return Response(
-        model=made.model,
-        version=made.version,
-        dataset=made.dataset,
-        registered=made.registered,
-        promoted=made.promoted,
-        verdict=made.verdict,
-        balanced_accuracy=made.figures["test.balanced_accuracy"],
-        balanced_accuracy_unseen=made.figures["validation.balanced_accuracy"],
-        recall={kind.value: made.figures[f"test.recall.{kind}"] for kind in CellType},
-        confusion=Picture.decode(made.pictures["confusion"]),
+        **outcome.answer,
+        balanced_accuracy=outcome.figures["test.balanced_accuracy"],
+        balanced_accuracy_unseen=outcome.figures["validation.balanced_accuracy"],
+        recall={kind.value: outcome.figures[f"test.recall.{kind}"] for kind in CellType},
+        confusion=Picture.decode(outcome.pictures["confusion"]),
     )

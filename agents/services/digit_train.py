@@ -59,22 +59,17 @@ async def digit_train(request: Request) -> Response:
     options = {"digits": ",".join(map(str, request.digits))}
     if request.pictures is not None:
         options["pictures"] = str(request.pictures)
-    given = {name: getattr(request, name) for name in ("digits", "epochs", "pictures", "dataset", "promote", "fewer")}
-    made = await trained(
-        *("digits", request.epochs, request.dataset, options, order("digit-train", given)),
+    wanted = {name: getattr(request, name) for name in ("digits", "epochs", "pictures", "dataset", "promote", "fewer")}
+    outcome = await trained(
+        *("digits", request.epochs, request.dataset, options, order("digit-train", wanted)),
         promote=request.promote,
         fewer=request.fewer,
     )
     return Response(
-        model=made.model,
-        version=made.version,
-        dataset=made.dataset,
-        registered=made.registered,
-        promoted=made.promoted,
-        verdict=made.verdict,
-        accuracy=made.figures["test.accuracy"],
-        accuracy_all=made.figures["test.accuracy.all"],
-        recall={str(digit): made.figures.get(f"test.recall.{digit}", 0.0) for digit in range(10)},
-        confusion=Picture.decode(made.pictures["confusion"]),
-        course=Picture.decode(made.pictures["course"]),
+        **outcome.answer,
+        accuracy=outcome.figures["test.accuracy"],
+        accuracy_all=outcome.figures["test.accuracy.all"],
+        recall={str(digit): outcome.figures.get(f"test.recall.{digit}", 0.0) for digit in range(10)},
+        confusion=Picture.decode(outcome.pictures["confusion"]),
+        course=Picture.decode(outcome.pictures["course"]),
     )
