@@ -1,4 +1,4 @@
-"""The class caches that shorten the start of the JVM parts, written once per machine by running them once."""
+"""Class caches that shorten the start of the JVM parts, written once per machine by running each part once."""
 
 import fcntl
 import os
@@ -14,11 +14,11 @@ from infra.local.parts.table import BACKEND, select, table
 from infra.local.stack import Stack
 
 _DUMP_SECONDS = 120.0
-"""A JVM writes its cache while it ends; until then it must not be killed."""
+"""A JVM writes its cache while it ends, and must not be killed before it is done."""
 
 TRAINING = Part(
     name="class-caches",
-    # The lowest priority: whoever started the stack is using it now.
+    # At the lowest priority, because the stack is in use meanwhile.
     command=lambda _: ["nice", "-n", "19", sys.executable, "-m", "infra.local", "train"],
     environ=lambda _: dict(os.environ),
     ready=None,
@@ -28,12 +28,12 @@ TRAINING = Part(
 
 
 def wanted(parts: Parts) -> bool:
-    """Whether this machine's class caches for this Java are still to be written."""
+    """Return whether this machine has no class caches for this version of Java yet."""
     return not parts.class_cache("kafka").parent.is_dir()
 
 
 def train() -> bool:
-    """Write the class caches where they are missing; False when another process is at it."""
+    """Write the class caches if they are missing; False if another process is writing them."""
     parts = install()
     folder = parts.class_cache("kafka").parent
     with (parts.root / "aot.lock").open("w") as lock:

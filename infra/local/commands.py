@@ -40,7 +40,7 @@ _STATUSES = """exit status:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status is one of those that `--help` lists."""
+    """Run one command and return one of the exit statuses that `--help` lists."""
     begin()
     chosen = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = chosen.run
@@ -135,7 +135,7 @@ def _down(chosen: argparse.Namespace) -> int:
     try:
         os.kill(pid, signal.SIGTERM)
     except ProcessLookupError:
-        pass  # it has ended meanwhile
+        pass  # it ended in the meantime
     except PermissionError as error:
         raise BadHome(chosen.home.resolve(), error) from error
     if not state.await_free(chosen.home, _STOP_SECONDS):
@@ -158,7 +158,7 @@ def _status(chosen: argparse.Namespace) -> int:
 def _restart(chosen: argparse.Namespace) -> int:
     running = RunningStack(chosen.home)
     for name in chosen.parts:
-        running.part(name)  # a name that is none is told before anything ends
+        running.part(name)  # report an unknown name before stopping anything
     for name in chosen.parts:
         running.restart(name, kill=chosen.kill, seconds=_RESTART_SECONDS)
         say(f"{name} serves again")

@@ -1,4 +1,4 @@
-"""The demonstration of `make run`: a real photo through `face-blur`, told as it goes."""
+"""The demonstration of `make run`: send a real photo through `face-blur` and print the events."""
 
 import json
 import os
@@ -18,7 +18,7 @@ PIPELINE = "face-blur"
 
 
 def photo() -> Path | None:
-    """NASA's portrait of an astronaut, in the public domain, as scikit-image's wheel brings it; None without it."""
+    """Return the file of NASA's public-domain portrait of an astronaut in scikit-image's wheel; None without it."""
     spec = find_spec("skimage")
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -27,7 +27,7 @@ def photo() -> Path | None:
 
 
 def run(settings: Settings, key: str) -> None:
-    """Send the photo, print each event as it comes, then the link to the result. A failure is told, never raised."""
+    """Send the photo, print each event as it comes, then the link to the result. A failure is printed, never raised."""
     picture = photo()
     if picture is None:
         say("no demonstration: scikit-image, which brings its photo, is not installed (`uv sync` installs it)")
@@ -52,7 +52,7 @@ def run(settings: Settings, key: str) -> None:
         assert child.stdout is not None
         try:
             links = [link for line in child.stdout for link in _tell(line, begin)]
-        except BaseException:  # stopped meanwhile: it would go on waiting for its events
+        except BaseException:  # interrupted: the command would go on waiting for events
             child.terminate()
             raise
     if child.returncode or not links:
@@ -65,7 +65,7 @@ def run(settings: Settings, key: str) -> None:
 
 
 def _tell(line: str, begin: float) -> list[str]:
-    """Print one event; the links of the run's output when it was the last one."""
+    """Print one event; return the links of the run's output if it was the last event."""
     try:
         event = json.loads(line)
     except ValueError:

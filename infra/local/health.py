@@ -1,4 +1,4 @@
-"""What the workers of a home say in their health files: which of their readers cannot go on."""
+"""The health files of a home's workers: which of their Kafka readers cannot continue."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from streams.reader_trouble import Trouble
 
 
 def troubles(home: Path) -> list[Trouble]:
-    """What readers of workers that live cannot read, the oldest first."""
+    """List the troubles of readers in running workers, oldest first."""
     troubles = set[Trouble]()
     for file in (home / "workers").glob("*.json"):
         try:
@@ -17,5 +17,5 @@ def troubles(home: Path) -> list[Trouble]:
             if psutil.pid_exists(health["pid"]):
                 troubles.update(Trouble.from_json(trouble) for trouble in health["troubles"])
         except (OSError, ValueError, KeyError, TypeError):
-            continue  # it ended just now, or an older release wrote it
+            continue  # the worker just ended, or an older release wrote the file
     return sorted(troubles, key=lambda reported: (reported.since, reported.where))

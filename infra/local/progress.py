@@ -1,4 +1,4 @@
-"""One line per thing that happened, on stderr."""
+"""Progress messages on stderr, one per line."""
 
 import sys
 import threading
@@ -7,9 +7,9 @@ _lock = threading.Lock()
 
 
 def say(line: str) -> None:
-    """Print one line at once; threads do not mix their lines."""
+    """Print one line immediately; threads do not mix their lines."""
     with _lock:
         try:
             print(f"millrace: {line}", file=sys.stderr, flush=True)
         except (OSError, ValueError):
-            pass  # the terminal is gone; the parts still need their supervisor
+            pass  # the terminal was closed; the parts still need their supervisor

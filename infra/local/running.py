@@ -1,4 +1,4 @@
-"""A stack seen from outside its launcher."""
+"""A running stack, seen from another process."""
 
 import os
 import signal
@@ -15,14 +15,14 @@ _POLL_SECONDS = 0.05
 
 
 class RunningStack:
-    """A stack seen from anywhere on this machine, through what it wrote into its home."""
+    """A running stack, through what it wrote into its home."""
 
     def __init__(self, home: Path) -> None:
         self.home = home.resolve()
 
     @property
     def state(self) -> StackState:
-        """What the stack says about itself now. Raises NotRunning."""
+        """The current state of the stack. Raises NotRunning."""
         current = state.read(self.home) if state.owner(self.home) is not None else None
         if current is None:
             raise NotRunning(f"no stack runs in {self.home}: start one with `millrace up` or `make run`")
@@ -30,12 +30,12 @@ class RunningStack:
 
     @property
     def settings(self) -> Settings:
-        """The settings a client of this stack works with: where its parts are, the rest from the environment."""
+        """The settings of a client of this stack: addresses of its parts, everything else from the environment."""
         others = {key: value for key, value in os.environ.items() if key not in ADDRESSES}
         return Settings.read({**others, "MILLRACE_HOME": str(self.home)})
 
     def part(self, name: str) -> PartState:
-        """One part as it is now. Raises NotRunning when the stack or this part does not run."""
+        """Return the current state of a part. Raises NotRunning if the stack or this part does not run."""
         try:
             return self.state.parts[name]
         except KeyError:
@@ -44,9 +44,9 @@ class RunningStack:
             ) from None
 
     def restart(self, name: str, *, kill: bool = False, seconds: float = 60.0) -> None:
-        """End a part (with `kill`, by SIGKILL) and wait until the supervisor has it ready again.
+        """Stop a part (with `kill`, by SIGKILL) and wait until its supervisor has it ready again.
 
-        Raises NotRunning, or StartError when it is not back within so many seconds.
+        Raises NotRunning, and StartError if it is not ready within this many seconds.
         """
         before = self.part(name)
         if before.pid is None:

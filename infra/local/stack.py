@@ -30,8 +30,8 @@ _POLL_SECONDS = 0.05
 class Stack(RunningStack):
     """A stack that this process runs.
 
-    `names` selects parts of `table` (with what they need); None means all. Without `preferred` ports, any free ones
-    are taken, so that stacks of tests do not stand in anybody's way. The JVMs write their class caches into `training`.
+    `names` selects parts of `table` and what they need; None means all. Without `preferred` ports, any free ones are used,
+    so that stacks of tests do not take well-known ports. The JVMs write their class caches into `training`.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class Stack(RunningStack):
     def start(self) -> None:
         """Start every part and return when all are ready.
 
-        Raises AlreadyRunning, BadHome, MissingTool, InstallError, or StartError; nothing is left running then.
+        Raises AlreadyRunning, BadHome, MissingTool, InstallError or StartError, after stopping everything.
         """
         try:
             self._open.enter_context(locked(self.home))
             self._start()
-        except OSError as error:  # of the parts' own, their supervisors tell
+        except OSError as error:  # errors of the parts are in their supervisors
             self.stop()
             raise BadHome(self.home, error) from error
         except BaseException:
@@ -69,7 +69,7 @@ class Stack(RunningStack):
             raise
 
     def stop(self) -> None:
-        """Stop every part, dependents first; returns when all processes are gone. Harmless when nothing runs."""
+        """Stop every part, dependents first, and return when all processes have ended. Does nothing if nothing runs."""
         self._over.set()
         self._write()
         left = dict(self._supervisors)
@@ -90,12 +90,12 @@ class Stack(RunningStack):
 
     @property
     def context(self) -> StackContext:
-        """Where its parts are, for who starts others beside them; between `start` and `stop`."""
+        """The context of its parts, for starting others beside them. Only between `start` and `stop`."""
         assert self._context is not None, "there is a context between start() and stop()"
         return self._context
 
     def add(self, part: Part) -> None:
-        """Start one more part, which nothing waits for; it stops with the others."""
+        """Start one more part without waiting for it; it stops with the others."""
         assert self._context is not None, "add() belongs between start() and stop()"
         supervisor = self._supervisors[part.name] = Supervisor(part, self._context, [], self._write)
         supervisor.start()
@@ -149,7 +149,7 @@ class Stack(RunningStack):
             current = StackState(os.getpid(), visible(self._context.settings()), shown, self._over.is_set())
             try:
                 state.write(self.home, current)
-            except OSError as error:  # a full disk, say: the parts are kept all the same
+            except OSError as error:  # such as a full disk: the parts go on
                 say(f"the state cannot be written: {error}")
 
     def _keep_house(self) -> None:

@@ -1,4 +1,4 @@
-"""What every part is told: where the home is, which ports it has, where the others are."""
+"""What every part of a stack needs to know: the home, the ports, and the addresses of the other parts."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,19 +12,19 @@ from infra.local.installation.install import Parts
 from streams.settings import Settings
 
 USER = "millrace"
-"""Whom every part but the gateway knows, each by a password of its own."""
+"""User name at every part but the gateway, with a different password at each."""
 
 
 @dataclass(frozen=True)
 class StackContext:
-    """One stack's place on this machine. `home` is absolute."""
+    """The folders, ports and secrets of one stack. `home` is absolute."""
 
     home: Path
     parts: Parts
     ports: Ports
     base: Settings
     training: Path | None = None
-    """Folder into which the JVMs write class caches when they end, instead of using those there are."""
+    """Folder into which the JVMs write class caches when they end; None to use existing caches."""
 
     @cached_property
     def secrets(self) -> Secrets:
@@ -32,23 +32,23 @@ class StackContext:
         return Secrets(self.home / "secrets")
 
     def password_file(self, name: str) -> Path:
-        """The file with a password, for clients that read it there; made when it does not exist yet."""
+        """Return the file of a password for clients that read it from a file; created if it does not exist yet."""
         self.secrets[name]
         return self.home / "secrets" / name
 
     def classes(self, part: str) -> tuple[str, ...]:
-        """Flags that make a JVM use its class cache, or write it."""
+        """Return flags that make a JVM use its class cache, or write it."""
         if self.training is not None:
             return java.write_cache(self.training / f"{part}.aot")
         return java.use_cache(self.parts.class_cache(part))
 
     @cached_property
     def partitions(self) -> int:
-        """Partitions of each topic, decided once: topics appear while the stack runs."""
+        """Partitions of each topic, decided once because topics are created while the stack runs."""
         return partitions.of_home(self.home, self.base.partitions)
 
     def settings(self) -> Settings:
-        """Where everything is, as Millrace's own processes read it; ports are chosen if they were not yet."""
+        """Return the settings of Millrace's own processes; chooses ports that are not chosen yet."""
         return replace(
             self.base,
             home=self.home,

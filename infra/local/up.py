@@ -1,4 +1,4 @@
-"""`up`: a stack in the foreground, from its start to Ctrl-C."""
+"""The command `up`: a stack in the foreground, from its start to Ctrl-C."""
 
 import os
 import signal
@@ -21,12 +21,12 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def up(home: Path, names: Sequence[str] | None, *, workers: int, demonstrate: bool) -> int:
-    """Start the parts, serve until asked to stop, stop them; the exit status.
+    """Start the parts, serve until asked to stop, stop them, and return the exit status.
 
-    Raises LocalError when they cannot be started, KeyboardInterrupt when stopped before they were up.
+    Raises LocalError if they cannot be started, and KeyboardInterrupt if interrupted before they are ready.
     """
     stack = Stack(home, names, table=table.table(workers))
-    install()  # into a cache that others may share; what follows is this user's alone
+    install()  # into a cache that other users may share; everything after this belongs to this user alone
     os.umask(private.UMASK)
     with _interruptible():
         stack.start()
@@ -62,7 +62,7 @@ def _serve(stack: Stack, *, demonstrate: bool) -> None:
 
 @contextmanager
 def _noted(home: Path) -> Iterator[None]:
-    """Other shells find the stack for as long as this lasts; where no word can be left, they set MILLRACE_HOME."""
+    """Let other shells find the stack; where the note cannot be written, they have to set MILLRACE_HOME."""
     try:
         file = homes.note(home, os.environ)
     except OSError:
@@ -76,7 +76,7 @@ def _noted(home: Path) -> Iterator[None]:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Turns the first request to stop into a KeyboardInterrupt, and lets no second one disturb the stopping."""
+    """Turn the first stop signal into KeyboardInterrupt, and ignore further ones while stopping."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         for each in _STOPPING:
@@ -84,7 +84,7 @@ def _interruptible() -> Iterator[None]:
         raise KeyboardInterrupt
 
     for each in _STOPPING:
-        # Under nohup SIGHUP is ignored already: it is to outlive its terminal.
+        # Under nohup SIGHUP is already ignored: the stack must outlive its terminal.
         if each is not signal.SIGHUP or signal.getsignal(each) is not signal.SIG_IGN:
             signal.signal(each, interrupt)
     yield

@@ -1,4 +1,4 @@
-"""How a running stack is shown: as tables for people, as lines of JSON for programs."""
+"""Output of `status`: a table for people, lines of JSON for programs."""
 
 import json
 from dataclasses import asdict
@@ -11,7 +11,7 @@ _ROW = "{:<14} {:<11} {:>8} {:>6} {:>9}  {}"
 
 
 def as_table(stack: StackState, home: Path) -> str:
-    """One line a part, then where each can be reached, and the command that opens it."""
+    """Return one line per part, then the address of each and the command that opens it."""
     lines = [_ROW.format("part", "state", "pid", "port", "restarts", "last ended").rstrip()]
     for name, part in stack.parts.items():
         reason = (part.reason or "").partition("\n")[0]
@@ -22,5 +22,5 @@ def as_table(stack: StackState, home: Path) -> str:
 
 
 def as_json(stack: StackState) -> str:
-    """One object a line: `{part, state, pid, port, restarts, reason}`."""
+    """Return one object per line: `{part, state, pid, port, restarts, reason}`."""
     return "".join(json.dumps({"part": name, **asdict(part)}) + "\n" for name, part in stack.parts.items())

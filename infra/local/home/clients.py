@@ -1,4 +1,4 @@
-"""How others reach the parts: a file with address and password for each kind of client, and the commands that take them."""
+"""Access for other programs: a file with address and password for each kind of client, and commands that use them."""
 
 import shlex
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ header = "x-amz-content-sha256: UNSIGNED-PAYLOAD"
 
 
 def write(home: Path, settings: Settings) -> None:
-    """Replace the files of a home, each readable by its owner only: no password has to stand in a command."""
+    """Replace the files of a home, each readable by its owner only, so that no command has to contain a password."""
     folder = home / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     for name, text in _files(settings).items():
@@ -56,7 +56,7 @@ def _files(settings: Settings) -> Mapping[str, str]:
 
 
 def _host(address: SplitResult) -> str:
-    """Host and port, without the login."""
+    """Return host and port, without the login."""
     return address.netloc.rpartition("@")[2]
 
 
@@ -65,7 +65,7 @@ def _lines(values: Mapping[str, Any]) -> str:
 
 
 def commands(home: Path, settings: Mapping[str, Any], parts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Part, address and a command that opens it, for each part of a stack that others may use."""
+    """Return name, address and a command that opens it, for each part of a stack that other programs may use."""
     folder, key = (shlex.quote(str(home / name)) for name in (FOLDER, "api-key"))
     registry = urlsplit(str(settings["registry"]))
     address = registry._replace(netloc=_host(registry), path="").geturl()

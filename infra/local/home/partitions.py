@@ -1,4 +1,4 @@
-"""How many partitions the topics of a local stack get."""
+"""The number of partitions of a local stack's topics."""
 
 import os
 from collections.abc import Mapping
@@ -7,13 +7,13 @@ from pathlib import Path
 from streams.wire.topics import EVENTS
 
 FEWEST = 2
-"""Of a new home: one for each core of a small machine. Each partition more costs the broker at every fetch and commit."""
+"""Partitions in a new home: one for each core of a small machine. More cost the broker time at every fetch and commit."""
 
 
 def of_home(home: Path, asked_for: int, environ: Mapping[str, str] = os.environ) -> int:
-    """What `MILLRACE_PARTITIONS` asks for, else what the topics of this home have, else FEWEST.
+    """Return what `MILLRACE_PARTITIONS` asks for, else what the topics of this home have, else FEWEST.
 
-    The topics that flow reads keep their count for good: what belongs together is found by its key.
+    The topics that flow reads keep their number of partitions forever, because a key must stay on its partition.
     """
     if "MILLRACE_PARTITIONS" in environ:
         return asked_for
@@ -21,7 +21,7 @@ def of_home(home: Path, asked_for: int, environ: Mapping[str, str] = os.environ)
 
 
 def _kept(data: Path) -> int:
-    """Partitions of the events' topic in the broker's data; of topics with different prefixes, the most. 0 when there is none."""
+    """Count the partitions of the event topic in the broker's data; the most if several prefixes have one, 0 if none has."""
     counts: dict[str, int] = {}
     for folder in data.glob(f"*{EVENTS}-*"):
         topic, _, number = folder.name.rpartition("-")

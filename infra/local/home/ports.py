@@ -1,4 +1,4 @@
-"""Free loopback ports, remembered in the home so that a restarted stack keeps its addresses."""
+"""Free loopback ports, stored in the home so that a restarted stack keeps its addresses."""
 
 import json
 import random
@@ -29,7 +29,7 @@ _TRIES = 200
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on this loopback port now."""
+    """Return whether a server could listen on this loopback port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -40,7 +40,7 @@ def is_free(port: int) -> bool:
 
 
 class Ports:
-    """The port of each name. The last one used comes first, then the preferred one, then any free one."""
+    """The port of each name: the last one used if it is free, else the preferred one, else any."""
 
     def __init__(self, path: Path, preferred: Mapping[str, int]) -> None:
         self._path = path
@@ -50,19 +50,19 @@ class Ports:
         self._last = _remembered(path)
 
     def __getitem__(self, name: str) -> int:
-        """The port of a name, chosen at the first call. Raises StartError when no port is free."""
+        """Return the port of a name, chosen at the first call. Raises StartError if no port is free."""
         with self._lock:
             if name not in self._taken:
                 self._choose(name, [self._last.get(name, 0), self._preferred.get(name, 0)])
             return self._taken[name]
 
     def ask(self, name: str, port: int) -> None:
-        """Wish for a port before any that was used last."""
+        """Prefer a port over the one that was used last."""
         self._last.pop(name, None)
         self._preferred = {**self._preferred, name: port}
 
     def renew(self, name: str) -> bool:
-        """Choose another port for a name whose port somebody else took; False when the port is still free."""
+        """Choose another port for a name whose port another program took; False if the port is still free."""
         with self._lock:
             if is_free(self._taken[name]):
                 return False
@@ -89,5 +89,5 @@ def _remembered(path: Path) -> dict[str, int]:
     try:
         ports = json.loads(path.read_text())
     except (OSError, ValueError):
-        return {}  # a lost memory of ports costs nothing: others are chosen
+        return {}  # without stored ports, others are chosen
     return {name: port for name, port in ports.items() if isinstance(port, int)} if isinstance(ports, dict) else {}

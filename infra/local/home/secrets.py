@@ -1,4 +1,4 @@
-"""The passwords of a home, made at its first start, readable by their owner only."""
+"""The passwords of a home, created at its first start, readable by their owner only."""
 
 import os
 import secrets
@@ -12,7 +12,7 @@ class Secrets:
         self._folder = folder
 
     def __getitem__(self, name: str) -> str:
-        """The secret of this name; made when it does not exist yet."""
+        """Return the secret of this name, created if it does not exist yet."""
         path = self._folder / name
         try:
             return path.read_text().strip()
@@ -21,7 +21,7 @@ class Secrets:
 
 
 def api_key(home: Path) -> str:
-    """The local API key, `<home>/api-key`; made when it does not exist yet."""
+    """Return the local API key, `<home>/api-key`, created if it does not exist yet."""
     return Secrets(home)["api-key"]
 
 
@@ -32,7 +32,7 @@ def _make(path: Path) -> str:
     with os.fdopen(handle, "w") as file:
         file.write(secrets.token_urlsafe(24) + "\n")
     try:
-        os.link(fresh, path)  # whole or not at all, and never over another's
+        os.link(fresh, path)  # atomic, and never replaces the secret of another process
     except FileExistsError:
         pass
     finally:

@@ -1,4 +1,4 @@
-"""What a running stack says about itself in its home: the lock, and `stack.json`."""
+"""The state of a running stack in its home: the lock, and `stack.json`."""
 
 import fcntl
 import json
@@ -35,23 +35,23 @@ _WHERE = (
 )
 _HOW = ("topic_prefix", "partitions", "data", "train", "object_detector")
 ADDRESSES = frozenset(f"MILLRACE_{name.upper()}" for name in _WHERE)
-"""Variables that would lead a client of this stack somewhere else."""
+"""Variables that would lead a client to another stack."""
 _POLL_SECONDS = 0.05
 _STOPPING_SECONDS = 30.0
 _LOOKING_SECONDS = 0.3
 
 
 class State(StrEnum):
-    """Where a part is between asked for and gone."""
+    """The state of a part between its request and its end."""
 
     WAITING = "waiting"
     """For the parts it needs."""
     STARTING = "starting"
     READY = "ready"
     DONE = "done"
-    """A task that ended well."""
+    """A task that ended with status 0."""
     RESTARTING = "restarting"
-    """It died; a new start follows after a pause."""
+    """Its process died and is started again after a pause."""
     FAILED = "failed"
     STOPPED = "stopped"
 
@@ -64,11 +64,11 @@ class PartState:
     pid: int | None = None
     port: int | None = None
     restarts: int = 0
-    """How often it was started again after it had died."""
+    """Number of restarts after the process had died."""
     reason: str | None = None
-    """Why it died last."""
+    """Why the process died last; None if it never did."""
     aside: bool = False
-    """The stack is ready without it."""
+    """True if the stack counts as ready without this part."""
 
 
 @dataclass(frozen=True)
@@ -82,28 +82,28 @@ class StackState:
 
     @property
     def ready(self) -> bool:
-        """Whether every part serves."""
+        """Whether every part is ready."""
         return all(part.aside or part.state in (State.READY, State.DONE) for part in self.parts.values())
 
     @property
     def url(self) -> str:
-        """Where the gateway is, or would be."""
+        """Address of the gateway, whether it runs or not."""
         return f"http://{self.settings['http_host']}:{self.settings['http_port']}"
 
 
 def visible(settings: Settings) -> dict[str, Any]:
-    """The settings that clients of this stack need, as JSON has them."""
+    """Return the settings that clients of this stack need, as JSON values."""
     values = {name: getattr(settings, name) for name in (*_WHERE, *_HOW)}
     return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
 
 def write(home: Path, state: StackState) -> None:
-    """Replace `stack.json` at once; it holds passwords, so only its owner may read it."""
+    """Replace `stack.json` atomically; only its owner may read it, because it contains passwords."""
     private.write(home / "stack.json", json.dumps(asdict(state), indent=2) + "\n")
 
 
 def read(home: Path) -> StackState | None:
-    """What the stack of this home wrote last; None when there is nothing to read. Raises BadHome when it is another user's."""
+    """Read what the stack of this home wrote last; None if there is no valid file. Raises BadHome if it is another user's."""
     try:
         document = json.loads((home / "stack.json").read_text())
         parts = {name: PartState(**{**part, "state": State(part["state"])}) for name, part in document["parts"].items()}
@@ -115,13 +115,13 @@ def read(home: Path) -> StackState | None:
 
 
 def remove(home: Path) -> None:
-    """Forget the stack that ran here."""
+    """Delete `stack.json`."""
     (home / "stack.json").unlink(missing_ok=True)
 
 
 @contextmanager
 def locked(home: Path) -> Iterator[None]:
-    """Own this home; waits for an owner that is stopping. The lock ends with its process, even under kill -9.
+    """Own this home, after waiting for an owner that is stopping. The lock ends with its process, even under kill -9.
 
     Raises AlreadyRunning when another process owns the home.
     """
@@ -130,7 +130,7 @@ def locked(home: Path) -> Iterator[None]:
         begin = time.monotonic()
         while not _taken(lock, fcntl.LOCK_EX):
             owner_state = read(home)
-            # Who only looks whether a stack runs holds the lock for a moment too.
+            # A process that only checks whether a stack runs holds the lock for a moment too.
             patience = _STOPPING_SECONDS if owner_state is not None and owner_state.stopping else _LOOKING_SECONDS
             if time.monotonic() - begin > patience:
                 raise AlreadyRunning(_where(home, owner_state))
@@ -150,7 +150,7 @@ def _taken(lock: TextIO, kind: int) -> bool:
 
 
 def owner(home: Path) -> int | None:
-    """The process id of the launcher that owns this home now; None when no stack runs. Raises BadHome."""
+    """Return the process id of the launcher that owns this home; None if no stack runs, 0 if unknown. Raises BadHome."""
     try:
         with (home / "lock").open() as lock:
             if _taken(lock, fcntl.LOCK_SH):
@@ -164,7 +164,7 @@ def owner(home: Path) -> int | None:
 
 
 def await_free(home: Path, seconds: float) -> bool:
-    """Wait until no launcher owns this home; False when one still does after so many seconds."""
+    """Wait until no launcher owns this home; False if one still does after this many seconds."""
     deadline = time.monotonic() + seconds
     while owner(home) is not None:
         if time.monotonic() > deadline:

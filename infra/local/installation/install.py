@@ -1,4 +1,4 @@
-"""Fetches what the embedded stack is made of, once per machine, into a cache that all checkouts share."""
+"""Fetch the parts of the embedded stack, once per machine, into a cache that all checkouts share."""
 
 import fcntl
 import hashlib
@@ -19,12 +19,12 @@ from infra.local.progress import say
 
 POM = Path(__file__).with_name("pom.xml")
 SUMS = Path(__file__).with_name("parts.sha256")
-"""What each file must be, as `sha256sum` writes it; a change of pom.xml changes it too (docs/decisions/0025-the-local-stack-is-its-owners.md)."""
+"""The SHA-256 of each file, in the format of `sha256sum`; a change of pom.xml changes it too (docs/decisions/0025-the-local-stack-is-its-owners.md)."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Where the unpacked parts are; read-only once installed."""
+    """The folder of the unpacked parts; read-only once installed."""
 
     root: Path
 
@@ -49,14 +49,14 @@ class Parts:
         return self.root / "postgres"
 
     def class_cache(self, part: str) -> Path:
-        """The class cache of a JVM part; it need not exist."""
+        """Return the path of a JVM part's class cache, which may not exist."""
         return self.root / "aot" / java.build() / f"{part}.aot"
 
 
 def install() -> Parts:
-    """The parts, fetched first where this machine does not have them yet.
+    """Return the parts, after fetching them if this machine does not have them yet.
 
-    Two installs at once are safe: one does the work, the other waits. Raises MissingTool or InstallError.
+    Concurrent installs are safe: one works, the others wait. Raises MissingTool or InstallError.
     """
     system = _platform()
     digest = hashlib.sha256(POM.read_bytes() + system.encode()).hexdigest()[:12]
@@ -78,8 +78,8 @@ def install() -> Parts:
 
 
 def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/millrace`, else `~/.cache/millrace`; root's is `/var/cache/millrace`, where its PostgreSQL, which
-    is no root, can be read by who it runs as.
+    """Return `$XDG_CACHE_HOME/millrace`, else `~/.cache/millrace`; for root `/var/cache/millrace`, which the user that its
+    PostgreSQL runs as can read.
     """
     base = os.environ.get("XDG_CACHE_HOME")
     shared = Path("/var/cache")
@@ -113,7 +113,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _fetch(cache: Path, parts: Parts, system: str) -> None:
-    for stale in cache.glob("*.unfinished"):  # only the holder of the lock makes these, so a killed install left it
+    for stale in cache.glob("*.unfinished"):  # only the holder of the lock creates these, so a killed install left it
         shutil.rmtree(stale, ignore_errors=True)
     work = parts.root.with_suffix(".unfinished")
     work.mkdir(parents=True)
@@ -127,7 +127,7 @@ def _fetch(cache: Path, parts: Parts, system: str) -> None:
 
 
 def verify(work: Path, system: str) -> None:
-    """Raises InstallError unless exactly the files are there that `parts.sha256` names, byte for byte, before any of them is used."""
+    """Check, before any file is used, that exactly those named by `parts.sha256` are there, byte for byte. Raises InstallError."""
     lines = (line.split(maxsplit=1) for line in SUMS.read_text(encoding="utf-8").splitlines())
     wanted = {name: digest for digest, name in lines}
     other = [

@@ -1,4 +1,4 @@
-"""Runs Maven once to fetch the parts, and says how far it is."""
+"""Fetch the parts with Maven and report the progress."""
 
 import os
 import re
@@ -21,7 +21,7 @@ _UNITS = {"B": 1e-6, "kB": 1e-3, "MB": 1.0}
 
 
 def fetch(pom: Path, into: Path, platform: str, log: Path) -> None:
-    """Lay the artifacts that `pom` names into `into`. Raises MissingTool without Maven, InstallError when it fails."""
+    """Download the artifacts that `pom` names into `into`. Raises MissingTool without Maven, and InstallError if it fails."""
     maven = shutil.which("mvn")
     if maven is None:
         raise MissingTool(
@@ -36,7 +36,7 @@ def fetch(pom: Path, into: Path, platform: str, log: Path) -> None:
         *process.with_us(signal.SIGTERM),
         maven,
         "-B",
-        "-C",  # a checksum that is wrong is an error, also of the plugins that Maven itself runs
+        "-C",  # a wrong checksum is an error, also for Maven's own plugins
         "-f",
         str(pom),
         "process-resources",
@@ -58,7 +58,7 @@ def fetch(pom: Path, into: Path, platform: str, log: Path) -> None:
         assert child.stdout is not None
         try:
             _follow(child.stdout, record)
-        except BaseException:  # stopped meanwhile: it would go on writing where the next install writes
+        except BaseException:  # interrupted: Maven would go on writing where the next install writes
             child.terminate()
             raise
     if child.returncode:

@@ -1,4 +1,4 @@
-"""Apache Kafka: one KRaft node that is broker and controller, and takes nobody without the password of its home."""
+"""Apache Kafka: one KRaft node that is broker and controller, and requires the password of its home."""
 
 import base64
 import os
@@ -25,7 +25,7 @@ FIXED = {
     "controller.listener.names": "CONTROLLER",
     "auto.create.topics.enable": "false",  # topics come from compiled pipelines only
     "num.partitions": "1",
-    # One node: internal topics have nobody to replicate to, and many partitions only make the start slower.
+    # One node: internal topics cannot be replicated, and many partitions only slow the start down.
     "offsets.topic.num.partitions": "8",
     "offsets.topic.replication.factor": "1",
     "transaction.state.log.num.partitions": "2",
@@ -35,8 +35,8 @@ FIXED = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
-    # A broker that was killed is fenced for a session before it may come back, so a long one delays restarts; one whose heartbeats
-    # are late for so long is fenced too, and then nobody leads any partition: with 3 s that happened on a busy machine.
+    # A killed broker is fenced for one session timeout, so a long timeout delays restarts; but a broker whose heartbeats are late
+    # is fenced too, and no partition has a leader then: with 3 s that happened on a busy machine.
     "broker.session.timeout.ms": "9000",
     "broker.heartbeat.interval.ms": "1000",
     "group.min.session.timeout.ms": "1000",
@@ -55,7 +55,7 @@ _LOGIN = {
     "inter.broker.listener.name": _CLIENTS,
     "sasl.enabled.mechanisms": "PLAIN",
     "sasl.mechanism.inter.broker.protocol": "PLAIN",
-    # Else whoever reaches the controller's port could change topics, and the cluster itself.
+    # Without it, any process that reaches the controller's port could change topics and the cluster itself.
     "sasl.mechanism.controller.protocol": "PLAIN",
 }
 _MODULE = "org.apache.kafka.common.security.plain.PlainLoginModule"
@@ -74,7 +74,7 @@ def _folder(context: StackContext) -> Path:
 
 
 _CONFIGURATION = "server.properties"
-"""In the folder that the broker works in, as all that it names: Java reads such files as Latin-1, and its lists end at commas."""
+"""File in the broker's working folder. Paths in it are relative: Java reads the file as Latin-1 and splits lists at commas."""
 
 
 def _prepare(context: StackContext) -> None:
@@ -82,7 +82,9 @@ def _prepare(context: StackContext) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     data = folder / "data"
     if not data.exists():
-        fresh = folder / "data.new"  # renamed when whole: a start that is killed here leaves nothing half made
+        fresh = (
+            folder / "data.new"
+        )  # renamed when complete, so that a start that is killed here leaves nothing incomplete
         shutil.rmtree(fresh, ignore_errors=True)
         _configure(context, fresh)
         _format(context)
@@ -117,7 +119,7 @@ def _format(context: StackContext) -> None:
 
 
 def cluster_id() -> str:
-    """A fresh id. Kafka's tools take one that begins with a dash, as one in 64 would, for an option."""
+    """Return a new id that does not begin with a dash: Kafka's tools would take it for an option."""
     while True:
         identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         if not identity.startswith("-"):
@@ -130,9 +132,9 @@ def _command(context: StackContext) -> Sequence[str]:
 
 
 def _ready(context: StackContext) -> bool:
-    """Whether the broker answers and is no longer fenced: only then does its metadata list a broker."""
+    """Return whether the broker answers and is no longer fenced: only then does its metadata list a broker."""
     port = context.ports["kafka"]
-    if is_free(port):  # nothing listens: do not wait for a client's connection time-out
+    if is_free(port):  # nothing listens: do not wait for the client's connection timeout
         return False
     client = AdminClient({**context.settings().brokers.confluent(), "log_level": 0})
     try:

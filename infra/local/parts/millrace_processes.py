@@ -12,17 +12,17 @@ from infra.local.processes import logs
 from infra.local.stack_context import StackContext
 
 FLOW = ("flow", "retry", "models")
-"""The agents that every pipeline needs, and the one that watches which models are to serve."""
+"""The agents that every pipeline needs, and the one that watches which model versions serve."""
 RECORDER = ("recorder",)
-"""In a process of its own: what it takes to write history is not taken from runs, and neither ends the other."""
+"""Runs in a separate process, so that writing history does not slow runs down and neither can crash the other."""
 _READY = "INFO agents: ready"
 _CONTRACT = ".input.avsc"
 _GRACE = 40.0
-"""Seconds: a worker gives what it has in work 20, and then leaves its groups. Killed before, it would seem to have died of it."""
+"""Seconds: a worker gives its tasks 20 to finish, and then leaves its groups. Killed earlier, its tasks would count as crashed."""
 
 
 def services() -> tuple[str, ...]:
-    """Names of all services, as their checked-in contracts tell: a new service needs no line here."""
+    """List all services by their checked-in contracts, so that a new service needs no line here."""
     folder = resources.files("schemas").joinpath("avro", "services")
     return tuple(
         sorted(file.name.removesuffix(_CONTRACT) for file in folder.iterdir() if file.name.endswith(_CONTRACT))
@@ -30,7 +30,7 @@ def services() -> tuple[str, ...]:
 
 
 def worker(name: str, agents: Sequence[str]) -> Part:
-    """A worker process that hosts these agents; ready when it says so, having joined every consumer group."""
+    """Describe a worker process that hosts these agents; it is ready once its log says that it joined every consumer group."""
     return Part(
         name=name,
         needs=("apply",),
@@ -44,7 +44,7 @@ def worker(name: str, agents: Sequence[str]) -> Part:
 def _environ(context: StackContext) -> Mapping[str, str]:
     environ = {**os.environ, **context.settings().environ(), "PYTHONUNBUFFERED": "1"}
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):
-        # Nothing is to be written beside the sources; compiling every module at every start would treble the start.
+        # Nothing may be written beside the sources, and compiling every module at every start would triple its time.
         environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(context.home / "pycache")}
     return environ
 

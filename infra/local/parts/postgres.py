@@ -1,4 +1,4 @@
-"""PostgreSQL, with a database each for Millrace, its models' registry (MLflow) and the schema registry."""
+"""PostgreSQL, with one database each for Millrace, its model registry (MLflow) and the schema registry."""
 
 import os
 import shutil
@@ -17,9 +17,9 @@ from infra.local.processes import process
 from infra.local.stack_context import StackContext
 
 _ROLES = {"millrace": "postgres", "registry": "registry"}
-"""Each role, with the name of its secret."""
+"""The name of each role's secret."""
 _DATABASES = {"millrace": "millrace", "registry": "registry", "mlflow": "millrace"}
-"""Each database, with its owner. MLflow makes its tables itself, when first something is trained."""
+"""The owner of each database. MLflow creates its tables itself at the first training."""
 _ADMIN = "postgres"
 
 
@@ -32,17 +32,19 @@ def _prepare(context: StackContext) -> None:
     data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     data.parent.chmod(private.walked())
     if data.exists():
-        # No PostgreSQL of this home runs now: its file of a killed one may name a process that is somebody else's today.
+        # No PostgreSQL of this home runs now, and the file of a killed one may name a process of another program.
         (data / "postmaster.pid").unlink(missing_ok=True)
         _hand_over(data)
         return
-    fresh = data.with_suffix(".new")  # renamed when whole: a start that is killed here leaves nothing half made
+    fresh = data.with_suffix(
+        ".new"
+    )  # renamed when complete, so that a start that is killed here leaves nothing incomplete
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
     password = context.home / "postgres" / "password"
     private.write(password, context.secrets["postgres-admin"])
     account = 0
-    if os.geteuid() == 0:  # it looks up its own name, which the server does not
+    if os.geteuid() == 0:  # initdb, unlike the server, looks up the name of its user
         account = private.account()
         private.give(fresh, account)
         private.give(password, account)
@@ -67,12 +69,12 @@ def _prepare(context: StackContext) -> None:
 
 
 def _hand_over(data: Path) -> None:
-    """Under root, the data go to an id that nobody else has: other services of a machine may run as `nobody` too."""
+    """Under root, give the data to an id without an account: other services of the machine may run as `nobody` too."""
     if os.geteuid() == 0:
         try:
             owner = data.stat().st_uid
             private.give(data, owner if owner in private.DYNAMIC else private.spare_id())
-        except OSError:  # a container that has few ids
+        except OSError:  # a container with few ids
             private.give(data, private.account())
 
 
@@ -83,7 +85,7 @@ def _command(context: StackContext) -> Sequence[str]:
         "unix_socket_directories": "",
         "max_connections": "100",
         "shared_buffers": "64MB",
-        "synchronous_commit": "off",  # history is rewritten from Kafka; a lost second of it after a power cut costs nothing
+        "synchronous_commit": "off",  # history is written again from Kafka, so a second lost in a power cut costs nothing
         "log_checkpoints": "off",
         "timezone": "UTC",
     }
@@ -94,7 +96,7 @@ def _command(context: StackContext) -> Sequence[str]:
 
 
 def _as_user(context: StackContext, user: int) -> list[str]:
-    """What stands before a PostgreSQL command: it refuses to run as root, so root becomes this user."""
+    """Return the prefix of a PostgreSQL command that makes root become this user, because PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return []
     setpriv = shutil.which("setpriv")
@@ -110,7 +112,7 @@ def _as_user(context: StackContext, user: int) -> list[str]:
         f"--pdeathsig={signal.SIGINT.name.removeprefix('SIG')}",
     ]
     if not (_reachable_by_others(_data(context)) and _reachable_by_others(context.parts.postgres)):
-        # Below /root, say: let it walk through folders that are root's own. It could read what is in them, too.
+        # Below /root, for example: let it pass through root's folders. It could read what is in them, too.
         prefix += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "--securebits=+no_setuid_fixup"]
     return [*prefix, "--"]
 
@@ -135,7 +137,7 @@ def _ready(context: StackContext) -> bool:
 
 
 def _settle(context: StackContext) -> None:
-    """Roles and databases, where they are missing; passwords follow the home's secrets."""
+    """Create missing roles and databases, and set passwords to the home's secrets."""
     with _connect(context) as connection:
         existing = {row[0] for row in connection.execute("select datname from pg_database")}
         roles = {row[0] for row in connection.execute("select rolname from pg_roles")}

@@ -1,4 +1,4 @@
-"""Apicurio's schema registry, with the Confluent interface, stored in PostgreSQL, for who has the password of the home."""
+"""Apicurio's schema registry with the Confluent API, stored in PostgreSQL; it requires the password of its home."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -13,7 +13,7 @@ _HEAP_MB = 384
 
 
 def _environ(context: StackContext) -> Mapping[str, str]:
-    # SQL storage, not Kafka storage: that one waits 10 s at every start for the end of its own journal.
+    # SQL storage, because Kafka storage waits 10 s at every start for the end of its journal.
     return {
         **java.environ(),
         "APICURIO_STORAGE_KIND": "sql",
@@ -24,14 +24,14 @@ def _environ(context: StackContext) -> Mapping[str, str]:
         "APICURIO_DATASOURCE_JDBC_INITIAL_SIZE": "2",
         "APICURIO_DATASOURCE_JDBC_MIN_SIZE": "2",
         "APICURIO_DATASOURCE_JDBC_MAX_SIZE": "8",
-        # Else, after PostgreSQL was away, each of these connections fails one call more.
+        # Without it, each pooled connection fails one more call after PostgreSQL was unavailable.
         "QUARKUS_DATASOURCE_POSTGRESQL_JDBC_VALIDATE_ON_BORROW": "true",
         "QUARKUS_HTTP_HOST": LOOPBACK,
         "QUARKUS_HTTP_PORT": str(context.ports["registry"]),
         "QUARKUS_MANAGEMENT_HOST": LOOPBACK,
         "QUARKUS_MANAGEMENT_PORT": str(context.ports["registry-management"]),
         "QUARKUS_HTTP_ACCESS_LOG_ENABLED": "false",
-        # Without these, any page in a browser of this machine could read and delete schemas, and any other user too.
+        # Without these, any page in a browser of this machine and any other user could read and delete schemas.
         "QUARKUS_HTTP_CORS_ENABLED": "false",
         "QUARKUS_HTTP_AUTH_BASIC": "true",
         "QUARKUS_HTTP_AUTH_PERMISSION_ALL_PATHS": "/*",

@@ -1,4 +1,4 @@
-"""S3Proxy: objects as files below the home, behind the S3 protocol."""
+"""S3Proxy: serves files below the home over the S3 protocol."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from infra.local.stack_context import StackContext
 
 _HEAP_MB = 256
 _CONFIGURATION = "s3proxy.conf"
-"""In the folder that the server works in."""
+"""File in the server's working folder."""
 
 
 def _prepare(context: StackContext) -> None:
@@ -22,7 +22,7 @@ def _prepare(context: StackContext) -> None:
     bucket = objects / settings.s3_bucket  # a bucket is a folder
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     bucket.mkdir(parents=True, exist_ok=True)
-    for entry in objects.iterdir():  # a folder that other users may read is a bucket that anybody may list
+    for entry in objects.iterdir():  # S3Proxy lets anybody list a bucket whose folder other users may read
         entry.chmod(0o700)
     properties = {
         "s3proxy.endpoint": settings.s3,
@@ -32,11 +32,9 @@ def _prepare(context: StackContext) -> None:
         "jclouds.provider": "filesystem-nio2",
         "jclouds.identity": "local",
         "jclouds.credential": "local",
-        "jclouds.filesystem.basedir": str(
-            objects.resolve()
-        ),  # in a folder that is named from where it works, it lists nothing
+        "jclouds.filesystem.basedir": str(objects.resolve()),  # absolute: with a relative folder it lists nothing
     }
-    # Java reads such a file as Latin-1, with the escapes of JSON for what is none of it.
+    # Java reads the file as Latin-1, with JSON's escapes for all other characters.
     text = "".join(f"{key}={json.dumps(value)[1:-1]}\n" for key, value in properties.items())
     private.write(folder / _CONFIGURATION, text)
 
@@ -47,7 +45,7 @@ def _command(context: StackContext) -> Sequence[str]:
 
 
 def _ready(context: StackContext) -> bool:
-    # Who asks without a key is refused, by a server that works.
+    # A server that works refuses a request without a key.
     return web.status(context.ports["s3"], "/") in (HTTPStatus.OK, HTTPStatus.FORBIDDEN)
 
 

@@ -1,4 +1,4 @@
-"""The table of parts: four from elsewhere, and Millrace's own processes."""
+"""The table of parts: four third-party servers, and Millrace's own processes."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ from infra.local.parts.registry import REGISTRY
 from infra.local.parts.s3 import S3
 
 BACKEND = ("kafka", "s3", "postgres", "registry")
-"""What comes from elsewhere: what tests and Millrace's own processes work with."""
+"""The third-party servers, which tests and Millrace's own processes use."""
 _OTHERS: tuple[Part, ...] = (KAFKA, S3, POSTGRES, REGISTRY)
 
 
 def table(workers: int = 1) -> list[Part]:
-    """Every part of a whole system with so many worker processes, each after its needs.
+    """List every part of a whole system with this many worker processes, each after the parts that it needs.
 
-    To add a process of Millrace's own, add its line here.
+    A new process of Millrace needs a line here.
     """
     serving = services()
     hosts = [
@@ -31,7 +31,7 @@ def table(workers: int = 1) -> list[Part]:
 
 
 def select(table: Sequence[Part], names: Sequence[str] | None) -> list[Part]:
-    """The named parts and all they need, each after its needs; all for None. Raises UnknownPart."""
+    """Select the named parts and all that they need, in that order; None selects every part. Raises UnknownPart."""
     known = {part.name: part for part in table}
     chosen: dict[str, Part] = {}
 

@@ -1,4 +1,4 @@
-"""The status that an HTTP server on this machine answers with."""
+"""HTTP health checks of servers on this machine."""
 
 import base64
 from http.client import HTTPConnection, HTTPException
@@ -9,7 +9,7 @@ _SECONDS = 2.0
 
 
 def status(port: int, path: str, login: tuple[str, str] | None = None) -> int | None:
-    """The status of a GET, or None when nobody answers. Light, since it is asked many times a second while a part starts."""
+    """Return the status of a GET, or None if there is no answer. Cheap, because it runs many times a second during a start."""
     connection = HTTPConnection(LOOPBACK, port, timeout=_SECONDS)
     try:
         connection.request("GET", path, headers=_basic(*login) if login else {})

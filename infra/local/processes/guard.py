@@ -1,6 +1,6 @@
-"""Becomes the given command, after asking the kernel to end it when its parent dies.
+"""Replace this process by a command, after asking the kernel to end it when its parent dies.
 
-Run as a script, by path: `python -I -S guard.py PARENT_PID SIGNAL COMMAND...`. Imports nothing that takes time.
+Run as a script, by path: `python -I -S guard.py PARENT_PID SIGNAL COMMAND...`. Imports only what is quick.
 """
 
 import os
@@ -10,13 +10,13 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent: int, number: int) -> None:
-    """Have the kernel send this process a signal when its parent (whose id is given) dies; not on macOS, which cannot."""
+    """Make the kernel send this process the signal `number` when its parent, whose id is `parent`, dies. Does nothing on macOS."""
     if sys.platform != "linux":
         return
     import ctypes
 
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
-    if os.getppid() != parent:  # it died before the kernel was asked
+    if os.getppid() != parent:  # the parent died before the call
         os.kill(os.getpid(), number)
 
 

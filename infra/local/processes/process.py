@@ -13,14 +13,14 @@ import psutil
 from infra.local.home.private import UMASK
 
 MARKER = "MILLRACE_STACK"
-"""Environment variable every process of a stack carries: the absolute path of its home."""
+"""Environment variable of every process of a stack: the absolute path of its home."""
 _PASSED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 _GUARD = Path(__file__).with_name("guard.py")
 _POLL_SECONDS = 0.02
 
 
 def bare() -> dict[str, str]:
-    """What a program of others gets of the environment: Java, Quarkus and PostgreSQL take all sorts of settings from it."""
+    """Return the variables that third-party programs get: Java, Quarkus and PostgreSQL would read settings from others."""
     return {name: os.environ[name] for name in _PASSED if name in os.environ}
 
 
@@ -33,9 +33,9 @@ def spawn(
     log: Path,
     death: signal.Signals,
 ) -> subprocess.Popen[bytes]:
-    """Start a command in `folder`, in this environment alone, with its output appended to `log`.
+    """Start a command in `folder` with only this environment, appending its output to `log`.
 
-    The thread that calls must live as long as the process: the kernel sends the death signal when that thread ends.
+    The calling thread must live as long as the process: the kernel sends the death signal when that thread ends.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -52,9 +52,9 @@ def spawn(
 
 
 def wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for the end of a process, then end what it left in its group; the status is negative for a signal."""
-    if hasattr(os, "waitid"):  # macOS has it from Python 3.13 on
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # not reaped yet, so its group id is still its own
+    """Wait for the end of a process, kill the rest of its group, and return the status, negative for a signal."""
+    if hasattr(os, "waitid"):  # on macOS only from Python 3.13 on
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # not reaped yet, so the group id is not reused
         kill_group(process.pid)
         return process.wait()
     status = process.wait()
@@ -63,7 +63,7 @@ def wait(process: subprocess.Popen[bytes]) -> int:
 
 
 def complete(command: Sequence[str], *, home: Path, folder: Path, environ: Mapping[str, str]) -> str | None:
-    """Run a short command of others in this environment alone, to its end; what it complained of when it failed, None when it did not."""
+    """Run a short third-party command with only this environment; return the end of its output if it failed, else None."""
     done = subprocess.run(
         _guarded(command, signal.SIGKILL),
         env={**environ, MARKER: str(home)},
@@ -79,9 +79,9 @@ def complete(command: Sequence[str], *, home: Path, folder: Path, environ: Mappi
 
 
 def send(process: subprocess.Popen[bytes], number: signal.Signals) -> bool:
-    """Send a signal to a process that another thread reaps; False when it is gone already.
+    """Send a signal to a process that another thread reaps; False if it has ended.
 
-    `Popen.send_signal` is not for this: it would reap the process under that thread's hands.
+    `Popen.send_signal` would reap the process itself.
     """
     if process.returncode is not None:
         return False
@@ -93,7 +93,7 @@ def send(process: subprocess.Popen[bytes], number: signal.Signals) -> bool:
 
 
 def listens(pid: int, ports: Sequence[int]) -> bool:
-    """Whether this process itself (or a child of it) listens on all these ports, and not somebody who took one of them."""
+    """Return whether this process or its children listen on all these ports, rather than another program."""
     try:
         family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
         sockets = [connection for member in family for connection in member.net_connections(kind="tcp")]
@@ -103,7 +103,7 @@ def listens(pid: int, ports: Sequence[int]) -> bool:
 
 
 def kill_group(pid: int) -> None:
-    """Kill a process and its group at once."""
+    """Kill a process and its group."""
     try:
         os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -119,12 +119,12 @@ def leftovers(home: Path) -> list[psutil.Process]:
             if process.pid not in mine and _belongs(process, home):
                 processes.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, OSError):
-            continue  # gone meanwhile, or somebody else's
+            continue  # it has ended, or belongs to another user
     return processes
 
 
 def sweep(home: Path, patience: float = 3.0) -> list[str]:
-    """End every left-over process of this home and wait until they are gone; the names of those ended."""
+    """End every left-over process of this home, wait until they have ended, and return their names."""
     processes = leftovers(home)
     names = [_name(process) for process in processes]
     for process in processes:
@@ -137,7 +137,7 @@ def sweep(home: Path, patience: float = 3.0) -> list[str]:
 
 
 def with_us(death: signal.Signals) -> list[str]:
-    """What stands before a command that gets this signal when the thread that starts it ends, however that ends."""
+    """Return the prefix of a command that is to get this signal when the thread that starts it ends for any reason."""
     return [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid()), str(int(death))]
 
 
@@ -148,7 +148,7 @@ def _guarded(command: Sequence[str], death: signal.Signals) -> list[str]:
 def _belongs(process: psutil.Process, home: Path) -> bool:
     if process.environ().get(MARKER) == str(home):
         return True
-    # PostgreSQL overwrites its environment with its title; it works in its data folder.
+    # PostgreSQL overwrites its environment with its title, but its working folder is its data folder.
     return process.name() == "postgres" and Path(process.cwd()).is_relative_to(home)
 
 
@@ -167,7 +167,7 @@ def _signal(process: psutil.Process, number: signal.Signals) -> None:
 
 
 def await_end(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Whether a process (reaped by another thread) ended within so many seconds."""
+    """Return whether a process, which another thread reaps, ended within this many seconds."""
     deadline = time.monotonic() + seconds
     while psutil.pid_exists(process.pid) and process.returncode is None:
         if time.monotonic() > deadline:

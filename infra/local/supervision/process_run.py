@@ -1,4 +1,4 @@
-"""One run of a part: from its start to the end of its process."""
+"""One run of a part, from the start of its process to its end."""
 
 import subprocess
 import threading
@@ -14,28 +14,28 @@ from infra.local.stack_context import StackContext
 
 _POLL_SECONDS = 0.1
 _LOOK_SECONDS = 5.0
-"""Between two looks whether a part that was ready still is."""
+"""Seconds between checks that a ready part still serves."""
 
 
 @dataclass(frozen=True)
 class End:
-    """How a run ended."""
+    """The end of a run."""
 
     reason: str
     """A phrase that follows the part's name: "was killed by signal 9"."""
     served: float = 0.0
-    """Seconds it was ready."""
+    """Seconds that it was ready."""
     done: bool = False
-    """It was a task and did its work."""
+    """True for a task that ended with status 0."""
 
 
 class ProcessRun:
-    """One process of a part. `run` belongs to the part's supervisor thread; `end` may be called from any other."""
+    """One process of a part. Call `run` from the part's supervisor thread; `end` may be called from any other."""
 
     def __init__(
         self, part: Part, context: StackContext, log: Path, supplied: Callable[[], bool] = lambda: True
     ) -> None:
-        """`supplied`: whether all that the part needs serves now."""
+        """`supplied` returns whether everything that the part needs serves now."""
         self.part = part
         self._supplied = supplied
         self.context = context
@@ -49,7 +49,10 @@ class ProcessRun:
         self._guard = threading.Lock()
 
     def run(self, started: Callable[[int], None], ready: Callable[[int, float], None]) -> End:
-        """Start the process and return when it has ended; tells its id when started, and the seconds it took when ready."""
+        """Start the process and return when it has ended.
+
+        Calls `started` with the process id, and `ready` with the process id and the seconds it took.
+        """
         begin = time.monotonic()
         self.part.prepare(self.context)
         logs.trim(self.log)
@@ -68,7 +71,7 @@ class ProcessRun:
         try:
             started(child.pid)
             status = self._attend(child, begin, ready)
-        except BaseException:  # a defect of ours: the process must not live on unattended
+        except BaseException:  # a bug: the process must not go on unattended
             process.kill_group(child.pid)
             child.wait()
             raise
@@ -79,7 +82,7 @@ class ProcessRun:
         return End(self._how(status), served)
 
     def end(self) -> None:
-        """Ask the process to stop, kill its group after its grace; returns when it is gone (or never started)."""
+        """Ask the process to stop, and kill its group after its grace; return when it has ended or was never started."""
         self._ending.set()
         with self._guard:
             child = self._child
@@ -99,7 +102,7 @@ class ProcessRun:
         return status
 
     def _watch(self, child: subprocess.Popen[bytes], begin: float, ready: Callable[[int, float], None]) -> None:
-        """Wait until the part serves; kill it when that takes longer than its patience. Then see that it goes on to serve."""
+        """Wait until the part serves, and kill it when that takes longer than its patience; then watch that it goes on serving."""
         while child.returncode is None and not self._ending.is_set():
             if self.part.ready is not None and self._serves(child.pid):
                 self._ready_at = time.monotonic()
@@ -113,7 +116,7 @@ class ProcessRun:
             time.sleep(_POLL_SECONDS)
 
     def _stay(self, child: subprocess.Popen[bytes]) -> None:
-        """End a part that lives and has not served for long, for no reason outside of it: a fresh one may."""
+        """Stop a running part that has not served for long although everything it needs does; a new process may serve again."""
         if self.part.ready is None or self.part.relapse is None:
             return
         pause = min(_LOOK_SECONDS, self.part.relapse / 4)
@@ -139,7 +142,7 @@ class ProcessRun:
                 self._doubt = "somebody else answers at its port"
                 return False
             self.part.settle(self.context)
-        except Exception as error:  # noqa: BLE001  # not ready for what it must do; asked again until the patience ends
+        except Exception as error:  # noqa: BLE001  # not ready; checked again until the patience ends
             self._doubt = repr(error)
             return False
         return True

@@ -1,4 +1,4 @@
-"""Keeps one part alive: starts it, sees that it is ready, starts it again when it dies, ends it."""
+"""Keep one part running: start it, wait until it is ready, restart it when it dies, stop it."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -13,15 +13,15 @@ from infra.local.stack_context import StackContext
 from infra.local.supervision.process_run import End, ProcessRun
 
 _FIRST_STARTS = 3
-"""Starts that may fail before a part that never was ready is given up."""
+"""Failed starts after which a part that was never ready is given up."""
 _BACKOFF_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
 _HEALTHY_SECONDS = 60.0
-"""After so long in service, a death counts as the first one again."""
+"""Seconds in service after which a failure counts as the first one again."""
 _POLL_SECONDS = 0.05
 
 
 class Supervisor(threading.Thread):
-    """A thread that lives as long as its part, as the kernel's parent-death signal demands."""
+    """A thread that runs as long as its part, because the kernel's parent-death signal follows the thread that started a process."""
 
     def __init__(
         self, part: Part, context: StackContext, needs: Sequence["Supervisor"], changed: Callable[[], None]
@@ -32,9 +32,9 @@ class Supervisor(threading.Thread):
         self.log = logs.path(context.home, part.name)
         self.shown = PartState(State.WAITING, aside=part.aside)
         self.error: LocalError | None = None
-        """Why the part was given up at its first start."""
+        """Why the part was given up at its first start; None if it was not."""
         self.settled = threading.Event()
-        """Set when the part is ready for the first time, or given up."""
+        """Set when the part is ready for the first time, or is given up."""
         self._needs = needs
         self._changed = changed
         self._ending = threading.Event()
@@ -43,7 +43,7 @@ class Supervisor(threading.Thread):
         self._guard = threading.Lock()
 
     def run(self) -> None:
-        """Live through starts, deaths and restarts until `end` is called."""
+        """Start and restart the part until `end` is called."""
         try:
             if self._await_needs():
                 self._supervise()
@@ -55,7 +55,7 @@ class Supervisor(threading.Thread):
             self.settled.set()
 
     def end(self) -> None:
-        """Stop the part in its own way, then by force after its grace; returns when it is gone."""
+        """Stop the part, by force after its grace; return when it has ended."""
         self._ending.set()
         with self._guard:
             run = self._run
@@ -65,11 +65,11 @@ class Supervisor(threading.Thread):
             self.join()
 
     def _supplied(self) -> bool:
-        """Whether all that it needs serves now, and all that these need."""
+        """Return whether everything that it needs serves now, directly or indirectly."""
         return all(needed.serves() and needed._supplied() for needed in self._needs)
 
     def serves(self) -> bool:
-        """Whether its part serves now; a task that ended well always does."""
+        """Return whether its part serves now; a task that ended with status 0 always does."""
         if self.part.ready is None:
             return self.shown.state is State.DONE
         return self.shown.state is State.READY and self.part.ready(self.context)
@@ -104,7 +104,7 @@ class Supervisor(threading.Thread):
             return run.run(started=self._on_start, ready=self._on_ready)
         except MissingTool:
             raise
-        except Exception as error:  # noqa: BLE001  # whatever kept it from starting is told and tried again, as a death is
+        except Exception as error:  # noqa: BLE001  # any failure to start is reported and retried, as a death is
             return End(f"could not start: {error}" if isinstance(error, LocalError) else f"could not start: {error!r}")
 
     def _on_start(self, pid: int) -> None:
@@ -117,7 +117,7 @@ class Supervisor(threading.Thread):
         self.settled.set()
 
     def _after(self, end: End) -> float:
-        """Tell of a death and decide on the pause before the next start, in seconds; gives a part up by raising."""
+        """Report a failure and return the seconds to wait before the next start. Raises StartError to give a part up."""
         first = not self.settled.is_set()
         self._failures = 1 if end.served > _HEALTHY_SECONDS else self._failures + 1
         if first and (self.part.ready is None or self._failures >= _FIRST_STARTS):
@@ -131,7 +131,7 @@ class Supervisor(threading.Thread):
         return pause
 
     def _left_ports(self) -> bool:
-        """Whether a port was taken by somebody else meanwhile and is left for another; only before anyone was told of it."""
+        """Choose other ports for those that another program took; only before the first ready state. Return whether any changed."""
         left = [self.context.ports.renew(name) for name in self.part.ports]
         return any(left)
 
