@@ -19,8 +19,9 @@ from streams.errors import Blame, MillraceError
 from streams.runtime import logs
 from streams.runtime.connections.connections import Connections
 from streams.runtime.errors import RuntimeFault, Stuck
-from streams.runtime.worker.discover import BadModule
-from streams.runtime.worker.worker import Background, Plan, Recorder, Worker
+from streams.runtime.worker.hosting.discover import BadModule
+from streams.runtime.worker.plan import Background, Recorder, WorkerPlan
+from streams.runtime.worker.worker import Worker
 from streams.settings import SettingError, Settings
 
 log = logging.getLogger("agents")
@@ -40,7 +41,7 @@ class UnknownName(MillraceError, ValueError):
     blame = Blame.CALLER
 
 
-def plan(names: Sequence[str]) -> Plan:
+def plan(names: Sequence[str]) -> WorkerPlan:
     """What these names mean; none of them means everything, `services` every service. Raises UnknownName."""
     modules = registry()
     wanted = [module for name in names or (SERVICES, *AGENTS) for module in (modules if name == SERVICES else (name,))]
@@ -55,7 +56,7 @@ def plan(names: Sequence[str]) -> Plan:
             near = get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
             raise UnknownName(f"there is no service or agent {name!r}: {hint}")
-    return Plan(
+    return WorkerPlan(
         modules=tuple(dict.fromkeys(hosted)),
         flow="flow" in wanted,
         retry="retry" in wanted,
@@ -96,7 +97,7 @@ def serve(names: Sequence[str], *, quiet: bool = False) -> int:
     return status
 
 
-def _served(settings: Settings, wanted: Plan) -> int:
+def _served(settings: Settings, wanted: WorkerPlan) -> int:
     # Faust makes loops of its own in its threads: they are to be of this kind too.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     loop = asyncio.new_event_loop()
@@ -132,7 +133,7 @@ def _show_stacks() -> None:
     faulthandler.dump_traceback(sys.stderr)
 
 
-async def _run(settings: Settings, wanted: Plan) -> None:
+async def _run(settings: Settings, wanted: WorkerPlan) -> None:
     worker = Worker(settings, wanted)
     loop = asyncio.get_running_loop()
     running = asyncio.create_task(worker.run(lambda: log.info("ready")))

@@ -55,7 +55,7 @@ from streams.runtime.connections.connections import Connections
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.kafka.offsets import Offsets
 from streams.runtime.kafka.reading.reader import PartitionReader
-from streams.runtime.worker.worker_health import WorkerStates
+from streams.runtime.worker.health.worker_states import WorkerStates
 from streams.settings import Settings
 from streams.wire import topics
 from streams.wire.codec import Wire

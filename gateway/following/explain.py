@@ -23,7 +23,7 @@ from streams.runtime.connections.connections import Connections
 from streams.runtime.connections.state_log import StateLog
 from streams.runtime.errors import RuntimeFault
 from streams.runtime.kafka.partitioner import partition_of
-from streams.runtime.worker.worker_health import WorkerStates
+from streams.runtime.worker.health.worker_states import WorkerStates
 from streams.timestamps import moment
 from streams.wire import topics
 from streams.wire.records import Place

@@ -67,8 +67,8 @@ class Publisher:
             if isinstance(one, Result):
                 await self._result(one, topology)
 
-    async def tell(self, events: Iterable[Event]) -> None:
-        """Sends events, in order."""
+    async def publish_events(self, events: Iterable[Event]) -> None:
+        """Send events, in order; return when the broker has them. Raises ProducerStopped."""
         await self._parts.producer.send_all(await self.encoded(events))
 
     async def encoded(self, events: Iterable[Event]) -> list[Outgoing]:

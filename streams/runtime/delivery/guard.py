@@ -1,4 +1,4 @@
-"""The outermost shell of a handler: whatever it raises becomes a dead letter, so that the next record is not held up."""
+"""The outermost layer of a handler: an error becomes a dead letter, so that the next record is not held up."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def guarded(handle: Handler, letters: DeadLetters, consumer: str) -> Handler:
-    """A handler that raises only when the worker stops or loses the partition; the record is delivered again then."""
+    """Wrap a handler so that it raises only when the worker stops or loses the partition; the record is redelivered then."""
 
     async def handler(record: Record) -> None:
         try:

@@ -1,8 +1,9 @@
-"""Records that end their worker: counted where the worker's end cannot reach, tried alone, and in the end given up.
+"""Records that kill their worker ("poison pills"): their deliveries are counted, they are tried alone, and in the end given up.
 
-A record that was in work when its worker died is delivered again, to a worker that it may end too. What must survive that is
-kept in S3: which partitions a worker has (its claim, gone when it leaves in order), and, only for records of partitions whose
-last worker left no other trace, a mark for each delivery. In a system where nobody dies this costs one object a membership change.
+A record that was in progress when its worker died is delivered again, to a worker that it may kill too. The count has to survive
+that, so it is kept in S3: the partitions that a worker has (its claim, deleted at an orderly shutdown) and, only for records of
+partitions whose last worker left its claim behind, a mark for each delivery. While no worker dies, this costs one object for each
+membership change.
 """
 
 import asyncio
@@ -21,15 +22,16 @@ from streams.wire.records import Place, Record
 
 log = logging.getLogger(__name__)
 
-LIMIT = 3
-"""Marked deliveries of a record after which it is given up; the first delivery of all is not marked."""
+MAX_DELIVERIES = 3
+"""Marked deliveries of a record after which it is given up; the very first delivery is not marked."""
 DEPTH = 2000
-"""Records past a group's offset that may have been in work when a worker died: the lanes take no more of a partition."""
-_LEAVING = 2.0
+"""Records past a group's offset that may have been in progress when a worker died: `OrderedAcks` holds no more of a partition."""
+_RELEASE_TIMEOUT = 2.0
+"""Seconds that a shutdown waits for the store."""
 
 
-class ExclusiveTurns:
-    """Many at once, or one alone: who wants to be alone waits for those inside, and who comes later waits for them."""
+class SharedExclusiveLock:
+    """A fair shared-exclusive lock: an exclusive holder waits for the shared ones inside, and later shared ones wait for it."""
 
     def __init__(self) -> None:
         self._inside = 0
@@ -38,8 +40,8 @@ class ExclusiveTurns:
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
-    async def among(self) -> AsyncIterator[None]:
-        """With others."""
+    async def shared(self) -> AsyncIterator[None]:
+        """Run beside other shared holders."""
         if self._waiting:
             async with self._changed:
                 await self._changed.wait_for(lambda: not self._waiting)
@@ -52,8 +54,8 @@ class ExclusiveTurns:
                 await self._notify()
 
     @asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        """With nobody."""
+    async def exclusive(self) -> AsyncIterator[None]:
+        """Run alone."""
         self._waiting += 1
         try:
             async with self._alone:
@@ -70,107 +72,115 @@ class ExclusiveTurns:
 
 
 class DeliveryCounter:
-    """What one service of one worker knows of the records that it gets."""
+    """Counts the deliveries of suspect records of one consumer group on one worker."""
 
     def __init__(
         self,
-        parts: Connections,
+        connections: Connections,
         worker: str,
         group: str,
-        turns: ExclusiveTurns,
+        lock: SharedExclusiveLock,
         assigned: Callable[[], frozenset[Place]],
         patience: float | None = None,
     ) -> None:
-        """`assigned`: the partitions that the service's member has now. `patience`: seconds after which records are taken
-        though the store does not say whose these were; None: they wait for it.
+        """`assigned` returns the partitions that the group's member has now.
+
+        `patience`: seconds after which records are processed although the store has not said who had their partitions;
+        None means that they wait for it.
         """
-        self._parts, self._group, self._turns, self._assigned = parts, group, turns, assigned
+        self._connections, self._group, self._lock, self._assigned = connections, group, lock, assigned
         self._claim = f"deliveries/{group}/claims/{worker}"
         self._patience = patience
         self._suspects: dict[Place, range] = {}
         self._ready: asyncio.Task[None] | None = None
         self._tidying = set[asyncio.Task[None]]()
 
-    def take_over(self) -> None:
-        """A new generation begins: whose partitions these were is looked up before the first record."""
+    def claim(self) -> None:
+        """Claim the partitions of a new generation; who had them is looked up before the first record."""
         if self._ready is not None:
             self._ready.cancel()
-        self._ready = asyncio.create_task(self._look(self._assigned()), name=f"claims of {self._group}")
+        self._ready = asyncio.create_task(self._take_over(self._assigned()), name=f"claims of {self._group}")
 
-    async def leave(self) -> None:
-        """The worker ends in order: nobody needs to suspect what it had in work."""
+    async def release(self) -> None:
+        """Delete the claim at an orderly shutdown, so that nobody suspects what the worker had in progress."""
         if self._ready is not None:
             self._ready.cancel()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LEAVING):  # a store that is away does not hold up the end
+            async with asyncio.timeout(_RELEASE_TIMEOUT):
                 await asyncio.gather(*self._tidying, return_exceptions=True)
-                await self._parts.store.delete([self._claim])
+                await self._connections.store.delete([self._claim])
 
     @asynccontextmanager
-    async def over(self, record: Record) -> AsyncIterator[int]:
-        """Around the body: how often the record was delivered and never came to an end, as far as it is under suspicion.
+    async def counting(self, record: Record) -> AsyncIterator[int]:
+        """Yield how often a suspect record has been delivered without an end, this time included; 0 for any other record.
 
-        From the second such delivery on it has the worker for itself, so that it alone is to blame for what happens.
+        To be held around the processing of the record. From the second such delivery on the record has the worker for itself,
+        so that it alone is to blame for what happens.
         """
         while self._ready is not None and not self._ready.done():
             _, unknown = await asyncio.wait([self._ready], timeout=self._patience)
             if unknown:
                 break
         if record.offset not in self._suspects.get(record.place, ()):
-            async with self._turns.among():
+            async with self._lock.shared():
                 yield 0
             return
         marks = f"deliveries/{self._group}/{record.place.topic}/{record.place.partition}/{record.offset}/"
-        times = 1 + len(await self._parts.store.list(marks))
+        times = 1 + len(await self._connections.store.list(marks))
         if times > 1:
-            log.warning("%s was delivered %d times and never came to an end", record.where, times)
-        # The mark is made when its turn has come: while it waits, it cannot be to blame.
-        async with self._turns.alone() if times > 1 else self._turns.among():
-            await self._parts.store.create(f"{marks}{times}", b"")
+            log.warning("%s was delivered %d times and never processed to its end", record.where, times)
+        # Marked inside the lock: while the record waits, it cannot be to blame.
+        async with self._lock.exclusive() if times > 1 else self._lock.shared():
+            await self._connections.store.create(f"{marks}{times}", b"")
             try:
                 yield times
-            finally:  # whatever came of it, this worker lives
-                tidying = asyncio.create_task(self._parts.store.delete(f"{marks}{n}" for n in range(1, times + 1)))
+            finally:  # whatever happened, the worker is alive
+                tidying = asyncio.create_task(
+                    self._connections.store.delete(f"{marks}{n}" for n in range(1, times + 1))
+                )
                 self._tidying.add(tidying)
                 tidying.add_done_callback(self._tidying.discard)
                 await asyncio.shield(tidying)
 
-    async def _look(self, places: frozenset[Place]) -> None:
-        left = await self._left_behind(places)
+    async def _take_over(self, places: frozenset[Place]) -> None:
+        abandoned = await self._abandoned(places)
         ranges = await retry_until_available(
-            self._parts.outages, "kafka", lambda: self._ranges(left), KafkaError, OSError
+            self._connections.outages, "kafka", lambda: self._ranges(abandoned), KafkaError, OSError
         )
         kept = {place: offsets for place, offsets in self._suspects.items() if place in places}
         self._suspects = {**kept, **ranges}
-        await self._parts.store.write(self._claim, _claim(places), "application/json")
-        if left:
-            log.info("%s: %d of its partitions were left by a worker without a word", self._group, len(left))
+        await self._connections.store.write(self._claim, _claim(places), "application/json")
+        if abandoned:
+            log.info("%s: the last worker of %d of its partitions died", self._group, len(abandoned))
 
-    async def _left_behind(self, places: frozenset[Place]) -> frozenset[Place]:
-        """Those partitions that another worker claimed and did not leave; its claim to them ends here."""
-        found = set[Place]()
-        for key in await self._parts.store.list(f"deliveries/{self._group}/claims/"):
+    async def _abandoned(self, places: frozenset[Place]) -> frozenset[Place]:
+        """Return the partitions that another worker claimed and did not release, and end its claim to them."""
+        abandoned = set[Place]()
+        for key in await self._connections.store.list(f"deliveries/{self._group}/claims/"):
             if key == self._claim:
                 continue
             try:
-                claimed = {Place(*one) for one in json.loads(await self._parts.store.read(key))}
-            except (Missing, ValueError, TypeError):  # it left just now
+                claimed = {Place(*fields) for fields in json.loads(await self._connections.store.read(key))}
+            except (Missing, ValueError, TypeError):  # released just now
                 continue
             if not claimed & places:
                 continue
-            found |= claimed & places
+            abandoned |= claimed & places
             if rest := claimed - places:
-                await self._parts.store.write(key, _claim(rest), "application/json")
+                await self._connections.store.write(key, _claim(rest), "application/json")
             else:
-                await self._parts.store.delete([key])
-        return frozenset(found)
+                await self._connections.store.delete([key])
+        return frozenset(abandoned)
 
     async def _ranges(self, places: Iterable[Place]) -> dict[Place, range]:
-        """The offsets of each partition that may have been in work."""
+        """Return the offsets of each partition that may have been in progress."""
         places = frozenset(places)
         if not places:
             return {}
-        starts, ends = await self._parts.offsets.starts(self._group, places), await self._parts.offsets.ends(places)
+        starts, ends = (
+            await self._connections.offsets.starts(self._group, places),
+            await self._connections.offsets.ends(places),
+        )
         return {place: range(starts[place], min(ends[place], starts[place] + DEPTH)) for place in places}
 
 

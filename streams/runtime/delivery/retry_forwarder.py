@@ -1,4 +1,4 @@
-"""The forwarder of one retry tier: each record waits there until it is due, as long as the tier waits at most, and goes on."""
+"""The forwarder of a retry tier: each record waits until it is due, at most for the delay of the tier, and moves on."""
 
 import asyncio
 import time
@@ -12,11 +12,11 @@ from streams.wire.records import Outgoing, Record
 from streams.wire.topics import RETRY_TIERS, Topics, tier
 
 ROOM = 1000
-"""Records of a tier that wait in memory. More do not wait longer: within a tier the first goes on first."""
+"""Records of a tier that wait in memory; holding more would speed up nothing, since a tier is first in, first out."""
 
 
 class RetryForwarder:
-    """Handles the records of a tier. `generation` tells whether this worker still has the partition."""
+    """Handles the records of a tier. `generation` returns the member's generation, which changes when it loses a partition."""
 
     def __init__(self, producer: Producer, names: Topics, name: str, generation: Callable[[], int]) -> None:
         self._producer = producer
@@ -25,19 +25,19 @@ class RetryForwarder:
         self._generation = generation
 
     async def __call__(self, record: Record) -> None:
-        """Waits and forwards. Raises Undecodable for a record that does not say where it is to go."""
+        """Wait and forward. Raises Undecodable for a record without a valid due time or target, and Revoked after a rebalance."""
         generation = self._generation()
         due, target = record.header(DUE), record.header(TARGET)
         try:
             moment = float(due or b"")
         except ValueError:
-            raise Undecodable(f"{record.where}: the header {DUE} is no time") from None
+            raise Undecodable(f"{record.where}: the header {DUE} is not a time") from None
         topic = (target or b"").decode(errors="replace")
         if not topic.startswith(f"{self._names.prefix}task."):
             raise Undecodable(f"{record.where}: the header {TARGET} names no topic of tasks")
-        # Never longer than its whole delay: the clock of who sent it may be another, or have been set since.
+        # Never longer than its whole delay: the sender's clock may differ from ours, or have been set since.
         wait = min(moment - time.time(), moment - record.timestamp)
-        # Nor longer than the tier's: what is due after that would hold up everything behind it, and goes to its end instead.
+        # Nor longer than the tier's: a record due later would hold up everything behind it, so it goes to the end of the queue instead.
         await asyncio.sleep(min(wait, self._delay))
         if generation != self._generation():
             raise Revoked(record.where)

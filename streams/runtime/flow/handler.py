@@ -12,7 +12,7 @@ from streams.runtime.connections.connections import Connections
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.connections.publish import Publisher
 from streams.runtime.connections.state_log import StateLog
-from streams.runtime.delivery.redelivery import LIMIT, DeliveryCounter
+from streams.runtime.delivery.redelivery import MAX_DELIVERIES, DeliveryCounter
 from streams.runtime.flow.keyed_queue import KeyedQueue
 from streams.runtime.flow.partition_state import PartitionState
 from streams.runtime.flow.partitions import Partitions
@@ -82,8 +82,8 @@ class FlowHandler:
         """Do the work of one record. Raises Undecodable, and ProducerStopped when the worker stops."""
         # Before the delivery is counted: a worker that dies while it reads its state did not die of this record.
         await self._partitions.rebuilt(record.place.partition)
-        async with self.watch.over(record) as times:
-            if times > LIMIT:
+        async with self.watch.counting(record) as times:
+            if times > MAX_DELIVERIES:
                 await self._give_up(record, times)
             else:
                 await self._handle(record)
@@ -119,7 +119,7 @@ class FlowHandler:
         topic = record.place.topic
         if topic == self._control:
             return
-        readable = times == LIMIT + 1
+        readable = times == MAX_DELIVERIES + 1
         if topic != self._tokens:
             if readable and (start := await self.requests.start(record)) is not None:
                 await self._begin(start if start.refused else replace(start, refused=DEADLY), record)

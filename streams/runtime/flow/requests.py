@@ -99,7 +99,7 @@ class Requests:
         except Nonconforming as error:
             data = {"reason": f"the request does not fit its input: {error}", "fault": Fault.CALLER.value, "hint": ""}
             accepted = Event(run, EventKind.ACCEPTED, data={"shadow_of": start.run.id, "source": start.source})
-            await self._publisher.tell([accepted, Event(run, EventKind.RUN_FAILED, data=data)])
+            await self._publisher.publish_events([accepted, Event(run, EventKind.RUN_FAILED, data=data)])
             return None
 
     def shadow_of(self, run: Run) -> str | None:

@@ -84,6 +84,11 @@ class Models:
         slot = self._slots.get(service)
         return None if slot is None else slot.serving.status
 
+    def statuses(self, service: str, shipped: tuple[ModelStatus, ...]) -> tuple[ModelStatus, ...]:
+        """Return the models that a service uses now: for one with a slot, the first is the model in the slot."""
+        serving = self.status(service)
+        return shipped if serving is None else (serving, *shipped[1:])
+
     def _told(self, name: str) -> None:
         if name in self._slots:
             self._slots[name].look()

@@ -60,7 +60,7 @@ class AsyncChild:
         *arguments: Any,
         seconds: float,
         memory: int,
-        heard: ProgressCallback = ignore_progress,
+        on_progress: ProgressCallback = ignore_progress,
     ) -> CallResult:
         """Runs a module-level coroutine function in the child, for at most `seconds`.
 
@@ -75,7 +75,7 @@ class AsyncChild:
             except Exception as error:  # noqa: BLE001  # what a caller hands in decides what pickling raises
                 return CallResult.failed(f"its input cannot be handed to a process: {error}")
             child = await self._alive()
-            ending = child.begin(begin.number, request, heard)
+            ending = child.begin(begin.number, request, on_progress)
             try:
                 async with asyncio.timeout(seconds):
                     over = await ending
@@ -115,7 +115,7 @@ class _Child:
         self._process = process
         self._input = process.stdin
         self._calls: dict[int, asyncio.Future[CallEnded | str]] = {}
-        self._heard: dict[int, ProgressCallback] = {}
+        self._callbacks: dict[int, ProgressCallback] = {}
         self._leaving: dict[int, asyncio.TimerHandle] = {}
         self._gone = False
         self._reading = asyncio.create_task(self._read(process.stdout), name="answers of the waiting child")
@@ -150,10 +150,10 @@ class _Child:
     def alive(self) -> bool:
         return not self._gone
 
-    def begin(self, number: int, request: bytes, heard: ProgressCallback) -> "asyncio.Future[CallEnded | str]":
+    def begin(self, number: int, request: bytes, on_progress: ProgressCallback) -> "asyncio.Future[CallEnded | str]":
         """Sends a call; what comes is its end, or why there will be none."""
         ending: asyncio.Future[CallEnded | str] = asyncio.get_running_loop().create_future()
-        self._calls[number], self._heard[number] = ending, heard
+        self._calls[number], self._callbacks[number] = ending, on_progress
         if self._gone:
             self._fail(number, "its process ended")
         else:
@@ -162,7 +162,7 @@ class _Child:
 
     def give_up(self, number: int) -> None:
         """Ends a call that nobody waits for any more, if need be with its process."""
-        self._heard.pop(number, None)
+        self._callbacks.pop(number, None)
         if self._calls.pop(number, None) is not None and not self._gone:
             self._input.write(packed(CancelCall(number)))
             self._leaving[number] = asyncio.get_running_loop().call_later(_PATIENCE, self._hangs)
@@ -191,7 +191,7 @@ class _Child:
 
     def _fail(self, number: int, reason: str) -> None:
         ending = self._calls.pop(number)
-        self._heard.pop(number, None)
+        self._callbacks.pop(number, None)
         if not ending.done():
             ending.set_result(reason)
 
@@ -200,9 +200,9 @@ class _Child:
             while True:
                 over: CallProgress | CallEnded = await unpacked(output)
                 if isinstance(over, CallProgress):
-                    self._heard.get(over.number, ignore_progress)(over.progress)
+                    self._callbacks.get(over.number, ignore_progress)(over.progress)
                     continue
-                self._heard.pop(over.number, None)
+                self._callbacks.pop(over.number, None)
                 timer = self._leaving.pop(over.number, None)
                 if timer is not None:
                     timer.cancel()

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 class _Item:
     call: Call
     seconds: float
-    heard: ProgressCallback
+    on_progress: ProgressCallback
     ending: "asyncio.Future[CallResult]"
     alone: bool = False
     """It was in a batch that did not come to its end."""
@@ -69,11 +69,11 @@ class Batches:
         *arguments: Any,
         seconds: float,
         memory: int,
-        heard: ProgressCallback = ignore_progress,
+        on_progress: ProgressCallback = ignore_progress,
     ) -> CallResult:
         """As `Pool.run`; that the caller is cancelled kills the child only when nobody else waits for the same batch."""
         ending: asyncio.Future[CallResult] = asyncio.get_running_loop().create_future()
-        item = _Item(Call(function, arguments, memory), seconds, heard, ending)
+        item = _Item(Call(function, arguments, memory), seconds, on_progress, ending)
         self._pending.append(item)
         if len(self._carriers) < self.pool.size:
             carrier = asyncio.create_task(self._carry(), name="batches")
@@ -134,12 +134,12 @@ class Batches:
             one.batch = batch
         try:
             if len(items) == 1:
-                items[0].end(await child.call(items[0].call, items[0].seconds, items[0].heard))
+                items[0].end(await child.call(items[0].call, items[0].seconds, items[0].on_progress))
             elif self.together:
                 await self._at_once(child, items)
             else:
                 await child.each(
-                    [(one.call, one.seconds, one.heard) for one in items], lambda at, how: items[at].end(how)
+                    [(one.call, one.seconds, one.on_progress) for one in items], lambda at, how: items[at].end(how)
                 )
         finally:
             left = [one for one in items if not one.ending.done()]
@@ -156,7 +156,7 @@ class Batches:
 
         def hear(said: Any) -> None:
             for one in items:
-                one.heard(said)
+                one.on_progress(said)
 
         whole = await child.call(
             Call(call_all, (module, name, given, *bundle), memory), sum(one.seconds for one in items), hear

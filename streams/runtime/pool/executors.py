@@ -60,7 +60,7 @@ class Executor(Protocol):
         *arguments: Any,
         seconds: float,
         memory: int,
-        heard: ProgressCallback = ignore_progress,
+        on_progress: ProgressCallback = ignore_progress,
     ) -> CallResult:
         """Runs a module-level function for at most `seconds` and `memory` MiB, until it ends or the caller is cancelled."""
 

@@ -59,14 +59,14 @@ class Pool:
         *arguments: Any,
         seconds: float,
         memory: int,
-        heard: ProgressCallback = ignore_progress,
+        on_progress: ProgressCallback = ignore_progress,
     ) -> CallResult:
         """Runs a module-level function in a child, for at most `seconds` and `memory` MiB.
 
         Waiting for a free child does not count. When the caller is cancelled, the child is killed.
         """
         async with self.lent() as child:
-            return await child.call(Call(function, arguments, memory), seconds, heard)
+            return await child.call(Call(function, arguments, memory), seconds, on_progress)
 
     @asynccontextmanager
     async def lent(self) -> "AsyncIterator[WorkerProcess]":

@@ -65,7 +65,7 @@ class WorkerProcess:
         if self._is_retired():  # meanwhile
             self.abandon()
 
-    async def call(self, call: Call, seconds: float, heard: ProgressCallback) -> CallResult:
+    async def call(self, call: Call, seconds: float, on_progress: ProgressCallback) -> CallResult:
         """How a call of at most so many seconds ended."""
         try:
             request = frame(pickle.dumps(call, protocol=5))
@@ -77,7 +77,7 @@ class WorkerProcess:
         try:
             async with asyncio.timeout(seconds):
                 self._writer.write(request)
-                reply = await _reply(self._reader, heard)
+                reply = await _reply(self._reader, on_progress)
         except TimeoutError:
             self.abandon()
             return _late(seconds)
@@ -111,10 +111,10 @@ class WorkerProcess:
             return
         self._writer.writelines(request for _, request in requests)
         for index, _ in requests:
-            call, seconds, heard = calls[index]
+            call, seconds, on_progress = calls[index]
             try:
                 async with asyncio.timeout(seconds):
-                    reply = await _reply(self._reader, heard)
+                    reply = await _reply(self._reader, on_progress)
             except TimeoutError:
                 self.abandon()
                 ended(index, _late(seconds))
@@ -176,13 +176,13 @@ class WorkerProcess:
         return CallResult.failed(f"its process ended with {how}", "the input may be more than the service can take")
 
 
-async def _reply(reader: asyncio.StreamReader, heard: ProgressCallback) -> Reply:
+async def _reply(reader: asyncio.StreamReader, on_progress: ProgressCallback) -> Reply:
     """The end of a call; what it says of its progress comes before that."""
     while True:
         message = unpack(await read(reader))
         if isinstance(message, Reply):
             return message
-        heard(message)
+        on_progress(message)
 
 
 def _garbled(error: Garbled) -> CallResult:

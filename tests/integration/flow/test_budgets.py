@@ -8,7 +8,7 @@ import psutil
 
 from streams.messages import Action, Control, EventKind
 from streams.runtime.connections.dead_letters import DeadLetters
-from streams.runtime.delivery.redelivery import LIMIT
+from streams.runtime.delivery.redelivery import MAX_DELIVERIES
 from streams.settings import Settings
 from tests.integration.support.deadly_flow import DEADLY
 from tests.integration.support.rig import Rig, alone
@@ -147,7 +147,7 @@ def test_a_message_that_ends_flow_fails_its_run(settings: Settings, tmp_path: Pa
                     assert worker.process.returncode == 137, worker.log.read_text()[-3000:]
                     worker = rig.launch("flow", MILLRACE_DEATHS=str(deaths))
                 await asyncio.sleep(0.1)
-            assert 1 <= len(deaths.read_text()) <= LIMIT + 1
+            assert 1 <= len(deaths.read_text()) <= MAX_DELIVERIES + 1
             end = (await rig.ended(bad)).event
             assert end.kind is EventKind.RUN_FAILED
             assert "died each time" in end.data["reason"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from streams.messages import EventKind
 from streams.runtime.connections.dead_letters import DeadLetters
-from streams.runtime.delivery.redelivery import LIMIT
+from streams.runtime.delivery.redelivery import MAX_DELIVERIES
 from streams.settings import Settings
 from tests.integration.support.rig import Rig, alone
 from tests.integration.support.waiting import until
@@ -74,7 +74,7 @@ def test_a_record_that_ends_its_worker_is_isolated(settings: Settings, tmp_path:
                 return all(rig.end(run) is not None for run in (bad, *good))
 
             deaths = await asyncio.wait_for(kept_alive(rig, over, CHORES), 150)
-            assert len(mark.read_text()) == deaths <= LIMIT + 1
+            assert len(mark.read_text()) == deaths <= MAX_DELIVERIES + 1
             end = await rig.ended(bad)
             assert end.event.kind is EventKind.RUN_FAILED
             assert "its worker died" in end.event.data["reason"]

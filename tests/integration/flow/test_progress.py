@@ -53,7 +53,7 @@ def test_a_chatty_call_is_heard_now_and_then_and_its_last_word_always(kind: str)
     body = bodies.chats if kind == "pool" else bodies.chats_waiting
 
     async def call(executor: Executor, reports: list[Progress]) -> None:
-        ended = await executor.run(body, 20_000, seconds=60, memory=256, heard=reports.append)
+        ended = await executor.run(body, 20_000, seconds=60, memory=256, on_progress=reports.append)
         assert ended.value == 20_000
 
     reports = heard(kind, call)
@@ -69,7 +69,7 @@ def test_what_is_said_last_before_a_long_silence_is_heard_during_it(kind: str, t
     body = bodies.pauses if kind == "pool" else bodies.pauses_waiting
 
     async def call(executor: Executor, reports: list[Progress]) -> None:
-        work = asyncio.ensure_future(executor.run(body, str(mark), seconds=60, memory=256, heard=reports.append))
+        work = asyncio.ensure_future(executor.run(body, str(mark), seconds=60, memory=256, on_progress=reports.append))
         await until(lambda: [report.text for report in reports] == ["first", "second"], 30, "the second word")
         assert not work.done()
         mark.touch()
@@ -87,10 +87,10 @@ def test_failures_come_after_what_was_said(kind: str) -> None:
     )
 
     async def call(executor: Executor, reports: list[Progress]) -> None:
-        ended = await executor.run(fails, seconds=30, memory=256, heard=reports.append)
+        ended = await executor.run(fails, seconds=30, memory=256, on_progress=reports.append)
         assert ended.failure is not None
         assert ended.failure.reason.startswith("ZeroDivisionError")
-        ended = await executor.run(wrong, seconds=30, memory=256, heard=reports.append)
+        ended = await executor.run(wrong, seconds=30, memory=256, on_progress=reports.append)
         assert ended.failure is not None
         assert "object is not" in ended.failure.reason
 
@@ -101,7 +101,7 @@ def test_threads_of_a_waiting_service_may_speak() -> None:
     """Reports from `asyncio.to_thread` arrive like those of the call itself, before its end."""
 
     async def call(executor: Executor, reports: list[Progress]) -> None:
-        await executor.run(bodies.speaks_in_a_thread, seconds=30, memory=256, heard=reports.append)
+        await executor.run(bodies.speaks_in_a_thread, seconds=30, memory=256, on_progress=reports.append)
 
     assert [report.text for report in heard("waiting", call)] == ["from a thread"]
 

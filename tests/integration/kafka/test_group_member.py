@@ -15,7 +15,7 @@ from streams.runtime.kafka.group_member import GroupMember
 from streams.runtime.kafka.offsets import Offsets
 from streams.runtime.kafka.producer import Producer
 from streams.runtime.retrying import Outages
-from streams.runtime.worker.liveness import Liveness
+from streams.runtime.worker.health.liveness import Liveness
 from streams.settings import Settings
 from streams.wire.records import Handler, Outgoing, Place, Record
 from streams.wire.topic_specs import TopicSpec

@@ -9,7 +9,7 @@ from pathlib import Path
 from infra.local.health import troubles
 from streams.reader_trouble import Trouble
 from streams.runtime.catalogue.announcements import Announcer
-from streams.runtime.worker.worker_health import LASTING, WorkerState
+from streams.runtime.worker.health.worker_states import LASTING, WorkerState
 from streams.wire.topics import WORKERS
 from tests.integration.support.gateway_world import World, wait
 

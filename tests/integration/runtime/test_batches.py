@@ -148,7 +148,7 @@ def test_progress_is_each_calls_own() -> None:
         async with batches() as made:
             told: dict[int, list[Progress]] = {n: [] for n in range(6)}
             await asyncio.gather(
-                *(made.run(bodies.chats, n, seconds=20, memory=256, heard=told[n].append) for n in told)
+                *(made.run(bodies.chats, n, seconds=20, memory=256, on_progress=told[n].append) for n in told)
             )
             assert [[one.number for one in told[n]][-1:] for n in told] == [[], [1], [2], [3], [4], [5]]
 

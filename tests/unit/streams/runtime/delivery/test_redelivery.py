@@ -2,30 +2,30 @@
 
 import asyncio
 
-from streams.runtime.delivery.redelivery import ExclusiveTurns
+from streams.runtime.delivery.redelivery import SharedExclusiveLock
 
 
 def test_who_is_alone_is_alone() -> None:
     """Who wants to be alone waits for those inside; who comes meanwhile waits for it; then all go on."""
 
     async def main() -> list[str]:
-        turns, said = ExclusiveTurns(), list[str]()
+        lock, said = SharedExclusiveLock(), list[str]()
         gate, in_ = asyncio.Event(), asyncio.Event()
 
         async def first() -> None:
-            async with turns.among():
+            async with lock.shared():
                 in_.set()
                 await gate.wait()
                 said.append("first")
 
         async def alone(name: str) -> None:
-            async with turns.alone():
+            async with lock.exclusive():
                 said.append(f"{name} begins")
                 await asyncio.sleep(0)
                 said.append(f"{name} ends")
 
         async def late() -> None:
-            async with turns.among():
+            async with lock.shared():
                 said.append("late")
 
         tasks = [asyncio.create_task(first())]
@@ -46,18 +46,18 @@ def test_who_gives_up_holds_nobody_up() -> None:
     """When who wanted to be alone is cancelled, the others go on."""
 
     async def main() -> None:
-        turns = ExclusiveTurns()
-        async with turns.among():
-            waiting = asyncio.create_task(_alone(turns))
+        lock = SharedExclusiveLock()
+        async with lock.shared():
+            waiting = asyncio.create_task(_alone(lock))
             await asyncio.sleep(0)
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
-            async with asyncio.timeout(5), turns.among():
+            async with asyncio.timeout(5), lock.shared():
                 pass
 
     asyncio.run(main())
 
 
-async def _alone(turns: ExclusiveTurns) -> None:
-    async with turns.alone():
+async def _alone(lock: SharedExclusiveLock) -> None:
+    async with lock.exclusive():
         raise AssertionError("somebody is inside")

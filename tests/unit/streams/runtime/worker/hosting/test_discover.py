@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from streams.runtime.worker.discover import BadModule, discover
+from streams.runtime.worker.hosting.discover import BadModule, discover
 from streams.service.model_status import ModelStatus, ModelSummary, summarise
 from tests.unit.streams.runtime import sighted
 
@@ -12,7 +12,7 @@ from tests.unit.streams.runtime import sighted
 def test_every_model_is_told() -> None:
     """All models in use are named, not only the first, and what is missing is said beside them."""
     (found,) = asyncio.run(discover([sighted.__name__]))
-    assert found.contract["name"] == "sighted"
+    assert found.name == "sighted"
     assert summarise(found.models) == ModelSummary("left+right", "1+2", "glasses: sees less without")
     assert not found.slot
 

@@ -1,4 +1,4 @@
-"""ProgressPublisher the followers of a run how far one attempt of a task is, between its beginning and what comes of it."""
+"""Progress of one attempt of a task, published to the followers of its run."""
 
 import asyncio
 from collections.abc import Iterable
@@ -10,30 +10,30 @@ from streams.service.progress_report import Progress
 
 
 class ProgressPublisher:
-    """The events of one attempt. What is said while an earlier one is on its way to the broker replaces what waits."""
+    """Publishes the events of one attempt. While one is on its way to the broker, newer progress replaces what waits."""
 
     def __init__(self, task: Task, publisher: Publisher) -> None:
         self._task = task
         self._publisher = publisher
         self._newest: Progress | None = None
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     def take(self, progress: Progress) -> None:
-        """Something was said."""
+        """Accept progress, to be published soon."""
         self._newest = progress
-        self._news.set()
+        self._changed.set()
 
     async def follow(self, first: Iterable[Event], work: "asyncio.Task[object]") -> None:
-        """Sends `first`, and then what is said until the work ends."""
-        await self._publisher.tell(first)
-        work.add_done_callback(lambda _: self._news.set())
+        """Publish `first`, and then progress until the work ends."""
+        await self._publisher.publish_events(first)
+        work.add_done_callback(lambda _: self._changed.set())
         while not work.done():
-            await self._news.wait()
-            self._news.clear()
+            await self._changed.wait()
+            self._changed.clear()
             if not work.done():
-                await self._publisher.tell(self.rest())
+                await self._publisher.publish_events(self.rest())
 
     def rest(self) -> list[Event]:
-        """What was said and is not sent yet: it goes before what comes of the attempt."""
+        """Return the progress that is not published yet; it goes before what follows from the attempt."""
         newest, self._newest = self._newest, None
         return [] if newest is None else [progressed(self._task, newest)]

@@ -1,4 +1,4 @@
-"""How all workers are, those too that serve no service: what their readers cannot read."""
+"""The states of all workers, including those that serve no service: what their readers cannot read."""
 
 import logging
 import time
@@ -17,12 +17,12 @@ from streams.wire.records import Record
 log = logging.getLogger(__name__)
 
 LASTING = 10.0
-"""Seconds after which a trouble is worth a word: a broker that comes back ends many at once."""
+"""Seconds after which a trouble is reported: a broker that comes back ends many at once."""
 
 
 @dataclass(frozen=True)
 class WorkerState:
-    """What a worker says of itself."""
+    """What a worker announces of itself."""
 
     worker: str
     at: float
@@ -38,44 +38,47 @@ class WorkerState:
 
     @property
     def expires(self) -> float:
-        """Epoch seconds from which the worker counts as gone unless it says so again."""
+        """Epoch seconds from which the worker counts as gone unless it announces itself again."""
         return self.at + MISSED * self.period
 
     def to_record(self) -> dict[str, Any]:
-        """millrace.WorkerState."""
-        troubles = [one.to_json() for one in self.troubles]
+        """Return the value of the record, a `millrace.WorkerState`."""
+        troubles = [trouble.to_json() for trouble in self.troubles]
         return {**self.__dict__, "groups": list(self.groups), "troubles": troubles}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "WorkerState":
-        """The state of a millrace.WorkerState."""
-        troubles = tuple(Trouble.from_json(one) for one in record["troubles"])
+        """Return the state in the value of a record, a `millrace.WorkerState`."""
+        troubles = tuple(Trouble.from_json(trouble) for trouble in record["troubles"])
         return cls(**{**record, "groups": tuple(record["groups"]), "troubles": troubles})
 
 
 class WorkerStates:
-    """What every worker said last, kept up to date."""
+    """The last state of every worker, kept up to date."""
 
-    def __init__(self, parts: Connections) -> None:
-        self._codec = parts.codec
-        self._outages = parts.outages
+    def __init__(self, connections: Connections) -> None:
+        self._codec = connections.codec
+        self._outages = connections.outages
         self._schema = load("WorkerState")
         self._workers: dict[bytes, WorkerState] = {}
-        self._tail = parts.follow(topics.WORKERS, self._take)
+        self._follower = connections.follow(topics.WORKERS, self._take)
 
     async def start(self) -> None:
-        """Reads what was said to its end, and on."""
-        await self._tail.start()
+        """Read the topic to its end, and go on following it."""
+        await self._follower.start()
 
     async def stop(self) -> None:
-        """Ends the reading."""
-        await self._tail.stop()
+        """Stop following the topic."""
+        await self._follower.stop()
 
     def troubles(self) -> list[Trouble]:
-        """What readers of workers that live cannot read, and could not for some seconds; the oldest first."""
+        """Return what readers of live workers have been unable to read for some seconds, oldest first."""
         now = time.time()
-        found = {one for state in self._workers.values() if state.expires > now for one in state.troubles}
-        return sorted((one for one in found if one.since < now - LASTING), key=lambda one: (one.since, one.where))
+        troubles = {trouble for state in self._workers.values() if state.expires > now for trouble in state.troubles}
+        return sorted(
+            (trouble for trouble in troubles if trouble.since < now - LASTING),
+            key=lambda trouble: (trouble.since, trouble.where),
+        )
 
     async def _take(self, record: Record) -> None:
         key, value = record.key or b"", record.value
@@ -88,9 +91,9 @@ class WorkerStates:
             )
             state = WorkerState.from_record(decoded)
         except (SchemasError, TypeError) as error:
-            log.warning("%s says nothing of a worker: %s", record.where, error)
+            log.warning("%s is not the state of a worker: %s", record.where, error)
             return
         now = time.time()
-        self._workers = {each: one for each, one in self._workers.items() if one.expires > now}
+        self._workers = {worker: known for worker, known in self._workers.items() if known.expires > now}
         if state.expires > now:
             self._workers[key] = state

@@ -10,7 +10,7 @@ from streams.runtime.errors import Stuck
 from streams.runtime.kafka.group_member import GroupMember
 from streams.runtime.kafka.offsets import Offsets
 from streams.runtime.retrying import Outages
-from streams.runtime.worker.liveness import IDLE, SLOW, Liveness
+from streams.runtime.worker.health.liveness import IDLE, SLOW, Liveness
 from streams.wire.records import Place
 
 PLACE = Place("t", 0)

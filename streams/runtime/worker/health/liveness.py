@@ -1,4 +1,4 @@
-"""Liveness by progress against lag: a member that has work and does none for long is stuck, whatever its process says."""
+"""Liveness by progress: a member that has lag and finishes nothing for long is stuck, however alive its process looks."""
 
 import logging
 import time
@@ -17,11 +17,11 @@ from streams.wire.records import Place
 log = logging.getLogger(__name__)
 
 IDLE = 60.0
-"""Seconds without progress, with lag and nothing in hand, after which a member is stuck."""
+"""Seconds without progress, with lag and no work in progress, after which a member is stuck."""
 BUSY = 900.0
-"""The same with work in hand, beyond what that work may take by its own limits."""
+"""The same with work in progress, on top of the longest time that this work may take by its own limits."""
 SLOW = 3.0
-"""Seconds that an answer of the cluster takes when it, or this machine, is so busy that members may wait as long for theirs."""
+"""Seconds of a cluster's response time from which it, or this machine, counts as overloaded, so that idle members are excused."""
 
 
 @dataclass
@@ -31,7 +31,7 @@ class _Seen:
 
 
 class Liveness:
-    """Watches the members of a worker. `check` is to be called every few seconds."""
+    """Watches the members of a worker. Call `check` every few seconds."""
 
     def __init__(
         self,
@@ -50,26 +50,26 @@ class Liveness:
         self._clock = clock
         self._seen: dict[str, _Seen] = {}
         self._checked = clock()
-        self._away = False
+        self._unavailable = False
         self._slow = False
 
     async def check(self) -> dict[str, int]:
-        """The lag of every member. Raises Stuck.
+        """Return the lag of every member, in records. Raises Stuck.
 
-        A cluster that does not answer, or slowly, says nothing about a member; nor is it stuck whose client says what is wrong.
+        No member counts as stuck while the cluster does not answer or is slow, or while its own client reports what is wrong.
         """
         now = self._clock()
-        if now - self._checked > self._idle:  # this process stood still itself, or the cluster did
+        if now - self._checked > self._idle:  # this process or the cluster stood still
             self._seen.clear()
         self._checked = now
         try:
             ends = await self._probe.ends({place for member in self._members for place in member.positions})
-            self._away = False
+            self._unavailable = False
             self._slow = self._clock() - now > SLOW
         except (KafkaError, OSError) as error:
-            if not self._away:
-                log.warning("where the topics end is not known: %s", error)
-            self._away = True
+            if not self._unavailable:
+                log.warning("the ends of the topics are unknown: %s", error)
+            self._unavailable = True
             ends = None
         return {member.group: await self._check(member, ends) for member in self._members}
 
@@ -95,13 +95,13 @@ class Liveness:
         return lag
 
     async def _behind(self, positions: Mapping[Place, int], ends: Mapping[Place, int]) -> dict[Place, range]:
-        """The offsets of each partition that are not done."""
+        """Return the offsets of each partition that are not finished."""
         starts = {place: offset for place, offset in positions.items() if offset != BEGINNING}
         starts |= await self._probe.beginnings(positions.keys() - starts.keys())
         return {place: range(start, max(start, ends.get(place, start))) for place, start in starts.items()}
 
     async def _any(self, behind: Mapping[Place, range]) -> bool:
-        """Whether any record waits: the offsets at the end of a log may be those of markers of other people's transactions."""
+        """Return whether any record waits: offsets at the end of a log may be transaction markers of other producers."""
         for place, offsets in behind.items():
             if offsets and await self._probe.found(place, offsets.start, offsets.stop):
                 return True
