@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+
+import pytest
 
 from agents.loan.features import Customer, features
 from agents.loan.indicators import Month
@@ -32,7 +34,7 @@ MAY = Month(2009, 5)
 
 
 @contextlib.asynccontextmanager
-async def bank(settings: Settings, folder: Path) -> AsyncIterator[tuple[Rig, Savings, Gate]]:
+async def bank(settings: Settings, folder: Path) -> AsyncIterator["Bank"]:
     """A rig with the service, whose way to a database of its own can be cut."""
     gate = Gate(settings.postgres)
     await gate.open()
@@ -43,68 +45,94 @@ async def bank(settings: Settings, folder: Path) -> AsyncIterator[tuple[Rig, Sav
             async with Rig(own, folder, instead=through) as rig:
                 await rig.start("loan-appetence", "flow", "retry")
                 await rig.publish(SCORE)
-                yield rig, made, gate
+                yield Bank(rig, made, gate)
     finally:
         await gate.shut()
 
 
-def test_a_changed_row_changes_the_next_score(settings: Settings, tmp_path: Path) -> None:
+@dataclasses.dataclass(frozen=True)
+class Bank:
+    """A rig with the service, its table of indicators, and the gate on its way there."""
+
+    rig: Rig
+    savings: Savings
+    gate: Gate
+
+
+@pytest.fixture(scope="module")
+def banking(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[asyncio.Runner, Bank]]:
+    """Yield one bank for all tests of this file, and the loop that it lives on."""
+    with asyncio.Runner() as runner:
+        entered = bank(settings, tmp_path_factory.mktemp("bank"))
+        made = runner.run(entered.__aenter__())
+        try:
+            yield runner, made
+        finally:
+            runner.run(entered.__aexit__(None, None, None))
+
+
+def test_a_changed_row_changes_the_next_score(banking: tuple[asyncio.Runner, Bank]) -> None:
     """Each score is the model's of the row as it is then, which the answer shows; what changed in between counts at once."""
+    runner, here = banking
 
     async def main() -> None:
-        async with bank(settings, tmp_path) as (rig, made, _):
-            cheap = await rig.output(await rig.submit("score", SOMEONE))
-            await made.write({MAY: GOOD})
-            dear = await rig.output(await rig.submit("score", SOMEONE))
-            someone = Customer(age=38, balance=1250.0, contact="cellular", campaign=1, day=14)
-            wanted = LOAN.loaded().score([features(someone, MAY, LOW), features(someone, MAY, GOOD)])
-            assert [cheap["score"], dear["score"]] == [round(one, 6) for one in wanted]
-            assert cheap["score"] > 2 * dear["score"]
-            for output, row in ((cheap, LOW), (dear, GOOD)):
-                used = output["used"]
-                assert (used["year"], used["month"]) == (2009, 5)
-                assert {name: used[name] for name in row.values()} == row.values()
-            assert cheap["used"]["updated_at"] < dear["used"]["updated_at"]
-            assert cheap["version"] == LOAN.loaded().bundle.version
+        rig = here.rig
+        made = here.savings
+        cheap = await rig.output(await rig.submit("score", SOMEONE))
+        await made.write({MAY: GOOD})
+        dear = await rig.output(await rig.submit("score", SOMEONE))
+        someone = Customer(age=38, balance=1250.0, contact="cellular", campaign=1, day=14)
+        wanted = LOAN.loaded().score([features(someone, MAY, LOW), features(someone, MAY, GOOD)])
+        assert [cheap["score"], dear["score"]] == [round(one, 6) for one in wanted]
+        assert cheap["score"] > 2 * dear["score"]
+        for output, row in ((cheap, LOW), (dear, GOOD)):
+            used = output["used"]
+            assert (used["year"], used["month"]) == (2009, 5)
+            assert {name: used[name] for name in row.values()} == row.values()
+        assert cheap["used"]["updated_at"] < dear["used"]["updated_at"]
+        assert cheap["version"] == LOAN.loaded().bundle.version
 
-    asyncio.run(main())
+    runner.run(main())
 
 
-def test_a_month_that_is_not_there_fails_the_run_with_those_that_are(settings: Settings, tmp_path: Path) -> None:
+def test_a_month_that_is_not_there_fails_the_run_with_those_that_are(banking: tuple[asyncio.Runner, Bank]) -> None:
     """It is the caller's fault, told at once, with the months to choose from."""
+    runner, here = banking
 
     async def main() -> None:
-        async with bank(settings, tmp_path) as (rig, _, _):
-            run = await rig.submit("score", {**SOMEONE, "at": "2026-11"})
-            last = await rig.ended(run)
-            assert last.event.kind is EventKind.RUN_FAILED
-            said = json.dumps(last.event.data)
-            assert "2008-05, 2009-05, 2010-04" in said
-            assert rig.told(run, EventKind.FAILED)[0].event.data["fault"] == Fault.CALLER.value
-            assert not rig.told(run, EventKind.RETRYING)
+        rig = here.rig
+        run = await rig.submit("score", {**SOMEONE, "at": "2026-11"})
+        last = await rig.ended(run)
+        assert last.event.kind is EventKind.RUN_FAILED
+        said = json.dumps(last.event.data)
+        assert "2008-05, 2009-05, 2010-04" in said
+        assert rig.told(run, EventKind.FAILED)[0].event.data["fault"] == Fault.CALLER.value
+        assert not rig.told(run, EventKind.RETRYING)
 
-    asyncio.run(main())
+    runner.run(main())
 
 
-def test_a_database_that_is_away_costs_no_attempt(settings: Settings, tmp_path: Path) -> None:
+def test_a_database_that_is_away_costs_no_attempt(banking: tuple[asyncio.Runner, Bank]) -> None:
     """With one attempt only, runs that meet an outage wait, the worker says for what, and all finish when it is over."""
+    runner, here = banking
 
     async def main() -> None:
-        async with bank(settings, tmp_path) as (rig, _, gate):
-            await rig.output(await rig.submit("score", SOMEONE))
-            await gate.shut()
-            runs = [await rig.submit("score", SOMEONE) for _ in range(5)]
+        rig = here.rig
+        gate = here.gate
+        await rig.output(await rig.submit("score", SOMEONE))
+        await gate.shut()
+        runs = [await rig.submit("score", SOMEONE) for _ in range(5)]
 
-            def waits() -> bool:
-                files = rig.settings.home.glob("workers/*.json")
-                return any("postgres" in json.loads(file.read_text())["waiting_for"] for file in files)
+        def waits() -> bool:
+            files = rig.settings.home.glob("workers/*.json")
+            return any("postgres" in json.loads(file.read_text())["waiting_for"] for file in files)
 
-            await until(waits, 60, "a worker that waits for PostgreSQL")
-            assert not any(rig.end(run) for run in runs)
-            await gate.open()
-            scores = {(await rig.output(run))["score"] for run in runs}
-            assert len(scores) == 1
-            assert not any(rig.told(run, EventKind.RETRYING) for run in runs)
-            assert "connection" in rig.workers[0].log.read_text(), "the log says what was wrong"
+        await until(waits, 60, "a worker that waits for PostgreSQL")
+        assert not any(rig.end(run) for run in runs)
+        await gate.open()
+        scores = {(await rig.output(run))["score"] for run in runs}
+        assert len(scores) == 1
+        assert not any(rig.told(run, EventKind.RETRYING) for run in runs)
+        assert "connection" in rig.workers[0].log.read_text(), "the log says what was wrong"
 
-    asyncio.run(main())
+    runner.run(main())
