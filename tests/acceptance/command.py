@@ -1,5 +1,7 @@
 """The `millrace` command as a user types it."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -8,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+from streams.cli.app import run
 
 ROOT = Path(__file__).parents[2]
 _KEPT = ("MILLRACE_DATA",)
@@ -47,3 +52,15 @@ def millrace(
         command(*arguments), cwd=cwd, env=environ(home, more), input=given, capture_output=True, timeout=SECONDS
     )
     return Said(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+
+
+def in_process(*arguments: str, home: Path, more: Mapping[str, str] | None = None) -> Said:
+    """Run a command that needs no server in this process, which takes a tenth of the time.
+
+    It proves as much where only the words and the status count. Signals, pipes, stdin and folders need a process.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    settings = mock.patch.dict(os.environ, environ(home, more), clear=True)
+    with settings, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = run(arguments)
+    return Said(int(status), out.getvalue(), err.getvalue())
