@@ -185,7 +185,7 @@ class Rig:
 
     async def ended(self, run: str, seconds: float = 60) -> Told:
         """Waits for a run's last event."""
-        found: Told = await until(lambda: self.end(run), seconds, f"the end of {run}: {self.story(run)}")
+        found: Told = await until(lambda: self.end(run), seconds, lambda: f"the end of {run}: {self.story(run)}")
         return found
 
     async def output(self, run: str, seconds: float = 60) -> Any:

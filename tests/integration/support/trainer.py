@@ -50,7 +50,7 @@ class Trainer:
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """A training; its output are JSON lines."""
-        command = ["nice", "-n", "10", str(PYTHON), "-m", "training", *arguments, "--report", "json"]
+        command = [str(PYTHON), "-m", "training", *arguments, "--report", "json"]
         return subprocess.Popen(
             command,
             cwd=REPOSITORY,

@@ -6,8 +6,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 
-async def until(condition: Callable[[], Any | Awaitable[Any]], seconds: float = 30, what: str = "") -> Any:
-    """The first true value of `condition` (which may be async). Fails after `seconds`, naming what did not come."""
+async def until(
+    condition: Callable[[], Any | Awaitable[Any]], seconds: float = 30, what: str | Callable[[], str] = ""
+) -> Any:
+    """Return the first true value of `condition` (which may be async). Fails after `seconds`, naming what did not come.
+
+    A function as `what` is called then, so that it can tell what there was instead.
+    """
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -15,5 +20,6 @@ async def until(condition: Callable[[], Any | Awaitable[Any]], seconds: float = 
             value = await value
         if value:
             return value
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what or condition}"
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what or condition}")
         await asyncio.sleep(0.02)
