@@ -3,9 +3,12 @@
 import time
 from collections.abc import Callable
 
+from tests.effort import PATIENCE
+
 
 def eventually(condition: Callable[[], object], seconds: float) -> None:
     """Return once the condition is true; an exception counts as not yet, until the deadline."""
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     while True:
         try:

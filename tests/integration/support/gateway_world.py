@@ -28,6 +28,7 @@ from streams.runtime.connections.connections import Connections
 from streams.runtime.kafka.partitioner import partition_of
 from streams.settings import Settings
 from streams.wire import topic_specs
+from tests.effort import PATIENCE
 
 T = TypeVar("T")
 
@@ -122,6 +123,7 @@ class Gateway:
 
 def wait(condition: Any, what: Any = "", seconds: float = 30) -> Any:
     """The first true value of a condition; fails after so many seconds."""
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, f"not within {seconds} s: {what() if callable(what) else what}"

@@ -5,6 +5,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from tests.effort import PATIENCE
+
 
 async def until(
     condition: Callable[[], Any | Awaitable[Any]], seconds: float = 30, what: str | Callable[[], str] = ""
@@ -13,6 +15,7 @@ async def until(
 
     A function as `what` is called then, so that it can tell what there was instead.
     """
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
