@@ -1,7 +1,6 @@
 """`runs`: the runs that there were, over HTTP."""
 
 from collections.abc import Iterator
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -9,24 +8,16 @@ import typer
 from streams.cli.client import Gateway
 from streams.cli.output import Output, OutputOption, columns, emit, say
 from streams.cli.timestamps import since as moment
+from streams.lifecycle import RunStatus
 
 _PAGE = 500
 """Runs that the gateway gives at once, at most."""
 
 
-class Status(StrEnum):
-    """What has become of a run."""
-
-    ACCEPTED = "accepted"
-    RUNNING = "running"
-    WAITING = "waiting"
-    FINISHED = "finished"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
 Pipeline = Annotated[str | None, typer.Option("--pipeline", help="Only those of this pipeline or service.")]
-InStatus = Annotated[list[Status] | None, typer.Option("--status", help="Only those in this state; may be said again.")]
+InStatus = Annotated[
+    list[RunStatus] | None, typer.Option("--status", help="Only those in this state; may be said again.")
+]
 Since = Annotated[
     str, typer.Option("--since", help="Only those accepted since then: 2026-11-21T10:00, or 30m, 6h, 2d ago.")
 ]
