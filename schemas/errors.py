@@ -69,7 +69,7 @@ class Problem:
         return f"{text} ({self.hint})" if self.hint else text
 
     def to_json(self) -> dict[str, str]:
-        """The form it has in a problem document: `{where, problem, hint}`."""
+        """Return the form it has in a problem document: `{where, problem, hint}`."""
         return {"where": self.where, "problem": self.problem, "hint": self.hint}
 
 

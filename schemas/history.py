@@ -22,25 +22,25 @@ _FOLDER = "released"
 
 
 def current(root: Traversable | None = None) -> dict[str, Any]:
-    """The schemas as they are checked in, by path under `schemas/avro`: `Ref.avsc`, `services/image-blur.input.avsc`."""
+    """Return the checked-in schemas by path under `schemas/avro`: `Ref.avsc`, `services/image-blur.input.avsc`."""
     place = _avro() if root is None else root
     return dict(_schemas(place, ""))
 
 
 def releases(root: Traversable | None = None) -> list[str]:
-    """The release numbers that are kept, oldest first."""
+    """Return the numbers of the releases that are kept, oldest first."""
     place = (_avro() if root is None else root).joinpath(_FOLDER)
     found = [folder.name for folder in place.iterdir() if folder.is_dir()] if place.is_dir() else []
     return sorted(found, key=lambda number: tuple(int(part) for part in number.split(".")))
 
 
 def released(number: str, root: Traversable | None = None) -> dict[str, Any]:
-    """The schemas of a release, by path as in `current`."""
+    """Return the schemas of a release, by path as in `current`."""
     return dict(_schemas((_avro() if root is None else root).joinpath(_FOLDER, number), ""))
 
 
 def broken(new: dict[str, Any], old: dict[str, Any]) -> list[str]:
-    """Every reason why records of the `old` schemas cannot be read with the `new` ones, each beginning with its file.
+    """Return every reason why records of the `old` schemas cannot be read with the `new` ones, each beginning with its file.
 
     An input of a service that takes less than before is one too: what others send is refused, though it can be read.
     A schema that is gone is no reason, nor is one of a service whose major version has changed: its topics are others.
@@ -57,7 +57,7 @@ def broken(new: dict[str, Any], old: dict[str, Any]) -> list[str]:
 
 
 def freeze(number: str, folder: Path) -> list[Path]:
-    """Keeps the schemas of `folder` (a `schemas/avro`) as release `number`, each self-contained; an older copy is replaced.
+    """Keep the schemas of `folder` (a `schemas/avro`) as release `number`, each self-contained; replaces an older copy.
 
     Raises Incompatible when they break the release before.
     """
@@ -77,7 +77,7 @@ def freeze(number: str, folder: Path) -> list[Path]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; exit status 1 when the current schemas break the last release."""
+    """Run the command line; the exit status is 1 when the current schemas break the last release."""
     parser = argparse.ArgumentParser(
         prog="python -m schemas.history", description="Contracts held against their last release."
     )
@@ -111,7 +111,7 @@ def _schemas(place: Traversable, prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _major(schemas: dict[str, Any], path: str) -> str:
-    """The major version of the service that a schema belongs to; nothing for the other records, which have none."""
+    """Return the major version of the service that a schema belongs to; empty for records that belong to no service."""
     schema = schemas.get(path.replace(".output.avsc", ".input.avsc"))
     meta = schema.get(META, {}) if isinstance(schema, dict) else {}
     return str(meta.get("version", "")).split(".")[0]

@@ -19,7 +19,7 @@ _DEFINING = ("record", "error", "enum", "fixed")
 
 @cache
 def names() -> tuple[str, ...]:
-    """Short names of the checked-in records, sorted: `Envelope`, `Ref`, …"""
+    """Return the short names of the checked-in records, sorted: `Envelope`, `Ref`, …"""
     files = resources.files("schemas").joinpath("avro").iterdir()
     return tuple(sorted(file.name.removesuffix(".avsc") for file in files if file.name.endswith(".avsc")))
 
@@ -31,7 +31,7 @@ def _source(name: str) -> str:
 
 @cache
 def load(name: str) -> dict[str, Any]:
-    """The checked-in record of this short name, self-contained: the other records it names stand inside it.
+    """Return the checked-in record of this short name, self-contained: the other records it names are defined inside it.
 
     The same object each time, since what is compiled from a schema is remembered by its identity; do not change it. Raises UnknownName when there is no such file.
     """
@@ -42,7 +42,7 @@ def load(name: str) -> dict[str, Any]:
 
 
 def inline(schema: Any, others: Mapping[str, Any] = MappingProxyType({})) -> Any:
-    """A copy of a schema in which every shared record (`millrace.Ref`) is defined where it is first named.
+    """Return a copy of a schema in which every shared record (`millrace.Ref`) is defined where it is first named.
 
     So is every type of `others`, which are definitions by full name (see `definitions`). The result is what a registry or
     another Avro implementation can read alone. Raises UnknownName.
@@ -51,14 +51,14 @@ def inline(schema: Any, others: Mapping[str, Any] = MappingProxyType({})) -> Any
 
 
 def definitions(schema: Any) -> dict[str, Any]:
-    """Every type that a schema defines, by full name."""
+    """Return every type that a schema defines, by full name."""
     found: dict[str, Any] = {}
     _define(schema, "", found)
     return found
 
 
 def fullname(name: str, namespace: str) -> str:
-    """An Avro name with its namespace; a name with a dot in it is full already."""
+    """Return an Avro name with its namespace; a name with a dot in it is already full."""
     return name if "." in name or not namespace else f"{namespace}.{name}"
 
 
@@ -133,14 +133,14 @@ def _define(schema: Any, namespace: str, found: dict[str, Any]) -> None:
 
 
 def _name(schema: Any, namespace: str) -> Any:
-    """The full name of a named type, defined or named."""
+    """Return the full name of a named type, defined or named; any other schema as it is."""
     if isinstance(schema, Mapping) and "name" in schema:
         return fullname(schema["name"], schema.get("namespace", namespace))
     return schema
 
 
 def plain_default(default: Any) -> Any:
-    """The default of a `millrace.Value` field as a plain value; a schema may also give it as the record `{"json": "1"}`."""
+    """Return the default of a `millrace.Value` field as a plain value; a schema may also give it as the record `{"json": "1"}`."""
     if isinstance(default, Mapping) and default.keys() == {"json"} and isinstance(default["json"], str):
         return value_text.loads(default["json"])
     return default

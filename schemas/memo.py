@@ -20,7 +20,7 @@ class Memo(Generic[T]):
         self._known: OrderedDict[int, tuple[Any, T]] = OrderedDict()
 
     def __call__(self, source: Any) -> T:
-        """What `make` gives for this object."""
+        """Return what `make` returned for this object."""
         known = self._known.get(id(source))
         if known is not None:
             return known[1]

@@ -11,7 +11,7 @@ NAMES = 200
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The known word that is most like this one; None when none is, and for long words."""
+    """Return the known word that is most like this one; None when there is none, and for long words."""
     if len(word) > LETTERS:
         return None
     short = islice((one for one in known if len(one) <= LETTERS), NAMES)

@@ -26,7 +26,7 @@ class Ref:
     media_type: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The form a record carries."""
+        """Return the form that a record carries."""
         return {
             "bucket": self.bucket,
             "key": self.key,
@@ -37,7 +37,7 @@ class Ref:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Self:
-        """The ref that a record carries. Raises ValueError when `value` is not one (see `is_ref`)."""
+        """Return the ref that a record carries. Raises ValueError when `value` is not one (see `is_ref`)."""
         if not is_ref(value):
             raise ValueError(
                 f"not a reference to an object: expected the fields {', '.join(FIELDS)}, got {value!r:.200}"
@@ -46,7 +46,7 @@ class Ref:
 
 
 def readable(key: str) -> bool:
-    """Whether a reference from outside may name this key: an object of a run or a dataset, or one that others have put there.
+    """Return whether a reference from outside may name this key: an object of a run or a dataset, or one that others uploaded.
 
     What else the bucket holds is the installation's own, and a key that leads out of a folder or is none is nobody's.
     """
@@ -54,7 +54,7 @@ def readable(key: str) -> bool:
 
 
 def is_ref(value: object) -> bool:
-    """Whether a value is the mapping form of a Ref: exactly its five fields, each of its type."""
+    """Return whether a value is the mapping form of a Ref: exactly its five fields, each of its type."""
     return (
         isinstance(value, Mapping)
         and len(value) == len(FIELDS)
@@ -68,7 +68,7 @@ def is_ref(value: object) -> bool:
 
 
 def walk(schema: Any, record: Any) -> Iterator[tuple[str, Ref]]:
-    """Every ref of a record with its path (`images[0]`), in the order of the fields.
+    """Yield every ref of a record with its path (`images[0]`), in the order of the fields.
 
     `schema` is the record's Avro schema; None for a generic value, where every mapping that `is_ref` counts.
     """
@@ -83,7 +83,7 @@ def walk(schema: Any, record: Any) -> Iterator[tuple[str, Ref]]:
 
 
 def replace(schema: Any, record: Any, fn: Callable[[Ref], Any]) -> Any:
-    """A copy of a record in which every ref stands as `fn` gave it; what holds no ref is shared, not copied.
+    """Return a copy of a record in which every ref is replaced by what `fn` returns; parts without refs are shared, not copied.
 
     A Ref that `fn` returns is put in its mapping form. `schema` as in `walk`.
     """
@@ -129,7 +129,7 @@ def _map_any(value: Any, path: str, fn: Callable[[str, Ref], Any]) -> Any:
 
 
 def _branch(union: Union, value: Any) -> Shape | None:
-    """The branch of a union that may hold refs and that this value has; None when there is none."""
+    """Return the branch of a union that may hold refs and that this value has; None when there is none."""
     for branch in branches(union):
         match branch:
             case RefShape() if is_ref(value):
@@ -144,7 +144,7 @@ def _branch(union: Union, value: Any) -> Shape | None:
 
 
 def holds_refs(of: Shape) -> bool:
-    """Whether a value of this shape can hold a ref anywhere."""
+    """Return whether a value of this shape can hold a ref anywhere."""
     return _holds(of, frozenset())
 
 

@@ -7,7 +7,7 @@ STATUSES = ("finished", "failed", "cancelled")
 
 
 def result_schema(pipeline: str, output: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of a pipeline's results: `run`, `pipeline`, `digest`, `status`, `output`, `failure`, `problems`.
+    """Return the schema of a pipeline's results: `run`, `pipeline`, `digest`, `status`, `output`, `failure`, `problems`.
 
     One record type for every ending, since a topic has one subject. `output` is the pipeline's output record schema; it
     is null unless the run finished. `failure` (`millrace.Failure`) says why it did not; `problems` (`millrace.Problem`)

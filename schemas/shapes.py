@@ -93,7 +93,7 @@ class Record:
     """Names that are no fields though callers are known to send them, each with the reason."""
 
     def field(self, name: str) -> Field | None:
-        """The field of this name, or None."""
+        """Return the field of this name, or None."""
         return next((one for one in self.fields if one.name == name), None)
 
 
@@ -101,7 +101,7 @@ Shape = Primitive | RefShape | AnyShape | Array | Map | Enum | Fixed | Union | R
 
 
 def shape(schema: Any) -> Shape:
-    """The shape of an Avro schema (JSON form); shared records such as `millrace.Ref` may be named only.
+    """Return the shape of an Avro schema (JSON form); shared records such as `millrace.Ref` may be named only.
 
     Remembered by the schema object's identity, so a schema must not be changed once used.
     Raises UnknownName for a type that nothing defines, BadSchema for what is no Avro schema.
@@ -112,7 +112,7 @@ def shape(schema: Any) -> Shape:
 
 
 def record_shape(schema: Any) -> Record:
-    """The shape of a record schema. Raises BadSchema for any other schema."""
+    """Return the shape of a record schema. Raises BadSchema for any other schema."""
     made = shape(schema)
     if not isinstance(made, Record):
         raise BadSchema(f"expected an Avro record, got {schema!r}")
@@ -120,7 +120,7 @@ def record_shape(schema: Any) -> Record:
 
 
 def branches(of: Shape) -> Iterator[Shape]:
-    """The shapes that a value may have, without null: a union's branches, else the shape itself."""
+    """Yield the shapes that a value may have, without null: a union's branches, else the shape itself."""
     for branch in of.branches if isinstance(of, Union) else (of,):
         if branch != NULL:
             yield branch
@@ -185,7 +185,7 @@ def _field(schema: Mapping[str, Any], namespace: str, defined: dict[str, Shape])
 
 
 def _default(of: Shape, default: Any) -> Any:
-    """A field's default as the value it stands for."""
+    """Return a field's default as the value it stands for."""
     first = of.branches[0] if isinstance(of, Union) else of
     return plain_default(default) if isinstance(first, AnyShape) else default
 

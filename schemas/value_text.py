@@ -11,7 +11,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 def dumps(value: Any) -> str:
-    """A JSON-like value as JSON text. NaN and the infinities stand as Python's json module writes them.
+    """Return a JSON-like value as JSON text. NaN and the infinities are written as Python's json module writes them.
 
     Raises TypeError for what is no JSON-like value.
     """
@@ -24,14 +24,14 @@ def dumps(value: Any) -> str:
 
 
 def _base64(value: Any) -> str:
-    """Bytes as the faster way writes them too. Raises TypeError."""
+    """Return bytes as the faster encoder writes them too. Raises TypeError for anything else."""
     if isinstance(value, bytes | bytearray):
         return base64.b64encode(value).decode()
     raise TypeError(f"a {type(value).__name__} is no JSON-like value")
 
 
 def loads(text: str) -> Any:
-    """The value that `dumps` wrote. Raises ValueError."""
+    """Return the value that `dumps` wrote. Raises ValueError."""
     try:
         return _decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError):

@@ -5,7 +5,7 @@ import contextlib
 
 
 async def ended(task: asyncio.Task[None] | None) -> None:
-    """Breaks a task off and returns when it has let go; None is one that was never begun. Raises what the task ended with."""
+    """Cancel a task and wait until it has ended; None is one that was never started. Raises what the task ended with."""
     if task is not None:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -33,7 +33,7 @@ _OF_PYTHON = (
 
 
 def begin() -> None:
-    """Called once, by the program itself and by none of its modules; child processes inherit the environment."""
+    """Set up this process. Called once, by the program itself and by none of its modules; child processes inherit the environment."""
     start_plainly()
     write_anything()
     for told in leave_out(os.environ):
@@ -43,7 +43,7 @@ def begin() -> None:
 
 
 def start_plainly() -> None:
-    """Become this program again, without what the environment told Python; nothing has been done yet."""
+    """Start this program again without what the environment told Python; nothing has been done yet."""
     set_ = [name for name in _OF_PYTHON if name in os.environ]
     if set_:
         for name in set_:
@@ -52,7 +52,7 @@ def start_plainly() -> None:
 
 
 def leave_out(environ: MutableMapping[str, str]) -> list[str]:
-    """Take out what a shell has for other work: our settings alone say where the parts are, and who one is there.
+    """Remove what a shell sets for other work: only our settings say where the parts are, and who the user is there.
 
     Authorities that the operator names (SSL_CERT_FILE) stay, when there are any; the answer is what to tell otherwise.
     """

@@ -42,7 +42,7 @@ class Problem:
         return f"{place}:{subject} {self.problem}" + (f" ({self.hint})" if self.hint else "")
 
     def to_json(self) -> dict[str, Any]:
-        """The form of a problem in `errors` of problem+json."""
+        """Return the form of a problem in `errors` of problem+json."""
         return {
             "where": self.where,
             "problem": self.problem,
@@ -68,7 +68,7 @@ MOST_PROBLEMS = 100
 
 
 def bounded(problems: Sequence[Problem]) -> None:
-    """Raises PipelineErrors when there are as many problems as anybody wants to read, with a word that there may be more."""
+    """Raise PipelineErrors when there are as many problems as anybody wants to read, with a note that there may be more."""
     if len(problems) >= MOST_PROBLEMS:
         file = problems[0].file
         more = Problem(file, 0, 0, "", f"there may be more than these {len(problems)} problems", "mend these first")

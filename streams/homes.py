@@ -12,7 +12,7 @@ _STATE = "stack.json"
 
 
 def find(environ: Mapping[str, str]) -> Path:
-    """`MILLRACE_HOME`, else the home of a stack that runs: here, in a folder above, or the only one of this user; else `.millrace`."""
+    """Return `MILLRACE_HOME`, else the home of a running stack: here, in a folder above, or the only one of this user; else `.millrace`."""
     if "MILLRACE_HOME" in environ:
         return Path(environ["MILLRACE_HOME"])
     with contextlib.suppress(OSError):
@@ -26,7 +26,7 @@ def find(environ: Mapping[str, str]) -> Path:
 
 
 def note(home: Path, environ: Mapping[str, str]) -> Path:
-    """Leave word for other shells that a stack runs in this home; the file to be removed when it has ended."""
+    """Record for other shells that a stack runs in this home; return the file to be removed when it has ended."""
     folder = _folder(environ)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / hashlib.sha256(os.fsencode(home)).hexdigest()[:16]

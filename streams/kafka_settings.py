@@ -59,7 +59,7 @@ class Brokers:
         return self.protocol.startswith("SASL")
 
     def aiokafka(self) -> dict[str, Any]:
-        """Arguments of aiokafka's clients. Raises OSError when a file cannot be read."""
+        """Return the arguments of aiokafka's clients. Raises OSError when a file cannot be read."""
         made: dict[str, Any] = {"bootstrap_servers": self.servers, "security_protocol": self.protocol}
         if self.tls:
             context = ssl.create_default_context(cafile=self.ca or None)
@@ -75,7 +75,7 @@ class Brokers:
         return made
 
     def confluent(self) -> dict[str, str]:
-        """Configuration of confluent-kafka's clients. Raises OSError when the password cannot be read."""
+        """Return the configuration of confluent-kafka's clients. Raises OSError when the password cannot be read."""
         made = {"bootstrap.servers": self.servers, "security.protocol": self.protocol}
         if self.tls:
             files = {"ca": self.ca, "certificate": self.certificate, "key": self.key}

@@ -22,7 +22,7 @@ _NAMESPACE = NAMESPACE.bytes
 
 
 def run_id(text: str) -> str:
-    """The one form in which a run's id is kept, keys a record and is looked for, of whatever form of a UUID. Raises ValueError."""
+    """Return the form in which a run's id is stored, keyed and looked up, from any form of a UUID. Raises ValueError."""
     return str(uuid.UUID(text))
 
 
@@ -245,7 +245,7 @@ Message = Task | Retry | Token | Opened | Item | Event | Result | Control
 
 
 def message_id(run: str, kind: str, place: str, at: At, attempt: int = 0, edge: str = "") -> str:
-    """A deterministic id (RFC 9562's version 5) of a message by (run, kind, from, edge, path, attempt)."""
+    """Return a deterministic id (RFC 9562's version 5) of a message by (run, kind, from, edge, path, attempt)."""
     name = "\0".join((run, kind, place, ".".join(map(str, at)), edge, str(attempt)))
     # As uuid5 does it, without the object: every message has one, and the object costs more than the hash.
     made = bytearray(hashlib.sha1(_NAMESPACE + name.encode(), usedforsecurity=False).digest()[:16])
@@ -256,7 +256,7 @@ def message_id(run: str, kind: str, place: str, at: At, attempt: int = 0, edge: 
 
 
 def node_end_id(run: str, vertex: str, at: At) -> str:
-    """The id of the event that ends a node execution, whichever of finished, skipped and failed it is."""
+    """Return the id of the event that ends a node execution, whether it finished, was skipped or failed."""
     return message_id(run, "node.ended", vertex, at)
 
 

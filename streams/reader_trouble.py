@@ -34,10 +34,10 @@ class Trouble:
         return f"{self.reader} cannot read {self.where} since {moment(self.since)}: {self.reason}"
 
     def to_json(self) -> dict[str, Any]:
-        """As health files and announcements carry it."""
+        """Return the form that health files and announcements carry."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Trouble":
-        """The value of `to_json`. Raises TypeError for anything else."""
+        """Return the value that `to_json` wrote. Raises TypeError for anything else."""
         return cls(**values)

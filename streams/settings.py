@@ -79,7 +79,7 @@ class Settings:
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """Settings from the environment, then from `<home>/stack.json` of a running local stack, then defaults.
+        """Read the settings from the environment, then from `<home>/stack.json` of a running local stack, then defaults.
 
         Raises SettingError naming the key and value when one cannot be read.
         """
@@ -118,7 +118,7 @@ class Settings:
         return self.mlflow or urlsplit(self.postgres)._replace(path="/mlflow").geturl()
 
     def environ(self) -> dict[str, str]:
-        """The same settings as environment variables, for a child process."""
+        """Return the same settings as environment variables, for a child process."""
         return {f"MILLRACE_{field.name.upper()}": str(getattr(self, field.name)) for field in fields(self)}
 
 
@@ -134,7 +134,7 @@ _BOUNDS = {
 
 
 def _stack(home: Path, environ: Mapping[str, str]) -> dict[str, object]:
-    """What a running local stack wrote about itself (`settings` in its state file); empty when none runs.
+    """Return what a running local stack wrote about itself (`settings` in its state file); empty when none runs.
 
     Another Kafka than the stack's is not reached in the way of the stack's.
     """
@@ -162,7 +162,7 @@ def _stack(home: Path, environ: Mapping[str, str]) -> dict[str, object]:
 def read_fields(
     kind: type[Any], prefix: str, environ: Mapping[str, str] | None = None, *, may_be_zero: Collection[str] = ()
 ) -> dict[str, Any]:
-    """What the environment says of the fields (text and numbers) of a dataclass, each under `<prefix><FIELD>`.
+    """Return what the environment gives for the fields (text and numbers) of a dataclass, each under `<prefix><FIELD>`.
 
     Numbers are positive, and some may be zero. Raises SettingError naming the key and the bad value.
     """

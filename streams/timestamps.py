@@ -7,7 +7,7 @@ _LAST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def dated(at: float) -> datetime:
-    """The time of these epoch seconds; the last that there is for what no calendar has: nobody who tells it may end with it."""
+    """Convert epoch seconds to UTC. Values outside datetime's range are clamped, so formatting a timestamp never raises."""
     try:
         return datetime.fromtimestamp(at, UTC)
     except (OverflowError, ValueError, OSError):
@@ -19,7 +19,7 @@ def moment(at: float | datetime) -> str: ...
 @overload
 def moment(at: float | datetime | None) -> str | None: ...
 def moment(at: float | datetime | None) -> str | None:
-    """A time (epoch seconds, or aware) as RFC 3339 text in UTC with milliseconds; None stays None."""
+    """Format a time (epoch seconds, or aware) as RFC 3339 text in UTC with milliseconds; None stays None."""
     if at is None:
         return None
     when = at.astimezone(UTC) if isinstance(at, datetime) else dated(at)

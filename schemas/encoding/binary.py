@@ -24,7 +24,7 @@ _JSON = "millrace-json"
 
 
 def write(schema: Any, value: Any) -> bytes:
-    """A value in Avro's binary form. In unions of records a branch is chosen by `(full name, record)`.
+    """Return a value in Avro's binary form. In unions of records a branch is chosen by `(full name, record)`.
 
     Raises Unwritable when the value is not of the schema.
     """
@@ -37,7 +37,7 @@ def write(schema: Any, value: Any) -> bytes:
 
 
 def read(data: bytes, writer: Any, reader: Any | None = None, *, tagged: bool = False) -> Any:
-    """The value of bytes that `writer` wrote, resolved to the `reader` schema when one is given.
+    """Return the value of bytes that `writer` wrote, resolved to the `reader` schema when there is one.
 
     `tagged`: in unions of several records, give `(full name, record)`. Raises Undecodable for anything that is not
     exactly one record, or that the reader's schema cannot take.
@@ -65,7 +65,7 @@ def read(data: bytes, writer: Any, reader: Any | None = None, *, tagged: bool = 
 
 
 def check(schema: Any) -> None:
-    """Raises BadSchema for a schema that cannot be used, or that is dangerous to read with (see `schemas.validation.dangers`)."""
+    """Raise BadSchema for a schema that cannot be used, or that is unsafe to read with (see `schemas.validation.dangers`)."""
     _parsed(schema)
 
 
@@ -99,7 +99,7 @@ def _parse(schema: Any) -> Schema:
 
 
 def _values_as_text(schema: Any, namespace: str) -> Any:
-    """A copy in which every `millrace.Value`, defined or named, is the string that it is in bytes."""
+    """Return a copy in which every `millrace.Value`, defined or named, is the string that it is in bytes."""
     if isinstance(schema, str):
         return {"type": "string", "logicalType": _JSON} if fullname(schema, namespace) == VALUE else schema
     if isinstance(schema, list):
@@ -131,14 +131,14 @@ def _field_as_text(field: dict[str, Any], namespace: str) -> dict[str, Any]:
 
 
 def _is_value(schema: Any) -> bool:
-    """Whether a field of this type has a Value as its default: a union's default is of its first branch."""
+    """Return whether a field of this type has a Value as its default: a union's default is of its first branch."""
     if isinstance(schema, list):
         return bool(schema) and _is_value(schema[0])
     return isinstance(schema, dict) and schema.get("logicalType") == _JSON
 
 
 def _plain_defaults(parsed: Any) -> None:
-    """Makes the defaults of Value fields plain values: fastavro hands a default out as it stands."""
+    """Turn the defaults of Value fields into plain values: fastavro returns a default as it is in the schema."""
     if isinstance(parsed, list):
         for branch in parsed:
             _plain_defaults(branch)
@@ -167,7 +167,7 @@ _layout: Memo[str] = Memo(_canonical)
 
 @cache
 def _install() -> None:
-    """Makes fastavro know our logical type; at first use, so that an import changes nothing."""
+    """Register our logical type with fastavro; at first use, so that an import changes nothing."""
     fastavro.write.LOGICAL_WRITERS[f"string-{_JSON}"] = _to_text
     fastavro.read.LOGICAL_READERS[f"string-{_JSON}"] = _from_text
 

@@ -15,12 +15,12 @@ _EVENT = ("application/cloudevents+json", "application/cloudevents")
 
 
 def is_structured(media_type: str) -> bool:
-    """Whether a record of this media type (in lower case, without parameters) is an event with its data inside."""
+    """Return whether a record of this media type (lower case, without parameters) is an event with its data inside."""
     return media_type in _EVENT
 
 
 def data_of(event: Any) -> Any:
-    """What an event carries: a JSON value, or bytes that are still to be read. Raises Undecodable."""
+    """Return what an event carries: a JSON value, or bytes that are still to be decoded. Raises Undecodable."""
     if not isinstance(event, dict) or not isinstance(event.get("specversion"), str):
         raise Undecodable(
             "its content type says that the record is a CloudEvent, and it is no object with a specversion"

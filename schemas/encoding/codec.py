@@ -23,24 +23,24 @@ class Registry(Protocol):
     """Where schemas have their ids; `schemas.registry.client` has the real one, `schemas.registry.memory` one inside the process."""
 
     async def id_of(self, subject: str, schema: Any) -> int:
-        """The schema's id, registered under the subject if need be. Raises RegistryAway, Incompatible, BadSchema."""
+        """Return the schema's id, registering it under the subject if need be. Raises RegistryAway, Incompatible, BadSchema."""
 
     async def schema_of(self, schema_id: int) -> Any:
-        """The schema of an id, always the same object. Raises RegistryAway, UnknownSchema, OtherFormat."""
+        """Return the schema of an id, always the same object. Raises RegistryAway, UnknownSchema, OtherFormat."""
 
 
 def value_subject(topic: str) -> str:
-    """The subject of a topic's values, as Confluent's TopicNameStrategy names it, which Java producers use unasked."""
+    """Return the subject of a topic's values, as Confluent's TopicNameStrategy (the default of Java producers) names it."""
     return f"{topic}-value"
 
 
 def frame(schema_id: int, body: bytes) -> bytes:
-    """A schema id and an Avro body in Confluent's wire format: a zero byte, the id in four bytes, the body."""
+    """Return a schema id and an Avro body in Confluent's wire format: a zero byte, the id in four bytes, the body."""
     return _MAGIC + schema_id.to_bytes(4, "big") + body
 
 
 def unframe(data: bytes) -> tuple[int, bytes]:
-    """The schema id and the Avro body of a record in Confluent's wire format. Raises Undecodable."""
+    """Return the schema id and the Avro body of a record in Confluent's wire format. Raises Undecodable."""
     if len(data) < _HEAD or data[:1] != _MAGIC:
         raise Undecodable("the record is not in Confluent's wire format: a zero byte, a schema id in four bytes, Avro")
     return int.from_bytes(data[1:_HEAD], "big"), data[_HEAD:]
@@ -53,7 +53,7 @@ class Codec:
         self._registry = registry
 
     async def encode(self, subject: str, schema: Any, value: Any, *, large: bool = False) -> bytes:
-        """A record for the topic whose subject this is (see `value_subject`); a large one is written beside the event loop.
+        """Return a record for the topic of this subject (see `value_subject`); a large one is written in a thread.
 
         Raises Unwritable, and RegistryAway, Incompatible or BadSchema at a schema's first use.
         """
@@ -62,7 +62,7 @@ class Codec:
         return frame(schema_id, body)
 
     async def decode(self, data: bytes, reader: Any | None = None, *, tagged: bool = False) -> Any:
-        """The value of a record, resolved to the `reader` schema when one is given; `tagged` as in `binary.read`.
+        """Return the value of a record, resolved to the `reader` schema when there is one; `tagged` as in `binary.read`.
 
         Raises Undecodable (for good) and RegistryAway (try again later).
         """
@@ -71,7 +71,7 @@ class Codec:
         return binary.read(body, writer, reader, tagged=tagged)
 
     async def accept(self, data: bytes, schema: Any, content_type: str = "") -> Any:
-        """A stranger's record, checked against the schema and its bounds: JSON, Avro, or JSON behind the id of a JSON Schema.
+        """Return an outside record, checked against the schema and its bounds: JSON, Avro, or JSON behind the id of a JSON Schema.
 
         It is read by its bytes: what other systems say of JSON is anything from `text/plain` to `application/vnd.acme+json`.
         The content type counts for one thing only, a CloudEvent in structured mode, whose data is read in the same way.
@@ -104,7 +104,7 @@ class Codec:
 
 
 def _json(data: bytes, otherwise: str) -> Any:
-    """The value of JSON text. Raises Nonconforming; Undecodable with `otherwise` for what does not even begin like it."""
+    """Return the value of JSON text. Raises Nonconforming; Undecodable with `otherwise` for data that does not even begin like JSON."""
     if data.removeprefix(BOM_UTF8).lstrip()[:1] not in (b"{", b"["):
         raise Undecodable(otherwise)
     return parse_json(data)

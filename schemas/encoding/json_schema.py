@@ -36,7 +36,7 @@ IMAGE: Mapping[str, Any] = {
 
 
 def json_schema(schema: Any, *, output: bool = False, ref: Mapping[str, Any] = IMAGE) -> dict[str, Any]:
-    """The JSON Schema of what `conform` takes or, for an `output`, of what `to_json` gives (where no field is missing).
+    """Return the JSON Schema of what `conform` accepts or, for an `output`, of what `to_json` returns (where no field is missing).
 
     `ref` stands wherever the record holds a reference to an object, for instance `{"$ref": "#/components/schemas/Image"}`.
     """
@@ -92,7 +92,7 @@ class _Writer:
 
 
 def _beside(schema: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
-    """The schema with one more word; a reference is wrapped, since many readers pass over what stands beside `$ref`."""
+    """Return the schema with one more keyword; a reference is wrapped, since many readers ignore what is beside `$ref`."""
     return {"allOf": [schema], key: value} if "$ref" in schema else {**schema, key: value}
 
 
@@ -102,7 +102,7 @@ def _bounds(field: Field) -> dict[str, Any]:
 
 
 def _bound(schema: dict[str, Any], bounds: dict[str, Any]) -> dict[str, Any]:
-    """Puts bounds where the values are that they hold for: the items of a list, the branches of a union but null."""
+    """Put bounds on the values that they apply to: the items of a list, the branches of a union except null."""
     if not bounds:
         return schema
     if "anyOf" in schema:

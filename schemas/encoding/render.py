@@ -22,12 +22,12 @@ RefForm = Callable[[Ref], Any]
 
 
 def to_json(schema: Any, value: Any, *, ref: RefForm = Ref.to_dict) -> Any:
-    """A value of the schema as plain JSON values; `ref` gives the form of each reference to an object."""
+    """Return a value of the schema as plain JSON values; `ref` gives the form of each reference to an object."""
     return _render(shape(schema), value, ref)
 
 
 def any_to_json(value: Any, *, ref: RefForm = Ref.to_dict) -> Any:
-    """The same for a generic value (what a `millrace.Value` holds), where every mapping that is a ref counts."""
+    """Do the same for a generic value (of a `millrace.Value`), where every mapping that is a ref counts as one."""
     if isinstance(value, float):
         return finite(value)
     if isinstance(value, (bytes, bytearray)):

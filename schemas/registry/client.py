@@ -68,11 +68,11 @@ class SchemaRegistry:
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         await self._http.aclose()
 
     async def id_of(self, subject: str, schema: Any) -> int:
-        """The schema's id, registered under the subject if need be; later calls with the same object cost a look-up.
+        """Return the schema's id, registering it under the subject if need be; later calls with the same object cost a look-up.
 
         Raises Incompatible when the subject's rule refuses the schema, BadSchema when it is none, RegistryAway.
         """
@@ -88,7 +88,7 @@ class SchemaRegistry:
         return one.id
 
     async def register(self, subject: str, schema: Any) -> int:
-        """The schema's id, registered under the subject now, whatever was known of it before. Raises as `id_of` does."""
+        """Register the schema under the subject now, whatever is known of it, and return its id. Raises as `id_of` does."""
         text = self._text(schema)
         known = (subject, text) in self._ids
         one = await self._identified(subject, text)
@@ -97,11 +97,11 @@ class SchemaRegistry:
         return one.id
 
     async def has(self, subject: str, schema: Any) -> bool:
-        """Whether the registry has this very schema under the subject now. Raises BadSchema, RegistryAway."""
+        """Return whether the registry has exactly this schema under the subject now. Raises BadSchema, RegistryAway."""
         return await self._looked_up(subject, self._text(schema)) is not None
 
     async def schema_of(self, schema_id: int) -> Any:
-        """The schema of an id, always the same object.
+        """Return the schema of an id, always the same object.
 
         It is whole: what other subjects define stands inside it. Raises UnknownSchema (the registry has none, or none that may
         be read with), OtherFormat and RegistryAway.
@@ -113,11 +113,11 @@ class SchemaRegistry:
         return await self._once(schema_id, lambda: self._fetch(schema_id))
 
     async def set_compatibility(self, subject: str, level: str = "BACKWARD") -> None:
-        """Sets what the registry demands of a subject's next schema. Raises RegistryAway."""
+        """Set what the registry demands of a subject's next schema. Raises RegistryAway."""
         await self._call("PUT", f"/config/{_part(subject)}", {"compatibility": level})
 
     async def is_compatible(self, subject: str, schema: Any) -> bool:
-        """Whether the registry would take the schema as the subject's next one; True for a new subject.
+        """Return whether the registry would accept the schema as the subject's next one; True for a new subject.
 
         Raises BadSchema, RegistryAway.
         """
@@ -129,7 +129,7 @@ class SchemaRegistry:
         return bool(answer["is_compatible"])
 
     async def latest(self, subject: str) -> Any | None:
-        """The subject's newest schema of Avro; None when it has none. Raises RegistryAway.
+        """Return the subject's newest Avro schema; None when it has none. Raises RegistryAway.
 
         A newer one of another format, which a producer of JSON may have registered there, is passed over.
         """
@@ -147,7 +147,7 @@ class SchemaRegistry:
         return None
 
     async def subjects(self) -> list[str]:
-        """Every subject the registry knows, page by page: without being asked for more, it shows the first thousand only.
+        """Return every subject that the registry knows, page by page: unasked, it shows only the first thousand.
 
         Raises RegistryAway.
         """
@@ -174,7 +174,7 @@ class SchemaRegistry:
         return self._ids[subject, text]
 
     async def _ask_again(self, one: "_Id") -> None:
-        """Learns the id anew, and has the schema registered again where the registry has lost it.
+        """Ask for the id again, and have the schema registered again if the registry has lost it.
 
         Who comes meanwhile goes on with the id that is known: a registry that hangs must not hold up every record.
         """
@@ -196,7 +196,7 @@ class SchemaRegistry:
             log.warning("whether the registry still has %s cannot be known: %s", one.subject, error)
 
     async def _looked_up(self, subject: str, text: str) -> int | None:
-        """The id of a schema under its subject; None when it is not there."""
+        """Return the id of a schema under its subject; None when it is not there."""
         try:
             answer = await self._call("POST", f"/subjects/{_part(subject)}", {"schema": text})
         except UnknownSchema:
@@ -236,7 +236,7 @@ class SchemaRegistry:
         return error()
 
     async def _once(self, key: Any, fetch: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """What `fetch` gives, asked for once however many wait for it; a waiter that is cancelled takes nobody along."""
+        """Return what `fetch` returns, asked for once however many wait for it; cancelling one waiter leaves the others waiting."""
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = asyncio.ensure_future(fetch())

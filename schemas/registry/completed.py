@@ -19,7 +19,7 @@ def _nothing(_: object) -> None:
 
 
 async def completed(work: Coroutine[Any, Any, T], late: Callable[[T], object] = _nothing) -> T:
-    """What `work` gives. A cancelled caller leaves at once, and the work goes on: `late` is called with what it gives then."""
+    """Return the result of `work`. A cancelled caller leaves at once while the work continues; `late` is then called with its result."""
     task = asyncio.create_task(work)
     _under_way.add(task)
     task.add_done_callback(_under_way.discard)

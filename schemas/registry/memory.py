@@ -18,7 +18,7 @@ class MemoryRegistry:
         self._whole: Memo[Any] = Memo(inline)
 
     async def id_of(self, subject: str, schema: Any) -> int:
-        """See `schemas.encoding.codec.Registry`."""
+        """Return the id of a schema, see `schemas.encoding.codec.Registry`."""
         whole = self._whole(schema)
         ids = self._subjects.setdefault(subject, [])
         for known in ids:
@@ -31,7 +31,7 @@ class MemoryRegistry:
         return ids[-1]
 
     async def schema_of(self, schema_id: int) -> Any:
-        """See `schemas.encoding.codec.Registry`."""
+        """Return the schema of an id, see `schemas.encoding.codec.Registry`."""
         if not 1 <= schema_id <= len(self._schemas):
             raise UnknownSchema(f"no schema has the id {schema_id}")
         return self._schemas[schema_id - 1]

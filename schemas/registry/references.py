@@ -17,7 +17,7 @@ _MOST = 100
 
 
 async def whole(answer: Answer, version: Callable[[str, int], Awaitable[Answer]]) -> Any:
-    """The schema of an answer, in which every type of another subject is defined where it is first named.
+    """Return the schema of an answer, in which every type of another subject is defined where it is first named.
 
     `version` asks for a version of a subject. Raises BadSchema for what may not be read with, and what `version` raises.
     """
@@ -43,7 +43,7 @@ async def whole(answer: Answer, version: Callable[[str, int], Awaitable[Answer]]
 
 
 def format_of(answer: Answer) -> str:
-    """What a schema is of, in the registry's words: AVRO, JSON, PROTOBUF. Raises BadSchema.
+    """Return the format of a schema in the registry's words: AVRO, JSON, PROTOBUF. Raises BadSchema.
 
     Apicurio says Avro of everything under a subject that began with Avro, so a JSON Schema is known by its words as well.
     """

@@ -27,7 +27,7 @@ from schemas.validation.words import describe
 
 
 def compile_check(of: Shape) -> Check:
-    """The check of a shape. Raises BadSchema when a default is not of its own type."""
+    """Return the check of a shape. Raises BadSchema when a default is not of its own type."""
     match of:
         case Primitive():
             return of.check
@@ -117,7 +117,7 @@ def _union(of: Union) -> Check:
 
 
 def _bounded(field: Field) -> Check:
-    """The check of a field's type and then of its bounds, which hold for a list's items one by one."""
+    """Return the check of a field's type and then of its bounds, which apply to each item of a list."""
     check = compile_check(field.shape)
     low, high, choices = field.minimum, field.maximum, field.enum
     if low is None and high is None and choices is None:
@@ -185,7 +185,7 @@ def _record(of: Record) -> Check:
 
 
 def _default(field: Field) -> Any:
-    """A field's default as the value it stands for: Avro writes bytes as text, and a record's own defaults may be left out."""
+    """Return a field's default as the value it stands for: Avro writes bytes as text, and a record's own defaults may be left out."""
     if field.required:
         return None
     of = field.shape.branches[0] if isinstance(field.shape, Union) else field.shape

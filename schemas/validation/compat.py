@@ -18,7 +18,7 @@ from schemas.library import inline
 
 
 def problems(*, reader: Any, writer: Any) -> list[str]:
-    """Every reason why the new `reader` schema cannot read records of the old `writer` schema; empty when it can.
+    """Return every reason why the new `reader` schema cannot read records of the old `writer` schema; empty when it can.
 
     Raises BadSchema when either is no Avro schema.
     """
@@ -33,7 +33,7 @@ def _parse(schema: Any) -> Schema:
 
 
 def _problems(reader: Schema, writer: Schema, where: str) -> list[str]:
-    """The checker says only that a pair fails somewhere; going down to the parts that fail gives each its place."""
+    """Go down to the parts that fail: the checker reports only that a pair fails somewhere, and each problem needs its place."""
     checker = ReaderWriterCompatibilityChecker()
     verdict = checker.get_compatibility(reader, writer)
     if verdict.compatibility == SchemaCompatibilityType.compatible:

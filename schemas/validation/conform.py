@@ -16,7 +16,7 @@ ImageHook = Callable[[str, Any], Mapping[str, Any]]
 
 
 def conform(schema: Any, value: Any, *, image: ImageHook | None = None) -> Any:
-    """A copy of `value` that is exactly of the schema: defaults filled in, numbers of the right kind, bounds kept.
+    """Return a copy of `value` that is exactly of the schema: defaults filled in, numbers of the right kind, bounds kept.
 
     In the place of a ref, `{"ref": {…}}` (as outputs show an image) is taken too. Raises Nonconforming with every problem, of very many with the first.
     """
@@ -28,7 +28,7 @@ def conform(schema: Any, value: Any, *, image: ImageHook | None = None) -> Any:
 
 
 def conform_field(field: Field, value: Any) -> Any:
-    """What `conform` makes of the value of one field of a record. Raises Nonconforming, naming the field."""
+    """Return the value of one field of a record as `conform` returns it. Raises Nonconforming, naming the field."""
     look = Look(None)
     made = look.take(compile_check(Record("", fields=(replace(field, required=True),))), {field.name: value})
     if look.problems:
@@ -37,7 +37,7 @@ def conform_field(field: Field, value: Any) -> Any:
 
 
 def parse_json(data: bytes | str) -> Any:
-    """The value of JSON text. Raises Nonconforming that says where the text breaks off, or what cannot be taken of it."""
+    """Return the value of JSON text. Raises Nonconforming, which says where the text breaks off or what it contains that is not allowed."""
     try:
         return strict.parse(data)
     except strict.NotTaken as error:

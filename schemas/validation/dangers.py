@@ -20,7 +20,7 @@ class _Size:
 
 
 def refuse(schema: Any) -> None:
-    """Raises BadSchema for what must not be read with: a type that holds itself (some bytes a level overrun the C stack),
+    """Raise BadSchema for what is unsafe to read with: a type that contains itself (a few bytes a level overrun the C stack),
     list items that take no bytes (ten bytes can claim any number of them), or more than MAX_NODES types.
 
     The schema is self-contained, see `library.inline`.

@@ -33,7 +33,7 @@ def _hint(of: Shape, value: Any) -> str:
 
 
 def any_value(value: Any, where: Where, look: Look, depth: int = 0) -> Any:
-    """The check of a value of any type: what JSON can say, within 64 bits and MAX_DEPTH."""
+    """Check a value of any type: what JSON can say, within 64 bits and MAX_DEPTH."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -59,14 +59,14 @@ def any_value(value: Any, where: Where, look: Look, depth: int = 0) -> Any:
 
 
 def choice(value: Any, choices: tuple[Any, ...], where: Where, look: Look) -> None:
-    """Notes that a value is none of the choices."""
+    """Note that a value is not one of the choices."""
     near = nearest(value, (one for one in choices if isinstance(one, str))) if isinstance(value, str) else None
     hint = f"did you mean {near!r}?" if near else ""
     look.note(where, f"must be one of {', '.join(map(str, choices))}, got {show(value)}", hint)
 
 
 def enum(of: Enum) -> Check:
-    """The check of an Avro enum."""
+    """Return the check of an Avro enum."""
     symbols = frozenset(of.symbols)
 
     def symbol(value: Any, where: Where, look: Look) -> Any:
@@ -78,7 +78,7 @@ def enum(of: Enum) -> Check:
 
 
 def fixed(of: Fixed) -> Check:
-    """The check of bytes of one length, in base64."""
+    """Return the check of bytes of one length, in base64."""
 
     def sized(value: Any, where: Where, look: Look) -> Any:
         made = BYTES.check(value, where, look)

@@ -14,7 +14,7 @@ class NotTaken(MillraceError, ValueError):
 
 
 def parse(data: bytes | str, depth: int = MAX_DEPTH) -> Any:
-    """The value of JSON text, with or without a byte order mark, of at most `depth` levels. Raises NotTaken."""
+    """Return the value of JSON text, with or without a byte order mark, of at most `depth` levels. Raises NotTaken."""
     try:
         text = data if isinstance(data, str) else data.decode("utf-8-sig")
         value = json.loads(text, parse_constant=_constant, object_pairs_hook=_members)
@@ -31,7 +31,7 @@ def parse(data: bytes | str, depth: int = MAX_DEPTH) -> Any:
 
 
 def check(value: Any, depth: int = MAX_DEPTH) -> None:
-    """Raises NotTaken for a value with more levels, or with text that cannot be stored: a NUL, half of a surrogate pair."""
+    """Raise NotTaken for a value with more levels, or with text that cannot be stored: a NUL, half of a surrogate pair."""
     level = [value]
     for _ in range(depth + 1):
         inner: list[Any] = []

@@ -5,7 +5,7 @@ from schemas.shapes import AnyShape, Array, Enum, Fixed, Map, Record, RefShape, 
 
 
 def describe(of: Shape) -> str:
-    """What a value of this shape is: `a list of numbers` is said as `a list (each a number)`."""
+    """Describe what a value of this shape is: a list of numbers is `a list (each a number)`."""
     match of:
         case Primitive():
             return of.words

@@ -64,7 +64,7 @@ class Bundle:
 
 
 def version_of(files: Mapping[str, str]) -> str:
-    """The version of a bundle with these files, by name with their SHA-256: twelve hexadecimal digits.
+    """Return the version of a bundle with these files, by name with their SHA-256: twelve hexadecimal digits.
 
     A single file gives it the start of its own hash, several the start of the hash of all names and hashes.
     """
@@ -75,12 +75,12 @@ def version_of(files: Mapping[str, str]) -> str:
 
 
 def prefix_of(slot: str, version: str) -> str:
-    """Where a bundle's files lie in the bucket, without a slash at the end."""
+    """Return where a bundle's files are in the bucket, without a slash at the end."""
     return f"{PREFIX}/{slot}/{version}"
 
 
 def parse(card: bytes, where: str) -> dict[str, Any]:
-    """The card of this text. Raises BadBundle, which begins with `where`, when something is missing or does not fit."""
+    """Return the card of this text. Raises BadBundle, which begins with `where`, when something is missing or does not fit."""
     try:
         found = json.loads(card)
     except ValueError as error:
@@ -103,7 +103,7 @@ def parse(card: bytes, where: str) -> dict[str, Any]:
 
 
 def read(folder: Path) -> Bundle:
-    """The bundle in a folder, by its card alone. Raises BadBundle."""
+    """Return the bundle in a folder, by its card alone. Raises BadBundle."""
     try:
         return Bundle(folder, parse((folder / CARD).read_bytes(), str(folder)))
     except OSError as error:
@@ -111,7 +111,7 @@ def read(folder: Path) -> Bundle:
 
 
 def check(folder: Path) -> Bundle:
-    """The bundle in a folder, with every file held against its hash. Raises BadBundle."""
+    """Return the bundle in a folder, with every file checked against its hash. Raises BadBundle."""
     found = read(folder)
     for name, wanted in found.files.items():
         try:
@@ -124,12 +124,12 @@ def check(folder: Path) -> Bundle:
 
 
 def is_version(text: str) -> bool:
-    """Whether this is the form of a version."""
+    """Return whether this is the form of a version."""
     return _VERSION.fullmatch(text) is not None
 
 
 def _is_file(entry: tuple[Any, Any]) -> bool:
-    """Whether this is a plain name, which leads out of no folder, with a hash."""
+    """Return whether this is a plain name, which does not lead out of its folder, with a hash."""
     name, sha256 = entry
     return (
         isinstance(name, str)

@@ -26,10 +26,10 @@ class Champion:
     """What the keys of its files begin with."""
 
     def to_record(self, at: float) -> dict[str, Any]:
-        """millrace.ModelUpdate, seen at this moment (epoch seconds)."""
+        """Return the millrace.ModelUpdate, seen at this moment (epoch seconds)."""
         return {**{field.name: getattr(self, field.name) for field in fields(self)}, "at": at}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "Champion":
-        """The champion of a millrace.ModelUpdate."""
+        """Return the champion of a millrace.ModelUpdate."""
         return cls(**{field.name: record[field.name] for field in fields(cls)})

@@ -9,12 +9,12 @@ ORDER, ORDERED = "millrace.order", "millrace.ordered"
 
 
 def order(service: str, given: Mapping[str, Any]) -> str:
-    """The text of an order: the service, and its whole input with every default."""
+    """Return the text of an order: the service, and its whole input with every default."""
     return json.dumps({"service": service, "input": given}, sort_keys=True, separators=(",", ":"))
 
 
 def service_of(text: str) -> str:
-    """The service of an order; empty for a text that is none."""
+    """Return the service of an order; empty for a text that is not an order."""
     try:
         found = json.loads(text)
     except ValueError:

@@ -46,7 +46,7 @@ def asyncapi(
     registry: str = "",
     version: str = "0.1.0",
 ) -> dict[str, Any]:
-    """The document. `kafka` are bootstrap servers, comma separated; `registry` the address of the schema registry."""
+    """Return the document. `kafka` are bootstrap servers, comma separated; `registry` the address of the schema registry."""
     pipelines = sorted(topologies, key=lambda one: one.name)
     channels = [*_public(pipelines, names), *_shared(names), *_tasks(pipelines, names)]
     return {
@@ -94,7 +94,7 @@ def _shared(names: Topics) -> Iterable[_Channel]:
 
 
 def _tasks(pipelines: Iterable[Topology], names: Topics) -> Iterable[_Channel]:
-    """The topics of tasks, each service's schema once, and the retry tiers, whose records are any of them."""
+    """Yield the topics of tasks, each service's schema once, and the retry tiers, whose records are any of them."""
     uses = {(name, use.major): use.input for one in pipelines for name, use in one.services.items()}
     for (service, major), schema in sorted(uses.items()):
         about = f"Tasks of {service}; each has an envelope in the header millrace-envelope."
@@ -138,12 +138,12 @@ def _operation(one: _Channel) -> dict[str, Any]:
 
 
 def _key(topic: str) -> str:
-    """A topic's name where only letters, digits, dashes and underscores may stand; dots and dashes stay apart."""
+    """Return a topic's name with letters, digits, dashes and underscores only; dots and dashes remain distinct."""
     return topic.replace(".", "_")
 
 
 def _spaced(schema: Any) -> Any:
-    """The schema with every full name as name and namespace: AsyncAPI's own rules take no other form of it."""
+    """Return the schema with every full name split into name and namespace: AsyncAPI's own rules allow no other form."""
     if isinstance(schema, list):
         return [_spaced(one) for one in schema]
     if not isinstance(schema, Mapping):

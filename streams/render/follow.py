@@ -19,7 +19,7 @@ Spot = tuple[str, bool]
 
 
 def followers(topologies: Iterable[Topology]) -> dict[str, frozenset[str]]:
-    """For each service that these use, the services that its agent may send a task to. What goes through flow is not in it."""
+    """Return for each used service the services that its agent may send a task to. What goes through flow is left out."""
     found: dict[str, set[str]] = {}
     for topology in topologies:
         ways = _Ways(topology)
@@ -37,7 +37,7 @@ class _Ways:
         self.skips: dict[str, bool] = {}
 
     def after(self, vertex: Vertex) -> set[str]:
-        """The services whose tasks may be sent when the work of a vertex has ended."""
+        """Return the services whose tasks may be sent when the work of a vertex has ended."""
         found: set[str] = set()
         seen: set[Spot] = set()
         waiting = [*self._ended(vertex)]
@@ -59,12 +59,12 @@ class _Ways:
         return found
 
     def _ended(self, vertex: Vertex) -> Iterator[Spot]:
-        """With a value, or failed."""
+        """Follow a vertex that ended with a value, or failed."""
         yield from self._on(vertex, failed=False)
         yield from self._on(vertex, failed=vertex.on_error.action == "fail")
 
     def _on(self, vertex: Vertex, *, failed: bool) -> Iterator[Spot]:
-        """Along the edges; what enters a join goes to flow."""
+        """Follow the edges; what enters a join goes to flow."""
         for edge in vertex.targets:
             if not self.topology.vertices[edge.target].joins:
                 yield edge.target, failed
@@ -82,7 +82,7 @@ class _Ways:
         yield from self._not_begun(vertex)
 
     def _not_begun(self, vertex: Vertex) -> Iterator[Spot]:
-        """Skipped, or failed before its work began: an expression may fail on any values."""
+        """Follow a vertex that was skipped, or failed before its work began: an expression may fail on any values."""
         if self._may_skip(vertex):
             yield from self._on(vertex, failed=False)
         yield from self._on(vertex, failed=vertex.on_error.action == "fail")
@@ -103,7 +103,7 @@ class _Ways:
         yield from self._on(owner, failed=owner.on_error.action == "fail")
 
     def _may_skip(self, vertex: Vertex) -> bool:
-        """Whether it may be skipped: by its own condition, or since what it strictly reads was."""
+        """Return whether a vertex may be skipped: by its own condition, or because what it strictly reads was."""
         if vertex.id not in self.skips:
             self.skips[vertex.id] = False
             missing = frozenset(name for name, key in vertex.refs.items() if self._may_lack(key))

@@ -22,7 +22,7 @@ _ESCAPES = str.maketrans({"#": "#35;", "&": "#amp;", '"': "#quot;", "<": "#lt;",
 
 
 def mermaid(topology: Topology) -> str:
-    """The text of the diagram, the same for the same topology, with a line break at its end."""
+    """Return the text of the diagram, the same for the same topology, with a line break at its end."""
     return "\n".join(["flowchart TD", *_Writer(topology).lines()]) + "\n"
 
 
@@ -44,7 +44,7 @@ class _Writer:
         yield from (f"    {edge}" for edge in self.edges)
 
     def _number(self, block: str) -> None:
-        """Names for the vertices of a block and of those inside it: diagrams allow no dots, and two may not become one."""
+        """Return names for the vertices of a block and of those inside it: diagrams allow no dots, and two names may not become one."""
         for vertex in self._ordered(block):
             self.ids[vertex.id] = f"n{len(self.ids)}"
             for inner in _blocks(vertex):
@@ -54,7 +54,7 @@ class _Writer:
         return int(self.ids[vertex][1:])
 
     def _ordered(self, block: str) -> list[Vertex]:
-        """The vertices of a block, each after what it waits for: the same however the topology came to be."""
+        """Return the vertices of a block, each after what it waits for: the same however the topology was built."""
         inside = {one.id: one for one in self.topology.vertices.values() if one.block == block}
         sorter = TopologicalSorter({name: one.sources for name, one in inside.items()})
         sorter.prepare()
@@ -108,7 +108,7 @@ class _Writer:
 
 
 def _blocks(vertex: Vertex) -> list[str]:
-    """The blocks of a vertex."""
+    """Return the blocks of a vertex."""
     work = vertex.work
     if isinstance(work, BranchWork):
         return [block for block in (work.then, work.otherwise) if block is not None]
@@ -125,7 +125,7 @@ def _frame(vertex: Vertex, work: EachWork | RepeatWork | PipelineWork) -> str:
 
 
 def _notes(vertex: Vertex) -> Iterator[str]:
-    """What a node's options say, one line each."""
+    """Return what a node's options say, one line each."""
     if vertex.when is not None:
         yield f"when {_short(vertex.when.text)}"
     if vertex.on_error.action != "fail":

@@ -18,7 +18,7 @@ class Right:
     prefix: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """The rule as Strimzi writes it."""
+        """Return the rule as Strimzi writes it."""
         pattern = "prefix" if self.prefix else "literal"
         resource = {"type": self.kind, "name": self.name, "patternType": pattern}
         return {"resource": resource, "operations": list(self.operations), "host": "*"}
@@ -36,7 +36,7 @@ class Rights:
         self.core = tuple(spec.name for spec in topic_specs.core(names, 1))
 
     def service(self, name: str, majors: list[int], sends: Iterable[str], dynamic: bool) -> list[Right]:
-        """A service's agent: its tasks, and those of the services (`sends`) that come right after it."""
+        """Return the rights of a service's agent: its tasks, and those of the services (`sends`) that come right after it."""
         names = self.names
         topic = {names.tasks(name, major): {"Read"} for major in majors}
         topic[names.named(topics.MODELS)] = {"Read"}
@@ -53,7 +53,7 @@ class Rights:
         return self._worker(topic, [name], looks, open_ends)
 
     def flow(self, pipelines: list[str], services: list[tuple[str, int]], dynamic: bool) -> list[Right]:
-        """Flow: every request, every result, the state of runs, and the tasks that a run may begin with.
+        """Return the rights of flow: every request, every result, the state of runs, and the tasks that a run may begin with.
 
         It reads those that wait for a service without workers, and looks at the services' groups to know which have any.
         """
@@ -80,7 +80,7 @@ class Rights:
         return [*queues, *self._worker(topic, ["flow"], (), open_ends)]
 
     def retry(self, services: list[tuple[str, int]], dynamic: bool) -> list[Right]:
-        """What sends tasks again after a while."""
+        """Return the rights of the agent that sends tasks again after a delay."""
         names = self.names
         topic = {names.retry(tier): {"Read", "Write"} for tier, _ in RETRY_TIERS}  # what is due later goes back
         topic[names.named(topics.DEAD_LETTERS)] = {"Write"}
@@ -90,16 +90,16 @@ class Rights:
         return self._worker(topic, [f"retry.{tier}" for tier, _ in RETRY_TIERS], (), open_ends)
 
     def recorder(self) -> list[Right]:
-        """What writes history."""
+        """Return the rights of the agent that writes history."""
         named = self.names.named
         return self._worker({named(topics.EVENTS): {"Read"}, named(topics.DEAD_LETTERS): {"Write"}}, ["recorder"])
 
     def models(self) -> list[Right]:
-        """What tells workers which models are to serve."""
+        """Return the rights of the agent that announces which models are to serve."""
         return self._worker({self.names.named(topics.MODELS): {"Read", "Write"}}, [])
 
     def gateway(self, pipelines: list[str], services: list[tuple[str, int]], dynamic: bool) -> list[Right]:
-        """The HTTP edge."""
+        """Return the rights of the HTTP gateway."""
         names = self.names
         topic = {
             names.named(topics.EVENTS): {"Read", "Write"},
@@ -127,7 +127,7 @@ class Rights:
         return [*queues, *_topic_rights(topic), Right("topic", f"{names.prefix}task.", ("Read", "Write"), prefix=True)]
 
     def apply(self) -> list[Right]:
-        """What publishes pipelines; topics are made by the operator."""
+        """Return the rights of what publishes pipelines; the operator creates topics."""
         names = self.names
         catalogues = {names.named(topics.PIPELINES): ("Read", "Write"), names.named(topics.SERVICES): ("Read",)}
         return [
@@ -145,7 +145,7 @@ class Rights:
         looks: Iterable[str] = (),
         open_ends: Iterable[Right] = (),
     ) -> list[Right]:
-        """What every worker needs beside its own: it follows the catalogues and aborts, checks the shared topics, and says how it is."""
+        """Return what every worker needs besides its own: it follows catalogues and aborts, checks shared topics, and reports its health."""
         topic.setdefault(self.names.named(topics.WORKERS), set()).add("Write")
         for one in [topics.SERVICES, topics.PIPELINES, topics.CONTROL]:
             topic.setdefault(self.names.named(one), set()).add("Read")

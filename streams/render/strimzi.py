@@ -43,7 +43,7 @@ def strimzi(
     partitions: int,
     cluster: Cluster = Cluster(),  # frozen
 ) -> list[dict[str, Any]]:
-    """Every resource: topics first, then users. `services` are (name, major) of all that there are, used or not."""
+    """Return every resource: topics first, then users. `services` are (name, major) of all that exist, used or not."""
     topologies = sorted(pipelines, key=lambda one: one.name)
     used = {(name, use.major) for one in topologies for name, use in one.services.items()} | set(services)
     specs = topic_specs.every(names, partitions, services=used, pipelines=[one.name for one in topologies])
@@ -55,12 +55,12 @@ def strimzi(
 
 
 def to_yaml(resources: Iterable[Mapping[str, Any]]) -> str:
-    """The resources as one YAML file."""
+    """Return the resources as one YAML file."""
     return HEAD + yaml.safe_dump_all(resources, sort_keys=False, explicit_start=True, width=120, allow_unicode=True)
 
 
 def topic_resource(spec: TopicSpec, cluster: Cluster) -> dict[str, Any]:
-    """One topic, with the same partitions and configuration that `millrace apply` makes it with."""
+    """Return one topic, with the partitions and configuration that `millrace apply` gives it."""
     made: dict[str, Any] = {
         "apiVersion": API,
         "kind": "KafkaTopic",
@@ -110,6 +110,6 @@ def _user_resource(name: str, rights: Iterable[Right], cluster: Cluster) -> dict
 
 
 def _metadata(name: str, cluster: Cluster) -> dict[str, Any]:
-    """Kubernetes takes lower-case letters, digits, dots and dashes; all our own names are such, a prefix may not be."""
+    """Return the metadata of a resource. Kubernetes allows lower-case letters, digits, dots and dashes; a prefix may have others."""
     plain = re.sub(r"[^a-z0-9.-]+", "-", name.lower()).strip(".-")
     return {"name": plain, "labels": {"strimzi.io/cluster": cluster.name}}

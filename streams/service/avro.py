@@ -27,7 +27,7 @@ _SCALARS = {row.python: row.name for row in ROWS}
 
 
 def avro(record: type[Record], name: str, prefix: str) -> dict[str, Any]:
-    """The schema of a record class under the short name `name`.
+    """Return the schema of a record class under the short name `name`.
 
     Records inside it are named `<prefix><class>`, so that two services may both have a `Face`; shared ones keep their
     own name. Raises BadRecord.

@@ -16,7 +16,7 @@ _HEARD: ContextVar[Callable[[Progress], None]] = ContextVar("millrace-heard")
 
 
 def key() -> str:
-    """What names this call for other systems: the same at every attempt and every delivery of one node execution.
+    """Return the key of this call for other systems: the same at every attempt and every delivery of one node execution.
 
     Outside a run, as in a test of a function, it is new each time.
     """
@@ -24,12 +24,12 @@ def key() -> str:
 
 
 def bundle() -> Path | None:
-    """The folder of the bundle that serves this call; None for the shipped one. `streams.models.Slot` loads it."""
+    """Return the folder of the bundle that serves this call; None for the shipped one. `Slot` loads it."""
     return _BUNDLE.get()
 
 
 def progress(text: str = "", *, done: float | None = None, **figures: Any) -> None:
-    """Tells whoever follows the run how far this call is: they see a `node.progress` event of its node.
+    """Report how far this call is: clients that follow the run see a `node.progress` event of its node.
 
     `text` is for people, one line; `done` is the share of the work that is done, 0 to 1; `figures` are named values that JSON can
     carry: `progress("epoch 3 of 16", done=3 / 16, epoch=3, loss=0.02)`. Cheap, and may be called as often as one likes:
@@ -45,7 +45,7 @@ def progress(text: str = "", *, done: float | None = None, **figures: Any) -> No
 
 @contextlib.contextmanager
 def known_as(name: str, bundle: str = "") -> Iterator[None]:
-    """While this lasts, `key` gives this name, and `bundle` this folder; with empty ones they are as outside a run."""
+    """Make `key` return this name and `bundle` this folder inside the block; empty ones as outside a run."""
     key, folder = _KEY.set(name), _BUNDLE.set(Path(bundle) if bundle else None)
     try:
         yield
@@ -56,7 +56,7 @@ def known_as(name: str, bundle: str = "") -> Iterator[None]:
 
 @contextlib.contextmanager
 def heard_by(listener: Callable[[Progress], None]) -> Iterator[None]:
-    """While this lasts, what `progress` says goes there."""
+    """Send what `progress` reports to this listener inside the block."""
     token = _HEARD.set(listener)
     try:
         yield

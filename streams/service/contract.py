@@ -52,11 +52,11 @@ class Media(ABC):
     @classmethod
     @abstractmethod
     def decode(cls, data: bytes, ref: Ref) -> Self:
-        """The value of these bytes. Raises InvalidInput when they are not what they should be."""
+        """Return the value of these bytes. Raises InvalidInput when they are not what they should be."""
 
     @abstractmethod
     def encode(self) -> Encoded:
-        """The bytes to store. Raises InvalidInput when the value cannot be stored in its format."""
+        """Return the bytes to store. Raises InvalidInput when the value cannot be stored in its format."""
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -157,7 +157,7 @@ class Field:
 
 
 def fields_of(record: type[Record]) -> tuple[Field, ...]:
-    """The fields of a record class, in order. Raises BadRecord."""
+    """Return the fields of a record class, in order. Raises BadRecord."""
     kind: Any = record
     return _fields(kind)
 

@@ -29,7 +29,7 @@ class Slot(Generic[M]):
     load: Callable[[Path], M]
 
     def loaded(self) -> M:
-        """The model that serves this call, loaded once a process; outside a run the shipped one. Raises what `load` raises."""
+        """Return the model that serves this call, loaded once a process; outside a run the shipped one. Raises what `load` raises."""
         return self._loaded(call_context.bundle() or self.shipped)
 
     @cached_property
@@ -37,7 +37,7 @@ class Slot(Generic[M]):
         return lru_cache(maxsize=_KEPT)(self.load)
 
     def status(self, service: str) -> ModelStatus:
-        """What the catalogue says of the shipped bundle; loads nothing."""
+        """Return what the catalogue shows of the shipped bundle; loads nothing."""
         try:
             found = read(self.shipped)
         except BadBundle as error:

@@ -28,7 +28,7 @@ class ModelSummary:
 
 
 def summarise(statuses: Iterable[ModelStatus]) -> ModelSummary:
-    """One summary of a service's models."""
+    """Return one summary of a service's models."""
     all_of_them = tuple(statuses)
     ready = [status for status in all_of_them if status.ready]
     wrong = [one for one in all_of_them if one.detail or not one.ready]

@@ -16,7 +16,7 @@ LARGEST = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One thing that was said."""
+    """One report of a call's progress."""
 
     text: str = ""
     done: float | None = None
@@ -26,7 +26,7 @@ class Progress:
     """Which of the things that its call said it is, from 1."""
 
     def to_data(self) -> dict[str, Any]:
-        """What `node.progress` says."""
+        """Return the data of a `node.progress` event."""
         said: dict[str, Any] = {"number": self.number}
         if self.text:
             said["text"] = self.text
@@ -38,7 +38,7 @@ class Progress:
 
 
 def progress(text: str, done: float | None, figures: Mapping[str, Any]) -> Progress:
-    """Checked: figures that JSON can carry, where what is no number is null.
+    """Return a checked report: its figures are JSON, and a number that is not finite is null.
 
     Raises TypeError for a figure that is no JSON, and ValueError for more than LARGEST bytes of them.
     """
@@ -50,7 +50,7 @@ def progress(text: str, done: float | None, figures: Mapping[str, Any]) -> Progr
 
 
 def _number(value: Any) -> int | float:
-    """Numbers of other libraries are numbers too."""
+    """Convert numbers of other libraries. Raises TypeError for anything else."""
     if isinstance(value, numbers.Integral):
         return int(value)
     if isinstance(value, numbers.Real):

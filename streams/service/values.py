@@ -36,7 +36,7 @@ class BadOutput(MillraceError, TypeError):
 
 
 def bind(record: type[R], value: Mapping[str, Any], fetch: Fetch, where: str = "") -> R:
-    """The typed value of a record that conforms to the class's schema, its media decoded.
+    """Return the typed value of a record that conforms to the class's schema, its media decoded.
 
     Raises InvalidInput, naming the field, for an object that is not what it should be.
     """
@@ -70,7 +70,7 @@ def _decoded(media: type[Media], ref: Ref, fetch: Fetch, where: str) -> Media:
 
 
 def unbind(value: Record, store: Store, where: str = "") -> dict[str, Any]:
-    """The plain record of a typed value, its media encoded and stored; numbers are left for the schema to check.
+    """Return the plain record of a typed value, its media encoded and stored; numbers are left for the schema to check.
 
     Raises BadOutput for a value of another class than its field's, and InvalidInput.
     """

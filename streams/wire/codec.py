@@ -56,10 +56,10 @@ class Blobs(Protocol):
     """Where values that are too large for a record are kept."""
 
     async def put(self, run: str, data: bytes, media_type: str) -> Ref:
-        """Keeps bytes among the run's objects, under their hash."""
+        """Store bytes among the run's objects, under their hash."""
 
     async def get(self, ref: Ref) -> bytes:
-        """The bytes of a ref."""
+        """Return the bytes of a ref."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Wire:
     # Writing ---------------------------------------------------------------------------------------------------
 
     async def task(self, task: Task, topology: Topology) -> Outgoing:
-        """A task for its service's topic, keyed by run and path, so that a loop spreads over all partitions."""
+        """Encode a task for its service's topic, keyed by run and path, so that a loop spreads over all partitions."""
         topic = self._names.tasks(task.service, task.major)
         schema = topology.services[task.service].input
         value = await self._codec.encode(value_subject(topic), schema, task.input)
@@ -121,7 +121,7 @@ class Wire:
         return await self._made(topic, f"{task.run.id}/{task.path}", value, headers, task.run.id)
 
     async def flow(self, message: FlowMessage) -> Outgoing:
-        """A message for flow, keyed by run."""
+        """Encode a message for flow, keyed by run."""
         topic = self._names.named(topics.TOKENS)
         kind, place, edge, at = _flow_place(message)
         run = message.run if isinstance(message, Stop) else message.run.id
@@ -132,7 +132,7 @@ class Wire:
         return await self._made(topic, run, value, headers, run)
 
     async def event(self, event: Event) -> Outgoing:
-        """An event, keyed by run; its time is now, unless it happened before."""
+        """Encode an event, keyed by run; its time is now, unless it happened before."""
         topic = self._names.named(topics.EVENTS)
         now = event.time or self._clock()
         value = await self._codec.encode(value_subject(topic), self._event, avro_records.event(event, now))
@@ -142,7 +142,7 @@ class Wire:
         return await self._made(topic, event.run.id, value, headers, event.run.id)
 
     async def control(self, control: Control) -> Outgoing:
-        """What workers are told about a run."""
+        """Encode an order to workers about a run."""
         topic = self._names.named(topics.CONTROL)
         value = await self._codec.encode(
             value_subject(topic), self._control, {"run": control.run, "action": control.action.value}
@@ -153,7 +153,7 @@ class Wire:
         return Outgoing(topic, control.run.encode(), value, tuple(headers))
 
     async def result(self, result: Result, topology: Topology) -> Outgoing:
-        """The end of a run for other systems: typed, and never through S3."""
+        """Encode the end of a run for other systems: typed, and never through S3."""
         run = result.run
         topic = self._names.results(run.pipeline)
         schema = self._results.get(run.digest)
@@ -173,7 +173,7 @@ class Wire:
         return Outgoing(topic, run.id.encode(), value, tuple(headers))
 
     async def row(self, row: Row, partition: int) -> Outgoing:
-        """A row of a run's state, in the partition where the run's tokens are; a row without value is a tombstone."""
+        """Encode a row of a run's state for the partition of the run's tokens; a row without a value is a tombstone."""
         topic = self._names.named(topics.STATE)
         key = f"{row.run}|{row.row}"
         if row.value is None:
@@ -185,12 +185,12 @@ class Wire:
     # Reading ---------------------------------------------------------------------------------------------------
 
     async def read_task(self, record: Record, schema: Any) -> Task:
-        """The task of a record, its input resolved to the service's own input schema. Raises Undecodable."""
+        """Return the task of a record, its input resolved to the service's own input schema. Raises Undecodable."""
         task = await self.read_envelope(record)
         return replace(task, input=await self._codec.decode(await self._value(record), schema))
 
     async def read_envelope(self, record: Record) -> Task:
-        """The task of a record without its input, which may be nothing that can be read. Raises Undecodable."""
+        """Return the task of a record without its input, which may be unreadable. Raises Undecodable."""
         envelope = await self._spilled_header(record, ENVELOPE, ENVELOPE_SPILLED)
         if envelope is None:
             raise Undecodable(
@@ -201,21 +201,21 @@ class Wire:
         return avro_records.task(about, {}, service, major)
 
     async def read_flow(self, record: Record) -> FlowMessage:
-        """What flow is told. Raises Undecodable."""
+        """Return a message for flow. Raises Undecodable."""
         value = await self._codec.decode(await self._value(record), self._flow, tagged=True)
         return avro_records.read_flow(value["message"])
 
     async def read_event(self, record: Record) -> Told:
-        """An event. Raises Undecodable."""
+        """Return an event. Raises Undecodable."""
         value = await self._codec.decode(await self._value(record), self._event)
         return Told(avro_records.read_event(value), value["id"], value["time"])
 
     async def read_control(self, record: Record) -> Control:
-        """What workers are told about a run. Raises Undecodable."""
+        """Return an order to workers about a run. Raises Undecodable."""
         return avro_records.read_control(await self._codec.decode(await self._value(record), self._control))
 
     async def read_row(self, record: Record) -> Row:
-        """A row of a run's state; value None for a tombstone. Raises Undecodable."""
+        """Return a row of a run's state; value None for a tombstone. Raises Undecodable."""
         if record.value is None:
             run, _, row = (record.key or b"").decode(errors="replace").partition("|")
             return Row(run, row, None, record.timestamp)
@@ -265,24 +265,24 @@ class Wire:
 
 
 def task_id(task: Task) -> str:
-    """The deterministic id of one attempt of one node execution."""
+    """Return the deterministic id of one attempt of one node execution."""
     return message_id(task.run.id, "task", task.vertex, task.at, task.attempt)
 
 
 def traceparent(run: str, identity: str) -> str:
-    """The W3C trace context of a message: the run is the trace, the message the span."""
+    """Return the W3C trace context of a message: the run is the trace, the message the span."""
     trace = hashlib.blake2b(run.encode(), digest_size=16).hexdigest()
     return f"00-{trace}-{identity.replace('-', '')[:16]}-01"
 
 
 def content_type(headers: Headers) -> str:
-    """The media type that a record says it has; empty when it says none."""
+    """Return the media type that a record's headers name; empty when they name none."""
     said = (value for name, value in reversed(headers) if name.lower() == "content-type" and value is not None)
     return next(said, b"").decode(errors="replace")
 
 
 def _flow_place(message: FlowMessage) -> tuple[str, str, str, tuple[int, ...]]:
-    """Kind, place, edge and position: what makes a message for flow unique in its run."""
+    """Return kind, place, edge and position: what makes a message for flow unique in its run."""
     match message:
         case Start():
             return "start", "", "", ()

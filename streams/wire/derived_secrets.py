@@ -8,5 +8,5 @@ from streams.wire.webhooks import PREFIX
 
 
 def callbacks(key: str) -> str:
-    """What callbacks are signed with, as Standard Webhooks writes a secret: `whsec_` and the key in base64."""
+    """Return the secret that signs callbacks, as Standard Webhooks writes it: `whsec_` and the key in base64."""
     return PREFIX + base64.b64encode(hmac.digest(key.encode(), b"millrace callbacks", hashlib.sha256)).decode()

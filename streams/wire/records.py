@@ -39,7 +39,7 @@ class Record:
         return f"{self.place.topic}/{self.place.partition}@{self.offset}"
 
     def header(self, name: str) -> bytes | None:
-        """The last header of this name that has a value, or None."""
+        """Return the last header of this name that has a value, or None."""
         return next((value for key, value in reversed(self.headers) if key == name and value is not None), None)
 
 

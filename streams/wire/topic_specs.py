@@ -35,7 +35,7 @@ class TopicSpec:
     """Whether more partitions would do harm: what belongs together is found by its key."""
 
     def differs(self, partitions: int) -> str | None:
-        """What is wrong with an existing topic of this many partitions; None when nothing."""
+        """Return what is wrong with an existing topic of this many partitions; None when nothing is."""
         if partitions == self.partitions or (partitions > self.partitions and not self.fixed):
             return None
         wrong = f"topic {self.name} has {partitions} partitions, and {self.partitions} are needed"
@@ -43,7 +43,7 @@ class TopicSpec:
 
 
 def core(names: Topics, partitions: int) -> tuple[TopicSpec, ...]:
-    """The topics that every installation has. Those that flow reads all have `partitions` partitions."""
+    """Return the topics that every installation has. Those that flow reads all have `partitions` partitions."""
     return (
         TopicSpec(names.named(topics.EVENTS), partitions, _kept(7 * _DAY)),
         TopicSpec(names.named(topics.TOKENS), partitions, _kept(7 * _DAY)),
@@ -59,7 +59,7 @@ def core(names: Topics, partitions: int) -> tuple[TopicSpec, ...]:
 
 
 def pipeline(names: Topics, name: str, partitions: int) -> tuple[TopicSpec, ...]:
-    """The public edge of a pipeline."""
+    """Return the public topics of a pipeline."""
     return (
         TopicSpec(names.requests(name), partitions, {**_kept(7 * _DAY), **STAMPED_BY_BROKER}, fixed=False),
         TopicSpec(names.results(name), partitions, _kept(7 * _DAY), fixed=False),
@@ -67,14 +67,14 @@ def pipeline(names: Topics, name: str, partitions: int) -> tuple[TopicSpec, ...]
 
 
 def service(names: Topics, name: str, major: int, partitions: int) -> TopicSpec:
-    """The tasks of a service's major version."""
+    """Return the topic of the tasks of a service's major version."""
     return TopicSpec(names.tasks(name, major), partitions, _kept(7 * _DAY), fixed=False)
 
 
 def every(
     names: Topics, partitions: int, *, services: Iterable[tuple[str, int]] = (), pipelines: Iterable[str] = ()
 ) -> tuple[TopicSpec, ...]:
-    """All topics of an installation; a service (name, major) brings its pipeline of one node."""
+    """Return all topics of an installation; a service (name, major) brings its pipeline of one node."""
     services = sorted(set(services))
     edges = sorted({*pipelines, *(name for name, _ in services)})
     return (

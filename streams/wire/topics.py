@@ -25,43 +25,43 @@ class Topics:
     prefix: str = ""
 
     def named(self, name: str) -> str:
-        """A topic with a fixed name."""
+        """Return the name of a topic with a fixed name."""
         return self.prefix + name
 
     def requests(self, pipeline: str) -> str:
-        """Where runs of a pipeline are asked for."""
+        """Return the topic on which runs of a pipeline are requested."""
         return f"{self.prefix}pipeline.{pipeline}.requests"
 
     def results(self, pipeline: str) -> str:
-        """Where a pipeline's typed results appear."""
+        """Return the topic of a pipeline's typed results."""
         return f"{self.prefix}pipeline.{pipeline}.results"
 
     def tasks(self, service: str, major: int) -> str:
-        """The tasks of one major version of a service."""
+        """Return the topic of the tasks of one major version of a service."""
         return f"{self.prefix}task.{service}.v{major}"
 
     def service_of(self, topic: str) -> tuple[str, int]:
-        """The service and major version of a task topic. Raises ValueError for any other topic."""
+        """Return the service and major version of a task topic. Raises ValueError for any other topic."""
         name, dot, major = topic.removeprefix(f"{self.prefix}task.").rpartition(".v")
         if not topic.startswith(f"{self.prefix}task.") or not dot or not major.isdecimal():
             raise ValueError(f"{topic} is not a topic of tasks")
         return name, int(major)
 
     def pipeline_of(self, topic: str) -> str:
-        """The pipeline of a requests topic. Raises ValueError for any other topic."""
+        """Return the pipeline of a requests topic. Raises ValueError for any other topic."""
         if not self.is_requests(topic):
             raise ValueError(f"{topic} is not a topic of requests")
         return topic.removeprefix(f"{self.prefix}pipeline.").removesuffix(".requests")
 
     def is_requests(self, topic: str) -> bool:
-        """Whether runs are asked for there."""
+        """Return whether runs are requested on this topic."""
         return topic.startswith(f"{self.prefix}pipeline.") and topic.endswith(".requests")
 
     def retry(self, tier: str) -> str:
-        """Where tasks wait for another attempt."""
+        """Return the topic on which tasks wait for another attempt."""
         return f"{self.prefix}retry.{tier}"
 
 
 def tier(delay: float) -> str:
-    """The tier that waits at least `delay` seconds; for more than it offers the longest one, through which a record goes several times."""
+    """Return the tier that waits at least `delay` seconds; for a longer delay the longest one, which a record then passes several times."""
     return next((name for name, seconds in RETRY_TIERS if seconds >= delay), RETRY_TIERS[-1][0])

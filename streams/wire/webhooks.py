@@ -23,7 +23,7 @@ class BadSecret(MillraceError, ValueError):
 
 
 def headers(identity: str, at: float, body: bytes, secret: str) -> dict[str, str]:
-    """The three headers of a message; `at` in epoch seconds, of this attempt. Raises BadSecret.
+    """Return the three headers of a message; `at` in epoch seconds, of this attempt. Raises BadSecret.
 
     A secret without the prefix is taken as it is written, in UTF-8.
     """
@@ -33,12 +33,12 @@ def headers(identity: str, at: float, body: bytes, secret: str) -> dict[str, str
 
 
 def pause(tries: int, first: float, longest: float) -> float:
-    """Seconds before the next attempt when so many were in vain: twice as long each time."""
+    """Return the seconds before the next attempt after so many failed ones: twice as long each time."""
     return min(first * 2.0 ** min(tries - 1, 60), longest)
 
 
 def key(secret: str) -> bytes:
-    """What is signed with. Raises BadSecret."""
+    """Return the key to sign with. Raises BadSecret."""
     if not secret.startswith(PREFIX):
         return secret.encode()
     try:

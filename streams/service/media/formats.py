@@ -63,12 +63,12 @@ class MediaInfo:
 
 
 def inspect(data: bytes, limits: Limits = LIMITS) -> MediaInfo:
-    """What a picture is, from its first bytes and header alone. Raises InvalidInput with a reason and a hint."""
+    """Return what a picture is, from its first bytes and header alone. Raises InvalidInput with a reason and a hint."""
     return open_header(data, limits)[0]
 
 
 def open_header(data: bytes, limits: Limits = LIMITS) -> "tuple[MediaInfo, ImageFile]":
-    """`inspect`, and the picture opened with its own format's reader only; no pixel is decoded yet."""
+    """Do as `inspect`, and return the picture opened with its own format's reader only; no pixel is decoded yet."""
     if len(data) > limits.size:
         raise InvalidInput(
             f"the file has {len(data):,} bytes, more than the {limits.size:,} allowed",
@@ -97,7 +97,7 @@ def open_header(data: bytes, limits: Limits = LIMITS) -> "tuple[MediaInfo, Image
 
 
 def sniff(data: bytes) -> Format:
-    """The format that the content has, whatever its name says. Raises InvalidInput for one that is not allowed."""
+    """Return the format of the content, whatever the file's name is. Raises InvalidInput for one that is not allowed."""
     if not data:
         raise InvalidInput("the file is empty", f"send a picture: {ALLOWED}")
     for found, matches in _MAGIC:
@@ -153,7 +153,7 @@ _COUNTED_AT_OPEN = frozenset({Format.PNG, Format.WEBP})
 
 @cache
 def _readers() -> "dict[Format, Callable[[BytesIO], ImageFile]]":
-    """The reader of each format. Imported only now: the core of the package must not need Pillow."""
+    """Return the reader of each format. Imported only now: the core of the package must not need Pillow."""
     from PIL import (
         BmpImagePlugin,
         GifImagePlugin,

@@ -7,7 +7,7 @@ _MOST_STEPS = 1_000_000
 
 
 def count(format: str, data: bytes, known: int) -> int:
-    """Frames of a picture, at least 1 and at most MOST; `known` is what a reader found when it opened the file.
+    """Count the frames of a picture, at least 1 and at most MOST; `known` is what a reader found when it opened the file.
 
     A file that ends early gives the frames up to there. Raises ValueError for one cut into absurdly many blocks.
     """
@@ -22,7 +22,7 @@ def count(format: str, data: bytes, known: int) -> int:
 
 
 def _gif(data: bytes) -> int:
-    """Image blocks of a GIF: https://www.w3.org/Graphics/GIF/spec-gif89a.txt"""
+    """Count the image blocks of a GIF: https://www.w3.org/Graphics/GIF/spec-gif89a.txt"""
     position = 13 + _colours(data[10])
     found = steps = 0
     while position < len(data) and found < MOST:
@@ -48,12 +48,12 @@ def _gif(data: bytes) -> int:
 
 
 def _colours(flags: int) -> int:
-    """Bytes of the colour table that these flags announce."""
+    """Return the bytes of the colour table that these flags announce."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _tiff(data: bytes) -> int:
-    """Directories of a TIFF or BigTIFF; a chain that bites its tail ends there."""
+    """Count the directories of a TIFF or BigTIFF; a chain that loops ends where it does."""
     order = "little" if data.startswith(b"II") else "big"
     big = data[2:4] in (b"+\0", b"\0+")
     word, entries, entry, first = (8, 8, 20, 8) if big else (4, 2, 12, 4)

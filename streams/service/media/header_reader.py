@@ -18,7 +18,7 @@ class Header(BytesIO):
     """A file of which little is read until its header has `ended`. Raises ValueError when it is more."""
 
     def __init__(self, data: bytes) -> None:
-        """Raises ValueError for a PNG with several colour profiles: each unpacks to a thousand times its size."""
+        """Raise ValueError for a PNG with several colour profiles: each unpacks to a thousand times its size."""
         super().__init__(data)
         self._pieces = MOST_PIECES
         self._bounded = True
@@ -26,11 +26,11 @@ class Header(BytesIO):
             raise ValueError("it has more than one colour profile")
 
     def ended(self) -> None:
-        """The header is read: what follows are pixels, which take as long as they take."""
+        """End the bound: the header is read, and the pixels that follow take as long as they take."""
         self._bounded = False
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """As any file reads."""
+        """Read as any file does. Raises ValueError past MOST_PIECES."""
         piece = super().read(size)
         if self._bounded:
             self._pieces -= 1
@@ -40,7 +40,7 @@ class Header(BytesIO):
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """The chunks of a PNG: each one's name, and where its content begins and ends (https://www.w3.org/TR/png-3/#5DataRep)."""
+    """Yield the chunks of a PNG: name, and where the content begins and ends (https://www.w3.org/TR/png-3/#5DataRep)."""
     position = len(_PNG)
     while position + 8 <= len(data):
         begin = position + 8
@@ -50,6 +50,6 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _profiles(data: bytes) -> int:
-    """The colour profiles before the pixels of a PNG, as far as its header may reach."""
+    """Count the colour profiles before the pixels of a PNG, as far as its header may reach."""
     names = (name for name, _, _ in islice(chunks(data), MOST_PIECES))
     return sum(name == b"iCCP" for name in takewhile(lambda name: name != b"IDAT", names))
