@@ -48,7 +48,7 @@ class Ref:
 def readable(key: str) -> bool:
     """Return whether a reference from outside may name this key: an object of a run or a dataset, or one that others uploaded.
 
-    What else the bucket holds is the installation's own, and a key that leads out of a folder or is none is nobody's.
+    What else the bucket holds belongs to the installation, and a key that leads out of a folder, or is not a valid one, is not readable.
     """
     return len(key) <= _LONGEST and _READABLE.fullmatch(key) is not None
 

@@ -1,4 +1,4 @@
-"""The record of `pipeline.<name>.results`: a pipeline's typed output, or why there is none."""
+"""The record of `pipeline.<name>.results`: a pipeline's typed output, or why it has none."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ def result_schema(pipeline: str, output: Mapping[str, Any]) -> dict[str, Any]:
 
     One record type for every ending, since a topic has one subject. `output` is the pipeline's output record schema; it
     is null unless the run finished. `failure` (`millrace.Failure`) says why it did not; `problems` (`millrace.Problem`)
-    say what was wrong with a request that was no record of the pipeline's input.
+    say what was wrong with a request that does not conform to the pipeline's input.
     """
     words = "".join(word.capitalize() for word in pipeline.replace("_", "-").split("-"))
     return {

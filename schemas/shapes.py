@@ -90,7 +90,7 @@ class Record:
     # Not part of the comparison or the representation: a record may hold itself.
     fields: tuple[Field, ...] = field(default=(), compare=False, repr=False)
     unwanted: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
-    """Names that are no fields though callers are known to send them, each with the reason."""
+    """Names that callers are known to send although they are not fields, each with the reason."""
 
     def field(self, name: str) -> Field | None:
         """Return the field of this name, or None."""
@@ -168,7 +168,7 @@ def _record(schema: Mapping[str, Any], namespace: str, defined: dict[str, Shape]
 
 def _field(schema: Mapping[str, Any], namespace: str, defined: dict[str, Shape]) -> Field:
     kind = schema["type"]
-    # The bounds may stand on the field or inside the type's own object.
+    # The bounds may be given with the field or inside the type's own object.
     extra = {**kind, **schema} if isinstance(kind, Mapping) else schema
     enum = extra.get("enum")
     made = _shape(kind, namespace, defined)

@@ -1,4 +1,4 @@
-"""Tasks that go on in the background until somebody ends them."""
+"""Tasks that run in the background until they are cancelled."""
 
 import asyncio
 import contextlib

@@ -14,7 +14,7 @@ _FILES = 65_536
 
 
 _OF_CLIENTS = ("PG", "AWS_")
-"""How the variables begin by which libpq, boto3 and obstore take what nobody told us: where to connect, how, as whom."""
+"""Prefixes of variables from which libpq, boto3 and obstore would take what our settings do not say: where to connect, how, as whom."""
 _INSTEAD = {
     # Files that boto3 would take such settings from, and an address that it would ask for them.
     "AWS_CONFIG_FILE": os.devnull,
@@ -36,14 +36,14 @@ def begin() -> None:
     """Set up this process. Called once, by the program itself and by none of its modules; child processes inherit the environment."""
     start_plainly()
     write_anything()
-    for told in leave_out(os.environ):
-        sys.stderr.write(f"millrace: {told}\n")
+    for warning in leave_out(os.environ):
+        sys.stderr.write(f"millrace: {warning}\n")
     spare_loopback(os.environ)
     open_files()
 
 
 def start_plainly() -> None:
-    """Start this program again without what the environment told Python; nothing has been done yet."""
+    """Start this program again without the variables that change Python itself; nothing has been done yet."""
     set_ = [name for name in _OF_PYTHON if name in os.environ]
     if set_:
         for name in set_:
@@ -54,21 +54,21 @@ def start_plainly() -> None:
 def leave_out(environ: MutableMapping[str, str]) -> list[str]:
     """Remove what a shell sets for other work: only our settings say where the parts are, and who the user is there.
 
-    Authorities that the operator names (SSL_CERT_FILE) stay, when there are any; the answer is what to tell otherwise.
+    Authorities that the operator names (SSL_CERT_FILE) stay, when there are any; returns the warnings to show.
     """
     for name in [name for name in environ if name.startswith(_OF_CLIENTS)]:
         del environ[name]
     environ.update(_INSTEAD)
-    told = []
+    warnings = []
     file = environ.get("SSL_CERT_FILE")
     if file is not None and not _has_certificates(file):
         del environ["SSL_CERT_FILE"]
-        told.append(f"SSL_CERT_FILE is left out: {file!r} is no file of certificates (PEM) that can be read")
+        warnings.append(f"SSL_CERT_FILE is left out: {file!r} is not a readable file of certificates (PEM)")
     folder = environ.get("SSL_CERT_DIR")
     if folder is not None and not all(map(os.path.isdir, folder.split(os.pathsep))):
         del environ["SSL_CERT_DIR"]
-        told.append(f"SSL_CERT_DIR is left out: {folder!r} is no folder that can be read")
-    return told
+        warnings.append(f"SSL_CERT_DIR is left out: {folder!r} is not a readable folder")
+    return warnings
 
 
 def _has_certificates(file: str) -> bool:

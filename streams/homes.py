@@ -1,4 +1,4 @@
-"""Where the local stack of a command is: its home, found from other folders and other shells too."""
+"""Finds the home of the local stack that a command is for, from other folders and other shells too."""
 
 import contextlib
 import hashlib
@@ -8,7 +8,7 @@ from pathlib import Path
 
 DEFAULT = Path(".millrace")
 _STATE = "stack.json"
-"""Stands in the home of a stack that runs."""
+"""A file in the home of a running stack."""
 
 
 def find(environ: Mapping[str, str]) -> Path:

@@ -12,16 +12,16 @@ MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
 
 
 class BadAccess(MillraceError, ValueError):
-    """What is said of the access does not go together; the message names the setting."""
+    """The settings of the access contradict each other; the message names the setting."""
 
     blame = Blame.OPERATOR
 
 
 @dataclass(frozen=True)
 class Brokers:
-    """Bootstrap servers and the access to them. Files are read at each connection, so what is renewed in place is taken.
+    """Bootstrap servers and the access to them. Files are read at each connection, so what is renewed in place is used.
 
-    Raises BadAccess when made of what does not go together.
+    Raises BadAccess for settings that contradict each other.
     """
 
     servers: str
@@ -38,9 +38,9 @@ class Brokers:
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
-            raise BadAccess(f"KAFKA_PROTOCOL: {self.protocol!r} is none of {', '.join(PROTOCOLS)}")
+            raise BadAccess(f"KAFKA_PROTOCOL: {self.protocol!r} is not one of {', '.join(PROTOCOLS)}")
         if self.sasl and self.mechanism not in MECHANISMS:
-            raise BadAccess(f"KAFKA_MECHANISM: {self.mechanism!r} is none of {', '.join(MECHANISMS)}")
+            raise BadAccess(f"KAFKA_MECHANISM: {self.mechanism!r} is not one of {', '.join(MECHANISMS)}")
         if self.sasl and not (self.user and self.password_file):
             raise BadAccess(f"KAFKA_USER and KAFKA_PASSWORD_FILE are needed with {self.protocol}")
         if bool(self.certificate) != bool(self.key):

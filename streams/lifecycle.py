@@ -34,7 +34,7 @@ class EventKind(StrEnum):
 
     @property
     def of_node(self) -> bool:
-        """Whether it tells of a node execution, not of the whole run."""
+        """Whether it is about a node execution, not the whole run."""
         return self in NODE_EVENTS
 
     @property

@@ -1,4 +1,4 @@
-"""What travels: frozen values that `advance` and `flow` make and read. No wire format, no Kafka, no clock here."""
+"""The messages: frozen values that `advance` and `flow` make and read. No wire format, no Kafka, no clock here."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ class Status(StrEnum):
 
 
 class Fault(StrEnum):
-    """Whose fault a failure is; it decides whether trying again can help."""
+    """Whose fault a failure is; it decides whether another attempt can help."""
 
     CALLER = "caller"  # the input cannot be served: a broken image, an area outside; never retried
     SERVICE = "service"  # the service failed or ran out of time or memory: retried
@@ -70,7 +70,7 @@ class Run:
     digest: str
     deadline: float
     shadow_of: str = ""
-    """The run whose request this one repeats on a version that is tried; nobody is told of its result."""
+    """The run whose request this one repeats on a version on trial; its result is not sent to anyone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Outcome:
     value: Value = None
     failure: Failure | None = None
     after: float = 0.0  # seconds that the next attempt waits at least
-    about: Mapping[str, Value] = field(default_factory=dict)  # what the event of its end says beside a value
+    about: Mapping[str, Value] = field(default_factory=dict)  # what the event of its end says besides a value
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +123,13 @@ class Token:
     context: Context
     failure: Failure | None = None
     said: "tuple[Event, ...]" = ()
-    """What happened before it and is not told yet: flow tells it, in the order in which it takes tokens."""
+    """Earlier events that are not published yet: flow publishes them, in the order in which it takes tokens."""
     executions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A loop with at least one item begins: what each item is, what the body reads, what is read after the loop."""
+    """A loop with at least one item begins: its items, what the body reads, what is read after the loop."""
 
     run: Run
     loop: str
@@ -152,7 +152,7 @@ class Item:
     value: Value = None
     failure: Failure | None = None
     said: "tuple[Event, ...]" = ()
-    """What happened before it and is not told yet, as for a Token."""
+    """Earlier events that are not published yet, as for a Token."""
     executions: int = 0
 
 
@@ -174,9 +174,9 @@ class Start:
     input: Mapping[str, Value]
     source: str = ""  # where it came from: the record's topic, partition and offset
     reused: Mapping[tuple[str, At], Value] = field(default_factory=dict)
-    """What services gave in the run that this one repeats, by vertex and position: they are not asked again."""
+    """What services returned in the run that this one repeats, by vertex and position: they are not called again."""
     origin: Mapping[str, Value] = field(default_factory=dict)
-    """What its first event says of where it comes from."""
+    """What its first event says about where it comes from."""
     refused: Failure | None = None
 
 
@@ -200,9 +200,9 @@ class Event:
     def id(self) -> str:
         """Deterministic: the same happening has the same id however often it is sent.
 
-        A run ends once, and so does a node execution: whichever end is told first is the one that readers keep. A task that is
+        A run ends once, and so does a node execution: readers keep the end that is published first. A task that is
         delivered again while its run is being aborted is dropped, though it was done before. Of what one attempt says of its
-        progress there is much: each has its number, and a delivery that says something else than an earlier one is heard.
+        progress there is much: each report has its number, and one that differs from an earlier delivery counts.
         """
         if self.kind.over:
             return self.end
@@ -212,7 +212,7 @@ class Event:
 
     @property
     def end(self) -> str:
-        """The id that the end of its node execution has: what comes of the same execution after that is not told."""
+        """The id of the end of its node execution: later events of the same execution are not published."""
         return node_end_id(self.run.id, self.vertex, self.at)
 
 
@@ -227,7 +227,7 @@ class Result:
 
 
 class Action(StrEnum):
-    """What workers are told about a run."""
+    """What workers are ordered to do about a run."""
 
     CANCEL = "cancel"  # asked by a client: flow ends the run
     ABORT = "abort"  # said by flow: drop what has not started, stop what has

@@ -1,4 +1,4 @@
-"""What keeps a reader of Kafka from going on, as a value: whoever reads says it, and health, status and explain show it."""
+"""Why a reader of Kafka cannot continue, as a value: the reader reports it, and health, status and explain show it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ from streams.timestamps import moment
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a reader cannot go on at the moment. None in its place means that it reads, or catches up."""
+    """Why a reader cannot continue at the moment. None in its place means that it reads, or catches up."""
 
     reader: str
     """Its consumer group, or the topic that it reads without one."""

@@ -71,7 +71,7 @@ class Settings:
     retain: float = 7 * 86_400.0
     """Seconds for which the objects of an ended run are kept, where its pipeline does not say."""
     executions: int = 1_000_000
-    """Nodes, rounds and items of one run that a pipeline may allow at the most (`limit:`)."""
+    """Nodes, rounds and items of one run that a pipeline may allow at most (`limit:`)."""
     pipeline_names: int = 250
     """Names of pipelines, with those of removed ones whose topics are still there; each has two topics."""
     announce: float = 30.0
@@ -93,7 +93,7 @@ class Settings:
                 values[field.name] = _parse(key, environ[key], field.type)
         made = cls(**values)  # type: ignore[arg-type]  # each value was parsed to its field's type
         try:
-            made.brokers  # noqa: B018  # made now, so that what does not go together is told at once
+            made.brokers  # noqa: B018  # computed now, so that contradictions are reported at once
         except BadAccess as error:
             raise SettingError(f"MILLRACE_{error}") from None
         return made

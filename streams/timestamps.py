@@ -1,4 +1,4 @@
-"""Moments as text for people and programs."""
+"""Timestamps as text for people and programs."""
 
 from datetime import UTC, datetime
 from typing import overload

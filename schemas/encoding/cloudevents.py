@@ -1,6 +1,6 @@
 """CloudEvents in structured mode: one JSON object that holds an event's attributes and its data.
 
-In binary mode the data is the whole value of a record and the attributes are headers, so nothing is to be done.
+In binary mode the data is the whole value of a record and the attributes are headers, so there is nothing to do.
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 from schemas.errors import Undecodable
 
 _EVENT = ("application/cloudevents+json", "application/cloudevents")
-"""Media types of one event; of a batch, or of an event in Avro, Kafka's binding knows none."""
+"""Media types of one event; Kafka's binding defines none for a batch or for an event in Avro."""
 
 
 def is_structured(media_type: str) -> bool:
@@ -23,7 +23,7 @@ def data_of(event: Any) -> Any:
     """Return what an event carries: a JSON value, or bytes that are still to be decoded. Raises Undecodable."""
     if not isinstance(event, dict) or not isinstance(event.get("specversion"), str):
         raise Undecodable(
-            "its content type says that the record is a CloudEvent, and it is no object with a specversion"
+            "its content type says that the record is a CloudEvent, but it is not an object with a specversion"
         )
     if "data_base64" in event:
         try:
@@ -33,5 +33,5 @@ def data_of(event: Any) -> Any:
     if event.get("data") is None:
         raise Undecodable("the CloudEvent has no data, which would be the pipeline's input")
     data = event["data"]
-    # Data of a type that is not JSON stands in the event as text.
+    # Data of a type that is not JSON is a text in the event.
     return data.encode() if isinstance(data, str) else data

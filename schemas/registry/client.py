@@ -27,15 +27,15 @@ _MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 _UNKNOWN_FOR = 10.0
 """Seconds for which an id that the registry does not have is not asked for again: garbage may come in floods."""
 _KNOWN_FOR = 30.0
-"""Seconds after which the id of a schema that is in use is asked for again: somebody may have deleted its subject."""
+"""Seconds after which the id of a schema in use is asked for again: its subject may have been deleted."""
 _PATIENCE = 0.5
 """Seconds that a record waits for that answer; without one it is written with the id that was known."""
 _MAX_KNOWN = 10_000
 _PAGE = 1000
 _AT_ONCE = 32
-"""Calls under way, with those whose callers have left: these must not pile up."""
+"""Calls in progress, including those whose callers have left: these must not pile up."""
 _ABSENT = (40401, 40402, 40403)
-"""Error codes for a subject, a version, a schema that is not there. A 404 without one is no answer of a registry."""
+"""Error codes for a subject, a version, a schema that is not there. A 404 without one does not come from a registry."""
 
 
 class SchemaRegistry:
@@ -74,7 +74,7 @@ class SchemaRegistry:
     async def id_of(self, subject: str, schema: Any) -> int:
         """Return the schema's id, registering it under the subject if need be; later calls with the same object cost a look-up.
 
-        Raises Incompatible when the subject's rule refuses the schema, BadSchema when it is none, RegistryAway.
+        Raises Incompatible when the subject's rule refuses the schema, BadSchema when it is not valid, RegistryAway.
         """
         known = self._known_ids.get((subject, id(schema)))
         if known is None or known[0] is not schema:
@@ -169,14 +169,14 @@ class SchemaRegistry:
         if (subject, text) not in self._ids:
             found = await self._once((subject, text), lambda: self._register(subject, text))
             self._ids.setdefault((subject, text), _Id(subject, text, found, time.monotonic()))
-            # Whoever writes with a schema mostly reads it too, perhaps at a time when the registry is away.
+            # A process that writes with a schema mostly reads it too, perhaps while the registry is unavailable.
             self._schemas.setdefault(found, json.loads(text))
         return self._ids[subject, text]
 
     async def _ask_again(self, one: "_Id") -> None:
         """Ask for the id again, and have the schema registered again if the registry has lost it.
 
-        Who comes meanwhile goes on with the id that is known: a registry that hangs must not hold up every record.
+        Callers meanwhile use the id that is known: a registry that hangs must not hold up every record.
         """
         one.asked = time.monotonic()
         try:

@@ -1,4 +1,4 @@
-"""Whether a new schema can read what an old one wrote, as Apache's own implementation of Avro judges it."""
+"""Checks whether a new schema can read what an old one wrote, as Apache's own implementation of Avro judges it."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ from schemas.library import inline
 def problems(*, reader: Any, writer: Any) -> list[str]:
     """Return every reason why the new `reader` schema cannot read records of the old `writer` schema; empty when it can.
 
-    Raises BadSchema when either is no Avro schema.
+    Raises BadSchema when either is not an Avro schema.
     """
     return _problems(_parse(reader), _parse(writer), "")
 

@@ -1,4 +1,4 @@
-"""Checking a JSON-like value against an Avro schema: every problem at once, defaults filled in, whole numbers made floats."""
+"""Checks a JSON-like value against an Avro schema: every problem at once, defaults filled in, whole numbers turned into floats."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,13 +12,13 @@ from schemas.validation import strict
 from schemas.validation.checks import compile_check
 
 ImageHook = Callable[[str, Any], Mapping[str, Any]]
-"""Turns what stands in an image's place and is no object (a data URL) into a ref; gets its path; ValueError says why not."""
+"""Turns a value in an image's place that is not an object (a data URL) into a ref; takes its path too. ValueError says why not."""
 
 
 def conform(schema: Any, value: Any, *, image: ImageHook | None = None) -> Any:
     """Return a copy of `value` that is exactly of the schema: defaults filled in, numbers of the right kind, bounds kept.
 
-    In the place of a ref, `{"ref": {…}}` (as outputs show an image) is taken too. Raises Nonconforming with every problem, of very many with the first.
+    In the place of a ref, `{"ref": {…}}` (as outputs show an image) is accepted too. Raises Nonconforming with every problem, or the first MOST.
     """
     look = Look(image)
     made = look.take(_checks(schema), value)

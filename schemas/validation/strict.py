@@ -8,7 +8,7 @@ from schemas.validation.scalars import MAX_DEPTH
 
 
 class NotTaken(MillraceError, ValueError):
-    """Text that is not JSON, or a value that cannot be taken; says why, and for text where."""
+    """Text that is not JSON, or a value that is not accepted; the message says why, and for text where."""
 
     blame = Blame.CALLER
 
@@ -60,7 +60,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                raise ValueError(f"the name {name!r:.80} stands twice in one object")
+                raise ValueError(f"the name {name!r:.80} appears twice in one object")
             seen.add(name)
     return made
 

@@ -24,7 +24,7 @@ DEFAULT_LIMIT = 10_000
 
 
 class Wait(StrEnum):
-    """When a join goes on: with every token, or with the first value."""
+    """When a join continues: with every token, or with the first value."""
 
     ALL = "all"
     ANY = "any"

@@ -1,4 +1,4 @@
-"""The types of the language: what an edge carries, from Avro, to Avro, and what may be given where what is expected."""
+"""The types of the language: what an edge carries, from Avro and to Avro, and which type is accepted where another is expected."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ from schemas.shapes import UNWANTED
 
 
 class Kind(StrEnum):
-    """What a value is; the words of the language, then what only services and expressions make."""
+    """What a value is: the words of the language, then those that only services and expressions produce."""
 
     STRING = "string"
     INT = "int"
@@ -167,7 +167,7 @@ def record_schema(
 ) -> dict[str, Any]:
     """An Avro record of these fields, with the ranges and docs as extra attributes; inner records are named by their places.
 
-    `unwanted`: names that are no fields though callers are known to send them, each with the reason.
+    `unwanted`: names that callers are known to send although they are not fields, each with the reason.
     """
     made = _record_schema(name, fields, doc, set())
     return {**made, UNWANTED: dict(unwanted)} if unwanted else made

@@ -1,7 +1,7 @@
 """Bundles: a model as a folder with a card, `card.json`, and the files that it speaks of.
 
 A version is named by the content of its files, so a bundle is never changed: another content is another version. The card may be
-written anew, with more figures say, and must hold at least
+written again, with more figures say, and must hold at least
 
     name, version, dataset, licence, files: {name: SHA-256}, metrics
 
@@ -58,7 +58,7 @@ class Bundle:
 
     @property
     def files(self) -> Mapping[str, str]:
-        """The SHA-256 of each file by its name; the card is none of them."""
+        """The SHA-256 of each file by its name, without the card."""
         found: Mapping[str, str] = self.card["files"]
         return found
 

@@ -85,7 +85,7 @@ def _shared(names: Topics) -> Iterable[_Channel]:
     ):
         yield _Channel(names.named(topic), about, load(record), "send", key)
     for topic, record, about in (
-        (topics.TOKENS, "FlowMessage", "What flow is told: starts, tokens of joins, items of loops, deadlines."),
+        (topics.TOKENS, "FlowMessage", "Messages for flow: starts, tokens of joins, items of loops, deadlines."),
         (topics.STATE, "FlowRow", "The state of open runs, a row a record; compacted."),
         (topics.CONTROL, "Control", "Cancellations, and runs whose tasks are to be dropped."),
     ):
@@ -164,7 +164,7 @@ _REQUEST_HEADERS = {
         "content-type": {"type": "string", "description": f"Anything; the data of {EVENT} is the request."},
     },
 }
-"""What a stranger may say with a request; all of it can be left away."""
+"""Headers that a sender may add to a request; all are optional."""
 
 _HEADERS = {
     "type": "object",

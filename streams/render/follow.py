@@ -15,7 +15,7 @@ from streams.language.topology import (
 )
 
 Spot = tuple[str, bool]
-"""A vertex that is reached, and whether by a failure that passes through to whoever turns it into something else."""
+"""A vertex that is reached, and whether by a failure that passes through to the node that handles it."""
 
 
 def followers(topologies: Iterable[Topology]) -> dict[str, frozenset[str]]:

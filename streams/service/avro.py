@@ -38,7 +38,7 @@ def avro(record: type[Record], name: str, prefix: str) -> dict[str, Any]:
 def _record(record: type[Record], full: str, prefix: str, known: dict[str, type[Record]]) -> dict[str, Any]:
     known[full] = record
     schema: dict[str, Any] = {"type": "record", "name": full}
-    # A dataclass without a docstring of its own gets its signature for one: that is no documentation.
+    # A dataclass without a docstring of its own gets its signature as one, which documents nothing.
     if record.__doc__ and not record.__doc__.startswith(f"{record.__name__}("):
         schema["doc"] = " ".join(record.__doc__.split())
     if record.__unwanted__:

@@ -1,4 +1,4 @@
-"""What a service's function may know of the call that it answers, and say while it works."""
+"""What a service's function can find out about the call that it answers, and report while it works."""
 
 import contextlib
 import uuid
@@ -32,10 +32,10 @@ def progress(text: str = "", *, done: float | None = None, **figures: Any) -> No
     """Report how far this call is: clients that follow the run see a `node.progress` event of its node.
 
     `text` is for people, one line; `done` is the share of the work that is done, 0 to 1; `figures` are named values that JSON can
-    carry: `progress("epoch 3 of 16", done=3 / 16, epoch=3, loss=0.02)`. Cheap, and may be called as often as one likes:
+    carry: `progress("epoch 3 of 16", done=3 / 16, epoch=3, loss=0.02)`. Cheap, and may be called often:
     a few a second are sent, each the newest there is, and the last one is always sent. Call it in the function itself, in
     what it awaits or in `asyncio.to_thread`; in threads of another making, and outside a run, it does nothing.
-    Raises TypeError for a figure that is no JSON, and ValueError for figures of more than 16 KiB.
+    Raises TypeError for a figure that is not JSON, and ValueError for figures of more than 16 KiB.
     """
     said = checked(text, done, figures)
     heard = _HEARD.get(None)

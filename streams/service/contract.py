@@ -41,7 +41,7 @@ class Encoded:
 
 
 class Media(ABC):
-    """What stands in a contract for a reference to an object: its function sees this, records carry a Ref.
+    """The type of a field that is a reference to an object: the function sees this, records carry a Ref.
 
     A field declared with a subclass is decoded before the function runs, and encoded from what it gives.
     """
@@ -74,7 +74,7 @@ class Record:
     def __init_subclass__(cls, shared: bool = False, unwanted: Mapping[str, str] | None = None) -> None:
         """`shared`: the record has the same meaning in every service, and so the same Avro name (`millrace.Area`).
 
-        `unwanted`: names that callers are known to send and that are no fields, each with the reason, which a refusal says.
+        `unwanted`: names that callers are known to send although they are not fields, each with the reason, which the error shows.
         """
         super().__init_subclass__()
         cls.__shared__ = shared
@@ -114,7 +114,7 @@ class Nested:
 
 @dataclass(frozen=True)
 class Items:
-    """A list, given as a tuple."""
+    """A list, passed as a tuple."""
 
     of: "Kind"
 
@@ -200,12 +200,12 @@ def _kind(hint: Any) -> Kind:
             if issubclass(hint, base):
                 return kind(hint)  # type: ignore[arg-type]  # the table pairs each base with its kind
     raise BadRecord(
-        f"the annotation {hint!r} cannot stand in a contract; see streams.service.contract.Record for what can"
+        f"the annotation {hint!r} cannot be used in a contract; see streams.service.contract.Record for what can"
     )
 
 
 def _perhaps(hint: Any, arguments: tuple[Any, ...]) -> Kind:
     others = [one for one in arguments if one is not types.NoneType]
     if len(others) != 1 or len(arguments) != 2:
-        raise BadRecord(f"the annotation {hint!r} cannot stand in a contract: the only union is with None")
+        raise BadRecord(f"the annotation {hint!r} cannot be used in a contract: the only union is with None")
     return Perhaps(_kind(others[0]))

@@ -24,7 +24,6 @@ class service(Options):  # noqa: N801  # used as a decorator: @service("image-bl
     """Makes a Service of a function from one Record to another; an `async` function is for services that wait for others.
 
     The first line of the module's docstring is the service's summary, the rest its description. Each option is explained
-    where it stands in `streams.service.options`.
     """
 
     name: str = field(kw_only=False)

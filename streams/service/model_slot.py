@@ -13,7 +13,7 @@ from streams.service.model_status import ModelStatus
 M = TypeVar("M")
 
 _KEPT = 2
-"""Loaded models that a process keeps: the one that serves, and the one before it, which calls under way may still use."""
+"""Loaded models that a process keeps: the one that serves, and the one before it, which calls in progress may still use."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What `@service` can be told, in three groups: how a call runs, what its model learns from, what the catalogue shows."""
+"""The options of `@service` in three groups: how a call runs, what its model learns from, what the catalogue shows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How far a call is: what a service says of it while it works."""
+"""How far a call is: what a service reports while it works."""
 
 import math
 import numbers
@@ -23,7 +23,7 @@ class Progress:
     """The share of the work that is done, from 0 to 1; None when nobody knows."""
     figures: Mapping[str, Any] = field(default_factory=dict)
     number: int = 0
-    """Which of the things that its call said it is, from 1."""
+    """Which report of its call it is, from 1."""
 
     def to_data(self) -> dict[str, Any]:
         """Return the data of a `node.progress` event."""
@@ -40,7 +40,7 @@ class Progress:
 def progress(text: str, done: float | None, figures: Mapping[str, Any]) -> Progress:
     """Return a checked report: its figures are JSON, and a number that is not finite is null.
 
-    Raises TypeError for a figure that is no JSON, and ValueError for more than LARGEST bytes of them.
+    Raises TypeError for a figure that is not JSON, and ValueError for more than LARGEST bytes of them.
     """
     share = None if done is None or math.isnan(done) else min(1.0, max(0.0, float(done)))
     given = msgspec.json.encode(dict(figures), enc_hook=_number)

@@ -34,20 +34,20 @@ from streams.wire.records import Headers, Outgoing, Record
 from streams.wire.topics import Topics
 
 RUN = "millrace-run"
-"""The header of a request by which its sender says which run it is to be; it must be the record's key too. Without it, the
-run's id is made of the record's place."""
+"""Header of a request: the id that its run is to have, which must be the record's key too. Without it, the run's id is derived
+from the record's place."""
 DIGEST = "millrace-digest"
-"""The header of a request that says which version its client was told; flow keeps to it as long as it is known."""
+"""Header of a request: the version that its client was promised; flow keeps to it as long as it is known."""
 ENVELOPE = "millrace-envelope"
-"""The header of a task that says which node execution it is."""
+"""Header of a task: which node execution it is."""
 SPILLED = "millrace-spilled"
-"""The header that stands for a value in S3: a ref, as JSON. The record's own value is empty then."""
+"""Header with the ref of a value in S3, as JSON. The record's own value is then empty."""
 ENVELOPE_SPILLED = "millrace-envelope-spilled"
 LIMIT = 256 * 1024
 """Bytes above which a value or an envelope travels through S3."""
 
 UNLESS = "millrace-unless"
-"""The header of an event that is nothing any more once the event of this id is told: progress, after the end."""
+"""Header naming the event that supersedes this one: progress is dropped once its node has ended."""
 
 _AVRO = b"application/avro"
 
@@ -305,4 +305,4 @@ def _ref(record: Record, text: bytes) -> Ref:
         value: Mapping[str, Any] = json.loads(text)
         return Ref.from_dict(value)
     except ValueError as error:
-        raise Undecodable(f"{record.where}: the header of a value in S3 is no reference: {error}") from error
+        raise Undecodable(f"{record.where}: the header of a value in S3 is not a reference: {error}") from error

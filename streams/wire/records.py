@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 Headers = tuple[tuple[str, bytes | None], ...]
-"""Names and values in their order. A producer may send a name twice, and a value of null, which is no value."""
+"""Names and values in their order. A producer may send a name twice, and a value of null, which counts as missing."""
 
 
 class Place(NamedTuple):

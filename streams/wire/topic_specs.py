@@ -17,7 +17,7 @@ _COMPACTED: Mapping[str, str] = {
     "delete.retention.ms": str(_DAY),
 }
 _REPEATED: Mapping[str, str] = {**_COMPACTED, "cleanup.policy": "compact,delete", "retention.ms": str(_DAY)}
-"""What is said again and again by whoever lives: what the dead said last goes too, which compaction would keep for good."""
+"""Heartbeat topics: compacted and deleted by age, because compaction alone would keep the last record of dead workers forever."""
 
 
 STAMPED_BY_BROKER: Mapping[str, str] = {"message.timestamp.type": "LogAppendTime"}

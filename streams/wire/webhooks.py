@@ -17,7 +17,7 @@ PREFIX = "whsec_"
 
 
 class BadSecret(MillraceError, ValueError):
-    """A secret that begins with `whsec_` is no base64; the message never holds it."""
+    """A secret that begins with `whsec_` is not base64; the message never contains it."""
 
     blame = Blame.OPERATOR
 
@@ -44,4 +44,4 @@ def key(secret: str) -> bytes:
     try:
         return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except binascii.Error:
-        raise BadSecret(f"a secret that begins with {PREFIX} goes on in base64") from None
+        raise BadSecret(f"a secret that begins with {PREFIX} continues in base64") from None

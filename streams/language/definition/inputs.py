@@ -27,7 +27,7 @@ def _input(name: str, value: Any, place: Place, refuse: Refuse, suggest: Suggest
     if wrong:
         refuse(place, *wrong)
     if isinstance(value, dict) and "type" in value:
-        # A record may have a field `type`; what stands behind its other fields is a type, however it is written.
+        # A record may have a field `type`; the values of its other fields are types, however they are written.
         mistyped = [key for key, one in value.items() if key not in LONG_FORM and not _like_a_type(one)]
         for key in mistyped:
             refuse((*place, key), f"unknown key {key!r}", suggest(key, LONG_FORM))
@@ -97,7 +97,7 @@ def _enum(values: Any, kind: Type, place: Place, refuse: Refuse) -> tuple[Any, .
 
 
 def _fitting(one: Field, value: Any, place: Place, refuse: Refuse) -> Any:
-    """The value as one of the field's own type (Avro wants a float's default to be a float), reported when it is none."""
+    """Return the value as one of the field's own type (Avro wants a float's default to be a float); report one that is not."""
     try:
         return conform(record_schema("Input", (one,)), {one.name: value})[one.name]
     except Nonconforming as error:

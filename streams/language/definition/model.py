@@ -61,7 +61,7 @@ class NodeSpec:
 
     @property
     def subject(self) -> Any:
-        """What stands behind the kind's word: a service's name, a condition, a list."""
+        """The value of the kind's key: a service's name, a condition, a list."""
         return self.keys[self.kind.value]
 
 
@@ -94,4 +94,4 @@ class PipelineSpec:
     problems: tuple[Problem, ...] = ()
     """What is wrong with the form of the file; the compiler finds the rest, so that an author sees all at once."""
     unwanted: Mapping[str, str] = field(default_factory=dict)
-    """Names that are no inputs though callers are known to send them, each with the reason."""
+    """Names that callers are known to send although they are not inputs, each with the reason."""

@@ -67,7 +67,7 @@ _ParsedExpr = _parsed_expr()
 
 
 NAMESPACED = frozenset({("strings", "quote")})
-"""Functions whose name has a dot in it: what stands before it reads nothing, and may be a name of the author's too."""
+"""Functions whose name has a dot in it: the part before it reads nothing, and may be a name of the author's too."""
 
 
 @dataclass

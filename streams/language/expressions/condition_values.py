@@ -1,4 +1,4 @@
-"""The values that a condition read, kept small: they are told with the event of what it skipped."""
+"""The values that a condition read, kept small: the event of what it skipped carries them."""
 
 import json
 import re
@@ -9,9 +9,9 @@ from streams.language.expressions import reserved_words
 from streams.language.expressions.expression import Expression
 
 SMALL = 200
-"""Characters of JSON up to which a value is told as it is."""
+"""Characters of JSON up to which a value is shown as it is."""
 MOST = 8
-"""Values that are told of one condition."""
+"""Values that are shown of one condition."""
 _FIELDS = re.compile(r"((?:\s*\.\s*[A-Za-z_]\w*(?!\w)(?!\s*\()|\[\d+\])*)")
 _STEP = re.compile(r"\.\s*([A-Za-z_]\w*)|\[(\d+)\]")
 

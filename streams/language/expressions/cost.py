@@ -1,4 +1,4 @@
-"""What an expression may cost on these values at the most, before CEL is asked: an upper bound, from its syntax tree.
+"""What an expression may cost on these values at most, before CEL is asked: an upper bound, from its syntax tree.
 
 CEL has no bound of its own on what it copies, and the Python objects of a result are there before anybody can count them.
 Sizes are characters as `room` counts them. One unit of price is about 10 ns: a character that is read or made is one, what
@@ -33,7 +33,7 @@ MAX_STEPS = 9_999
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """How large a value is: on average over all the times that it is computed, and at the most; `items` likewise."""
+    """How large a value is: on average over all the times that it is computed, and at most; `items` likewise."""
 
     size: float = PART
     top: float = PART
@@ -44,7 +44,7 @@ class Bulk:
 
     @property
     def text(self) -> float:
-        """Characters, if it is a text, at the most."""
+        """Characters, if it is a text, at most."""
         return max(self.top - PART, 0)
 
     @property
@@ -269,7 +269,7 @@ class Priced:
     parts: int
 
     def of(self, values: Mapping[str, Any], sizes: Sizes) -> tuple[float, float]:
-        """(price, size of the result) at the most, with all `values` handed to CEL."""
+        """Return the highest possible price and size of the result, with all `values` handed to CEL."""
         handed = sum(map(sizes.of, values.values()))
         rough = self.parts * (_NODE + 4 * PART + handed)
         if 0 < rough <= _SLIGHT:

@@ -24,7 +24,7 @@ TOO_LONG_HINT = "split it over value nodes"
 MAX_DEPTH = 3
 """How deep comprehensions (`map`, `filter`, `exists`, `all`) may nest."""
 MAX_NESTING = 32
-"""How deep an expression may nest in all: CEL itself stops there. Every `+` of a sum is one level, `&&` and `||` are none."""
+"""How deep an expression may nest in all: CEL itself stops there. Every `+` of a sum is a level, `&&` and `||` are not."""
 
 EXTENSIONS = (ext_math.ExtMath(), ext_strings.ExtStrings())
 _ENV = cel.NewEnv(extensions=EXTENSIONS)
@@ -302,7 +302,7 @@ def _failed(text: str, message: str) -> EvaluationError:
     if "Iteration budget exceeded" in message:
         message = _TOO_FAR
     elif "SELECT to non-message" in message:
-        message, hint = "what stands before a dot is null or no record", "ask before: x != null && x.y > 0"
+        message, hint = "the value before a dot is null or not a record", "ask before: x != null && x.y > 0"
     elif overload:
         operator, kinds = overload[1].replace("_", " ").strip(), _words(overload[2])
         hint = "int and float do not mix: write double(x)" if {"int", "float"} <= set(kinds.split(", ")) else ""
@@ -312,7 +312,7 @@ def _failed(text: str, message: str) -> EvaluationError:
 
 _NONE = ctypes.py_object(None)
 _COUNTED = sys.version_info < (3, 12)
-"""Whether None has a count of references that can run out; from 3.12 on it lives for ever."""
+"""Whether None has a count of references that can run out; from 3.12 on it lives forever."""
 
 
 def _plain(value: Any, room: Room) -> Any:

@@ -79,7 +79,7 @@ class _Expansion:
         self.emit(self.text[since:end], since)
 
     def _opening(self, word: re.Match[str], at: int) -> int | None:
-        """Where the parenthesis of a call of `first` opens, or None when this word is none."""
+        """Return where the parenthesis of a call of `first` opens, or None when this word is not such a call."""
         if word.group() != "first" or self.text[:at].rstrip().endswith("."):
             return None
         after = word.end()

@@ -48,6 +48,6 @@ _STRING = re.compile(reserved_words.STRING, re.DOTALL)
 
 
 def operator(text: str) -> str:
-    """What to write instead of an operator of another language in a text that is no CEL; empty when none stands in it."""
+    """Return what to write instead of another language's operator in a text that is not CEL; empty when it has none."""
     bare = _STRING.sub("''", text)
     return next((f"write {here}" for there, here in _OPERATORS if re.search(there, bare)), "")

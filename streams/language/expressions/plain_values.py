@@ -25,7 +25,7 @@ def path(text: str) -> tuple[str, ...] | None:
 
 
 def at(names: tuple[str, ...], values: Mapping[str, Any]) -> Any:
-    """What stands there, ABSENT when there is no such place."""
+    """Return the value at a place, ABSENT when there is no such place."""
     value: Any = values
     for name in names:
         if not isinstance(value, Mapping) or name not in value:

@@ -1,4 +1,4 @@
-"""Where names stand in the text of an expression: not in strings, comments or numbers, not as fields, not as functions."""
+"""Finds the names in the text of an expression: not in strings, comments or numbers, not as fields, not as functions."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -49,7 +49,7 @@ for _tag, _pattern, _first in (
 
 @dataclass(frozen=True)
 class Source:
-    """A file's text as data, and where each value stands in it."""
+    """A file's text as data, and the place of each value in it."""
 
     file: str
     text: str
@@ -95,7 +95,7 @@ def dotted(place: Place) -> str:
 
 
 def written(value: Any) -> str:
-    """A value as it stands in a file, shortened: texts in quotes, `null`, `{"a": 1}`."""
+    """Return a value as a file writes it, shortened: texts in quotes, `null`, `{"a": 1}`."""
     text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
 
@@ -107,7 +107,7 @@ def split(where: str) -> Place:
 
 
 def read(text: str, file: str) -> Source:
-    """Parse one document. Raises PipelineErrors for text that is no YAML or too large; what else is wrong is in `problems`."""
+    """Parse one document. Raises PipelineErrors for text that is not YAML or too large; what else is wrong is in `problems`."""
     if len(text.encode()) > MAX_BYTES:
         raise PipelineErrors(
             [Problem(file, 0, 0, "", f"the file is larger than {MAX_BYTES} bytes", "split the pipeline")]
@@ -141,7 +141,7 @@ def _character(high: str, low: str) -> str:
 
 
 def _tags(text: str, file: str) -> dict[tuple[int, int], str]:
-    """The tags that are written out, by the line and column of what they stand before.
+    """Return the tags that are written out, by the line and column of what follows them.
 
     Raises PipelineErrors for a text that cannot even be read to say what is wrong with it.
     """

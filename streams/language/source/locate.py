@@ -1,4 +1,4 @@
-"""Where a character of a YAML string stands in the file: past quotes, escapes, folded lines and indentation."""
+"""Finds the place in the file of a character of a YAML string: past quotes, escapes, folded lines and indentation."""
 
 _ESCAPED = {"n": "\n", "t": "\t", "0": "\0", "a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "r": "\r", "v": "\v"}
 

@@ -1,4 +1,4 @@
-"""What an uploaded object really is: found from its content, refused before any decoder sees its pixels."""
+"""Finds out from its content what an uploaded object really is, and refuses it before any decoder sees its pixels."""
 
 import struct
 import warnings

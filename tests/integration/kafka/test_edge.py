@@ -181,7 +181,7 @@ def test_what_is_no_request_is_answered_with_its_reason(orders: Foreign) -> None
         b"\x00\x00": "wire format",
         frame(2**31 - 1, b"x"): "cannot be used",
         b'[{"order": "a"}]': "got a list",
-        b'{"order": "a", "order": "b"}': "'order' stands twice",
+        b'{"order": "a", "order": "b"}': "'order' appears twice",
         b'{"order": "a\\u0000"}': "NUL",
         b'{"order": "\xff"}': "UTF-8",
         b'{"order": NaN}': "NaN",

@@ -17,7 +17,7 @@ from gateway.http.body import MOST, JsonBudget, canonical, parse, parse_now
         (b"\xff\xfe", "UTF-8"),
         (b'{"a": NaN}', "NaN is not a JSON number"),
         (b'{"a": -Infinity}', "Infinity is not a JSON number"),
-        (b'{"a": 1, "a": 2}', "'a' stands twice"),
+        (b'{"a": 1, "a": 2}', "'a' appears twice"),
         (b'["\\u0000"]', "NUL"),
         (b'["\\ud800"]', "surrogate"),
         (b'{"\\ud800": 1}', "surrogate"),
@@ -42,7 +42,7 @@ def test_json_is_taken_up_to_the_depth() -> None:
 def test_a_name_that_stands_twice_among_very_many_is_found() -> None:
     """Looking for it takes no longer than reading did: this kept a gateway from everything else for minutes."""
     many = ",".join(f'"{number}": 0' for number in range(200_000))
-    with pytest.raises(Problem, match="'199999' stands twice"):
+    with pytest.raises(Problem, match="'199999' appears twice"):
         parse_now(f'{{{many}, "199999": 1}}', 8)
 
 

@@ -156,8 +156,8 @@ def test_an_event_may_hold_avro() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"[]", "no object with a specversion"),
-        (LINE, "no object with a specversion"),
+        (b"[]", "not an object with a specversion"),
+        (LINE, "not an object with a specversion"),
         (json.dumps(EVENT).encode(), "no data"),
         (json.dumps({**EVENT, "data_base64": "%"}).encode(), "not base64"),
         (json.dumps({**EVENT, "data_base64": 5}).encode(), "not base64"),

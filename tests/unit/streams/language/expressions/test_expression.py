@@ -125,7 +125,7 @@ def test_a_nul_ends_no_text(text: str, value: Any) -> None:
         ("a[3]", {"a": [1]}, "a[3]: Index error: index=3 size=1"),
         ("a + 1", {"a": "x"}, "a + 1: '+' cannot be applied to (string, int)"),
         ("a + 1.0", {"a": 1}, "a + 1.0: '+' cannot be applied to (int, float)"),
-        ("a.b.c", {"a": {"b": None}}, "a.b.c: what stands before a dot is null or no record"),
+        ("a.b.c", {"a": {"b": None}}, "a.b.c: the value before a dot is null or not a record"),
         ("a", {}, "a: No value with name"),
         ("{1: 2}", {}, "a map in an expression must have string keys"),
         ("type(a)", {"a": 1}, "which no record can carry"),
