@@ -1,6 +1,6 @@
-"""What the model sees of a customer and a month: numbers in a fixed order, NaN for what is not known.
+"""The features of a customer and a month: numbers in a fixed order, NaN for unknown values.
 
-The service and the training both make their numbers here.
+Both the service and the training compute them here.
 """
 
 import math
@@ -36,22 +36,22 @@ EDUCATION = {
     "university.degree": 4.0,
     "tertiary": 4.0,
 }
-"""Both files' words on one scale: what `bank-full` calls primary and secondary lies amid the steps of `bank-additional`."""
+"""The levels of both files on one scale: `primary` and `secondary` of `bank-full` lie between those of `bank-additional`."""
 ANSWERS = {"no": 0.0, "yes": 1.0}
 CONTACTS = {"telephone": 0.0, "cellular": 1.0}
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 OUTCOMES = ("failure", "success", "other")
 NO_OUTCOME = ("nonexistent", "unknown")
-"""How the two files say that there was no earlier campaign, or nothing is known of it."""
+"""Values of both files for no earlier campaign, or an unknown one."""
 NEVER = (-1, 999)
-"""How the two files say in `pdays` that the customer was not contacted before."""
+"""Values of `pdays` for a customer who was not contacted before."""
 
 _NAN = math.nan
 
 
 @dataclass(frozen=True)
 class Customer:
-    """A customer and a call, in the words of the UCI files; None for what is not known. `duration` is not among them."""
+    """A customer and a call, in the values of the UCI files; None for unknown. `duration` is left out."""
 
     age: int | None = None
     job: str | None = None
@@ -87,14 +87,14 @@ INPUTS: Mapping[str, tuple[str, ...]] = {
     "previous": ("previous",),
     "poutcome": tuple(f"poutcome={outcome}" for outcome in OUTCOMES),
 }
-"""The features that come of each input of a customer."""
+"""The features derived from each input."""
 
 NAMES = (*(name for names in INPUTS.values() for name in names), *COLUMNS)
-"""Of the features, in their order."""
+"""Names of all features, in their order."""
 
 
 def features(customer: Customer, month: Month, indicators: Indicators | None) -> list[float]:
-    """The numbers of a customer called in a month; a month without indicators (in the training only) has NaN for each."""
+    """Compute the features of a customer called in a month. Months without indicators, only in training, have NaN."""
     economy = [_NAN] * len(COLUMNS) if indicators is None else list(indicators.values().values())
     return [
         _number(customer.age),
@@ -129,7 +129,7 @@ def _outcome(word: str | None) -> list[float]:
 
 
 def _weekday(customer: Customer, month: Month) -> float:
-    """Monday is 0; of the date where only that is known."""
+    """Return the weekday, Monday 0; derived from the date if only that is known."""
     if customer.day_of_week in DAYS:
         return float(DAYS.index(customer.day_of_week))
     if customer.day is None:

@@ -1,4 +1,4 @@
-"""The model that scores: the slot that it is in, the bundle that is shipped, and the trees, loaded once a process."""
+"""The loan model: its slot, the shipped bundle, and the trees, loaded once per process."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +16,8 @@ class Scorer:
     """One loaded model."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        """Raises BadBundle for a bundle that is not whole, and ValueError for one that is made for another service."""
-        import onnxruntime  # here: the worker itself, which lists the service, does not need it
+        """Load a bundle. Raises BadBundle for an incomplete one, and ValueError for one of other features."""
+        import onnxruntime  # imported here, because the worker itself only lists the service
 
         self.bundle = check(folder)
         if tuple(self.bundle.card.get("features", ())) != NAMES:
@@ -27,7 +27,7 @@ class Scorer:
         self._session = onnxruntime.InferenceSession(str(folder / FILE), options, providers=["CPUExecutionProvider"])
 
     def score(self, rows: Sequence[Sequence[float]]) -> list[float]:
-        """The probability of a yes, 0 to 1, for each row of features."""
+        """Return the probability of a yes, 0 to 1, for each row of features."""
         import numpy as np
 
         (probabilities,) = self._session.run(["probabilities"], {"features": np.asarray(rows, np.float32)})

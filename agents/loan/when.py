@@ -1,4 +1,4 @@
-"""Which month a request asks for: a month and its year, a moment, or the newest that there is."""
+"""The month that a request asks for: a month and its year, a date, or the newest in the table."""
 
 import re
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ _AT = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2})(?:[T ].*)?)?")
 
 @dataclass(frozen=True)
 class When:
-    """A month; or only which of the twelve, whose newest is meant; or neither, for the newest of all."""
+    """A month; or only its number, for the newest such month; or neither, for the newest of all."""
 
     month: Month | None = None
     number: int | None = None
     day: int | None = None
-    """Of the month, where the request names it."""
+    """Day of the month; None if the request does not name it."""
 
     def __str__(self) -> str:
         if self.month is not None:
@@ -26,7 +26,7 @@ class When:
 
 
 def asked(month: str | None, year: int | None, at: str | None, day: int | None) -> When:
-    """What these inputs mean together. Raises InvalidInput."""
+    """Combine these inputs. Raises InvalidInput if they contradict each other."""
     if at is not None:
         if month is not None or year is not None:
             raise InvalidInput("says a month that `month` and `year` say too", "send one or the other", "at")

@@ -8,26 +8,26 @@ from importlib import resources
 
 @dataclass(frozen=True)
 class Entry:
-    """One file."""
+    """One public file."""
 
     name: str
-    """Its path in the data directory."""
+    """Path in the data directory."""
     size: int
-    """Bytes."""
+    """Size in bytes."""
     sha256: str
     url: str
-    """Where its maker publishes it; empty when it is made from something else."""
+    """URL where its author publishes it; empty if it is derived from something else."""
     licence: str
-    """What the source states; not legal advice."""
+    """The licence that the source states; not legal advice."""
     made_from: str
-    """How to make it, where it is not published as it is; else empty."""
+    """How to derive it; empty if it is published in this form."""
     unpacked: str = ""
-    """Of a gzip file, the SHA-256 of what is in it: the same content packed otherwise is as good. Else empty."""
+    """SHA-256 of a gzip file's content, because the same content may be compressed differently; else empty."""
 
 
 @cache
 def catalogue() -> tuple[Entry, ...]:
-    """Every entry, sorted by name."""
+    """Read every entry, sorted by name."""
     text = resources.files("streams.datasets").joinpath("catalogue.csv").read_text(encoding="utf-8")
     rows = csv.DictReader(text.splitlines())
     return tuple(Entry(**{**row, "size": int(row["size"])}) for row in rows)  # type: ignore[arg-type]  # the other columns are text
@@ -35,5 +35,5 @@ def catalogue() -> tuple[Entry, ...]:
 
 @cache
 def entry(name: str) -> Entry:
-    """The entry of this name. Raises KeyError."""
+    """Return the entry of this name. Raises KeyError."""
     return {candidate.name: candidate for candidate in catalogue()}[name]

@@ -1,4 +1,4 @@
-"""From people's corrections to the next version of a dataset. Pure: the same corrections always give the same version."""
+"""Build the next version of a dataset from people's corrections. Pure: equal corrections give the same version."""
 
 import json
 from collections import Counter
@@ -16,32 +16,32 @@ LICENCE = "an input of this installation; whoever sent it decides what it may be
 
 @dataclass(frozen=True)
 class Correction:
-    """What counts of a prediction that a person put right."""
+    """A prediction that a person corrected."""
 
     prediction: str
     service: str
     model: str
-    """Name and version."""
+    """Name and version of the model."""
     said: Any
     label: Any
-    """What it should have been."""
+    """The right answer."""
     author: str
     at: str
     kept: Ref | None
-    """What was kept of its input."""
+    """The stored part of its input; None if nothing was stored."""
     inputs: tuple[Ref, ...] = ()
-    """Every object that its run was given: what the kept one may have been cut from."""
+    """Every object of its run's input; the stored one may have been cut from one of them."""
 
     @property
     def source(self) -> str:
-        """Where an example comes from, as the manifest says it."""
+        """Return the source of the example, for the manifest."""
         text = f"prediction {self.prediction} of {self.service}: {self.model} said {_text(self.said)}"
         return f"{text}, {self.author} {_text(self.label)} at {self.at}"
 
 
 @dataclass(frozen=True)
 class Left:
-    """A correction that gives no example, and why."""
+    """A correction that cannot be used as an example, and why."""
 
     prediction: str
     reason: str
@@ -49,27 +49,27 @@ class Left:
 
 @dataclass(frozen=True)
 class Extended:
-    """A version with corrections."""
+    """A dataset version with corrections."""
 
     manifest: Manifest
     base: Manifest
     added: int
-    """Examples."""
+    """Number of added examples."""
     left: tuple[Left, ...]
 
     @property
     def reasons(self) -> dict[str, int]:
-        """How many were left out, by reason."""
+        """Count the corrections that were left out, by reason."""
         return dict(sorted(Counter(correction.reason for correction in self.left).items()))
 
 
 def extend(
     base: Manifest, corrections: Sequence[Correction], prints: Mapping[str, frozenset[str]], held: frozenset[str]
 ) -> Extended:
-    """The version of `base` and these corrections, oldest first; of several about one input the last one counts.
+    """Build the version of `base` with these corrections, oldest first; of several about one input the last one counts.
 
-    `prints`: what each object is known by, by its SHA-256; a kept one that is missing there is no longer kept. `held`: what the
-    test pictures of the base are known by: neither they nor what was made of them is added.
+    `prints` maps the SHA-256 of each object that is still stored to its fingerprints. `held` has the fingerprints of the base's
+    test pictures: neither they nor pictures derived from them are added.
     """
     files: dict[str, tuple[Correction, DatasetFile]] = {}
     left: list[Left] = []
@@ -92,7 +92,7 @@ def extend(
 
 
 def examples(dataset: Manifest) -> Iterator[tuple[Any, DatasetFile]]:
-    """The label and the file of every correction that a version has, sorted by name; a word that is JSON gives its value."""
+    """List label and file of every correction in a version, sorted by name; labels that are JSON are parsed."""
     for file in dataset.files:
         folder, _, name = file.name.removeprefix(f"{dataset.name}/").partition("/")
         if folder == FOLDER and "/" in name:
@@ -100,7 +100,7 @@ def examples(dataset: Manifest) -> Iterator[tuple[Any, DatasetFile]]:
 
 
 def published(dataset: Manifest) -> Manifest:
-    """The version without its corrections."""
+    """Return the version without its corrections."""
     corrected = {file for _, file in examples(dataset)}
     return manifest(
         dataset.name, (published_file for published_file in dataset.files if published_file not in corrected)

@@ -1,4 +1,4 @@
-"""Public data and model weights: found in the data directory, else downloaded from where their makers publish them."""
+"""Public data and model weights, from the data directory or downloaded from where their authors publish them."""
 
 import gzip
 import hashlib
@@ -18,29 +18,29 @@ from streams.datasets.catalogue import Entry, catalogue
 from streams.errors import Blame, MillraceError
 
 TIMEOUT = 30.0
-"""Seconds without a byte after which a download is given up."""
+"""Seconds without a byte after which a download fails."""
 
 
 class DataError(MillraceError):
-    """A file of the catalogue cannot be had; the message names it, says why, and what to do."""
+    """Raised when a file of the catalogue is unavailable; the message names it, the reason and what to do."""
 
     blame = Blame.OPERATOR
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file that is there, with the right hash."""
+    """A file in the data directory with the right hash."""
 
     entry: Entry
     path: Path
     downloaded: bool
-    """False when it was there already."""
+    """False if it was there already."""
 
 
 def select(names: Iterable[str]) -> tuple[Entry, ...]:
-    """The entries of these names; a folder's name means all in it, and no name at all means everything.
+    """Select the entries of these names; a folder's name selects everything in it, no name selects all.
 
-    Raises DataError that lists what there is.
+    Raises DataError that lists the known names.
     """
     entries = catalogue()
     asked = list(names)
@@ -55,7 +55,7 @@ def select(names: Iterable[str]) -> tuple[Entry, ...]:
 
 
 def find(entry: Entry, folder: Path) -> Path | None:
-    """The file in the data directory; None when it is not there or is not the one that the catalogue means."""
+    """Return the file in the data directory; None if it is missing or does not match the catalogue."""
     path = folder / entry.name
     try:
         stat = path.stat()
@@ -68,9 +68,9 @@ def find(entry: Entry, folder: Path) -> Path | None:
 
 
 def local(entry: Entry, folder: Path) -> Path:
-    """The file of an entry in the data directory. Raises DataError that says how to bring it: nothing is downloaded unasked.
+    """Return the file of an entry without downloading it. Raises DataError that says how to fetch it.
 
-    The error also says so when a file of that name is there with another content.
+    The error says so if a file of that name has different content.
     """
     path = find(entry, folder)
     if path is None:
@@ -83,9 +83,9 @@ def local(entry: Entry, folder: Path) -> Path:
 
 
 def fetch(entry: Entry, folder: Path) -> Fetched:
-    """The file of an entry: from the data directory, else downloaded into it, whole and with the right hash or not at all.
+    """Return the file of an entry, downloading it atomically and checking its hash if it is missing.
 
-    A file of another content is never overwritten. Raises DataError.
+    A file with different content is never overwritten. Raises DataError.
     """
     path = folder / entry.name
     if find(entry, folder) is not None:
@@ -132,7 +132,7 @@ def _download(entry: Entry, url: str, file: IO[bytes]) -> None:
 
 @contextmanager
 def _whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file beside `path` that takes its place when the block ends well, and is gone when it does not."""
+    """Open a file beside `path` that replaces it when the block succeeds, and is deleted when it fails."""
     part = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -158,7 +158,7 @@ def _sha256(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  # part
 
 @lru_cache(maxsize=64)
 def _unpacked(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  # as above
-    """The SHA-256 of what a gzip file holds; empty when it is none."""
+    """Return the SHA-256 of a gzip file's content; empty if it is not a gzip file."""
     try:
         with gzip.open(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

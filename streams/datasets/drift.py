@@ -1,15 +1,15 @@
-"""Whether what a model meets still looks like what it learned from: the population stability index. Pure.
+"""Drift: compare what a model meets with what it learned from, by the population stability index. Pure.
 
-For each feature, with the share e of what was learned from and the share a of what is met now in each bin:
+For each feature, with the share e of the training data and the share a of current values in each bin:
 
     PSI = Σ (a − e) · ln(a / e)
 
 Source: N. Siddiqi, Credit Risk Scorecards (Wiley, 2006), where under 0.1 means no change worth a look and over 0.25 a
 great one. Of few values, chance alone gives a large one: without any change it is distributed as χ² with bins − 1 degrees
 of freedom, times 1/n + 1/m (B. Yurdakul and J. Naranjo, Statistical properties of the population stability index, Journal
-of Risk Model Validation 14(4), 2020). So what chance gives in one case of twenty is told beside it.
+of Risk Model Validation 14(4), 2020). So the value that chance exceeds in one case of twenty is reported beside it.
 
-A card says what was learned from as `reference: {"of": 5000, "features": {"output.ink": {"edges": […], "shares": […]}}}`: numbers
+A card describes the training data as `reference: {"of": 5000, "features": {"output.ink": {"edges": […], "shares": […]}}}`: numbers
 by the inner edges of their bins (a value at an edge is in the bin above), others by `values`. A feature is the path of a
 field of the output or the input.
 """
@@ -26,44 +26,44 @@ from streams.errors import Blame, MillraceError
 
 MOVED, DRIFTED = 0.1, 0.25
 _FLOOR = 1e-4
-"""The smallest share of a bin: one that was empty would make the index infinite."""
+"""Smallest share of a bin: an empty bin would make the index infinite."""
 _BINS = 10
 _NORMAL_95 = 1.6449
 
 
 class BadReference(MillraceError):
-    """What a card says of what was learned from cannot be used; the message names the feature."""
+    """Raised when the reference of a card cannot be used; the message names the feature."""
 
     blame = Blame.OPERATOR
 
 
 class Level(StrEnum):
-    """What an index means."""
+    """The interpretation of an index."""
 
     STEADY = "steady"
     MOVED = "moved"
     DRIFTED = "drifted"
     TOO_FEW = "too few"
-    """Chance alone may give a greater one than MOVED."""
+    """Chance alone may exceed MOVED."""
 
 
 @dataclass(frozen=True)
 class Feature:
-    """What was learned from, in one respect."""
+    """The distribution of one feature in the training data."""
 
     path: tuple[str, ...]
-    """`output` or `input`, and the names of fields."""
+    """`output` or `input`, followed by field names."""
     shares: tuple[float, ...]
     edges: tuple[float, ...] = ()
     values: tuple[Any, ...] = ()
 
     @property
     def name(self) -> str:
-        """`output.ink`."""
+        """The path as text: `output.ink`."""
         return ".".join(self.path)
 
     def place(self, value: Any) -> int | None:
-        """The bin of a value; None for one that no bin is for, and for none at all."""
+        """Return the bin of a value; None if no bin matches, or if there is no value."""
         if self.values:
             return self.values.index(value) if value in self.values else len(self.values)
         if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
@@ -71,34 +71,34 @@ class Feature:
         return bisect_right(self.edges, value)
 
     def counts(self, met: Sequence[Any]) -> list[int]:
-        """How many of the values that are met are in each bin; with `values`, a last one is for all others."""
+        """Count the values in each bin; with `values`, a last bin counts all others."""
         counted = Counter(place for value in met if value is not None and (place := self.place(value)) is not None)
         return [counted[at] for at in range(len(self.shares) + bool(self.values))]
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What a model learned from."""
+    """The training data of a model, by feature."""
 
     features: tuple[Feature, ...]
     of: int
-    """How many examples the shares are of."""
+    """Number of examples."""
 
 
 @dataclass(frozen=True)
 class Drift:
-    """How far a feature is from what was learned from."""
+    """How far a feature has drifted from the training data."""
 
     feature: str
     psi: float
     chance: float
-    """What chance gives in one case of twenty."""
+    """The index that chance exceeds in one case of twenty."""
     count: int
-    """Values that were met."""
+    """Number of current values."""
 
     @property
     def level(self) -> Level:
-        """What it means."""
+        """Interpret the index."""
         if self.psi < MOVED:
             return Level.STEADY if self.chance < MOVED else Level.TOO_FEW
         if self.psi < self.chance:
@@ -107,7 +107,7 @@ class Drift:
 
 
 def read(card: Mapping[str, Any]) -> Reference | None:
-    """What a card says was learned from; None when it says nothing. Raises BadReference."""
+    """Read the reference of a card; None if it has none. Raises BadReference."""
     reference = card.get("reference")
     if reference is None:
         return None
@@ -134,13 +134,13 @@ def _feature(name: str, body: Mapping[str, Any]) -> Feature:
 
 
 def measured(feature: Feature, met: Sequence[Any], of: int) -> Drift:
-    """How far what is met is from what was learned from, of `of` examples."""
+    """Measure the drift of current values against a reference of `of` examples."""
     counts = feature.counts(met)
     total, bins = sum(counts), len(counts)
     expected = [max(share, _FLOOR) for share in (*feature.shares, 0.0)[:bins]]
     if not total:
         return Drift(feature.name, 0.0, math.inf, 0)
-    # Half a value more in every bin: of few values, an empty bin says little.
+    # Half a value is added to every bin: among few values, an empty bin means little.
     actual = [(count + 0.5) / (total + 0.5 * bins) for count in counts]
     psi = sum((a - e) * math.log(a / e) for a, e in zip(actual, expected, strict=True))
     used = sum(1 for count, share in zip(counts, expected, strict=True) if count or share > _FLOOR)
@@ -148,9 +148,9 @@ def measured(feature: Feature, met: Sequence[Any], of: int) -> Drift:
 
 
 def described(values: Sequence[float], edges: Sequence[float] | None = None) -> dict[str, list[float]]:
-    """Numbers as a card describes them, in bins with these edges; without them, in ten of about equal shares.
+    """Describe numbers for a card, in bins with these edges, by default ten bins of about equal shares.
 
-    Give edges where a difference means little, as among confidences near 1. Raises ValueError for no values.
+    Give edges where small differences matter little, as among confidences near 1. Raises ValueError for no values.
     """
     ordered = sorted(values)
     if not ordered:
@@ -162,11 +162,11 @@ def described(values: Sequence[float], edges: Sequence[float] | None = None) -> 
 
 
 CONFIDENCES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
-"""Edges between confidences that people tell apart."""
+"""Bin edges for confidences."""
 
 
 def listed(values: Sequence[Any]) -> dict[str, list[Any]]:
-    """Words, or numbers that are names, as a card describes them: by their shares. Raises ValueError for none."""
+    """Describe words, or numbers that are names, for a card by their shares. Raises ValueError for no values."""
     if not values:
         raise ValueError("of nothing there are no shares")
     counts = Counter(values)
@@ -175,6 +175,6 @@ def listed(values: Sequence[Any]) -> dict[str, list[Any]]:
 
 
 def _chi_squared_95(freedom: int) -> float:
-    """The 95 % point of χ², by Wilson and Hilferty's approximation (within 2 % from one degree on)."""
+    """Return the 95 % quantile of χ² by Wilson and Hilferty's approximation, within 2 % from one degree of freedom on."""
     inner = 2 / (9 * freedom)
     return float(freedom * (1 - inner + _NORMAL_95 * math.sqrt(inner)) ** 3)

@@ -10,30 +10,30 @@ from streams.datasets.download import select
 from streams.errors import Blame, MillraceError
 
 PREFIX = "datasets"
-"""Where they lie in the bucket; no sweeper of runs goes there."""
+"""Prefix in the bucket, which the sweeper of runs leaves alone."""
 
 
 class BadManifest(MillraceError):
-    """A manifest is not what its version says; the message names it and what is wrong."""
+    """Raised when a manifest does not match its version; the message names both."""
 
     blame = Blame.OPERATOR
 
 
 @dataclass(frozen=True, order=True)
 class DatasetFile:
-    """One file of a dataset, unpacked where it is published packed: how it was packed is no part of the version."""
+    """One file of a dataset, decompressed: how it was compressed is not part of the version."""
 
     name: str
-    """Its path in the data directory, without `.gz`."""
+    """Path in the data directory, without `.gz`."""
     sha256: str
-    """Of its content."""
+    """SHA-256 of the content."""
     licence: str
     source: str
-    """Its URL, or how it is made."""
+    """URL, or how the file is derived."""
 
     @property
     def key(self) -> str:
-        """Where its content lies in the bucket; a file that versions share lies there once."""
+        """Key of the content in the bucket; versions share files of the same content."""
         return object_key(self.sha256)
 
 
@@ -47,33 +47,33 @@ class Manifest:
 
     @property
     def version(self) -> str:
-        """64 hexadecimal digits: the SHA-256 of names and contents. Licences and sources may be put right."""
+        """64 hexadecimal digits: the SHA-256 of names and contents. Corrections of licences and sources do not change it."""
         text = json.dumps([self.name, *([file.name, file.sha256] for file in self.files)], separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def label(self) -> str:
-        """What models and people call it: `mnist@` and the first twelve digits."""
+        """Short name: `mnist@` and the first twelve digits."""
         return f"{self.name}@{self.version[:12]}"
 
     @property
     def key(self) -> str:
-        """Where the manifest lies in the bucket."""
+        """Key of the manifest in the bucket."""
         return f"{PREFIX}/{self.name}/{self.version}.json"
 
     def to_json(self) -> str:
-        """Text that `parse` reads."""
+        """Write text that `parse` reads."""
         body = {"name": self.name, "version": self.version, "files": [asdict(file) for file in self.files]}
         return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
 
 
 def object_key(sha256: str) -> str:
-    """Where a content lies in the bucket."""
+    """Return the key of a content in the bucket."""
     return f"{PREFIX}/objects/{sha256}"
 
 
 def manifest(name: str, files: Iterable[DatasetFile]) -> Manifest:
-    """The version of a dataset that has these files, in whatever order they come. Raises BadManifest for none."""
+    """Build the version of a dataset from its files in any order. Raises BadManifest if there is none."""
     ordered = tuple(sorted(files))
     if not ordered:
         raise BadManifest(f"{name}: a dataset has at least one file")
@@ -81,22 +81,22 @@ def manifest(name: str, files: Iterable[DatasetFile]) -> Manifest:
 
 
 def of_catalogue(name: str) -> Manifest:
-    """The version that the data catalogue's folder of this name stands for. Raises DataError for an unknown name."""
+    """Build the version of the data catalogue's folder of this name. Raises DataError for an unknown name."""
     return of_entries(name, select([name]))
 
 
 def of_entries(name: str, entries: Iterable[Entry]) -> Manifest:
-    """The version of a dataset that has these files of a catalogue. Raises BadManifest for none."""
+    """Build the version of a dataset from entries of a catalogue. Raises BadManifest if there is none."""
     return manifest(name, map(_file, entries))
 
 
 def unpacked_name(entry: Entry) -> str:
-    """The name of a catalogue's file in a dataset."""
+    """Return the name of a catalogue's file in a dataset."""
     return entry.name.removesuffix(".gz") if entry.unpacked else entry.name
 
 
 def parse(text: str, where: str) -> Manifest:
-    """The manifest of this text. Raises BadManifest when it cannot be read, or is not the version that it says."""
+    """Parse a manifest. Raises BadManifest if it cannot be read, or does not match its version."""
     try:
         body = json.loads(text)
         parsed = manifest(str(body["name"]), (DatasetFile(**file) for file in body["files"]))

@@ -1,4 +1,4 @@
-"""What is kept of an answer that a model gave: of which input it was. Pure; the recorder writes it down."""
+"""Predictions: what the recorder stores of a model's answer and its input. Pure."""
 
 import hashlib
 import json
@@ -10,18 +10,18 @@ from schemas.refs import Ref, replace
 from streams.messages import Task, Value, node_end_id
 
 KEY = "prediction"
-"""What the event of a finished node calls it."""
+"""Key of a prediction in the event of a finished node."""
 
 
 def digest(schema: Any, record: Mapping[str, Value]) -> str:
-    """The SHA-256 (64 hexadecimal digits) of the canonical text of an input of this schema."""
+    """Return the SHA-256 (64 hexadecimal digits) of the canonical text of an input of this schema."""
     return hashlib.sha256(canonical(schema, record)).hexdigest()
 
 
 def canonical(schema: Any, record: Mapping[str, Value]) -> bytes:
-    """An input as JSON of which there is only one form.
+    """Write an input as canonical JSON.
 
-    Objects count by what is in them, wherever they lie: the same picture sent twice gives the same text.
+    Objects are identified by content, not by key, so that the same picture sent twice gives the same text.
     """
 
     def content(ref: Ref) -> dict[str, str]:
@@ -32,22 +32,22 @@ def canonical(schema: Any, record: Mapping[str, Value]) -> bytes:
 
 
 def identity(task: Task) -> str:
-    """The id of the prediction that a task gives: that of the event of its end, so that telling it twice changes nothing."""
+    """Return the id of a task's prediction: that of its end event, so that storing it twice changes nothing."""
     return node_end_id(task.run.id, task.vertex, task.at)
 
 
 def made(contract: Contract, output: Mapping[str, Value]) -> bool:
-    """Whether an output is a model's answer: services without models, and answers that none gave, are nothing to keep."""
+    """Return whether an output is a model's answer, which is stored."""
     return contract.predicts and bool(output.get("model") and output.get("model_version"))
 
 
 def about(contract: Contract, task: Task, kept: Ref | None = None) -> dict[str, Value]:
-    """What the event of a prediction says beside the output. `kept`: what of the input was kept for training."""
+    """Describe a prediction for its event, beside the output. `kept` is the part of the input that is stored for training."""
     prediction = {"id": identity(task), "service": contract.name, "input": digest(contract.input, task.input)}
     return {KEY: {**prediction, **({"kept": kept.to_dict()} if kept else {})}}
 
 
 def confidence(output: Mapping[str, Value]) -> float | None:
-    """How sure the model says it is, 0 to 1; None where its output has no such field."""
+    """Return the model's confidence, 0 to 1; None if its output has no such field."""
     value = output.get("confidence")
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1 else None

@@ -1,7 +1,7 @@
-"""The test pictures of a dataset, known by what is in them, so that none of them comes back among what is learned from.
+"""Fingerprints of a dataset's test pictures, so that none of them is learned from.
 
-A picture is known by the hash of its file and by that of its grey pixels, also turned light for dark: packed otherwise, or
-inverted, it is the same one. One that was scaled or cut is not found; for those a correction says of which input they came.
+Fingerprints are the hash of a file and those of its grey pixels, as they are and inverted, so that a picture is recognised in
+another format or inverted. A scaled or cropped one is not; for those a correction names the input that they were cut from.
 """
 
 import csv
@@ -16,11 +16,11 @@ from streams.datasets.manifest import BadManifest, Manifest
 _TESTS = "t10k-images-idx3-ubyte"
 _LABELS = "labels.csv"
 _FROM = 16
-"""Bytes of an IDX file of pictures before its pixels."""
+"""Bytes of an IDX file before its pixels."""
 
 
 def needed(dataset: Manifest) -> list[str]:
-    """The files of a dataset that its test pictures are read from. Raises BadManifest when nothing says which they are."""
+    """List the files that have a dataset's test pictures. Raises BadManifest if the dataset does not say which they are."""
     names = [file.name for file in dataset.files]
     labelled = [name.rpartition("/")[0] for name in names if name.endswith(f"/{_LABELS}")]
     wanted = [name for name in names if name.endswith(_TESTS) or name.rpartition("/")[0] in labelled]
@@ -30,7 +30,7 @@ def needed(dataset: Manifest) -> list[str]:
 
 
 def known(contents: Mapping[str, bytes]) -> frozenset[str]:
-    """What every test picture is known by; `contents` are the files that `needed` names. Raises BadManifest."""
+    """Return the fingerprints of all test pictures; `contents` are the files that `needed` lists. Raises BadManifest."""
     fingerprints: set[str] = set()
     for name, content in contents.items():
         if name.endswith(_TESTS):
@@ -43,7 +43,7 @@ def known(contents: Mapping[str, bytes]) -> frozenset[str]:
 
 
 def prints(data: bytes) -> frozenset[str]:
-    """What a file is known by: its hash and, where it is a picture, that of its grey pixels, as they are and inverted."""
+    """Return a file's fingerprints: its hash and, for a picture, those of its grey pixels, as they are and inverted."""
     return _prints(data, both=True)
 
 
@@ -58,13 +58,13 @@ def _prints(data: bytes, *, both: bool) -> frozenset[str]:
 
 
 def _grey(data: bytes) -> Any:
-    from PIL import Image  # here: whoever only reads manifests need not have it
+    from PIL import Image  # imported here, because reading manifests does not need it
 
     try:
         with Image.open(io.BytesIO(data)) as image:
             return image.convert("L")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None  # no picture
+        return None  # not a picture
 
 
 def _pixels(width: int, height: int, pixels: bytes) -> str:
@@ -72,7 +72,7 @@ def _pixels(width: int, height: int, pixels: bytes) -> str:
 
 
 def _rows(content: bytes) -> Iterator[str]:
-    """The pictures of an IDX file (http://yann.lecun.com/exdb/mnist): numbers of pictures, rows and columns, then pixels."""
+    """Yield the pictures of an IDX file (http://yann.lecun.com/exdb/mnist): numbers of pictures, rows and columns, then pixels."""
     count, height, width = (int.from_bytes(content[at : at + 4], "big") for at in (4, 8, 12))
     size = width * height
     if len(content) != _FROM + count * size:
@@ -82,7 +82,7 @@ def _rows(content: bytes) -> Iterator[str]:
 
 
 def _members(name: str, contents: Mapping[str, bytes]) -> Iterator[str]:
-    """The pictures that a `labels.csv` puts on the side of the test, from the archives beside it."""
+    """Yield the pictures that a `labels.csv` assigns to the test set, from the archives beside it."""
     folder = name.rpartition("/")[0]
     rows = list(csv.DictReader(contents[name].decode().splitlines()))
     tests = {row.get("filename") for row in rows if row.get("split") == "test"}
