@@ -1,4 +1,4 @@
-"""Speaking to the gateway over HTTP: the address and the key from the settings, and what its answers mean for a command."""
+"""The gateway's HTTP client: address and key from the settings, and errors as exit statuses of commands."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CONNECT = 5.0
 """Seconds to wait for a connection."""
 QUIET = 60.0
-"""Seconds without a byte after which an answer is given up; the gateway pings its event streams more often."""
+"""Seconds without a byte after which a call fails; the gateway pings its event streams more often."""
 
 _EXITS: Mapping[str, Exit] = {
     "urn:millrace:run-not-over": Exit.RUN_NOT_OVER,
@@ -31,11 +31,11 @@ _EXITS: Mapping[str, Exit] = {
     "urn:millrace:away": Exit.AWAY,
     "urn:millrace:busy": Exit.AWAY,
 }
-"""The exit status of each kind of problem; any other is a request that was refused."""
+"""The exit status of each problem type; all others mean REFUSED."""
 
 
 class Gateway:
-    """The gateway of an installation; use as a context manager. Every call ends the command when it is refused."""
+    """A client of an installation's gateway; use as a context manager. Calls raise Failed when the gateway refuses them."""
 
     def __init__(self, where: "Settings | None" = None) -> None:
         import httpx
@@ -56,7 +56,7 @@ class Gateway:
         self._http.close()
 
     def call(self, method: str, path: str, **options: Any) -> "httpx.Response":
-        """One answer; `params` that are None are not asked for. Ends the command when the gateway is away or refuses."""
+        """Make one call; `params` that are None are left out. Raises Failed when the gateway is unavailable or refuses."""
         if "params" in options:
             options["params"] = {name: value for name, value in options["params"].items() if value is not None}
         with self.reached():
@@ -68,7 +68,7 @@ class Gateway:
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str] | None = None) -> "Iterator[httpx.Response]":
-        """An answer that is read as it comes. Raises httpx.TransportError while it does, for the caller to come back."""
+        """Open an answer that is read as it comes. Raises Failed, and httpx.TransportError while it is read."""
         with self._http.stream("GET", path, headers=dict(headers or {})) as answer:
             if answer.is_error:
                 answer.read()
@@ -76,7 +76,7 @@ class Gateway:
 
     @contextmanager
     def reached(self) -> Iterator[None]:
-        """Ends the command when the gateway does not answer."""
+        """Raise Failed when the gateway does not answer."""
         import httpx
 
         try:
@@ -89,7 +89,7 @@ class Gateway:
             raise self.away(str(error) or type(error).__name__) from None
 
     def away(self, why: str) -> Failed:
-        """The end of a command whose gateway is away."""
+        """Return the error for a gateway that is unavailable."""
         return Failed(Exit.AWAY, f"no gateway answers at {self.url} ({why}); start it with `make run` or `millrace up`")
 
     def _accepted(self, answer: "httpx.Response") -> "httpx.Response":
@@ -102,7 +102,7 @@ class Gateway:
 
 
 def key_of(where: "Settings") -> str:
-    """The API key of an installation. Ends the command when there is none."""
+    """Read the API key of an installation. Raises Failed if there is none."""
     path = _path(where)
     try:
         return path.read_text(encoding="ascii").strip()
@@ -120,7 +120,7 @@ def _path(where: "Settings") -> Path:
 
 
 def accepted(answer: "httpx.Response") -> "httpx.Response":
-    """The answer, when it is no error. Ends the command with everything that the gateway says is wrong."""
+    """Return the answer unless it is an error. Raises Failed with all of the gateway's problems."""
     if not answer.is_error:
         return answer
     try:
@@ -135,10 +135,12 @@ def accepted(answer: "httpx.Response") -> "httpx.Response":
 
 
 def _told(problem: Mapping[str, Any]) -> str:
-    """A problem document for a person at a terminal."""
+    """Write a problem document for a terminal."""
     title, detail = str(problem["title"]), str(problem.get("detail") or problem["title"])
     errors = list(problem.get("errors", ()))
-    if str(problem.get("type")).startswith("urn:millrace:run-"):  # its one error is the detail again, but for the hint
+    if str(problem.get("type")).startswith(
+        "urn:millrace:run-"
+    ):  # a single error repeats the detail, and adds only the hint
         hint = next((f" ({error['hint']})" for error in errors if error.get("hint")), "")
         return f"{detail}{hint}" if detail.startswith(title) else f"{title}: {detail}{hint}"
     text = re.sub(r"GET /(services|pipelines)", r"`millrace \1`", detail)
@@ -154,5 +156,5 @@ def _error(problem: Mapping[str, Any]) -> str:
 
 
 def part(text: str) -> str:
-    """A name as a part of a path."""
+    """Quote a name as a segment of a path."""
     return quote(text, safe="", errors="surrogateescape")

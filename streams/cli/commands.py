@@ -62,7 +62,7 @@ COMMANDS = (
     Command(
         "apply",
         "streams.cli.pipelines.apply:apply",
-        "Bring topics, schemas and pipelines in step.",
+        "Synchronise topics, schemas and pipelines.",
         (
             "millrace apply",
             "millrace apply pipelines/ --dry-run",
@@ -138,9 +138,7 @@ COMMANDS = (
         "Show or download the result of a run.",
         ("millrace result RUN", "millrace result RUN --wait 30", "millrace result RUN -o blurred.jpg"),
     ),
-    Command(
-        "explain", "streams.cli.runs.explain:explain", "Say what a run waits for, and why.", ("millrace explain RUN",)
-    ),
+    Command("explain", "streams.cli.runs.explain:explain", "Explain what a run waits for.", ("millrace explain RUN",)),
     Command(
         "replay",
         "streams.cli.runs.explain:replay",
@@ -167,7 +165,7 @@ COMMANDS = (
 GROUPS = (
     Group(
         "dead-letters",
-        "What could not be processed: list, show, resend.",
+        "Records that could not be processed: list, show, resend.",
         (
             Command(
                 "list",
@@ -195,7 +193,7 @@ GROUPS = (
     ),
     Group(
         "predictions",
-        "What models said: list, show, correct.",
+        "Predictions of models: list, show, correct.",
         (
             Command(
                 "list",
@@ -212,32 +210,32 @@ GROUPS = (
             Command(
                 "drift",
                 "streams.cli.runs.predictions:drift",
-                "Show what models meet beside what they learned from.",
+                "Compare current data with training data.",
                 ("millrace predictions drift", "millrace predictions drift --service digit-recognition"),
             ),
             Command(
                 "correct",
                 "streams.cli.runs.predictions:correct",
-                "Say what it should have been.",
+                "Correct one prediction.",
                 ("millrace predictions correct ID 7", "millrace predictions correct ID neutrophil"),
             ),
         ),
     ),
     Group(
         "callbacks",
-        "What receivers of callbacks need.",
+        "Secrets for receivers of callbacks.",
         (
             Command(
                 "secret",
                 "streams.cli.runs.callbacks:secret",
-                "Print what they are signed with.",
+                "Print the key of their signatures.",
                 ("millrace callbacks secret",),
             ),
         ),
     ),
     Group(
         "notices",
-        "Who was told of ended runs: list, resend.",
+        "Notices of ended runs: list, resend.",
         (
             Command(
                 "list",
@@ -277,7 +275,7 @@ GROUPS = (
             Command(
                 "retrain",
                 "streams.cli.operations.retrain:retrain",
-                "Order what a file in git names.",
+                "Order the models of a file in git.",
                 ("millrace models retrain models.yaml",),
             ),
         ),
@@ -289,19 +287,19 @@ GROUPS = (
             Command(
                 "fetch",
                 "streams.cli.operations.data:fetch",
-                "Bring files of the catalogue.",
+                "Download files of the catalogue.",
                 ("millrace data fetch", "millrace data fetch models"),
             ),
             Command(
                 "keep",
                 "streams.cli.operations.data:keep",
-                "Put a dataset version into S3.",
+                "Store a dataset version in S3.",
                 ("millrace data keep mnist",),
             ),
             Command(
                 "corrections",
                 "streams.cli.operations.data:corrections",
-                "Make a dataset version with people's corrections.",
+                "Build a dataset version with corrections.",
                 ("millrace data corrections digit-recognition",),
             ),
             Command(

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Exit(IntEnum):
-    """How a command ended."""
+    """The exit status of a command."""
 
     DONE = 0
     REFUSED = 1
@@ -47,15 +47,15 @@ MEANINGS: Mapping[Exit, str] = {
 
 
 def table() -> str:
-    """The table as text for people."""
+    """Write the table as text."""
     return "\n".join(f"{status.value:>5}  {meaning}" for status, meaning in MEANINGS.items())
 
 
 class Failed(Exception):
-    """A command cannot do what was asked: its exit status, and what to tell on stderr."""
+    """Raised when a command fails: its exit status, and the message for stderr."""
 
     def __init__(self, exit: Exit, message: str, problem: Mapping[str, Any] | None = None) -> None:
-        """`problem`: the document of a gateway that refused, for commands that can make something of it."""
+        """`problem` is the problem document of a gateway that refused, for commands that handle it."""
         self.exit = exit
         self.problem = problem or {}
         super().__init__(message)

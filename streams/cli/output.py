@@ -23,12 +23,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="The same as --output j
 
 
 def say(text: str) -> None:
-    """Tell a person how it goes."""
+    """Print a message for people on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 
 def emit(output: Output, value: Mapping[str, Any], text: str | Callable[[], str]) -> None:
-    """Print one result, in the form that was asked for."""
+    """Print one result in the chosen form."""
     if output is Output.JSON:
         print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
     else:
@@ -36,7 +36,7 @@ def emit(output: Output, value: Mapping[str, Any], text: str | Callable[[], str]
 
 
 def columns(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
-    """Rows as text in columns; at a terminal, what does not fit into a line ends with `…`, elsewhere it is whole."""
+    """Align rows in columns; at a terminal, lines that do not fit are cut with `…`."""
     lines = [list(head), *map(list, rows)] if head else [list(row) for row in rows]
     if not lines:
         return ""
@@ -54,6 +54,6 @@ def _fitted(line: str, room: int) -> str:
 
 
 def problems(problems: Iterable[Any]) -> None:
-    """Print problems on stderr, one a line: file:line:column: where: problem (hint)."""
+    """Print problems on stderr, one per line: file:line:column: where: problem (hint)."""
     for problem in problems:
         say(str(problem))

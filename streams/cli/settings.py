@@ -5,7 +5,7 @@ from streams.settings import SettingError, Settings
 
 
 def settings() -> Settings:
-    """Read once per command. A bad one ends it, with the key and the value."""
+    """Read the settings. Raises Failed for an invalid one, with its key and value."""
     try:
         return Settings.read()
     except SettingError as error:

@@ -1,4 +1,4 @@
-"""Server-sent events as lines of text, and as frames. No network here."""
+"""Parse server-sent events. No network here."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Frame:
-    """One event. `id` is the last one that was said, "" when none was."""
+    """One event. `id` is the last id so far, "" if there was none."""
 
     name: str
     data: str
@@ -14,7 +14,7 @@ class Frame:
 
 
 def frames(lines: Iterable[str]) -> Iterator[Frame]:
-    """The events that these lines (without their ends) make; what is cut off in the middle is no event."""
+    """Yield the events of these lines (without line ends); an incomplete last event is dropped."""
     name, identity = "", ""
     data: list[str] = []
     for line in lines:

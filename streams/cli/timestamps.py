@@ -1,4 +1,4 @@
-"""Moments on the command line."""
+"""Points in time on the command line."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def since(option: str, text: str) -> datetime:
-    """`2026-11-21T10:00` (of this machine's clock, where it names no zone), or so long ago: `30m`. Ends the command."""
+    """Parse `2026-11-21T10:00`, in this machine's time zone unless it names one, or an age such as `30m`. Raises Failed."""
     ago = _AGO.fullmatch(text.strip())
     try:
         if ago:

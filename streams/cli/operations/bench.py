@@ -1,4 +1,4 @@
-"""`bench`: the benchmarks of a checkout, each a program of its own that says what it measures against what."""
+"""`bench`: the benchmarks of a checkout, each a separate program that prints what it compares."""
 
 import subprocess
 import sys
@@ -13,8 +13,8 @@ from streams.cli.output import say
 FOLDER = Path("tests", "benchmarks")
 PREFIX = "bench_"
 
-Name = Annotated[str | None, typer.Argument(help="One benchmark; none means all, one after another.")]
-Count = Annotated[str | None, typer.Argument(help="How often it measures; each has a number of its own otherwise.")]
+Name = Annotated[str | None, typer.Argument(help="One benchmark; without it, all of them one after another.")]
+Count = Annotated[str | None, typer.Argument(help="Number of repetitions; each benchmark has its own default.")]
 
 
 def bench(name: Name = None, count: Count = None) -> None:

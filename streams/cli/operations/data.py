@@ -1,4 +1,4 @@
-"""`data`: public data and model weights, from where their makers publish them, and dataset versions in S3."""
+"""`data`: public data and model weights from where their authors publish them, and dataset versions in S3."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,12 +24,12 @@ Service = Annotated[str, typer.Argument(help="A service whose predictions people
 Datasets = Annotated[list[str] | None, typer.Argument(help="Datasets; none means all.", metavar="[NAME…]")]
 Names = Annotated[
     list[str] | None,
-    typer.Argument(help="Files of the data catalogue, or its folders; none means all.", metavar="[NAME…]"),
+    typer.Argument(help="Files of the data catalogue, or its folders; without any, everything.", metavar="[NAME…]"),
 ]
 
 
 def fetch(names: Names = None, output: OutputOption = Output.TEXT) -> None:
-    """Bring files of the data catalogue into the data directory (MILLRACE_DATA), with their hashes checked."""
+    """Download files of the data catalogue into the data directory (MILLRACE_DATA) and check their hashes."""
     from streams.datasets import download
 
     folder = settings().data
@@ -49,9 +49,9 @@ def fetch(names: Names = None, output: OutputOption = Output.TEXT) -> None:
 
 
 def keep(name: Dataset, output: OutputOption = Output.TEXT) -> None:
-    """Put the version of a dataset that the data catalogue stands for into S3, and print what it is called.
+    """Store the data catalogue's version of a dataset in S3, and print its name.
 
-    Files that are in S3 already are not sent again; `millrace data fetch` brings those that are not in the data directory.
+    Files that are in S3 already are not sent again; `millrace data fetch` downloads those that are not in the data directory.
     """
     from streams.runtime.storage.datasets import keep as put
 
@@ -63,10 +63,10 @@ def keep(name: Dataset, output: OutputOption = Output.TEXT) -> None:
 
 
 def corrections(name: Service, output: OutputOption = Output.TEXT) -> None:
-    """Make the version of a service's dataset that has people's corrections, put it into S3, and print what it is called.
+    """Build the version of a service's dataset with people's corrections, store it in S3, and print its name.
 
-    It is the dataset of the data catalogue and every correction that counts now, so the same corrections give the same version.
-    What is a test picture of the dataset, or was made of one, is left out.
+    It is the data catalogue's dataset and every current correction, so the same corrections give the same version. Test
+    pictures of the dataset, and pictures made from them, are left out.
     """
     import psycopg
 
@@ -126,7 +126,7 @@ def _document(manifest: "Manifest") -> dict[str, object]:
 
 
 def _stored(action: "Callable[[Store], Awaitable[T]]") -> T:
-    """What an action on the object store gives; its errors end the command."""
+    """Run an action on the object store. Raises Failed for its errors."""
     import psycopg
 
     from streams.datasets.download import DataError

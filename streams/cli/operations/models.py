@@ -1,4 +1,4 @@
-"""`models`: the versions of each service's model in the registry, and which of them is to serve."""
+"""`models`: the versions of each service's model in the registry, and which of them serves."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SHIPPED = "shipped"
-"""In place of a version: the bundle that comes with the service."""
+"""Stands for the bundle that comes with the service, in place of a version."""
 
 Slot = Annotated[str, typer.Argument(help="The service whose model it is.", metavar="SLOT")]
 SlotOption = Annotated[str | None, typer.Argument(help="Only this service's.", metavar="[SLOT]")]
-VersionOption = Annotated[str | None, typer.Argument(help="Its number or twelve digits; none: the champion.")]
+VersionOption = Annotated[str | None, typer.Argument(help="Its number or twelve digits; without it, the champion.")]
 Version = Annotated[
     str, typer.Argument(help="Its number, its twelve digits, or `shipped` for the one that comes with the service.")
 ]
 
 
 def listing(slot: SlotOption = None, output: OutputOption = Output.TEXT) -> None:
-    """List the registered versions of models, oldest first; the champion of each slot is to serve.
+    """List the registered versions of models, oldest first; the champion of each slot serves.
 
-    What serves at this moment is in `millrace services SLOT`. A slot without a champion is served by its shipped model.
+    `millrace services SLOT` shows what serves at this moment. A slot without a champion is served by its shipped model.
     """
     from streams.runtime.models.champions import versions
 
@@ -58,7 +58,7 @@ def listing(slot: SlotOption = None, output: OutputOption = Output.TEXT) -> None
 
 
 def show(slot: Slot, version: VersionOption = None, output: OutputOption = Output.TEXT) -> None:
-    """Show one registered version: what it learned from, what the gate said of it, and every other tag."""
+    """Show one registered version: its dataset, the verdict of the gate, and every other tag."""
     from streams.runtime.models.champions import versions
 
     matching = [
@@ -76,9 +76,9 @@ def show(slot: Slot, version: VersionOption = None, output: OutputOption = Outpu
 
 
 def use(slot: Slot, version: Version, output: OutputOption = Output.TEXT) -> None:
-    """Let another version serve: moves the alias `champion`, as MLflow's own page does. Running workers swap within seconds.
+    """Let another version serve: moves the alias `champion`, as MLflow's page does. Running workers switch within seconds.
 
-    No request is dropped; each answer names the version that made it. A version that cannot be loaded changes nothing, and
+    No request is dropped, and each answer names its version. A version that cannot be loaded changes nothing, and
     `millrace services SLOT` says why.
     """
     from streams.runtime.models.champions import NoSuchVersion, demote, promote
@@ -103,7 +103,7 @@ def use(slot: Slot, version: Version, output: OutputOption = Output.TEXT) -> Non
 
 
 def asked(action: "Callable[[Connection], Awaitable[T]]") -> T | None:
-    """What the registry answers; None where there is none."""
+    """Run an action on the registry; None if there is no registry yet. Raises Failed if it is unavailable."""
     from streams.runtime.models.champions import ModelRegistryUnavailable, connected
 
     async def act() -> T | None:

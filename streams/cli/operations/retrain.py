@@ -1,4 +1,4 @@
-"""`models retrain`: orders the models that a file in git names, when it names others than were ordered last."""
+"""`models retrain`: order the models that a file in git describes, if it has changed since the last order."""
 
 import hashlib
 from collections.abc import Mapping
@@ -27,9 +27,9 @@ File = Annotated[
 
 
 def retrain(file: File, output: OutputOption = Output.TEXT) -> None:
-    """Order the models that a file names, when it names others than were ordered last. For CI, after each change in git.
+    """Order the models that a file describes, if it has changed since the last order. For CI, after each change in git.
 
-    An order that was filled last is not repeated, whether its model passed the gate or not; one that is under way is not either.
+    The last order is not repeated, whether its model passed the gate or not, and neither is one that is running.
     """
     from streams.datasets.catalogue import catalogue
     from streams.models.version_order import order
@@ -45,8 +45,8 @@ def retrain(file: File, output: OutputOption = Output.TEXT) -> None:
                 row = {"service": service, "run": None, "slot": last[0].slot, "number": last[0].number}
                 emit(output, row, f"{service}: as ordered, version {last[0].number} of {last[0].slot}")
                 continue
-            # Of what was there when it was ordered: the same file orders once, and again after another came in between,
-            # and after the data has changed.
+            # The key depends on the state at the order: the same file orders once, and again after another order or after a
+            # change of the data.
             key = hashlib.sha256(f"{text} {_filled(last[0]) if last else 0} {data}".encode()).hexdigest()
             headers = {"idempotency-key": f"retrain-{key[:32]}"}
             run = _ordered(gateway, f"/services/{part(service)}/runs", headers, values)
@@ -54,7 +54,7 @@ def retrain(file: File, output: OutputOption = Output.TEXT) -> None:
 
 
 def _ordered(gateway: Gateway, path: str, headers: Mapping[str, str], values: Mapping[str, Any]) -> str:
-    """The run of an order, also when it is under way already."""
+    """Place an order and return its run, also if it is already running."""
     try:
         return str(gateway.call("POST", path, headers=headers, json=values).json()["id"])
     except Failed as failed:
@@ -64,7 +64,7 @@ def _ordered(gateway: Gateway, path: str, headers: Mapping[str, str], values: Ma
 
 
 def _read(file: Path) -> dict[str, Mapping[str, Any]]:
-    """The orders of a file, with every default; ends the command when one makes no sense."""
+    """Read the orders of a file, with all defaults. Raises Failed for invalid ones."""
     import yaml
 
     from schemas.contracts import load_contracts
@@ -73,7 +73,7 @@ def _read(file: Path) -> dict[str, Mapping[str, Any]]:
 
     try:
         text = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:  # a date that is none is a plain ValueError
+    except (yaml.YAMLError, ValueError) as error:  # PyYAML raises ValueError for an invalid date
         raise Failed(Exit.REFUSED, f"{file}: {error}") from error
     if not isinstance(text, dict):
         raise Failed(
@@ -91,7 +91,7 @@ def _read(file: Path) -> dict[str, Mapping[str, Any]]:
 
 
 def _last(registered: "list[RegisteredVersion]", service: str) -> "tuple[RegisteredVersion, str] | None":
-    """The version that this service registered last, with its order."""
+    """Return the version of this service's last order, and the order; None if there is none."""
     from streams.models.version_order import ORDER, service_of
 
     its = [(model, model.tags[ORDER]) for model in registered if service_of(model.tags.get(ORDER, "")) == service]
@@ -99,7 +99,7 @@ def _last(registered: "list[RegisteredVersion]", service: str) -> "tuple[Registe
 
 
 def _filled(version: "RegisteredVersion") -> float:
-    """When the last order that a version was made for was filled; one of the same content may be ordered again."""
+    """Return when the last order of a version was completed; the same content may be ordered again."""
     from streams.models.version_order import ORDERED
 
     return float(version.tags.get(ORDERED, version.created))

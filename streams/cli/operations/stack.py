@@ -1,4 +1,4 @@
-"""`up`, `down`, `status` and `restart`: the embedded stack, which has a program of its own; and the contracts of the services."""
+"""`up`, `down`, `status` and `restart` of the embedded stack, which is a separate program; and `schemas`."""
 
 import os
 import sys
@@ -14,15 +14,15 @@ from streams.cli.output import Output, OutputOption
 Home = Annotated[
     Path | None,
     typer.Option(
-        "--home", metavar="FOLDER", help="Its folder; without it MILLRACE_HOME, or the stack that is found to run."
+        "--home", metavar="FOLDER", help="Its folder; by default MILLRACE_HOME, or that of the running stack."
     ),
 ]
 Parts = Annotated[str, typer.Option("--parts", metavar="A,B", help="Only these parts, and what they need.")]
 Workers = Annotated[str, typer.Option("--workers", metavar="N", help="Worker processes.")]
 Demo = Annotated[bool, typer.Option("--demo", help="Send a photo through face-blur once everything is up.")]
 Names = Annotated[list[str], typer.Argument(help="Parts, as `millrace status` names them.", metavar="PART…")]
-Kill = Annotated[bool, typer.Option("--kill", help="End them at once, without letting them finish what they do.")]
-Check = Annotated[bool, typer.Option("--check", help="Change nothing; say which files are out of step.")]
+Kill = Annotated[bool, typer.Option("--kill", help="Kill them, without letting them finish their work.")]
+Check = Annotated[bool, typer.Option("--check", help="Change nothing; list the files that are out of date.")]
 
 
 def up(parts: Parts = "", workers: Workers = "1", demo: Demo = False, home: Home = None) -> None:
@@ -32,7 +32,7 @@ def up(parts: Parts = "", workers: Workers = "1", demo: Demo = False, home: Home
 
 
 def down(home: Home = None) -> None:
-    """Stop the system that `up` started, wherever it runs, and wait until it is gone."""
+    """Stop the system that `up` started, and wait until it has ended."""
     _become("infra.local", ["down", *_home(home)])
 
 
@@ -42,7 +42,7 @@ def status(home: Home = None, output: OutputOption = Output.TEXT) -> None:
 
 
 def restart(names: Names, kill: Kill = False, home: Home = None) -> None:
-    """End parts of the running system and wait until each serves again; a worker finishes what it has in work."""
+    """Stop parts of the running system and wait until each serves again; a worker finishes its tasks first."""
     _become("infra.local", ["restart", *names, *(["--kill"] if kill else []), *_home(home)])
 
 
@@ -56,11 +56,11 @@ def _home(home: Path | None) -> list[str]:
 
 
 def _become(module: str, arguments: list[str]) -> None:
-    """This process becomes the other program, so that signals and the exit status are its own."""
+    """Replace this process by the other program, so that it gets signals and its exit status counts."""
     package = module.partition(".")[0]
     if find_spec(package) is None:
         raise Failed(Exit.USAGE, f"this installation has no package {package!r}, which this command needs")
     sys.stdout.flush()
     sys.stderr.flush()
-    # -P: a folder of the same name where one stands must not take the package's place.
+    # -P: a folder of the same name in the working folder must not be imported instead of the package.
     os.execv(sys.executable, [sys.executable, "-P", "-m", module, *arguments])

@@ -1,4 +1,4 @@
-"""`apply`: topics, schemas and the catalogue brought in step with the pipelines."""
+"""`apply`: synchronise topics, schemas and the catalogue with the pipelines."""
 
 import asyncio
 import logging
@@ -18,17 +18,11 @@ if TYPE_CHECKING:
     from streams.runtime.catalogue.apply import Change, Plan, Wanted
     from streams.settings import Settings
 
-Files = Annotated[
-    list[str] | None, typer.Argument(help="Pipeline files of your own, or folders of them.", metavar="[FILES…]")
-]
+Files = Annotated[list[str] | None, typer.Argument(help="Your pipeline files, or folders of them.", metavar="[FILES…]")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask (nobody is asked without a terminal).")]
-Prune = Annotated[
-    bool, typer.Option("--prune", help="Remove pipelines that came from files which are not given any more.")
-]
-Breaking = Annotated[
-    bool, typer.Option("--breaking", help="Publish also what present callers or readers do not fit any more.")
-]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask (without a terminal, it never asks).")]
+Prune = Annotated[bool, typer.Option("--prune", help="Remove pipelines whose files are no longer given.")]
+Breaking = Annotated[bool, typer.Option("--breaking", help="Publish also what breaks present callers or readers.")]
 Canary = Annotated[
     str | None,
     typer.Option("--canary", metavar="SHARE", help="Try what changes for this share of the runs, such as 10%."),
@@ -36,7 +30,7 @@ Canary = Annotated[
 Shadow = Annotated[
     bool, typer.Option("--shadow", help="Try what changes on every request, unseen, and compare what it gives.")
 ]
-Wait = Annotated[float, typer.Option("--wait", help="Seconds to wait for a part that is away.", min=1)]
+Wait = Annotated[float, typer.Option("--wait", help="Seconds to wait for a part that is unavailable.", min=1)]
 
 
 @dataclass(frozen=True)
@@ -61,14 +55,14 @@ def apply(
     wait: Wait = 60.0,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Compile every pipeline (shipped, one per service, and yours) and bring Kafka in step: topics, schemas, catalogue.
+    """Compile every pipeline (shipped, one per service, and yours) and update Kafka: topics, schemas, catalogue.
 
-    Prints the plan first: what changes, whom it concerns, and which runs are under way. All of it is done, or nothing. What
-    is in step already is left alone, so it may be said again at any time, also after a crash in the middle.
+    Prints the plan first: what changes, which groups it concerns, and which runs are active. It does everything or nothing, and
+    leaves alone what is up to date, so it can be repeated at any time, also after a crash.
     """
     from streams.runtime.catalogue.apply import Wanted
 
-    # Its clients tell of every attempt; what counts is told once, at the end.
+    # Clients log every attempt; the error is reported once, at the end.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     how = _How(dry_run, yes, prune, breaking, _trial(canary, shadow), wait, output)
     known = contracts()
@@ -93,7 +87,7 @@ def _trial(canary: str | None, shadow: bool) -> "Trial | None":
 
 
 def _agreed(plan: "Plan", how: _How) -> bool:
-    """Shows the plan; whether it is to be done."""
+    """Show the plan and return whether to carry it out."""
     from streams.cli.pipelines.plan import plan_text
 
     if how.output is Output.JSON:
@@ -146,7 +140,7 @@ async def _apply(to: "Settings", wanted: "list[Wanted]", services: list[tuple[st
                 )
             )
             await asyncio.wait({work}, timeout=how.wait)
-            if asked.is_set() and not work.done():  # a person may think longer than a part may be away
+            if asked.is_set() and not work.done():  # a person may think for longer than a part may be unavailable
                 await asyncio.wait({work}, timeout=how.wait)
             if not work.done():
                 away = " and ".join(parts.outages.now()) or "a part"

@@ -1,4 +1,4 @@
-"""`services` and `pipelines`: what there is, as the gateway knows it."""
+"""`services` and `pipelines`: the gateway's catalogue."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -10,9 +10,9 @@ from streams.cli.exits import Exit, Failed
 from streams.cli.output import Output, OutputOption, columns, emit, say
 
 Name = Annotated[str | None, typer.Argument(help="Only this one, in full.")]
-Versions = Annotated[bool, typer.Option("--versions", help="Its versions, and the runs under way on each.")]
+Versions = Annotated[bool, typer.Option("--versions", help="Its versions, and the active runs of each.")]
 Shadow = Annotated[
-    bool, typer.Option("--shadow", help="What the version in the shadow gives, beside what callers get.")
+    bool, typer.Option("--shadow", help="Compare the results of the shadow version with those that callers get.")
 ]
 
 
@@ -78,7 +78,7 @@ def pipelines(
 
 
 def _inputs(pipeline: Mapping[str, Any]) -> str:
-    """`photo strength?`: what may be left away has a question mark."""
+    """List inputs as `photo strength?`: optional ones have a question mark."""
     schema = pipeline["input"]
     needed = schema.get("required", ())
     return " ".join(field if field in needed else f"{field}?" for field in schema.get("properties", {}))

@@ -1,4 +1,4 @@
-"""`compile`: pipelines as topologies, and as what a cluster and its other users need; without any server."""
+"""`compile`: pipelines as topologies, and as documents for a cluster and its other users; without any server."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Words = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Names of pipelines or services, or files, or folders; none means all.", metavar="[NAME|FILE…]"
+        help="Names of pipelines or services, or files, or folders; without any, everything.", metavar="[NAME|FILE…]"
     ),
 ]
 Topics = Annotated[bool, typer.Option("--topics", help="The topics that they need, with partitions and configuration.")]
@@ -24,7 +24,7 @@ Strimzi = Annotated[
     bool,
     typer.Option(
         "--strimzi",
-        help="KafkaTopic and KafkaUser resources for Strimzi, in YAML; with files, of all that `apply` with them makes.",
+        help="KafkaTopic and KafkaUser resources for Strimzi, in YAML; with files, for everything that `apply` creates from them.",
     ),
 ]
 Mermaid = Annotated[bool, typer.Option("--mermaid", help="The graph, as a Mermaid diagram.")]
@@ -36,7 +36,7 @@ Authentication = Annotated[
 ]
 Dynamic = Annotated[
     bool,
-    typer.Option("--dynamic", help="With --strimzi: also the rights that pipelines put over HTTP need."),
+    typer.Option("--dynamic", help="With --strimzi: also the rights for pipelines that are put over HTTP."),
 ]
 
 _AUTHENTICATIONS = ("tls", "tls-external", "scram-sha-512")
@@ -60,7 +60,7 @@ def compile_(
     known = contracts()
     library, names = select(words or [], known)
     if strimzi and all(is_file(word) for word in words or []):
-        names = None  # the installation that `apply` with these files makes
+        names = None  # the installation that `apply` creates from these files
     topologies = compiled(library, known, names).topologies
     services = [] if names else [(contract.name, contract.major) for contract in known.values()]
     if topics:

@@ -1,4 +1,4 @@
-"""`delete`: one pipeline out of use, whoever brought it: a file of `apply`, or somebody over HTTP."""
+"""`delete`: take a pipeline out of use, whether it came from a file or over HTTP."""
 
 import asyncio
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +17,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def delete(name: Name, yes: Yes = False, output: OutputOption = Output.TEXT) -> None:
-    """Take a pipeline out of use. Runs under way go on, and its topics stay; `millrace apply` of its file brings it back."""
+    """Take a pipeline out of use. Active runs continue, and its topics stay; `millrace apply` of its file restores it."""
     asyncio.run(_delete(settings(), name, yes=yes))
     emit(output, {"pipeline": name, "deleted": True}, f"{name} is deleted")
 
@@ -41,7 +41,7 @@ async def _delete(to: "Settings", name: str, *, yes: bool) -> None:
                     )
                 if not (yes or await asyncio.to_thread(typer.confirm, f"Take {name} out of use?", err=True)):
                     raise Failed(Exit.REFUSED, "nothing was changed")
-                # With the etag of what was looked at: somebody may change it meanwhile.
+                # With the etag of what was shown, because it may have changed since.
                 await CatalogueWriter(parts, catalogue).remove(name, seen.etag)
             finally:
                 await catalogue.stop()

@@ -1,4 +1,4 @@
-"""`import`: a pipeline of the older JSON format as YAML of ours, or what of it has no counterpart."""
+"""`import`: convert a pipeline of the older JSON format to YAML, or list what has no counterpart."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -13,13 +13,13 @@ from streams.cli.pipelines.offline import contracts
 File = Annotated[Path, typer.Argument(help="The older pipeline, in JSON.", metavar="FILE", show_default=False)]
 Into = Annotated[
     Path | None,
-    typer.Option("-o", "--into", help="Write the YAML here rather than to stdout; never over a file that is there."),
+    typer.Option("-o", "--into", help="Write the YAML here instead of stdout; never overwrites a file."),
 ]
 Service = Annotated[
     list[str] | None,
     typer.Option(
         "--service",
-        help="Which service an older name or address means; may be given again.",
+        help="The service of an older name or address; can be repeated.",
         metavar="OLD=NAME",
         show_default=False,
     ),
@@ -29,7 +29,7 @@ Service = Annotated[
 def import_(
     file: File, into: Into = None, service: Service = None, output: OutputOption = Output.TEXT, json: JsonOption = False
 ) -> None:
-    """Turn a pipeline of the older JSON format into YAML that lint accepts, or say what has no counterpart; runs none of its code."""
+    """Convert a pipeline of the older JSON format to YAML that lint accepts, or list what has no counterpart; runs none of its code."""
     from streams.compile import library
     from streams.legacy.convert import convert
     from streams.legacy.report import NoCounterpart

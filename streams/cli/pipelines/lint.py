@@ -1,4 +1,4 @@
-"""`lint`: what is wrong with pipeline files, against the checked-in contracts, without any server."""
+"""`lint`: check pipeline files against the checked-in contracts, without any server."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Files = Annotated[
     list[Path] | None,
     typer.Argument(
-        help="Pipeline files, or folders of them; with --against also none, for those that are shipped.",
+        help="Pipeline files, or folders of them; with --against optional, for the shipped ones.",
         metavar="[FILES…]",
         show_default=False,
     ),
@@ -25,7 +25,7 @@ Against = Annotated[
     str | None,
     typer.Option(
         "--against",
-        help="A git revision, or a folder: say which pipelines break with what changed in the services' contracts since.",
+        help="A git revision, or a folder: list the pipelines that break by changes of the services' contracts since then.",
         metavar="REV",
         show_default=False,
     ),
@@ -89,7 +89,7 @@ def _against(paths: list[Path], revision: str, output: Output) -> None:
 
 
 def _tell(effect: "Effect", output: Output) -> None:
-    """One pipeline: in JSON an object, as text a line for each problem, change and input that takes less."""
+    """Print one pipeline: an object in JSON; as text a line for each problem, change and narrowed input."""
     value = {
         "pipeline": effect.pipeline,
         "breaking": effect.breaking,

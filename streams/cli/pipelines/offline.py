@@ -1,4 +1,4 @@
-"""What the commands that need no server share: contracts, libraries of pipelines, and what is wrong with them."""
+"""Shared by commands that need no server: contracts, libraries of pipelines, and their problems."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def contracts() -> "Mapping[str, Contract]":
-    """The checked-in contracts."""
+    """Load the checked-in contracts. Raises Failed if they are invalid."""
     from schemas.contracts import load_contracts
     from schemas.errors import BadContract
 
@@ -24,14 +24,14 @@ def contracts() -> "Mapping[str, Contract]":
 
 
 def is_file(word: str) -> bool:
-    """Whether an argument means a file or a folder rather than a pipeline's name."""
+    """Return whether an argument is a file or a folder rather than a pipeline's name."""
     return "/" in word or word.endswith((".yaml", ".yml", ".json")) or Path(word).is_dir()
 
 
 def select(words: Iterable[str], known: "Mapping[str, Contract]") -> "tuple[Library, list[str] | None]":
-    """The library with the given files in it, and the names that the words mean; None for all.
+    """Load the library with these files, and select the names of the words; None selects all.
 
-    Ends the command when a file has problems or a name means nothing.
+    Raises Failed if a file has problems or a name is unknown.
     """
     from streams.compile import library
     from streams.language.definition.parse import suggest
@@ -49,7 +49,7 @@ def select(words: Iterable[str], known: "Mapping[str, Contract]") -> "tuple[Libr
 
 
 def compiled(loaded: "Library", known: "Mapping[str, Contract]", names: list[str] | None = None) -> "Compiled":
-    """The topologies of these names, or of all; ends the command with every problem when there are any."""
+    """Compile the topologies of these names, or of all. Raises Failed after printing every problem."""
     from streams.compile.library import compile_all
 
     result = compile_all(loaded, known, names)

@@ -1,4 +1,4 @@
-"""The plan of `apply` as text for a person at a terminal."""
+"""The plan of `apply` as text."""
 
 from collections.abc import Iterator
 
@@ -6,11 +6,11 @@ from streams.runtime.catalogue.plan import How, Plan, Planned
 
 _SIGN = {How.NEW: "+", How.REMOVED: "-", How.UNCHANGED: "="}
 _SHOWN = 12
-"""Characters of a digest."""
+"""Number of characters of a digest that are shown."""
 
 
 def plan_text(plan: Plan) -> str:
-    """What would change and whom it concerns; empty when everything is in step."""
+    """Write what would change and which groups it concerns; empty if everything is up to date."""
     return "\n".join(_lines(plan))
 
 

@@ -1,4 +1,4 @@
-"""The contracts of services as they are in a git revision or in a folder."""
+"""The contracts of services in a git revision or in a folder."""
 
 import io
 import subprocess
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from schemas.contracts import Contract
 
 SERVICES = "schemas/avro/services"
-"""Where contracts are checked in, under the root of a repository."""
+"""Folder of the checked-in contracts, below the root of a repository."""
 
 
 def at(revision: str) -> "Mapping[str, Contract]":
-    """The contracts of a folder (of contracts, or of a whole tree) or a git revision. Ends the command where there are none."""
+    """Load the contracts of a folder (of contracts, or of a whole tree) or a git revision. Raises Failed if there are none."""
     folder = Path(revision)
     if folder.is_dir():
         return _load(folder / SERVICES if (folder / SERVICES).is_dir() else folder, revision)
@@ -32,7 +32,7 @@ def at(revision: str) -> "Mapping[str, Contract]":
 
 
 def here() -> "Mapping[str, Contract]":
-    """The contracts of the tree that one stands in; those of the installation where it has none."""
+    """Load the contracts of the working tree, else those of the installation."""
     from streams.cli.pipelines.offline import contracts
 
     try:
@@ -43,7 +43,7 @@ def here() -> "Mapping[str, Contract]":
 
 
 def _git(*arguments: str, wrong: str) -> bytes:
-    """What git says, at the root of the tree."""
+    """Run git at the root of the tree and return its output. Raises Failed."""
     try:
         top = subprocess.run(["git", "rev-parse", "--show-toplevel"], capture_output=True, check=True)
         root = top.stdout.decode().strip()

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 Files = Annotated[
     list[Path] | None,
     typer.Argument(
-        help="Pipeline files, or folders of them; without any, those that are shipped and those of MILLRACE_PIPELINES.",
+        help="Pipeline files, or folders of them; without any, the shipped ones and those of MILLRACE_PIPELINES.",
         metavar="[FILES…]",
         show_default=False,
     ),
 ]
 Filter = Annotated[
-    str, typer.Option("-k", help="Only tests with this in their pipeline's name or their own.", metavar="TEXT")
+    str, typer.Option("-k", help="Only tests with this text in their name or their pipeline's.", metavar="TEXT")
 ]
 Storms = Annotated[int, typer.Option("--storms", min=0, max=1000, help="In how many bad weathers each test runs too.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="The first bad weather; without it another one each time.")]
@@ -68,7 +68,7 @@ def run_tests(
 
 
 def _suites(paths: list[Path] | None, known: "Mapping[str, Contract]") -> "list[Suite]":
-    """The tests of the files that are meant, each with its file's problems; ends the command where a file cannot be read."""
+    """Load the tests of the selected files, each with its file's problems. Raises Failed if a file cannot be read."""
     from streams.compile import library
     from streams.testing.cases.suite import examine
 

@@ -14,9 +14,9 @@ _SHOWN = 12
 
 
 def rollback(name: Name, digest: Digest = "", output: OutputOption = Output.TEXT) -> None:
-    """End the trial of a pipeline; without one, make the version before (or DIGEST) active. Runs under way go on.
+    """End the trial of a pipeline; without a trial, make the previous version (or DIGEST) active. Active runs continue.
 
-    Said twice it comes back to where it was. The next `apply` of the file makes the file's version active again.
+    A second rollback undoes the first. The next `apply` of the file makes the file's version active again.
     """
     with Gateway() as gateway:
         body = {"digest": digest} if digest else {}
@@ -25,7 +25,7 @@ def rollback(name: Name, digest: Digest = "", output: OutputOption = Output.TEXT
 
 
 def forget(name: Name, digest: Digest = "", output: OutputOption = Output.TEXT) -> None:
-    """Remove former versions of a pipeline that no run needs, for good; they cannot be gone back to."""
+    """Delete former versions of a pipeline that no run needs; they cannot be restored."""
     with Gateway() as gateway:
         document = gateway.call("DELETE", f"/pipelines/{part(name)}/versions", params={"digest": digest}).json()
     for version in document["forgotten"]:
@@ -35,7 +35,7 @@ def forget(name: Name, digest: Digest = "", output: OutputOption = Output.TEXT) 
 
 
 def show_versions(gateway: Gateway, name: str, output: Output) -> None:
-    """The versions of a pipeline, newest first."""
+    """List the versions of a pipeline, newest first."""
     versions = gateway.call("GET", f"/pipelines/{part(name)}/versions").json()["versions"]
     if output is Output.JSON:
         for version in versions:
@@ -54,7 +54,7 @@ def show_versions(gateway: Gateway, name: str, output: Output) -> None:
 
 
 def show_shadow(gateway: Gateway, name: str, output: Output) -> None:
-    """What the version in the shadow gives, beside what callers get."""
+    """Compare the results of the shadow version with those that callers get."""
     shadow = gateway.call("GET", f"/pipelines/{part(name)}/shadow").json()
     emit(output, shadow, lambda: _shadow(shadow))
 

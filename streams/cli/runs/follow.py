@@ -1,4 +1,4 @@
-"""Following a run: its events as they come, however often the connection is lost, to the last one."""
+"""Follow a run: print its events as they come, over any number of lost connections, to the last one."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from streams.cli.sse import Frame, frames
 from streams.errors import Blame, MillraceError
 
 PATIENCE = 60.0
-"""Seconds without any success after which coming back is given up."""
+"""Seconds without an event after which reconnecting is given up."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
 ENDS: Mapping[str, Exit] = {
@@ -21,7 +21,7 @@ ENDS: Mapping[str, Exit] = {
     "run.failed": Exit.RUN_FAILED,
     "run.cancelled": Exit.RUN_CANCELLED,
 }
-"""The last event of a run, and the exit status that it means."""
+"""The exit status for each last event of a run."""
 
 
 def events(gateway: Gateway, run: str, after: str = "", pause: Callable[[float], None] = time.sleep) -> Iterator[Frame]:
@@ -77,7 +77,7 @@ def _connected(gateway: Gateway, run: str, after: str) -> Iterator[Frame]:
 
 
 def show(gateway: Gateway, run: str, output: Output, after: str = "") -> Exit:
-    """Print the events as they come, and the result; the exit status that the run's end means."""
+    """Print the events as they come, and the result; return the exit status for the run's end."""
     begin: datetime | None = None
     for frame in events(gateway, run, after):
         event = json.loads(frame.data)
@@ -93,7 +93,7 @@ def show(gateway: Gateway, run: str, output: Output, after: str = "") -> Exit:
 
 
 def line(event: Mapping[str, Any], seconds: float) -> str:
-    """One event for a person: `  0.31 s  node.finished  blur`."""
+    """Write one event as text: `  0.31 s  node.finished  blur`."""
     words = [f"{seconds:7.2f} s  {event.get('event', ''):<13}"]
     words += [str(event[key]) for key in ("path",) if event.get(key)]
     if event.get("service") and event["service"] != event.get("path"):
@@ -103,13 +103,13 @@ def line(event: Mapping[str, Any], seconds: float) -> str:
         words += [str(event["text"])] if event.get("text") else [json.dumps(event.get("figures", {}))]
     failure = {**(event.get("failure") or {}), **event}
     if reason := failure.get("reason"):
-        hint = failure.get("hint") if event.get("event") in ENDS else ""  # once, at the end, what to do about it
+        hint = failure.get("hint") if event.get("event") in ENDS else ""  # the hint is printed once, at the end
         words.append(f"{reason} ({hint})" if hint else f"{reason}")
     return "  ".join(words).rstrip()
 
 
 def result(url: str, output: Any) -> str:
-    """An output for a person: one line a field, images as their addresses at the gateway `url`."""
+    """Write an output as text: one line per field, images as their addresses at the gateway `url`."""
     if not isinstance(output, Mapping):
         return json.dumps(output, ensure_ascii=False)
     return "\n".join(f"{name}:{_value(url, value)}" for name, value in output.items())
@@ -125,5 +125,5 @@ def _value(url: str, value: Any) -> str:
 
 
 def is_object(value: Any) -> bool:
-    """Whether a value of an output stands for stored bytes."""
+    """Return whether a value of an output is a reference to a stored object."""
     return isinstance(value, Mapping) and isinstance(value.get("ref"), Mapping) and isinstance(value.get("href"), str)

@@ -23,13 +23,13 @@ Inputs = Annotated[
         "-i",
         "--input",
         metavar="NAME=VALUE",
-        help="One input: text, a number or JSON; NAME=@FILE sends a file (@- stdin). Said again, it makes a list."
+        help="One input: text, a number or JSON; NAME=@FILE sends a file (@- stdin). Repeated, it makes a list."
         " data=@FILE gives several inputs in one JSON object.",
     ),
 ]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Print the events as they come, then the result.")]
 Wait = Annotated[int | None, typer.Option("--wait", min=1, help="Wait this many seconds for the result.")]
-Key = Annotated[str | None, typer.Option("--key", help="Idempotency key: the same key never makes a second run.")]
+Key = Annotated[str | None, typer.Option("--key", help="Idempotency key: the same key never starts a second run.")]
 After = Annotated[str, typer.Option("--after", help="Only events past the one with this id.")]
 Target = Annotated[
     str | None,
@@ -93,7 +93,9 @@ def events(identity: Run, after: After = "", output: OutputOption = Output.TEXT)
     if after and not after.isdecimal():
         raise Failed(Exit.USAGE, f"--after {after}: the id of an event is a number")
     with Gateway() as gateway:
-        gateway.call("GET", "/health/live")  # one that is not there is not waited for, as one that goes away is
+        gateway.call(
+            "GET", "/health/live"
+        )  # fail at once if the gateway is unavailable from the start; only a lost connection is retried
         raise typer.Exit(following.show(gateway, identity, output, after))
 
 
@@ -112,7 +114,7 @@ def result(identity: Run, wait: Wait = None, to: Target = None, output: OutputOp
 
 
 def cancel(identity: Run, output: OutputOption = Output.TEXT) -> None:
-    """Cancel a run; its last event says what came of it."""
+    """Cancel a run; its last event has the outcome."""
     with Gateway() as gateway:
         document = gateway.call("DELETE", f"/runs/{part(identity)}").json()
         emit(output, document, f"{document['id']} {document['status']}")
@@ -152,7 +154,7 @@ class _Opened:
             path = self.value[1:]
             try:
                 self.file = sys.stdin.buffer if path == "-" else Path(path).open("rb")
-                if not self.file.seekable():  # a pipe: its length must be known before it is sent
+                if not self.file.seekable():  # a pipe is read whole, because its length must be known before sending
                     self.file = self.file.read()
             except OSError as error:
                 raise Failed(Exit.USAGE, f"-i {self.name}=@{path}: {error.strerror or error}") from None
@@ -164,7 +166,7 @@ class _Opened:
 
 
 def _part(opened: _Opened) -> tuple[str | None, Any]:
-    """The form of a part that httpx takes: (file name, content); without a file name it is a plain field."""
+    """Return (file name, content) as httpx takes it; a part without a file name is a plain field."""
     if opened.file is None:
         return None, os.fsencode(opened.value)
     return os.fsencode(Path(opened.value[1:]).name).decode(errors="replace") or "stdin", opened.file
