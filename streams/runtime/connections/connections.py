@@ -1,4 +1,4 @@
-"""What every process of the runtime needs, connected once: Kafka, the registry, S3, and the names of topics."""
+"""The connections that every process of the runtime needs: Kafka, the registry, S3, and the names of topics."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Connections:
 
     @classmethod
     def of(cls, settings: Settings, source: str = "millrace") -> Self:
-        """The parts that these settings lead to, not connected yet. `source` is the `ce_source` of what is sent."""
+        """Return the connections of these settings, not connected yet. `source` is the `ce_source` of what is sent."""
         names, outages = Topics(settings.topic_prefix), Outages()
         registry = SchemaRegistry(settings.registry)
         codec, store = Codec(registry), Store(settings, outages)
@@ -66,14 +66,14 @@ class Connections:
         await self.close()
 
     async def close(self) -> None:
-        """Closes what was connected, delivering what is under way."""
+        """Deliver what is queued, then close everything."""
         await self.producer.stop()
         await self.offsets.stop()
         await self.registry.close()
         self.store.close()
 
     def topic(self, name: str) -> str:
-        """The full name of a topic of `streams.wire.topics`."""
+        """Return the full name of a topic of `streams.wire.topics`."""
         return self.names.named(name)
 
     def follow(
@@ -83,7 +83,7 @@ class Connections:
         return TopicFollower(self.settings.brokers, self.topic(name), take, since=since)
 
     def group(self, name: str) -> str:
-        """The full name of a consumer group."""
+        """Return the full name of a consumer group."""
         return self.names.named(name)
 
     @property

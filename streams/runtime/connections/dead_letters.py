@@ -1,4 +1,4 @@
-"""Dead letters: what could not be processed, byte for byte, with the reason; to be read, and sent again."""
+"""Dead letters: records that could not be processed, byte for byte, with the reason; to be read and resent."""
 
 import re
 import time
@@ -17,16 +17,16 @@ from streams.wire import topics
 from streams.wire.records import Headers, Outgoing, Place, Record
 
 RESENT = "millrace-resent"
-"""The header of a record that was sent again: which dead letter it was."""
+"""The header of a resent record: the id of its dead letter."""
 _STEP = 200
-"""Records that are read together, from the end on: each may hold megabytes."""
+"""Records read at a time, backwards from the end: each may hold megabytes."""
 _NUMBER = re.compile(r"[0-9]{1,18}")
-"""A partition or an offset, as Kafka can have them."""
+"""A partition or an offset within Kafka's range."""
 
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One dead letter. `id` is its own place in `dead.letters`: `0-17`."""
+    """One dead letter. `id` is its own partition and offset in `dead.letters`: `0-17`."""
 
     id: str
     topic: str
@@ -43,12 +43,12 @@ class DeadLetter:
     path: str | None
     timestamp: float | None
     at: float
-    """Epoch seconds at which it was given up."""
+    """Epoch seconds at which its consumer gave up."""
     resent: bool = False
-    """Whether it was sent again since."""
+    """Whether it was resent since."""
 
     def document(self) -> dict[str, Any]:
-        """What lists of them say of one, for JSON: not its bytes, nor its stack."""
+        """Return its entry in lists, as JSON values: without its bytes and its stack."""
         return {
             "id": self.id,
             "at": moment(self.at),
@@ -66,7 +66,7 @@ class DeadLetter:
 
 @dataclass(frozen=True)
 class Filter:
-    """Which dead letters: all of what is said must hold; texts as parts, whatever their case. Times in epoch seconds."""
+    """Selects dead letters that meet every condition given; texts match as substrings, ignoring case. Times are epoch seconds."""
 
     topic: str = ""
     consumer: str = ""
@@ -78,19 +78,19 @@ class Filter:
     resent: bool | None = None
 
     def __bool__(self) -> bool:
-        """Whether it says anything of which they are."""
+        """Return whether it has a condition that narrows the selection."""
         return any((self.topic, self.consumer, self.run, self.path, self.reason)) or self.since is not None
 
     def takes(self, letter: DeadLetter) -> bool:
-        """Whether a letter is among them."""
-        parts = (
+        """Return whether a letter meets the conditions."""
+        conditions = (
             (self.topic, letter.topic),
             (self.consumer, letter.consumer),
             (self.path, letter.path or ""),
             (self.reason, letter.reason),
         )
         return (
-            all(wanted.lower() in has.lower() for wanted, has in parts)
+            all(wanted.lower() in has.lower() for wanted, has in conditions)
             and self.run.lower() in ("", letter.run)
             and (self.since is None or letter.at >= self.since)
             and (self.until is None or letter.at < self.until)
@@ -101,9 +101,9 @@ class Filter:
 class DeadLetters:
     """The dead letters of an installation."""
 
-    def __init__(self, parts: Connections) -> None:
-        self._parts = parts
-        self._topic = parts.topic(topics.DEAD_LETTERS)
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._topic = connections.topic(topics.DEAD_LETTERS)
         self._schema = load("DeadLetter")
 
     async def write(
@@ -117,7 +117,7 @@ class DeadLetters:
         run: str | None = None,
         path: str | None = None,
     ) -> None:
-        """Keeps a record that `consumer` gives up; returns when the broker has it."""
+        """Write a record that `consumer` gives up; return when the broker has it."""
         letter: dict[str, Any] = {
             "topic": record.place.topic,
             "partition": record.place.partition,
@@ -134,44 +134,46 @@ class DeadLetters:
             "path": path,
             "at": time.time(),
         }
-        value = await retry_until_available(self._parts.outages, "registry", lambda: self._encode(letter), RegistryAway)
+        value = await retry_until_available(
+            self._connections.outages, "registry", lambda: self._encode(letter), RegistryAway
+        )
         key = run.encode() if run else record.key
-        await self._parts.producer.send(Outgoing(self._topic, key or record.where.encode(), value))
+        await self._connections.producer.send(Outgoing(self._topic, key or record.where.encode(), value))
 
     async def read(self, wanted: Filter = Filter()) -> AsyncIterator[DeadLetter]:
-        """Every dead letter that the topic still has, or those that the filter takes, oldest first."""
+        """Yield the dead letters of the topic that the filter takes, partition by partition, oldest first."""
         sent = await self._sent()
-        count = await self._parts.producer.partitions(self._topic)
+        count = await self._connections.producer.partitions(self._topic)
         for place in [Place(self._topic, number) for number in range(count)]:
-            end = (await self._parts.offsets.ends([place]))[place]
-            for record in await self._parts.offsets.read(place, 0, end):
+            end = (await self._connections.offsets.ends([place]))[place]
+            for record in await self._connections.offsets.read(place, 0, end):
                 letter = await self._decode(record)
                 letter = replace(letter, resent=letter.id in sent)
                 if wanted.takes(letter):
                     yield letter
 
     async def newest(self, wanted: Filter, most: int) -> list[DeadLetter]:
-        """The newest of those that the filter takes, oldest first, at most so many. No more than that is kept in memory."""
+        """Return the newest letters that the filter takes, at most `most`, oldest first. Only so many are held in memory."""
         sent = await self._sent()
-        found: list[DeadLetter] = []
-        for number in range(await self._parts.producer.partitions(self._topic)):
+        newest: list[DeadLetter] = []
+        for number in range(await self._connections.producer.partitions(self._topic)):
             place = Place(self._topic, number)
-            letters = [one async for one in self._backwards(place, wanted, sent, most)]
-            found = sorted([*found, *letters], key=lambda one: one.at)[-most:]
-        return found
+            letters = [letter async for letter in self._backwards(place, wanted, sent, most)]
+            newest = sorted([*newest, *letters], key=lambda letter: letter.at)[-most:]
+        return newest
 
     async def _backwards(
         self, place: Place, wanted: Filter, sent: Container[str], most: int
     ) -> AsyncIterator[DeadLetter]:
-        """Those of a partition that the filter takes, newest first, at most so many."""
+        """Yield the letters of a partition that the filter takes, newest first, at most `most`."""
         first, high = (
-            (await self._parts.offsets.beginnings([place]))[place],
-            (await self._parts.offsets.ends([place]))[place],
+            (await self._connections.offsets.beginnings([place]))[place],
+            (await self._connections.offsets.ends([place]))[place],
         )
         left = most
         while high > first and left:
             low = max(first, high - _STEP)
-            for record in reversed(await self._parts.offsets.read(place, low, high)):
+            for record in reversed(await self._connections.offsets.read(place, low, high)):
                 letter = await self._decode(record)
                 letter = replace(letter, resent=letter.id in sent)
                 if left and wanted.takes(letter):
@@ -180,42 +182,42 @@ class DeadLetters:
             high = low
 
     async def show(self, identity: str) -> DeadLetter:
-        """One dead letter by its id. Raises Missing."""
+        """Return a dead letter by its id. Raises Missing."""
         partition, dash, offset = identity.partition("-")
         if dash and _NUMBER.fullmatch(partition) and _NUMBER.fullmatch(offset):
             place = Place(self._topic, int(partition))
-            if place.partition < await self._parts.producer.partitions(self._topic):
-                for record in await self._parts.offsets.read(place, int(offset), int(offset) + 1):
+            if place.partition < await self._connections.producer.partitions(self._topic):
+                for record in await self._connections.offsets.read(place, int(offset), int(offset) + 1):
                     letter = await self._decode(record)
                     return replace(letter, resent=letter.id in await self._sent())
         raise Missing(f"there is no dead letter {identity!r}; `millrace dead-letters list` shows them")
 
     async def resend(self, identity: str) -> DeadLetter:
-        """Sends a dead letter to the topic where it stood, as it was; it stays in the list. Raises Missing."""
+        """Resend a dead letter unchanged to the topic that it came from; it stays in the list. Raises Missing."""
         letter = await self.show(identity)
         headers = (*((name, value) for name, value in letter.headers if name != RESENT), (RESENT, identity.encode()))
-        await self._parts.producer.send(Outgoing(letter.topic, letter.key, letter.value, headers))
-        await self._parts.store.create(self._mark(identity), b"")
+        await self._connections.producer.send(Outgoing(letter.topic, letter.key, letter.value, headers))
+        await self._connections.store.create(self._mark(identity), b"")
         return letter
 
     async def resend_all(self, wanted: Filter) -> AsyncIterator[DeadLetter]:
-        """Sends again those that the filter takes and that were not sent again yet, each once it has been sent."""
-        for letter in [one async for one in self.read(replace(wanted, resent=False))]:
+        """Resend the letters that the filter takes and that were not resent yet; yield each once it has been sent."""
+        for letter in [letter async for letter in self.read(replace(wanted, resent=False))]:
             yield await self.resend(letter.id)
 
     async def _sent(self) -> set[str]:
-        return {key.rpartition("/")[2] for key in await self._parts.store.list(self._mark(""))}
+        return {key.rpartition("/")[2] for key in await self._connections.store.list(self._mark(""))}
 
     def _mark(self, identity: str) -> str:
-        """Where it is kept that a letter was sent again: the log itself only grows."""
+        """Return the key in S3 that marks a letter as resent: the log itself cannot be changed."""
         return f"dead-letters/{self._topic}/resent/{identity}"
 
     async def _encode(self, letter: dict[str, Any]) -> bytes:
-        return await self._parts.codec.encode(value_subject(self._topic), self._schema, letter)
+        return await self._connections.codec.encode(value_subject(self._topic), self._schema, letter)
 
     async def _decode(self, record: Record) -> DeadLetter:
         if record.value is None:
             raise Undecodable(f"{record.where} has no value")
-        value = await self._parts.codec.decode(record.value, self._schema)
-        headers = tuple((one["name"], one["value"]) for one in value["headers"])
+        value = await self._connections.codec.decode(record.value, self._schema)
+        headers = tuple((header["name"], header["value"]) for header in value["headers"])
         return DeadLetter(**{**value, "headers": headers, "id": f"{record.place.partition}-{record.offset}"})

@@ -1,4 +1,4 @@
-"""What `models.updates` says: the champion of each slot, kept up to date."""
+"""Follows `models.updates`: the champion of each slot."""
 
 import asyncio
 import contextlib
@@ -16,38 +16,39 @@ from streams.wire.records import Record
 log = logging.getLogger(__name__)
 
 _PATIENCE = 10.0
+"""Seconds."""
 
 
 class ModelUpdates:
-    """The champions of all slots that have one; `changed` is called with a slot when its champion is another, or none."""
+    """The champions of all slots that have one. `changed` is called with a slot when its champion changed or was removed."""
 
-    def __init__(self, parts: Connections, changed: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, connections: Connections, changed: Callable[[str], None] = lambda _: None) -> None:
         self.champions: dict[str, Champion] = {}
-        self._codec = parts.codec
-        self._outages = parts.outages
+        self._codec = connections.codec
+        self._outages = connections.outages
         self._schema = load("ModelUpdate")
         self._changed = changed
-        self._tail = parts.follow(topics.MODELS, self._take)
+        self._follower = connections.follow(topics.MODELS, self._take)
 
     async def start(self) -> None:
-        """Reads the topic to its end, and on."""
-        await self._tail.start()
+        """Read the topic to its end, and go on following it."""
+        await self._follower.start()
 
     async def stop(self) -> None:
-        """Ends the reading."""
-        await self._tail.stop()
+        """Stop following the topic."""
+        await self._follower.stop()
 
     async def reach(self, champions: Mapping[str, Champion | None]) -> None:
-        """Returns when these are what the topic says (None: whatever it says), or after a while."""
+        """Wait until the topic has these champions (None: any or none), at most ten seconds; return in either case."""
 
         def reached() -> bool:
-            said = self.champions
-            wanted = {slot: said.get(slot) if one is None else one for slot, one in champions.items()}
-            return said == {slot: one for slot, one in wanted.items() if one is not None}
+            known = self.champions
+            wanted = {slot: champion or known.get(slot) for slot, champion in champions.items()}
+            return known == {slot: champion for slot, champion in wanted.items() if champion is not None}
 
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE), self._tail.advanced:
-                await self._tail.advanced.wait_for(reached)
+            async with asyncio.timeout(_PATIENCE), self._follower.advanced:
+                await self._follower.advanced.wait_for(reached)
 
     async def _take(self, record: Record) -> None:
         slot = (record.key or b"").decode(errors="replace")

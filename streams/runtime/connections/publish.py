@@ -1,4 +1,4 @@
-"""Publishing what the pure core wants sent: events first and acknowledged, then the rest; outages are waited out."""
+"""Publishes the messages of the pure core: events first, then the others once those are acknowledged. Waits out outages."""
 
 import functools
 import time
@@ -30,24 +30,24 @@ from streams.wire.records import Outgoing
 from streams.wire.topics import tier
 
 DUE = "millrace-due"
-"""The header of a record in a retry tier: when it is to go on, in seconds since 1970."""
+"""The header of a record in a retry tier: when it is due, in epoch seconds."""
 TARGET = "millrace-target"
-"""The header of a record in a retry tier: the topic where it is to go."""
+"""The header of a record in a retry tier: the topic to forward it to."""
 
 T = TypeVar("T")
 
 
 class Publisher:
-    """Sends messages of runs. `absent` says why no worker serves a service of a major version; empty when one does."""
+    """Sends messages of runs. `absent` returns why no worker serves a major version of a service; empty when one does."""
 
-    def __init__(self, parts: Connections, absent: Callable[[str, int], str]) -> None:
-        self._parts = parts
+    def __init__(self, connections: Connections, absent: Callable[[str, int], str]) -> None:
+        self._connections = connections
         self._absent = absent
 
     async def publish(self, messages: Iterable[Message], topology: Topology, first: Iterable[Outgoing] = ()) -> None:
-        """Sends everything and returns when the broker has it. Raises ProducerStopped, and Undeliverable for our own faults.
+        """Send everything and return when the broker has it. Raises ProducerStopped, and Undeliverable for our own faults.
 
-        `first`: records that are encoded already and are sent with the events: they too come before everything else.
+        `first`: encoded records that are sent with the events, before everything else.
         """
         events: list[Event] = []
         others: list[Message] = []
@@ -58,34 +58,34 @@ class Publisher:
             others.append(message)
             if isinstance(message, Task) and (reason := self._absent(message.service, message.major)):
                 events.append(waiting(message, reason))
-        # Acknowledged before anything else is sent: what follows an event must not overtake it.
-        await self._parts.producer.send_all([*first, *await self.encoded(events)])
-        await self._parts.producer.send_all(
-            [await self._encoded(one, topology) for one in others if not isinstance(one, Result)]
+        # Acknowledged before anything else is sent, so that nothing that follows an event overtakes it.
+        await self._connections.producer.send_all([*first, *await self.encoded(events)])
+        await self._connections.producer.send_all(
+            [await self._encoded(message, topology) for message in others if not isinstance(message, Result)]
         )
-        for one in others:
-            if isinstance(one, Result):
-                await self._result(one, topology)
+        for message in others:
+            if isinstance(message, Result):
+                await self._result(message, topology)
 
     async def publish_events(self, events: Iterable[Event]) -> None:
         """Send events, in order; return when the broker has them. Raises ProducerStopped."""
-        await self._parts.producer.send_all(await self.encoded(events))
+        await self._connections.producer.send_all(await self.encoded(events))
 
     async def encoded(self, events: Iterable[Event]) -> list[Outgoing]:
-        """Events as records; their time is now."""
-        wire = self._parts.wire
-        return [await self.patiently(functools.partial(wire.event, one)) for one in events]
+        """Encode events as records, with the present time."""
+        wire = self._connections.wire
+        return [await self.patiently(functools.partial(wire.event, event)) for event in events]
 
     async def to_flow(self, message: FlowMessage) -> None:
-        """Sends a message to flow."""
-        await self._parts.producer.send(await self.patiently(lambda: self._parts.wire.flow(message)))
+        """Send a message to flow."""
+        await self._connections.producer.send(await self.patiently(lambda: self._connections.wire.flow(message)))
 
     async def patiently(self, action: Callable[[], Awaitable[T]]) -> T:
-        """What `action` gives, however long the registry is away."""
-        return await retry_until_available(self._parts.outages, "registry", action, RegistryAway)
+        """Return the result of `action`, however long the registry is unavailable."""
+        return await retry_until_available(self._connections.outages, "registry", action, RegistryAway)
 
     async def _result(self, result: Result, topology: Topology) -> None:
-        wire, producer = self._parts.wire, self._parts.producer
+        wire, producer = self._connections.wire, self._connections.producer
         try:
             await producer.send(await self.patiently(lambda: wire.result(result, topology)))
         except Undeliverable:
@@ -98,7 +98,7 @@ class Publisher:
             await producer.send(await self.patiently(lambda: wire.result(short, topology)))
 
     async def _encoded(self, message: Message, topology: Topology) -> Outgoing:
-        wire = self._parts.wire
+        wire = self._connections.wire
         match message:
             case Task():
                 return await self.patiently(lambda: wire.task(message, topology))
@@ -108,17 +108,17 @@ class Publisher:
                 return await self.patiently(lambda: wire.flow(message))
             case Control():
                 return await self.patiently(lambda: wire.control(message))
-        raise AssertionError(f"nobody sends {message}")
+        raise AssertionError(f"unexpected message: {message}")
 
     async def _delayed(self, retry: Retry, topology: Topology) -> Outgoing:
-        made = await self.patiently(lambda: self._parts.wire.task(retry.task, topology))
+        record = await self.patiently(lambda: self._connections.wire.task(retry.task, topology))
         name = tier(retry.delay)
         due = f"{time.time() + retry.delay:.3f}"
-        headers = (*made.headers, (DUE, due.encode()), (TARGET, made.topic.encode()))
-        return replace(made, topic=self._parts.names.retry(name), headers=headers)
+        headers = (*record.headers, (DUE, due.encode()), (TARGET, record.topic.encode()))
+        return replace(record, topic=self._connections.names.retry(name), headers=headers)
 
 
 def waiting(task: Task, reason: str) -> Event:
-    """The event of a task for which there is no worker."""
+    """Return the event of a task for which there is no worker."""
     data = {"service": task.service, "reason": reason}
     return Event(task.run, EventKind.WAITING, task.vertex, task.at, task.path, task.attempt, data)

@@ -1,6 +1,6 @@
-"""The registry of models by SQL: MLflow's own tables, read and written without MLflow, which serving machines do not have.
+"""The model registry by SQL: MLflow's own tables, read and written without MLflow, which serving machines do not have.
 
-Only what MLflow 2.3 and later have in common is named: its later columns have defaults. A test holds this against MLflow itself.
+Uses only what MLflow 2.3 and later have in common: later columns have defaults. A test checks this against MLflow itself.
 """
 
 import re
@@ -39,31 +39,31 @@ class ModelRegistryUnavailable(Unavailable):
 
 
 class NoSuchVersion(RuntimeFault):
-    """The registry has no such version of the slot; the message says which there are."""
+    """The registry has no such version of the slot; the message lists those that it has."""
 
     blame = Blame.CALLER
 
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """One version of a slot in the registry."""
+    """A version of a slot in the registry."""
 
     slot: str
     number: int
     created: float
     """Epoch seconds."""
     champion: bool
-    """Whether it has the alias."""
+    """Whether it has the champion's alias."""
     tags: dict[str, str]
 
     @property
     def version(self) -> str:
-        """Its bundle's; empty when nobody tagged it with one that could be."""
-        found = self.tags.get(VERSION, "")
-        return found if is_version(found) else ""
+        """The version of its bundle; empty when it has no valid tag."""
+        version = self.tags.get(VERSION, "")
+        return version if is_version(version) else ""
 
     def document(self) -> dict[str, Any]:
-        """What lists of them say of one, for JSON."""
+        """Return its entry in lists, as JSON values."""
         return {
             "slot": self.slot,
             "number": self.number,
@@ -75,7 +75,7 @@ class RegisteredVersion:
         }
 
     def as_champion(self) -> Champion | None:
-        """What workers are told of it; None when it names no bundle."""
+        """Return it as a champion for workers; None when it names no bundle."""
         if not self.version:
             return None
         bundle = self.tags.get(BUNDLE, "").strip("/") or prefix_of(self.slot, self.version)
@@ -84,7 +84,7 @@ class RegisteredVersion:
 
 @asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[Connection | None]:
-    """A connection to MLflow's database; None where there is none, because nothing was trained yet.
+    """Connect to MLflow's database; yield None where there is no database, because nothing was trained yet.
 
     Raises ModelRegistryUnavailable.
     """
@@ -93,7 +93,7 @@ async def connected(settings: Settings) -> AsyncIterator[Connection | None]:
             settings.mlflow_database, autocommit=True, connect_timeout=5, row_factory=dict_row
         )
     except psycopg.OperationalError as error:
-        if re.search('database ".*" does not exist', str(error)):  # the client gives no code for it
+        if re.search('database ".*" does not exist', str(error)):  # the client reports no error code for it
             yield None
             return
         raise ModelRegistryUnavailable(f"MLflow's database does not answer: {error}") from error
@@ -106,8 +106,8 @@ async def connected(settings: Settings) -> AsyncIterator[Connection | None]:
 
 
 async def versions(connection: Connection, slot: str | None = None) -> list[RegisteredVersion]:
-    """Every version of a slot, or of all, oldest first; none where MLflow has not made its tables yet."""
-    # Asked first: to PostgreSQL, a table that is missing is an error, and its log has it each time.
+    """Return every version of a slot, or of all slots, oldest first; none before MLflow has created its tables."""
+    # Checked first: PostgreSQL would log each query of a missing table as an error.
     cursor = await connection.execute("select to_regclass('registered_model_aliases') is not null as made")
     row = await cursor.fetchone()
     if row is None or not row["made"]:
@@ -117,21 +117,21 @@ async def versions(connection: Connection, slot: str | None = None) -> list[Regi
 
 
 async def promote(connection: Connection, slot: str, version: str) -> RegisteredVersion:
-    """Moves the alias to a version, by its number in the registry or its bundle's version; in one transaction, as MLflow does.
+    """Move the alias to a version, by its number in the registry or its bundle's version; in one transaction, as MLflow does.
 
     Raises NoSuchVersion.
     """
     async with connection.transaction():
         known = await versions(connection, slot)
-        found = [one for one in known if version in (str(one.number), one.version)]
-        if not found:
-            there = ", ".join(f"{one.number} ({one.version or 'no bundle'})" for one in known) or "none"
+        matching = [each for each in known if version in (str(each.number), each.version)]
+        if not matching:
+            there = ", ".join(f"{each.number} ({each.version or 'no bundle'})" for each in known) or "none"
             raise NoSuchVersion(f"the registry has no version {version} of {slot}; there are: {there}")
-        if not found[-1].version:
+        if not matching[-1].version:
             raise NoSuchVersion(
                 f"version {version} of {slot} has no tag {VERSION}: it names no bundle that could serve"
             )
-        where: dict[str, Any] = {"slot": slot, "alias": ALIAS, "number": found[-1].number}
+        where: dict[str, Any] = {"slot": slot, "alias": ALIAS, "number": matching[-1].number}
         moved = await connection.execute(
             "update registered_model_aliases set version = %(number)s where name = %(slot)s and alias = %(alias)s",
             where,
@@ -141,18 +141,18 @@ async def promote(connection: Connection, slot: str, version: str) -> Registered
                 "insert into registered_model_aliases (name, alias, version) values (%(slot)s, %(alias)s, %(number)s)",
                 where,
             )
-    return found[-1]
+    return matching[-1]
 
 
 async def demote(connection: Connection, slot: str) -> bool:
-    """Takes the alias away, so that the shipped bundle serves; whether there was one."""
+    """Remove the alias, so that the shipped bundle serves; return whether there was one."""
     try:
-        gone = await connection.execute(
+        deleted = await connection.execute(
             "delete from registered_model_aliases where name = %s and alias = %s", (slot, ALIAS)
         )
     except UndefinedTable:
         return False
-    return bool(gone.rowcount)
+    return bool(deleted.rowcount)
 
 
 def _registered(row: DictRow) -> RegisteredVersion:

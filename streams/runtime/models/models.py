@@ -19,47 +19,47 @@ from streams.service.model_status import ModelStatus
 log = logging.getLogger(__name__)
 
 PATIENCE = 30.0
-"""Seconds that a worker's start waits for its champions; then it begins with the shipped models, and swaps later."""
+"""Seconds that a worker's start waits for its champions; after that it serves the shipped models, and swaps later."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 Load = Callable[[str], Awaitable[CallResult]]
-"""Loads the bundle in a folder where the service runs; the empty one is the shipped bundle."""
+"""Loads the bundle in a folder where the service runs; an empty folder is the shipped bundle."""
 
 
 _HELD = 2
-"""Models of a slot whose folders stay: the one that serves, and the one before it, which calls under way may still use."""
+"""Models of a slot whose folders are kept: the serving one, and the one before it, which calls in progress may still use."""
 
 
 @dataclass(frozen=True)
 class Serving:
-    """What serves a service now."""
+    """The model that serves a service now."""
 
     folder: str
-    """Where its bundle is; empty for the shipped one."""
+    """The folder of its bundle; empty for the shipped one."""
     status: ModelStatus
 
 
 class Models:
-    """What serves each slot of this worker; `changed` is called when that, or what is wrong with it, is another."""
+    """The serving models of this worker's slots. `changed` is called when one of them, or its problem, changes."""
 
-    def __init__(self, parts: Connections, changed: Callable[[], None]) -> None:
-        self._parts = parts
+    def __init__(self, connections: Connections, changed: Callable[[], None]) -> None:
+        self._connections = connections
         self._changed = changed
         self._slots: dict[str, _Slot] = {}
-        self.updates = ModelUpdates(parts, self._told)
+        self.updates = ModelUpdates(connections, self._champion_changed)
 
     def host(self, service: str, shipped: ModelStatus, load: Load) -> None:
-        """This service is served here."""
-        self._slots[service] = _Slot(self._parts, service, shipped, load, self.updates, self._changed)
+        """Add a service with a slot."""
+        self._slots[service] = _Slot(self._connections, service, shipped, load, self.updates, self._changed)
 
     def reship(self, service: str, shipped: ModelStatus) -> None:
-        """This is what is shipped for a service, as it was found now."""
+        """Replace the shipped model of a service, which may have changed since the start."""
         slot = self._slots.get(service)
         if slot is not None:
             slot.reship(shipped)
 
     async def start(self) -> None:
-        """Reads who the champions are, and returns when they are loaded, or the shipped ones where they cannot be."""
+        """Read the champions; return when they are loaded, or the shipped models where they cannot be."""
         if not self._slots:
             return
         await self.updates.start()
@@ -70,17 +70,17 @@ class Models:
                 await asyncio.gather(*(slot.settled.wait() for slot in self._slots.values()))
 
     async def stop(self) -> None:
-        """Follows no more."""
+        """Stop following the champions."""
         await asyncio.gather(*(slot.stop() for slot in self._slots.values()))
         await self.updates.stop()
 
     def folder(self, service: str) -> str:
-        """The bundle that calls of a service get now; empty for the shipped one."""
+        """Return the folder of the bundle that calls of a service get now; empty for the shipped one."""
         slot = self._slots.get(service)
         return "" if slot is None else slot.serving.folder
 
     def status(self, service: str) -> ModelStatus | None:
-        """What the catalogue says of a service's model; None for a service without a slot."""
+        """Return the status of a service's model for the catalogue; None for a service without a slot."""
         slot = self._slots.get(service)
         return None if slot is None else slot.serving.status
 
@@ -89,79 +89,79 @@ class Models:
         serving = self.status(service)
         return shipped if serving is None else (serving, *shipped[1:])
 
-    def _told(self, name: str) -> None:
+    def _champion_changed(self, name: str) -> None:
         if name in self._slots:
             self._slots[name].look()
 
 
 class _Slot:
-    """One slot: what is wanted becomes what serves once it is here and loads."""
+    """One slot: the champion serves once it is fetched and loaded."""
 
     def __init__(
         self,
-        parts: Connections,
+        connections: Connections,
         name: str,
         shipped: ModelStatus,
         load: Load,
         updates: ModelUpdates,
         changed: Callable[[], None],
     ) -> None:
-        self._parts = parts
+        self._connections = connections
         self._name = name
         self._shipped = shipped
         self._load = load
         self._updates = updates
         self._changed = changed
         self.serving = Serving("", shipped)
-        self._sure = False
-        """Whether what serves has been loaded."""
+        self._is_loaded = False
+        """Whether the serving model has been loaded."""
         self.settled = asyncio.Event()
-        """Set once the first champion serves, or is known not to."""
-        self._news = asyncio.Event()
+        """Set once the first champion serves, or has failed to."""
+        self._changes = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._held: list[HeldBundle] = []
-        """The folders of what served last, the oldest first."""
+        """The folders of the last models, oldest first."""
 
     def start(self) -> None:
-        """Begins to follow."""
+        """Start following the champion."""
         with on_behalf_of(self._name):
             self._task = asyncio.create_task(self._run(), name=f"model of {self._name}")
 
     async def stop(self) -> None:
-        """Follows no more."""
+        """Stop following the champions."""
         await ended(self._task)
         self._let_go(0)
 
     def reship(self, shipped: ModelStatus) -> None:
-        """What is shipped may be there by now."""
+        """Replace the shipped model, which may have become available."""
         if shipped != self._shipped:
             self._shipped = shipped
             self.look()
 
     def look(self) -> None:
-        """The champion is another."""
-        self._news.set()
+        """Look again: the champion changed."""
+        self._changes.set()
 
     async def _run(self) -> None:
         pauses = delays(_FIRST_PAUSE, _LONGEST_PAUSE)
         while True:
-            self._news.clear()
+            self._changes.clear()
             trying = asyncio.create_task(self._follow(self._updates.champions.get(self._name)))
-            news = asyncio.create_task(self._news.wait())
+            change = asyncio.create_task(self._changes.wait())
             try:
-                await asyncio.wait([trying, news], return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait([trying, change], return_when=asyncio.FIRST_COMPLETED)
                 if trying.done() and trying.result():
                     pauses = delays(_FIRST_PAUSE, _LONGEST_PAUSE)
-                    await news
-                elif trying.done():  # what is broken may be put right
-                    await asyncio.wait([news], timeout=next(pauses))
+                    await change
+                elif trying.done():  # a broken champion may be repaired
+                    await asyncio.wait([change], timeout=next(pauses))
             finally:
-                for task in (trying, news):
+                for task in (trying, change):
                     task.cancel()
-                await asyncio.wait([trying, news])
+                await asyncio.wait([trying, change])
 
     async def _follow(self, champion: Champion | None) -> bool:
-        """Makes the champion serve; whether it does. What served before goes on until then, and if it cannot."""
+        """Make the champion serve; return whether it does. The model before serves until then, and goes on if that fails."""
         try:
             self._serve(await self._loaded(champion))
         except Exception as error:
@@ -176,11 +176,11 @@ class _Slot:
         return True
 
     async def _instead(self, why: str) -> Serving:
-        """What goes on to serve: what did so before, at the start the shipped model."""
+        """Return the model that serves instead of a failed champion: the one before, at the start the shipped one."""
         status = replace(self.serving.status, detail="")
-        if not self._sure and status.ready:
-            self._sure = (await self._load("")).failure is None
-        if self._sure:
+        if not self._is_loaded and status.ready:
+            self._is_loaded = (await self._load("")).failure is None
+        if self._is_loaded:
             return replace(
                 self.serving, status=replace(status, detail=f"{why}; {status.name} {status.version} goes on")
             )
@@ -191,15 +191,15 @@ class _Slot:
         if champion is None or champion.version == self._shipped.version:
             fresh = Serving("", self._shipped)
             if not self._shipped.ready:
-                return fresh  # which says what is missing
+                return fresh  # its status says what is missing
         else:
-            held = await fetch(self._parts.store, champion, self._folder)
+            held = await fetch(self._connections.store, champion, self._folder)
             bundle = held.bundle
             fresh = Serving(str(bundle.folder), ModelStatus(bundle.name, bundle.version, ready=True))
         ended = await self._load(fresh.folder)
         if ended.failure is not None:
             raise BadBundle(f"it cannot be loaded: {ended.failure.reason}")
-        self._sure = True
+        self._is_loaded = True
         if held is not None:
             self._held.append(held)
             self._let_go(_HELD)
@@ -207,10 +207,10 @@ class _Slot:
 
     @property
     def _folder(self) -> Path:
-        return self._parts.settings.home.absolute() / "models"
+        return self._connections.settings.home.absolute() / "models"
 
     def _let_go(self, most: int) -> None:
-        """Lets the oldest go, so that at most so many are held."""
+        """Release the oldest folders, so that at most `most` are held."""
         while len(self._held) > most:
             self._held.pop(0).release()
 

@@ -1,7 +1,7 @@
-"""Where services that wait for others run: one child process beside the pool, many calls in it at once.
+"""Runs services with `async` functions: one child process beside the pool, with many calls in it at once.
 
-A call waits there at the price of a few kilobytes, and takes no child of the pool from those that compute. What comes from
-outside is read and judged in the child: it can end the child, never the worker. See docs/decisions/0011-waiting-and-calling-out.md.
+A waiting call costs a few kilobytes there, and takes no child of the pool from services that compute. Data from outside is
+parsed in the child: it can crash the child, never the worker. See docs/decisions/0011-waiting-and-calling-out.md.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from streams.runtime.pool.executors import CallResult, ProgressCallback, ignore_
 log = logging.getLogger(__name__)
 
 _PATIENCE = 2.0
-"""Seconds that a cancelled call may take to end; then its process is taken to hang, and is killed."""
+"""Seconds that a cancelled call may take to end; after that its process counts as hanging, and is killed."""
 
 
 class AsyncChild:
@@ -36,22 +36,22 @@ class AsyncChild:
         self._numbers = itertools.count()
         self._room = asyncio.Semaphore(size)
         self._starting = asyncio.Lock()
-        self._child: _Child | None = None
+        self._child: _ChildProcess | None = None
         self._stopped = False
 
     async def start(self) -> None:
-        """Starts the child, so that the first call does not wait for it."""
-        await self._alive()
+        """Start the child, so that the first call does not wait for it."""
+        await self._live_child()
 
     async def stop(self) -> None:
-        """Kills the child; calls under way end as failures."""
+        """Kill the child; calls in progress end as failures."""
         self._stopped = True
         if self._child is not None:
             await self._child.end()
 
     @property
     def pid(self) -> int | None:
-        """The process id of the child that lives."""
+        """The process id of the live child; None when there is none."""
         return self._child.pid if self._child is not None and self._child.alive else None
 
     async def run(
@@ -62,9 +62,9 @@ class AsyncChild:
         memory: int,
         on_progress: ProgressCallback = ignore_progress,
     ) -> CallResult:
-        """Runs a module-level coroutine function in the child, for at most `seconds`.
+        """Run a module-level coroutine function in the child, for at most `seconds`.
 
-        AsyncChild for a free place does not count. `memory` is not counted for each call: the child has a limit for all.
+        The time until a slot is free does not count. `memory` is not limited for each call: the child has one limit for all.
         When the caller is cancelled, so is the call.
         """
         async with self._room:
@@ -72,13 +72,13 @@ class AsyncChild:
                 return CallResult.failed("the worker is stopping")
             try:
                 request = packed(begin := BeginCall(next(self._numbers), Call(function, arguments, memory)))
-            except Exception as error:  # noqa: BLE001  # what a caller hands in decides what pickling raises
+            except Exception as error:  # noqa: BLE001  # pickling raises whatever the arguments raise
                 return CallResult.failed(f"its input cannot be handed to a process: {error}")
-            child = await self._alive()
+            child = await self._live_child()
             ending = child.begin(begin.number, request, on_progress)
             try:
                 async with asyncio.timeout(seconds):
-                    over = await ending
+                    end = await ending
             except TimeoutError:
                 child.give_up(begin.number)
                 hint = "give the node a longer timeout, or ask for less"
@@ -86,28 +86,28 @@ class AsyncChild:
             except asyncio.CancelledError:
                 child.give_up(begin.number)
                 raise
-            if isinstance(over, str):
-                return CallResult.failed(over)
-            assert over.reply is not None
-            return CallResult.of(over.reply, self._memory)
+            if isinstance(end, str):
+                return CallResult.failed(end)
+            assert end.reply is not None
+            return CallResult.of(end.reply, self._memory)
 
     async def prepare(
         self, _: str, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int
     ) -> CallResult:
-        """Runs it in the child; one that takes the child's place does what is needed at its first call."""
+        """Run the function in the child; a replacement child does what is needed at its first call."""
         return await self.run(function, *arguments, seconds=seconds, memory=memory)
 
-    async def _alive(self) -> "_Child":
+    async def _live_child(self) -> "_ChildProcess":
         async with self._starting:
             if self._child is None or not self._child.alive:
                 if self._child is not None:
                     await self._child.end()
-                self._child = await _Child.started(self._modules, self._memory)
+                self._child = await _ChildProcess.start(self._modules, self._memory)
             return self._child
 
 
-class _Child:
-    """One process, and the calls that are in it."""
+class _ChildProcess:
+    """One process, and the calls in it."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin is not None
@@ -116,13 +116,13 @@ class _Child:
         self._input = process.stdin
         self._calls: dict[int, asyncio.Future[CallEnded | str]] = {}
         self._callbacks: dict[int, ProgressCallback] = {}
-        self._leaving: dict[int, asyncio.TimerHandle] = {}
-        self._gone = False
-        self._reading = asyncio.create_task(self._read(process.stdout), name="answers of the waiting child")
+        self._cancelled: dict[int, asyncio.TimerHandle] = {}
+        self._has_ended = False
+        self._reading = asyncio.create_task(self._read(process.stdout), name="replies of the async child")
 
     @classmethod
-    async def started(cls, modules: list[str], memory: int) -> "_Child":
-        """A new process."""
+    async def start(cls, modules: list[str], memory: int) -> "_ChildProcess":
+        """Start a process."""
         return cls(
             await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -136,7 +136,7 @@ class _Child:
                 env={
                     **os.environ,
                     "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-                    # The limit counts addresses, and each arena of the allocator would take 64 MiB of them.
+                    # The limit is on address space, of which each arena of the allocator would take 64 MiB.
                     "MALLOC_ARENA_MAX": "2",
                 },
             )
@@ -148,32 +148,32 @@ class _Child:
 
     @property
     def alive(self) -> bool:
-        return not self._gone
+        return not self._has_ended
 
     def begin(self, number: int, request: bytes, on_progress: ProgressCallback) -> "asyncio.Future[CallEnded | str]":
-        """Sends a call; what comes is its end, or why there will be none."""
+        """Send a call; return a future of its end, or of the reason why it has none."""
         ending: asyncio.Future[CallEnded | str] = asyncio.get_running_loop().create_future()
         self._calls[number], self._callbacks[number] = ending, on_progress
-        if self._gone:
+        if self._has_ended:
             self._fail(number, "its process ended")
         else:
             self._input.write(request)
         return ending
 
     def give_up(self, number: int) -> None:
-        """Ends a call that nobody waits for any more, if need be with its process."""
+        """Cancel a call that nobody waits for any longer; kill the process if the call does not end."""
         self._callbacks.pop(number, None)
-        if self._calls.pop(number, None) is not None and not self._gone:
+        if self._calls.pop(number, None) is not None and not self._has_ended:
             self._input.write(packed(CancelCall(number)))
-            self._leaving[number] = asyncio.get_running_loop().call_later(_PATIENCE, self._hangs)
+            self._cancelled[number] = asyncio.get_running_loop().call_later(_PATIENCE, self._hangs)
 
     async def end(self) -> None:
-        """Kills the process and waits for its end."""
+        """Kill the process and wait for its end."""
         self._kill()
         await self._reading
 
     async def _ended(self) -> int:
-        # Not killed at once: asking a process that has just ended takes its status away from whoever waits for it.
+        # Not killed at once: polling a process that has just ended would take its status from the task that waits for it.
         try:
             async with asyncio.timeout(_PATIENCE):
                 return await self._process.wait()
@@ -182,7 +182,7 @@ class _Child:
             return await self._process.wait()
 
     def _hangs(self) -> None:
-        log.warning("the waiting child hangs in a call that was cancelled: it is killed")
+        log.warning("the async child hangs in a cancelled call: killing it")
         self._kill()
 
     def _kill(self) -> None:
@@ -198,23 +198,23 @@ class _Child:
     async def _read(self, output: asyncio.StreamReader) -> None:
         try:
             while True:
-                over: CallProgress | CallEnded = await unpacked(output)
-                if isinstance(over, CallProgress):
-                    self._callbacks.get(over.number, ignore_progress)(over.progress)
+                message: CallProgress | CallEnded = await unpacked(output)
+                if isinstance(message, CallProgress):
+                    self._callbacks.get(message.number, ignore_progress)(message.progress)
                     continue
-                self._callbacks.pop(over.number, None)
-                timer = self._leaving.pop(over.number, None)
+                self._callbacks.pop(message.number, None)
+                timer = self._cancelled.pop(message.number, None)
                 if timer is not None:
                     timer.cancel()
-                ending = self._calls.pop(over.number, None)
+                ending = self._calls.pop(message.number, None)
                 if ending is not None and not ending.done():
-                    ending.set_result(over)
+                    ending.set_result(message)
         except asyncio.IncompleteReadError:
-            pass  # it has ended
+            pass  # the process has ended
         finally:
-            self._gone = True
+            self._has_ended = True
             code = await self._ended()
-            for timer in self._leaving.values():
+            for timer in self._cancelled.values():
                 timer.cancel()
             for number in list(self._calls):
                 self._fail(number, f"its process ended with status {code}")

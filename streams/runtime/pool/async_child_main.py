@@ -1,6 +1,6 @@
-"""What runs inside a waiting child: many calls at once on one loop. Nothing of Kafka, S3 or Faust is imported here.
+"""The main program of the async child: many calls at once on one event loop. Imports nothing of Kafka or S3.
 
-python -m streams.runtime.pool.async_child_main PARENT MEBIBYTES MODULE…   (speaks frames on its standard input and output)
+python -m streams.runtime.pool.async_child_main PARENT MEBIBYTES MODULE…   (exchanges frames on its standard input and output)
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _THREADS = 16
 
 @dataclass(frozen=True, slots=True)
 class BeginCall:
-    """Asks for a call: a module-level coroutine function and its arguments."""
+    """Request to call a module-level coroutine function."""
 
     number: int
     call: Call
@@ -37,14 +37,14 @@ class BeginCall:
 
 @dataclass(frozen=True, slots=True)
 class CancelCall:
-    """Asks that a call be ended."""
+    """Request to cancel a call."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """A call has ended, with no reply when it was cancelled."""
+    """The end of a call; `reply` is None when it was cancelled."""
 
     number: int
     reply: Reply | None
@@ -52,23 +52,23 @@ class CallEnded:
 
 @dataclass(frozen=True, slots=True)
 class CallProgress:
-    """What a call says of its progress."""
+    """Progress of a call."""
 
     number: int
     progress: Progress
 
 
 def packed(message: BeginCall | CancelCall | CallProgress | CallEnded) -> bytes:
-    """A message as it is sent. Raises what pickling raises."""
+    """Encode a message as a frame. Raises whatever pickling raises."""
     return frame(pickle.dumps(message, protocol=5))
 
 
 async def unpacked(reader: asyncio.StreamReader) -> Any:
-    """The next message. Raises IncompleteReadError at the end of the stream."""
+    """Read the next message. Raises IncompleteReadError at the end of the stream."""
     return pickle.loads(await read(reader))  # noqa: S301  # between a worker and its own child
 
 
-class _Waiter:
+class _CallRunner:
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
         self._loop = asyncio.get_running_loop()
@@ -77,25 +77,25 @@ class _Waiter:
     def take(self, message: BeginCall | CancelCall) -> None:
         if isinstance(message, BeginCall):
             call = self._calls[message.number] = asyncio.create_task(self._answer(message))
-            call.add_done_callback(lambda done: self._over(message.number, done))
+            call.add_done_callback(lambda done: self._report_end(message.number, done))
         elif message.number in self._calls:
             self._calls[message.number].cancel()
 
     async def _answer(self, begin: BeginCall) -> Reply:
-        reporter = ProgressThrottle(lambda said: self._send(CallProgress(begin.number, said)))
+        throttle = ProgressThrottle(lambda progress: self._send(CallProgress(begin.number, progress)))
         try:
-            with call_context.heard_by(reporter.tell):
+            with call_context.heard_by(throttle.report):
                 return await _reply(begin.call)
         finally:
-            reporter.close()  # before the end: nothing of a call comes after it
+            throttle.close()  # before the end, so that no progress follows it
 
-    def _over(self, number: int, call: "asyncio.Task[Reply]") -> None:
-        """Also of a call that was cancelled before it began: then that it is over is the answer."""
+    def _report_end(self, number: int, call: "asyncio.Task[Reply]") -> None:
+        """Report the end of a call, also of one that was cancelled before it began."""
         del self._calls[number]
         self._send(CallEnded(number, None if call.cancelled() else call.result()))
 
     def _send(self, message: CallProgress | CallEnded) -> None:
-        # What a call says may be said in a thread. All goes this way, so that it stays in order.
+        # Progress may come from a thread. All messages go this way, so that they stay in order.
         self._loop.call_soon_threadsafe(self._writer.write, packed(message))
 
 
@@ -103,30 +103,30 @@ async def _reply(call: Call) -> Reply:
     try:
         work: Coroutine[Any, Any, Any] = call.function(*call.arguments)
         return Reply(ReplyKind.VALUE, await work)
-    except Exception as error:  # noqa: BLE001  # whatever a service raises is its failure, and must be failure_reply
+    except Exception as error:  # noqa: BLE001  # whatever a service raises is its failure, and is reported
         return failure_reply(error)
 
 
 async def _serve(output: int) -> None:
     loop = asyncio.get_running_loop()
-    # Looking up names is done in threads; slow ones must not hold up all others.
+    # Host names are resolved in threads; a slow one must not hold up the others.
     loop.set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="lookup"))
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, os.fdopen(output, "wb"))
-    waiter = _Waiter(asyncio.StreamWriter(transport, protocol, reader, loop))
+    runner = _CallRunner(asyncio.StreamWriter(transport, protocol, reader, loop))
     with contextlib.suppress(asyncio.IncompleteReadError):
         while True:
-            waiter.take(await unpacked(reader))
+            runner.take(await unpacked(reader))
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serves until its parent closes the pipe or ends."""
+    """Serve until the parent closes the pipe or ends."""
     parent, memory, *modules = arguments
     die_with_parent(int(parent))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the worker decides when to stop
     output = os.dup(1)
-    os.dup2(2, 1)  # what a library prints must not get between the frames
+    os.dup2(2, 1)  # the output of a library must not get between the frames
     for module in modules:
         importlib.import_module(module)
     threading.stack_size(_STACK)
@@ -136,7 +136,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    # As this module and not as `__main__`: what comes over the pipe is of its classes.
+    # As this module and not as `__main__`, so that the pickled classes are the same on both sides.
     status = importlib.import_module("streams.runtime.pool.async_child_main").main(sys.argv[1:])
     sys.stderr.flush()
-    os._exit(status)  # a thread that still looks up a name holds nobody up
+    os._exit(status)  # without waiting for threads that still resolve a name

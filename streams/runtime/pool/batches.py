@@ -1,7 +1,7 @@
-"""Batches when the queue is long: several calls of one service go to a child together, and come to their ends one by one.
+"""Batches calls when the queue is long: several calls of one service go to a child together, and end one by one.
 
-For who calls, it is as if each had gone alone: its own limits, its own failure, its own progress. What is left of a batch
-whose child dies is tried one by one, so that the call that kills is found, and no other suffers for it.
+To its caller each call looks as if it had gone alone, with its own limits, failure and progress. When a child dies, the rest of its
+batch is tried one by one, so that the call that kills is found and no other suffers for it.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class _Item:
     on_progress: ProgressCallback
     ending: "asyncio.Future[CallResult]"
     alone: bool = False
-    """It was in a batch that did not come to its end."""
+    """Whether it was in a batch that did not end, and is to run alone."""
     batch: "_Batch | None" = None
 
     def end(self, ended: CallResult) -> None:
@@ -43,16 +43,16 @@ class _Batch:
 
 @dataclass
 class BatchCounts:
-    """What was done so far, for people who wonder whether batches happen."""
+    """Counts of what was done so far."""
 
     batches: int = 0
-    """Turns that a child took, also with one call only."""
+    """Batches that a child ran, including those of one call."""
     calls: int = 0
 
 
 @dataclass
 class Batches:
-    """Calls of one service, `most` in a child's turn; with `together` its function over many gets them as one."""
+    """Runs calls of one service in batches of at most `most`; with `together`, its function over many gets a batch as one call."""
 
     pool: Pool
     most: int
@@ -71,7 +71,7 @@ class Batches:
         memory: int,
         on_progress: ProgressCallback = ignore_progress,
     ) -> CallResult:
-        """As `Pool.run`; that the caller is cancelled kills the child only when nobody else waits for the same batch."""
+        """Run as `Pool.run` does; the cancellation of a caller kills the child only when no other call of the batch is waiting."""
         ending: asyncio.Future[CallResult] = asyncio.get_running_loop().create_future()
         item = _Item(Call(function, arguments, memory), seconds, on_progress, ending)
         self._pending.append(item)
@@ -88,28 +88,28 @@ class Batches:
     async def prepare(
         self, key: str, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int
     ) -> CallResult:
-        """As `Pool.prepare`."""
+        """Prepare as `Pool.prepare` does."""
         return await self.pool.prepare(key, function, *arguments, seconds=seconds, memory=memory)
 
     def _give_up(self, item: _Item) -> None:
         if item.batch is None:
             if item in self._pending:
                 self._pending.remove(item)
-        elif all(one.ending.done() for one in item.batch.items):
+        elif all(member.ending.done() for member in item.batch.items):
             item.batch.child.abandon()
 
     async def _carry(self) -> None:
         while self._pending:
             try:
-                async with self.pool.lent() as child:
+                async with self.pool.borrow() as child:
                     items = self._take()
                     if items:
                         await self._work(child, items)
-            except Exception:  # those whose end is not known are tried again; nobody else carries them
-                log.exception("a batch cannot be carried")
+            except Exception:  # calls without an end are tried again
+                log.exception("a batch failed")
 
     def _take(self) -> list[_Item]:
-        """What a free child gets: its share of what waits, so that the others get theirs."""
+        """Take a batch for a free child: its share of the queue, so that the other children get theirs."""
         if not self._pending:
             return []
         first = self._pending.popleft()
@@ -122,7 +122,7 @@ class Batches:
         return taken
 
     def _goes_with(self, first: _Item, other: _Item) -> bool:
-        # A function over many gets calls of one model; else each call brings its own.
+        # One call of a function over many uses one model; otherwise each call names its own.
         same = not self.together or first.call.arguments[5:] == other.call.arguments[5:]
         return same and not other.alone
 
@@ -130,8 +130,8 @@ class Batches:
         self.carried.batches += 1
         self.carried.calls += len(items)
         batch = _Batch(items, child)
-        for one in items:
-            one.batch = batch
+        for item in items:
+            item.batch = batch
         try:
             if len(items) == 1:
                 items[0].end(await child.call(items[0].call, items[0].seconds, items[0].on_progress))
@@ -139,28 +139,29 @@ class Batches:
                 await self._at_once(child, items)
             else:
                 await child.each(
-                    [(one.call, one.seconds, one.on_progress) for one in items], lambda at, how: items[at].end(how)
+                    [(item.call, item.seconds, item.on_progress) for item in items],
+                    lambda index, result: items[index].end(result),
                 )
         finally:
-            left = [one for one in items if not one.ending.done()]
-            for one in left:
-                one.alone, one.batch = True, None
-            self._pending.extendleft(reversed(left))
+            unfinished = [item for item in items if not item.ending.done()]
+            for item in unfinished:
+                item.alone, item.batch = True, None
+            self._pending.extendleft(reversed(unfinished))
 
     async def _at_once(self, child: WorkerProcess, items: Sequence[_Item]) -> None:
-        """What the function over many makes of them; nothing is settled when it fails as a whole."""
+        """Call the function over many once for all items; none of them ends when that call fails as a whole."""
         module, name = items[0].call.arguments[:2]
-        given = [one.call.arguments[2:5] for one in items]
+        inputs = [item.call.arguments[2:5] for item in items]
         bundle = items[0].call.arguments[5:]
         memory = items[0].call.memory
 
-        def hear(said: Any) -> None:
-            for one in items:
-                one.on_progress(said)
+        def report(progress: Any) -> None:
+            for item in items:
+                item.on_progress(progress)
 
         whole = await child.call(
-            Call(call_all, (module, name, given, *bundle), memory), sum(one.seconds for one in items), hear
+            Call(call_all, (module, name, inputs, *bundle), memory), sum(item.seconds for item in items), report
         )
         if whole.failure is None:
-            for one, reply in zip(items, whole.value, strict=True):
-                one.end(CallResult.of(reply, memory))
+            for item, reply in zip(items, whole.value, strict=True):
+                item.end(CallResult.of(reply, memory))

@@ -1,4 +1,4 @@
-"""What runs inside a pool child: one call at a time, with a memory limit. Nothing of Kafka, S3 or Faust is imported here."""
+"""The main program of a pool child: one call at a time, with a memory limit. Imports nothing of Kafka or S3."""
 
 import ctypes
 import os
@@ -14,7 +14,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
-from streams.runtime.pool.confinement import give_up
+from streams.runtime.pool.confinement import drop_privileges
 from streams.runtime.pool.framing import frame, receive
 from streams.runtime.pool.progress_throttle import ProgressThrottle
 from streams.runtime.pool.replies import Reply, ReplyKind, failure_reply, pack
@@ -27,7 +27,7 @@ _MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A module-level function, its arguments, and the MiB it may take beyond what the child has already."""
+    """A module-level function, its arguments, and the MiB that it may take beyond what the child has already."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
@@ -35,7 +35,7 @@ class Call:
 
 
 def die_with_parent(parent: int) -> None:
-    """Asks the kernel to kill this process when its parent ends, however that happens. Linux only; elsewhere a no-op."""
+    """Ask the kernel to kill this process when its parent ends, however that happens. Does nothing except on Linux."""
     if sys.platform != "linux":
         return
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -43,8 +43,8 @@ def die_with_parent(parent: int) -> None:
         os._exit(0)
 
 
-def _let_fork_server_go() -> None:
-    """Closes this child's end of the pipe by which the fork server sees its worker live.
+def _close_fork_server_pipe() -> None:
+    """Close this child's end of the pipe by which the fork server sees that its worker is alive.
 
     Every child inherits one; with it open, the fork server and its children would outlive a worker that was killed.
     """
@@ -55,15 +55,15 @@ def _let_fork_server_go() -> None:
 
 
 def serve(channel: socket.socket) -> None:
-    """Answers calls until the other end closes."""
-    _let_fork_server_go()
+    """Answer calls until the other end closes."""
+    _close_fork_server_pipe()
     die_with_parent(os.getppid())
-    give_up()
+    drop_privileges()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the worker decides when to stop
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     while True:
         try:
-            reply = _answer(receive(channel), lambda said: _send(channel, said))
+            reply = _answer(receive(channel), lambda progress: _send(channel, progress))
             _send(channel, reply)
         except (EOFError, OSError):
             return
@@ -75,20 +75,20 @@ def _send(channel: socket.socket, message: Progress | Reply) -> None:
     channel.sendall(frame(pack(message)))
 
 
-def _answer(request: bytearray, say: Callable[[Progress], None]) -> Reply:
-    reporter = ProgressThrottle(say)
+def _answer(request: bytearray, report: Callable[[Progress], None]) -> Reply:
+    throttle = ProgressThrottle(report)
     try:
         call: Call = pickle.loads(request)  # noqa: S301  # from our own parent process
-        with _limited(call.memory), call_context.heard_by(reporter.tell):
+        with _limited(call.memory), call_context.heard_by(throttle.report):
             return Reply(ReplyKind.VALUE, call.function(*call.arguments))
-    except Exception as error:  # noqa: BLE001  # whatever a service raises is its failure, and must be failure_reply
+    except Exception as error:  # noqa: BLE001  # whatever a service raises is its failure, and is reported
         return failure_reply(error)
     finally:
-        reporter.close()  # before the reply: nothing of a call comes after its end
+        throttle.close()  # before the reply, so that no progress follows it
 
 
 def limit_memory(memory: int) -> tuple[int, int]:
-    """Limits this process's address space to what it has now and `memory` MiB more; the limits that were. Linux only."""
+    """Limit this process's address space to its present size plus `memory` MiB; return the limits before. Linux only."""
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_bytes().split()[0]) if sys.platform == "linux" else 0
     if pages:

@@ -1,7 +1,7 @@
-"""What a process that only computes is not given: the passwords of its worker's environment, and the way to more rights.
+"""Confinement of processes that only compute: no passwords from the worker's environment, and no way to gain privileges.
 
-A decoder reads what strangers send. Whoever takes one over finds neither S3's keys nor PostgreSQL's in its memory, since the fork
-server, from which the children come, is started without them.
+A decoder reads untrusted input. An attacker who takes one over finds no credentials of S3 or PostgreSQL in its memory, since the
+fork server, from which the children come, is started without them.
 """
 
 import ctypes
@@ -14,20 +14,20 @@ _PR_SET_NO_NEW_PRIVS = 38
 
 _OURS = "MILLRACE_"
 _KEPT = frozenset({"MILLRACE_HOME", "MILLRACE_DATA", "MILLRACE_OBJECT_DETECTOR"})
-"""Where models and public data are."""
+"""Variables that say where models and public data are."""
 
 _OTHERS = ("AWS_", "PG")
-"""What clients of S3 and of PostgreSQL read by themselves."""
+"""Prefixes of variables that clients of S3 and PostgreSQL read by themselves."""
 
 
 def is_withheld(name: str) -> bool:
-    """Whether a variable of the environment is none of a computing process's business."""
+    """Return whether a variable of the environment is kept from computing processes."""
     return name.startswith(_OTHERS) or (name.startswith(_OURS) and name not in _KEPT)
 
 
 @contextmanager
 def bare_environment() -> Iterator[None]:
-    """While this lasts, processes that are started get an environment without what is withheld. Nothing may wait inside."""
+    """Start processes in this block without the withheld variables. The block must not await anything."""
     withheld = {name: value for name, value in os.environ.items() if is_withheld(name)}
     for name in withheld:
         del os.environ[name]
@@ -37,10 +37,10 @@ def bare_environment() -> Iterator[None]:
         os.environ.update(withheld)
 
 
-def give_up() -> None:
-    """Lets go of what is withheld, and of every way to more rights than this process has. The latter is Linux only.
+def drop_privileges() -> None:
+    """Delete the withheld variables, and give up every way to gain privileges. The latter is Linux only.
 
-    For a child: where its fork server had died and was started anew, it was not started bare.
+    A child needs this when its fork server died and was restarted, since that is not done with a bare environment.
     """
     for name in [name for name in os.environ if is_withheld(name)]:
         del os.environ[name]

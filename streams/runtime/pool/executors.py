@@ -1,4 +1,4 @@
-"""Running the bodies of services: how a call ends, and what whoever runs one offers."""
+"""Executors of services: the interface to run a function, and how a call ends."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from streams.service.progress_report import Progress
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """How a call ended: a value, or a failure with the stack (for people who run the system, not for callers)."""
+    """The result of a call: a value, or a failure with its stack (for operators, not for callers)."""
 
     value: Any = None
     failure: Failure | None = None
@@ -19,16 +19,16 @@ class CallResult:
     after: float = 0.0
     """Seconds that the next attempt waits at least."""
     away: str = ""
-    """The part of the installation that the body needs and that is away; empty when that is not why it failed."""
+    """The part of the installation that the service needs and that is unavailable; empty when that is not why it failed."""
 
     @classmethod
     def failed(cls, reason: str, hint: str = "", stack: str = "", after: float = 0.0) -> "CallResult":
-        """The service's fault."""
+        """Return a failure by the service's fault. `after`: seconds that the next attempt waits at least."""
         return cls(failure=Failure(reason, Fault.SERVICE, hint=hint), stack=stack, after=after)
 
     @classmethod
     def of(cls, reply: Reply, memory: int) -> "CallResult":
-        """How a child says that a call ended, which could take `memory` MiB."""
+        """Return the result that a child's reply stands for; `memory` is the limit of the call, in MiB."""
         match reply.ending:
             case ReplyKind.VALUE:
                 return cls(reply.value)
@@ -44,15 +44,15 @@ class CallResult:
 
 
 ProgressCallback = Callable[[Progress], None]
-"""Is given what a call says of its progress, while it works; it must not raise."""
+"""Called with the progress of a call while it runs; must not raise."""
 
 
 def ignore_progress(_: Progress) -> None:
-    """For who does not want to know."""
+    """Ignore progress."""
 
 
 class Executor(Protocol):
-    """Where the bodies of services run, limited."""
+    """Runs functions of services within limits."""
 
     async def run(
         self,
@@ -62,12 +62,13 @@ class Executor(Protocol):
         memory: int,
         on_progress: ProgressCallback = ignore_progress,
     ) -> CallResult:
-        """Runs a module-level function for at most `seconds` and `memory` MiB, until it ends or the caller is cancelled."""
+        """Run a module-level function for at most `seconds` and `memory` MiB, until it ends or the caller is cancelled."""
 
     async def prepare(
         self, key: str, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int
     ) -> CallResult:
-        """Has a module-level function run once in every process, so that later calls find what it leaves there.
+        """Run a module-level function once in every process, so that later calls find what it leaves there.
 
-        What it came to where it ended first; where it failed, nothing of it is kept. A later one with the same `key` takes its place.
+        Returns the result of the process that ended first; after a failure the function is dropped. A later function with the
+        same `key` replaces it.
         """

@@ -1,4 +1,4 @@
-"""Messages between a worker and its child processes: bytes, each with their length before them."""
+"""Framing of messages between a worker and its child processes: the length, then the bytes."""
 
 import asyncio
 import socket
@@ -6,16 +6,16 @@ import struct
 
 _SIZE = struct.Struct("!Q")
 _MOST = 2**31
-"""Bytes of a message that a worker reads: what a child may take is far less."""
+"""The largest message in bytes that a worker reads; the memory limit of a child is far lower."""
 
 
 def frame(message: bytes) -> bytes:
-    """A message as it is sent."""
+    """Return the frame of a message."""
     return _SIZE.pack(len(message)) + message
 
 
 async def read(reader: asyncio.StreamReader) -> bytes:
-    """The next message. Raises IncompleteReadError at the end of the stream, and where a message of absurd size is announced."""
+    """Read the next message. Raises IncompleteReadError at the end of the stream, and for a size that is too large."""
     head = await reader.readexactly(_SIZE.size)
     (size,) = _SIZE.unpack(head)
     if size > _MOST:
@@ -24,7 +24,7 @@ async def read(reader: asyncio.StreamReader) -> bytes:
 
 
 def receive(channel: socket.socket) -> bytearray:
-    """The next message, waiting for it. Raises EOFError when the other end has closed."""
+    """Read the next message, blocking until it is there. Raises EOFError when the other end has closed."""
     (size,) = _SIZE.unpack(_exactly(channel, _SIZE.size))
     return _exactly(channel, size)
 

@@ -1,4 +1,4 @@
-"""The process pool for service bodies: each call limited in time and memory, a child that dies costs one attempt only.
+"""The process pool for functions of services: each call is limited in time and memory, and a child that dies costs one attempt.
 
 Not pebble: its children share one pipe and its lock, so that a child killed at the wrong moment breaks the whole pool
 (see docs/decisions).
@@ -20,22 +20,22 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Pool:
-    """A fixed number of children. `modules` are imported once, before the children are forked from that."""
+    """A fixed number of children, forked from a server that has imported `modules` once. `size` 0 is one for each processor."""
 
     def __init__(self, size: int = 0, modules: Iterable[str] = ()) -> None:
         self.size = size or os.cpu_count() or 1
         self._modules = list(modules)
         self._children = [WorkerProcess() for _ in range(self.size)]
-        # The last to come is the first to go: a processor's caches still know what it did.
+        # Last in, first out: the child that ran last has the warmest processor caches.
         self._free: asyncio.LifoQueue[WorkerProcess] = asyncio.LifoQueue()
         for child in self._children:
             self._free.put_nowait(child)
-        self._chores: dict[str, SetupCall] = {}
-        self._tending = set[asyncio.Task[None]]()
+        self._setup_calls: dict[str, SetupCall] = {}
+        self._setting_up = set[asyncio.Task[None]]()
 
     async def start(self) -> None:
-        """Starts the children, so that the first call does not wait for them."""
-        for name in _THREADS:  # a child is one core's worth; libraries would start a thread a core in each
+        """Start the children, so that the first call does not wait for them."""
+        for name in _THREADS:  # each child is meant for one core; libraries would start a thread for every core in each
             os.environ.setdefault(name, "1")
         CONTEXT.set_forkserver_preload(["streams.runtime.pool.child_main", *self._modules])
         with bare_environment():
@@ -43,14 +43,14 @@ class Pool:
         await asyncio.gather(*(child.ensure() for child in self._children))
 
     async def stop(self) -> None:
-        """Kills the children; calls under way end as failures."""
+        """Kill the children; calls in progress end as failures."""
         for child in self._children:
             child.retire()
         await asyncio.gather(*(child.reap() for child in self._children))
 
     @property
     def pids(self) -> list[int]:
-        """The process ids of the children that live."""
+        """The process ids of the live children."""
         return [child.pid for child in self._children if child.pid is not None]
 
     async def run(
@@ -61,16 +61,16 @@ class Pool:
         memory: int,
         on_progress: ProgressCallback = ignore_progress,
     ) -> CallResult:
-        """Runs a module-level function in a child, for at most `seconds` and `memory` MiB.
+        """Run a module-level function in a child, for at most `seconds` and `memory` MiB.
 
-        Waiting for a free child does not count. When the caller is cancelled, the child is killed.
+        The time until a child is free does not count. When the caller is cancelled, the child is killed.
         """
-        async with self.lent() as child:
+        async with self.borrow() as child:
             return await child.call(Call(function, arguments, memory), seconds, on_progress)
 
     @asynccontextmanager
-    async def lent(self) -> "AsyncIterator[WorkerProcess]":
-        """A child for oneself, when one is free. Whatever is raised meanwhile kills it."""
+    async def borrow(self) -> "AsyncIterator[WorkerProcess]":
+        """Wait for a free child and hold it for this block; an exception in the block kills the child."""
         child = await self._free.get()
         try:
             yield child
@@ -83,36 +83,36 @@ class Pool:
     async def prepare(
         self, key: str, function: Callable[..., Any], *arguments: Any, seconds: float, memory: int
     ) -> CallResult:
-        """Children that are idle do it now, the others after the call that they are at, and new ones before their first."""
-        before = self._chores.get(key)
-        chore = SetupCall(Call(function, arguments, memory), seconds, asyncio.get_running_loop().create_future())
-        self._chores[key] = chore
+        """Run a function once in every child: idle ones now, the others after their present call, new ones before their first."""
+        before = self._setup_calls.get(key)
+        setup = SetupCall(Call(function, arguments, memory), seconds, asyncio.get_running_loop().create_future())
+        self._setup_calls[key] = setup
         while not self._free.empty():
             self._release(self._free.get_nowait())
-        ended = await asyncio.shield(chore.first)
-        if ended.failure is not None and self._chores.get(key) is chore:
-            del self._chores[key]
+        ended = await asyncio.shield(setup.first)
+        if ended.failure is not None and self._setup_calls.get(key) is setup:
+            del self._setup_calls[key]
             if before is not None:
-                self._chores[key] = before
+                self._setup_calls[key] = before
         return ended
 
     def _release(self, child: "WorkerProcess") -> None:
-        """A child may take the next call, unless there is something that it is to do before."""
-        if all(child.chores.get(key) is chore for key, chore in self._chores.items()):
+        """Let a child take the next call, after the setup calls that it has not run yet."""
+        if all(child.setup_calls.get(key) is setup for key, setup in self._setup_calls.items()):
             self._free.put_nowait(child)
             return
-        task = asyncio.create_task(self._tend(child))
-        self._tending.add(task)
-        task.add_done_callback(self._tending.discard)
+        task = asyncio.create_task(self._set_up(child))
+        self._setting_up.add(task)
+        task.add_done_callback(self._setting_up.discard)
 
-    async def _tend(self, child: "WorkerProcess") -> None:
+    async def _set_up(self, child: "WorkerProcess") -> None:
         try:
             await child.ensure()
-            for key, chore in list(self._chores.items()):
-                if child.chores.get(key) is not chore:
-                    ended = await child.call(chore.call, chore.seconds, ignore_progress)
-                    child.chores[key] = chore
-                    if not chore.first.done():
-                        chore.first.set_result(ended)
+            for key, setup in list(self._setup_calls.items()):
+                if child.setup_calls.get(key) is not setup:
+                    ended = await child.call(setup.call, setup.seconds, ignore_progress)
+                    child.setup_calls[key] = setup
+                    if not setup.first.done():
+                        setup.first.set_result(ended)
         finally:
             self._free.put_nowait(child)

@@ -1,4 +1,4 @@
-"""What a call says of its progress, thinned out where it is said: a chatty service floods neither a pipe nor a topic."""
+"""Throttles the progress of a call at its source, so that a chatty service floods neither a pipe nor a topic."""
 
 import contextlib
 import threading
@@ -9,11 +9,11 @@ from dataclasses import replace
 from streams.service.progress_report import Progress
 
 PERIOD = 0.25
-"""Seconds between two that are sent."""
+"""Seconds between two reports that are sent."""
 
 
 class ProgressThrottle:
-    """Sends what one call says: the newest, one in PERIOD at most, and the last one when the call ends.
+    """Sends the newest progress of one call at most once in `period` seconds, and the last progress when the call ends.
 
     `send` may be called from another thread, and is never called after `close`.
     """
@@ -22,31 +22,31 @@ class ProgressThrottle:
         self._send = send
         self._period = period
         self._lock = threading.Lock()
-        self._said = 0
+        self._count = 0
         self._newest: Progress | None = None
         self._timer: threading.Timer | None = None
         self._next = 0.0
         self._closed = False
 
-    def tell(self, progress: Progress) -> None:
-        """Takes what is said. What is said after the end of the call is nobody's business any more."""
+    def report(self, progress: Progress) -> None:
+        """Accept progress; after the end of the call it is ignored."""
         with self._lock:
             if self._closed:
                 return
-            self._said += 1
-            self._newest = replace(progress, number=self._said)
+            self._count += 1
+            self._newest = replace(progress, number=self._count)
             wait = self._next - time.monotonic()
             if wait <= 0:
                 self._flush()
             elif self._timer is None:
                 self._timer = threading.Timer(wait, self._late)
                 self._timer.daemon = True
-                # No room for a thread: then it goes with the next one, or with the end.
+                # Without room for a thread, it is sent with the next progress or at the end.
                 with contextlib.suppress(RuntimeError):
                     self._timer.start()
 
     def close(self) -> None:
-        """The call is over: what is still to be sent is sent."""
+        """End the call: send what is still to be sent."""
         with self._lock:
             self._closed = True
             if self._timer is not None:
@@ -63,5 +63,5 @@ class ProgressThrottle:
         newest, self._newest = self._newest, None
         if newest is not None:
             self._next = time.monotonic() + self._period
-            with contextlib.suppress(OSError):  # nobody listens any more: that is not the service's fault
+            with contextlib.suppress(OSError):  # the worker no longer listens, which is not the service's fault
                 self._send(newest)

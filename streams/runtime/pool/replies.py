@@ -1,6 +1,6 @@
-"""What a child process says to its worker: data and never code, since a child may be in the hands of what it decoded.
+"""The messages of a child process to its worker: data and never code, since malicious input may have taken over the child.
 
-A worker reads it as MessagePack of these forms only; a pickle would run whatever it says.
+A worker accepts only MessagePack of these forms; reading a pickle would run whatever code it holds.
 """
 
 import traceback
@@ -28,7 +28,7 @@ class ReplyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a call gave. Exceptions travel as text: unpickling a stranger's exception may fail, or run its code."""
+    """The reply of a call. Exceptions travel as text: unpickling a foreign exception may fail, or run its code."""
 
     ending: ReplyKind
     value: Any = None
@@ -38,11 +38,11 @@ class Reply:
     after: float = 0.0
     """Seconds that the next attempt waits at least."""
     away: str = ""
-    """The part that is away."""
+    """The part that is unavailable; empty unless `ending` is AWAY."""
 
 
 class Garbled(MillraceError, ValueError):
-    """A message of a child is none of those that it may send."""
+    """A message from a child is not one that it may send."""
 
 
 class _Plain(msgspec.Struct, tag="plain", array_like=True):
@@ -55,7 +55,7 @@ class _Object(msgspec.Struct, array_like=True):
     data: bytes
 
 
-class _Made(msgspec.Struct, tag="made", array_like=True):
+class _Invoked(msgspec.Struct, tag="made", array_like=True):
     """An Invocation."""
 
     output: dict[str, Any]
@@ -66,7 +66,7 @@ class _End(msgspec.Struct, tag="end", array_like=True):
     """A Reply."""
 
     ending: ReplyKind
-    value: "_Plain | _Made | _Ends"
+    value: "_Plain | _Invoked | _Ends"
     reason: str
     hint: str
     stack: str
@@ -75,12 +75,12 @@ class _End(msgspec.Struct, tag="end", array_like=True):
 
 
 class _Ends(msgspec.Struct, tag="ends", array_like=True):
-    """The replies of several calls that were done as one."""
+    """The replies of several inputs of one call."""
 
     replies: list[_End]
 
 
-class _Said(msgspec.Struct, tag="said", array_like=True):
+class _Progress(msgspec.Struct, tag="said", array_like=True):
     """A Progress."""
 
     text: str
@@ -90,7 +90,7 @@ class _Said(msgspec.Struct, tag="said", array_like=True):
 
 
 def _odd(value: Any) -> Any:
-    """Numbers of other libraries as Python's own. Raises TypeError for what is no data."""
+    """Convert numbers of other libraries to Python's own. Raises TypeError for values that are not data."""
     if isinstance(value, float):
         return float(value)
     if isinstance(value, int):
@@ -102,13 +102,13 @@ def _odd(value: Any) -> Any:
 
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_odd)
-_decoder = msgspec.msgpack.Decoder(_End | _Said)
+_decoder = msgspec.msgpack.Decoder(_End | _Progress)
 
 
 def pack(message: Progress | Reply) -> bytes:
-    """A message as bytes; a reply whose value is no data becomes one that says so."""
+    """Encode a message; a reply whose value is not data becomes a failure that says so."""
     if isinstance(message, Progress):
-        return _encoder.encode(_Said(message.text, message.done, dict(message.figures), message.number))
+        return _encoder.encode(_Progress(message.text, message.done, dict(message.figures), message.number))
     try:
         return _encoder.encode(_end(message))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -116,11 +116,11 @@ def pack(message: Progress | Reply) -> bytes:
 
 
 def unpack(data: bytes) -> Progress | Reply:
-    """The message of these bytes. Raises Garbled."""
+    """Decode a message. Raises Garbled."""
     try:
         match _decoder.decode(data):
-            case _Said() as said:
-                return Progress(said.text, said.done, said.figures, said.number)
+            case _Progress() as progress:
+                return Progress(progress.text, progress.done, progress.figures, progress.number)
             case _End() as end:
                 return _reply(end)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -129,7 +129,7 @@ def unpack(data: bytes) -> Progress | Reply:
 
 
 def failure_reply(error: Exception) -> Reply:
-    """What is said of an exception that a service's function raised."""
+    """Return the reply for an exception that a service's function raised."""
     match error:
         case InvalidInput():
             reason = f"{error.where}: {error.reason}" if error.where else error.reason
@@ -145,12 +145,14 @@ def failure_reply(error: Exception) -> Reply:
 
 
 def _end(reply: Reply) -> _End:
-    value: _Plain | _Made | _Ends
+    value: _Plain | _Invoked | _Ends
     match reply.value:
         case Invocation(output, objects):
-            value = _Made(output, [_Object(one.sha256, one.media_type, one.data) for one in objects])
+            value = _Invoked(
+                output, [_Object(produced.sha256, produced.media_type, produced.data) for produced in objects]
+            )
         case [Reply(), *_] as replies:
-            value = _Ends([_end(one) for one in replies])
+            value = _Ends([_end(each) for each in replies])
         case other:
             value = _Plain(other)
     return _End(reply.ending, value, reply.reason, reply.hint, reply.stack, reply.after, reply.away)
@@ -159,10 +161,12 @@ def _end(reply: Reply) -> _End:
 def _reply(end: _End) -> Reply:
     value: Any
     match end.value:
-        case _Made(output, objects):
-            value = Invocation(output, tuple(Produced(one.sha256, one.media_type, one.data) for one in objects))
+        case _Invoked(output, objects):
+            value = Invocation(
+                output, tuple(Produced(object_.sha256, object_.media_type, object_.data) for object_ in objects)
+            )
         case _Ends(replies):
-            value = [_reply(one) for one in replies]
+            value = [_reply(each) for each in replies]
         case _Plain(value):
             pass
     return Reply(end.ending, value, end.reason, end.hint, end.stack, end.after, end.away)

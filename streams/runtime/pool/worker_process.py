@@ -1,7 +1,6 @@
 """One child of the pool: a process forked from the fork server, and the socket to it.
 
-Every child has a socket of its own, which the event loop reads: a thread for each call would wait for the interpreter's lock
-twice a call.
+The event loop reads every child's own socket: a thread for each call would wait for the interpreter lock twice a call.
 """
 
 import asyncio
@@ -20,20 +19,20 @@ from streams.runtime.pool.replies import Garbled, Reply, ReplyKind, unpack
 
 CONTEXT = multiprocessing.get_context("forkserver")
 _BUFFER = 16 * 1024 * 1024
-"""Bytes of an answer that are read without a pause."""
-_LAST_WORDS = 5.0
-"""Seconds that a process gets to end when it has closed its end or was killed."""
+"""Bytes of a reply that are buffered before reading pauses."""
+_EXIT_TIMEOUT = 5.0
+"""Seconds to wait for the end of a process that has closed its socket or was killed."""
 _STOPPING = "the worker is stopping"
 
 
 @dataclass(eq=False)
 class SetupCall:
-    """What every child does once, between two calls."""
+    """A call that every child runs once, before its next other call."""
 
     call: Call
     seconds: float
     first: "asyncio.Future[CallResult]"
-    """How it ended where it ended first."""
+    """The result in the child that finished it first."""
 
 
 class WorkerProcess:
@@ -45,31 +44,31 @@ class WorkerProcess:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._retired = False
-        self.chores: dict[str, SetupCall] = {}
-        """Those that this process has done."""
+        self.setup_calls: dict[str, SetupCall] = {}
+        """The setup calls that this process has run, by key."""
 
     @property
     def pid(self) -> int | None:
-        """Of the process that lives."""
+        """The process id of the live process; None when there is none."""
         process = self._process
         return process.pid if process is not None and process.is_alive() else None
 
     async def ensure(self) -> None:
-        """Starts the process when there is none that lives."""
+        """Start the process unless one is alive."""
         if self._is_retired() or self._alive():
             return
         self.abandon()
         await self.reap()
         self._process, self._channel = await asyncio.to_thread(_spawned)
         self._reader, self._writer = await asyncio.open_unix_connection(sock=self._channel, limit=_BUFFER)
-        if self._is_retired():  # meanwhile
+        if self._is_retired():  # while it started
             self.abandon()
 
     async def call(self, call: Call, seconds: float, on_progress: ProgressCallback) -> CallResult:
-        """How a call of at most so many seconds ended."""
+        """Run a call for at most `seconds` and return its result."""
         try:
             request = frame(pickle.dumps(call, protocol=5))
-        except Exception as error:  # noqa: BLE001  # what a caller hands in decides what pickling raises
+        except Exception as error:  # noqa: BLE001  # pickling raises whatever the arguments raise
             return _unsendable(error)
         await self.ensure()
         if self._reader is None or self._writer is None:
@@ -93,16 +92,16 @@ class WorkerProcess:
     async def each(
         self, calls: Sequence[tuple[Call, float, ProgressCallback]], ended: Callable[[int, CallResult], None]
     ) -> None:
-        """Does calls in turn, each with its own limits; `ended` is told how each ended, when it has.
+        """Run calls one after another, each with its own limits; `ended` gets the index and result of each as it ends.
 
-        All are sent at once: the process goes from one to the next without waiting for this one. Those that `ended` is not told
-        of did not come to their end, since the process did before.
+        All calls are sent at once, so that the process need not wait between them. Calls that `ended` is not called for did not
+        end, because the process died before.
         """
         requests: list[tuple[int, bytes]] = []
         for index, (call, _, _) in enumerate(calls):
             try:
                 requests.append((index, frame(pickle.dumps(call, protocol=5))))
-            except Exception as error:  # noqa: BLE001  # what a caller hands in decides what pickling raises
+            except Exception as error:  # noqa: BLE001  # pickling raises whatever the arguments raise
                 ended(index, _unsendable(error))
         await self.ensure()
         if self._reader is None or self._writer is None:
@@ -135,7 +134,7 @@ class WorkerProcess:
         return self._retired
 
     def _alive(self) -> bool:
-        """Whether the process can take a call: it has not closed its end. (Asking the process itself costs ten times this.)"""
+        """Return whether the process has not closed its socket, so that it can take a call. (Polling the process costs ten times this.)"""
         if self._channel is None:
             return False
         try:
@@ -146,30 +145,30 @@ class WorkerProcess:
             return False
 
     def abandon(self) -> None:
-        """Kills the process, whatever it does; the next call gets another."""
+        """Kill the process; the next call starts another."""
         if self._writer is not None:
             self._writer.close()
         self._channel = self._reader = self._writer = None
-        self.chores = {}
+        self.setup_calls = {}
         if self._process is not None:
             self._process.kill()
 
     def retire(self) -> None:
-        """Kills the process and starts no other."""
+        """Kill the process for good."""
         self._retired = True
         self.abandon()
 
     async def reap(self) -> None:
-        """Waits for the end of a process that was killed."""
+        """Wait for the end of a killed process."""
         process, self._process = self._process, None
         if process is not None:
-            await asyncio.to_thread(process.join, _LAST_WORDS)
+            await asyncio.to_thread(process.join, _EXIT_TIMEOUT)
 
     async def _died(self) -> CallResult:
         process = self._process
         if process is None:
             return CallResult.failed(_STOPPING)
-        await asyncio.to_thread(process.join, _LAST_WORDS)
+        await asyncio.to_thread(process.join, _EXIT_TIMEOUT)
         code = process.exitcode
         self.abandon()
         how = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"status {code}"
@@ -177,7 +176,7 @@ class WorkerProcess:
 
 
 async def _reply(reader: asyncio.StreamReader, on_progress: ProgressCallback) -> Reply:
-    """The end of a call; what it says of its progress comes before that."""
+    """Read the reply of a call, and pass on the progress that comes before it."""
     while True:
         message = unpack(await read(reader))
         if isinstance(message, Reply):
@@ -186,9 +185,7 @@ async def _reply(reader: asyncio.StreamReader, on_progress: ProgressCallback) ->
 
 
 def _garbled(error: Garbled) -> CallResult:
-    return CallResult.failed(
-        f"its process said what no process of ours says: {error}", "the input may have taken it over"
-    )
+    return CallResult.failed(f"its process sent an invalid message: {error}", "the input may have taken it over")
 
 
 def _unsendable(error: Exception) -> CallResult:

@@ -46,10 +46,10 @@ def test_a_reporter_sends_the_first_and_the_last() -> None:
     sent: list[Progress] = []
     reporter = ProgressThrottle(sent.append, period=3600)
     for text in ("a", "b", "c"):
-        reporter.tell(Progress(text))
+        reporter.report(Progress(text))
     assert sent == [Progress("a", number=1)]
     reporter.close()
-    reporter.tell(Progress("late"))
+    reporter.report(Progress("late"))
     reporter.close()
     assert sent == [Progress("a", number=1), Progress("c", number=3)]
 
@@ -65,8 +65,8 @@ def test_a_reporter_does_not_wait_for_another_word() -> None:
             twice.set()
 
     reporter = ProgressThrottle(send, period=0.01)
-    reporter.tell(Progress("a"))
-    reporter.tell(Progress("b"))
+    reporter.report(Progress("a"))
+    reporter.report(Progress("b"))
     assert twice.wait(10)
     reporter.close()
     assert [one.text for one in sent] == ["a", "b"]
@@ -79,7 +79,7 @@ def test_a_reporter_that_nobody_listens_to_is_not_in_the_way() -> None:
         raise BrokenPipeError
 
     reporter = ProgressThrottle(send)
-    reporter.tell(Progress("a"))
+    reporter.report(Progress("a"))
     reporter.close()
 
 
