@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from aiokafka.errors import KafkaError
 
 from streams.runtime.connections.connections import Connections
+from streams.runtime.delivery.shared_exclusive_lock import SharedExclusiveLock
 from streams.runtime.errors import Missing
 from streams.runtime.retrying import retry_until_available
 from streams.wire.records import Place, Record
@@ -28,47 +29,6 @@ DEPTH = 2000
 """Records past a group's offset that may have been in progress when a worker died: `OrderedAcks` holds no more of a partition."""
 _RELEASE_TIMEOUT = 2.0
 """Seconds that a shutdown waits for the store."""
-
-
-class SharedExclusiveLock:
-    """A fair shared-exclusive lock: an exclusive holder waits for the shared ones inside, and later shared ones wait for it."""
-
-    def __init__(self) -> None:
-        self._inside = 0
-        self._waiting = 0
-        self._alone = asyncio.Lock()
-        self._changed = asyncio.Condition()
-
-    @asynccontextmanager
-    async def shared(self) -> AsyncIterator[None]:
-        """Run beside other shared holders."""
-        if self._waiting:
-            async with self._changed:
-                await self._changed.wait_for(lambda: not self._waiting)
-        self._inside += 1
-        try:
-            yield
-        finally:
-            self._inside -= 1
-            if self._waiting:
-                await self._notify()
-
-    @asynccontextmanager
-    async def exclusive(self) -> AsyncIterator[None]:
-        """Run alone."""
-        self._waiting += 1
-        try:
-            async with self._alone:
-                async with self._changed:
-                    await self._changed.wait_for(lambda: not self._inside)
-                yield
-        finally:
-            self._waiting -= 1
-            await self._notify()
-
-    async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
 
 
 class DeliveryCounter:

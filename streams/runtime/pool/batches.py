@@ -101,12 +101,15 @@ class Batches:
     async def _carry(self) -> None:
         while self._pending:
             try:
-                async with self.pool.borrow() as child:
-                    items = self._take()
-                    if items:
-                        await self._work(child, items)
+                await self._carry_batch()
             except Exception:  # calls without an end are tried again
                 log.exception("a batch failed")
+
+    async def _carry_batch(self) -> None:
+        async with self.pool.borrow() as child:
+            items = self._take()
+            if items:
+                await self._work(child, items)
 
     def _take(self) -> list[_Item]:
         """Take a batch for a free child: its share of the queue, so that the other children get theirs."""

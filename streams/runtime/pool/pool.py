@@ -109,10 +109,11 @@ class Pool:
         try:
             await child.ensure()
             for key, setup in list(self._setup_calls.items()):
-                if child.setup_calls.get(key) is not setup:
-                    ended = await child.call(setup.call, setup.seconds, ignore_progress)
-                    child.setup_calls[key] = setup
-                    if not setup.first.done():
-                        setup.first.set_result(ended)
+                if child.setup_calls.get(key) is setup:
+                    continue
+                result = await child.call(setup.call, setup.seconds, ignore_progress)
+                child.setup_calls[key] = setup
+                if not setup.first.done():
+                    setup.first.set_result(result)
         finally:
             self._free.put_nowait(child)

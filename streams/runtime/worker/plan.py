@@ -8,7 +8,7 @@ from streams.runtime.connections.connections import Connections
 
 
 class Background(Protocol):
-    """Work that goes on by itself, such as `agents.workers.model_watcher`."""
+    """Work in the background, such as `agents.workers.model_watcher`."""
 
     async def start(self) -> None:
         """Begin the work."""

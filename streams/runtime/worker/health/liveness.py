@@ -36,14 +36,14 @@ class Liveness:
     def __init__(
         self,
         members: Sequence[GroupMember],
-        probe: Offsets,
+        offsets: Offsets,
         outages: Outages,
         idle: float = IDLE,
         busy: float = BUSY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._members = members
-        self._probe = probe
+        self._offsets = offsets
         self._outages = outages
         self._idle = idle
         self._busy = busy
@@ -63,7 +63,7 @@ class Liveness:
             self._seen.clear()
         self._checked = now
         try:
-            ends = await self._probe.ends({place for member in self._members for place in member.positions})
+            ends = await self._offsets.ends({place for member in self._members for place in member.positions})
             self._unavailable = False
             self._slow = self._clock() - now > SLOW
         except (KafkaError, OSError) as error:
@@ -97,12 +97,12 @@ class Liveness:
     async def _behind(self, positions: Mapping[Place, int], ends: Mapping[Place, int]) -> dict[Place, range]:
         """Return the offsets of each partition that are not finished."""
         starts = {place: offset for place, offset in positions.items() if offset != BEGINNING}
-        starts |= await self._probe.beginnings(positions.keys() - starts.keys())
+        starts |= await self._offsets.beginnings(positions.keys() - starts.keys())
         return {place: range(start, max(start, ends.get(place, start))) for place, start in starts.items()}
 
     async def _any(self, behind: Mapping[Place, range]) -> bool:
         """Return whether any record waits: offsets at the end of a log may be transaction markers of other producers."""
         for place, offsets in behind.items():
-            if offsets and await self._probe.found(place, offsets.start, offsets.stop):
+            if offsets and await self._offsets.found(place, offsets.start, offsets.stop):
                 return True
         return False

@@ -1,9 +1,10 @@
-"""Flow as a member of its consumer group, and what goes on beside it."""
+"""Flow as a member of its consumer group, with its background work."""
 
 import asyncio
 
 from streams.runtime.catalogue.services import Services
-from streams.runtime.delivery.redelivery import DeliveryCounter, SharedExclusiveLock
+from streams.runtime.delivery.redelivery import DeliveryCounter
+from streams.runtime.delivery.shared_exclusive_lock import SharedExclusiveLock
 from streams.runtime.flow.handler import FlowHandler
 from streams.runtime.worker.hosting.members import Members
 from streams.runtime.worker.tasks.context import TaskContext
@@ -67,7 +68,7 @@ class FlowHost:
             await self._deliveries.release()
 
     def look(self) -> None:
-        """A pipeline changed: read its requests too."""
+        """Look for new pipelines, after one changed, and read their requests too."""
         self._pipelines_changed.set()
 
     async def _follow(self) -> None:

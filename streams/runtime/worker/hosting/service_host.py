@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from aiokafka.errors import KafkaError
 
-from streams.runtime.delivery.redelivery import DeliveryCounter, SharedExclusiveLock
+from streams.runtime.delivery.redelivery import DeliveryCounter
+from streams.runtime.delivery.shared_exclusive_lock import SharedExclusiveLock
 from streams.runtime.kafka.group_member import GroupMember
 from streams.runtime.models.models import Models
 from streams.runtime.worker.hosting.discover import DiscoveredService

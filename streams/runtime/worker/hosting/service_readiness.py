@@ -82,7 +82,7 @@ class ServiceReadiness:
         await ended(self._task)
 
     def look(self) -> None:
-        """A model changed: check whether it is what was missing."""
+        """Check again soon, after a model changed: it may be what was missing."""
         self._changed.set()
 
     async def _follow(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from streams.runtime.delivery.redelivery import SharedExclusiveLock
+from streams.runtime.delivery.shared_exclusive_lock import SharedExclusiveLock
 
 
 def test_who_is_alone_is_alone() -> None:
