@@ -30,8 +30,8 @@ def current(root: Traversable | None = None) -> dict[str, Any]:
 def releases(root: Traversable | None = None) -> list[str]:
     """Return the numbers of the releases that are kept, oldest first."""
     place = (_avro() if root is None else root).joinpath(_FOLDER)
-    found = [folder.name for folder in place.iterdir() if folder.is_dir()] if place.is_dir() else []
-    return sorted(found, key=lambda number: tuple(int(part) for part in number.split(".")))
+    numbers = [folder.name for folder in place.iterdir() if folder.is_dir()] if place.is_dir() else []
+    return sorted(numbers, key=lambda number: tuple(int(part) for part in number.split(".")))
 
 
 def released(number: str, root: Traversable | None = None) -> dict[str, Any]:
@@ -45,15 +45,15 @@ def broken(new: dict[str, Any], old: dict[str, Any]) -> list[str]:
     An input of a service that takes less than before is one too: what others send is refused, though it can be read.
     A schema that is gone is no reason, nor is one of a service whose major version has changed: its topics are others.
     """
-    found = []
+    problems = []
     for path, was in old.items():
         now = new.get(path)
         if now is not None and _major(new, path) == _major(old, path):
             reasons = compat.problems(reader=now, writer=was)
             if path.endswith(".input.avsc"):
                 reasons += bounds.tightened(now, was)
-            found += [f"{path}: {reason}" for reason in reasons]
-    return found
+            problems += [f"{path}: {reason}" for reason in reasons]
+    return problems
 
 
 def freeze(number: str, folder: Path) -> list[Path]:
@@ -62,7 +62,7 @@ def freeze(number: str, folder: Path) -> list[Path]:
     Raises Incompatible when they break the release before.
     """
     new = current(folder)
-    before = [one for one in releases(folder) if one != number]
+    before = [release for release in releases(folder) if release != number]
     if before and (reasons := broken(new, released(before[-1], folder))):
         raise Incompatible(f"release {number}", reasons)
     target = folder / _FOLDER / number

@@ -52,9 +52,9 @@ def inline(schema: Any, others: Mapping[str, Any] = MappingProxyType({})) -> Any
 
 def definitions(schema: Any) -> dict[str, Any]:
     """Return every type that a schema defines, by full name."""
-    found: dict[str, Any] = {}
-    _define(schema, "", found)
-    return found
+    types: dict[str, Any] = {}
+    _define(schema, "", types)
+    return types
 
 
 def fullname(name: str, namespace: str) -> str:
@@ -93,13 +93,13 @@ class _Inlining:
         return {**schema, "type": self.schema(kind, namespace)}
 
     def _field(self, field: Mapping[str, Any], namespace: str) -> dict[str, Any]:
-        made = {**field, "type": self.schema(field["type"], namespace)}
-        first = made["type"][0] if isinstance(made["type"], list) else made["type"]
-        if "default" in made and _name(first, namespace) == VALUE:
-            text = value_text.dumps(plain_default(made["default"]))
+        whole = {**field, "type": self.schema(field["type"], namespace)}
+        first = whole["type"][0] if isinstance(whole["type"], list) else whole["type"]
+        if "default" in whole and _name(first, namespace) == VALUE:
+            text = value_text.dumps(plain_default(whole["default"]))
             # Apicurio 3.3 refuses a schema in which a text's default is exactly {}.
-            made["default"] = {"json": "{ }" if text == "{}" else text}
-        return made
+            whole["default"] = {"json": "{ }" if text == "{}" else text}
+        return whole
 
     def _named(self, name: str, namespace: str) -> Any:
         if name in PRIMITIVES:
@@ -115,21 +115,21 @@ class _Inlining:
         raise UnknownName(f"the type {name!r} is neither defined in the schema nor one of {', '.join(names())}")
 
 
-def _define(schema: Any, namespace: str, found: dict[str, Any]) -> None:
+def _define(schema: Any, namespace: str, types: dict[str, Any]) -> None:
     if isinstance(schema, list):
         for branch in schema:
-            _define(branch, namespace, found)
+            _define(branch, namespace, types)
     elif isinstance(schema, Mapping):
         kind = schema.get("type")
         if kind in _DEFINING:
             space, _, short = fullname(schema["name"], schema.get("namespace", namespace)).rpartition(".")
-            found[fullname(short, space)] = {**schema, "name": short, "namespace": space}
+            types[fullname(short, space)] = {**schema, "name": short, "namespace": space}
             for field in schema.get("fields", ()):
-                _define(field["type"], space, found)
+                _define(field["type"], space, types)
         elif kind in ("array", "map"):
-            _define(schema["items" if kind == "array" else "values"], namespace, found)
+            _define(schema["items" if kind == "array" else "values"], namespace, types)
         else:
-            _define(kind, namespace, found)
+            _define(kind, namespace, types)
 
 
 def _name(schema: Any, namespace: str) -> Any:

@@ -24,8 +24,8 @@ class Memo(Generic[T]):
         known = self._known.get(id(source))
         if known is not None:
             return known[1]
-        made = self._make(source)
-        self._known[id(source)] = (source, made)
+        result = self._make(source)
+        self._known[id(source)] = (source, result)
         if len(self._known) > self._size:
             self._known.popitem(last=False)
-        return made
+        return result

@@ -72,14 +72,14 @@ def walk(schema: Any, record: Any) -> Iterator[tuple[str, Ref]]:
 
     `schema` is the record's Avro schema; None for a generic value, where every mapping that `is_ref` counts.
     """
-    found: list[tuple[str, Ref]] = []
+    refs: list[tuple[str, Ref]] = []
 
     def note(path: str, ref: Ref) -> Any:
-        found.append((path, ref))
+        refs.append((path, ref))
         return None
 
     _map(_ANY if schema is None else shape(schema), record, "", note)
-    yield from found
+    yield from refs
 
 
 def replace(schema: Any, record: Any, fn: Callable[[Ref], Any]) -> Any:
@@ -89,8 +89,8 @@ def replace(schema: Any, record: Any, fn: Callable[[Ref], Any]) -> Any:
     """
 
     def change(_: str, ref: Ref) -> Any:
-        made = fn(ref)
-        return made.to_dict() if isinstance(made, Ref) else made
+        replacement = fn(ref)
+        return replacement.to_dict() if isinstance(replacement, Ref) else replacement
 
     return _map(_ANY if schema is None else shape(schema), record, "", change)
 

@@ -94,7 +94,7 @@ class Record:
 
     def field(self, name: str) -> Field | None:
         """Return the field of this name, or None."""
-        return next((one for one in self.fields if one.name == name), None)
+        return next((field for field in self.fields if field.name == name), None)
 
 
 Shape = Primitive | RefShape | AnyShape | Array | Map | Enum | Fixed | Union | Record
@@ -113,10 +113,10 @@ def shape(schema: Any) -> Shape:
 
 def record_shape(schema: Any) -> Record:
     """Return the shape of a record schema. Raises BadSchema for any other schema."""
-    made = shape(schema)
-    if not isinstance(made, Record):
+    record = shape(schema)
+    if not isinstance(record, Record):
         raise BadSchema(f"expected an Avro record, got {schema!r}")
-    return made
+    return record
 
 
 def branches(of: Shape) -> Iterator[Shape]:
@@ -158,12 +158,12 @@ def _record(schema: Mapping[str, Any], namespace: str, defined: dict[str, Shape]
     if special is not None:
         defined[full] = special
         return special
-    made = Record(full, schema.get("doc", ""), unwanted=schema.get(UNWANTED, {}))
-    defined[full] = made
+    record = Record(full, schema.get("doc", ""), unwanted=schema.get(UNWANTED, {}))
+    defined[full] = record
     inner = full.rpartition(".")[0]
-    fields = tuple(_field(one, inner, defined) for one in schema["fields"])
-    object.__setattr__(made, "fields", fields)  # only now: a field may name the record that holds it
-    return made
+    fields = tuple(_field(field, inner, defined) for field in schema["fields"])
+    object.__setattr__(record, "fields", fields)  # only now: a field may name the record that holds it
+    return record
 
 
 def _field(schema: Mapping[str, Any], namespace: str, defined: dict[str, Shape]) -> Field:
@@ -171,13 +171,13 @@ def _field(schema: Mapping[str, Any], namespace: str, defined: dict[str, Shape])
     # The bounds may be given with the field or inside the type's own object.
     extra = {**kind, **schema} if isinstance(kind, Mapping) else schema
     enum = extra.get("enum")
-    made = _shape(kind, namespace, defined)
+    of = _shape(kind, namespace, defined)
     return Field(
         name=schema["name"],
-        shape=made,
+        shape=of,
         doc=schema.get("doc", ""),
         required="default" not in schema,
-        default=_default(made, schema.get("default")),
+        default=_default(of, schema.get("default")),
         minimum=extra.get("minimum"),
         maximum=extra.get("maximum"),
         enum=tuple(enum) if enum is not None else None,

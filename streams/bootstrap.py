@@ -86,8 +86,8 @@ def spare_loopback(environ: MutableMapping[str, str]) -> None:
     """
     if not any(name.lower() in ("http_proxy", "https_proxy", "all_proxy") for name in environ):
         return
-    given = [name.strip() for key in ("no_proxy", "NO_PROXY") for name in environ.get(key, "").split(",")]
-    names = ",".join(dict.fromkeys(name for name in (*given, *_HERE) if name))
+    hosts = [name.strip() for key in ("no_proxy", "NO_PROXY") for name in environ.get(key, "").split(",")]
+    names = ",".join(dict.fromkeys(name for name in (*hosts, *_HERE) if name))
     environ["no_proxy"] = environ["NO_PROXY"] = names
 
 

@@ -60,29 +60,33 @@ class Brokers:
 
     def aiokafka(self) -> dict[str, Any]:
         """Return the arguments of aiokafka's clients. Raises OSError when a file cannot be read."""
-        made: dict[str, Any] = {"bootstrap_servers": self.servers, "security_protocol": self.protocol}
+        arguments: dict[str, Any] = {"bootstrap_servers": self.servers, "security_protocol": self.protocol}
         if self.tls:
             context = ssl.create_default_context(cafile=self.ca or None)
             if self.certificate:
                 context.load_cert_chain(self.certificate, self.key)
-            made["ssl_context"] = context
+            arguments["ssl_context"] = context
         if self.sasl:
-            made |= {
+            arguments |= {
                 "sasl_mechanism": self.mechanism,
                 "sasl_plain_username": self.user,
                 "sasl_plain_password": self._password(),
             }
-        return made
+        return arguments
 
     def confluent(self) -> dict[str, str]:
         """Return the configuration of confluent-kafka's clients. Raises OSError when the password cannot be read."""
-        made = {"bootstrap.servers": self.servers, "security.protocol": self.protocol}
+        configuration = {"bootstrap.servers": self.servers, "security.protocol": self.protocol}
         if self.tls:
             files = {"ca": self.ca, "certificate": self.certificate, "key": self.key}
-            made |= {f"ssl.{name}.location": file for name, file in files.items() if file}
+            configuration |= {f"ssl.{name}.location": file for name, file in files.items() if file}
         if self.sasl:
-            made |= {"sasl.mechanisms": self.mechanism, "sasl.username": self.user, "sasl.password": self._password()}
-        return made
+            configuration |= {
+                "sasl.mechanisms": self.mechanism,
+                "sasl.username": self.user,
+                "sasl.password": self._password(),
+            }
+        return configuration
 
     def _password(self) -> str:
         return Path(self.password_file).read_text(encoding="utf-8").rstrip("\r\n")

@@ -248,10 +248,10 @@ def message_id(run: str, kind: str, place: str, at: At, attempt: int = 0, edge: 
     """Return a deterministic id (RFC 9562's version 5) of a message by (run, kind, from, edge, path, attempt)."""
     name = "\0".join((run, kind, place, ".".join(map(str, at)), edge, str(attempt)))
     # As uuid5 does it, without the object: every message has one, and the object costs more than the hash.
-    made = bytearray(hashlib.sha1(_NAMESPACE + name.encode(), usedforsecurity=False).digest()[:16])
-    made[6] = made[6] & 0x0F | 0x50
-    made[8] = made[8] & 0x3F | 0x80
-    text = made.hex()
+    digest = bytearray(hashlib.sha1(_NAMESPACE + name.encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 

@@ -91,12 +91,12 @@ class Settings:
             key = f"MILLRACE_{field.name.upper()}"
             if key in environ:
                 values[field.name] = _parse(key, environ[key], field.type)
-        made = cls(**values)  # type: ignore[arg-type]  # each value was parsed to its field's type
+        settings = cls(**values)  # type: ignore[arg-type]  # each value was parsed to its field's type
         try:
-            made.brokers  # noqa: B018  # computed now, so that contradictions are reported at once
+            settings.brokers  # noqa: B018  # computed now, so that contradictions are reported at once
         except BadAccess as error:
             raise SettingError(f"MILLRACE_{error}") from None
-        return made
+        return settings
 
     @property
     def brokers(self) -> Brokers:
@@ -167,10 +167,10 @@ def read_fields(
     Numbers are positive, and some may be zero. Raises SettingError naming the key and the bad value.
     """
     environ = os.environ if environ is None else environ
-    given = ((field, f"{prefix}{field.name.upper()}") for field in fields(kind))
+    keyed = ((field, f"{prefix}{field.name.upper()}") for field in fields(kind))
     return {
         field.name: _field(key, environ[key], field.type, zero=field.name in may_be_zero)
-        for field, key in given
+        for field, key in keyed
         if key in environ
     }
 

@@ -124,10 +124,10 @@ def _values_as_text(schema: Any, namespace: str) -> Any:
 
 
 def _field_as_text(field: dict[str, Any], namespace: str) -> dict[str, Any]:
-    made = {**field, "type": _values_as_text(field["type"], namespace)}
-    if _is_value(made["type"]) and isinstance(made.get("default"), dict):
-        made["default"] = made["default"]["json"]
-    return made
+    as_text = {**field, "type": _values_as_text(field["type"], namespace)}
+    if _is_value(as_text["type"]) and isinstance(as_text.get("default"), dict):
+        as_text["default"] = as_text["default"]["json"]
+    return as_text
 
 
 def _is_value(schema: Any) -> bool:

@@ -74,21 +74,21 @@ class _Writer:
         return kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
 
     def _record(self, of: Record) -> dict[str, Any]:
-        made: dict[str, Any] = {"title": of.name.rpartition(".")[2], "type": "object"}
+        document: dict[str, Any] = {"title": of.name.rpartition(".")[2], "type": "object"}
         if of.doc:
-            made["description"] = of.doc
-        made["properties"] = {field.name: self._field(field) for field in of.fields}
-        made["required"] = [field.name for field in of.fields if field.required or self.output]
-        made["additionalProperties"] = False
-        return made
+            document["description"] = of.doc
+        document["properties"] = {field.name: self._field(field) for field in of.fields}
+        document["required"] = [field.name for field in of.fields if field.required or self.output]
+        document["additionalProperties"] = False
+        return document
 
     def _field(self, field: Field) -> dict[str, Any]:
-        made = _bound(self.write(field.shape), _bounds(field))
+        document = _bound(self.write(field.shape), _bounds(field))
         if field.doc:
-            made = _beside(made, "description", field.doc)
+            document = _beside(document, "description", field.doc)
         if not field.required and not self.output:
-            made = _beside(made, "default", field.default)
-        return made
+            document = _beside(document, "default", field.default)
+        return document
 
 
 def _beside(schema: dict[str, Any], key: str, value: Any) -> dict[str, Any]:

@@ -82,19 +82,19 @@ class SchemaRegistry:
             if len(self._known_ids) >= _MAX_KNOWN:
                 self._known_ids.clear()  # schemas that were read from somewhere are new objects each time
             self._known_ids[subject, id(schema)] = known
-        one = known[1]
-        if one.asked + self._known_for < time.monotonic():
-            await self._ask_again(one)
-        return one.id
+        identified = known[1]
+        if identified.asked + self._known_for < time.monotonic():
+            await self._ask_again(identified)
+        return identified.id
 
     async def register(self, subject: str, schema: Any) -> int:
         """Register the schema under the subject now, whatever is known of it, and return its id. Raises as `id_of` does."""
         text = self._text(schema)
         known = (subject, text) in self._ids
-        one = await self._identified(subject, text)
+        identified = await self._identified(subject, text)
         if known and await self._looked_up(subject, text) is None:
-            one.id = await self._register(subject, text)
-        return one.id
+            identified.id = await self._register(subject, text)
+        return identified.id
 
     async def has(self, subject: str, schema: Any) -> bool:
         """Return whether the registry has exactly this schema under the subject now. Raises BadSchema, RegistryAway."""
@@ -151,13 +151,13 @@ class SchemaRegistry:
 
         Raises RegistryAway.
         """
-        found: dict[str, None] = {}
+        subjects: dict[str, None] = {}
         while True:
-            page = await self._call("GET", f"/subjects?offset={len(found)}&limit={_PAGE}")
-            fresh = [subject for subject in page if subject not in found]
-            found.update(dict.fromkeys(fresh))
+            page = await self._call("GET", f"/subjects?offset={len(subjects)}&limit={_PAGE}")
+            fresh = [subject for subject in page if subject not in subjects]
+            subjects.update(dict.fromkeys(fresh))
             if len(page) < _PAGE or not fresh:  # a registry without pages shows everything each time
-                return list(found)
+                return list(subjects)
 
     def _text(self, schema: Any) -> str:
         whole = self._whole(schema)
@@ -167,33 +167,33 @@ class SchemaRegistry:
 
     async def _identified(self, subject: str, text: str) -> "_Id":
         if (subject, text) not in self._ids:
-            found = await self._once((subject, text), lambda: self._register(subject, text))
-            self._ids.setdefault((subject, text), _Id(subject, text, found, time.monotonic()))
+            schema_id = await self._once((subject, text), lambda: self._register(subject, text))
+            self._ids.setdefault((subject, text), _Id(subject, text, schema_id, time.monotonic()))
             # A process that writes with a schema mostly reads it too, perhaps while the registry is unavailable.
-            self._schemas.setdefault(found, json.loads(text))
+            self._schemas.setdefault(schema_id, json.loads(text))
         return self._ids[subject, text]
 
-    async def _ask_again(self, one: "_Id") -> None:
+    async def _ask_again(self, known: "_Id") -> None:
         """Ask for the id again, and have the schema registered again if the registry has lost it.
 
         Callers meanwhile use the id that is known: a registry that hangs must not hold up every record.
         """
-        one.asked = time.monotonic()
+        known.asked = time.monotonic()
         try:
             async with asyncio.timeout(_PATIENCE):
-                await self._once(("again", one.subject, one.text), lambda: self._renew(one))
+                await self._once(("again", known.subject, known.text), lambda: self._renew(known))
         except TimeoutError:
             pass
 
-    async def _renew(self, one: "_Id") -> None:
+    async def _renew(self, known: "_Id") -> None:
         try:
-            found = await self._looked_up(one.subject, one.text)
-            if found is None:
-                log.warning("%s is no longer in the registry: registering it again", one.subject)
-                found = await self._register(one.subject, one.text)
-            one.id = found
+            schema_id = await self._looked_up(known.subject, known.text)
+            if schema_id is None:
+                log.warning("%s is no longer in the registry: registering it again", known.subject)
+                schema_id = await self._register(known.subject, known.text)
+            known.id = schema_id
         except (RegistryAway, BadSchema, Incompatible, UnknownSchema) as error:
-            log.warning("whether the registry still has %s cannot be known: %s", one.subject, error)
+            log.warning("whether the registry still has %s cannot be known: %s", known.subject, error)
 
     async def _looked_up(self, subject: str, text: str) -> int | None:
         """Return the id of a schema under its subject; None when it is not there."""

@@ -25,8 +25,8 @@ async def whole(answer: Answer, version: Callable[[str, int], Awaitable[Answer]]
     seen: set[tuple[str, int]] = set()
     waiting = list(answer.get("references") or ())
     while waiting:
-        one = waiting.pop()
-        place = (str(one["subject"]), int(one["version"]))
+        reference = waiting.pop()
+        place = (str(reference["subject"]), int(reference["version"]))
         if place in seen:
             continue
         if len(seen) == _MOST:
@@ -37,7 +37,7 @@ async def whole(answer: Answer, version: Callable[[str, int], Awaitable[Answer]]
         for name, definition in _read(referred, definitions).items():
             if others.setdefault(name, definition) != definition:
                 raise BadSchema(f"the schemas to which it refers define {name} in two ways")
-    schema = _read(answer, lambda found: inline(found, others))
+    schema = _read(answer, lambda parsed: inline(parsed, others))
     binary.check(schema)
     return schema
 

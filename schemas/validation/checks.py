@@ -105,9 +105,9 @@ def _union(of: Union) -> Check:
             return None
         for check in checks:
             trial = Look(look.image)
-            made = trial.take(check, value, where)
+            conforming = trial.take(check, value, where)
             if not trial.problems:
-                return made
+                return conforming
         # An object that is nearly the only record there is deserves that record's own problems.
         if len(records) == 1 and isinstance(value, Mapping):
             return records[0](value, where, look)
@@ -137,10 +137,10 @@ def _bounded(field: Field) -> Check:
 
     def bounded(value: Any, where: Where, look: Look) -> Any:
         before = len(look.problems)
-        made = check(value, where, look)
+        conforming = check(value, where, look)
         if len(look.problems) == before:
-            inside(made, where, look)
-        return made
+            inside(conforming, where, look)
+        return conforming
 
     return bounded
 
@@ -153,20 +153,20 @@ def _record(of: Record) -> Check:
     def record(value: Any, where: Where, look: Look) -> Any:
         if not isinstance(value, Mapping):
             return wrong(value, where, look)
-        made, known = {}, 0
+        conforming, known = {}, 0
         for name, (check, required, default) in fields.items():
             if name in value:
                 known += 1
-                made[name] = check(value[name], (where, name), look)
+                conforming[name] = check(value[name], (where, name), look)
             elif required:
                 look.note((where, name), "is missing", f"give {described[name]}")
             else:
-                made[name] = copy.deepcopy(default) if isinstance(default, (list, dict)) else default
+                conforming[name] = copy.deepcopy(default) if isinstance(default, (list, dict)) else default
         if known < len(value):
             for name in value:
                 if name not in fields:
                     _unknown(name, where, look)
-        return made
+        return conforming
 
     def _unknown(name: Any, where: Where, look: Look) -> None:
         if name in of.unwanted:
@@ -192,10 +192,10 @@ def _default(field: Field) -> Any:
     if isinstance(field.default, str) and (isinstance(of, Fixed) or of == BYTES):
         return field.default.encode("latin-1")
     look = Look()
-    made = look.take(compile_check(of), field.default, (None, field.name))
+    conforming = look.take(compile_check(of), field.default, (None, field.name))
     if look.problems:
         raise BadSchema(f"a default is not of its own type: {look.problems[0]}")
-    return made
+    return conforming
 
 
 _REF_RECORD = _record(

@@ -43,15 +43,15 @@ def _problems(reader: Schema, writer: Schema, where: str) -> list[str]:
 
 def _inside(reader: Schema, writer: Schema, where: str) -> list[str]:
     if isinstance(reader, RecordSchema) and isinstance(writer, RecordSchema) and schema_name_equals(reader, writer):
-        found = []
+        reasons = []
         for field in reader.fields:
             place = f"{where}.{field.name}" if where else field.name
             old = lookup_writer_field(writer, field)
             if old is not None:
-                found += _problems(field.type, old.type, place)
+                reasons += _problems(field.type, old.type, place)
             elif not field.has_default:
-                found.append(f"{place}: older records lack this field and it has no default")
-        return found
+                reasons.append(f"{place}: older records lack this field and it has no default")
+        return reasons
     if isinstance(reader, ArraySchema) and isinstance(writer, ArraySchema):
         return _problems(reader.items, writer.items, f"{where}[]")
     if isinstance(reader, MapSchema) and isinstance(writer, MapSchema):
@@ -62,14 +62,14 @@ def _inside(reader: Schema, writer: Schema, where: str) -> list[str]:
 
 
 def _inside_branches(reader: UnionSchema, writer: UnionSchema, where: str) -> list[str]:
-    found = []
+    reasons = []
     for old in writer.schemas:
         same = [new for new in reader.schemas if new.type == old.type and _same_name(new, old)]
         if len(same) == 1:
-            found += _problems(same[0], old, where)
+            reasons += _problems(same[0], old, where)
         else:
-            found += _problems(reader, old, where)
-    return found
+            reasons += _problems(reader, old, where)
+    return reasons
 
 
 def _same_name(reader: Schema, writer: Schema) -> bool:

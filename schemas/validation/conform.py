@@ -21,19 +21,19 @@ def conform(schema: Any, value: Any, *, image: ImageHook | None = None) -> Any:
     In the place of a ref, `{"ref": {…}}` (as outputs show an image) is accepted too. Raises Nonconforming with every problem, or the first MOST.
     """
     look = Look(image)
-    made = look.take(_checks(schema), value)
+    conforming = look.take(_checks(schema), value)
     if look.problems:
         raise Nonconforming(look.problems)
-    return made
+    return conforming
 
 
 def conform_field(field: Field, value: Any) -> Any:
     """Return the value of one field of a record as `conform` returns it. Raises Nonconforming, naming the field."""
     look = Look(None)
-    made = look.take(compile_check(Record("", fields=(replace(field, required=True),))), {field.name: value})
+    conforming = look.take(compile_check(Record("", fields=(replace(field, required=True),))), {field.name: value})
     if look.problems:
         raise Nonconforming(look.problems)
-    return made[field.name]
+    return conforming[field.name]
 
 
 def parse_json(data: bytes | str) -> Any:

@@ -43,12 +43,12 @@ def _size(schema: Any, namespace: str, known: dict[str, _Size | None]) -> _Size:
             full = fullname(schema["name"], schema.get("namespace", namespace))
             known[full] = None
             inside = full.rpartition(".")[0]
-            known[full] = made = _sum(0, [_size(field["type"], inside, known) for field in schema.get("fields", ())])
-            return made
+            known[full] = size = _sum(0, [_size(field["type"], inside, known) for field in schema.get("fields", ())])
+            return size
         case "enum" | "fixed" as kind:
             full = fullname(schema["name"], schema.get("namespace", namespace))
-            known[full] = made = _Size(1 if kind == "enum" else schema["size"], 1)
-            return made
+            known[full] = size = _Size(1 if kind == "enum" else schema["size"], 1)
+            return size
         case inner:
             if not isinstance(inner, (str, list, Mapping)):
                 raise BadSchema(f"not an Avro schema: {schema!r:.200}")

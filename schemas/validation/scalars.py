@@ -60,7 +60,7 @@ def any_value(value: Any, where: Where, look: Look, depth: int = 0) -> Any:
 
 def choice(value: Any, choices: tuple[Any, ...], where: Where, look: Look) -> None:
     """Note that a value is not one of the choices."""
-    near = nearest(value, (one for one in choices if isinstance(one, str))) if isinstance(value, str) else None
+    near = nearest(value, (choice for choice in choices if isinstance(choice, str))) if isinstance(value, str) else None
     hint = f"did you mean {near!r}?" if near else ""
     look.note(where, f"must be one of {', '.join(map(str, choices))}, got {show(value)}", hint)
 
@@ -81,9 +81,9 @@ def fixed(of: Fixed) -> Check:
     """Return the check of bytes of one length, in base64."""
 
     def sized(value: Any, where: Where, look: Look) -> Any:
-        made = BYTES.check(value, where, look)
-        if made is not None and len(made) != of.size:
-            look.note(where, f"must be {of.size} bytes, got {len(made)}")
-        return made
+        data = BYTES.check(value, where, look)
+        if data is not None and len(data) != of.size:
+            look.note(where, f"must be {of.size} bytes, got {len(data)}")
+        return data
 
     return sized

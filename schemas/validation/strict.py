@@ -35,15 +35,15 @@ def check(value: Any, depth: int = MAX_DEPTH) -> None:
     level = [value]
     for _ in range(depth + 1):
         inner: list[Any] = []
-        for one in level:
-            if isinstance(one, dict):
-                for name in one:
+        for part in level:
+            if isinstance(part, dict):
+                for name in part:
                     _check_text(name)
-                inner.extend(one.values())
-            elif isinstance(one, list):
-                inner.extend(one)
-            elif isinstance(one, str):
-                _check_text(one)
+                inner.extend(part.values())
+            elif isinstance(part, list):
+                inner.extend(part)
+            elif isinstance(part, str):
+                _check_text(part)
         if not inner:
             return
         level = inner
@@ -55,14 +55,14 @@ def _constant(name: str) -> Any:
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
                 raise ValueError(f"the name {name!r:.80} appears twice in one object")
             seen.add(name)
-    return made
+    return members
 
 
 def _check_text(text: str) -> None:

@@ -85,7 +85,7 @@ def read(value: Any, place: Place) -> Template:
 @functools.lru_cache(maxsize=8192)
 def pieces(text: str) -> tuple[tuple[str, int, bool], ...]:
     """A text cut at its `${…}`: (piece, offset, whether it is an expression). `$${` stands for `${` itself."""
-    found: list[tuple[str, int, bool]] = []
+    split: list[tuple[str, int, bool]] = []
     if len(text) > MAX_TEXT and "${" in text:
         raise BadExpression(
             f"a text of more than {MAX_TEXT:,} characters with ${{…}} in it", hint="split it over value nodes"
@@ -97,12 +97,12 @@ def pieces(text: str) -> tuple[tuple[str, int, bool], ...]:
             continue
         end = _closing(text, at + 2)
         if at > since:
-            found.append((text[since:at], since, False))
-        found.append((text[at + 2 : end], at + 2, True))
+            split.append((text[since:at], since, False))
+        split.append((text[at + 2 : end], at + 2, True))
         at = since = end + 1
-    if since < len(text) or not found:
-        found.append((text[since:], since, False))
-    return tuple((piece if code else piece.replace("$${", "${"), offset, code) for piece, offset, code in found)
+    if since < len(text) or not split:
+        split.append((text[since:], since, False))
+    return tuple((piece if code else piece.replace("$${", "${"), offset, code) for piece, offset, code in split)
 
 
 _QUOTED = re.compile(reserved_words.STRING, re.DOTALL)
@@ -191,10 +191,10 @@ def _evaluate(template: Template, values: Mapping[str, Any], room: Room) -> Any:
     if isinstance(template, Expression):
         return template.evaluate(values, room)
     if isinstance(template, Items):
-        return [_evaluate(one, values, room) for one in template.items]
+        return [_evaluate(item, values, room) for item in template.items]
     if isinstance(template, Fields):
-        return {key: _evaluate(one, values, room) for key, one in template.fields.items()}
-    parts = (one if isinstance(one, str) else _shown(one.evaluate(values, room), one) for one in template.parts)
+        return {key: _evaluate(field, values, room) for key, field in template.fields.items()}
+    parts = (part if isinstance(part, str) else _shown(part.evaluate(values, room), part) for part in template.parts)
     return "".join(parts)
 
 

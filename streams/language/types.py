@@ -1,7 +1,8 @@
 """The types of the language: what an edge carries, from Avro and to Avro, and which type is accepted where another is expected."""
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -32,12 +33,12 @@ class Type:
     kind: Kind
     item: "Type | None" = None
     fields: tuple["Field", ...] = ()
-    name: str = field(default="", compare=False)
+    name: str = dataclasses.field(default="", compare=False)
     optional: bool = False
 
     def field(self, name: str) -> "Field | None":
         """The field of that name."""
-        return next((one for one in self.fields if one.name == name), None)
+        return next((field for field in self.fields if field.name == name), None)
 
     def within(self, most: int) -> bool:
         """Whether it has no more than so many parts, inside out; none is counted past that."""
@@ -59,7 +60,7 @@ class Field:
     type: Type
     default: Any = None
     required: bool = True
-    doc: str = field(default="", compare=False)
+    doc: str = dataclasses.field(default="", compare=False)
     minimum: float | None = None
     maximum: float | None = None
     enum: tuple[Any, ...] = ()
@@ -101,7 +102,7 @@ def record_of(fields: Mapping[str, Type]) -> Type:
 def _counted(kind: Type, left: int) -> int:
     """What is left of a number of parts; negative when there are more."""
     left -= 1
-    for inner in (*([kind.item] if kind.item else []), *(one.type for one in kind.fields)):
+    for inner in (*([kind.item] if kind.item else []), *(field.type for field in kind.fields)):
         if left < 0:
             break
         left = _counted(inner, left)
@@ -116,7 +117,7 @@ def _text(kind: Type, deep: int = 99) -> str:
     elif kind.kind is Kind.RECORD and deep == 0:
         text = "{…}"
     elif kind.kind is Kind.RECORD:
-        text = "{" + ", ".join(f"{one.name}: {_text(one.type, deep - 1)}" for one in kind.fields) + "}"
+        text = "{" + ", ".join(f"{field.name}: {_text(field.type, deep - 1)}" for field in kind.fields) + "}"
     else:
         text = str(kind.kind)
     return f"{text} or null" if kind.optional and kind.kind is not Kind.NULL else text
@@ -144,9 +145,9 @@ def from_avro(schema: Any, named: dict[str, Type] | None = None) -> Type:
     full = f"{space}.{short}".lstrip(".")
     if full in _FROM_AVRO:
         return _FROM_AVRO[full]
-    made = Type(Kind.RECORD, fields=tuple(_field(one, named) for one in schema["fields"]), name=short)
-    named[full] = named[short] = made
-    return made
+    record = Type(Kind.RECORD, fields=tuple(_field(field, named) for field in schema["fields"]), name=short)
+    named[full] = named[short] = record
+    return record
 
 
 def _field(schema: Mapping[str, Any], named: dict[str, Type]) -> Field:
@@ -169,20 +170,20 @@ def record_schema(
 
     `unwanted`: names that callers are known to send although they are not fields, each with the reason.
     """
-    made = _record_schema(name, fields, doc, set())
-    return {**made, UNWANTED: dict(unwanted)} if unwanted else made
+    schema = _record_schema(name, fields, doc, set())
+    return {**schema, UNWANTED: dict(unwanted)} if unwanted else schema
 
 
 def _to_avro(kind: Type, name: str, taken: set[str]) -> Any:
     if kind.kind is Kind.LIST:
-        made: Any = {"type": "array", "items": _to_avro(kind.item or ANY, name + "Item", taken)}
+        schema: Any = {"type": "array", "items": _to_avro(kind.item or ANY, name + "Item", taken)}
     elif kind.kind is Kind.MAP:
-        made = {"type": "map", "values": _to_avro(kind.item or ANY, name + "Value", taken)}
+        schema = {"type": "map", "values": _to_avro(kind.item or ANY, name + "Value", taken)}
     elif kind.kind is Kind.RECORD:
-        made = _record_schema(name, kind.fields, "", taken)
+        schema = _record_schema(name, kind.fields, "", taken)
     else:
-        made = _TO_AVRO[kind.kind]
-    return ["null", made] if kind.optional and kind.kind is not Kind.NULL else made
+        schema = _TO_AVRO[kind.kind]
+    return ["null", schema] if kind.optional and kind.kind is not Kind.NULL else schema
 
 
 def _record_schema(name: str, fields: tuple[Field, ...], doc: str, taken: set[str]) -> dict[str, Any]:
@@ -192,17 +193,17 @@ def _record_schema(name: str, fields: tuple[Field, ...], doc: str, taken: set[st
     schema: dict[str, Any] = {"type": "record", "namespace": "millrace", "name": name, "fields": []}
     if doc:
         schema["doc"] = doc
-    for one in fields:
-        entry: dict[str, Any] = {"name": one.name, "type": _to_avro(one.type, name + camel(one.name), taken)}
-        if one.doc:
-            entry["doc"] = one.doc
-        if not one.required:
-            entry["default"] = one.default
+    for field in fields:
+        entry: dict[str, Any] = {"name": field.name, "type": _to_avro(field.type, name + camel(field.name), taken)}
+        if field.doc:
+            entry["doc"] = field.doc
+        if not field.required:
+            entry["default"] = field.default
         for key in ("minimum", "maximum"):
-            if getattr(one, key) is not None:
-                entry[key] = getattr(one, key)
-        if one.enum:
-            entry["enum"] = list(one.enum)
+            if getattr(field, key) is not None:
+                entry[key] = getattr(field, key)
+        if field.enum:
+            entry["enum"] = list(field.enum)
         schema["fields"].append(entry)
     return schema
 
@@ -227,8 +228,10 @@ def mismatch(actual: Type, expected: Type, where: str = "", exact: bool = False)
     if actual.kind is Kind.MAP and expected.kind in (Kind.RECORD, Kind.IMAGE):
         return None  # CEL's `{'x': 1}` is a map; its keys are checked when the value is there
     if actual.kind is Kind.RECORD and expected.kind is Kind.MAP:
-        found = (mismatch(f.type, expected.item or ANY, f"{where}.{f.name}".lstrip("."), exact) for f in actual.fields)
-        return next((one for one in found if one), None)
+        reasons = (
+            mismatch(f.type, expected.item or ANY, f"{where}.{f.name}".lstrip("."), exact) for f in actual.fields
+        )
+        return next((reason for reason in reasons if reason), None)
     if actual.kind is not expected.kind:
         return _differ(actual, expected, where)
     if actual.kind in (Kind.LIST, Kind.MAP):
@@ -246,8 +249,10 @@ def conversion(actual: Type, expected: Type) -> str:
     if known:
         return known
     if actual.kind is Kind.RECORD:
-        fitting = [one.name for one in actual.fields if _fits(one.type, expected)]
-        return f"write x.{fitting[0]}" if fitting else f"its fields are {', '.join(one.name for one in actual.fields)}"
+        fitting = [field.name for field in actual.fields if _fits(field.type, expected)]
+        return (
+            f"write x.{fitting[0]}" if fitting else f"its fields are {', '.join(field.name for field in actual.fields)}"
+        )
     if expected.kind is Kind.LIST:
         return "a list is expected: [x] makes one"
     if actual.kind is Kind.LIST and actual.item and _fits(actual.item, expected):
@@ -286,16 +291,16 @@ def _fits(actual: Type, expected: Type) -> bool:
 
 def _record_mismatch(actual: Type, expected: Type, where: str, exact: bool) -> str | None:
     for wanted in expected.fields:
-        given = actual.field(wanted.name)
+        offered = actual.field(wanted.name)
         place = f"{where}.{wanted.name}".lstrip(".")
-        if given is None and wanted.required:
+        if offered is None and wanted.required:
             return f"{place} is missing: {actual} is given, {expected} is expected"
-        found = mismatch(given.type, wanted.type, place, exact) if given else None
-        if found:
-            return found
-    for one in actual.fields:
-        if expected.field(one.name) is None:
-            return f"{f'{where}.{one.name}'.lstrip('.')} is too much: {actual} is given, {expected} is expected"
+        reason = mismatch(offered.type, wanted.type, place, exact) if offered else None
+        if reason:
+            return reason
+    for field in actual.fields:
+        if expected.field(field.name) is None:
+            return f"{f'{where}.{field.name}'.lstrip('.')} is too much: {actual} is given, {expected} is expected"
     return None
 
 

@@ -59,8 +59,8 @@ class Bundle:
     @property
     def files(self) -> Mapping[str, str]:
         """The SHA-256 of each file by its name, without the card."""
-        found: Mapping[str, str] = self.card["files"]
-        return found
+        files: Mapping[str, str] = self.card["files"]
+        return files
 
 
 def version_of(files: Mapping[str, str]) -> str:
@@ -82,24 +82,24 @@ def prefix_of(slot: str, version: str) -> str:
 def parse(card: bytes, where: str) -> dict[str, Any]:
     """Return the card of this text. Raises BadBundle, which begins with `where`, when something is missing or does not fit."""
     try:
-        found = json.loads(card)
+        values = json.loads(card)
     except ValueError as error:
         raise BadBundle(f"{where}: its card is no JSON ({error})") from error
-    if not isinstance(found, dict):
+    if not isinstance(values, dict):
         raise BadBundle(f"{where}: its card is no JSON object")
-    wrong = [name for name in _TEXTS if not isinstance(found.get(name), str) or not found[name]]
-    files = found.get("files")
+    wrong = [name for name in _TEXTS if not isinstance(values.get(name), str) or not values[name]]
+    files = values.get("files")
     if not isinstance(files, dict) or not files or not all(map(_is_file, files.items())):
         wrong.append("files")
-    if not isinstance(found.get("metrics"), dict):
+    if not isinstance(values.get("metrics"), dict):
         wrong.append("metrics")
     if wrong:
         raise BadBundle(f"{where}: its card has no {', no '.join(wrong)} of the form that a card has")
-    if found["version"] != version_of(found["files"]):
+    if values["version"] != version_of(values["files"]):
         raise BadBundle(
-            f"{where}: its card says version {found['version']}, and its files make {version_of(found['files'])}"
+            f"{where}: its card says version {values['version']}, and its files make {version_of(values['files'])}"
         )
-    return found
+    return values
 
 
 def read(folder: Path) -> Bundle:
@@ -112,15 +112,15 @@ def read(folder: Path) -> Bundle:
 
 def check(folder: Path) -> Bundle:
     """Return the bundle in a folder, with every file checked against its hash. Raises BadBundle."""
-    found = read(folder)
-    for name, wanted in found.files.items():
+    bundle = read(folder)
+    for name, wanted in bundle.files.items():
         try:
             have = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         except OSError as error:
             raise BadBundle(f"{folder}: {name} cannot be read ({error.strerror})") from error
         if have != wanted:
-            raise BadBundle(f"{folder}: {name} is not the file of its card {found.version}")
-    return found
+            raise BadBundle(f"{folder}: {name} is not the file of its card {bundle.version}")
+    return bundle
 
 
 def is_version(text: str) -> bool:

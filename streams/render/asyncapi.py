@@ -56,21 +56,24 @@ def asyncapi(
         "servers": {
             f"kafka{number or ''}": _server(host.strip(), registry) for number, host in enumerate(kafka.split(","))
         },
-        "channels": {_key(one.topic): _channel(one) for one in channels},
-        "operations": {f"{one.action}-{_key(one.topic)}": _operation(one) for one in channels},
+        "channels": {_key(channel.topic): _channel(channel) for channel in channels},
+        "operations": {f"{channel.action}-{_key(channel.topic)}": _operation(channel) for channel in channels},
         "components": {"messageTraits": {"cloudEvents": {"headers": _HEADERS}}},
     }
 
 
 def _public(pipelines: Iterable[Topology], names: Topics) -> Iterable[_Channel]:
-    for one in pipelines:
-        about = f"{one.name}: {one.summary}" if one.summary else one.name
+    for pipeline in pipelines:
+        about = f"{pipeline.name}: {pipeline.summary}" if pipeline.summary else pipeline.name
         key = f"Any. With the same UUID in the header {RUN}, its own run id; else that is made of the record's place."
         yield _Channel(
-            names.requests(one.name), f"Starts a run of {about}", one.input, "receive", key, accepts_json=True
+            names.requests(pipeline.name), f"Starts a run of {about}", pipeline.input, "receive", key, accepts_json=True
         )
         yield _Channel(
-            names.results(one.name), f"How runs of {one.name} ended.", result_schema(one.name, one.output), "send"
+            names.results(pipeline.name),
+            f"How runs of {pipeline.name} ended.",
+            result_schema(pipeline.name, pipeline.output),
+            "send",
         )
 
 
@@ -95,7 +98,7 @@ def _shared(names: Topics) -> Iterable[_Channel]:
 
 def _tasks(pipelines: Iterable[Topology], names: Topics) -> Iterable[_Channel]:
     """Yield the topics of tasks, each service's schema once, and the retry tiers, whose records are any of them."""
-    uses = {(name, use.major): use.input for one in pipelines for name, use in one.services.items()}
+    uses = {(name, use.major): use.input for pipeline in pipelines for name, use in pipeline.services.items()}
     for (service, major), schema in sorted(uses.items()):
         about = f"Tasks of {service}; each has an envelope in the header millrace-envelope."
         yield _Channel(names.tasks(service, major), about, schema, "receive", "Run and path.", internal=True)
@@ -105,12 +108,12 @@ def _tasks(pipelines: Iterable[Topology], names: Topics) -> Iterable[_Channel]:
 
 
 def _server(host: str, registry: str) -> dict[str, Any]:
-    made: dict[str, Any] = {"host": host, "protocol": "kafka"}
+    server: dict[str, Any] = {"host": host, "protocol": "kafka"}
     if registry:
         address = urlsplit(registry)
         shown = address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()  # without a password
-        made["bindings"] = {"kafka": {"schemaRegistryUrl": shown, "schemaRegistryVendor": "confluent"}}
-    return made
+        server["bindings"] = {"kafka": {"schemaRegistryUrl": shown, "schemaRegistryVendor": "confluent"}}
+    return server
 
 
 def _channel(one: _Channel) -> dict[str, Any]:
@@ -122,8 +125,8 @@ def _channel(one: _Channel) -> dict[str, Any]:
         messages["json"] = {"contentType": JSON, "payload": json_schema(one.schema), "bindings": bindings}
         for message in messages.values():
             message["headers"] = _REQUEST_HEADERS
-    made: dict[str, Any] = {"address": one.topic, "description": one.about, "messages": messages}
-    return {**made, "tags": [{"name": "internal"}]} if one.internal else made
+    channel: dict[str, Any] = {"address": one.topic, "description": one.about, "messages": messages}
+    return {**channel, "tags": [{"name": "internal"}]} if one.internal else channel
 
 
 def _operation(one: _Channel) -> dict[str, Any]:
@@ -148,11 +151,11 @@ def _spaced(schema: Any) -> Any:
         return [_spaced(one) for one in schema]
     if not isinstance(schema, Mapping):
         return schema
-    made = {key: _spaced(value) if key in _TYPES else value for key, value in schema.items()}
-    if "fields" in made:
-        made["fields"] = [_spaced(field) for field in made["fields"]]
-    space, dot, name = str(made.get("name", "")).rpartition(".")
-    return {**made, "namespace": space, "name": name} if dot else made
+    spaced = {key: _spaced(value) if key in _TYPES else value for key, value in schema.items()}
+    if "fields" in spaced:
+        spaced["fields"] = [_spaced(field) for field in spaced["fields"]]
+    space, dot, name = str(spaced.get("name", "")).rpartition(".")
+    return {**spaced, "namespace": space, "name": name} if dot else spaced
 
 
 _TYPES = frozenset({"type", "items", "values"})

@@ -20,13 +20,13 @@ Spot = tuple[str, bool]
 
 def followers(topologies: Iterable[Topology]) -> dict[str, frozenset[str]]:
     """Return for each used service the services that its agent may send a task to. What goes through flow is left out."""
-    found: dict[str, set[str]] = {}
+    services: dict[str, set[str]] = {}
     for topology in topologies:
         ways = _Ways(topology)
         for vertex in topology.vertices.values():
             if isinstance(vertex.work, ServiceWork):
-                found.setdefault(vertex.work.service, set()).update(ways.after(vertex))
-    return {service: frozenset(after) for service, after in sorted(found.items())}
+                services.setdefault(vertex.work.service, set()).update(ways.after(vertex))
+    return {service: frozenset(after) for service, after in sorted(services.items())}
 
 
 class _Ways:
@@ -38,7 +38,7 @@ class _Ways:
 
     def after(self, vertex: Vertex) -> set[str]:
         """Return the services whose tasks may be sent when the work of a vertex has ended."""
-        found: set[str] = set()
+        services: set[str] = set()
         seen: set[Spot] = set()
         waiting = [*self._ended(vertex)]
         while waiting:
@@ -52,11 +52,11 @@ class _Ways:
             elif failed:
                 waiting += self._on(reached, failed=True)
             elif isinstance(reached.work, ServiceWork):
-                found.add(reached.work.service)
+                services.add(reached.work.service)
                 waiting += self._not_begun(reached)
             else:
                 waiting += self._begun(reached)
-        return found
+        return services
 
     def _ended(self, vertex: Vertex) -> Iterator[Spot]:
         """Follow a vertex that ended with a value, or failed."""

@@ -55,15 +55,15 @@ class _Writer:
 
     def _ordered(self, block: str) -> list[Vertex]:
         """Return the vertices of a block, each after what it waits for: the same however the topology was built."""
-        inside = {one.id: one for one in self.topology.vertices.values() if one.block == block}
+        inside = {vertex.id: vertex for vertex in self.topology.vertices.values() if vertex.block == block}
         sorter = TopologicalSorter({name: one.sources for name, one in inside.items()})
         sorter.prepare()
-        found: list[Vertex] = []
+        ordered: list[Vertex] = []
         while sorter.is_active():
             ready = sorted(sorter.get_ready())
-            found += (inside[name] for name in ready)
+            ordered += (inside[name] for name in ready)
             sorter.done(*ready)
-        return found
+        return ordered
 
     def _block(self, block: str, depth: int) -> Iterator[str]:
         vertices = self._ordered(block)

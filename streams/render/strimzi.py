@@ -45,8 +45,8 @@ def strimzi(
 ) -> list[dict[str, Any]]:
     """Return every resource: topics first, then users. `services` are (name, major) of all that exist, used or not."""
     topologies = sorted(pipelines, key=lambda one: one.name)
-    used = {(name, use.major) for one in topologies for name, use in one.services.items()} | set(services)
-    specs = topic_specs.every(names, partitions, services=used, pipelines=[one.name for one in topologies])
+    used = {(name, use.major) for topology in topologies for name, use in topology.services.items()} | set(services)
+    specs = topic_specs.every(names, partitions, services=used, pipelines=[topology.name for topology in topologies])
     users = _users(topologies, sorted(used), names, cluster)
     return [
         *(topic_resource(spec, cluster) for spec in specs),
@@ -61,15 +61,15 @@ def to_yaml(resources: Iterable[Mapping[str, Any]]) -> str:
 
 def topic_resource(spec: TopicSpec, cluster: Cluster) -> dict[str, Any]:
     """Return one topic, with the partitions and configuration that `millrace apply` gives it."""
-    made: dict[str, Any] = {
+    resource: dict[str, Any] = {
         "apiVersion": API,
         "kind": "KafkaTopic",
         "metadata": _metadata(spec.name, cluster),
         "spec": {"partitions": spec.partitions, "replicas": cluster.replicas, "config": dict(spec.config)},
     }
-    if made["metadata"]["name"] != spec.name:
-        made["spec"] = {"topicName": spec.name, **made["spec"]}
-    return made
+    if resource["metadata"]["name"] != spec.name:
+        resource["spec"] = {"topicName": spec.name, **resource["spec"]}
+    return resource
 
 
 def _users(
@@ -79,9 +79,9 @@ def _users(
     after = followers(topologies)
     majors = {
         (service, follower): use.major
-        for one in topologies
-        for service in one.services
-        for follower, use in one.services.items()
+        for topology in topologies
+        for service in topology.services
+        for follower, use in topology.services.items()
     }
     by_name: dict[str, list[int]] = {}
     for name, major in services:
@@ -89,11 +89,14 @@ def _users(
     for name, own in by_name.items():
         sends = [names.tasks(one, majors[name, one]) for one in sorted(after.get(name, ()))]
         yield names.prefix + name, rights.service(name, own, sends, cluster.dynamic)
-    yield names.prefix + "flow", rights.flow([one.name for one in topologies], services, cluster.dynamic)
+    yield names.prefix + "flow", rights.flow([topology.name for topology in topologies], services, cluster.dynamic)
     yield names.prefix + "retry", rights.retry(services, cluster.dynamic)
     yield names.prefix + "recorder", rights.recorder()
     yield names.prefix + "models", rights.models()
-    yield names.prefix + "gateway", rights.gateway([one.name for one in topologies], services, cluster.dynamic)
+    yield (
+        names.prefix + "gateway",
+        rights.gateway([topology.name for topology in topologies], services, cluster.dynamic),
+    )
     yield names.prefix + "apply", rights.apply()
 
 

@@ -51,19 +51,19 @@ def _field(field: Field, prefix: str, known: dict[str, type[Record]]) -> dict[st
     kind = _type(field.kind, prefix, known)
     if isinstance(field.kind, Perhaps) and not field.required and field.default is not None:
         kind = kind[::-1]  # Avro: a default has the type of the union's first branch
-    made: dict[str, Any] = {"name": field.name, "type": kind}
+    entry: dict[str, Any] = {"name": field.name, "type": kind}
     if field.doc.text:
-        made["doc"] = field.doc.text
+        entry["doc"] = field.doc.text
     if not field.required:
-        made["default"] = _plain(field.default)
+        entry["default"] = _plain(field.default)
     bounds = {"minimum": field.doc.minimum, "maximum": field.doc.maximum}
-    made |= {name: bound for name, bound in bounds.items() if bound is not None}
+    entry |= {name: bound for name, bound in bounds.items() if bound is not None}
     inner = _innermost(field.kind)
     if isinstance(inner, Choice):
-        made["enum"] = [word.value for word in inner.words]
+        entry["enum"] = [word.value for word in inner.words]
     if isinstance(inner, Object):
-        made["media"] = inner.media.kind
-    return made
+        entry["media"] = inner.media.kind
+    return entry
 
 
 def _type(kind: Kind, prefix: str, known: dict[str, type[Record]]) -> Any:

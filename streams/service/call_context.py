@@ -37,10 +37,10 @@ def progress(text: str = "", *, done: float | None = None, **figures: Any) -> No
     what it awaits or in `asyncio.to_thread`; in threads of another making, and outside a run, it does nothing.
     Raises TypeError for a figure that is not JSON, and ValueError for figures of more than 16 KiB.
     """
-    said = checked(text, done, figures)
-    heard = _HEARD.get(None)
-    if heard is not None:
-        heard(said)
+    report = checked(text, done, figures)
+    listener = _HEARD.get(None)
+    if listener is not None:
+        listener(report)
 
 
 @contextlib.contextmanager

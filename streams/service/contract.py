@@ -165,7 +165,7 @@ def fields_of(record: type[Record]) -> tuple[Field, ...]:
 @cache
 def _fields(record: type[Any]) -> tuple[Field, ...]:
     hints = typing.get_type_hints(record, include_extras=True)
-    return tuple(_field(record, one.name, hints[one.name], _default(one)) for one in fields(record))
+    return tuple(_field(record, field.name, hints[field.name], _default(field)) for field in fields(record))
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:
@@ -205,7 +205,7 @@ def _kind(hint: Any) -> Kind:
 
 
 def _perhaps(hint: Any, arguments: tuple[Any, ...]) -> Kind:
-    others = [one for one in arguments if one is not types.NoneType]
+    others = [argument for argument in arguments if argument is not types.NoneType]
     if len(others) != 1 or len(arguments) != 2:
         raise BadRecord(f"the annotation {hint!r} cannot be used in a contract: the only union is with None")
     return Perhaps(_kind(others[0]))

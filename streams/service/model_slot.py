@@ -39,8 +39,8 @@ class Slot(Generic[M]):
     def status(self, service: str) -> ModelStatus:
         """Return what the catalogue shows of the shipped bundle; loads nothing."""
         try:
-            found = read(self.shipped)
+            bundle = read(self.shipped)
         except BadBundle as error:
             detail = f"nothing can be answered: {error}. `make train` makes it"
             return ModelStatus(service, "", ready=False, detail=detail)
-        return ModelStatus(found.name, found.version, ready=True)
+        return ModelStatus(bundle.name, bundle.version, ready=True)

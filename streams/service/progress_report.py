@@ -27,14 +27,14 @@ class Progress:
 
     def to_data(self) -> dict[str, Any]:
         """Return the data of a `node.progress` event."""
-        said: dict[str, Any] = {"number": self.number}
+        data: dict[str, Any] = {"number": self.number}
         if self.text:
-            said["text"] = self.text
+            data["text"] = self.text
         if self.done is not None:
-            said["done"] = self.done
+            data["done"] = self.done
         if self.figures:
-            said["figures"] = dict(self.figures)
-        return said
+            data["figures"] = dict(self.figures)
+        return data
 
 
 def progress(text: str, done: float | None, figures: Mapping[str, Any]) -> Progress:
@@ -43,10 +43,10 @@ def progress(text: str, done: float | None, figures: Mapping[str, Any]) -> Progr
     Raises TypeError for a figure that is not JSON, and ValueError for more than LARGEST bytes of them.
     """
     share = None if done is None or math.isnan(done) else min(1.0, max(0.0, float(done)))
-    given = msgspec.json.encode(dict(figures), enc_hook=_number)
-    if len(given) > LARGEST:
-        raise ValueError(f"the figures of a progress are {len(given)} bytes of JSON, and {LARGEST} are the most")
-    return Progress(str(text)[:LONGEST], share, msgspec.json.decode(given))
+    encoded = msgspec.json.encode(dict(figures), enc_hook=_number)
+    if len(encoded) > LARGEST:
+        raise ValueError(f"the figures of a progress are {len(encoded)} bytes of JSON, and {LARGEST} are the most")
+    return Progress(str(text)[:LONGEST], share, msgspec.json.decode(encoded))
 
 
 def _number(value: Any) -> int | float:

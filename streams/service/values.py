@@ -41,7 +41,10 @@ def bind(record: type[R], value: Mapping[str, Any], fetch: Fetch, where: str = "
     Raises InvalidInput, naming the field, for an object that is not what it should be.
     """
     return record(
-        **{one.name: _bind(one.kind, value[one.name], fetch, _at(where, one.name)) for one in fields_of(record)}
+        **{
+            field.name: _bind(field.kind, value[field.name], fetch, _at(where, field.name))
+            for field in fields_of(record)
+        }
     )
 
 
@@ -75,8 +78,8 @@ def unbind(value: Record, store: Store, where: str = "") -> dict[str, Any]:
     Raises BadOutput for a value of another class than its field's, and InvalidInput.
     """
     return {
-        one.name: _unbind(one.kind, getattr(value, one.name), store, _at(where, one.name))
-        for one in fields_of(type(value))
+        field.name: _unbind(field.kind, getattr(value, field.name), store, _at(where, field.name))
+        for field in fields_of(type(value))
     }
 
 

@@ -93,7 +93,7 @@ def _enum(values: Any, kind: Type, place: Place, refuse: Refuse) -> tuple[Any, .
     if not isinstance(values, list):
         refuse(place, "enum is a list of the values that are allowed", "")
         return ()
-    return tuple(_fitting(Field("value", kind), one, (*place, i), refuse) for i, one in enumerate(values))
+    return tuple(_fitting(Field("value", kind), value, (*place, i), refuse) for i, value in enumerate(values))
 
 
 def _fitting(one: Field, value: Any, place: Place, refuse: Refuse) -> Any:

@@ -50,7 +50,7 @@ class Checker:
         kind = self._descriptors.known(found[2]) if found else None
         if found is None or kind is None:
             return None
-        names = sorted(one.name for one in kind.fields)
+        names = sorted(field.name for field in kind.fields)
         close = nearest(found[1], names)
         hint = f"did you mean {close!r}?" if close else f"there is {', '.join(names)}"
         return f"undefined field {found[1]!r} of {kind.brief()}", hint

@@ -50,10 +50,10 @@ def chain(text: str) -> Chain | None:
     return Chain(tuple(text[: begin.start()].split(".")), tuple(calls))
 
 
-def long(found: Chain, values: Mapping[str, Any]) -> list[Any] | None:
+def long(chain: Chain, values: Mapping[str, Any]) -> list[Any] | None:
     """The list that a chain begins with, when it is a long one."""
     value: Any = values
-    for part in found.path:
+    for part in chain.path:
         if not isinstance(value, Mapping) or part not in value:
             return None
         value = value[part]

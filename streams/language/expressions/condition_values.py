@@ -18,7 +18,7 @@ _STEP = re.compile(r"\.\s*([A-Za-z_]\w*)|\[(\d+)\]")
 
 def seen(expression: Expression, values: Mapping[str, Any]) -> dict[str, Any]:
     """What stood at each place that the expression reads (`info.width`): small values as they are, others in short."""
-    found: dict[str, Any] = {}
+    shown: dict[str, Any] = {}
     for match in reserved_words.names(expression.text):
         name = match["word"]
         if name not in expression.names or name not in values:
@@ -33,10 +33,10 @@ def seen(expression: Expression, values: Mapping[str, Any]) -> dict[str, Any]:
                 value, path = value[key], f"{path}[{key}]"
             else:
                 break
-        found[path] = brief(value)
-        if len(found) == MOST:
+        shown[path] = brief(value)
+        if len(shown) == MOST:
             break
-    return found
+    return shown
 
 
 def brief(value: Any) -> Any:

@@ -113,8 +113,8 @@ class _Made:
     parts: tuple["Node", ...]
 
     def price(self, scene: Scene, scope: Mapping[str, Bulk], times: float) -> Bulk:
-        parts = [one.price(scene, scope, times) for one in self.parts]
-        size, top = PART + sum(one.size for one in parts), PART + sum(one.top for one in parts)
+        parts = [part.price(scene, scope, times) for part in self.parts]
+        size, top = PART + sum(part.size for part in parts), PART + sum(part.top for part in parts)
         scene.spent += times * (_NODE + size)
         return Bulk(size, top, len(parts), len(parts))
 
@@ -125,10 +125,10 @@ class _Call:
     args: tuple["Node", ...]
 
     def price(self, scene: Scene, scope: Mapping[str, Bulk], times: float) -> Bulk:
-        args = [one.price(scene, scope, times) for one in self.args]
-        made, work = _FUNCTIONS.get(self.function, _other)(*args)
-        scene.spent += times * (_NODE + (made.size / _JOINED if self.function == "_+_" else made.size) + work)
-        return made
+        args = [arg.price(scene, scope, times) for arg in self.args]
+        result, work = _FUNCTIONS.get(self.function, _other)(*args)
+        scene.spent += times * (_NODE + (result.size / _JOINED if self.function == "_+_" else result.size) + work)
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +155,14 @@ class _Loop:
         around = scope if items == most else {name: _at_most(one) for name, one in scope.items()}
         if times * items > MAX_STEPS:  # it goes through some of them only, and these may be the largest
             item, items = _at_most(item), MAX_STEPS / times
-        made = Bulk(0.0, 0.0) if self.listed else _SMALL
-        inside = {**around, self.variable: item, self.result: made}
+        result = Bulk(0.0, 0.0) if self.listed else _SMALL
+        inside = {**around, self.variable: item, self.result: result}
         self.holds.price(scene, inside, times * items)
         one = self.step.price(scene, inside, times * items)
         if self.listed:
             scene.spent += times * items * min(most, MAX_STEPS) / 2 * _COPY
-            made = Bulk(first.size + items * one.size, first.top + most * one.top, items, most)
-        return self.last.price(scene, {**scope, self.result: made}, times)
+            result = Bulk(first.size + items * one.size, first.top + most * one.top, items, most)
+        return self.last.price(scene, {**scope, self.result: result}, times)
 
 
 Node = _Const | _Name | _Part | _Made | _Call | _Loop
@@ -185,22 +185,22 @@ def _has(value: Any, key: Any) -> bool:
 
 def _other(*args: Bulk) -> tuple[Bulk, float]:
     """Whatever gives no more than it reads, and a number or a time as text."""
-    size, top = (sum(getattr(one, name) for one in args) + 4 * PART for name in ("size", "top"))
+    size, top = (sum(getattr(arg, name) for arg in args) + 4 * PART for name in ("size", "top"))
     return Bulk(size, top, size / PART, top / PART), 0.0
 
 
 def _telling(*args: Bulk) -> tuple[Bulk, float]:
     """Whatever reads its operands and gives a number or a truth."""
-    return _SMALL, sum(one.size for one in args)
+    return _SMALL, sum(arg.size for arg in args)
 
 
 def _sum(*args: Bulk) -> tuple[Bulk, float]:
-    sums = (sum(getattr(one, name) for one in args) for name in ("size", "top", "items", "most"))
+    sums = (sum(getattr(arg, name) for arg in args) for name in ("size", "top", "items", "most"))
     return Bulk(*sums), 0.0
 
 
 def _either(*args: Bulk) -> tuple[Bulk, float]:
-    return Bulk(*(max(getattr(one, name) for one in args[1:]) for name in ("size", "top", "items", "most"))), 0.0
+    return Bulk(*(max(getattr(arg, name) for arg in args[1:]) for name in ("size", "top", "items", "most"))), 0.0
 
 
 def _found(text: Bulk, *more: Bulk) -> tuple[Bulk, float]:
@@ -236,7 +236,7 @@ def _join(items: Bulk, by: Bulk = _SMALL) -> tuple[Bulk, float]:
 
 def _format(text: Bulk, *args: Bulk) -> tuple[Bulk, float]:
     numbers = text.only.count(".") if isinstance(text.only, str) else text.text / 2
-    more = 8 * sum(one.top for one in args) + numbers * _PRECISE
+    more = 8 * sum(arg.top for arg in args) + numbers * _PRECISE
     return Bulk(text.size + more, text.top + more), 0.0
 
 
@@ -318,7 +318,7 @@ def _node(expr: Any) -> Node:
             return _Made(tuple(map(_node, expr.list_expr.elements)))
         case "struct_expr":
             entries = expr.struct_expr.entries
-            return _Made(tuple(_node(part) for one in entries for part in (one.map_key, one.value)))
+            return _Made(tuple(_node(part) for entry in entries for part in (entry.map_key, entry.value)))
         case "comprehension_expr":
             return _loop(expr.comprehension_expr)
     call = expr.call_expr

@@ -65,11 +65,11 @@ class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def met(self, missing: frozenset[str]) -> bool:
         """Whether it holds when the names in `missing` are not there."""
-        return not (self.names & missing) and all(any(one.met(missing) for one in sides) for sides in self.choices)
+        return not (self.names & missing) and all(any(side.met(missing) for side in sides) for sides in self.choices)
 
     def read(self) -> frozenset[str]:
         """Every name it speaks of."""
-        return self.names.union(*(one.read() for sides in self.choices for one in sides))
+        return self.names.union(*(side.read() for sides in self.choices for side in sides))
 
     def __and__(self, other: "Condition") -> "Condition":
         return Condition(self.names | other.names, self.choices + other.choices)
@@ -157,8 +157,8 @@ def compile_text(env: cel.Env, expanded: first.Expanded, check: bool) -> cel.Exp
         raise first from None
 
 
-def _located(found: re.Match[str], expanded: first.Expanded) -> BadExpression:
-    row, column, message = int(found[1]), int(found[2]), found[3].removesuffix(" [INVALID_ARGUMENT]")
+def _located(problem: re.Match[str], expanded: first.Expanded) -> BadExpression:
+    row, column, message = int(problem[1]), int(problem[2]), problem[3].removesuffix(" [INVALID_ARGUMENT]")
     lines = expanded.text.split("\n")
     offset = sum(len(line) + 1 for line in lines[: row - 1]) + max(column - 1, 0)
     if expanded.markers and expanded.text.count("?") == len(expanded.markers):
@@ -275,21 +275,21 @@ def _result(text: str, values: Mapping[str, Any], room: Room) -> Any:
         raise EvaluationError(f"{text}: {error}", error.hint) from None
 
 
-def _in_pieces(found: chunked_lists.Chain, items: list[Any], values: Mapping[str, Any], room: Room) -> Any:
+def _in_pieces(chain: chunked_lists.Chain, items: list[Any], values: Mapping[str, Any], room: Room) -> Any:
     """What a chain of `map` and `filter` gives, in a time that grows with the list, not with its square."""
     try:
-        for call in found.calls:
+        for call in chain.calls:
             if len(items) > MAX_STEPS:
                 raise EvaluationError(f"{call}: {_TOO_FAR}")
-            part = Room(room.budget) if found.tail or call is not found.calls[-1] else room
+            part = Room(room.budget) if chain.tail or call is not chain.calls[-1] else room
             items = [
                 one
                 for piece in chunked_lists.pieces(items)
                 for one in _evaluate(call, {**values, chunked_lists.ITEMS: piece}, part)
             ]
-        return _evaluate(found.tail, {**values, chunked_lists.ITEMS: items}, room) if found.tail else items
+        return _evaluate(chain.tail, {**values, chunked_lists.ITEMS: items}, room) if chain.tail else items
     except EvaluationError as error:
-        raise EvaluationError(str(error).replace(chunked_lists.ITEMS, ".".join(found.path), 1), error.hint) from None
+        raise EvaluationError(str(error).replace(chunked_lists.ITEMS, ".".join(chain.path), 1), error.hint) from None
 
 
 _TOO_FAR = f"map, filter, exists and all of one expression go through {MAX_STEPS:,} items at most: use each"

@@ -13,7 +13,7 @@ _TOKEN = re.compile(rf"{STRING}|//[^\n]*|\d[\w.]*|(?P<dot>\.\s*)?(?P<word>[A-Za-
 
 def names(text: str) -> Iterator[re.Match[str]]:
     """Every place where a name may stand for a value; the group `word` is the name."""
-    return (found for found in _TOKEN.finditer(text) if found["word"] and not found["dot"] and not found["call"])
+    return (word for word in _TOKEN.finditer(text) if word["word"] and not word["dot"] and not word["call"])
 
 
 def position(text: str, name: str) -> int:

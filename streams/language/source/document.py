@@ -103,7 +103,7 @@ def written(value: Any) -> str:
 def split(where: str) -> Place:
     """The place that a dotted text means: the way back from `dotted`."""
     parts = re.findall(r"[^.\[\]]+|\[\d+\]", where)
-    return tuple(int(one[1:-1]) if one.startswith("[") else one for one in parts)
+    return tuple(int(part[1:-1]) if part.startswith("[") else part for part in parts)
 
 
 def read(text: str, file: str) -> Source:
@@ -146,7 +146,7 @@ def _tags(text: str, file: str) -> dict[tuple[int, int], str]:
     Raises PipelineErrors for a text that cannot even be read to say what is wrong with it.
     """
     depth = 0
-    found: dict[tuple[int, int], str] = {}
+    tags: dict[tuple[int, int], str] = {}
     for event in yaml.parse(text, Loader=_Composer):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
@@ -154,8 +154,8 @@ def _tags(text: str, file: str) -> dict[tuple[int, int], str]:
             raise PipelineErrors([Problem(file, *_start(event), "", problem)])
         tag = getattr(event, "tag", None)
         if tag is not None:
-            found[_start(event)] = tag.replace("tag:yaml.org,2002:", "!!")
-    return found
+            tags[_start(event)] = tag.replace("tag:yaml.org,2002:", "!!")
+    return tags
 
 
 def _place(mark: yaml.Mark | None, text: str) -> tuple[int, int]:

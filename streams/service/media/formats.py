@@ -74,18 +74,18 @@ def open_header(data: bytes, limits: Limits = LIMITS) -> "tuple[MediaInfo, Image
             f"the file has {len(data):,} bytes, more than the {limits.size:,} allowed",
             "send a smaller or more compressed picture",
         )
-    found = sniff(data)
+    format = sniff(data)
     try:
         stream = Header(data)
-        image = _readers()[found](stream)
+        image = _readers()[format](stream)
         stream.ended()
-        known = getattr(image, "n_frames", 1) if found in _COUNTED_AT_OPEN else 1
-        count = frames.count(found.value, data, known)
+        known = getattr(image, "n_frames", 1) if format in _COUNTED_AT_OPEN else 1
+        count = frames.count(format.value, data, known)
     except MemoryError:
         raise
     except Exception as error:  # readers raise a dozen kinds; all of them come from these bytes
         raise InvalidInput(
-            f"the {found} header cannot be read: {_said(error)}", "the file is damaged: export it again"
+            f"the {format} header cannot be read: {_said(error)}", "the file is damaged: export it again"
         ) from error
     width, height = image.size
     if width * height > limits.pixels:
@@ -93,16 +93,16 @@ def open_header(data: bytes, limits: Limits = LIMITS) -> "tuple[MediaInfo, Image
             f"the picture has {width} x {height} = {width * height:,} pixels, more than the {limits.pixels:,} allowed",
             "send it scaled down",
         )
-    return MediaInfo(found.media_type, found, width, height, count), image
+    return MediaInfo(format.media_type, format, width, height, count), image
 
 
 def sniff(data: bytes) -> Format:
     """Return the format of the content, whatever the file's name is. Raises InvalidInput for one that is not allowed."""
     if not data:
         raise InvalidInput("the file is empty", f"send a picture: {ALLOWED}")
-    for found, matches in _MAGIC:
+    for format, matches in _MAGIC:
         if matches(data):
-            return found
+            return format
     kind = next((name for name, offset, magic in _OTHERS if data.startswith(magic, offset)), "")
     looks = f"the content is {kind}, which is not allowed" if kind else "the content is no picture of a known format"
     raise InvalidInput(looks, f"send one of {ALLOWED}; the file's name does not matter")

@@ -24,13 +24,13 @@ def count(format: str, data: bytes, known: int) -> int:
 def _gif(data: bytes) -> int:
     """Count the image blocks of a GIF: https://www.w3.org/Graphics/GIF/spec-gif89a.txt"""
     position = 13 + _colours(data[10])
-    found = steps = 0
-    while position < len(data) and found < MOST:
+    images = steps = 0
+    while position < len(data) and images < MOST:
         block = data[position]
         if block == 0x3B:
             break
         if block == 0x2C:  # an image: 9 bytes of place and flags, a colour table, the code size, its data
-            found += 1
+            images += 1
             position += 10
             if position > len(data):
                 break
@@ -44,7 +44,7 @@ def _gif(data: bytes) -> int:
         steps += 1
         if steps > _MOST_STEPS:
             raise ValueError("it is cut into more blocks than any honest writer makes")
-    return found
+    return images
 
 
 def _colours(flags: int) -> int:
