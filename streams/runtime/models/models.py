@@ -161,7 +161,7 @@ class _Slot:
                 await asyncio.wait([trying, change])
 
     async def _follow(self, champion: Champion | None) -> bool:
-        """Make the champion serve; return whether it does. The model before serves until then, and goes on if that fails."""
+        """Make the champion serve; return whether it does. The model before serves until then, and after that if it fails."""
         try:
             self._serve(await self._loaded(champion))
         except Exception as error:
@@ -182,7 +182,7 @@ class _Slot:
             self._is_loaded = (await self._load("")).failure is None
         if self._is_loaded:
             return replace(
-                self.serving, status=replace(status, detail=f"{why}; {status.name} {status.version} goes on")
+                self.serving, status=replace(status, detail=f"{why}; {status.name} {status.version} continues to serve")
             )
         return replace(self.serving, status=replace(status, ready=False, detail=why))
 

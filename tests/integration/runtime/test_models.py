@@ -192,7 +192,7 @@ def test_a_champion_that_cannot_serve_leaves_the_one_before_in_its_place(setting
                 await use(rig, await made.add(word, spoil=spoil))
                 said = await told_of(rig, problem)
                 assert said.model_version == good
-                assert f"oracle_yes {good} goes on" in (said.problem or "")
+                assert f"oracle_yes {good} continues to serve" in (said.problem or "")
                 assert (await answer(rig))["word"] == "yes"
             await made.execute("delete from model_version_tags where key = 'millrace.version' and version = 1")
             await made.execute("update registered_model_aliases set version = 1")
