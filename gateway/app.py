@@ -38,13 +38,13 @@ from gateway.routes import (
     session,
     versions,
 )
-from schemas.errors import RegistryAway
+from schemas.errors import RegistryUnavailable
 from streams.runtime.errors import ProducerStopped, Unavailable, Undeliverable
 from streams.runtime.kafka.admin import WrongTopic
 from streams.settings import Settings
 
 ERRORS: tuple[tuple[type[Exception], Kind, str], ...] = (
-    (RegistryAway, Kind.AWAY, "{error}; try again."),
+    (RegistryUnavailable, Kind.AWAY, "{error}; try again."),
     (Unavailable, Kind.AWAY, "A part of the system does not answer: {error}; try again."),
     (HistoryUnavailable, Kind.AWAY, "{error}; try again."),
     (KafkaError, Kind.AWAY, "Kafka does not answer: {error}; try again."),

@@ -11,7 +11,7 @@ MillraceError
     │       └── OtherFormat  … they name a schema that is not Avro
     ├── Unwritable           author: a value cannot be written with its schema
     ├── Incompatible         author: a new schema cannot read what the old one wrote
-    └── RegistryAway         nobody: the registry does not answer; a later attempt can succeed
+    └── RegistryUnavailable  nobody: the registry does not answer; a later attempt can succeed
 """
 
 from dataclasses import dataclass
@@ -114,7 +114,7 @@ class Incompatible(SchemasError, ValueError):
         self.problems = problems
 
 
-class RegistryAway(SchemasError):
+class RegistryUnavailable(SchemasError):
     """The schema registry does not answer; the same call may succeed later."""
 
     blame = Blame.NOBODY

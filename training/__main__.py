@@ -28,7 +28,7 @@ from streams.runtime.pool.child_main import die_with_parent
 from streams.settings import SettingError, Settings
 from training.evaluation.gate import Leave
 from training.machine_lock import turn
-from training.part import REPOSITORY, BadOrder, Order, Part, RegistryAway
+from training.part import REPOSITORY, BadOrder, Order, Part, RegistryUnavailable
 from training.parts import MEASURED, PARTS
 from training.report import Report
 from training.sweep import sweep
@@ -61,9 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 MEASURED[name](settings.data, chosen.top, Report(name, programs=chosen.report == "json"))
     except BadOrder as error:
         return _refused(str(error))
-    except (RegistryAway, StoreUnavailable) as error:
+    except (RegistryUnavailable, StoreUnavailable) as error:
         print(f"millrace: {error}", file=sys.stderr)
-        return 3 if isinstance(error, RegistryAway) else 4
+        return 3 if isinstance(error, RegistryUnavailable) else 4
     except (DataError, MillraceError, SettingError) as error:
         print(f"millrace: {error}", file=sys.stderr)
         return 1

@@ -23,7 +23,7 @@ class BadOrder(MillraceError):
     blame = Blame.CALLER
 
 
-class RegistryAway(MillraceError):
+class RegistryUnavailable(MillraceError):
     """The registry of models cannot be reached."""
 
     blame = Blame.NOBODY

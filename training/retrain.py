@@ -43,7 +43,7 @@ def retrain(part: Part, settings: Settings, order: Order, report: Report, call: 
     """Trains, and lets the model serve if it is not worse than the champion on what it claims, and if the order allows it.
 
     `call` names the order, `ordered` is its text (see `streams.models.version_order`). The outcome is kept beside the bundle's folder: the same call asked for again, as after a worker was killed, is given it. Raises
-    BadOrder, DataError, BadBundle, StoreUnavailable and RegistryAway.
+    BadOrder, DataError, BadBundle, StoreUnavailable and RegistryUnavailable.
     """
     kept = order.folder.parent / OUTCOME
     if call and kept.exists():

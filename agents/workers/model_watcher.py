@@ -5,7 +5,7 @@ import logging
 import time
 
 from schemas.encoding.codec import value_subject
-from schemas.errors import RegistryAway
+from schemas.errors import RegistryUnavailable
 from schemas.library import load
 from streams.background import ended
 from streams.models import Champion
@@ -98,7 +98,7 @@ class Watcher:
             self._parts.outages,
             "registry",
             lambda: self._parts.codec.encode(value_subject(topic), self._schema, record),
-            RegistryAway,
+            RegistryUnavailable,
         )
 
     def _complain(self, about: str, what: str) -> None:

@@ -10,7 +10,7 @@ import psycopg
 from agents.workers.drift import DriftWatch
 from agents.workers.notifier import Notifier
 from agents.workers.sweeper import Sweeper
-from schemas.errors import RegistryAway
+from schemas.errors import RegistryUnavailable
 from streams.background import ended
 from streams.runtime.connections.connections import Connections
 from streams.runtime.history import shadows, tables
@@ -96,7 +96,7 @@ class Recorder:
         wire, record = self._parts.wire, waiting.record
         try:
             event = await retry_until_available(
-                self._parts.outages, "registry", lambda: wire.read_event(record), RegistryAway
+                self._parts.outages, "registry", lambda: wire.read_event(record), RegistryUnavailable
             )
         except Exception as error:  # noqa: BLE001  # whatever it is, it is this record's; the handler knows what to do
             _settle(waiting, error)

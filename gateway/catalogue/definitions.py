@@ -148,7 +148,7 @@ class Definitions:
         return topology
 
     async def _publish(self, topology: Topology, text: str, current: Version | None, trial: Trial | None) -> Version:
-        """Register the schemas and publish. Raises Problem (422), Conflict, RegistryAway."""
+        """Register the schemas and publish. Raises Problem (422), Conflict, RegistryUnavailable."""
         requests = value_subject(self._connections.names.requests(topology.name))
         results = value_subject(self._connections.names.results(topology.name))
         output = result_schema(topology.name, topology.output)

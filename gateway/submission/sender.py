@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Sender:
-    """Publishes and returns when Kafka has the record. Every method may raise RegistryAway, and Problem (503)."""
+    """Publishes and returns when Kafka has the record. Every method may raise RegistryUnavailable, and Problem (503)."""
 
     def __init__(self, producer: Producer, wire: Wire, codec: Codec, topics: Topics) -> None:
         self._producer = producer

@@ -23,10 +23,10 @@ class Registry(Protocol):
     """Where schemas have their ids; `schemas.registry.client` has the real one, `schemas.registry.memory` one inside the process."""
 
     async def id_of(self, subject: str, schema: Any) -> int:
-        """Return the schema's id, registering it under the subject if need be. Raises RegistryAway, Incompatible, BadSchema."""
+        """Return the schema's id, registering it under the subject if need be. Raises RegistryUnavailable, Incompatible, BadSchema."""
 
     async def schema_of(self, schema_id: int) -> Any:
-        """Return the schema of an id, always the same object. Raises RegistryAway, UnknownSchema, OtherFormat."""
+        """Return the schema of an id, always the same object. Raises RegistryUnavailable, UnknownSchema, OtherFormat."""
 
 
 def value_subject(topic: str) -> str:
@@ -55,7 +55,7 @@ class Codec:
     async def encode(self, subject: str, schema: Any, value: Any, *, large: bool = False) -> bytes:
         """Return a record for the topic of this subject (see `value_subject`); a large one is written in a thread.
 
-        Raises Unwritable, and RegistryAway, Incompatible or BadSchema at a schema's first use.
+        Raises Unwritable, and RegistryUnavailable, Incompatible or BadSchema at a schema's first use.
         """
         schema_id = await self._registry.id_of(subject, schema)
         body = await asyncio.to_thread(binary.write, schema, value) if large else binary.write(schema, value)
@@ -64,7 +64,7 @@ class Codec:
     async def decode(self, data: bytes, reader: Any | None = None, *, tagged: bool = False) -> Any:
         """Return the value of a record, resolved to the `reader` schema when there is one; `tagged` as in `binary.read`.
 
-        Raises Undecodable (for good) and RegistryAway (try again later).
+        Raises Undecodable (for good) and RegistryUnavailable (try again later).
         """
         schema_id, body = unframe(data)
         writer = await self._registry.schema_of(schema_id)
@@ -75,7 +75,7 @@ class Codec:
 
         It is read by its bytes: what other systems say of JSON is anything from `text/plain` to `application/vnd.acme+json`.
         The content type counts for one thing only, a CloudEvent in structured mode, whose data is read in the same way.
-        Raises Nonconforming with every problem, Undecodable, RegistryAway.
+        Raises Nonconforming with every problem, Undecodable, RegistryUnavailable.
         """
         media_type = content_type.partition(";")[0].strip().lower()
         value = await self._read(data, schema)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 
 from schemas.encoding import binary
-from schemas.errors import BadSchema, Incompatible, OtherFormat, RegistryAway, UnknownSchema
+from schemas.errors import BadSchema, Incompatible, OtherFormat, RegistryUnavailable, UnknownSchema
 from schemas.library import inline
 from schemas.memo import Memo
 from schemas.registry import references
@@ -39,7 +39,7 @@ _ABSENT = (40401, 40402, 40403)
 
 
 class SchemaRegistry:
-    """A client for one event loop. Every call may raise RegistryAway, and then succeed later."""
+    """A client for one event loop. Every call may raise RegistryUnavailable, and then succeed later."""
 
     def __init__(self, url: str, *, timeout: float = 10.0, known_for: float = _KNOWN_FOR) -> None:
         """`url` may hold user and password, which no message shows; `timeout` and `known_for` (for how long an id is used without
@@ -74,7 +74,7 @@ class SchemaRegistry:
     async def id_of(self, subject: str, schema: Any) -> int:
         """Return the schema's id, registering it under the subject if need be; later calls with the same object cost a look-up.
 
-        Raises Incompatible when the subject's rule refuses the schema, BadSchema when it is not valid, RegistryAway.
+        Raises Incompatible when the subject's rule refuses the schema, BadSchema when it is not valid, RegistryUnavailable.
         """
         known = self._known_ids.get((subject, id(schema)))
         if known is None or known[0] is not schema:
@@ -97,14 +97,14 @@ class SchemaRegistry:
         return identified.id
 
     async def has(self, subject: str, schema: Any) -> bool:
-        """Return whether the registry has exactly this schema under the subject now. Raises BadSchema, RegistryAway."""
+        """Return whether the registry has exactly this schema under the subject now. Raises BadSchema, RegistryUnavailable."""
         return await self._looked_up(subject, self._text(schema)) is not None
 
     async def schema_of(self, schema_id: int) -> Any:
         """Return the schema of an id, always the same object.
 
         It is whole: what other subjects define stands inside it. Raises UnknownSchema (the registry has none, or none that may
-        be read with), OtherFormat and RegistryAway.
+        be read with), OtherFormat and RegistryUnavailable.
         """
         if schema_id in self._schemas:
             return self._schemas[schema_id]
@@ -113,13 +113,13 @@ class SchemaRegistry:
         return await self._once(schema_id, lambda: self._fetch(schema_id))
 
     async def set_compatibility(self, subject: str, level: str = "BACKWARD") -> None:
-        """Set what the registry demands of a subject's next schema. Raises RegistryAway."""
+        """Set what the registry demands of a subject's next schema. Raises RegistryUnavailable."""
         await self._call("PUT", f"/config/{_part(subject)}", {"compatibility": level})
 
     async def is_compatible(self, subject: str, schema: Any) -> bool:
         """Return whether the registry would accept the schema as the subject's next one; True for a new subject.
 
-        Raises BadSchema, RegistryAway.
+        Raises BadSchema, RegistryUnavailable.
         """
         path = f"/compatibility/subjects/{_part(subject)}/versions/latest"
         try:
@@ -129,7 +129,7 @@ class SchemaRegistry:
         return bool(answer["is_compatible"])
 
     async def latest(self, subject: str) -> Any | None:
-        """Return the subject's newest Avro schema; None when it has none. Raises RegistryAway.
+        """Return the subject's newest Avro schema; None when it has none. Raises RegistryUnavailable.
 
         A newer one of another format, which a producer of JSON may have registered there, is passed over.
         """
@@ -149,7 +149,7 @@ class SchemaRegistry:
     async def subjects(self) -> list[str]:
         """Return every subject that the registry knows, page by page: unasked, it shows only the first thousand.
 
-        Raises RegistryAway.
+        Raises RegistryUnavailable.
         """
         subjects: dict[str, None] = {}
         while True:
@@ -192,7 +192,7 @@ class SchemaRegistry:
                 log.warning("%s is no longer in the registry: registering it again", known.subject)
                 schema_id = await self._register(known.subject, known.text)
             known.id = schema_id
-        except (RegistryAway, BadSchema, Incompatible, UnknownSchema) as error:
+        except (RegistryUnavailable, BadSchema, Incompatible, UnknownSchema) as error:
             log.warning("whether the registry still has %s cannot be known: %s", known.subject, error)
 
     async def _looked_up(self, subject: str, text: str) -> int | None:
@@ -251,17 +251,17 @@ class SchemaRegistry:
             # Not cancelled with its caller: that would cost the pool a connection. Its own time-out ends it.
             answer = await completed(self._request(method, path, content))
         except TimeoutError as error:
-            raise RegistryAway(
+            raise RegistryUnavailable(
                 f"the schema registry at {self._url} does not answer: {_AT_ONCE} calls wait for it"
             ) from error
         except httpx.HTTPError as error:
-            raise RegistryAway(
+            raise RegistryUnavailable(
                 f"the schema registry at {self._url} does not answer: {type(error).__name__} {error}"
             ) from error
         try:
             values = answer.json()
         except ValueError as error:
-            raise RegistryAway(
+            raise RegistryUnavailable(
                 f"the schema registry at {self._url} answered {answer.status_code} without JSON"
             ) from error
         if answer.is_success:
@@ -283,7 +283,7 @@ class SchemaRegistry:
                 return _Conflict(message)
             case 400 | 422:
                 return BadSchema(f"the registry refuses the schema: {message}")
-        return RegistryAway(f"the schema registry at {self._url} answered {status}: {message}")
+        return RegistryUnavailable(f"the schema registry at {self._url} answered {status}: {message}")
 
 
 @dataclass

@@ -82,7 +82,7 @@ class Told:
 
 
 class Wire:
-    """Encodes and decodes for one installation. Every method may raise RegistryAway or a fault of its `Blobs`: try later."""
+    """Encodes and decodes for one installation. Every method may raise RegistryUnavailable or a fault of its `Blobs`: try later."""
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import Blame, MillraceError, Nonconforming, RegistryAway
+from schemas.errors import Blame, MillraceError, Nonconforming, RegistryUnavailable
 from streams.runtime.errors import RuntimeFault, Unavailable
 from streams.service.errors import InvalidInput, PartUnavailable, RetryLater
 from streams.settings import SettingError
@@ -73,7 +73,7 @@ def test_every_error_that_others_can_catch_has_one_root() -> None:
         (Nonconforming, Blame.CALLER),
         (RetryLater, Blame.NOBODY),
         (PartUnavailable, Blame.NOBODY),
-        (RegistryAway, Blame.NOBODY),
+        (RegistryUnavailable, Blame.NOBODY),
         (Unavailable, Blame.NOBODY),
         (SettingError, Blame.OPERATOR),
         (RuntimeFault, Blame.OURS),

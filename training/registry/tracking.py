@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from streams.settings import Settings
-from training.part import Made, RegistryAway
+from training.part import Made, RegistryUnavailable
 
 PREFIX = "mlflow"
 """Where its artifacts lie in the bucket; no sweeper of runs goes there."""
@@ -49,12 +49,12 @@ def database(settings: Settings) -> str:
 def connect(settings: Settings) -> MlflowClient:
     """A client. MLflow makes its tables at the first use, which takes some seconds. Changes this process's environment.
 
-    Raises RegistryAway: MLflow itself would try for minutes, also what cannot become better.
+    Raises RegistryUnavailable: MLflow itself would try for minutes, also what cannot become better.
     """
     try:
         psycopg.connect(settings.mlflow_database, connect_timeout=_PATIENCE).close()
     except psycopg.OperationalError as error:
-        raise RegistryAway(f"MLflow's database does not answer: {str(error).splitlines()[-1]}") from error
+        raise RegistryUnavailable(f"MLflow's database does not answer: {str(error).splitlines()[-1]}") from error
     os.environ.update(environment(settings))
     return MlflowClient(database(settings), database(settings))
 

@@ -115,7 +115,7 @@ def _row(change: "Change", plan: "Plan") -> dict[str, object]:
 
 
 async def _apply(to: "Settings", wanted: "list[Wanted]", services: list[tuple[str, int]], how: _How) -> "list[Change]":
-    from schemas.errors import RegistryAway, SchemasError
+    from schemas.errors import RegistryUnavailable, SchemasError
     from streams.runtime.catalogue import apply as runtime
     from streams.runtime.errors import RuntimeFault, Unavailable
 
@@ -149,7 +149,7 @@ async def _apply(to: "Settings", wanted: "list[Wanted]", services: list[tuple[st
                     Exit.AWAY, f"{away} does not answer, for {how.wait:g} s now; start the system with `make run`"
                 )
             return work.result()
-    except (Unavailable, RegistryAway) as error:
+    except (Unavailable, RegistryUnavailable) as error:
         raise Failed(Exit.AWAY, f"{error}; start the system with `make run`") from error
     except runtime.Breaking as error:
         problems(error.problems)

@@ -132,7 +132,7 @@ def _with(act: "Callable[[DeadLetters], Awaitable[T]]") -> T:
 
 
 async def _connected(act: "Callable[[DeadLetters], Awaitable[T]]") -> T:
-    from schemas.errors import RegistryAway, SchemasError
+    from schemas.errors import RegistryUnavailable, SchemasError
     from streams.runtime.catalogue.apply import connected
     from streams.runtime.connections.dead_letters import DeadLetters
     from streams.runtime.errors import Missing, Unavailable
@@ -141,7 +141,7 @@ async def _connected(act: "Callable[[DeadLetters], Awaitable[T]]") -> T:
     try:
         async with connected(settings(), "millrace-cli") as parts:
             return await act(DeadLetters(parts))
-    except (Unavailable, RegistryAway) as error:
+    except (Unavailable, RegistryUnavailable) as error:
         raise Failed(Exit.AWAY, f"{error}; start the system with `make run`") from error
     except Missing as error:
         raise Failed(Exit.UNKNOWN, str(error)) from error

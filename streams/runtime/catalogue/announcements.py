@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from schemas.contracts import Contract
 from schemas.encoding.codec import value_subject
-from schemas.errors import RegistryAway
+from schemas.errors import RegistryUnavailable
 from schemas.library import load
 from streams.background import ended
 from streams.runtime.connections.connections import Connections
@@ -114,7 +114,7 @@ class Announcer:
         records = []
         for item in self._make():
             value = await retry_until_available(
-                self._parts.outages, "registry", functools.partial(self._encoded, item), RegistryAway
+                self._parts.outages, "registry", functools.partial(self._encoded, item), RegistryUnavailable
             )
             records.append(Outgoing(self._topic, item.key, value))
             self._announced.add(item.key)

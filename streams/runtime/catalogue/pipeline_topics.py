@@ -4,7 +4,7 @@ import functools
 from collections.abc import Sequence
 
 from schemas.encoding.codec import value_subject
-from schemas.errors import RegistryAway
+from schemas.errors import RegistryUnavailable
 from schemas.results import result_schema
 from streams.language.topology import Topology
 from streams.runtime.connections.connections import Connections
@@ -26,7 +26,7 @@ async def ensure_topics(parts: Connections, topologies: Sequence[Topology]) -> N
         }
         for topic, schema in schemas.items():
             register = functools.partial(parts.registry.register, value_subject(topic), schema)
-            await retry_until_available(parts.outages, "registry", register, RegistryAway)
+            await retry_until_available(parts.outages, "registry", register, RegistryUnavailable)
     specs = [spec for topology in topologies for spec in topic_specs.pipeline(names, topology.name, count)]
     used = {(name, use.major) for topology in topologies for name, use in topology.services.items()}
     specs += [topic_specs.service(names, name, major, count) for name, major in sorted(used)]

@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 
-from schemas.errors import RegistryAway, SchemasError
+from schemas.errors import RegistryUnavailable, SchemasError
 from schemas.library import load
 from streams.language.topology import Topology
 from streams.runtime.catalogue.version import Version
@@ -118,7 +118,7 @@ class Pipelines:
             return
         try:
             decoded = await retry_until_available(
-                self._outages, "registry", lambda: self._codec.decode(value, self._schema), RegistryAway
+                self._outages, "registry", lambda: self._codec.decode(value, self._schema), RegistryUnavailable
             )
             version = Version.from_record(decoded)
         except (SchemasError, TypeError, ValueError) as error:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from schemas.errors import RegistryAway, SchemasError
+from schemas.errors import RegistryUnavailable, SchemasError
 from schemas.library import load
 from streams.background import ended
 from streams.language.topology import Topology
@@ -73,7 +73,7 @@ class SchemaWarmup:
                         self._parts.outages,
                         "registry",
                         lambda: self._parts.registry.id_of(subject, schema),
-                        RegistryAway,
+                        RegistryUnavailable,
                     )
                 except SchemasError as error:  # the code that writes with it will fail and say so
                     log.warning("the registry rejects the schema of %s: %s", subject, error)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas.contracts import Contract
-from schemas.errors import RegistryAway, SchemasError
+from schemas.errors import RegistryUnavailable, SchemasError
 from schemas.library import load
 from streams.runtime.catalogue.announcements import Announcement
 from streams.runtime.connections.connections import Connections
@@ -92,7 +92,7 @@ class Services:
             return
         try:
             decoded = await retry_until_available(
-                self._outages, "registry", lambda: self._codec.decode(value, self._schema), RegistryAway
+                self._outages, "registry", lambda: self._codec.decode(value, self._schema), RegistryUnavailable
             )
             announcement = self._parse(decoded)
         except (SchemasError, TypeError) as error:

@@ -42,7 +42,7 @@ def subjects(names: Topics, pipelines: Iterable[Topology]) -> dict[str, Any]:
 
 
 async def breaks(registry: SchemaRegistry, names: Topics, topology: Topology) -> list[str]:
-    """Say why a new version cannot read old requests, or readers of old results cannot read new ones. Raises RegistryAway."""
+    """Say why a new version cannot read old requests, or readers of old results cannot read new ones. Raises RegistryUnavailable."""
     name, problems = topology.name, []
     requests = await registry.latest(value_subject(names.requests(name)))
     if requests is not None:
@@ -56,7 +56,7 @@ async def breaks(registry: SchemaRegistry, names: Topics, topology: Topology) ->
 
 
 async def missing(registry: SchemaRegistry, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Select the schemas that the registry does not have now under their subjects. Raises RegistryAway.
+    """Select the schemas that the registry does not have now under their subjects. Raises RegistryUnavailable.
 
     A subject that exists may lack the schema, and a subject that this process remembers may have been deleted since.
     """
@@ -71,7 +71,7 @@ async def missing(registry: SchemaRegistry, wanted: Mapping[str, Any]) -> dict[s
 
 
 async def register(registry: SchemaRegistry, wanted: Mapping[str, Any]) -> None:
-    """Register schemas, also newer ones of existing subjects. Raises Incompatible, RegistryAway."""
+    """Register schemas, also newer ones of existing subjects. Raises Incompatible, RegistryUnavailable."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def register_schema(subject: str, schema: Any) -> None:

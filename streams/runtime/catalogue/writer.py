@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import msgspec
 
 from schemas.encoding.codec import value_subject
-from schemas.errors import RegistryAway
+from schemas.errors import RegistryUnavailable
 from schemas.library import load
 from streams.language.topology import Topology
 from streams.runtime.catalogue.pipeline_topics import ensure_topics
@@ -123,7 +123,7 @@ class CatalogueWriter:
     async def _encoded(self, version: Version) -> bytes:
         subject, record = value_subject(self._topic), version.to_record()
         encode = functools.partial(self._parts.codec.encode, subject, self._schema, record)
-        return await retry_until_available(self._parts.outages, "registry", encode, RegistryAway)
+        return await retry_until_available(self._parts.outages, "registry", encode, RegistryUnavailable)
 
     def _visible(self, version: Version) -> bool:
         known = self.pipelines.has(version.digest)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.encoding.codec import value_subject
-from schemas.errors import RegistryAway, Undecodable
+from schemas.errors import RegistryUnavailable, Undecodable
 from schemas.library import load
 from streams.runtime.connections.connections import Connections
 from streams.runtime.errors import Missing
@@ -135,7 +135,7 @@ class DeadLetters:
             "at": time.time(),
         }
         value = await retry_until_available(
-            self._connections.outages, "registry", lambda: self._encode(letter), RegistryAway
+            self._connections.outages, "registry", lambda: self._encode(letter), RegistryUnavailable
         )
         key = run.encode() if run else record.key
         await self._connections.producer.send(Outgoing(self._topic, key or record.where.encode(), value))

@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping
 
-from schemas.errors import RegistryAway, SchemasError
+from schemas.errors import RegistryUnavailable, SchemasError
 from schemas.library import load
 from streams.models import Champion
 from streams.runtime.connections.connections import Connections
@@ -59,7 +59,7 @@ class ModelUpdates:
             return
         try:
             decoded = await retry_until_available(
-                self._outages, "registry", lambda: self._codec.decode(value, self._schema), RegistryAway
+                self._outages, "registry", lambda: self._codec.decode(value, self._schema), RegistryUnavailable
             )
         except SchemasError as error:
             log.warning("%s names no model: %s", record.where, error)

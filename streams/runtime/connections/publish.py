@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from schemas.errors import RegistryAway
+from schemas.errors import RegistryUnavailable
 from streams.language.topology import Topology
 from streams.messages import (
     Control,
@@ -82,7 +82,7 @@ class Publisher:
 
     async def patiently(self, action: Callable[[], Awaitable[T]]) -> T:
         """Return the result of `action`, however long the registry is unavailable."""
-        return await retry_until_available(self._connections.outages, "registry", action, RegistryAway)
+        return await retry_until_available(self._connections.outages, "registry", action, RegistryUnavailable)
 
     async def _result(self, result: Result, topology: Topology) -> None:
         wire, producer = self._connections.wire, self._connections.producer

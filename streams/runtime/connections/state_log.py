@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
-from schemas.errors import RegistryAway, Undecodable
+from schemas.errors import RegistryUnavailable, Undecodable
 from streams.flow.state_rows import DONE, Row
 from streams.runtime.connections.connections import Connections
 from streams.runtime.errors import Missing
@@ -68,7 +68,7 @@ class StateLog:
         """Read a row; None for one that is unreadable, which is skipped."""
         read = functools.partial(self._parts.wire.read_row, record)
         try:
-            return await retry_until_available(self._parts.outages, "registry", read, RegistryAway)
+            return await retry_until_available(self._parts.outages, "registry", read, RegistryUnavailable)
         except (Undecodable, Missing) as error:
             log.error("skipping an unreadable row of flow's state at %s: %s", record.where, error)
             return None

@@ -15,7 +15,7 @@ from schemas import library
 from schemas.contracts import load_contracts
 from schemas.encoding import binary
 from schemas.encoding.codec import Codec, frame, value_subject
-from schemas.errors import Incompatible, OtherFormat, RegistryAway, Undecodable, UnknownSchema
+from schemas.errors import Incompatible, OtherFormat, RegistryUnavailable, Undecodable, UnknownSchema
 from schemas.registry.client import SchemaRegistry
 from streams.settings import Settings
 
@@ -198,9 +198,9 @@ def test_no_registry_is_no_fault_of_the_record(unused_port: int) -> None:
 
     async def scenario(registry: SchemaRegistry) -> None:
         codec = Codec(registry)
-        with pytest.raises(RegistryAway, match=str(unused_port)):
+        with pytest.raises(RegistryUnavailable, match=str(unused_port)):
             await codec.encode("s", schema(), {"image": REF, "strength": 0.5})
-        with pytest.raises(RegistryAway):
+        with pytest.raises(RegistryUnavailable):
             await codec.decode(frame(1, b""))
 
     run(Settings(registry=f"http://127.0.0.1:{unused_port}"), scenario)
@@ -211,7 +211,7 @@ def test_something_else_in_its_place(settings: Settings) -> None:
     assert httpx.get(settings.s3).status_code >= 400
 
     async def scenario(registry: SchemaRegistry) -> None:
-        with pytest.raises(RegistryAway):
+        with pytest.raises(RegistryUnavailable):
             await registry.schema_of(1)
 
     run(Settings(registry=settings.s3), scenario)

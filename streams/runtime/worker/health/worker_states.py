@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.errors import RegistryAway, SchemasError
+from schemas.errors import RegistryUnavailable, SchemasError
 from schemas.library import load
 from streams.reader_trouble import Trouble
 from streams.runtime.catalogue.announcements import MISSED, PERIOD
@@ -87,7 +87,7 @@ class WorkerStates:
             return
         try:
             decoded = await retry_until_available(
-                self._outages, "registry", lambda: self._codec.decode(value, self._schema), RegistryAway
+                self._outages, "registry", lambda: self._codec.decode(value, self._schema), RegistryUnavailable
             )
             state = WorkerState.from_record(decoded)
         except (SchemasError, TypeError) as error:

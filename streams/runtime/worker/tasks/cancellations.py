@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-from schemas.errors import RegistryAway, Undecodable
+from schemas.errors import RegistryUnavailable, Undecodable
 from streams.messages import Action
 from streams.runtime.connections.connections import Connections
 from streams.runtime.retrying import retry_until_available
@@ -52,7 +52,7 @@ class Cancellations:
         connections = self._connections
         try:
             control = await retry_until_available(
-                connections.outages, "registry", lambda: connections.wire.read_control(record), RegistryAway
+                connections.outages, "registry", lambda: connections.wire.read_control(record), RegistryUnavailable
             )
         except Undecodable:
             return  # flow, which is responsible for this topic, makes it a dead letter
