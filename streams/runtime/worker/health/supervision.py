@@ -14,14 +14,23 @@ from streams.runtime.worker.health.liveness import Liveness
 from streams.runtime.worker.health.worker_states import WorkerState
 from streams.runtime.worker.hosting.members import Members
 
-_PERIOD = 5.0
+PERIOD = 5.0
 """Seconds between two checks."""
 
 
 class Supervisor:
     """Checks the members of a worker until it is asked to stop. `checked` is called after each check."""
 
-    def __init__(self, worker: str, connections: Connections, members: Members, checked: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        worker: str,
+        connections: Connections,
+        members: Members,
+        checked: Callable[[], None],
+        period: float = PERIOD,
+    ) -> None:
+        """`period`: seconds between two checks."""
+        self._period = period
         self._worker = worker
         self._connections = connections
         self._members = members
@@ -60,7 +69,7 @@ class Supervisor:
         # Created each time: a service that could not serve at the start may have joined meanwhile.
         failures = [asyncio.create_task(member.failed.wait()) for member in self._members.all]
         try:
-            await asyncio.wait([stopped, *failures], timeout=_PERIOD, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([stopped, *failures], timeout=self._period, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in failures:
                 task.cancel()
