@@ -1,1 +1,1 @@
-"""Training of the models that the project ships; the only place with TensorFlow, in an environment of its own."""
+"""Training of the shipped models; the only package that uses TensorFlow, in a separate environment."""

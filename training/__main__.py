@@ -1,12 +1,12 @@
 """Train a model.
 
-    python -m training                            make every shipped model anew, with fixed seeds, in the repository
+    python -m training                            train every shipped model again, with fixed seeds, in the repository
     python -m training digits                     one of them
     python -m training digits --register --digits 0,1,2 --epochs 3
-                                                  another one: it is registered, passes a gate, and serves if it is not worse
+                                                  another model: it is registered, passes a gate, and serves if it is not worse
 
-Ends with 0; 1 when it could not be done, which standard error explains; 2 for an order that makes no sense; 3 when MLflow's
-database does not answer, 4 when S3 does not. What was cut off goes on from its last epoch when the same is asked for again.
+Exit status: 0; 1 for a failure, explained on standard error; 2 for an invalid order; 3 if MLflow's database does not answer,
+4 if S3 does not. An interrupted training continues from its last epoch when the same order is given again.
 """
 
 import argparse
@@ -28,17 +28,17 @@ from streams.runtime.pool.child_main import die_with_parent
 from streams.settings import SettingError, Settings
 from training.evaluation.gate import Leave
 from training.machine_lock import turn
-from training.part import REPOSITORY, BadOrder, Order, Part, RegistryUnavailable
+from training.part import REPOSITORY, BadOrder, MLflowUnavailable, Order, Part
 from training.parts import MEASURED, PARTS
 from training.report import Report
 from training.sweep import sweep
 
 _MOST = 100
-"""Epochs."""
+"""Largest number of epochs."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Trains what is asked for; the exit status."""
+    """Train what the arguments name, and return the exit status."""
     begin()
     parts = dict(PARTS)
     chosen = _parser(parts).parse_args(arguments)
@@ -56,21 +56,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings.read()
         for name in chosen.parts or names:
             if name in parts:
-                _one(parts[name], settings, chosen, options)
+                _train(parts[name], settings, chosen, options)
             else:
                 MEASURED[name](settings.data, chosen.top, Report(name, programs=chosen.report == "json"))
     except BadOrder as error:
         return _refused(str(error))
-    except (RegistryUnavailable, StoreUnavailable) as error:
+    except (MLflowUnavailable, StoreUnavailable) as error:
         print(f"millrace: {error}", file=sys.stderr)
-        return 3 if isinstance(error, RegistryUnavailable) else 4
+        return 3 if isinstance(error, MLflowUnavailable) else 4
     except (DataError, MillraceError, SettingError) as error:
         print(f"millrace: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _one(part: Part, settings: Settings, chosen: argparse.Namespace, options: dict[str, str]) -> None:
+def _train(part: Part, settings: Settings, chosen: argparse.Namespace, options: dict[str, str]) -> None:
     report = Report(part.name, programs=chosen.report == "json")
     unfit = [name for name in options if name not in part.options]
     if unfit:
@@ -113,7 +113,7 @@ def _one(part: Part, settings: Settings, chosen: argparse.Namespace, options: di
             return
         from dataclasses import asdict, replace
 
-        from training.registry.objects import Objects  # what speaks to S3 and MLflow is for who registers
+        from training.registry.objects import Objects  # S3 and MLflow are needed only for registering
         from training.retrain import retrain
 
         objects = Objects(settings)
@@ -135,21 +135,19 @@ def _parser(parts: dict[str, Part]) -> argparse.ArgumentParser:
     parser.add_argument("--epochs", type=int, help=f"1 to {_MOST} (default: as many as the shipped model had)")
     parser.add_argument("--dataset", metavar="NAME@VERSION", help="what it learns from (default: the data catalogue's)")
     parser.add_argument(
-        "--register", action="store_true", help="put it into the registry and past the gate, not into the repository"
+        "--register",
+        action="store_true",
+        help="register it and let it pass the gate, instead of writing it into the repository",
     )
     parser.add_argument(
-        "--report", choices=("text", "json"), default="text", help="json: one object a line, for programs"
+        "--report", choices=("text", "json"), default="text", help="json: one object per line, for programs"
     )
     parser.add_argument(
-        "--top", type=Path, default=REPOSITORY, help="below what folder a shipped model's files are written"
+        "--top", type=Path, default=REPOSITORY, help="folder below which a shipped model's files are written"
     )
-    parser.add_argument(
-        "--out", type=Path, help="folder for the bundle, the pictures and the outcome of one that is registered"
-    )
-    parser.add_argument(
-        "--call", default="", help="what names this order, so that the same one asked for again is told its outcome"
-    )
-    parser.add_argument("--ordered", default="", help="the order as a text, for the registry")
+    parser.add_argument("--out", type=Path, help="folder for bundle, plots and outcome of a registered model")
+    parser.add_argument("--call", default="", help="id of this order; repeating it returns the same outcome")
+    parser.add_argument("--ordered", default="", help="the order as text, for the registry")
     parser.add_argument("--no-promote", action="store_true", help="only register it: it does not serve if it passes")
     parser.add_argument(
         "--fewer", action="store_true", help="let it serve though it knows fewer classes than the one that serves"
@@ -165,13 +163,13 @@ def _options(parts: dict[str, Part]) -> dict[str, str]:
 
 
 def _settle(*, with_parent: bool) -> None:
-    """What the process needs before heavy libraries are imported."""
+    """Set up the process before heavy libraries are imported."""
     if with_parent:
         die_with_parent(os.getppid())
-    # Whoever starts it may live under a limit that TensorFlow cannot.
+    # The process may inherit a memory limit that is too small for TensorFlow.
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
-    # An exception, so that MLflow hears of the end.
+    # SystemExit, so that the run in MLflow is ended.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -1,4 +1,4 @@
-"""One training at a time on a machine: who comes second waits, and hears for what."""
+"""Machine-wide lock: one training at a time; a second one waits and reports what it waits for."""
 
 import fcntl
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from training.report import Report
 
 @contextmanager
 def turn(home: Path, what: str, report: Report) -> Iterator[None]:
-    """Waits until no other training runs in this home, and holds others up while it lasts. `what`: what they are told."""
+    """Wait until no other training runs in this home, and hold the lock meanwhile. Waiting trainings report `what`."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "turn.lock").open("a+") as lock:
         try:

@@ -1,7 +1,7 @@
-"""The shape of a part: one model that the project trains, behind the same few functions as every other.
+"""A part: one model that the project trains, behind the same functions as every other.
 
-A part is a folder of `training` and one value of `Part` (see `training.parts`). It only learns, measures and compares.
-Epochs, MLflow, bundles in S3, the gate, the alias and the files that are shipped are handled once for all parts.
+A part is a folder of `training` and one value of `Part` (see `training.parts`). It learns, measures and compares; epochs, MLflow,
+bundles in S3, the gate, the alias and shipped files are handled once for all parts.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,86 +14,86 @@ from training.evaluation.gate import USUAL, Leave, Verdict
 from training.report import Report
 
 REPOSITORY = Path(__file__).parents[1]
-"""Its top. Training is no part of the wheel: it runs from the repository."""
+"""Root of the repository, from which training runs: it is not part of the wheel."""
 
 
 class BadOrder(MillraceError):
-    """What is asked for cannot be trained; the message names the option, its value and what it may be."""
+    """Raised for an order that cannot be trained; the message names the option, its value and what is allowed."""
 
     blame = Blame.CALLER
 
 
-class RegistryUnavailable(MillraceError):
-    """The registry of models cannot be reached."""
+class MLflowUnavailable(MillraceError):
+    """Raised when the model registry cannot be reached."""
 
     blame = Blame.NOBODY
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked of a part."""
+    """An order to train a model of a part."""
 
     folder: Path
-    """Where the bundle is to be written: an empty folder."""
+    """Empty folder for the bundle."""
     state: Path
-    """A folder of this same order, for what a training that is cut off leaves to go on from; it may not exist yet."""
+    """Folder of this order's checkpoints, from which an interrupted training continues; it may not exist yet."""
     data: Path
-    """A data directory: files by the names of the data catalogue, which `streams.datasets.download.fetch` brings when they are missing."""
+    """Data directory: files by their names in the data catalogue; `streams.datasets.download.fetch` downloads missing ones."""
     dataset: str
-    """The version that is learned from, `mnist@fa6749934515`; the part puts it into its card."""
+    """Dataset version to learn from, `mnist@fa6749934515`; the part writes it into its card."""
     epochs: int
-    """At least 1. What an epoch is, the part decides; one that learns in a single step has one."""
+    """At least 1. The part defines what an epoch is; a part that learns in a single step has one."""
     options: Mapping[str, str] = field(default_factory=dict)
-    """Of `Part.options`, as they were given; the part reads them, and raises BadOrder."""
+    """Values of `Part.options` as text; the part parses them, and raises BadOrder."""
     examples: tuple[tuple[Any, bytes], ...] = ()
-    """What people corrected, when the dataset version has corrections: the label, and the kept input (a picture file, or JSON),
-    in a fixed order. A part adds what it can learn from to its training set, and to no other, and says how many it left out."""
+    """People's corrections in the dataset version, in a fixed order: the label and the stored input (a picture file, or JSON).
+    A part adds usable ones to its training set only, and reports how many it left out."""
     leave: Leave = USUAL
-    """What it may do when it is registered and passes the gate."""
+    """Permissions of the model once it is registered and passes the gate."""
     ship: bool = False
-    """Whether this is the model that the project ships: everything is measured that its card is to say."""
+    """True for the shipped model, for which everything on its card is measured."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """What a part made of an order, beside the bundle in `Order.folder` (see `training.registry.bundle`)."""
+    """The result of an order, beside the bundle in `Order.folder` (see `training.registry.bundle`)."""
 
     card: Mapping[str, Any]
-    """As it stands in the bundle, with `name`, `version`, `dataset`, `licence`, `files` and `metrics`."""
+    """The card in the bundle, with `name`, `version`, `dataset`, `licence`, `files` and `metrics`."""
     params: Mapping[str, Any]
-    """What decided the result: seeds, rates, numbers of pictures. For MLflow."""
+    """Parameters of the training for MLflow: seeds, rates, numbers of pictures."""
     figures: Mapping[str, float]
-    """What came out, flat, by names such as `test.accuracy`. For MLflow, and for whoever asked for the training."""
+    """Metrics by flat names such as `test.accuracy`, for MLflow and the caller."""
     pictures: Mapping[str, bytes] = field(default_factory=dict)
-    """PNG files by name without ending, such as `confusion` and `course`."""
+    """PNG files by name without suffix, such as `confusion` and `course`."""
     page: str = ""
-    """The card for people, in Markdown."""
+    """The card for people, in Markdown; empty if there is none."""
     beside: Mapping[Path, bytes] = field(default_factory=dict)
-    """More files that a shipped model brings, by their path in the repository: answers for tests, say."""
+    """More files of a shipped model by their path in the repository, such as reference answers for tests."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One model."""
+    """One model that the project trains."""
 
     name: str
-    """What it is called on the command line: `digits`."""
+    """Name on the command line: `digits`."""
     slot: str
-    """The service whose model it is: what it is registered under."""
+    """The service whose model it is, and its name in the registry."""
     shipped: Path
-    """The bundle that is shipped: a folder in the repository, relative to its top."""
+    """Folder of the shipped bundle, relative to the root of the repository."""
     page: Path
-    """The shipped model's card for people, relative to the top of the repository."""
+    """The shipped model's card for people, relative to the root of the repository."""
     dataset: str
     """The dataset's name in the data catalogue."""
     epochs: int
-    """As many as the shipped model had."""
+    """Number of epochs of the shipped model."""
     train: Callable[[Order, Report], Made]
-    """Learns, writes the bundle, and measures it as it is served. Calls `Report.epoch` after each epoch. Raises BadOrder, DataError."""
+    """Train, write the bundle, and measure it as it is served. Calls `Report.epoch` after each epoch. Raises BadOrder and DataError."""
     judge: Callable[[Path, Path, Path], Verdict]
-    """Whether the bundle in the first folder may take the place of that in the second, on test data of the data directory
-    in the third that neither has learned from, and on what the first one claims. See `training.evaluation.gate`."""
+    """Compare a candidate's bundle (first folder) with the champion's (second), on test data of the data directory (third) that
+    neither has learned from, for the classes that the candidate claims. See `training.evaluation.gate`."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Further options with their help: `--digits 0,1,2` is `{"digits": …}`."""
     check: Callable[[Mapping[str, str]], object] = lambda _: None
-    """Looks at options before anything is begun. Raises BadOrder for those that make no sense."""
+    """Check options before a training starts. Raises BadOrder for invalid ones."""

@@ -1,4 +1,4 @@
-"""How far a training is: for people as lines, for programs as JSON lines."""
+"""Progress of a training: lines for people, JSON lines for programs."""
 
 import json
 import sys
@@ -7,27 +7,27 @@ from typing import Any, TextIO
 
 
 class Report:
-    """Where a training says how far it is. Give `heard` to hear of each epoch as well."""
+    """Reports progress. `heard` is called for each epoch as well."""
 
     def __init__(self, part: str, *, programs: bool = False, to: TextIO | None = None) -> None:
-        """`programs`: one JSON object a line, with `kind` `text`, `epoch` or `end`; else lines for people."""
+        """With `programs`, write one JSON object per line with `kind` `text`, `epoch` or `end`; else lines for people."""
         self.heard: Callable[[int, dict[str, float]], None] = lambda _epoch, _figures: None
         self._part = part
         self._programs = programs
         self._to = to or sys.stdout
 
     def say(self, text: str) -> None:
-        """Something that people may want to know, in one line."""
+        """Report a line of text."""
         self._write("text", text, text=text)
 
     def epoch(self, epoch: int, of: int, **figures: float) -> None:
-        """One epoch is over; `epoch` counts from 1. Figures such as `loss`, `validation` (accuracy, 0 to 1) and `seconds`."""
-        self.heard(epoch, figures)  # first: who reads the line may end this process
+        """Report the end of an epoch, counted from 1, with figures such as `loss`, `validation` (accuracy, 0 to 1) and `seconds`."""
+        self.heard(epoch, figures)  # before the line is written: its reader may end this process
         text = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
         self._write("epoch", f"epoch {epoch} of {of}: {text}", epoch=epoch, epochs=of, **figures)
 
     def end(self, text: str, **outcome: Any) -> None:
-        """Everything is done; the last thing that is said."""
+        """Report the outcome. Call it last."""
         self._write("end", text, text=text, **outcome)
 
     def _write(self, kind: str, line: str, **values: Any) -> None:

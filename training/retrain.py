@@ -1,4 +1,4 @@
-"""The whole way of a model to its users: train, put into S3, register, pass the gate, and move the alias."""
+"""Deliver a model to its users: train, store in S3, register, pass the gate, and move the alias."""
 
 import json
 import shutil
@@ -23,27 +23,27 @@ OUTCOME = "outcome.json"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a training."""
+    """The outcome of a training."""
 
     model: str
     version: str
     dataset: str
     registered: str
-    """The number of its version in the registry."""
+    """Number of its version in the registry."""
     promoted: bool
     """Whether it serves from now on."""
     verdict: str
-    """What the gate said."""
+    """The verdict of the gate."""
     figures: Mapping[str, float]
     pictures: Mapping[str, str]
     """PNG files by name."""
 
 
 def retrain(part: Part, settings: Settings, order: Order, report: Report, call: str = "", ordered: str = "") -> Outcome:
-    """Trains, and lets the model serve if it is not worse than the champion on what it claims, and if the order allows it.
+    """Train a model, and let it serve if it is not worse than the champion on what it claims and the order allows it.
 
-    `call` names the order, `ordered` is its text (see `streams.models.version_order`). The outcome is kept beside the bundle's folder: the same call asked for again, as after a worker was killed, is given it. Raises
-    BadOrder, DataError, BadBundle, StoreUnavailable and RegistryUnavailable.
+    `call` is the id of the order, `ordered` its text (see `streams.models.version_order`). The outcome is stored beside the
+    bundle's folder and returned when the same call is repeated, as after a worker was killed. Raises BadOrder, DataError, BadBundle, StoreUnavailable and MLflowUnavailable.
     """
     kept = order.folder.parent / OUTCOME
     if call and kept.exists():
@@ -63,7 +63,7 @@ def retrain(part: Part, settings: Settings, order: Order, report: Report, call: 
         entry = registry.add(bundle, {CALL: call} | filled, run.id)
         report.say(f"registered as version {entry.number} of {part.slot}; the gate compares it with the champion")
         champion = registry.champion()
-        # Where the alias was taken away the shipped bundle serves, and is the one to beat.
+        # Without an alias the shipped bundle serves, and is the one to beat.
         serves = objects.fetch(champion) if champion else check(shipped)
         verdict = allowed(_judged(part, bundle, serves, order.data), order.leave)
         registry.judged(entry, verdict.text)

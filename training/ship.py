@@ -1,4 +1,4 @@
-"""Making a shipped model anew: its bundle, its card for people, and what its tests are held to, below the top of a repository."""
+"""Train a shipped model again: its bundle, its card for people, and the reference answers of its tests."""
 
 import shutil
 from pathlib import Path
@@ -8,7 +8,7 @@ from training.report import Report
 
 
 def ship(part: Part, order: Order, top: Path, report: Report) -> Made:
-    """Trains, and writes what the repository holds. Nothing is written there before everything is made. Raises BadOrder, DataError."""
+    """Train, and write the files of the repository below `top` once everything succeeded. Raises BadOrder and DataError."""
     shutil.rmtree(order.folder, ignore_errors=True)
     order.folder.mkdir(parents=True)
     trained = part.train(order, report)

@@ -1,1 +1,1 @@
-"""The model that tells white cells apart: a linear one over traits of shape and colour, learned from the BCCD originals."""
+"""The model that classifies white cells: a linear one over traits of shape and colour, learned from the BCCD originals."""

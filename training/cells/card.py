@@ -49,7 +49,7 @@ def markdown(card: Mapping[str, Any]) -> str:
 
 
 def _boxes(figures: Mapping[str, Any]) -> dict[str, object]:
-    """How well cells are found, for the training and the test originals."""
+    """Return how well cells are found in the training and the test originals."""
     values: dict[str, object] = {}
     for name, boxes in figures["boxes"].items():
         values |= {f"boxes_{name}": boxes["found"]["of"], f"found_{name}": _share(boxes["found"])}
@@ -58,7 +58,7 @@ def _boxes(figures: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _other_pictures(figures: Mapping[str, Any]) -> dict[str, object]:
-    """What is said of pictures without a cell, and of another microscope's."""
+    """Return the results on pictures without a cell, and on another microscope's."""
     return {
         "empty": figures["empty_refused"]["of"],
         "empty_refused": _share(figures["empty_refused"]),

@@ -1,4 +1,4 @@
-"""Learning: a multinomial logistic regression, its strength chosen and its probabilities calibrated by cross-validation."""
+"""Fit a multinomial logistic regression; cross-validation chooses its strength and calibrates its probabilities."""
 
 from dataclasses import dataclass
 
@@ -19,38 +19,38 @@ SEED = 5
 
 @dataclass(frozen=True)
 class Plan:
-    """What decides the result, together with the data and the libraries' versions."""
+    """Parameters that decide the result, together with the data and the versions of libraries."""
 
     copies: int
     """Varied copies of each cell."""
     seed: int = SEED
     folds: int = 5
     repeats: int = 3
-    """Of the cross-validation, each with other folds."""
+    """Repetitions of the cross-validation, each with other folds."""
     strengths: tuple[float, ...] = (0.002, 0.004, 0.008, 0.016, 0.032)
     """Inverse regularisation strengths to choose from."""
 
 
 @dataclass(frozen=True)
 class Course:
-    """What the cross-validation gave."""
+    """Results of the cross-validation."""
 
     tried: dict[float, float]
-    """Balanced accuracy (0 to 1) by strength, the mean of the repeats."""
+    """Balanced accuracy (0 to 1) by strength, averaged over the repeats."""
     strength: float
     """The best of them."""
     spread: float
-    """Of its balanced accuracy between the repeats, as a standard deviation."""
+    """Standard deviation of its balanced accuracy between the repeats."""
     scores: NDArray[np.float64]
-    """Repeats x cells x types: said of each cell by a model that had not seen it."""
+    """Scores of each cell by a model that had not seen it: repeats x cells x types."""
     temperature: float
 
 
 class Learned:
-    """A trained model as scikit-learn has it."""
+    """A model trained by scikit-learn."""
 
     def __init__(self, known: Samples, places: NDArray[np.int64], strength: float) -> None:
-        """Learns from the cells at these places, whose `strangeness` it keeps. Every type counts alike, however few cells show it."""
+        """Learn from the cells at these places, and keep their `strangeness`. Every type has the same weight."""
         chosen = known.traits[places]
         rows = chosen.reshape(-1, chosen.shape[-1])
         labels = np.repeat(known.labels[places], chosen.shape[1])
@@ -62,11 +62,11 @@ class Learned:
         self.model.fit(self._usual(rows), labels)
 
     def scores(self, rows: Numbers) -> Scores:
-        """What it says of cells x traits, before calibration."""
+        """Score cells x traits, before calibration."""
         return np.asarray(self.model.decision_function(self._usual(rows)), np.float64)
 
     def weights(self, names: tuple[str, ...], temperature: float) -> Weights:
-        """As it is served."""
+        """Return the weights that are served."""
         types = tuple(TYPES[int(kind)] for kind in self.model.classes_)
         coefficients = np.asarray(self.model.coef_, np.float64)
         biases = np.asarray(self.model.intercept_, np.float64)
@@ -77,7 +77,7 @@ class Learned:
 
 
 def cross_validated(known: Samples, plan: Plan) -> Course:
-    """The best strength, what models of it say of cells that they have not seen, and the temperature that fits that."""
+    """Choose the best strength, and fit the temperature to the scores of unseen cells."""
     by_strength = {strength: _unseen(known, plan, strength) for strength in plan.strengths}
     each = {candidate: [balanced(part, known.labels) for part in scores] for candidate, scores in by_strength.items()}
     tried = {candidate: float(np.mean(values)) for candidate, values in each.items()}

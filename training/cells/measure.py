@@ -1,4 +1,4 @@
-"""What a model of few and unequal classes is worth: balanced accuracy with its uncertainty, recalls, calibration, boxes."""
+"""Metrics for few and unequal classes: balanced accuracy with its uncertainty, recalls, calibration, boxes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,33 +18,33 @@ Labels = NDArray[np.int64]
 Table = NDArray[np.int64]
 
 FLOOR = 1e-6
-"""The least probability that counts: of a few cells one sure mistake would be all that is seen."""
+"""Smallest probability in a likelihood: among few cells a single confident mistake would hide everything else."""
 
 _BINS = 10
-"""Of the expected calibration error."""
+"""Bins of the expected calibration error."""
 
 _DRAWS = 10_000
 
 
 @dataclass(frozen=True)
 class Said:
-    """What the service said of pictures; a refusal has probabilities of 0, and is not right."""
+    """Answers of the service; a refused picture has probabilities of 0, and counts as wrong."""
 
     probabilities: Scores
     labels: Labels
     refused: int = 0
     familiar: NDArray[np.bool_] | None = None
-    """Which of them are like what was learned from; None when nobody asked."""
+    """Which pictures are similar to the training data; None if it was not measured."""
 
     def at(self, places: NDArray[np.bool_]) -> "Said":
-        """Of some of them; refusals among them are not counted apart."""
+        """Select some of them; refusals among them are not counted separately."""
         return Said(
             self.probabilities[places], self.labels[places], 0, None if self.familiar is None else self.familiar[places]
         )
 
 
 def confusion(scores: Scores, labels: Labels) -> Table:
-    """Types x (types + 1): the row is the type, the column what it was taken for; the last column counts refusals."""
+    """Count types x (types + 1): rows are the types, columns the answers, the last column refusals."""
     kinds = scores.shape[1]
     table = np.zeros((kinds, kinds + 1), np.int64)
     taken = np.where(scores.any(axis=1), scores.argmax(axis=1), kinds)
@@ -53,18 +53,18 @@ def confusion(scores: Scores, labels: Labels) -> Table:
 
 
 def recalls(table: Table) -> Scores:
-    """Of each type that there is, the share that was told."""
+    """Return the recall of each type that has examples."""
     of = table.sum(axis=1)
     return np.asarray(np.diagonal(table)[of > 0] / of[of > 0])
 
 
 def balanced(scores: Scores, labels: Labels) -> float:
-    """The mean of the recalls."""
+    """Return the mean of the recalls."""
     return float(recalls(confusion(scores, labels)).mean())
 
 
 def drawn_again(table: Table, seed: int) -> tuple[float, float]:
-    """The 95 % interval of the balanced accuracy by bootstrap: pictures of each type drawn again, with replacement."""
+    """Return the 95 % interval of the balanced accuracy by bootstrap: pictures of each type drawn with replacement."""
     random = np.random.default_rng(seed)
     of, right = table.sum(axis=1), np.diagonal(table)
     parts = [random.binomial(n, r / n, _DRAWS) / n for n, r in zip(of, right, strict=True) if n]
@@ -72,7 +72,7 @@ def drawn_again(table: Table, seed: int) -> tuple[float, float]:
 
 
 def believed(table: Table, seed: int) -> tuple[float, float]:
-    """A wider interval: each recall may be what Jeffreys' posterior allows, also where all of three are right."""
+    """Return a wider interval from Jeffreys' posterior of each recall, which varies even if all examples of a type are right."""
     random = np.random.default_rng(seed)
     of, right = table.sum(axis=1), np.diagonal(table)
     parts = [random.beta(r + 0.5, n - r + 0.5, _DRAWS) for n, r in zip(of, right, strict=True) if n]
@@ -80,7 +80,7 @@ def believed(table: Table, seed: int) -> tuple[float, float]:
 
 
 def figures(answers: Said, seed: int) -> dict[str, Any]:
-    """Everything about one set of pictures, for the card."""
+    """Return all metrics of one set of pictures, for the card."""
     table = confusion(answers.probabilities, answers.labels)
     low, high = drawn_again(table, seed)
     widest = believed(table, seed)
@@ -100,13 +100,13 @@ def figures(answers: Said, seed: int) -> dict[str, Any]:
 
 
 def share(right: int, of: int) -> dict[str, Any]:
-    """So many of so many, with Wilson's interval."""
+    """Return a share with Wilson's interval."""
     low, high = interval(right, of) if of else (0.0, 1.0)
     return {"right": right, "of": of, "rate": right / of if of else 0.0, "low": low, "high": high}
 
 
 def overlap(box: Box, other: Box) -> float:
-    """What two boxes share, of what either covers: 0 to 1."""
+    """Return the intersection over union of two boxes, 0 to 1."""
     width = min(box[2], other[2]) - max(box[0], other[0])
     height = min(box[3], other[3]) - max(box[1], other[1])
     both = max(0, width) * max(0, height)
@@ -114,7 +114,7 @@ def overlap(box: Box, other: Box) -> float:
 
 
 def boxes(overlaps: Sequence[float]) -> dict[str, Any]:
-    """How well cells were found; a picture that was refused has 0."""
+    """Return how well cells were found; a refused picture has 0."""
     values = np.asarray(overlaps)
     return {
         "found": share(int((values >= 0.5).sum()), len(values)),

@@ -1,4 +1,4 @@
-"""What may be ordered of a cell model: how many varied copies of each cell it learns from."""
+"""Options of a cell model: the number of varied copies of each cell."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ _DEFAULT, _MOST = "10", 50
 
 
 def copies(options: Mapping[str, str]) -> int:
-    """What these options mean. Raises BadOrder."""
+    """Parse the number of copies. Raises BadOrder."""
     text = options.get("copies", _DEFAULT)
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST):
         raise BadOrder(f"copies: {text!r} is no number from 1 to {_MOST}")

@@ -1,4 +1,4 @@
-"""What cells look like that the model learned from: what its drift is measured against (see `streams.datasets.drift`).
+"""The reference for drift of a cell model: its training data (see `streams.datasets.drift`).
 
 Confidences and types are what was said of cells in the cross-validation by models that had not seen them, as it is of new ones.
 """
@@ -12,7 +12,7 @@ from training.evaluation.probabilities import softmax
 
 
 def reference(learned: Learned, course: Course) -> dict[str, Any]:
-    """The part `reference` of a card."""
+    """Return the part `reference` of a card."""
     probabilities = softmax(course.scores[0] / course.temperature)
     return {
         "of": len(probabilities),

@@ -1,4 +1,4 @@
-"""Drawn cells, and what the trained model itself says of them: for those who have no scikit-learn."""
+"""Drawn cells with the trained model's probabilities, for tests without scikit-learn."""
 
 from io import BytesIO
 
@@ -18,7 +18,7 @@ _EACH = 3
 
 
 def references(learned: Learned, names: tuple[str, ...], temperature: float, seed: int) -> bytes:
-    """An npz: `pictures`, files one after the other, `ends` of each, and `probabilities`."""
+    """Return an npz: `pictures`, files one after the other, `ends` of each, and `probabilities`."""
     random = np.random.default_rng((seed, 1))
     fields = [_jpeg(smear((kind,), random, (320, 240), 44)) for kind in TYPES for _ in range(_EACH)]
     cells = cut([Smear("drawn", data, TYPES[0], "drawn") for data in fields])

@@ -1,4 +1,4 @@
-"""The shipped model on digits of other origin, as picture files through the whole service."""
+"""Measure the shipped model on digits of other origin, as picture files through the whole service."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _PHOTOS, _LETTERS = 1000, 500
 
 
 def elsewhere(reader: Reader, test: Digits, random: np.random.Generator) -> tuple[dict[str, Any], dict[str, Any]]:
-    """How many are right of each origin, and how many sheets with two digits are refused."""
+    """Return the accuracy by origin, and the share of photos with two digits that are refused."""
     other = load_digits()
     some = test.at(random.permutation(len(test))[:_PHOTOS])
     through = {

@@ -1,4 +1,4 @@
-"""A trained network as the files that are served, and pictures with its answers for those who have no TensorFlow."""
+"""Export a trained network, and pictures with its answers for tests without TensorFlow."""
 
 from contextlib import redirect_stdout
 from io import BytesIO, StringIO
@@ -17,13 +17,13 @@ from training.digits.pictures.distort import distorted
 from training.digits.pictures.drawn import drawn
 
 REFERENCES = 64
-"""Pictures whose answers are kept. They are drawn, since MNIST's are not the project's to give away."""
+"""Number of pictures with stored answers. They are drawn, because MNIST's may not be redistributed."""
 
 _OPSET = 13
 
 
 def export(model: keras.Model, temperature: float, file: Path) -> None:
-    """Writes the network as ONNX."""
+    """Write the network as ONNX."""
     with redirect_stdout(StringIO()):  # the converter lists its tensors there
         lite = bytes(tf.lite.TFLiteConverter.from_keras_model(served(model, temperature)).convert())
     with TemporaryDirectory() as scratch:
@@ -35,7 +35,7 @@ def export(model: keras.Model, temperature: float, file: Path) -> None:
 
 
 def _rename(network: Any) -> None:
-    """Names by order of use: the converter's own differ from run to run, and with them the file's hash would."""
+    """Name tensors by order of use: the converter's names, and with them the file's hash, differ from run to run."""
     graph = network.graph
     names = {graph.input[0].name: "ink", graph.output[0].name: "probabilities"}
     for index, node in enumerate(graph.node):
@@ -51,7 +51,7 @@ def _rename(network: Any) -> None:
 
 
 def references(model: keras.Model, temperature: float, seed: int) -> bytes:
-    """Drawn digits, and what the trained network itself says of them, as an NPZ file."""
+    """Return an NPZ file of drawn digits with the trained network's probabilities."""
     random = np.random.default_rng((seed, 1))
     digits = drawn(REFERENCES, random)
     pictures = np.asarray(distorted(digits.pictures, random) * 255, np.uint8)
@@ -61,6 +61,6 @@ def references(model: keras.Model, temperature: float, seed: int) -> bytes:
 
 
 def probabilities(model: keras.Model, temperature: float, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What is to be served, computed by TensorFlow."""
+    """Compute the probabilities that are served, with TensorFlow."""
     logits = np.asarray(model((pictures[..., None] / 255).astype(np.float32), training=False))
     return np.asarray(tf.nn.softmax(logits / temperature), np.float32)

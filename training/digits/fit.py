@@ -1,4 +1,4 @@
-"""The training loop: fixed seeds, one thread, every epoch's state kept, so that a stopped training goes on where it was."""
+"""The training loop: fixed seeds, one thread, and a checkpoint after every epoch, from which a stopped training continues."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -21,19 +21,19 @@ Batch = tuple[NDArray[np.float32], Labels]
 
 @dataclass(frozen=True)
 class Plan:
-    """What decides the result, together with the data, the digits and the libraries' versions."""
+    """Parameters that decide the result, together with the data, the digits and the versions of libraries."""
 
     epochs: int
     seed: int = 5
     batch: int = 192
     drawn: int = 16
-    """Of each batch's pictures, so many more are drawn ones."""
+    """Number of drawn pictures added to each batch."""
     rate: float = 2e-3
     settling: float = 0.5
-    """The part of the epochs, at the end, in which the rate goes down to nothing."""
+    """Share of the epochs, at the end, in which the rate falls to zero."""
 
     def rate_at(self, epoch: float) -> float:
-        """The learning rate at a point of the training."""
+        """Return the learning rate at a point of the training, in epochs."""
         warm = min(1.0, (epoch + 0.02) / 0.3)
         left = min(1.0, (self.epochs - epoch) / (self.settling * self.epochs))
         return self.rate * warm * max(left, 1e-3)
@@ -41,7 +41,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the data gave."""
+    """The result of one pass over the data."""
 
     epoch: int
     loss: float
@@ -52,13 +52,13 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Kept:
-    """Where a training that is cut off goes on from: its variables, and its course so far."""
+    """Checkpoints of a training: its variables, and its course so far."""
 
     folder: Path
     plan: Plan
 
     def write(self, variables: list[keras.Variable], done: list[Epoch]) -> None:
-        """Both are put in place whole; the course last, so that it never tells of an epoch that is not there."""
+        """Write both atomically, the course last, so that it never lists an epoch whose variables are missing."""
         self.folder.mkdir(parents=True, exist_ok=True)
         state = self._state(len(done))
         part = state.with_suffix(".part.npz")
@@ -71,7 +71,7 @@ class Kept:
         self._state(len(done) - 1).unlink(missing_ok=True)
 
     def read(self, variables: list[keras.Variable]) -> list[Epoch]:
-        """The course so far, with the variables as they were after it; empty when there is none of this plan."""
+        """Restore the variables and return the course so far; empty if there is no checkpoint of this plan."""
         try:
             kept = json.loads(self._course.read_text())
         except FileNotFoundError:
@@ -94,7 +94,7 @@ class Kept:
 def fit(
     split: Split, digits: tuple[int, ...], plan: Plan, folder: Path, say: Callable[[Epoch], None]
 ) -> tuple[keras.Model, list[Epoch]]:
-    """A trained network of these digits, in this order, and its course. State is kept in `folder`, for the same plan only."""
+    """Train a network of these digits, in this order, and return it with its course. Checkpoints in `folder` are of one plan."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.experimental.enable_op_determinism()
@@ -126,13 +126,13 @@ def fit(
 
 
 def logits(model: keras.Model, digits: Digits) -> NDArray[np.float32]:
-    """What the network says of pictures as they are."""
+    """Return the network's logits for unvaried pictures."""
     x = (digits.pictures[..., None] / 255).astype(np.float32)
     return np.concatenate([np.asarray(model(x[at : at + 500], training=False)) for at in range(0, len(x), 500)])
 
 
 def positions(labels: Labels, digits: tuple[int, ...]) -> Labels:
-    """Which output stands for each label; every label must be one of the digits, which are sorted."""
+    """Return the output of each label; every label must be one of the digits, which are sorted."""
     return np.searchsorted(digits, labels).astype(np.int64)
 
 

@@ -1,4 +1,4 @@
-"""What a digit model is worth: accuracy with its interval, per digit, calibration; on pictures and through the service."""
+"""Metrics of a digit model: accuracy with its interval, per digit, calibration; on pictures and through the service."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,26 +17,26 @@ from training.evaluation.gate import interval
 from training.evaluation.probabilities import calibration_error, surprise
 
 Scores = NDArray[np.float64]
-"""Count x 10, one row a picture."""
+"""Count x 10, one row per picture."""
 
 SURE = 0.9
-"""A probability from which on an answer looks certain."""
+"""Probability from which on an answer looks certain."""
 
 FLOOR = 1e-12
-"""The least probability that counts."""
+"""Smallest probability in a likelihood."""
 
 _BINS = 15
-"""Of the expected calibration error."""
+"""Bins of the expected calibration error."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """So many of so many."""
+    """A share of examples."""
 
     right: int
     of: int
     refused: int = 0
-    """Of those that are not right: not answered at all."""
+    """Examples among the wrong ones that were refused."""
 
     @property
     def rate(self) -> float:
@@ -49,7 +49,7 @@ class Share:
         return interval(self.right, self.of)
 
     def to_json(self) -> dict[str, Any]:
-        """For the card."""
+        """Return the share for the card."""
         low, high = self.interval
         return {
             "right": self.right,
@@ -62,24 +62,24 @@ class Share:
 
 
 def share(scores: Scores, labels: Labels) -> Share:
-    """How many rows have their highest score where it should be."""
+    """Count the rows whose highest score is that of their label."""
     return Share(int((scores.argmax(axis=1) == labels).sum()), len(labels))
 
 
 def confusion(scores: Scores, labels: Labels) -> NDArray[np.int64]:
-    """10 x 10: row is the digit, column what it was read as."""
+    """Count 10 x 10: the row is the digit, the column the answer."""
     table = np.zeros((10, 10), np.int64)
     np.add.at(table, (labels, scores.argmax(axis=1)), 1)
     return table
 
 
 def answers(reader: Reader, digits: Digits) -> Scores:
-    """What is served says of pictures, as probabilities of all ten digits."""
+    """Return the served network's probabilities of all ten digits."""
     return np.array([reader.read(picture).probabilities for picture in digits.pictures])
 
 
 def figures(served: Scores, trained: Scores, test: Digits, digits: tuple[int, ...]) -> dict[str, Any]:
-    """Everything about the test set. `trained` is what the network itself says of it, one column for each of its digits."""
+    """Return all metrics of the test set. `trained` has the trained network's probabilities, one column for each of its digits."""
     known = np.isin(test.labels, digits)
     table = confusion(served, test.labels)
     metrics: dict[str, Any] = {
@@ -99,7 +99,7 @@ def figures(served: Scores, trained: Scores, test: Digits, digits: tuple[int, ..
 
 
 def through_service(reader: Reader, scenes: Iterable[Scene]) -> Share:
-    """Picture files to digits, as the service does it; a refusal is not right."""
+    """Read picture files as the service does; a refused one counts as wrong."""
     right = of = refused = 0
     for data, label in scenes:
         of += 1

@@ -6,11 +6,11 @@ layers = keras.layers
 
 
 _LONG, _SHARE = 0.99, 10
-"""How slowly the statistics of normalisation forget, at most; and the share of a short training that they remember: a tenth."""
+"""Largest momentum of the normalisation's statistics, and the share of a short training that they average over."""
 
 
 def network(seed: int, outputs: int, steps: int) -> keras.Model:
-    """A new one, with as many logits as its output, that is to be trained for so many steps."""
+    """Build an untrained network with this many logits, for this many training steps."""
     momentum = min(_LONG, max(0.5, 1 - _SHARE / steps))
     keras.utils.set_random_seed(seed)
     inputs = x = keras.Input((28, 28, 1), name="ink")
@@ -27,7 +27,7 @@ def network(seed: int, outputs: int, steps: int) -> keras.Model:
 
 
 def served(model: keras.Model, temperature: float) -> keras.Model:
-    """What is shipped: probabilities, calibrated by one temperature."""
+    """Build the shipped network, whose output are probabilities calibrated by one temperature."""
     inputs = keras.Input((28, 28, 1), name="ink", batch_size=1)
     logits = layers.Rescaling(1 / temperature)(model(inputs, training=False))
     return keras.Model(inputs, layers.Softmax()(logits), name="digits")

@@ -1,4 +1,4 @@
-"""What may be ordered of a digit model: its digits, and how many pictures of each it learns from."""
+"""Options of a digit model: its digits, and how many pictures of each it learns from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ class Choice:
 
     @property
     def text(self) -> str:
-        """As people read them."""
+        """The digits as text: `0,1,2`."""
         return ",".join(map(str, self.digits))
 
     @property
     def claims(self) -> str:
-        """What the card says that it can do, and what not."""
+        """What the card claims, and what it excludes."""
         if len(self.digits) == 10:
             return "Reads every digit, 0 to 9."
         others = ", ".join(str(digit) for digit in range(10) if digit not in self.digits)
@@ -41,7 +41,7 @@ class Choice:
 
 
 def choice(options: Mapping[str, str]) -> Choice:
-    """What these options mean. Raises BadOrder."""
+    """Parse the options. Raises BadOrder."""
     text = options.get("digits", "0,1,2,3,4,5,6,7,8,9")
     if not text.strip():
         raise BadOrder("digits: none is given, and a model tells at least two apart; leave them out for all ten")

@@ -1,4 +1,4 @@
-"""What digits look like that the network learned from: what its drift is measured against (see `streams.datasets.drift`).
+"""The reference for drift of a digit model: its validation data (see `streams.datasets.drift`).
 
 Of the validation pictures: they are MNIST's training pictures like the others, and the network has not learned from them, so that
 its confidence in them is what it is in new ones.
@@ -12,7 +12,7 @@ from training.digits.pictures.data import Digits
 
 
 def reference(reader: Reader, validation: Digits) -> dict[str, Any]:
-    """The part `reference` of a card, by what the served network says of these pictures."""
+    """Return the part `reference` of a card, from the served network's answers to these pictures."""
     readings = [reader.read(picture) for picture in validation.pictures]
     return {
         "of": len(validation),

@@ -1,4 +1,4 @@
-"""The gate: whether a new model may take the champion's place. Pure functions of what both said of the same test data."""
+"""The gate: compare a candidate with the champion by their answers to the same test data. Pure functions."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,30 +7,30 @@ from math import comb, sqrt
 from typing import Self
 
 RISK = 0.05
-"""How often a candidate that is as good as the champion may be refused by chance."""
+"""Probability that a candidate as good as the champion is refused by chance."""
 
 _Z = 1.959964
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says."""
+    """The verdict of the gate."""
 
     passed: bool
     text: str
-    """Why, in one or two sentences with the figures."""
+    """The reason, in one or two sentences with the figures."""
     lost: tuple[str, ...] = ()
     """Classes that the champion knows and the candidate does not."""
 
 
 @dataclass(frozen=True)
 class Leave:
-    """What whoever orders a model allows it."""
+    """Permissions of an ordered model."""
 
     promote: bool = True
-    """To serve at all when it passes; else it is only registered, to be looked at."""
+    """Whether it serves when it passes; else it is only registered."""
     fewer: bool = False
-    """To serve though it knows fewer classes than the champion: who sends one of the others is answered wrongly then."""
+    """Whether it may serve although it knows fewer classes than the champion, and answers the others wrongly."""
 
 
 USUAL = Leave()
@@ -38,14 +38,14 @@ USUAL = Leave()
 
 @dataclass(frozen=True)
 class Pairs:
-    """How two models fared on the same examples."""
+    """Counts of the same examples by which of two models has them right."""
 
     both: int = 0
-    """Right by both."""
+    """Examples that both have right."""
     candidate: int = 0
-    """Right by the candidate alone."""
+    """Examples that only the candidate has right."""
     champion: int = 0
-    """Right by the champion alone."""
+    """Examples that only the champion has right."""
     neither: int = 0
 
     @classmethod
@@ -56,12 +56,12 @@ class Pairs:
 
     @property
     def of(self) -> int:
-        """All of them."""
+        """Number of examples."""
         return self.both + self.candidate + self.champion + self.neither
 
     @property
     def worse(self) -> float:
-        """The probability of so many, or more, that the champion alone has right, if both models were as good (0 to 1).
+        """The probability (0 to 1) of this many or more examples that only the champion has right, if both models were equally good.
 
         McNemar's test, exact and one-sided: of the examples on which they differ, each would be as likely either's.
         """
@@ -70,14 +70,14 @@ class Pairs:
 
 
 def interval(right: int, of: int) -> tuple[float, float]:
-    """Wilson's interval of a share at 95 %; `of` is at least 1."""
+    """Return Wilson's 95 % interval of a share; `of` is at least 1."""
     share = right / of
     middle, half = share + _Z**2 / (2 * of), _Z * sqrt(share * (1 - share) / of + _Z**2 / (4 * of**2))
     return (middle - half) / (1 + _Z**2 / of), (middle + half) / (1 + _Z**2 / of)
 
 
 def paired(examples: Mapping[str, Pairs], unclaimed: Sequence[str] = ()) -> Verdict:
-    """The verdict on a classifier, from the examples of each class that the candidate claims to know.
+    """Judge a classifier by the examples of each class that the candidate claims to know.
 
     It is refused when it is worse than the champion on all of them together, or on any one class, by more than chance
     explains: at RISK, shared among the comparisons (Bonferroni). `unclaimed` are classes that the champion knows and the
@@ -111,7 +111,7 @@ def paired(examples: Mapping[str, Pairs], unclaimed: Sequence[str] = ()) -> Verd
 
 
 def allowed(verdict: Verdict, leave: Leave) -> Verdict:
-    """The verdict once what was allowed is looked at too: who passes may still be held back, and can be let go on by hand."""
+    """Apply the permissions to a verdict: a model that passes may still be held back, and can be promoted by hand."""
     if not verdict.passed:
         return verdict
     if not leave.promote:

@@ -1,4 +1,4 @@
-"""Pictures of how a training went, as PNG: its course, and what was taken for what."""
+"""Plots of a training as PNG: its course, confusion table and shares."""
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 _DOTS = 110
-"""An inch."""
+"""Dots per inch."""
 
 
 def course(curves: Mapping[str, Sequence[float]]) -> bytes:
-    """One curve below another, each over the epochs; all have as many values, at least one."""
+    """Plot curves over the epochs, one below another; all have the same number of values, at least one."""
     figure = Figure(figsize=(6, 2.4 * len(curves)), layout="constrained")
     epochs = range(1, len(next(iter(curves.values()))) + 1)
     rows = figure.subplots(len(curves), squeeze=False)[:, 0]
@@ -26,7 +26,7 @@ def course(curves: Mapping[str, Sequence[float]]) -> bytes:
 
 
 def confusion(table: NDArray[np.int64], labels: Sequence[str], title: str) -> bytes:
-    """A square table of counts: the row is what it is, the column what it was taken for; shaded by the share of its row."""
+    """Plot a square table of counts, rows the classes and columns the answers, shaded by the share of the row."""
     side = max(4.0, 0.55 * len(labels) + 1.5)
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.add_subplot()
@@ -44,7 +44,7 @@ def confusion(table: NDArray[np.int64], labels: Sequence[str], title: str) -> by
 
 
 def shares(rows: Mapping[str, tuple[float, float, float]], title: str) -> bytes:
-    """Shares of 0 to 1 with the ends of their intervals, one bar each."""
+    """Plot shares of 0 to 1 as bars with their intervals."""
     figure = Figure(figsize=(max(4.0, 0.55 * len(rows) + 1.5), 3), layout="constrained")
     axes = figure.add_subplot()
     middle, low, high = (np.array(values) for values in zip(*rows.values(), strict=True))

@@ -1,4 +1,4 @@
-"""What can be ordered of a loan model: the data catalogue's own dataset, one epoch, and a number of trees."""
+"""Options of a loan model: the number of trees; dataset and epochs are fixed."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What customers and months look like that the model learned from: what its drift is measured against (see `streams.datasets.drift`)."""
+"""The reference for drift of a loan model: its training data (see `streams.datasets.drift`)."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _INDICATOR = "euribor3m"
 
 
 def reference(learned: Calls, scores: Floats) -> dict[str, Any]:
-    """The part `reference` of a card. `scores` are those of models that had not seen the calls, as it is of new ones."""
+    """Return the part `reference` of a card. `scores` are those of models that had not seen the calls."""
 
     def known(name: str) -> list[float]:
         values = learned.features[:, NAMES.index(name)]

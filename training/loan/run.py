@@ -27,10 +27,10 @@ REFERENCE = Path("tests/unit/agents/services/loan_reference.json")
 """Customers with the scores of the shipped trees."""
 
 LATE = 201001
-"""The month from which on the split by time tests; 100 * year + month."""
+"""First month of the test set of the split by time; 100 * year + month."""
 _ROLLING = 200906
 _FEWER = 200
-"""Rounds of the bootstrap of a model that is not shipped."""
+"""Bootstrap rounds for a model that is not shipped."""
 
 _LIBRARIES = ("lightgbm", "onnxmltools", "onnxruntime", "scikit-learn", "numpy")
 
@@ -70,7 +70,7 @@ class TrainedLoan:
     test: Calls
     """The calls that were held back."""
     scores: Floats
-    """Of the former, by models that had not seen them."""
+    """Scores of the calls that were learned from, by models that had not seen them."""
     losses: Mapping[str, float]
     """Mean negative log likelihood by kind of calibration."""
     calibration: Platt
@@ -148,7 +148,7 @@ def _plan(options: Mapping[str, str]) -> Plan:
 
 
 def _choice(plan: Plan, rest: Calls, say: Say) -> list[dict[str, Any]]:
-    """The candidates, each by cross-validation on the calls to learn from."""
+    """Cross-validate each candidate on the calls to learn from."""
     candidates_measured = []
     for name, make in candidates(plan).items():
         scores = held_out(rest, simply(make))
@@ -163,7 +163,7 @@ def _choice(plan: Plan, rest: Calls, say: Say) -> list[dict[str, Any]]:
 
 
 def _calibrations(scores: Floats, rest: Calls) -> dict[str, float]:
-    """The mean negative log likelihood of held-out scores as they are, and calibrated in two ways by other calls' scores."""
+    """Return the mean negative log likelihood of held-out scores, uncalibrated and calibrated in two ways on other calls."""
     from sklearn.isotonic import IsotonicRegression
 
     half = (rest.share * 1e6).astype(np.int64) % 2 == 0
@@ -180,7 +180,7 @@ def _calibrations(scores: Floats, rest: Calls) -> dict[str, float]:
 
 
 def _random(served: Floats, test: Calls, plan: Plan, rounds: int) -> dict[str, Any]:
-    """What is measured on the calls that were drawn to be held back."""
+    """Measure the randomly held-back calls."""
     ages = np.digitize(test.age, (25, 35, 45, 55, 65))
     bands = np.array(["under 25", "25 to 34", "35 to 44", "45 to 54", "55 to 64", "65 and over"])
     return {
@@ -199,7 +199,7 @@ def _figures(served: Floats, test: Calls, chosen: NDArray[np.bool_], plan: Plan,
 
 
 def _known(scorer: Scorer, test: Calls, plan: Plan) -> list[dict[str, Any]]:
-    """The same calls with less known of their customers."""
+    """Measure the same calls with less known of their customers."""
     person = frozenset({"age", "job", "marital", "education", "balance", "housing", "loan", "default"})
     earlier = frozenset({"campaign", "pdays", "previous", "poutcome"})
     cases = {
@@ -219,7 +219,7 @@ def _known(scorer: Scorer, test: Calls, plan: Plan) -> list[dict[str, Any]]:
 
 
 def _without(plan: Plan, rest: Calls, scores: Floats) -> list[dict[str, Any]]:
-    """What learning without some of the inputs costs, by cross-validation."""
+    """Cross-validate models that learn without some of the inputs."""
     person = {"age", "job", "marital", "education", "balance", "housing", "loan", "default"}
     cases = [{"without": "nothing", "auc": measure.auc(scores, rest.bought)}]
     for name, inputs in {"age and marital status": {"age", "marital"}, "everything about the person": person}.items():
@@ -231,7 +231,7 @@ def _without(plan: Plan, rest: Calls, scores: Floats) -> list[dict[str, Any]]:
 
 
 def _by_time(plan: Plan, calls: Calls, say: Say) -> dict[str, Any]:
-    """What the same recipe gives when it may only learn from calls that were made before those it is tested on."""
+    """Measure models that learn only from calls made before those they are tested on."""
     late = calls.month >= LATE
     scores = probabilities(fit(plan, calls.at(~late)), calls.at(late).features)
     after = calls.at(late)

@@ -1,1 +1,1 @@
-"""Where trained models go: bundles in S3, and MLflow."""
+"""The registry of trained models: bundles in S3, and MLflow."""

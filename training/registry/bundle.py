@@ -1,4 +1,4 @@
-"""Writing a bundle (see `streams.models.bundle`): the card of a folder's files."""
+"""Write the card of a bundle (see `streams.models.bundle`)."""
 
 import hashlib
 import json
@@ -10,9 +10,9 @@ from streams.models.bundle import CARD, version_of
 
 
 def write(folder: Path, card: Mapping[str, Any]) -> dict[str, Any]:
-    """Writes the card of the files that lie in the folder, with their hashes and the version; the card as it is written.
+    """Write the card of a folder's files with their hashes and the version, and return it as written.
 
-    `card` has at least `name`, `dataset`, `licence` and `metrics`. Writing it again, with more metrics say, changes no version.
+    `card` has at least `name`, `dataset`, `licence` and `metrics`. The version depends on the files only, not on the metrics.
     """
     files = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""Bundles and dataset versions in S3, for the training: one call after another, without a loop of its own around it."""
+"""Bundles and dataset versions in S3, as blocking calls."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,15 +19,15 @@ T = TypeVar("T")
 
 
 class Objects:
-    """The bucket of an installation. Every call raises StoreUnavailable when the server does not answer."""
+    """The bucket of an installation. Every call raises StoreUnavailable if the server does not answer."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._held: list[HeldBundle] = []
-        """As long as this lives, no worker takes away what was fetched."""
+        """While this object lives, no worker deletes fetched bundles."""
 
     def keep(self, slot: str, bundle: Bundle) -> None:
-        """Stores a bundle; the card last, so that who finds a card finds all. What is there already stays as it is."""
+        """Store a bundle, its card last, so that a card implies all files. Existing objects are not replaced."""
 
         async def act(store: Store) -> None:
             for name in (*bundle.files, CARD):
@@ -36,16 +36,16 @@ class Objects:
         self._do(act)
 
     def fetch(self, champion: Champion) -> Bundle:
-        """The bundle of a version, from where this home's workers have theirs, or from S3. Raises BadBundle."""
+        """Return the bundle of a version, from the workers' cache in this home or from S3. Raises BadBundle."""
         self._held.append(self._do(lambda store: fetch(store, champion, self._settings.home / "models")))
         return self._held[-1].bundle
 
     def names(self, prefix: str) -> list[str]:
-        """The keys that begin so."""
+        """List the keys with this prefix."""
         return self._do(lambda store: store.list(prefix))
 
     def dataset(self, label: str) -> Manifest:
-        """The dataset version that is called so. Raises BadOrder for one that is not there, or not made of the data catalogue's."""
+        """Return the dataset version of this name. Raises BadOrder if it does not exist, or is not based on the data catalogue's."""
         if label == of_catalogue(label.partition("@")[0]).label:
             return of_catalogue(label.partition("@")[0])
         try:
@@ -58,7 +58,7 @@ class Objects:
         return version
 
     def examples(self, dataset: Manifest) -> tuple[tuple[Any, bytes], ...]:
-        """What people corrected in a version: labels and inputs. Raises Missing and BadManifest."""
+        """Read the corrections of a version: labels and inputs. Raises Missing and BadManifest."""
         return tuple(self._do(lambda store: corrections.examples(dataset, store)))
 
     def _do(self, action: Callable[[Store], Awaitable[T]]) -> T:

@@ -1,4 +1,4 @@
-"""`make mlflow`: MLflow's page, served on loopback for as long as this runs. `python -m training.registry.page [--port N]`."""
+"""`make mlflow`: serve MLflow's page on loopback. `python -m training.registry.page [--port N]`."""
 
 import argparse
 import os
@@ -16,7 +16,7 @@ _HOST = "127.0.0.1"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Becomes MLflow's server; ends with 1 when there is nothing to show."""
+    """Replace this process by MLflow's server; exits with 1 if there is nothing to show."""
     begin()
     parser = argparse.ArgumentParser(prog="python -m training.registry.page", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         print(f"millrace: {error}. Is the stack up (`make run`)?", file=sys.stderr)
         sys.exit(1)
     print(f"MLflow: http://{_HOST}:{port}/ in a while (Ctrl-C ends it)", flush=True)
-    # The database and its password go by the environment: arguments can be read by everyone on the machine.
+    # The database and its password are passed in the environment: every user of the machine can read arguments.
     environ = {
         **os.environ,
         **tracking.environment(settings),
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     command = [sys.executable, "-m", "mlflow", "server", "--host", _HOST, "--port", str(port), "--workers", "1"]
     os.execve(
         sys.executable, [*command, "--no-serve-artifacts"], environ
-    )  # signals go to it, and its end is this one's
+    )  # the server gets signals, and its exit status counts
 
 
 def _free() -> int:

@@ -1,4 +1,4 @@
-"""MLflow on the same PostgreSQL and S3: what a training was given, how it went, what came out. One experiment a slot."""
+"""MLflow on the same PostgreSQL and S3: parameters, course and results of trainings. One experiment per slot."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -13,28 +13,28 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from streams.settings import Settings
-from training.part import Made, RegistryUnavailable
+from training.part import Made, MLflowUnavailable
 
 PREFIX = "mlflow"
-"""Where its artifacts lie in the bucket; no sweeper of runs goes there."""
+"""Prefix of its artifacts in the bucket, which the sweeper of runs leaves alone."""
 
 CALL = "millrace.call"
-"""The tag with what names the call that asked for a training: a training that goes on after its end was cut off is the same run."""
+"""Tag with the id of the call: an interrupted training that continues is the same run."""
 
 
 _PATIENCE = 5
-"""Seconds."""
+"""Seconds to wait for PostgreSQL."""
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """What MLflow and the S3 client inside it read from the environment."""
+    """Return the environment of MLflow and its S3 client."""
     return {
         "MLFLOW_TRACKING_URI": database(settings),
         "MLFLOW_S3_ENDPOINT_URL": settings.s3,
         "AWS_ACCESS_KEY_ID": settings.s3_access_key,
         "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key,
         "AWS_DEFAULT_REGION": "us-east-1",
-        # Small S3 servers know none of the newer checksums.
+        # Small S3 servers do not support the newer checksums.
         "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
         "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -42,19 +42,19 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def database(settings: Settings) -> str:
-    """MLflow's database, as SQLAlchemy wants it."""
+    """Return the URL of MLflow's database for SQLAlchemy."""
     return urlsplit(settings.mlflow_database)._replace(scheme="postgresql+psycopg").geturl()
 
 
 def connect(settings: Settings) -> MlflowClient:
-    """A client. MLflow makes its tables at the first use, which takes some seconds. Changes this process's environment.
+    """Connect a client. MLflow creates its tables at the first use, in some seconds. Changes this process's environment.
 
-    Raises RegistryUnavailable: MLflow itself would try for minutes, also what cannot become better.
+    Raises MLflowUnavailable at once, where MLflow would retry for minutes, even permanent errors.
     """
     try:
         psycopg.connect(settings.mlflow_database, connect_timeout=_PATIENCE).close()
     except psycopg.OperationalError as error:
-        raise RegistryUnavailable(f"MLflow's database does not answer: {str(error).splitlines()[-1]}") from error
+        raise MLflowUnavailable(f"MLflow's database does not answer: {str(error).splitlines()[-1]}") from error
     os.environ.update(environment(settings))
     return MlflowClient(database(settings), database(settings))
 
@@ -67,12 +67,12 @@ class Run:
         self._client = client
 
     def epoch(self, epoch: int, figures: Mapping[str, float]) -> None:
-        """The figures of an epoch; `epoch` counts from 1."""
+        """Log the figures of an epoch, counted from 1."""
         now = int(time() * 1000)
         self._client.log_batch(self.id, [Metric(name, value, now, epoch) for name, value in figures.items()])
 
     def made(self, made: Made) -> None:
-        """What came out: parameters, figures, pictures and the card."""
+        """Log the result: parameters, figures, plots and the card."""
         now = int(time() * 1000)
         self._client.log_batch(
             self.id,
@@ -89,7 +89,7 @@ class Run:
 
 @contextmanager
 def run(client: MlflowClient, settings: Settings, slot: str, dataset: str, call: str) -> Iterator[Run]:
-    """The run of this call in the slot's experiment, begun or gone on with. It ends as finished, failed or killed."""
+    """Start or continue the run of this call in the slot's experiment. It ends as finished, failed or killed."""
     experiment = _experiment(client, settings, slot)
     known = client.search_runs([experiment], f"tags.`{CALL}` = '{call}'", max_results=1) if call else []
     if known:

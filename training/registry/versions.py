@@ -1,4 +1,4 @@
-"""The registry of models: versions of a slot in MLflow, their bundles in S3, and the alias that says which one serves."""
+"""The model registry: versions of a slot in MLflow, their bundles in S3, and the alias of the one that serves."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from streams.settings import Settings
 from training.registry.objects import Objects
 
 CALL, DATASET, VERDICT = "millrace.call", "millrace.dataset", "millrace.verdict"
-"""Further tags of a version: which call asked for it, what it learned from, what the gate said."""
+"""More tags of a version: the id of its call, its dataset, and the verdict of the gate."""
 
 
 class Registry:
@@ -27,7 +27,7 @@ class Registry:
         self._slot = slot
 
     def champion(self) -> Champion | None:
-        """The version with the alias; None when there is none."""
+        """Return the version with the alias; None if there is none."""
         try:
             return self._entry(self._client.get_model_version_by_alias(self._slot, ALIAS))
         except MlflowException as error:
@@ -36,12 +36,12 @@ class Registry:
             raise
 
     def begin(self, shipped: Path) -> None:
-        """Makes the shipped bundle version 1 and the champion, where the slot is empty."""
+        """Register the shipped bundle as version 1 and champion if the slot is empty."""
         if not self._versions():
             self.promote(self.add(check(shipped), {}))
 
     def add(self, bundle: Bundle, tags: Mapping[str, str], run: str = "") -> Champion:
-        """Stores a bundle and registers it, without the alias. A version that is there already gets these tags."""
+        """Store a bundle and register it without the alias. An existing version of the same content gets these tags."""
         self._objects.keep(self._slot, bundle)
         for known in self._versions():
             if known.tags.get(VERSION) == bundle.version:
@@ -58,11 +58,11 @@ class Registry:
         return self._entry(entry)
 
     def judged(self, entry: Champion, verdict: str) -> None:
-        """Keeps what the gate said with the version."""
+        """Store the verdict of the gate with the version."""
         self._client.set_model_version_tag(self._slot, str(entry.number), VERDICT, verdict)
 
     def promote(self, entry: Champion) -> None:
-        """Moves the alias, which makes running agents swap."""
+        """Move the alias, so that running agents switch to the version."""
         self._client.set_registered_model_alias(self._slot, ALIAS, str(entry.number))
 
     def _versions(self) -> list[ModelVersion]:

@@ -1,4 +1,4 @@
-"""Blood cells from the data catalogue: the BCCD originals that are learned from, and pictures that are only measured on."""
+"""Blood cells from the data catalogue: BCCD originals to learn from, and pictures that are only measured on."""
 
 import csv
 import tarfile
@@ -12,10 +12,10 @@ from streams.datasets.catalogue import entry
 from streams.datasets.download import fetch
 
 BCCD = "blood-cells/bccd"
-"""In the data catalogue: whole fields, the only ones that are learned from."""
+"""Folder in the data catalogue: whole fields, the only pictures that are learned from."""
 
 AUGMENTED, TECOM = "blood-cells/bccd-augmented", "blood-cells/tecom"
-"""Without a licence file, and GPL-3.0: measured on, never learned from."""
+"""Folders without a licence file, and under GPL-3.0: measured on, never learned from."""
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,16 @@ class Smear:
 
     name: str
     data: bytes
-    """The file."""
+    """Content of the file."""
     label: CellType
     original: str
-    """The picture that it was made from; its own name when it is an original."""
+    """Name of the original that it was derived from; its own name for an original."""
     box: Box | None = None
-    """Of the white cell, as a person drew it."""
+    """Box of the white cell, drawn by a person; None without one."""
 
 
 def learned_from(folder: Path) -> list[Smear]:
-    """The training originals with a box. Raises DataError.
+    """Read the training originals with a box. Raises DataError.
 
     Of the eight without one, three are not in the repository that is under the MIT licence, and the lists do not say which.
     """
@@ -41,22 +41,22 @@ def learned_from(folder: Path) -> list[Smear]:
 
 
 def originals(folder: Path, split: str) -> list[Smear]:
-    """The BCCD originals of `train` or `test`. Raises DataError."""
+    """Read the BCCD originals of `train` or `test`. Raises DataError."""
     return [data for row, data in _read(folder, BCCD, "images.tar") if row["split"] == split]
 
 
 def augmented(folder: Path) -> list[Smear]:
-    """The augmented copies of the test originals. Raises DataError."""
+    """Read the augmented copies of the test originals. Raises DataError."""
     return [data for _, data in _read(folder, AUGMENTED, "test.tar", "test")]
 
 
 def tecom(folder: Path) -> list[Smear]:
-    """All pictures of the other microscope: none of them was learned from. Raises DataError."""
+    """Read all pictures of the other microscope, none of which was learned from. Raises DataError."""
     return [data for _, data in _read(folder, TECOM, "images.tar")]
 
 
 def _read(folder: Path, part: str, tar: str, split: str = "") -> Iterator[tuple[dict[str, str], Smear]]:
-    """The rows of a list with their pictures; of one split, when only that is in the archive."""
+    """Yield the rows of a list with their pictures; of one split if the archive has only that."""
     labels, files = (fetch(entry(f"{part}/{name}"), folder).path for name in ("labels.csv", tar))
     with labels.open(encoding="utf-8", newline="") as text, tarfile.open(files) as archive:
         for row in csv.DictReader(text):

@@ -1,4 +1,4 @@
-"""Blood smears that are drawn: for what must not depend on data of others. Rough likenesses, not to learn from."""
+"""Drawn blood smears, for tests that must not depend on third-party data. Rough likenesses, not to learn from."""
 
 from itertools import pairwise
 
@@ -32,13 +32,13 @@ _LOBES = {
     CellType.LYMPHOCYTE: ((0.04, 0.0, 0.86, 0.84),),
     CellType.MONOCYTE: ((-0.2, -0.2, 0.6, 0.48), (0.15, 0.15, 0.55, 0.5)),
 }
-"""Ellipses: place and half axes, in radii of the cell. Those of one nucleus are joined by strands."""
+"""Ellipses: position and half axes, in radii of the cell. Those of one nucleus are joined by strands."""
 
 
 def smear(
     cells: tuple[CellType, ...], random: np.random.Generator, size: tuple[int, int] = (640, 480), radius: int = 62
 ) -> Colour:
-    """A field with these white cells side by side, red cells around them, a few platelets; `size` is width and height."""
+    """Draw a field with these white cells side by side, red cells around them and a few platelets; `size` is width and height."""
     width, height = size
     field = np.full((height, width, 3), EMPTY, np.uint8)
     places = [(width * (2 * at + 1) // (2 * max(1, len(cells))), height // 2) for at in range(len(cells))]

@@ -1,4 +1,4 @@
-"""What is learned from: the traits of each cell and of varied copies of it, and which pictures show the same cell."""
+"""Training samples: the traits of each cell and of varied copies of it, and which pictures show the same cell."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,33 +22,33 @@ TYPES = tuple(CellType)
 """The order of all scores and tables."""
 
 _TWINS = 0.92
-"""Correlation of two normalised pictures from which on they show one cell: the next lower pair of BCCD has 0.90, of two cells."""
+"""Least correlation of two normalised pictures of one cell; BCCD's next pair, of two different cells, has 0.90."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Cells, each with its copies."""
+    """Cells with their copies."""
 
     names: tuple[str, ...]
-    """The traits."""
+    """Names of the traits."""
     traits: NDArray[np.float64]
     """Cells x copies x traits; copy 0 is the cell as it is served."""
     labels: Labels
     """Positions in TYPES."""
     groups: Labels
-    """Cells with the same number are one cell that was photographed twice: never on both sides of a split."""
+    """Pictures with the same number show one cell: they are never on both sides of a split."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
 def cut(smears: Sequence[Smear]) -> list[Colour]:
-    """The cell of each picture, normalised. Raises InvalidInput for a picture that shows none."""
+    """Cut out and normalise the cell of each picture. Raises InvalidInput for a picture without a cell."""
     return [white_cell(Picture.decode(smear.data)).pixels for smear in smears]
 
 
 def corrected(examples: Sequence[tuple[object, bytes]]) -> list[tuple[Colour, CellType]]:
-    """The examples that can be learned from: cut out as cell-preprocess does it, and of a type that is known."""
+    """Select usable examples: those of a known type in which cell-preprocess finds a cell."""
     usable = []
     for label, data in examples:
         try:
@@ -59,7 +59,7 @@ def corrected(examples: Sequence[tuple[object, bytes]]) -> list[tuple[Colour, Ce
 
 
 def samples(cells: Sequence[Colour], labels: Sequence[CellType], copies: int, random: np.random.Generator) -> Samples:
-    """The traits of cells, with so many varied copies of each. Raises InvalidInput for a picture that shows no cell."""
+    """Measure the traits of cells and of varied copies of each. Raises InvalidInput for a picture without a cell."""
     rows = [[traits(cell), *_copies(cell, copies, random)] for cell in cells]
     names = tuple(rows[0][0])
     values = np.array([[[copy[name] for name in names] for copy in row] for row in rows], np.float64)
@@ -67,7 +67,7 @@ def samples(cells: Sequence[Colour], labels: Sequence[CellType], copies: int, ra
 
 
 def twins(cells: Sequence[Colour]) -> Labels:
-    """For each picture the position of the first one that shows the same cell; its own, mostly."""
+    """Return for each picture the position of the first one that shows the same cell, usually its own."""
     alike = likeness(cells, cells) >= _TWINS
     groups = np.arange(len(cells))
     for cell, other in zip(*np.nonzero(np.triu(alike, 1)), strict=True):
@@ -76,12 +76,12 @@ def twins(cells: Sequence[Colour]) -> Labels:
 
 
 def shared(cells: Sequence[Colour], others: Sequence[Colour]) -> NDArray[np.bool_]:
-    """Which of the first show a cell that one of the others shows too."""
+    """Return which of the first pictures show a cell that one of the others shows too."""
     return np.asarray((likeness(cells, others) >= _TWINS).any(axis=1))
 
 
 def likeness(cells: Sequence[Colour], others: Sequence[Colour]) -> NDArray[np.float64]:
-    """The correlation of each picture with each other, -1 to 1."""
+    """Return the correlation of each picture with each other, -1 to 1."""
     return np.asarray(_flat(cells) @ _flat(others).T)
 
 

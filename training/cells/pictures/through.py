@@ -1,4 +1,4 @@
-"""Pictures through both services as they are served: what they say, and how well the cell is found."""
+"""Run pictures through both services, to measure their answers and how well the cell is found."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,11 +17,11 @@ from training.cells.pictures.samples import TYPES
 _QUARTER = (0, 0), (0, 1), (1, 0), (1, 1)
 
 _NEAR = 20
-"""Pixels around a box that may still show some of the cell."""
+"""Pixels around a box that may still show part of the cell."""
 
 
 def told(model: Classifier, smears: Sequence[Smear]) -> Said:
-    """What is said of whole picture files."""
+    """Classify whole picture files."""
     rows = np.zeros((len(smears), len(TYPES)))
     refused, familiar = 0, np.zeros(len(smears), np.bool_)
     for at, smear in enumerate(smears):
@@ -36,7 +36,7 @@ def told(model: Classifier, smears: Sequence[Smear]) -> Said:
 
 
 def overlaps(smears: Sequence[Smear]) -> list[float]:
-    """How well each box that a person drew is met; 0 where the cell is not found."""
+    """Return the overlap with each box that a person drew; 0 where the cell is not found."""
     shares = []
     for smear in smears:
         if smear.box is not None:
@@ -48,7 +48,7 @@ def overlaps(smears: Sequence[Smear]) -> list[float]:
 
 
 def refused(smears: Sequence[Smear]) -> tuple[int, int]:
-    """Of the quarters of fields that a white cell's box does not come near: how many are refused, and how many there are."""
+    """Return how many quarters of fields far from a white cell's box are refused, and how many there are."""
     count = of = 0
     for smear in smears:
         for part in _empty(smear):

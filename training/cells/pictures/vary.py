@@ -1,4 +1,4 @@
-"""Copies of a normalised picture as another slide, another focus and another turn would have given it."""
+"""Vary a normalised picture as another slide, focus and rotation would."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ from agents.cells.stain import PLASMA, Colour
 
 
 def varied(pixels: Colour, random: np.random.Generator) -> Colour:
-    """Another picture of the same cell: stained, turned, mirrored, placed, blurred and noisy at random; never another shape."""
+    """Vary stain, rotation, position, blur and noise at random, and mirror; the shape of the cell stays."""
     density = -np.log((pixels.astype(np.float32) + 1) / (PLASMA + 1))
     density = density * random.uniform(0.88, 1.14) * random.uniform(0.94, 1.06, 3).astype(np.float32)
     seen = np.exp(-density) * (PLASMA + 1) * random.uniform(0.985, 1.01, 3).astype(np.float32) - 1

@@ -1,4 +1,4 @@
-"""MNIST from the data catalogue, and the honest split: what is learned from, what is chosen by, what is reported."""
+"""MNIST from the data catalogue, split into training, validation and test set."""
 
 import gzip
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ Pictures = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 
 VALIDATION = 500
-"""Pictures of each digit that are taken out of MNIST's training set to choose by."""
+"""Pictures of each digit in the validation set, taken from MNIST's training set."""
 
 FILES = (
     "mnist/t10k-images-idx3-ubyte.gz",
@@ -39,17 +39,17 @@ class Digits:
         return len(self.labels)
 
     def at(self, places: NDArray[np.int64]) -> "Digits":
-        """Those at these places."""
+        """Select the pictures at these places."""
         return Digits(self.pictures[places], self.labels[places])
 
     def and_also(self, others: "Digits") -> "Digits":
-        """These, and others after them."""
+        """Append other pictures."""
         return Digits(np.concatenate([self.pictures, others.pictures]), np.concatenate([self.labels, others.labels]))
 
 
 @dataclass(frozen=True)
 class Split:
-    """Three sets that share no picture."""
+    """Three disjoint sets."""
 
     train: Digits
     validation: Digits
@@ -57,7 +57,7 @@ class Split:
 
 
 def split(folder: Path, seed: int, digits: Sequence[int] = tuple(range(10)), most: int | None = None) -> Split:
-    """MNIST of a data directory; fetched when it is not there. Raises DataError.
+    """Read MNIST from a data directory, downloading it if it is missing. Raises DataError.
 
     What is learned from and chosen by has these digits only, and at most `most` pictures of each to learn from; the test set has all ten.
     """
@@ -70,7 +70,7 @@ def split(folder: Path, seed: int, digits: Sequence[int] = tuple(range(10)), mos
 
 
 def test_digits(folder: Path) -> Digits:
-    """MNIST's 10,000 test pictures of a data directory; fetched when they are not there. Raises DataError."""
+    """Read MNIST's 10,000 test pictures from a data directory, downloading them if missing. Raises DataError."""
     return _digits(folder, *FILES[:2])
 
 

@@ -1,4 +1,4 @@
-"""Digits as other hands, pens and cameras would have made them: turned, sheared, stretched, bent, thicker, thinner, paler."""
+"""Distort digits as other writers, pens and cameras would: rotation, shear, scale, bending, thickness, brightness."""
 
 import cv2
 import numpy as np
@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 from training.digits.pictures.data import Pictures
 
 _TURN, _SHEAR, _STRETCH, _SHIFT = 0.2, 0.25, 0.15, 1.5
-"""At most: radians, ratio, ratio, pixels."""
+"""Largest rotation in radians, shear and scale as ratios, shift in pixels."""
 
 _BEND = 4.0, 1.6
-"""Sigma of the field's blur in pixels, and how far at most a point moves by it."""
+"""Sigma of the displacement field's blur, and its largest displacement, both in pixels."""
 
 
 def distorted(pictures: Pictures, random: np.random.Generator) -> NDArray[np.float32]:
-    """Each picture changed at random; values 0 to 1."""
+    """Distort each picture at random; values 0 to 1."""
     count, height, width = pictures.shape
     distorted_pictures = np.empty((count, height, width), np.float32)
     noise = random.uniform(-1, 1, (count, 2, height, width)).astype(np.float32)
@@ -36,7 +36,7 @@ def distorted(pictures: Pictures, random: np.random.Generator) -> NDArray[np.flo
 
 
 def _penned(picture: NDArray[np.uint8], pen: float) -> NDArray[np.uint8]:
-    """The same lines by another pen, in two of five cases; `pen` is -1 to 1."""
+    """Change the thickness of lines in two of five cases; `pen` is -1 to 1."""
     kernel = np.ones((2, 2), np.uint8)
     if pen > 0.8:
         return cv2.dilate(picture, kernel).astype(np.uint8)

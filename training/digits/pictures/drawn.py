@@ -1,4 +1,4 @@
-"""Digits drawn as strokes by OpenCV (Hershey's letters), with pens of any width: forms that MNIST's writers did not use."""
+"""Digits drawn by OpenCV (Hershey's fonts) with pens of any width: forms that MNIST's writers did not use."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ _HIGH = 64
 
 
 def drawn(count: int, random: np.random.Generator, digits: Sequence[int] = tuple(range(10))) -> Digits:
-    """So many digits, of these kinds, centred as MNIST's are."""
+    """Draw this many digits of these kinds, centred as MNIST's are."""
     labels = np.asarray(digits, np.int64)[random.integers(0, len(digits), count)]
     faces = random.integers(0, len(FACES), count)
     widths = random.integers(3, 15, count)

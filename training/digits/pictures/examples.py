@@ -1,4 +1,4 @@
-"""What people corrected, as pictures to learn from: found and centred as the service does it."""
+"""People's corrections as training pictures, found and centred as the service does it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ from streams.service.errors import InvalidInput
 from training.digits.pictures.data import Digits
 
 REPEAT = 10
-"""How often each is shown in an epoch, bent anew each time: once among 55,000 would change nothing."""
+"""Times that each is shown in an epoch, distorted differently: one among 55,000 would change nothing."""
 
 
 @dataclass(frozen=True)
 class Corrected:
-    """Corrections, ready to be learned from."""
+    """Corrections to learn from."""
 
     digits: Digits
-    """Each REPEAT times."""
+    """The pictures, each REPEAT times."""
     used: int
     left: int
-    """In which no digit is found now, or whose digit the model is not to learn."""
+    """Corrections without a digit that can be found, or of a digit that the model does not learn."""
 
 
 def examples(corrections: Sequence[tuple[Any, bytes]], digits: Sequence[int]) -> Corrected:
-    """The corrections that show one of these digits."""
+    """Select the corrections that show one of these digits."""
     pictures, labels = [], []
     for label, data in corrections:
         if label not in digits:

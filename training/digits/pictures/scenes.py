@@ -1,4 +1,4 @@
-"""Digits of other origin than MNIST's pictures, as files: what the service is measured on from end to end."""
+"""Picture files of digits of other origin than MNIST, to measure the service from end to end."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -12,25 +12,25 @@ from training.digits.pictures.data import Digits
 from training.digits.pictures.distort import distorted
 
 Scene = tuple[bytes, int]
-"""A picture file, and its digit."""
+"""A picture file and its digit."""
 
 Plane = NDArray[np.float32]
 
 
 def files(digits: Digits) -> Iterator[Scene]:
-    """MNIST's pictures as they are."""
+    """Yield MNIST's pictures unchanged."""
     for picture, label in zip(digits.pictures, digits.labels, strict=True):
         yield _png(picture), int(label)
 
 
 def photos(digits: Digits, random: np.random.Generator) -> Iterator[Scene]:
-    """Each digit as dark ink on paper under uneven light: turned a little, off the middle, blurred, noisy, a JPEG."""
+    """Yield each digit as a JPEG of dark ink on paper: uneven light, slightly rotated, off centre, blurred, noisy."""
     for picture, label in zip(digits.pictures, digits.labels, strict=True):
         yield _jpeg(photo(picture, random)), int(label)
 
 
 def photo(ink: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
-    """One photo of a digit (white on black, any size) as grey pixels, 200 to 600 a side."""
+    """Compose one photo of a digit (white on black, any size) as grey pixels, 200 to 600 per side."""
     height, width = (int(size) for size in random.integers(200, 600, 2))
     side = int(min(height, width) * random.uniform(0.35, 0.9))
     large = cv2.resize(ink, (side, side), interpolation=cv2.INTER_CUBIC).astype(np.float32)
@@ -51,14 +51,14 @@ def photo(ink: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uin
 
 
 def pairs(digits: Digits, random: np.random.Generator) -> Iterator[Scene]:
-    """Photos of two digits beside each other; they have no digit, and are to be refused."""
+    """Yield photos of two digits side by side, which must be refused."""
     for left, other in zip(digits.pictures[::2], digits.pictures[1::2], strict=True):
         both = np.pad(np.hstack([left, other]), ((14, 14), (0, 0)))
         yield _jpeg(photo(both, random)), -1
 
 
 def letters(count: int, random: np.random.Generator) -> Iterator[Scene]:
-    """Printed digits of the letters that Pillow brings (Aileron), bent as `distorted` does, dark on white."""
+    """Yield printed digits of Pillow's font (Aileron), distorted, dark on white."""
     font = ImageFont.load_default(72)
     for label in random.integers(0, 10, count):
         canvas = Image.new("L", (112, 112), 0)
@@ -69,7 +69,7 @@ def letters(count: int, random: np.random.Generator) -> Iterator[Scene]:
 
 
 def scanned(pictures: NDArray[np.float64], labels: NDArray[np.int64]) -> Iterator[Scene]:
-    """scikit-learn's digits: 8 x 8 pixels of 0 to 16, ink high, on a margin of 4 as they have none."""
+    """Yield scikit-learn's digits: 8 x 8 pixels of 0 to 16, high for ink, with an added margin of 4 pixels."""
     for picture, label in zip(pictures, labels, strict=True):
         grey = np.clip(picture * (255 / 16), 0, 255).astype(np.uint8)
         yield _png(np.pad(grey, 4)), int(label)
