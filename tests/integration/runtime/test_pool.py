@@ -203,7 +203,7 @@ def test_a_child_that_was_taken_over_takes_nobody_with_it(tmp_path: Path) -> Non
     """What it says to its worker is data, and never code that the worker runs; it costs one attempt."""
     mark = tmp_path / "mark"
     ended, after = run(bodies.take_over, str(mark))
-    assert "what no process of ours says" in reason(ended)[1]
+    assert "its process sent an invalid message" in reason(ended)[1]
     assert not mark.exists()
     assert after == CallResult(42)
 
