@@ -1,1 +1,1 @@
-"""The HTTP edge: submits runs, streams their events, serves the catalogue, the pipelines and the objects."""
+"""The HTTP API: submits runs, streams their events, serves the catalogue, the pipelines and the objects."""

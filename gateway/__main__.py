@@ -1,4 +1,4 @@
-"""Starts one gateway: `python -m gateway`."""
+"""Start one gateway: `python -m gateway`."""
 
 import logging
 import os
@@ -11,18 +11,20 @@ from streams.settings import SettingError, Settings
 
 
 def main() -> int:
-    """The exit status: 0 after a stop, 2 for a setting that cannot be used, 1 when it could not start."""
+    """Serve, and return the exit status: 0 after a stop, 2 for an invalid setting, 1 when it could not start."""
     begin()
     # The libraries' warnings are for the authors of clients.
     logs.begin(os.environ.get("MILLRACE_LOG_LEVEL", "INFO"), libraries=logging.ERROR)
     try:
         settings, limits = Settings.read(), Limits.read()
-        from gateway.app import create_app  # only now: it takes seconds, and a bad setting is said at once
+        from gateway.app import (
+            create_app,  # only now: it takes seconds, and an invalid setting should be reported at once
+        )
         from gateway.server import Server
 
         app = create_app(settings, limits)
     except SettingError as error:
-        print(error, file=sys.stderr)  # noqa: T201  # nothing else is up yet to say it
+        print(error, file=sys.stderr)  # noqa: T201  # logging is not for people who start it
         return 2
     server = Server(app, settings.http_host, settings.http_port)
     server.run()

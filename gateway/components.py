@@ -1,7 +1,7 @@
 """The components of one gateway, grouped by idea, and how they are built and connected.
 
-Routes take single components from `gateway.dependencies`. What stands behind them in production (Kafka, the schema registry,
-S3, PostgreSQL) is a `Backends`; `gateway.testing` has one in memory.
+Routes take single components from `gateway.dependencies`. The systems behind them (Kafka, the schema registry, S3, PostgreSQL)
+are a `Backends`; unit tests have one in memory.
 """
 
 import asyncio

@@ -11,7 +11,7 @@ from gateway.app import GatewayApp
 from gateway.http.protocol import bounded
 
 _GRACE = 5
-"""Seconds that calls under way have when the server stops."""
+"""Seconds that running calls have when the server stops."""
 
 
 class Server(uvicorn.Server):
@@ -45,7 +45,7 @@ class Server(uvicorn.Server):
         return int(self.servers[0].sockets[0].getsockname()[1])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop at a signal; a second Ctrl-C does not wait for calls under way. The signal is not raised again, so that the status is 0."""
+        """Stop at a signal; a second Ctrl-C does not wait for running calls. The signal is not raised again, so that the status is 0."""
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.stop()
 

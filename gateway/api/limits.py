@@ -1,4 +1,4 @@
-"""What one gateway process takes before it says no; read once from the environment."""
+"""The limits of one gateway process, read once from the environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ class Limits:
     parts: int = 256
     """Parts of one multipart body."""
     depth: int = 64
-    """Levels of lists and objects inside each other in JSON."""
+    """Levels of nested lists and objects in JSON."""
     uploads: int = 16
-    """Bodies that are not small and are read at once; further ones wait."""
+    """Large bodies that are read at the same time; further ones wait."""
     pause: float = 5.0
-    """Seconds without a byte after which a body that is not small gives way to others that wait."""
+    """Seconds without a byte after which a large body gives way to others that wait."""
     patience: float = 60.0
     """Seconds that a body may take to arrive."""
     head: float = 10.0
@@ -35,15 +35,15 @@ class Limits:
     headers: int = 64 * 1024
     """Bytes of a request's address and headers."""
     connections: int = 4000
-    """Connections open at once, fewer where the process may not open so many files."""
+    """Connections open at once, fewer if the process may open fewer files."""
     peer: int = 2000
     """Connections open at once from one address."""
     clients: int = 1000
-    """Event streams and waits for results at once, of which one address gets nine tenths; further ones are told to come again."""
+    """Event streams and waits for results at once, of which one address gets nine tenths; further ones get 503."""
     ping: float = 15.0
-    """Seconds of silence after which an event stream says that it lives."""
+    """Seconds of silence after which an event stream sends a comment."""
     stall: float = 30.0
-    """Seconds that a client may leave an event stream unread before it is dropped."""
+    """Seconds that a client may leave an event stream unread before it is disconnected."""
     wait: float = 120.0
     """Seconds that `Prefer: wait` may ask for; more is cut to this."""
     lookback: float = 900.0
@@ -51,13 +51,13 @@ class Limits:
     lookback_records: int = 20_000
     """Records of each partition of run.events that are read at start, at most."""
     index: int = 128 * MIB
-    """Bytes of events kept in memory; older runs are read again from the history when asked for."""
+    """Bytes of events kept in memory; older runs are read from the history when needed."""
     callback_tries: int = 10
-    """Tries of one callback, with growing pauses in between, before it is given up."""
+    """Attempts of one callback, with growing pauses, before it is given up."""
     callbacks: str = ""
-    """Hosts that a run's end may be told to, `host` or `host:port`, comma separated; none when empty."""
+    """Hosts that callbacks may go to, `host` or `host:port`, comma separated; none when empty."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """Limits from the environment, else defaults. Raises SettingError naming the key and the bad value."""
+        """Read the limits from the environment, else the defaults. Raises SettingError naming the key and the bad value."""
         return cls(**read_fields(cls, PREFIX, environ))

@@ -1,4 +1,4 @@
-"""The place of a list's page: the time and the id of the last row of the page before, as one opaque word."""
+"""Cursors of lists: the time and the id of a page's last row as one opaque word, from which the next page continues."""
 
 import base64
 import binascii
@@ -11,12 +11,12 @@ Position = tuple[datetime, str]
 
 
 def written(when: datetime, identity: str) -> str:
-    """The word that stands for a place."""
+    """Return the cursor of a position."""
     return base64.urlsafe_b64encode(f"{when.isoformat()} {identity}".encode()).decode()
 
 
 def read(cursor: str | None, *, uuids: bool = False) -> Position | None:
-    """The place that a word stands for; None for none. Raises Problem (422) for a word that this list did not give.
+    """Return the position of a cursor; None without a cursor. Raises Problem (422) for a cursor that this list did not give.
 
     `uuids`: the ids of the list are UUIDs.
     """
@@ -33,10 +33,10 @@ def read(cursor: str | None, *, uuids: bool = False) -> Position | None:
 
 
 def aware(when: datetime | None) -> datetime | None:
-    """A time with its zone; one that says none is in this machine's."""
+    """Return a time with its zone; a time without one is in this machine's. None stays None."""
     if when is None or when.tzinfo is not None:
         return when
     try:
         return when.astimezone()
-    except (ValueError, OverflowError):  # at the ends of the calendar no machine knows its zone
+    except (ValueError, OverflowError):  # at the ends of the calendar the local zone cannot be computed
         return when.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Ids in paths that are UUIDs: what is none names nothing."""
+"""Ids in paths that are UUIDs: any other text names nothing, and is a 404."""
 
 import uuid
 from typing import Annotated
@@ -10,7 +10,7 @@ from streams.messages import run_id
 
 
 def known(identity: str, what: str) -> str:
-    """The id as it is kept. Raises Problem (404) for what cannot be the id of a `what`."""
+    """Return an id in its stored form. Raises Problem (404) for a text that cannot be the id of a `what`."""
     try:
         return str(uuid.UUID(identity))
     except ValueError:
@@ -25,4 +25,4 @@ def _as_kept(run: str) -> str:
 
 
 RunId = Annotated[str, AfterValidator(_as_kept)]
-"""A run's id as a caller writes it, in capitals perhaps, in the form in which it is kept. What is no id is that of no run."""
+"""A run's id in its stored form; callers may write it in capitals. A text that is not an id names no run."""

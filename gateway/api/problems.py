@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents: one literal table from kind to status, and the handlers that apply it."""
+"""Errors as RFC 9457 problem documents: one table of kinds with their status and title, and the handlers that apply it."""
 
 import http
 import json
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Kind(Enum):
-    """What can be wrong: the status that says so and the title. The name, in lower case with dashes, is the `type`."""
+    """The kinds of problems, each with its status and title. The name, in lower case with dashes, is the `type`."""
 
     BAD_REQUEST = 400, "The request cannot be understood"
     NO_KEY = 401, "A valid API key is needed"
@@ -30,7 +30,7 @@ class Kind(Enum):
     RUN_NOT_OVER = 409, "The run has not ended yet"
     RUN_OVER = 409, "The run has ended"
     RUN_CANCELLED = 409, "The run was cancelled"
-    DUPLICATE = 409, "A run with this idempotency key is under way"
+    DUPLICATE = 409, "A run with this idempotency key is in progress"
     READ_ONLY = 409, "This pipeline is read-only here"
     FULL = 409, "There is no room for another one"
     CONFLICT = 409, "Somebody else changed it meanwhile"
@@ -47,7 +47,7 @@ class Kind(Enum):
     RUN_BROKEN = 500, "The run failed: the pipeline has a fault"
     INTERNAL = 500, "The gateway has a fault"
     RUN_FAILED = 502, "The run failed: a service failed"
-    AWAY = 503, "A part of the system is away"
+    AWAY = 503, "A part of the system is unavailable"
     BUSY = 503, "Too many clients at once"
     RUN_LATE = 504, "The run did not end before its deadline"
 
@@ -57,25 +57,25 @@ class Kind(Enum):
 
     @property
     def type(self) -> str:
-        """The URI that names this kind for programs."""
+        """The URI by which programs tell this kind apart."""
         return "urn:millrace:" + self.name.lower().replace("_", "-")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong: where (`areas[0].width`), what, and what to do."""
+    """One problem of an input: where (`areas[0].width`), what, and what to do."""
 
     where: str
     problem: str
     hint: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """A member of `errors`."""
+        """Return the member of `errors`."""
         return {"where": self.where, "problem": self.problem, "hint": self.hint}
 
 
 class Problem(Exception):
-    """A request cannot be served; becomes the problem document that the client reads."""
+    """Raised when a request cannot be served; becomes the problem document that the client reads."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Problem(Exception):
         self.extra = dict(extra or {})
 
     def to_json(self) -> dict[str, Any]:
-        """The document."""
+        """Return the document."""
         document: dict[str, Any] = {
             "type": self.kind.type,
             "title": self.kind.title,
@@ -108,17 +108,17 @@ class Problem(Exception):
         return document
 
     def response(self) -> Response:
-        """The HTTP answer."""
+        """Return the HTTP answer."""
         body = json.dumps(self.to_json(), ensure_ascii=False).encode("utf-8", "replace")
         return Response(body, self.kind.status, self.headers, MEDIA_TYPE)
 
 
 _BY_STATUS = {401: Kind.NO_KEY, 403: Kind.FORBIDDEN, 404: Kind.NOT_FOUND, 405: Kind.METHOD, 413: Kind.TOO_LARGE}
-"""Kinds of what the framework itself refuses."""
+"""The kinds of the framework's own errors, by status."""
 
 
 def of_framework(error: HTTPException, path: str, method: str, offered: Iterable[str] = ()) -> Problem:
-    """The problem that an error of the framework is; `offered` are the methods that the path takes."""
+    """Return an error of the framework as a problem. `offered`: the methods that the path takes."""
     if error.status_code == 404:
         return Problem(Kind.NOT_FOUND, f"{path:.200} does not exist; see /docs for what does.")
     if error.status_code == 405:
@@ -131,10 +131,10 @@ def of_framework(error: HTTPException, path: str, method: str, offered: Iterable
 
 
 def of_validation(error: RequestValidationError) -> Problem:
-    """The problem of parameters that are not what the call takes."""
+    """Return invalid parameters as a problem."""
     faults = [
-        Fault(".".join(str(step) for step in one["loc"]), one["msg"], f"got {one.get('input')!r:.80}")
-        for one in error.errors()
+        Fault(".".join(str(step) for step in each["loc"]), each["msg"], f"got {each.get('input')!r:.80}")
+        for each in error.errors()
     ]
     return Problem(Kind.INVALID, "Some parameters are not what this call takes.", faults)
 
@@ -142,9 +142,9 @@ def of_validation(error: RequestValidationError) -> Problem:
 def install(
     app: FastAPI, table: Iterable[tuple[type[Exception], Kind, str]], offered: Callable[[str], Iterable[str]]
 ) -> None:
-    """Makes every error of the app a problem document; `table` adds errors of other packages: type, kind, detail.
+    """Answer every error of the app with a problem document. `table`: errors of other packages with their kind and detail.
 
-    In the detail `{error}` stands for the error's own words. `offered`: the methods that a path takes.
+    In a detail, `{error}` is replaced with the error's message. `offered`: returns the methods that a path takes.
     """
 
     async def refused(_: Request, error: Exception) -> Response:
@@ -162,7 +162,7 @@ def install(
 
     async def ours(_: Request, __: Exception) -> Response:
         detail = "Something went wrong here; the gateway's log says what."
-        # The server closes the connection after it; a client that is not told sends its next request into the void.
+        # The server closes the connection after it; without the header, a client would send its next request there.
         return Problem(Kind.INTERNAL, detail, headers={"Connection": "close"}).response()
 
     app.add_exception_handler(Problem, refused)
@@ -175,7 +175,7 @@ def install(
 
 def _handler(kind: Kind, detail: str) -> Any:
     async def handle(_: Request, error: Exception) -> Response:
-        if kind.status >= 500:  # what clients do wrong is not for the log, which they could fill
+        if kind.status >= 500:  # errors of clients are not logged: they could fill the log
             log.warning("%s: %s: %s", kind.type, type(error).__name__, error)
         errors = getattr(error, "problems", ())
         headers = {"Retry-After": "2"} if kind is Kind.AWAY else None

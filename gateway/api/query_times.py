@@ -1,4 +1,4 @@
-"""Times in the query of an address, as people type them."""
+"""Times in queries, as people type them."""
 
 import re
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 _UNESCAPED = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?) (\d\d:?\d\d)")
-"""A time with its zone where a `+` was: in a query, that is how a space is written."""
+"""A time with its zone after a space: a `+` in a query is read as a space."""
 
 
 def _typed(value: Any) -> Any:
@@ -15,9 +15,9 @@ def _typed(value: Any) -> Any:
         return value
     if "-" not in value[1:]:
         raise ValueError("expected a time such as 2026-11-29T17:40:00Z or 2026-11-29T17:40:00+02:00")
-    found = _UNESCAPED.fullmatch(value)
-    return f"{found[1]}+{found[2]}" if found else value
+    unescaped = _UNESCAPED.fullmatch(value)
+    return f"{unescaped[1]}+{unescaped[2]}" if unescaped else value
 
 
 QueryTime = Annotated[datetime, BeforeValidator(_typed)]
-"""ISO 8601. The `+` of a zone may stand unescaped; a bare number is no time."""
+"""ISO 8601. The `+` of a zone may be left unescaped; a bare number is refused."""

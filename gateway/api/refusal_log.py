@@ -1,4 +1,4 @@
-"""Saying in the log that clients are refused, at most once in a while: strangers must not be able to fill it."""
+"""Logging refused clients, at most one line in a while: strangers must not be able to fill the log."""
 
 import asyncio
 import logging
@@ -11,22 +11,22 @@ PERIOD = 10.0
 
 
 class RefusalLog:
-    """Counts refusals by their reason, and says the first at once and the others of each period together."""
+    """Counts refusals by reason; logs the first at once, and those of each period after it together."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
-        self._waits = False
+        self._waiting = False
 
     def note(self, why: str) -> None:
-        """Hears that a client was refused. Must be called on the event loop."""
+        """Count a refused client. Call it on the event loop only."""
         self._counts[why] += 1
-        if not self._waits:
-            self._say()
+        if not self._waiting:
+            self._write()
 
-    def _say(self) -> None:
-        self._waits = bool(self._counts)
-        if self._waits:
+    def _write(self) -> None:
+        self._waiting = bool(self._counts)
+        if self._waiting:
             reasons = "; ".join(f"{number} x {why}" for why, number in self._counts.most_common())
             log.warning("refused clients: %s", reasons)
             self._counts.clear()
-            asyncio.get_running_loop().call_later(PERIOD, self._say)
+            asyncio.get_running_loop().call_later(PERIOD, self._write)

@@ -1,4 +1,4 @@
-"""What the address of a request may say, whatever the call."""
+"""Checks of a request's address that are the same for every call."""
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
@@ -9,15 +9,15 @@ from gateway.api.problems import Fault, Kind, Problem
 from streams.language.definition.parse import suggest
 
 _KEY = "key"
-"""What a link may carry to any place of the gateway: who passes without it need not have taken it away."""
+"""The parameter that a link to any page may carry; a client that needs no key may leave it there."""
 _LONGEST = 60
-"""Characters of a word for which a similar one is looked for."""
+"""Characters of a name up to which a similar one is suggested."""
 _MOST = 20
-"""Problems that are listed."""
+"""Problems that are listed, at most."""
 
 
 async def is_understood(request: Request) -> None:
-    """Refuses parameters that the call does not take, and a NUL anywhere, which no name has. Raises Problem (404, 422)."""
+    """Refuse parameters that the call does not take, and NUL characters, which no name has. Raises Problem (404, 422)."""
     path = request.scope["path"]
     if "\0" in path:
         raise Problem(Kind.NOT_FOUND, f"{path:.200} does not exist: no name has a NUL character (%00).")
@@ -36,7 +36,7 @@ async def is_understood(request: Request) -> None:
 
 
 def _declared(dependant: Dependant) -> set[str]:
-    """The names of the parameters that a route and what it depends on take from the query."""
+    """Return the names of the query parameters of a route and its dependencies."""
     names: set[str] = set()
     for parameter in dependant.query_params:
         model = parameter.field_info.annotation

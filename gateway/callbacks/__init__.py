@@ -1,1 +1,1 @@
-"""Telling other systems over HTTP that a run has ended."""
+"""Calling other systems back over HTTP when a run has ended."""

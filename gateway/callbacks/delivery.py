@@ -59,7 +59,7 @@ class Callbacks:
         self._allowed = frozenset(host.strip().lower() for host in allowed if host.strip())
         self._max_tries = max_tries
         self._kept: set[str] = set()
-        """Runs that were submitted here with a callback and go on."""
+        """Runs that were submitted here with a callback and have not ended."""
         self._ended: set[str] = set()
         self._wake = asyncio.Event()
 
@@ -126,7 +126,7 @@ class Callbacks:
             woken.cancel()
 
     async def _claim(self, busy: Collection[str]) -> list[CallbackClaim]:
-        """Claim what is due now; nothing while the store is unavailable. `busy`: the receiver of each try under way."""
+        """Claim what is due now; nothing while the store is unavailable. `busy`: the receiver of each try in progress."""
         ended, self._ended = self._ended, set()
         try:
             return await self._store.claim(ended, busy)

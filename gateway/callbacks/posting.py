@@ -1,4 +1,4 @@
-"""One POST to another system, which may be slow, drip, or never end: it gets so many seconds in all, and its answer is not read."""
+"""One POST to another system, which may be slow or never end: the whole attempt has a time limit, and its answer is not read."""
 
 import asyncio
 import ssl
@@ -12,9 +12,9 @@ ATTEMPT = 30.0
 
 
 async def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
-    """The status that was answered. Raises httpx.HTTPError, TimeoutError."""
-    # A client of its own for each: what the time limit cuts off is lost with it, and to nobody else.
-    # No proxy of the environment, and no redirect: only the allowed host hears of the run.
+    """Post once and return the status of the answer. Raises httpx.HTTPError, TimeoutError."""
+    # Each has its own client: what the time limit cuts off is lost with it, and no other post is affected.
+    # No proxy of the environment, and no redirect: only the allowed host receives it.
     client = httpx.AsyncClient(timeout=ATTEMPT, trust_env=False, follow_redirects=False, verify=_trust())
     async with asyncio.timeout(ATTEMPT), client, client.stream("POST", url, content=body, headers=headers) as answer:
         return answer.status_code

@@ -60,7 +60,7 @@ class StoredCallbacks:
             )
 
     async def claim(self, ended: Collection[str], busy: Collection[str]) -> list[CallbackClaim]:
-        """Claim callbacks that are due. `busy`: the receiver of each try under way. Raises HistoryUnavailable."""
+        """Claim callbacks that are due. `busy`: the receiver of each try in progress. Raises HistoryUnavailable."""
         values = {
             "lease": _LEASE,
             "ended": list(ended),

@@ -1,4 +1,4 @@
-"""A topology as a graph for pages: its nodes with their block and kind, and what leads to what."""
+"""A topology as a graph for pages: its nodes with their block and kind, and its edges."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from streams.language.topology import BranchWork, ServiceWork, Topology, Vertex
 
 
 def graph(topology: Topology) -> dict[str, Any]:
-    """`{nodes, edges, blocks}`; a node's `block` is the id of the block around it, a block's `owner` the node it is in."""
+    """Return `{nodes, edges, blocks}`; a node's `block` is the id of the block around it, a block's `owner` the node it is in."""
     return {
         "nodes": [_node(vertex) for vertex in topology.vertices.values()],
         "edges": [
@@ -21,7 +21,7 @@ def graph(topology: Topology) -> dict[str, Any]:
 
 def _node(vertex: Vertex) -> dict[str, Any]:
     work = vertex.work
-    made: dict[str, Any] = {
+    node: dict[str, Any] = {
         "id": vertex.id,
         "name": vertex.name,
         "block": vertex.block,
@@ -31,13 +31,13 @@ def _node(vertex: Vertex) -> dict[str, Any]:
         "join": vertex.wait.value if vertex.joins else None,
     }
     if isinstance(work, ServiceWork):
-        made["service"] = work.service
+        node["service"] = work.service
     if isinstance(work, BranchWork):
-        made["if"] = work.condition.text
-    return made
+        node["if"] = work.condition.text
+    return node
 
 
 def is_automatic(topology: Topology) -> bool:
-    """Whether this is the pipeline that a service has under its own name."""
+    """Return whether this is the pipeline that a service has under its own name."""
     works = [vertex.work for vertex in topology.vertices.values() if isinstance(vertex.work, ServiceWork)]
     return [work.service for work in works] == [topology.name]

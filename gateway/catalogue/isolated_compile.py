@@ -28,7 +28,7 @@ class ProcessPool(Protocol):
         """Call a function for at most `seconds`, in at most `memory` MiB."""
 
     async def stop(self) -> None:
-        """End the calls under way."""
+        """End the running calls."""
 
 
 class IsolatedCompiler:

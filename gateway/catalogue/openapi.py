@@ -72,7 +72,7 @@ _HEADERS = [
         "name": "Idempotency-Key",
         "in": "header",
         "schema": {"type": "string", "maxLength": 255},
-        "description": "The same key is the same run: 409 while it goes on, its result when it has ended.",
+        "description": "The same key is the same run: 409 while it is running, its result when it has ended.",
     },
     {
         "name": "callback_url",

@@ -1,1 +1,1 @@
-"""What was kept: history, objects, predictions."""
+"""What was kept of runs: history, objects, predictions, notices, models."""

@@ -1,4 +1,4 @@
-"""What the gateway asks of its stores. PostgreSQL is behind them in production, plain dictionaries in `gateway.testing`.
+"""What the gateway asks of its stores. PostgreSQL is behind them; in unit tests, plain lists in memory.
 
 Every call may raise HistoryUnavailable.
 """
@@ -106,7 +106,7 @@ class PredictionStore(Protocol):
         """Return a page, newest first."""
 
     async def find(self, identity: str) -> tuple[Row, Sequence[Row]] | None:
-        """Return a prediction and its corrections, oldest first; None when there is none of this id."""
+        """Return a prediction and its corrections, oldest first; None when there is no such id."""
 
     async def drift(self, service: str | None, version: str | None) -> Sequence[Row]:
         """Return the last measurements: of a service, of a version of its model, or of all."""
@@ -122,7 +122,7 @@ class NoticeStore(Protocol):
         """Return notices, newest first."""
 
     async def resend(self, identity: str) -> Row | None:
-        """Mark a notice to be sent again at once, with a fresh count of tries; None when there is none of this id."""
+        """Mark a notice to be sent again at once, with a fresh count of tries; None when there is no such id."""
 
 
 @dataclass(frozen=True)

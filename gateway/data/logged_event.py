@@ -1,4 +1,4 @@
-"""One event of a run as it stands in the log (run.events) or in the history. No I/O here."""
+"""One event of a run, from the log (run.events) or the history. No I/O here."""
 
 import uuid
 from dataclasses import dataclass

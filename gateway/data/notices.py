@@ -27,7 +27,7 @@ class Notices:
             return await cursor.fetchall()
 
     async def resend(self, identity: str) -> DictRow | None:
-        """Mark a notice to be sent again at once; None when there is none of this id. Raises HistoryUnavailable."""
+        """Mark a notice to be sent again at once; None when there is no such id. Raises HistoryUnavailable."""
         async with self._history.connection() as connection:
             cursor = await connection.execute(
                 "update notices set outcome = null, tries = 0, due = now() where id = %s::uuid returning *", [identity]

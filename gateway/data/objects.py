@@ -1,4 +1,4 @@
-"""Objects of the bucket as callers may see them: which keys, whether they are what a ref says, and their bytes."""
+"""Objects of the bucket as callers may see them: their bytes, and whether they match a ref."""
 
 import asyncio
 import hashlib
@@ -20,17 +20,17 @@ _CHUNK = 256 * 1024
 
 @dataclass(frozen=True)
 class ObjectMeta:
-    """What the store says of an object. `media_type` is what was said when it was stored; "" when nothing was."""
+    """Metadata of an object. `media_type` was given when it was stored; "" when none was."""
 
     key: str
     size: int
     media_type: str
     etag: str
-    """The SHA-256 where the key says it, else what the store calls this version."""
+    """The SHA-256 where the key has it, else the store's own tag of this version."""
 
 
 def digest_of(key: str) -> str | None:
-    """The SHA-256 that a content-addressed key ends with."""
+    """Return the SHA-256 that a content-addressed key ends with; None for other keys."""
     name = key.rpartition("/")[2]
     return name if _SHA256.fullmatch(name) else None
 
@@ -39,23 +39,23 @@ class Objects(Store):
     """The bucket. Every call raises StoreUnavailable when S3 does not answer."""
 
     async def meta(self, key: str) -> ObjectMeta:
-        """What is under a key. Raises Missing."""
+        """Return the metadata of the object under a key. Raises Missing."""
         try:
-            found = await self._do(lambda: obstore.get(self._client, key, options={"head": True}))
+            head = await self._do(lambda: obstore.get(self._client, key, options={"head": True}))
         except (NotFoundError, FileNotFoundError):
             raise Missing(f"there is no object {self.bucket}/{key}") from None
-        kind = str(found.attributes.get("Content-Type", "")).partition(";")[0].strip().lower()
-        etag = digest_of(key) or str(found.meta.get("e_tag") or "").strip('"')
-        return ObjectMeta(key, found.meta["size"], kind, etag)
+        kind = str(head.attributes.get("Content-Type", "")).partition(";")[0].strip().lower()
+        etag = digest_of(key) or str(head.meta.get("e_tag") or "").strip('"')
+        return ObjectMeta(key, head.meta["size"], kind, etag)
 
     async def open(self, key: str, start: int = 0, end: int | None = None) -> tuple[ObjectMeta, AsyncIterator[bytes]]:
-        """An object and its bytes from `start` up to `end`, read as they are consumed. Raises Missing."""
+        """Return an object's metadata, and its bytes from `start` up to `end`, read as they are consumed. Raises Missing."""
         meta = await self.meta(key)
         stop = meta.size if end is None else min(end, meta.size)
         return meta, self._chunks(key, start, stop)
 
     async def may_read(self, where: str, ref: Ref) -> Fault | None:
-        """Why a caller may not send this ref; None when it is what it says and may be read."""
+        """Return why a caller may not send this ref; None when the object matches it and may be read."""
         hint = "use a ref as an output of a run showed it"
         if ref.bucket != self.bucket or not readable(ref.key):
             return Fault(where, f"{ref.bucket}/{ref.key:.120} is not an object that you may read", hint)
@@ -73,14 +73,14 @@ class Objects(Store):
         return None
 
     async def store(self, objects: Iterable[tuple[Ref, bytes]]) -> None:
-        """Stores what a request brought."""
+        """Store what a request brought."""
         await asyncio.gather(*(self.write(ref.key, data, ref.media_type) for ref, data in objects))
 
     async def _chunks(self, key: str, start: int, stop: int) -> AsyncIterator[bytes]:
         if start >= stop:
             return
-        found = await self._do(lambda: obstore.get(self._client, key, options={"range": (start, stop)}))
-        stream = iter(found.stream(min_chunk_size=_CHUNK))
+        result = await self._do(lambda: obstore.get(self._client, key, options={"range": (start, stop)}))
+        stream = iter(result.stream(min_chunk_size=_CHUNK))
         while (chunk := await self._do(lambda: next(stream, None))) is not None:
             yield bytes(chunk)
 

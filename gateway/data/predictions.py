@@ -43,7 +43,7 @@ class Predictions:
             return await cursor.fetchall()
 
     async def find(self, identity: str) -> tuple[DictRow, list[DictRow]] | None:
-        """Return a prediction and its corrections, oldest first; None when there is none of this id."""
+        """Return a prediction and its corrections, oldest first; None when there is no such id."""
         async with self._history.connection() as connection:
             cursor = await connection.execute(f"{_SELECT} where p.id = %s::uuid".encode(), [identity])
             row = await cursor.fetchone()

@@ -1,1 +1,1 @@
-"""Following runs: their events from memory, log and history, and what they say."""
+"""Following runs: their events from memory, log and history, and the state that they add up to."""

@@ -170,7 +170,7 @@ class _LiveFacts:
         return facts
 
     async def _queue(self, place: Waiting) -> Mapping[str, Any]:
-        """Return where a task stands in its queue: `ahead`, or `at_least` that many before it."""
+        """Return the position of a task in its queue: `ahead`, or `at_least` that many before it."""
         service = place.data["service"]
         topic = self._connections.names.tasks(service, place.data["major"])
         key = f"{self._view.run}/{place.path}"

@@ -1,4 +1,4 @@
-"""What a run waits for, in sentences for a person."""
+"""Sentences for people about what a run waits for."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,77 +6,77 @@ from typing import Any
 from streams.flow.explain import Why
 
 
-def text(why: Why, one: Mapping[str, Any]) -> str:
-    """The sentence about one place, with what is known of it."""
-    return _TEXTS[why](one)
+def text(why: Why, facts: Mapping[str, Any]) -> str:
+    """Return the sentence about one place that waits, from the facts about it."""
+    return _TEXTS[why](facts)
 
 
-def _where(one: Mapping[str, Any]) -> str:
-    return str(one["path"] or "the run's end")
+def _where(facts: Mapping[str, Any]) -> str:
+    return str(facts["path"] or "the run's end")
 
 
-def _join(one: Mapping[str, Any]) -> str:
-    text = f"{_where(one)} waits for {', '.join(one['missing'])}"
-    if one["arrived"]:
-        text += f"; {', '.join(one['arrived'])} came"
-    return text + (f"; it gives up at {one['gives_up_at']}" if one.get("gives_up_at") else "")
+def _join(facts: Mapping[str, Any]) -> str:
+    text = f"{_where(facts)} waits for {', '.join(facts['missing'])}"
+    if facts["arrived"]:
+        text += f"; {', '.join(facts['arrived'])} came"
+    return text + (f"; it gives up at {facts['gives_up_at']}" if facts.get("gives_up_at") else "")
 
 
-def _loop(one: Mapping[str, Any]) -> str:
-    if "items" not in one:
-        return f"{_where(one)} waits for its items; {one['begun']} have begun"
-    text = f"{_where(one)} waits for {one['items'] - one['ended']} of its {one['items']} items"
-    return f"{text}: {one['under_way']} under way, {one['not_begun']} not begun"
+def _loop(facts: Mapping[str, Any]) -> str:
+    if "items" not in facts:
+        return f"{_where(facts)} waits for its items; {facts['begun']} have started"
+    text = f"{_where(facts)} waits for {facts['items'] - facts['ended']} of its {facts['items']} items"
+    return f"{text}: {facts['under_way']} running, {facts['not_begun']} not started"
 
 
-def _workers(one: Mapping[str, Any]) -> str:
-    count = one["workers"]
+def _workers(facts: Mapping[str, Any]) -> str:
+    count = facts["workers"]
     return f"{count} live worker{'' if count == 1 else 's'}" if count else "no live worker"
 
 
-def _for(one: Mapping[str, Any]) -> str:
-    return f", waiting for {' and '.join(one['waiting_for'])}" if one.get("waiting_for") else ""
+def _for(facts: Mapping[str, Any]) -> str:
+    return f", waiting for {' and '.join(facts['waiting_for'])}" if facts.get("waiting_for") else ""
 
 
-def _flow_runs(one: Mapping[str, Any]) -> str:
-    """Whether anybody runs flow, where that is known and of interest."""
-    return "; no worker runs `flow`" if one.get("workers") == 0 else "; does the agent `flow` run?"
+def _flow_runs(facts: Mapping[str, Any]) -> str:
+    """Say that no worker runs flow, or ask it where that is not known."""
+    return "; no worker runs `flow`" if facts.get("workers") == 0 else "; does the agent `flow` run?"
 
 
-def _queued(one: Mapping[str, Any]) -> str:
-    name = f"{one['service']} v{one['major']}"
-    if not one["workers"] and one.get("problem"):
-        text = f"{_where(one)} waits for {name}, which no worker can serve: {one['problem']}"
-    elif not one["workers"]:
-        text = f"{_where(one)} waits for {name}, which has no live worker"
+def _queued(facts: Mapping[str, Any]) -> str:
+    name = f"{facts['service']} v{facts['major']}"
+    if not facts["workers"] and facts.get("problem"):
+        text = f"{_where(facts)} waits for {name}, which no worker can serve: {facts['problem']}"
+    elif not facts["workers"]:
+        text = f"{_where(facts)} waits for {name}, which has no live worker"
     else:
-        text = f"{_where(one)} waits in the queue of {name} ({_workers(one)}{_for(one)})"
-    if "ahead" in one:
-        return f"{text}, {one['ahead']} ahead of it in partition {one['partition']}"
-    if "at_least" in one:
-        return f"{text}, at least {one['at_least']} ahead of it in partition {one['partition']}"
-    return f"{text}; a worker has it in hand, or it is about to be sent" if one.get("lag") == 0 else text
+        text = f"{_where(facts)} waits in the queue of {name} ({_workers(facts)}{_for(facts)})"
+    if "ahead" in facts:
+        return f"{text}, {facts['ahead']} ahead of it in partition {facts['partition']}"
+    if "at_least" in facts:
+        return f"{text}, at least {facts['at_least']} ahead of it in partition {facts['partition']}"
+    return f"{text}; a worker is running it, or it is about to be sent" if facts.get("lag") == 0 else text
 
 
-def _running(one: Mapping[str, Any]) -> str:
-    text = f"{_where(one)} runs on {one['service']} since {one['since']}, attempt {one['attempt']} ({_workers(one)}{_for(one)})"
-    return text if one["workers"] else f"{text}: another worker will begin it anew"
+def _running(facts: Mapping[str, Any]) -> str:
+    text = f"{_where(facts)} runs on {facts['service']} since {facts['since']}, attempt {facts['attempt']} ({_workers(facts)}{_for(facts)})"
+    return text if facts["workers"] else f"{text}: another worker will start it again"
 
 
-def _retry(one: Mapping[str, Any]) -> str:
-    text = f"{_where(one)} is tried again at {one.get('due_at', 'some time')}"
-    text += f" (attempt {one['attempt']} of {one['attempts']}), because {one['reason']}"
-    return f"{text}; it is overdue: does the agent `retry` run?" if one.get("overdue") else text
+def _retry(facts: Mapping[str, Any]) -> str:
+    text = f"{_where(facts)} is tried again at {facts.get('due_at', 'some time')}"
+    text += f" (attempt {facts['attempt']} of {facts['attempts']}), because {facts['reason']}"
+    return f"{text}; it is overdue: does the agent `retry` run?" if facts.get("overdue") else text
 
 
-def _of_flow(one: Mapping[str, Any]) -> str:
-    text = f"{_where(one)} has all that it needs, and flow has to take it"
-    return f"{text}; {one['lag']} messages are before it{_flow_runs(one)}" if one.get("lag") else text
+def _of_flow(facts: Mapping[str, Any]) -> str:
+    text = f"{_where(facts)} has all that it needs, and flow has to take it"
+    return f"{text}; {facts['lag']} messages are before it{_flow_runs(facts)}" if facts.get("lag") else text
 
 
-def _begin(one: Mapping[str, Any]) -> str:
-    before = f"; {one['lag']} messages stand before flow" if one.get("lag") else ""
-    return f"the run has not begun: flow has to take its request{before}{_flow_runs(one)}"
+def _begin(facts: Mapping[str, Any]) -> str:
+    before = f"; {facts['lag']} messages are before it in flow's queue" if facts.get("lag") else ""
+    return f"the run has not begun: flow has to take its request{before}{_flow_runs(facts)}"
 
 
 _TEXTS = {

@@ -27,11 +27,11 @@ class RunBuffer:
 
     @property
     def terminal(self) -> LoggedEvent | None:
-        """The event that ended the run; None while it goes on."""
+        """The event that ended the run; None while it is running."""
         return self.events[-1] if self.ended else None
 
     def accepts(self, event: LoggedEvent) -> bool:
-        """Return whether an event may follow those held: the run goes on, and it is neither repeated nor superseded."""
+        """Return whether an event may follow those held: the run has not ended, and the event is neither repeated nor superseded."""
         return not (self.ended or event.id in self.ids or event.unless in self.ids)
 
     def position_after(self, sequence: int) -> int:

@@ -77,7 +77,7 @@ class RunStreams:
     async def wait_for_end(self, buffer: RunBuffer, seconds: float, request: Request) -> dict[str, Any] | None:
         """Return the last event of a run for a client that waits, as `last_event` does. Raises Problem (503).
 
-        None when the run goes on, the gateway stops, or the client disconnects.
+        None when the run continues, the gateway stops, or the client disconnects.
         """
         if buffer.ended or seconds <= 0:
             return await last_event(buffer, self._run_events, 0.0)
@@ -133,7 +133,7 @@ def client_of(request: Request) -> str:
 
 
 async def last_event(buffer: RunBuffer, run_events: RunEvents, seconds: float) -> dict[str, Any] | None:
-    """Return the event that ended a run, waiting for it up to `seconds`; None when the run goes on or the gateway stops."""
+    """Return the event that ended a run, waiting for it up to `seconds`; None when the run continues or the gateway stops."""
     deadline = time.monotonic() + seconds
     while not buffer.ended:
         left = deadline - time.monotonic()

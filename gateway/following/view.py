@@ -1,4 +1,4 @@
-"""A run as a client sees it: its events folded into a state, and the state of every node execution."""
+"""A run as a client sees it: its events folded into its state and the state of every node execution."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ NODES = 1000
 """Node executions that one answer lists, at most; the counts are of all."""
 
 _ENVELOPE = frozenset({"run", "event", "node", "path", "at", "attempt", "pipeline", "digest"})
-"""What an event says beside the data that it carries."""
+"""Members of every event; the others are the data that it carries."""
 
 LATE = "the run's deadline passed"
-"""The reason that flow gives for a run that did not end in time."""
+"""The reason in flow's event of a run that did not end in time."""
 
 _FAILED = {
     "caller": Kind.RUN_REFUSED,
@@ -25,14 +25,14 @@ _FAILED = {
     "pipeline": Kind.RUN_BROKEN,
     "deadline": Kind.RUN_LATE,
 }
-"""A failed run as an HTTP status, by whose fault it was, so that who only looks at the status is told the truth: an input
+"""The HTTP status of a failed run by whose fault it was, so that clients that look at the status alone are right: an input
 that cannot be served is the caller's (422), an expression that fails is the installation's own (500), a service that
 fails is something behind this gateway (502), a deadline passed is a timeout (504)."""
 
 
 @dataclass
 class RunView:
-    """The fold of a run's events, one after another."""
+    """The state of a run after the events folded so far."""
 
     run: str
     status: RunStatus = RunStatus.ACCEPTED
@@ -50,7 +50,7 @@ class RunView:
     """The run that it repeats, where it does."""
 
     def fold(self, events: Iterable[Mapping[str, Any]]) -> "RunView":
-        """Takes in the next events, as clients get them."""
+        """Fold the next events, as clients get them, and return the view."""
         for event in events:
             self.events += 1
             self.pipeline = event.get("pipeline") or self.pipeline
@@ -81,7 +81,7 @@ class RunView:
         self.waiting_for = None
         node = self.nodes.setdefault(event["path"], {"node": event["node"], "path": event["path"]})
         node["status"] = node_status(node.get("status"), kind)
-        node.pop("progress", None)  # of an attempt that is over
+        node.pop("progress", None)  # of an attempt that has ended
         node["attempt"] = event.get("attempt", node.get("attempt", 1))
         for name in ("service", "input"):
             if name in event:
@@ -99,13 +99,13 @@ class RunView:
             node.update(_data(event))
 
     def _progress(self, event: Mapping[str, Any]) -> None:
-        """The newest that a node said of how far it is; its end takes it away again."""
+        """Keep the newest progress of a node until the node ends."""
         node = self.nodes.setdefault(event["path"], {"node": event["node"], "path": event["path"]})
         node["status"] = node_status(node.get("status"), EventKind.PROGRESS)
         node["progress"] = {name: value for name, value in _data(event).items() if name != "service"}
 
     def to_json(self) -> dict[str, Any]:
-        """The whole of it."""
+        """Return the whole state."""
         counts: dict[str, int] = {}
         for node in self.nodes.values():
             counts[node["status"]] = counts.get(node["status"], 0) + 1
@@ -123,7 +123,7 @@ class RunView:
         return document
 
     def summary(self) -> dict[str, Any]:
-        """What a list of runs says of one."""
+        """Return what lists of runs show."""
         return {
             "id": self.run,
             "pipeline": self.pipeline,
@@ -139,7 +139,7 @@ class RunView:
 
 
 def result(run: str, event: Mapping[str, Any]) -> dict[str, Any]:
-    """The result that a run's last event says. Raises Problem for a run that failed or was cancelled (see _FAILED)."""
+    """Return the result in a run's last event. Raises Problem for a run that failed or was cancelled (see _FAILED)."""
     kind = EventKind(event["event"])
     if kind is EventKind.RUN_FINISHED:
         return {"id": run, "status": RUN_ENDS[kind], "output": event.get("output"), "links": links(run)}
@@ -148,9 +148,9 @@ def result(run: str, event: Mapping[str, Any]) -> dict[str, Any]:
     extra = {"id": run, "run_status": RUN_ENDS[kind], "failure": failure, "links": links(run)}
     reason = str(failure.get("reason") or "no reason is known")
     if kind is EventKind.RUN_CANCELLED:
-        # Most reasons say it themselves: "cancelled", "cancelled before it began".
-        said = f"The run was {reason}." if reason.startswith("cancelled") else f"The run was cancelled: {reason}"
-        raise Problem(Kind.RUN_CANCELLED, said, extra=extra)
+        # Most reasons begin with it: "cancelled", "cancelled before it began".
+        detail = f"The run was {reason}." if reason.startswith("cancelled") else f"The run was cancelled: {reason}"
+        raise Problem(Kind.RUN_CANCELLED, detail, extra=extra)
     place = str(failure.get("where") or failure.get("path") or "")
     fault = "deadline" if reason == LATE else str(failure.get("fault"))
     raise Problem(

@@ -12,37 +12,37 @@ from schemas.validation import strict
 
 _SMALL = 64 * 1024
 _LARGE = 256 * 1024
-"""Bytes past which parsing leaves the event loop."""
+"""Bytes past which JSON is parsed in a thread, not on the event loop."""
 MOST = 1_000_000
-"""Lists, objects and values of one JSON text: each takes a hundred times the memory of its bytes, and Python builds them all in
-one go while nothing else gets its turn."""
+"""Lists, objects and values of one JSON text, at most: each takes a hundred times the memory of its bytes, and Python builds them
+all at once, while nothing else runs."""
 
 
 def media_type(request: Request) -> str:
-    """The body's media type without parameters, in lower case; "" when not said."""
+    """Return the body's media type without parameters, in lower case; "" when it is not given."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def announced(request: Request, ceiling: int) -> None:
-    """Refuses a body whose announced length is too large, before a byte of it is read."""
+    """Refuse a body whose announced length is too large, before a byte of it is read. Raises Problem (413)."""
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > ceiling:
         raise too_large(ceiling)
 
 
 def is_small(request: Request) -> bool:
-    """Whether the body says that it is so small that it need not wait for others."""
+    """Return whether the announced length is so small that the body needs no upload slot."""
     length = request.headers.get("content-length", "")
     return length.isdigit() and int(length) <= _SMALL
 
 
 def too_large(ceiling: int) -> Problem:
-    """The problem of a body over its ceiling (bytes)."""
+    """Return the problem of a body over its ceiling (bytes)."""
     return Problem(Kind.TOO_LARGE, f"The body is larger than {ceiling} bytes.", headers={"Connection": "close"})
 
 
 async def read(request: Request, ceiling: int) -> bytes:
-    """The whole body. Raises Problem (413) when it is larger than `ceiling` bytes."""
+    """Return the whole body. Raises Problem (413) when it is larger than `ceiling` bytes."""
     announced(request, ceiling)
     chunks = bytearray()
     async for chunk in request.stream():
@@ -53,24 +53,24 @@ async def read(request: Request, ceiling: int) -> bytes:
 
 
 async def read_json(request: Request, limits: Limits) -> Any:
-    """The value of a JSON body, None when it is empty. Raises Problem (400, 413)."""
+    """Return the value of a JSON body, None when it is empty. Raises Problem (400, 413)."""
     data = await read(request, limits.json)
     return await parse(data, limits) if data.strip() else None
 
 
 def described(schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
-    """What an OpenAPI document says of a JSON body that a call takes."""
+    """Describe a JSON body for OpenAPI."""
     return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
 class JsonBudget:
-    """How much JSON one request may still bring, whatever number of parts it comes in."""
+    """Counts the JSON of one request over all its parts, up to MOST."""
 
     def __init__(self) -> None:
         self._marks = 0
 
     def add(self, data: bytes | str, where: str = "") -> None:
-        """Counts a text before one of its values is built. What looks like one inside a string counts too. Raises Problem (413)."""
+        """Count a text before its values are built; brackets and commas inside strings count too. Raises Problem (413)."""
         self._marks += _marks(data)
         if self._marks > MOST:
             problem = f"more than {MOST:,} lists, objects and commas"
@@ -85,7 +85,7 @@ def _marks(data: bytes | str) -> int:
 
 
 async def parse(data: bytes | str, limits: Limits, where: str = "", tally: JsonBudget | None = None) -> Any:
-    """The value of JSON text; large text is parsed beside the event loop. Raises Problem (400, 413)."""
+    """Return the value of JSON text; large text is parsed in a thread. Raises Problem (400, 413)."""
     (tally or JsonBudget()).add(data, where)
     if len(data) > _LARGE:
         return await asyncio.to_thread(parse_now, data, limits.depth, where)
@@ -93,7 +93,7 @@ async def parse(data: bytes | str, limits: Limits, where: str = "", tally: JsonB
 
 
 def parse_now(data: bytes | str, depth: int, where: str = "") -> Any:
-    """The value of JSON text of at most `depth` levels. Raises Problem (400)."""
+    """Return the value of JSON text of at most `depth` levels. Raises Problem (400)."""
     try:
         return strict.parse(data, depth)
     except strict.NotTaken as error:
@@ -102,5 +102,5 @@ def parse_now(data: bytes | str, depth: int, where: str = "") -> Any:
 
 
 def canonical(value: Any) -> bytes:
-    """JSON text that is the same for equal values."""
+    """Write JSON text that is the same for equal values."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str).encode()

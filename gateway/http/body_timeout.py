@@ -1,4 +1,4 @@
-"""Bodies that do not come: every call waits for its body as long as the limits say, and no longer."""
+"""The time limit for the body of every request."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from gateway.api.problems import Kind, Problem
 
 
 class BodyTimeout:
-    """Ends the wait for a body with a Problem (408), which is raised where the body is read."""
+    """Raises Problem (408), where the body is read, when the body does not arrive in time."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self.app = app
@@ -21,16 +21,16 @@ class BodyTimeout:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        # Who signs in is nobody yet, and sends a line.
+        # A client that signs in has no key yet, and sends one line.
         patience = self._limits.head if scope["path"] == LOGIN else self._limits.patience
         deadline: float | None = None
         whole = False
 
         async def in_time() -> Message:
             nonlocal deadline, whole
-            if whole:  # what comes now is that the client leaves, whenever it does
+            if whole:  # what comes now is the disconnect, whenever it does
                 return await receive()
-            if deadline is None:  # from the first reading on: before that, the gateway may let it wait for others
+            if deadline is None:  # from the first read on: before that, the gateway may make it wait for an upload slot
                 deadline = asyncio.get_running_loop().time() + patience
             try:
                 async with asyncio.timeout_at(deadline):

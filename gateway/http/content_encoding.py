@@ -1,4 +1,4 @@
-"""Bodies that come packed (`Content-Encoding`): unpacked as they are read, so that every limit is of what they really are."""
+"""Compressed bodies (`Content-Encoding`), decompressed as they are read, so that every limit is on the decompressed body."""
 
 import zlib
 
@@ -7,15 +7,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.problems import Kind, Problem
 
-TAKEN = "gzip"
-_PACKED = frozenset({"gzip", "x-gzip"})
+ACCEPTED = "gzip"
+_CODINGS = frozenset({"gzip", "x-gzip"})
 _PIECE = 256 * 1024
-"""Bytes that are handed on together, at most: a small body may become a thousand times as large."""
+"""Bytes that are passed on together, at most: a small body may become a thousand times as large."""
 _GZIP = zlib.MAX_WBITS | 16
 
 
 class ContentDecoding:
-    """Unpacks gzip, and refuses any other coding of a body with a Problem (415), which is raised where the body is read."""
+    """Decompresses gzip; any other coding is refused with a Problem (415), which is raised where the body is read."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -26,55 +26,55 @@ class ContentDecoding:
         if not codings:
             await self.app(scope, receive, send)
             return
-        if len(codings) > 1 or codings[0] not in _PACKED:
+        if len(codings) > 1 or codings[0] not in _CODINGS:
             await self.app(scope, _refusing(", ".join(codings)), send)
             return
-        # The length was that of the packed body; nobody knows the other one yet.
-        headers = [one for one in scope["headers"] if one[0] not in (b"content-encoding", b"content-length")]
-        await self.app({**scope, "headers": headers}, _Unpacking(receive), send)
+        # The length is that of the compressed body; the other one is not known yet.
+        headers = [header for header in scope["headers"] if header[0] not in (b"content-encoding", b"content-length")]
+        await self.app({**scope, "headers": headers}, _Decompressing(receive), send)
 
 
 def _codings(scope: Scope) -> list[str]:
     listed = ",".join(Headers(scope=scope).getlist("content-encoding")).lower().split(",")
-    return [coding for one in listed if (coding := one.strip()) not in ("", "identity")]
+    return [coding for entry in listed if (coding := entry.strip()) not in ("", "identity")]
 
 
 def _refusing(coding: str) -> Receive:
     async def receive() -> Message:
         raise Problem(
             Kind.MEDIA,
-            f"A body with Content-Encoding {coding:.80} is not taken; send it as it is, or packed with {TAKEN}.",
-            headers={"Accept-Encoding": TAKEN},
+            f"A body with Content-Encoding {coding:.80} is not supported; send it uncompressed, or compressed with {ACCEPTED}.",
+            headers={"Accept-Encoding": ACCEPTED},
         )
 
     return receive
 
 
-class _Unpacking:
-    """What a packed body is, piece by piece; one member of gzip may follow another. May be cancelled, and asked again."""
+class _Decompressing:
+    """Receives a compressed body as decompressed pieces; one gzip member may follow another. A cancelled call may be repeated."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._packed = b""
+        self._compressed = b""
         self._member = zlib.decompressobj(_GZIP)
         self._within = False
         """Whether a member has begun and not ended."""
         self._full = False
-        """Whether more may come out without more going in."""
+        """Whether more output may come without more input."""
         self._more, self._over = True, False
 
     async def __call__(self) -> Message:
         while self._more or not self._over:
-            if self._packed or self._full:
+            if self._compressed or self._full:
                 if piece := self._take():
                     return {"type": "http.request", "body": piece, "more_body": True}
             elif self._more:
                 message = await self._receive()
                 if message["type"] != "http.request":
                     return message
-                self._packed, self._more = message.get("body", b""), message.get("more_body", False)
+                self._compressed, self._more = message.get("body", b""), message.get("more_body", False)
             elif self._within:
-                raise _unreadable("it breaks off")
+                raise _unreadable("it is truncated")
             else:
                 self._over = True
                 return {"type": "http.request", "body": b"", "more_body": False}
@@ -82,13 +82,13 @@ class _Unpacking:
 
     def _take(self) -> bytes:
         try:
-            piece = self._member.decompress(self._packed, _PIECE)
+            piece = self._member.decompress(self._compressed, _PIECE)
         except zlib.error as error:
             raise _unreadable(str(error)) from None
-        self._packed, self._within = self._member.unconsumed_tail, True
+        self._compressed, self._within = self._member.unconsumed_tail, True
         self._full = len(piece) == _PIECE
         if self._member.eof:
-            self._packed, self._within, self._full = self._member.unused_data, False, False
+            self._compressed, self._within, self._full = self._member.unused_data, False, False
             self._member = zlib.decompressobj(_GZIP)
         return piece
 

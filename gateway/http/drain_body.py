@@ -1,7 +1,7 @@
-"""Bodies that nobody wants: read to their end before the answer, so that the answer arrives.
+"""Unread bodies: drained before the answer is sent, so that the answer arrives.
 
-A connection that is closed while its client still sends is reset, and the reset overtakes what was answered: of a refused
-upload the client would see a broken connection, and not why.
+A connection that is closed while its client still sends is reset, and the reset overtakes the answer: the client of a refused
+upload would see a broken connection instead of the reason.
 """
 
 import asyncio
@@ -11,16 +11,16 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _MOST = 256 * 1024 * 1024
-"""Bytes that are read for nothing, at most."""
+"""Bytes that are drained, at most."""
 _PATIENCE = 30.0
-"""Seconds that they may take."""
+"""Seconds for draining."""
 _BRIEF = 5.0
-"""Seconds that those of a client without a key may take."""
+"""Seconds for draining the body of a client without a key."""
 _NO_KEY, _SLOW = 401, 408
 
 
 class BodyDrain:
-    """Reads what is left of a request's body when its answer begins, within bounds."""
+    """Drains the rest of a request's body when its answer begins, within limits."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -47,7 +47,7 @@ class BodyDrain:
                         left -= len((await take()).get("body", b""))
 
         async def answer(message: Message) -> None:
-            # A client that asks first (`Expect`) has not begun to send, and one that is too slow is not waited for.
+            # A client that sent `Expect` has not begun to send its body, and one that is too slow is not waited for.
             if message["type"] == "http.response.start" and asked and message["status"] != _SLOW:
                 await drain(_BRIEF if message["status"] == _NO_KEY else _PATIENCE)
             await send(message)

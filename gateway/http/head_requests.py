@@ -1,4 +1,4 @@
-"""HEAD: what GET would say, without its body."""
+"""HEAD: the answer of GET without its body."""
 
 import asyncio
 
@@ -6,13 +6,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class HeadRequests:
-    """Answers HEAD wherever GET is offered. A stream ends as soon as it has begun, as if its client had gone."""
+    """Answers HEAD wherever GET is offered. A stream ends as soon as it has begun, as if its client had disconnected."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI. The server itself keeps the bodies back, since its own scope still says HEAD."""
+        """ASGI. The server itself omits the bodies, since its own scope still says HEAD."""
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self.app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""Multipart bodies: parts become the fields of an input record, as the input's schema says."""
+"""Multipart bodies: parts become the fields of an input record, by the input's schema."""
 
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -18,14 +18,14 @@ from schemas.primitives import BOOLEAN, STRING, Primitive
 from schemas.shapes import AnyShape, Array, Enum, Field, Record, RefShape, Shape, branches
 
 DATA = "data"
-"""The part that holds all other inputs together, as one JSON object."""
+"""The part that holds all other inputs, as one JSON object."""
 _CHECKED = {"on": True, "off": False}
-"""What a browser sends of a box that is checked, and its opposite."""
+"""What a browser sends for a checked box, and its opposite."""
 
 
 @asynccontextmanager
 async def form(request: Request, limits: Limits) -> AsyncIterator[FormData]:
-    """The parts of a body; files lie on disk while large, and are gone afterwards. Raises Problem (400, 413)."""
+    """Lend the parts of a body; large files are on disk, and removed afterwards. Raises Problem (400, 413)."""
     announced(request, limits.body)
     parser = Parser(
         request.headers,
@@ -42,7 +42,7 @@ async def form(request: Request, limits: Limits) -> AsyncIterator[FormData]:
         raise _unreadable(f"its charset: {error}") from None
     try:
         if not parser.ended:
-            raise _unreadable("it breaks off before the boundary that ends it (--boundary--)")
+            raise _unreadable("it is truncated: the boundary that ends it (--boundary--) is missing")
         yield parts
     finally:
         await parts.close()
@@ -64,44 +64,44 @@ async def _bounded(request: Request, ceiling: int) -> AsyncGenerator[bytes, None
 
 @dataclass
 class _Reading:
-    """What the parts of one body share while they are read."""
+    """The state of reading the parts of one body."""
 
     limits: Limits
     faults: list[Fault] = field(default_factory=list)
     _tally: JsonBudget = field(default_factory=JsonBudget)
 
     async def parse(self, text: str, where: str = "") -> Any:
-        """The value of a part in JSON. Raises Problem (400, 413)."""
+        """Return the value of a part in JSON. Raises Problem (400, 413)."""
         return await parse(text, self.limits, where, self._tally)
 
 
 async def record(parts: FormData, of: Record, limits: Limits) -> dict[str, Any]:
-    """The input record that the parts make; the content of a file stands as bytes where an image is expected.
+    """Return the input record of the parts; the content of a file is bytes where an image is expected.
 
-    Raises Problem (422) with every part that fits no input, and 413.
+    Raises Problem: 422 with every part that fits no input, 413.
     """
     to = _Reading(limits)
     faults = to.faults
-    made: dict[str, Any] = {}
+    record: dict[str, Any] = {}
     together: dict[str, Any] = {}
     for name in dict.fromkeys(parts):
         field = of.field(name)
-        values = [one for one in parts.getlist(name) if field is None or not _left_out(field, one)]
+        values = [value for value in parts.getlist(name) if field is None or not _left_out(field, value)]
         if field is None and name == DATA:
             together = await _together(values, to)
         elif name in of.unwanted:
             faults.append(Fault(name, f"is not taken: {of.unwanted[name]}", "leave it out"))
         elif field is None:
-            names = ", ".join(one.name for one in of.fields) or "none"
-            faults.append(Fault(name, "this is no input", f"the inputs are: {names}; or one JSON part `{DATA}`"))
+            names = ", ".join(each.name for each in of.fields) or "none"
+            faults.append(Fault(name, "this is not an input", f"the inputs are: {names}; or one JSON part `{DATA}`"))
         elif len(values) > 1 and not _is_list(field):
             faults.append(Fault(name, f"given {len(values)} times, taken once", "only a list may be repeated"))
         elif values:
-            made[name] = await _value(name, field, values, to)
-    faults += [Fault(name, f"given in `{DATA}` and as a part of its own") for name in together if name in made]
+            record[name] = await _value(name, field, values, to)
+    faults += [Fault(name, f"given in `{DATA}` and as a part of its own") for name in together if name in record]
     if faults:
         raise Problem(Kind.INVALID, "Some parts do not fit the input.", faults)
-    return together | made
+    return together | record
 
 
 async def _together(values: list[UploadFile | str], to: _Reading) -> dict[str, Any]:
@@ -118,7 +118,7 @@ async def _together(values: list[UploadFile | str], to: _Reading) -> dict[str, A
 async def _value(name: str, field: Field, values: list[UploadFile | str], to: _Reading) -> Any:
     if _is_image(field.shape):
         return await _image(name, values[0], to)
-    items = next((of.items for of in branches(field.shape) if isinstance(of, Array)), None)
+    items = next((branch.items for branch in branches(field.shape) if isinstance(branch, Array)), None)
     if items is None:
         return await _plain(name, field.shape, values[0], to)
     if _is_image(items):
@@ -139,7 +139,7 @@ async def _image(where: str, value: UploadFile | str, to: _Reading) -> Any:
 
 
 def _left_out(field: Field, value: UploadFile | str) -> bool:
-    """Whether a browser's form sends this for a field that was not filled in."""
+    """Return whether a browser's form sends this for a field that was not filled in."""
     if isinstance(value, UploadFile):
         return not (value.filename or value.size)
     empty = not (field.required or value.strip())

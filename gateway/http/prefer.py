@@ -1,4 +1,4 @@
-"""What a client prefers: to wait for the result, or to be sent events."""
+"""Preferences of a client: waiting for the result, receiving events, its idempotency key."""
 
 import re
 
@@ -11,11 +11,11 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 def wait(headers: Headers, most: float) -> float | None:
-    """Seconds that `Prefer: wait=N` (RFC 7240) asks for, at most `most`; None when it is not asked. Raises Problem (400)."""
-    found = _WAIT.search(", ".join(headers.getlist("prefer")))
-    if found is None:
+    """Return the seconds of `Prefer: wait=N` (RFC 7240), at most `most`; None without it. Raises Problem (400)."""
+    match = _WAIT.search(", ".join(headers.getlist("prefer")))
+    if match is None:
         return None
-    text = found.group(1)
+    text = match.group(1)
     if not (text.isascii() and text.isdigit()) or len(text) > 9:
         raise Problem(
             Kind.BAD_REQUEST, f"Prefer: wait takes a whole number of seconds, such as wait=10; got {text!r:.40}."
@@ -24,7 +24,7 @@ def wait(headers: Headers, most: float) -> float | None:
 
 
 def events(headers: Headers) -> bool:
-    """Whether the client accepts an event stream before anything else."""
+    """Return whether the client prefers an event stream to anything else."""
     best, chosen = 0.0, ""
     for part in headers.get("accept", "").split(","):
         kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
@@ -41,7 +41,7 @@ def events(headers: Headers) -> bool:
 
 
 def idempotency_key(headers: Headers) -> str | None:
-    """The `Idempotency-Key`, if there is one. Raises Problem (400) for one that cannot be taken."""
+    """Return the `Idempotency-Key`, if there is one. Raises Problem (400) for an invalid one."""
     keys = headers.getlist("idempotency-key")
     if not keys:
         return None

@@ -1,4 +1,4 @@
-"""Headers that every answer carries, so that a browser does nothing surprising with it."""
+"""Security headers of every answer, for browsers."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,17 +11,17 @@ DEFAULTS = {
     "Content-Security-Policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
-"""What an answer says unless its route says otherwise."""
+"""Headers of every answer whose route does not set them."""
 
 PAGE_POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
-"""The policy of pages with scripts of our own; nothing inline runs, nothing is loaded from elsewhere."""
+"""The policy of our pages with scripts: nothing inline runs, nothing is loaded from another host."""
 
 
 class SecurityHeaders:
-    """Adds what is missing of DEFAULTS."""
+    """Adds the headers of DEFAULTS that an answer lacks."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

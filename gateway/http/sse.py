@@ -1,4 +1,4 @@
-"""Server-sent events: their text, and the response that streams them to one client and notices when it is gone."""
+"""Server-sent events: their text, and the response that streams them to one client until it disconnects."""
 
 import asyncio
 import contextlib
@@ -13,19 +13,19 @@ from streams.errors import Blame, MillraceError
 
 PING = b": ping\n\n"
 HELLO = b"retry: 1000\n\n"
-"""Milliseconds after which a client that lost its stream comes back."""
+"""Milliseconds after which a client that lost its stream reconnects."""
 
 log = logging.getLogger(__name__)
 
 
 def frame(name: str, data: bytes, id: int | None = None) -> bytes:
-    """One event; `data` is JSON without line breaks."""
+    """Return one event. `data`: JSON without line breaks."""
     head = b"" if id is None else b"id: %d\n" % id
     return b"%sevent: %s\ndata: %s\n\n" % (head, name.encode(), data)
 
 
 def last_event_id(headers: Mapping[str, str]) -> int:
-    """The id that a client has seen last; -1 when it has seen none. Raises Problem when it is none of ours."""
+    """Return the last id that a client has seen; -1 when it has seen no event. Raises Problem (400) for an invalid one."""
     text = headers.get("last-event-id", "").strip()
     if not text:
         return -1
@@ -35,13 +35,13 @@ def last_event_id(headers: Mapping[str, str]) -> int:
 
 
 class Stalled(MillraceError):
-    """A client does not read its stream."""
+    """Raised when a client does not read its stream."""
 
     blame = Blame.CALLER
 
 
 class EventStream(Response):
-    """Sends what `frames` gives until it ends, the client goes, or the client has not read for `stall` seconds.
+    """Sends `frames` until they end, the client disconnects, or the client has not read for `stall` seconds.
 
     An error of `frames` becomes an `error` event, since the status has been sent by then.
     """
@@ -71,7 +71,7 @@ class EventStream(Response):
             for task in (writer, gone):
                 task.cancel()
             results = await asyncio.gather(writer, gone, return_exceptions=True)
-            # Closed here, not by the garbage collector: it gives back the client's place.
+            # Closed here, not by the garbage collector: this frees the client's slot.
             with contextlib.suppress(RuntimeError):
                 await self._frames.aclose()  # type: ignore[attr-defined]
             for error in results:
@@ -99,12 +99,12 @@ class EventStream(Response):
             await put(frame("error", bytes(problem.response().body)))
         except Exception:
             log.exception("an event stream cannot go on")
-            ours = Problem(Kind.INTERNAL, "The stream cannot go on; come back with Last-Event-ID.")
-            await put(frame("error", bytes(ours.response().body)))
+            internal = Problem(Kind.INTERNAL, "The stream cannot go on; come back with Last-Event-ID.")
+            await put(frame("error", bytes(internal.response().body)))
         await put(b"", more=False)
 
 
 async def disconnected(receive: Receive) -> None:
-    """Returns when the client has gone."""
+    """Return when the client has disconnected."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -81,7 +81,7 @@ class _Statistics(Collector):
             counts.shadows,
             "verdict",
         )
-        notices = GaugeMetricFamily("millrace_notices", "What is told of ended runs, by state.", labels=("state",))
+        notices = GaugeMetricFamily("millrace_notices", "Notices of ended runs, by state.", labels=("state",))
         for state, number in sorted(counts.notices.items()):
             notices.add_metric((state,), number)
         yield notices

@@ -1,1 +1,1 @@
-"""One module a noun; each has a `router`."""
+"""The routes of the API: one module a noun, each with a `router`."""

@@ -37,7 +37,7 @@ class NoticeQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=500)] = 50
 
 
-@router.get("/notices", summary="Who was told of ended runs, newest first")
+@router.get("/notices", summary="Notices of ended runs, newest first")
 async def listing(query: Annotated[NoticeQuery, Query()], notices: NoticesDep) -> Response:
     """Each with how often it was tried, when it is tried next, and why the last try failed. Of a web address the host is shown."""
     rows = await notices.page(query.state, query.run, page_cursor.aware(query.since), query.limit)

@@ -84,7 +84,7 @@ async def define(
 
 @router.delete("/pipelines/{name}", status_code=204, summary="Take a pipeline out of use")
 async def remove(name: str, request: Request, definitions: DefinitionsDep) -> Response:
-    """Runs under way go on. `If-Match` removes only what was read."""
+    """Running ones continue. `If-Match` removes only what was read."""
     await definitions.remove(name, Condition.of(request.headers))
     return Response(status_code=204)
 

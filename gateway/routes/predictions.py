@@ -129,10 +129,10 @@ async def correct(
 
 async def _find(predictions: PredictionStore, identity: str) -> tuple[Row, Sequence[Row]]:
     """Return a prediction and its corrections. Raises Problem (404)."""
-    found = await predictions.find(known(identity, "prediction"))
-    if found is None:
+    prediction = await predictions.find(known(identity, "prediction"))
+    if prediction is None:
         raise Problem(Kind.NOT_FOUND, f"No prediction {identity} is known; one is listed a moment after it was made.")
-    return found
+    return prediction
 
 
 def _document(row: Row, corrections: Sequence[Row], catalogue: Catalogue) -> dict[str, Any]:

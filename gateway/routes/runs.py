@@ -100,7 +100,7 @@ async def detail(run: RunId, run_events: RunEventsDep, history: HistoryDep) -> R
 async def outcome(
     run: RunId, request: Request, limits: LimitsDep, run_events: RunEventsDep, run_streams: RunStreamsDep
 ) -> Response:
-    """The output; a problem when the run failed or was cancelled, and 409 while it goes on. `Prefer: wait=N` waits."""
+    """The output; a problem when the run failed or was cancelled, and 409 while it is running. `Prefer: wait=N` waits."""
     seconds = prefer.wait(request.headers, limits.wait) or 0.0
     async with run_events.open(run) as buffer:
         last = await run_streams.wait_for_end(buffer, seconds, request)

@@ -32,7 +32,7 @@ _ROLLBACK = body.described(
 
 @router.get("/pipelines/{name}/versions", summary="The versions of a pipeline, newest first")
 async def listing(name: str, catalogue: CatalogueDep, pipelines: PipelinesDep, history: HistoryDep) -> Response:
-    """Each with what it is now (active, canary, shadow, former), its share of new runs, and its runs under way."""
+    """Each with what it is now (active, canary, shadow, former), its share of new runs, and its open runs."""
     known = versions.listed(pipelines, name)
     if not known:
         await catalogue.pipeline(name)  # 404, with what is near
@@ -45,7 +45,7 @@ async def listing(name: str, catalogue: CatalogueDep, pipelines: PipelinesDep, h
 
 @router.post("/pipelines/{name}/rollback", summary="Go back to an earlier version", openapi_extra=_ROLLBACK)
 async def rollback(name: str, request: Request, limits: LimitsDep, definitions: DefinitionsDep) -> Response:
-    """Ends a trial; without one, makes the version before active, or that of `digest`. Runs under way go on as they began."""
+    """Ends a trial; without one, makes the version before active, or that of `digest`. Open runs stay on the version that they began with."""
     value = await body.read_json(request, limits)
     fields = {} if value is None else value
     digest = fields.get("digest", "") if isinstance(fields, dict) else None

@@ -1,1 +1,1 @@
-"""Submitting runs: their input, once for each idempotency key, and the answer."""
+"""Submitting runs: reading the input, starting once for each idempotency key, and answering."""

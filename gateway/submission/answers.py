@@ -41,7 +41,7 @@ class RunAnswers:
             async with self._run_events.open(run, current=False) as buffer:
                 try:
                     last = await self._streams.wait_for_end(buffer, seconds, request)
-                except Problem:  # no slot to wait in: the run goes on all the same, and the answer says where
+                except Problem:  # no slot to wait in: the run continues all the same, and the answer says where
                     last = None
             if last is not None:
                 applied = {"Preference-Applied": f"wait={seconds:g}"} if fresh else {}

@@ -16,7 +16,7 @@ from streams.wire.records import Outgoing
 from streams.wire.topics import Topics
 
 _TIMEOUT = 15.0
-"""Seconds that a client waits for a publish before it gets a 503; the publish itself goes on."""
+"""Seconds that a client waits for a publish before it gets a 503; the publish itself continues."""
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class Sender:
         await self._send(await self._wire.flow(message))
 
     async def accepted(self, run: Run, data: Mapping[str, Any]) -> RecordMetadata:
-        """Publish that a run was accepted and return where that stands in the log.
+        """Publish that a run was accepted and return its place in the log.
 
         Flow publishes the same event, and the first one counts.
         """
@@ -69,7 +69,7 @@ class Sender:
 
 
 async def patiently(work: Awaitable[T]) -> T:
-    """Return the result of a publish. Raises Problem (503) when it takes too long; the publish itself goes on."""
+    """Return the result of a publish. Raises Problem (503) when it takes too long; the publish itself continues."""
     task = asyncio.ensure_future(work)
     done, _ = await asyncio.wait((task,), timeout=_TIMEOUT)
     if not done:

@@ -72,7 +72,7 @@ class Submissions:
     async def submit(self, order: RunOrder) -> bool:
         """Start the run; False when a run with the same key and input has ended before.
 
-        Raises Problem: 409 while a run with this key goes on, 422 when the key stands for another request, 503.
+        Raises Problem: 409 while a run with this key is running, 422 when the key stands for another request, 503.
         """
         if order.keyed and await self._run_events.exists(order.run):
             return await self._repeat(order)
@@ -95,7 +95,7 @@ class Submissions:
         return True
 
     async def _accepted(self, run: Run, order: RunOrder) -> RecordMetadata:
-        """Publish that the run was accepted; return where that stands in the log, once it has been read here."""
+        """Publish that the run was accepted; return its place in the log, once it has been read here."""
         place = await self._sender.accepted(run, _accepted_data(order))
         await self._tail.reach(place.partition, place.offset + 1)
         return place
@@ -120,7 +120,7 @@ class Submissions:
             await self._resume(order, buffer, str(first.get("digest") or order.topology.digest))
         raise Problem(
             Kind.DUPLICATE,
-            "The run goes on; follow it, or send the same request again when it has ended.",
+            "The run has not ended; follow it, or send the same request again when it has.",
             headers={"Location": f"/runs/{order.run}", "Retry-After": "1"},
             extra={"id": order.run, "links": links(order.run)},
         )
@@ -130,7 +130,7 @@ class Submissions:
 
         `digest`: of the version in that acceptance.
         """
-        if [line.kind for line in buffer.events] == [EventKind.ACCEPTED]:
+        if [event.kind for event in buffer.events] == [EventKind.ACCEPTED]:
             await self._objects.store(order.input.objects)
             run = Run(order.run, order.topology.name, digest, time.time() + order.topology.timeout)
             await self._request(order, run)
