@@ -306,7 +306,7 @@ def test_a_stop_answers_who_waits_for_a_result(gateways: World, small: Gateway) 
     with concurrent.futures.ThreadPoolExecutor(2) as pool, small.client() as http:
         asked = pool.submit(http.post, "/pipelines/greet/runs", json={"name": "Ada"}, headers=waits)
         other = pool.submit(http.get, f"/runs/{run.id}/result", headers=waits)
-        held = small.app.components.following.cache._entries
+        held = small.app.components.following.cache._buffers
         wait(lambda: sum(bool(one.readers and one.whole and one.events) for one in held.values()) == 2, "both wait")
         small.end_streams()
         begun, result = asked.result(10), other.result(10)
