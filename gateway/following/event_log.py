@@ -1,6 +1,6 @@
 """The topic run.events, read out of turn: a range of one run's events, and the JSON of a record."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from aiokafka.errors import KafkaError
 
@@ -34,22 +34,16 @@ class EventLog:
         """Return the run's events with start ≤ offset < stop, of the last MAX_SCAN. Raises Problem (503)."""
         if start >= stop:
             return []
-        events: list[LoggedEvent] = []
         offsets = self._open_offsets()
         place = Place(self.topic, partition)
         try:
             await offsets.start()
             start = max(start, (await offsets.beginnings([place]))[place], stop - MAX_SCAN)
-            for low in range(start, stop, _STEP):
-                for record in await offsets.read(place, low, min(stop, low + _STEP)):
-                    event = parse_event(record) if run_of(record) == run else None
-                    if event is not None:
-                        events.append(event)
+            return [event async for event in _scan(offsets, place, run, start, stop)]
         except (KafkaError, OSError) as error:
             raise log_unavailable() from error
         finally:
             await offsets.stop()
-        return events
 
     async def decode(self, record: Record) -> bytes:
         """Return an event's JSON as clients get it. Raises Undecodable."""
@@ -59,3 +53,12 @@ class EventLog:
         return event_json(
             event.run.id, event.kind.value, event.vertex, event.path, message.at, event.attempt, event.data, **extra
         )
+
+
+async def _scan(offsets: Offsets, place: Place, run: str, start: int, stop: int) -> AsyncIterator[LoggedEvent]:
+    """Yield a run's events with start ≤ offset < stop."""
+    for low in range(start, stop, _STEP):
+        for record in await offsets.read(place, low, min(stop, low + _STEP)):
+            event = parse_event(record) if run_of(record) == run else None
+            if event is not None:
+                yield event

@@ -47,10 +47,7 @@ class RunEvents:
         with self._cache.hold(run, partition) as buffer:
             if not buffer.whole or (current and not buffer.ended):
                 await self._tail.catch_up(partition)
-            if not buffer.whole:
-                async with buffer.restoring:
-                    if not buffer.whole:
-                        await self._restore(buffer)
+            await self._complete(buffer)
             if not buffer.events:
                 raise unknown(run)
             yield buffer
@@ -129,8 +126,16 @@ class RunEvents:
                     return accepted["input"]
         return None
 
+    async def _complete(self, buffer: RunBuffer) -> None:
+        """Restore a buffer that is not complete, once for all its readers. Raises Problem (503)."""
+        if buffer.whole:
+            return
+        async with buffer.restoring:
+            if not buffer.whole:
+                await self._restore(buffer)
+
     async def _restore(self, buffer: RunBuffer) -> None:
-        """Complete a buffer with the events before those that the tail has read."""
+        """Add the events before those that the tail has read. Raises Problem (503)."""
         accepted = bool(buffer.events) and buffer.events[0].kind is EventKind.ACCEPTED
         try:
             reach = await self._history.reach(buffer.partition)

@@ -1,6 +1,7 @@
 """Preferences of a client: waiting for the result, receiving events, its idempotency key."""
 
 import re
+from collections.abc import Iterable
 
 from starlette.datastructures import Headers
 
@@ -25,19 +26,25 @@ def wait(headers: Headers, most: float) -> float | None:
 
 def events(headers: Headers) -> bool:
     """Return whether the client prefers an event stream to anything else."""
-    best, chosen = 0.0, ""
+    best, preferred = 0.0, ""
     for part in headers.get("accept", "").split(","):
         kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        weight = 1.0
-        for parameter in parameters:
-            if parameter.startswith("q="):
-                try:
-                    weight = float(parameter[2:])
-                except ValueError:
-                    weight = 0.0
+        weight = _weight(parameters)
         if weight > best:
-            best, chosen = weight, kind
-    return chosen == "text/event-stream"
+            best, preferred = weight, kind
+    return preferred == "text/event-stream"
+
+
+def _weight(parameters: Iterable[str]) -> float:
+    """Return the weight of a media range (`q=0.5`): 1 when none is given, 0 for an invalid one."""
+    weight = 1.0
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                weight = float(parameter[2:])
+            except ValueError:
+                weight = 0.0
+    return weight
 
 
 def idempotency_key(headers: Headers) -> str | None:

@@ -14,7 +14,7 @@ from gateway.api.links import links
 from gateway.api.path_ids import RunId
 from gateway.api.problems import Fault, Kind, Problem
 from gateway.api.query_times import QueryTime
-from gateway.data.interfaces import HistoryUnavailable, RunFilter
+from gateway.data.interfaces import HistoryUnavailable, RunFilter, RunHistory
 from gateway.data.render import placed
 from gateway.dependencies import (
     AnswersDep,
@@ -88,11 +88,8 @@ async def detail(run: RunId, run_events: RunEventsDep, history: HistoryDep) -> R
     async with run_events.open(run) as buffer:
         document = (await run_events.view(buffer)).to_json()
         ended = buffer.ended
-    if ended:
-        with contextlib.suppress(HistoryUnavailable, TimeoutError):
-            async with asyncio.timeout(_REPLAYS_TIMEOUT):  # without the history, the rest is given
-                if replays := await history.replays(run):
-                    document["replays"] = replays
+    if ended and (replays := await _replays(history, run)):
+        document["replays"] = replays
     return json_response(document)
 
 
@@ -177,6 +174,14 @@ async def repeat(
         view, input = await run_events.view(buffer), await run_events.input(buffer)
     started = await replayer.replay(view, input, wanted, prefer.idempotency_key(request.headers))
     return await answers.respond(request, started.run, replay_of=run, reused=started.reused)
+
+
+async def _replays(history: RunHistory, run: str) -> list[str]:
+    """Return the runs that repeat a run; none while the history is unavailable, so that the rest is shown all the same."""
+    with contextlib.suppress(HistoryUnavailable, TimeoutError):
+        async with asyncio.timeout(_REPLAYS_TIMEOUT):
+            return await history.replays(run)
+    return []
 
 
 def _summary(row: Any) -> dict[str, Any]:
