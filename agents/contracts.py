@@ -16,12 +16,12 @@ FOLDER = Path(schemas.__file__).parent / "avro" / "services"
 
 
 def contracts() -> tuple[Contract, ...]:
-    """The contract of every service, sorted by name. Imports all of them."""
+    """Return the contract of every service, sorted by name. Imports all services."""
     return tuple(load(name).contract for name in registry())
 
 
 def stale(folder: Path = FOLDER) -> list[str]:
-    """The names of files in `folder` that are missing, differ from their service, or belong to none; sorted."""
+    """List files in `folder` that are missing, differ from their service, or belong to none; sorted."""
     wanted: dict[str, str] = {}
     for contract in contracts():
         rendered, answered = render_contract(contract)
@@ -32,7 +32,7 @@ def stale(folder: Path = FOLDER) -> list[str]:
 
 
 def write(folder: Path = FOLDER) -> list[str]:
-    """Brings `folder` in step; the names of the files that changed or went."""
+    """Update `folder`, and return the names of files that were written or deleted."""
     changed = stale(folder)
     for contract in contracts():
         write_contract(folder, contract)
@@ -44,7 +44,7 @@ def write(folder: Path = FOLDER) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0, or 1 when `--check` finds files out of step."""
+    """Return 0, or 1 if `--check` finds files that are out of date."""
     parser = argparse.ArgumentParser(prog="python -m agents.contracts", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 when a file is out of step")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the files are (default: %(default)s)")

@@ -1,4 +1,4 @@
-"""Which services there are: found by their files, imported only when one is asked for."""
+"""List services by their files, and import one only when it is loaded."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ _PACKAGE = "agents.services"
 
 
 class UnknownService(MillraceError, KeyError):
-    """No file under `agents/services/` defines a service of this name."""
+    """Raised when no file under `agents/services/` defines a service of this name."""
 
     blame = Blame.CALLER
 
@@ -26,7 +26,7 @@ class UnknownService(MillraceError, KeyError):
 
 @cache
 def registry() -> Mapping[str, str]:
-    """Module by service name, sorted: `image-blur` is in `agents.services.image_blur`.
+    """Return the module of each service, sorted by name: `image-blur` is in `agents.services.image_blur`.
 
     Files are read, not run. Raises BadService for a file that is not named like its service.
     """
@@ -45,7 +45,7 @@ def registry() -> Mapping[str, str]:
 
 
 def load(name: str) -> Service[Any, Any]:
-    """The service of this name; imports its module. Raises UnknownService, with what comes near."""
+    """Import and return a service. Raises UnknownService, which suggests a similar name."""
     module = registry().get(name)
     if module is None:
         near = get_close_matches(name, registry(), 1)
@@ -55,7 +55,7 @@ def load(name: str) -> Service[Any, Any]:
 
 
 def _declared(text: str) -> Iterator[str]:
-    """The names in `@service("…")` above the functions of a file."""
+    """Yield the names in `@service("…")` of a file."""
     for statement in ast.parse(text).body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
             for decorator in statement.decorator_list:

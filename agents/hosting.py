@@ -27,22 +27,22 @@ from streams.settings import SettingError, Settings
 log = logging.getLogger("agents")
 
 AGENTS = ("flow", "recorder", "retry", "models")
-"""What can be hosted beside services."""
+"""Agents that a worker can host beside services."""
 SERVICES = "services"
-"""All of them, those that will be added too."""
+"""Name that stands for every service."""
 STUCK = 3
-"""The exit status of a worker that makes no progress."""
+"""Exit status of a worker that makes no progress."""
 _EXIT_WITHIN = 5.0
 
 
 class UnknownName(MillraceError, ValueError):
-    """There is neither a service nor an agent of this name; the message says what there is."""
+    """Raised for a name that is neither a service nor an agent; the message lists the known ones."""
 
     blame = Blame.CALLER
 
 
 def plan(names: Sequence[str]) -> WorkerPlan:
-    """What these names mean; none of them means everything, `services` every service. Raises UnknownName."""
+    """Resolve names; no name means everything, `services` every service. Raises UnknownName."""
     modules = registry()
     wanted = [module for name in names or (SERVICES, *AGENTS) for module in (modules if name == SERVICES else (name,))]
     hosted: list[str] = []
@@ -66,7 +66,7 @@ def plan(names: Sequence[str]) -> WorkerPlan:
 
 
 def _recorder(parts: Connections) -> Recorder:
-    from agents.workers.drift import DriftWatch  # here: PostgreSQL's client is for who needs it
+    from agents.workers.drift import DriftWatch  # imported here, because only some agents need PostgreSQL's client
     from agents.workers.notifier import Notifier
     from agents.workers.recorder import Recorder as Real
     from agents.workers.sweeper import Sweeper
@@ -82,7 +82,7 @@ def _models(parts: Connections) -> Background:
 
 
 def serve(names: Sequence[str], *, quiet: bool = False) -> int:
-    """Runs a worker until a signal or a failure; its exit status (see `agents.__main__`)."""
+    """Run a worker until a signal or a failure, and return its exit status (see `agents.__main__`)."""
     logs.begin(logging.WARNING if quiet else logging.INFO)
     try:
         wanted, settings = plan(names), Settings.read()
@@ -90,7 +90,7 @@ def serve(names: Sequence[str], *, quiet: bool = False) -> int:
         log.error("%s", error)
         return 2
     status = _served(settings, wanted)
-    # Whatever a thread of a library still does: the end of the process is not held up by it.
+    # Exit without waiting for threads of libraries.
     guard = threading.Timer(_EXIT_WITHIN, os._exit, (status,))
     guard.daemon = True
     guard.start()
@@ -98,7 +98,7 @@ def serve(names: Sequence[str], *, quiet: bool = False) -> int:
 
 
 def _served(settings: Settings, wanted: WorkerPlan) -> int:
-    # Faust makes loops of its own in its threads: they are to be of this kind too.
+    # Faust creates event loops in its threads, which must be of this kind too.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     loop = asyncio.new_event_loop()
     try:
@@ -118,7 +118,7 @@ def _served(settings: Settings, wanted: WorkerPlan) -> int:
 
 
 async def _let_go() -> None:
-    """Cancels what libraries left behind. Not `asyncio.run`, which waits for it without end."""
+    """Cancel tasks that libraries left behind; `asyncio.run` would wait for them forever."""
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()
@@ -127,7 +127,7 @@ async def _let_go() -> None:
 
 
 def _show_stacks() -> None:
-    """Writes where every task and thread stands: for people who wonder why a worker does nothing."""
+    """Dump the stacks of all tasks and threads, to find out why a worker makes no progress."""
     for task in asyncio.all_tasks():
         task.print_stack(limit=12, file=sys.stderr)
     faulthandler.dump_traceback(sys.stderr)
@@ -140,7 +140,7 @@ async def _run(settings: Settings, wanted: WorkerPlan) -> None:
 
     def stop() -> None:
         worker.stop()
-        # A second signal, or one before it serves, does not wait.
+        # A second signal, or one before the worker serves, ends it at once.
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, running.cancel)
 

@@ -43,7 +43,9 @@ def retrain(part: Part, settings: Settings, order: Order, report: Report, call: 
     """Train a model, and let it serve if it is not worse than the champion on what it claims and the order allows it.
 
     `call` is the id of the order, `ordered` its text (see `streams.models.version_order`). The outcome is stored beside the
-    bundle's folder and returned when the same call is repeated, as after a worker was killed. Raises BadOrder, DataError, BadBundle, StoreUnavailable and MLflowUnavailable.
+    bundle's folder and returned when the same call is repeated, as after a worker was killed.
+
+    Raises BadOrder, DataError, BadBundle, StoreUnavailable and MLflowUnavailable.
     """
     kept = order.folder.parent / OUTCOME
     if call and kept.exists():

@@ -1,4 +1,4 @@
-"""Telling white cells apart: each trait of the cell, compared with what is usual, speaks for or against each type.
+"""Classify white cells: each trait of the cell, compared with the usual, speaks for or against each type.
 
 A linear model over named numbers: its file is JSON that a person can read, and reading it takes NumPy alone.
 """
@@ -26,10 +26,10 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class Weights:
-    """What was learned."""
+    """The learned parameters."""
 
     types: tuple[CellType, ...]
-    """What the model tells apart, in the order of its outputs."""
+    """The types of the outputs, in order."""
     traits: tuple[str, ...]
     """Its inputs, see `agents.cells.traits`."""
     usual: Numbers
@@ -39,7 +39,7 @@ class Weights:
     weights: Numbers
     """Types x traits."""
     biases: Numbers
-    """One a type."""
+    """One per type."""
     temperature: float
     """What scores are divided by for the probabilities to be calibrated."""
     familiar: float
@@ -110,7 +110,7 @@ def parse(text: str) -> Weights:
 
 @dataclass(frozen=True)
 class Told:
-    """What the model makes of a cell."""
+    """The model's answer for a cell."""
 
     probabilities: Mapping[CellType, float]
     """Of each type that the model knows."""
@@ -124,7 +124,7 @@ class Classifier:
     """One loaded model."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        """Raises BadBundle when the folder is not what its card says, or not of a model that tells cells apart."""
+        """Load a bundle. Raises BadBundle if it does not match its card, or is not of a cell model."""
         self.bundle = check(folder)
         try:
             self.weights = parse((folder / FILE).read_text(encoding="utf-8"))
@@ -132,7 +132,7 @@ class Classifier:
             raise BadBundle(f"{folder}: {FILE} is no model that can be read: {error}") from error
 
     def tell(self, traits: Mapping[str, float]) -> Told:
-        """What the model makes of a cell. Raises BadBundle for a model of other traits."""
+        """Classify a cell. Raises BadBundle for a model of other traits."""
         missing = set(self.weights.traits) - traits.keys()
         if missing:
             raise BadBundle(

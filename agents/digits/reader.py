@@ -14,21 +14,21 @@ from streams.models import BadBundle, check
 
 @dataclass(frozen=True)
 class Reading:
-    """What the network makes of a digit."""
+    """The network's answer for a digit."""
 
     digit: int
     probabilities: tuple[float, ...]
-    """Of 0 to 9; a digit that the model does not know has 0."""
+    """Of 0 to 9; digits that the model does not know have 0."""
 
 
 class Reader:
     """One loaded model."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        """Raises BadBundle when the folder is not what its card says, or not of a network that reads digits."""
+        """Load a bundle. Raises BadBundle if it does not match its card, or is not of a digit network."""
         self.bundle = check(folder)
         self.digits = tuple(self.bundle.card.get("digits") or ())
-        """What the network's outputs stand for, in their order."""
+        """The digits of the network's outputs, in order."""
         if not set(self.digits) <= set(range(10)) or len(set(self.digits)) < max(2, len(self.digits)):
             raise BadBundle(f"{folder}: its card has no digits that a network could tell apart: {self.digits}")
         cv2.setNumThreads(1)  # the worker decides how much runs at once
@@ -41,7 +41,7 @@ class Reader:
             raise BadBundle(f"{folder}: its network has {outputs} outputs, and its card {len(self.digits)} digits")
 
     def read(self, pixels: Grey) -> Reading:
-        """The digit of SIDE x SIDE pixels with ink 255."""
+        """Read SIDE x SIDE pixels with ink 255."""
         outputs = self._forward((pixels[None, :, :, None] / 255).astype(np.float32))
         probabilities = np.zeros(10)
         probabilities[list(self.digits)] = outputs

@@ -1,4 +1,4 @@
-"""A training as a process: started in the environment for it, followed line by line, ended when nobody waits for it any more."""
+"""Run a training as a process of the training environment: follow its output, and end it when the call is cancelled."""
 
 import asyncio
 import contextlib
@@ -22,22 +22,22 @@ _REFUSED, _AWAY = 2, {3: "postgres", 4: "s3"}
 """Exit statuses of `python -m training`."""
 
 _GRACE = 10.0
-"""Seconds that a training may take to tell MLflow that it ends; then it is killed."""
+"""Seconds that a cancelled training may take to end its run in MLflow; then it is killed."""
 
 _LACKING = re.compile(r"(?:ModuleNotFoundError|ImportError): .*?'([^']+)'")
-"""How Python ends without a library: the environment is still being made, or was broken off."""
+"""Python's message for a missing library: the environment is incomplete."""
 
 _OPERATOR = "the operator of this worker sees to it; send the order again then"
 
 _LINE = 1024 * 1024
-"""Bytes of a line that it says, at most."""
+"""Largest size of an output line, in bytes."""
 
 _leaving: set[asyncio.Task[None]] = set()
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What became of a training; see `training.retrain.Outcome`."""
+    """The outcome of a training; see `training.retrain.Outcome`."""
 
     model: str
     version: str
@@ -62,7 +62,7 @@ class Trained:
 
 
 def usable() -> str:
-    """Why no model can be trained here; empty when one can."""
+    """Return why no model can be trained here; empty if one can."""
     try:
         python = _python(Settings.read())
     except SettingError as error:
@@ -82,7 +82,7 @@ async def trained(
     promote: bool = True,
     fewer: bool = False,
 ) -> Trained:
-    """Trains, registers and judges a model; each epoch is told to whoever follows the run. `ordered`: see `streams.models.version_order`.
+    """Train, register and judge a model, and publish each epoch as progress. `ordered`: see `streams.models.version_order`.
 
     `promote` lets it serve if it passes the gate, `fewer` also if it knows fewer classes than what serves.
 
@@ -123,7 +123,7 @@ async def trained(
 
 
 async def _followed(process: asyncio.subprocess.Process) -> Mapping[str, Any] | None:
-    """Tells what it says as progress; what it says at its end, None when it ends without."""
+    """Publish its messages as progress, and return the last one; None if it ends without."""
     assert process.stdout is not None
     async for line in process.stdout:
         message = json.loads(line)
@@ -139,7 +139,7 @@ async def _followed(process: asyncio.subprocess.Process) -> Mapping[str, Any] | 
 
 
 def _let_go(process: asyncio.subprocess.Process) -> None:
-    """Asks it to end, and sees to it beside everything else: whoever cancels does not wait."""
+    """Terminate the process in the background, so that cancelling does not wait."""
 
     async def end() -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -190,5 +190,5 @@ def _python(settings: Settings) -> Path:
 
 
 def _environ() -> dict[str, str]:
-    """This process's environment without what leads Python to the libraries of this one."""
+    """Return this process's environment without the variables that select its Python libraries."""
     return {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}

@@ -37,7 +37,7 @@ class Rule:
     ranges: tuple[Network, ...]
 
     def fits(self, method: str, target: Target) -> bool:
-        """Whether this line allows this call."""
+        """Return whether this line allows this call."""
         return (
             method in self.methods
             and target.scheme == self.scheme
@@ -48,25 +48,25 @@ class Rule:
     def _names(self, target: Target) -> bool:
         if target.host == self.host:
             return True
-        # An address is no name: whoever is to be called by its address is written down by it.
+        # A pattern of names never matches an address: addresses must be listed themselves.
         return target.address is None and (not self.host or (self.host[0] == "." and target.host.endswith(self.host)))
 
 
 @dataclass(frozen=True)
 class AllowList:
-    """Every line, the most exact first."""
+    """All lines, the most specific first."""
 
     rules: tuple[Rule, ...] = ()
 
     @classmethod
     def read(cls, text: str) -> "AllowList":
-        """The list that a setting says. Raises SettingError naming the line."""
+        """Parse the list of a setting. Raises SettingError naming the line."""
         lines = [line.strip() for line in re.split(r"[,\n]", text) if line.strip()]
         rules = [_rule(line) for line in lines]
         return cls(tuple(sorted(rules, key=lambda one: (not one.host, one.host.startswith("."), -len(one.host)))))
 
     def rule(self, method: str, target: Target) -> Rule:
-        """The line that allows this call. Raises InvalidInput."""
+        """Return the line that allows this call. Raises InvalidInput."""
         fitting = next((rule for rule in self.rules if rule.fits(method, target)), None)
         if fitting is None:
             where = f"{method} {target.scheme}://{target.netloc}"

@@ -1,4 +1,4 @@
-"""What the body of an answer is: JSON, text or a picture, unpacked and read within limits; anything else is refused."""
+"""Read the body of an answer within limits: JSON, text or a picture; anything else is refused."""
 
 import codecs
 import json
@@ -14,7 +14,7 @@ from streams.service.errors import InvalidInput
 from streams.service.media import LIMITS, inspect
 
 DEPTH = 64
-"""Lists and objects inside each other in an answer."""
+"""Largest nesting of lists and objects in an answer."""
 _JSON = re.compile(r"application/(?:json|[\w.+-]+\+json)|text/json")
 _TEXT = re.compile(
     r"text/(?:plain|html|css|csv|xml|markdown|calendar)|application/(?:xml|[\w.-]+\+xml|x-ndjson|yaml|x-yaml|toml)"
@@ -26,7 +26,7 @@ _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate
 
 
 class Picture(Media):
-    """A picture of an answer: stored as it came, after the checks that an upload gets."""
+    """A picture of an answer: stored unchanged, after the checks of an upload."""
 
     kind = "image"
 
@@ -36,11 +36,11 @@ class Picture(Media):
 
     @classmethod
     def decode(cls, data: bytes, ref: Ref) -> Self:  # noqa: ARG003  # as every Media has it
-        """The picture behind a ref."""
+        """Return the picture of a ref."""
         return cls(data)
 
     def encode(self) -> Encoded:
-        """Its bytes, under the type that they have."""
+        """Return its bytes and their media type."""
         return Encoded(self._media_type, self._data)
 
 
@@ -66,7 +66,7 @@ class Body:
         self._unpack = zlib.decompressobj(_WINDOWS[coding]) if coding in _WINDOWS else None
 
     def feed(self, chunk: bytes) -> None:
-        """Takes a piece, unpacking no more of it than may be kept."""
+        """Add a chunk, decompressing no more than the limit allows."""
         if self._unpack is None:
             self._keep(chunk)
             return
@@ -78,13 +78,13 @@ class Body:
             raise InvalidInput("the answer cannot be unpacked: what it says of itself is wrong") from error
 
     def end(self) -> bytes:
-        """All of it."""
+        """Return the whole body."""
         if self._unpack is not None and self._size and not self._unpack.eof:
             raise InvalidInput("the answer ends before what is packed in it does")
         return b"".join(self._chunks)
 
     def read(self, data: bytes) -> Any:
-        """JSON as a value, text as a str, a picture as a Picture, nothing as None."""
+        """Parse the body: JSON as a value, text as a str, a picture as a Picture, an empty body as None."""
         if not data:
             return None
         if self._picture:
@@ -99,7 +99,7 @@ class Body:
         )
 
     def said(self, data: bytes) -> str:
-        """The beginning of a body as people may want to see it in a message."""
+        """Return the beginning of a body, for an error message."""
         text = data[:2000].decode("utf-8", "replace") if not self._picture else ""
         return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
@@ -130,7 +130,7 @@ def _json(text: str) -> Any:
     try:
         value = json.loads(text, parse_constant=number)
         if "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode()  # half of a character, which nothing after this could write
+            json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate, which cannot be encoded
     except (ValueError, RecursionError):
         raise InvalidInput("the answer says that it is JSON, and is not") from None
     _check(value, DEPTH)
@@ -138,7 +138,7 @@ def _json(text: str) -> Any:
 
 
 def _check(value: Any, depth: int) -> None:
-    """Refuses what no record can carry."""
+    """Refuse values that records cannot carry. Raises InvalidInput."""
     if isinstance(value, dict | list):
         if not depth:
             raise InvalidInput(f"the answer has lists and objects more than {DEPTH} levels deep")

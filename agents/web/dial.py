@@ -16,11 +16,11 @@ from agents.web.target import Address
 from streams.service.errors import InvalidInput, RetryLater
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""The addresses of a host, best first. Raises OSError."""
+"""Resolves a host to its addresses, best first. Raises OSError."""
 
 
 async def lookup(host: str, port: int) -> Sequence[str]:
-    """What the system's resolver says."""
+    """Resolve a host with the system's resolver."""
     addresses = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[4][0]) for address in addresses))
 
@@ -41,7 +41,7 @@ class Dialler(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """A connection to one of the host's addresses, tried in turn."""
+        """Connect to one of the host's addresses, tried in turn."""
         try:
             async with asyncio.timeout(timeout):
                 addresses = await self._judged(host, port)
@@ -73,7 +73,7 @@ class Dialler(httpcore.AsyncNetworkBackend):
         raise InvalidInput("sockets of this machine cannot be called", where="url")
 
     async def sleep(self, seconds: float) -> None:
-        """A pause, as httpcore asks for it."""
+        """Sleep, for httpcore."""
         await asyncio.sleep(seconds)
 
     async def _judged(self, host: str, port: int) -> list[Address]:
@@ -81,7 +81,7 @@ class Dialler(httpcore.AsyncNetworkBackend):
             addresses = [ip_address(resolved) for resolved in await self._resolve(host, port)]
         except (OSError, UnicodeError):
             raise RetryLater(f"the name {host} cannot be resolved") from None
-        for address in addresses:  # one that is wrong is enough: who answers so is not to be trusted with the others
+        for address in addresses:  # one forbidden address refuses the host: its other addresses are not trusted either
             reason = refusal(address, self._ranges)
             if reason:
                 raise InvalidInput(f"{host} leads to an address that may not be called ({reason})", where="url")

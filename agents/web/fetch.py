@@ -23,7 +23,7 @@ from streams.service.errors import InvalidInput, RetryLater
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _AGAIN = frozenset({408, 425, 429})
-"""Statuses below 500 that say: not now."""
+"""Statuses below 500 that mean: try again later."""
 _SHOWN = 200
 
 
@@ -37,13 +37,13 @@ class Sensitive:
 
     @property
     def value(self) -> str:
-        """What is sent."""
+        """The whole value of the header."""
         return f"{self.before}{self.secret.value}{self.after}"
 
 
 @dataclass(frozen=True)
 class Call:
-    """What is to be sent. `headers` are checked, `sensitive` by header."""
+    """A request. `headers` are checked already, `sensitive` is by header name."""
 
     method: str
     target: Target
@@ -51,12 +51,12 @@ class Call:
     body: bytes | None = None
     sensitive: Mapping[str, Sensitive] = field(default_factory=dict, repr=False)
     answers: frozenset[int] = frozenset()
-    """Statuses beside 200 to 299 that are an answer and no failure."""
+    """Statuses beside 200 to 299 that count as an answer."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, read and redacted."""
+    """The answer, parsed and without secrets."""
 
     status: int
     headers: Mapping[str, str]
@@ -73,12 +73,12 @@ class _Received:
 
     @property
     def said(self) -> str:
-        """The beginning of what it says, for people."""
+        """The beginning of its body, for error messages."""
         return self.body.said(self.data) if self.body else ""
 
 
 async def fetch(call: Call, limits: Limits, resolve: Resolve = lookup) -> Answer:
-    """Calls. Raises InvalidInput for what must not be sent or read, and RetryLater for what may go better another time."""
+    """Make a call. Raises InvalidInput for what must not be sent or read, and RetryLater for temporary failures."""
     redactor = Redactor(sensitive.secret.value for sensitive in call.sensitive.values())
     try:
         for _ in range(limits.redirects + 1):
@@ -96,15 +96,15 @@ async def fetch(call: Call, limits: Limits, resolve: Resolve = lookup) -> Answer
 
 @dataclass(frozen=True)
 class Taken:
-    """What a receiver says of what it was sent; its words are not read."""
+    """A receiver's answer to a delivery; its body is not read."""
 
     status: int
     after: float
-    """Seconds that it wants to be left alone."""
+    """Seconds of its `Retry-After`; 0 without one."""
 
 
 async def deliver(call: Call, limits: Limits, resolve: Resolve = lookup) -> Taken:
-    """Sends, and looks at the status only; a redirect is not followed. Raises InvalidInput and RetryLater.
+    """Send, and read only the status; redirects are not followed. Raises InvalidInput and RetryLater.
 
     What is raised does not name the path, which may hold the receiver's token.
     """
@@ -135,7 +135,7 @@ async def _send(call: Call, limits: Limits, resolve: Resolve, *, reads: bool = T
                 "its origins name where it may",
                 "secrets",
             )
-    # A pool of its own for each request: no connection, and nothing said on one, goes from one run to another.
+    # A separate pool for each request, so that runs share no connections.
     pool = httpcore.AsyncConnectionPool(
         ssl_context=_tls(limits.ca), max_connections=1, network_backend=Dialler(rule.ranges, resolve)
     )
@@ -199,12 +199,12 @@ async def _receive(response: httpcore.Response, limits: Limits, wanted: bool) ->
     except InvalidInput:
         if wanted:
             raise
-        # Of a failure or a redirect the status counts, whatever is wrong with the body.
+        # For a failure or a redirect only the status counts, even if the body is invalid.
         return _Received(response.status, shown)
 
 
 def _redirected(call: Call, status: int, location: str) -> Call:
-    """The call that a redirect asks for, by the rules of RFC 9110 as browsers read them. Raises InvalidInput."""
+    """Return the call to follow a redirect, by the rules of RFC 9110 as browsers apply them. Raises InvalidInput."""
     target = call.target.redirected(location)
     if call.target.scheme == "https" and target.scheme == "http":
         raise InvalidInput(f"{call.target} redirects to {target}, which is not encrypted", where="url")
@@ -242,7 +242,7 @@ def _judged(call: Call, received: _Received, limits: Limits, redactor: Redactor)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds of a `Retry-After`; 0 when there is none that can be read."""
+    """Return the seconds of `Retry-After`; 0 if it is missing or invalid."""
     value = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}", value):
         return float(value)
@@ -254,7 +254,7 @@ def _retry_after(headers: Mapping[str, str]) -> float:
 
 @lru_cache(maxsize=2)
 def _tls(ca: str) -> ssl.SSLContext:
-    """What servers are verified by; reading the authorities takes longer than most calls."""
+    """Return the TLS context, cached because reading the authorities takes longer than most calls."""
     context = ssl.create_default_context()
     if ca:
         context.load_verify_locations(cafile=ca)

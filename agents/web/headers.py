@@ -1,4 +1,4 @@
-"""Which headers a call may carry, and which of an answer are shown."""
+"""Headers that a call may send, and headers of an answer that are shown."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from streams.service.errors import InvalidInput
 
 MOST = 64
-"""Headers of one request."""
+"""Largest number of headers in a request."""
 LARGEST = 16 * 1024
-"""Bytes of all headers of one request."""
+"""Largest size of all headers of a request, in bytes."""
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _VALUE = re.compile(r"[\t\x20-\x7e]*")

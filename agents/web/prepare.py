@@ -1,4 +1,4 @@
-"""From what a node says to what is sent."""
+"""Build a call from the inputs of a node."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -36,13 +36,13 @@ def prepared(
     limits: Limits,
     key: str,
 ) -> Call:
-    """The call that these ask for. Raises InvalidInput, and RetryLater when a secret cannot be used as it lies there."""
+    """Build the call. Raises InvalidInput, and RetryLater if a secret's file cannot be used."""
     target = parse(url, dict(query))
     sent = {"user-agent": AGENT, "accept": "application/json, text/*;q=0.9, image/*;q=0.8", **heads.checked(headers)}
     data = _encoded(method, body, sent, limits.request)
     if method not in _BODILESS:
         sent.setdefault("idempotency-key", key)
-    # Whoever may not be called gets no secret looked up either.
+    # Check the target before any secret is read.
     limits.allowed.rule(method, target)
     return Call(method, target, sent, data, _sensitive(secrets, sent, limits), frozenset(answers))
 

@@ -1,4 +1,4 @@
-"""Taking secrets out of what comes back: as they are, and in the forms in which servers like to repeat them."""
+"""Remove secrets from answers: literally, and in the encodings in which servers repeat them."""
 
 import base64
 import binascii
@@ -11,20 +11,20 @@ _SHORTEST = 4
 
 
 class Redactor:
-    """Knows the values that must not be seen."""
+    """Removes the values of secrets."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = {form for secret in secrets for form in _forms(secret)}
         self._forms = sorted(forms, key=len, reverse=True)
 
     def text(self, text: str) -> str:
-        """The text without any of them."""
+        """Return the text without secrets."""
         for form in self._forms:
             text = text.replace(form, MARK)
         return text
 
     def value(self, value: Any) -> Any:
-        """The JSON-like value without any of them, keys and numbers included."""
+        """Return the JSON-like value without secrets, including keys and numbers."""
         match value:
             case str():
                 return self.text(value)
@@ -37,7 +37,7 @@ class Redactor:
         return value
 
     def inside(self, data: bytes) -> bool:
-        """Whether bytes hold one of them."""
+        """Return whether the bytes contain a secret."""
         return any(form.encode() in data for form in self._forms)
 
 
@@ -47,7 +47,7 @@ def _forms(secret: str) -> Iterable[str]:
     yield quote(secret, safe="")
     yield quote_plus(secret)
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        # At any of three offsets inside something longer: what does not depend on the neighbours.
+        # Base64 at each of three offsets inside a longer text, without the characters that depend on its neighbours.
         for lead in range(3):
             whole = encode(b"\0" * lead + raw).decode().rstrip("=")
             inner = whole[(lead * 8 + 5) // 6 : (lead + len(raw)) * 8 // 6]

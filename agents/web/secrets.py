@@ -18,37 +18,37 @@ from streams.settings import SettingError
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 SHORTEST = 8
-"""Characters: a shorter one would be found everywhere when answers are searched for it."""
+"""Smallest number of characters: a shorter secret would match everywhere when answers are searched for it."""
 _PREFIX = "MILLRACE_SECRET_"
 _VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
 class Misplaced(SettingError):
-    """A secret of the operator cannot be used as it lies there; the message never holds its value."""
+    """Raised when a secret's file or variable cannot be used; the message never contains its value."""
 
 
 @dataclass(frozen=True)
 class Secret:
-    """A secret that was asked for, and where it may go."""
+    """A secret, and the origins that it may be sent to."""
 
     name: str
     value: str = field(repr=False)
     origins: AllowList
 
     def open_to(self, target: Target) -> bool:
-        """Whether it may be sent there."""
+        """Return whether it may be sent to this target."""
         return any(rule.fits("GET", target) for rule in self.origins.rules)
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """Where the operator keeps them."""
+    """The operator's secrets."""
 
     folder: Path | None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
     def get(self, name: str) -> Secret:
-        """The secret of this name, read now. Raises InvalidInput when there is none, and Misplaced."""
+        """Read a secret. Raises InvalidInput if it does not exist, and Misplaced."""
         if not NAME.fullmatch(name) or len(name) > 60:
             raise InvalidInput("this is not a valid secret name", "lower-case letters, digits and dashes", "secrets")
         text = self._file(name) or self._variable(name)

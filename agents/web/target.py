@@ -1,4 +1,4 @@
-"""Where a call goes: a URL taken apart strictly, so that nobody after this reads it differently."""
+"""The target of a call: a URL parsed strictly, so that later code cannot interpret it differently."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Address = IPv4Address | IPv6Address
 
 PORTS = {"http": 80, "https": 443}
 LONGEST = 8000
-"""Characters of a URL."""
+"""Largest number of characters in a URL."""
 
 _PARTS = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?"
@@ -33,35 +33,35 @@ class Target:
     host: str
     port: int
     target: str
-    """Path and query, percent-encoded: what stands in the request's first line."""
+    """Path and query, percent-encoded, for the request line."""
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """Scheme, host and port: what secrets are bound to."""
+        """Scheme, host and port, which secrets are bound to."""
         return self.scheme, self.host, self.port
 
     @property
     def address(self) -> Address | None:
-        """The address, when the host is one."""
+        """The host as an address; None if it is a name."""
         return _address(self.host)
 
     @property
     def netloc(self) -> str:
-        """Host and port, as the header `Host` says them."""
+        """Host and port for the header `Host`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
     def __str__(self) -> str:
-        """The URL without its query: what may stand in a message."""
+        """The URL without its query, which messages must not contain."""
         return f"{self.scheme}://{self.netloc}{self.target.partition('?')[0]}"[:200]
 
     def redirected(self, location: str) -> "Target":
-        """Where a redirect from here leads. Raises InvalidInput."""
+        """Resolve a redirect. Raises InvalidInput."""
         return parse(urljoin(f"{self.scheme}://{self.netloc}{self.target}", location))
 
 
 def parse(url: str, query: dict[str, str] | None = None) -> Target:
-    """The target of a URL, with these parameters added to its query. Raises InvalidInput, naming `url`."""
+    """Parse a URL and add parameters to its query. Raises InvalidInput, naming `url`."""
     if len(url) > LONGEST:
         raise InvalidInput(f"the URL has {len(url)} characters, more than {LONGEST}", where="url")
     if _CONTROL.search(url):

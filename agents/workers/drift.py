@@ -52,7 +52,7 @@ on conflict (service, version, feature) do update set
 
 
 class DriftWatch:
-    """Measures for ever. Several at once do the same work twice, and no harm."""
+    """Measures drift in the background. Several at once repeat work without harm."""
 
     def __init__(self, postgres: str, store: Store, period: float = PERIOD) -> None:
         self._postgres = postgres
@@ -64,11 +64,11 @@ class DriftWatch:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begins."""
+        """Start measuring."""
         self._task = asyncio.create_task(self._run(), name="drift")
 
     async def stop(self) -> None:
-        """Ends."""
+        """Stop."""
         await ended(self._task)
 
     async def _run(self) -> None:
@@ -83,7 +83,7 @@ class DriftWatch:
                 log.exception("drift is not measured")
 
     async def measure(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> None:
-        """Measures every model that met something since this watch looked last. Raises psycopg.Error and StoreUnavailable."""
+        """Measure every model with new predictions since the last time. Raises psycopg.Error and StoreUnavailable."""
         now = time.monotonic()
         rows = await connection.execute(_NEWS, {"seconds": min(DAYS * 86400.0, now - self._looked + _LATE)})
         for row in await rows.fetchall():
@@ -122,7 +122,7 @@ class DriftWatch:
 
 
 def measured_all(reference: Reference, rows: Sequence[Mapping[str, Any]]) -> list[Drift]:
-    """The drift of every feature; `rows` are predictions with their `output` and `input`."""
+    """Measure the drift of every feature; `rows` are predictions with their `output` and `input`."""
     return [
         measured(feature, [_value(row, feature.path) for row in rows], reference.of) for feature in reference.features
     ]

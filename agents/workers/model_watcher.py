@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 
 NAME = "models"
 PERIOD = 2.0
-"""Seconds between two looks."""
+"""Seconds between two checks of the registry."""
 _LOCK = 0x6D6F6465
-"""Of several watchers of one installation, the one that holds this looks."""
+"""Advisory lock: only the watcher that holds it checks the registry."""
 
 
 class Watcher:
-    """Looks at the aliases of MLflow's registry, and publishes what differs from what was said last."""
+    """Checks the aliases of MLflow's registry, and publishes changes."""
 
     def __init__(self, parts: Connections, period: float = PERIOD) -> None:
         self._parts = parts
@@ -37,12 +37,12 @@ class Watcher:
         self._complained: dict[str, str] = {}
 
     async def start(self) -> None:
-        """Reads what was said up to now, and begins to look."""
+        """Read the published state, and start watching."""
         await self._updates.start()
         self._task = asyncio.create_task(self._run(), name=NAME)
 
     async def stop(self) -> None:
-        """Ends the watching."""
+        """Stop watching."""
         await ended(self._task)
         await self._updates.stop()
 

@@ -58,17 +58,17 @@ where id = %(id)s::uuid
 
 
 class Notifier:
-    """Delivers what stands in the table, for ever; `rules` say what the recorder is to write there."""
+    """Delivers notices of the table in the background; the recorder writes them by `rules`."""
 
     def __init__(self, postgres: str) -> None:
-        """Raises SettingError when the operator's list cannot be used."""
+        """Read the operator's rules. Raises SettingError if they are invalid."""
         self.rules = Rules.read()
         self._postgres = postgres
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begins; without a list there is nothing to do."""
+        """Start delivering; does nothing without rules."""
         if self.rules.rules:
             self._task = asyncio.create_task(self._run(), name="notifier")
 
@@ -77,7 +77,7 @@ class Notifier:
         await ended(self._task)
 
     def soon(self) -> None:
-        """Says that there is something to tell."""
+        """Wake the notifier: there may be new notices."""
         self._news.set()
 
     async def _run(self) -> None:
@@ -92,7 +92,7 @@ class Notifier:
             await self._heard()
 
     async def _deliver(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> None:
-        """Makes tries until nothing is due and none is under way. Raises psycopg.Error."""
+        """Deliver until nothing is due and no attempt is running. Raises psycopg.Error."""
         tries: dict[asyncio.Task[None], str] = {}
         try:
             while True:
@@ -113,7 +113,7 @@ class Notifier:
             await asyncio.gather(*tries, return_exceptions=True)
 
     async def _heard(self) -> None:
-        """Returns when there may be something to tell."""
+        """Wait until there may be something to deliver."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_POLL):
                 await self._news.wait()
@@ -157,7 +157,7 @@ class Notifier:
 
 
 async def _tell(claim: Mapping[str, Any], facts: dict[str, Any]) -> None:
-    """Tells one receiver. Raises InvalidInput, RetryLater, and SettingError."""
+    """Deliver to one receiver. Raises InvalidInput, RetryLater, and SettingError."""
     if claim["channel"] == WEBHOOK:
         body = webhook.encoded(claim["kind"], facts["ended_at"], facts)
         await webhook.send(Post(claim["id"], claim["target"], claim["secret"], body), Limits.read())

@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 NAME = "recorder"
 BATCH = 1000
-"""Events of one transaction at most."""
+"""Largest number of events in a transaction."""
 LARGE = 8 * 2**20
-"""Bytes of records after which a transaction takes no more."""
+"""Bytes of records after which a transaction is closed."""
 GATHERING = 0.1
 """Seconds that a transaction waits for company: alone, an event would cost ten times its share of a full one. Nobody waits for it: who asks
 for a single run reads the log as well."""
@@ -58,20 +58,20 @@ class Recorder:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begins to write what is handed over."""
+        """Start writing."""
         for worker in self._beside:
             worker.start()
         self._task = asyncio.create_task(self._run(), name="recorder")
 
     async def stop(self) -> None:
-        """Ends the writing. What was not written was not acknowledged."""
+        """Stop writing. Unwritten events are not acknowledged."""
         for worker in self._beside:
             await worker.stop()
         await ended(self._task)
         await self._disconnect()
 
     async def __call__(self, record: Record) -> None:
-        """Returns when the event is written. Raises Undecodable, and psycopg.Error for an event that no table takes."""
+        """Write the event of a record. Raises Undecodable, and psycopg.Error for an event that cannot be stored."""
         # In line before anything is waited for: an event whose reading needs the registry must not be overtaken by a later
         # one of its run, whose row would then be told what it was before.
         waiting = _Waiting(record, asyncio.get_running_loop().create_future())

@@ -45,11 +45,11 @@ class Sweeper:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begins."""
+        """Start sweeping."""
         self._task = asyncio.create_task(self._run(), name="sweeper")
 
     async def stop(self) -> None:
-        """Ends."""
+        """Stop."""
         await ended(self._task)
         await self._pipelines.stop()
         self._store.close()
@@ -68,7 +68,7 @@ class Sweeper:
             await asyncio.sleep(self._period)
 
     async def sweep(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> int:
-        """Removes what is due now; of how many runs. Raises psycopg.Error and StoreUnavailable."""
+        """Delete the objects of runs that are due, and return the number of runs. Raises psycopg.Error and StoreUnavailable."""
         special = self._pipelines.retained()
         policies: dict[float, list[str]] = {}
         for digest, seconds in special.items():
@@ -81,7 +81,7 @@ class Sweeper:
     async def _all(
         self, connection: psycopg.AsyncConnection[dict[str, Any]], seconds: float, digests: list[str], *, listed: bool
     ) -> int:
-        """Sweeps the runs of these versions, or of all others, that ended so many seconds ago."""
+        """Sweep runs of these versions, or of all others, that ended this many seconds ago."""
         count = 0
         while True:
             async with connection.transaction():
