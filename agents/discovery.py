@@ -56,9 +56,8 @@ def load(name: str) -> Service[Any, Any]:
 
 def _declared(text: str) -> Iterator[str]:
     """Yield the names in `@service("…")` of a file."""
-    for statement in ast.parse(text).body:
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            for decorator in statement.decorator_list:
-                match decorator:
-                    case ast.Call(func=ast.Name(id="service"), args=[ast.Constant(value=str(name)), *_]):
-                        yield name
+    functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    for decorator in (decorator for function in functions for decorator in function.decorator_list):
+        match decorator:
+            case ast.Call(func=ast.Name(id="service"), args=[ast.Constant(value=str(name)), *_]):
+                yield name

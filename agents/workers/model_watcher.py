@@ -49,16 +49,19 @@ class Watcher:
     async def _run(self) -> None:
         while True:
             try:
-                async with connected(self._parts.settings) as connection:
-                    if connection is None:
-                        await self._say({})
-                    elif await _alone(connection, self._parts.settings.topic_prefix):
-                        await self._watch(connection)
+                await self._look()
             except ModelRegistryUnavailable as error:
                 self._complain("the registry", f"{error}; what serves goes on")
             except Exception:  # whatever it is, watching goes on
                 log.exception("the registry of models cannot be read")
             await asyncio.sleep(self._period)
+
+    async def _look(self) -> None:
+        async with connected(self._parts.settings) as connection:
+            if connection is None:
+                await self._say({})
+            elif await _alone(connection, self._parts.settings.topic_prefix):
+                await self._watch(connection)
 
     async def _watch(self, connection: Connection) -> None:
         while True:

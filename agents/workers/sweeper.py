@@ -59,12 +59,14 @@ class Sweeper:
         while True:
             try:
                 async with await tables.connected(self._parts.settings.postgres) as connection:
-                    if swept := await self.sweep(connection):
-                        log.info("the objects of %d runs are removed, which ended long ago", swept)
+                    swept = await self.sweep(connection)
             except (psycopg.OperationalError, psycopg.InterfaceError, StoreUnavailable) as error:
                 log.warning("objects of ended runs stay for now: %s", error)
             except Exception:  # that objects stay is not worth the end of a recorder
                 log.exception("objects of ended runs stay for now")
+            else:
+                if swept:
+                    log.info("the objects of %d runs are removed, which ended long ago", swept)
             await asyncio.sleep(self._period)
 
     async def sweep(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> int:

@@ -105,16 +105,13 @@ def _refuse_other_content(entry: Entry, folder: Path) -> None:
 
 
 def _download(entry: Entry, url: str, file: IO[bytes]) -> None:
-    hashed, size = hashlib.sha256(), 0
+    hashed = hashlib.sha256()
     try:
         with httpx.stream("GET", url, follow_redirects=True, timeout=TIMEOUT) as response:
             response.raise_for_status()
-            for part in response.iter_bytes():
-                size += len(part)
-                if size > entry.size:
-                    raise DataError(f"{entry.name}: {url} sends more than the {entry.size:,} bytes of the catalogue")
-                hashed.update(part)
-                file.write(part)
+            for chunk in _limited(entry, url, response.iter_bytes()):
+                hashed.update(chunk)
+                file.write(chunk)
     except httpx.HTTPStatusError as error:
         status = f"{error.response.status_code} {error.response.reason_phrase}"
         raise DataError(f"{entry.name}: {url} answers {status}") from error
@@ -128,6 +125,16 @@ def _download(entry: Entry, url: str, file: IO[bytes]) -> None:
             f"{entry.name}: what {url} sends has the SHA-256 {hashed.hexdigest()}, not the catalogue's {entry.sha256}; "
             "nothing was kept"
         )
+
+
+def _limited(entry: Entry, url: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the chunks of an entry. Raises DataError once they exceed the size in the catalogue."""
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > entry.size:
+            raise DataError(f"{entry.name}: {url} sends more than the {entry.size:,} bytes of the catalogue")
+        yield chunk
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import csv
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from streams.datasets.manifest import BadManifest, Manifest
@@ -88,8 +88,14 @@ def _members(name: str, contents: Mapping[str, bytes]) -> Iterator[str]:
     tests = {row.get("filename") for row in rows if row.get("split") == "test"}
     for archive, packed in contents.items():
         if archive.rpartition("/")[0] == folder and archive.endswith(".tar"):
-            with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-                for member in tar:
-                    file = tar.extractfile(member) if member.name.removeprefix("./") in tests else None
-                    if file is not None:
-                        yield from _prints(file.read(), both=False)
+            for picture in _unpacked(packed, tests):
+                yield from _prints(picture, both=False)
+
+
+def _unpacked(archive: bytes, names: Container[str | None]) -> Iterator[bytes]:
+    """Yield the content of these files of a tar archive."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        for member in tar:
+            file = tar.extractfile(member) if member.name.removeprefix("./") in names else None
+            if file is not None:
+                yield file.read()

@@ -10,6 +10,7 @@ from streams.cli.output import Output, OutputOption, emit
 from streams.cli.settings import settings
 
 if TYPE_CHECKING:
+    from streams.runtime.catalogue.pipelines import Pipelines
     from streams.settings import Settings
 
 Name = Annotated[str, typer.Argument(help="The pipeline.", metavar="NAME")]
@@ -34,18 +35,21 @@ async def _delete(to: "Settings", name: str, *, yes: bool) -> None:
             catalogue = Pipelines(parts)
             await catalogue.start()
             try:
-                seen = catalogue.version(name)
-                if seen is None:
-                    raise Failed(
-                        Exit.UNKNOWN, f"there is no pipeline {name}; `millrace pipelines` lists those there are"
-                    )
-                if not (yes or await asyncio.to_thread(typer.confirm, f"Take {name} out of use?", err=True)):
-                    raise Failed(Exit.REFUSED, "nothing was changed")
-                # With the etag of what was shown, because it may have changed since.
-                await CatalogueWriter(parts, catalogue).remove(name, seen.etag)
+                etag = await _confirmed(catalogue, name, yes=yes)
+                await CatalogueWriter(parts, catalogue).remove(name, etag)
             finally:
                 await catalogue.stop()
     except (Conflict, KeyError):
         raise Failed(Exit.REFUSED, f"{name} was changed meanwhile; look at it again") from None
     except Unavailable as error:
         raise Failed(Exit.AWAY, f"{error}; start the system with `make run`") from error
+
+
+async def _confirmed(catalogue: "Pipelines", name: str, *, yes: bool) -> str:
+    """Ask before deleting; return the etag of the version that was shown, because it may change meanwhile. Raises Failed."""
+    seen = catalogue.version(name)
+    if seen is None:
+        raise Failed(Exit.UNKNOWN, f"there is no pipeline {name}; `millrace pipelines` lists those there are")
+    if not (yes or await asyncio.to_thread(typer.confirm, f"Take {name} out of use?", err=True)):
+        raise Failed(Exit.REFUSED, "nothing was changed")
+    return seen.etag

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -54,26 +55,32 @@ class StreamLost(MillraceError):
 
 def _connected(gateway: Gateway, run: str, after: str) -> Iterator[Frame]:
     """Yield events over one connection, to the run's last one. Raises StreamLost, and Failed when the gateway refuses."""
+    headers = {"last-event-id": after} if after else {}
+    with _losses(), gateway.stream(f"/runs/{part(run)}/events", headers) as answer:
+        if answer.status_code == 204:  # nothing comes after this id
+            return
+        for frame in frames(answer.iter_lines()):
+            if frame.name == "error":
+                raise StreamLost(json.loads(frame.data).get("detail", "the gateway has a fault"))
+            yield frame
+            if frame.name in ENDS:
+                return
+    raise StreamLost("the stream ended early")
+
+
+@contextmanager
+def _losses() -> Iterator[None]:
+    """Turn a broken connection and an unavailable gateway into StreamLost."""
     import httpx
 
-    headers = {"last-event-id": after} if after else {}
     try:
-        with gateway.stream(f"/runs/{part(run)}/events", headers) as answer:
-            if answer.status_code == 204:  # nothing comes after this id
-                return
-            for frame in frames(answer.iter_lines()):
-                if frame.name == "error":
-                    raise StreamLost(json.loads(frame.data).get("detail", "the gateway has a fault"))
-                yield frame
-                if frame.name in ENDS:
-                    return
+        yield
     except httpx.TransportError as error:
         raise StreamLost(str(error) or type(error).__name__) from error
     except Failed as failed:
         if failed.exit is not Exit.AWAY:
             raise
         raise StreamLost(str(failed)) from failed
-    raise StreamLost("the stream ended early")
 
 
 def show(gateway: Gateway, run: str, output: Output, after: str = "") -> Exit:
