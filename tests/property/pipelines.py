@@ -198,7 +198,7 @@ class Maker:
         """A node, and how it is read."""
         pair = self.pair(scope, implied) if self.shape.any_of or self.shape.deadline else None
         if pair and self.chance(35):
-            return self.join(name, scope, *pair)
+            return self.join(name, scope, *pair, implied)
         kinds = [self.value, self.service]
         if depth < self.shape.depth:
             kinds += [self.branch, self.each, self.repeat]
@@ -217,10 +217,13 @@ class Maker:
         ]
         return self.pick(pairs) if pairs else None
 
-    def join(self, name: str, scope: list[Known], one: Known, other: Known) -> tuple[dict[str, Any], Known]:
+    def join(
+        self, name: str, scope: list[Known], one: Known, other: Known, implied: Mapping[str, frozenset[str]]
+    ) -> tuple[dict[str, Any], Known]:
         """A node that waits for two: for any of them, or not for ever."""
         outside = [known for known in scope if not known.node]
-        local = [known for known in scope if known.node and known.numbers]
+        both = {one.node, other.node}  # who waits for a node after both waits for that node alone
+        local = [known for known in scope if known.node and known.numbers and not both <= implied[known.node]]
         among = ", ".join(known.numbers[0] for known in (one, other, *([self.pick(local)] if self.chance(40) else [])))
         number = f"first({among}, {self.atom(outside, True).text})"
         node: dict[str, Any]
