@@ -1,11 +1,11 @@
-"""A worker: hosts services and agents until it is told to stop.
+"""A worker: host services and agents until it is stopped.
 
     python -m agents                      everything there is
     python -m agents image-blur flow      these
 
 Names are those of services (`millrace services` shows them), `flow`, `recorder`, `retry`, `models`, or a module of services by its
 dotted path. Ends with 0 after SIGTERM or SIGINT, 2 when a name is unknown, 3 when it is stuck, 1 for any other error;
-with 1 and 3 whoever started it should start it again. SIGUSR1 makes it log where it stands. Its services are announced
+with 1 and 3 its supervisor should restart it. SIGUSR1 makes it log where it stands. Its services are announced
 every MILLRACE_ANNOUNCE seconds (30); docs/reference/settings.md has this and every other setting.
 """
 

@@ -54,7 +54,7 @@ class Weights:
         numbers = np.concatenate([self.usual, self.spread, self.weights.ravel(), self.biases, self._scales])
         positive = (self.spread > 0).all() and (self._scales > 0).all()
         if types < 2 or not np.isfinite(numbers).all() or not positive:
-            raise ValueError("fewer than two types, numbers that are none, or a scale that is not positive")
+            raise ValueError("fewer than two types, numbers that are not finite, or a scale that is not positive")
 
     def scores(self, traits: Numbers) -> Numbers:
         """What speaks for each type, before calibration; `traits` is one row, or many."""

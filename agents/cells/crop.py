@@ -32,7 +32,7 @@ _MARGIN = 0.02
 """Of the cell's longer side, by which its area is larger than what was found stained."""
 
 _LEAST = 40
-"""Pixels of a picture's shorter side in which a cell can be told."""
+"""Pixels of a picture's shorter side in which a cell can be recognised."""
 
 
 @dataclass(frozen=True)

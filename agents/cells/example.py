@@ -1,4 +1,4 @@
-"""Pictures small enough to stand in the examples of services: a drawn smear, and the white cell cut out of it."""
+"""Pictures small enough to be in the examples of services: a drawn smear, and the white cell cut out of it."""
 
 SMEAR = (
     "data:image/png;base64,"

@@ -24,7 +24,7 @@ def traits(pixels: Colour) -> Mapping[str, float]:
         )
     if not cytoplasm(cell).any():
         raise InvalidInput(
-            "the picture shows nothing but a nucleus: there is nothing around it that its type could be told by",
+            "the picture shows nothing but a nucleus: there is nothing around it to recognise its type by",
             "send what cell-preprocess made of a microscope picture",
             "image",
         )

@@ -1,4 +1,4 @@
-"""Ink as the digits of MNIST stand in their pictures: 20 pixels at the longer side, the centre of mass in the middle of 28."""
+"""Ink as the digits of MNIST are in their pictures: 20 pixels at the longer side, the centre of mass in the middle of 28."""
 
 import cv2
 import numpy as np
@@ -35,7 +35,7 @@ def centred(ink: Grey) -> Grey | None:
 
 
 def _start(centre: float, length: int) -> int:
-    """Where the ink begins for its centre to stand in the middle, without leaving the frame.
+    """Where the ink begins for its centre to be in the middle, without leaving the frame.
 
     The middle is pixel 14, halves rounded up: with that, MNIST's own pictures come back as they are.
     """

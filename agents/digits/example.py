@@ -1,4 +1,4 @@
-"""A picture of a digit small enough to stand in a service's example: a seven, 48 x 48 pixels."""
+"""A picture of a digit small enough to be in a service's example: a seven, 48 x 48 pixels."""
 
 DIGIT = (
     "data:image/png;base64,"

@@ -18,7 +18,7 @@ LONGEST = 320
 """Pixels of the longer side that is looked at; more tells nothing about a digit."""
 
 _NARROWEST = 5
-"""Pixels of the shorter side in which a digit can be told, when the longer one is brought to LONGEST."""
+"""Pixels of the shorter side in which a digit can be recognised, when the longer one is brought to LONGEST."""
 
 _LARGER = "send a larger one, or one that is not as narrow"
 
@@ -63,7 +63,7 @@ class _Blob:
     def apart(self, other: "_Blob") -> bool:
         """Whether they are two digits: beside each other, one above the other, or far from each other.
 
-        The parts of one digit whose line is broken are none of these.
+        The parts of one digit whose line is broken do not count.
         """
         left, top = min(self.left, other.left), min(self.top, other.top)
         width = max(self.left + self.width, other.left + other.width) - left

@@ -64,7 +64,7 @@ def is_srgb(profile: bytes) -> bool:
 
 
 _UNSEEN = 3
-"""Levels of 255 that a profile may be away from sRGB at most: small ones hold its curve in few points."""
+"""Levels of 255 that a profile may differ from sRGB at most: small ones hold its curve in few points."""
 
 
 def _probes() -> Mapping[str, Image.Image]:

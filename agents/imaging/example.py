@@ -1,4 +1,4 @@
-"""A picture small enough to stand in a service's example: a yellow disc on blue, 32 x 24 pixels."""
+"""A picture small enough to be in a service's example: a yellow disc on blue, 32 x 24 pixels."""
 
 PICTURE = (
     "data:image/png;base64,"

@@ -65,7 +65,7 @@ def _printable(tag: int, value: Any) -> str:
     if tag in _UTF16 and isinstance(value, bytes | tuple):
         try:
             return _text(bytes(value).decode("utf-16-le", "ignore"))
-        except ValueError:  # numbers that are no bytes
+        except ValueError:  # numbers out of a byte's range
             return ""
     if tag == ExifTags.Base.UserComment and isinstance(value, bytes):
         encoding = _COMMENTS.get(value[:8])
@@ -109,7 +109,7 @@ def _degrees(parts: Any, ref: Any, negative: str, most: float) -> float | None:
 
 
 def _number(value: Any) -> float | None:
-    """A finite number; None for what is none, such as a fraction with the denominator 0."""
+    """A finite number; None for any other, such as a fraction with the denominator 0."""
     try:
         number = float(value)
     except (TypeError, ValueError, ZeroDivisionError):

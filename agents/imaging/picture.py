@@ -8,7 +8,7 @@ How pictures are handled, for every service:
 - What is made keeps the format of what it was made from. A JPEG is written with the tables of its source.
 - What is made carries no metadata: no EXIF, no GPS, no comments, no thumbnail, no profile (it is sRGB already).
 - A picture that a service gives back untouched keeps its pixels: JPEG and WebP files that are in the form above lose
-  their metadata without being encoded anew.
+  their metadata without being encoded again.
 - A file with several frames or pages (GIF, WebP, PNG, TIFF) is read by its first one. Making a picture of it in its own
   format is refused, because the other frames would be lost in silence; image-convert takes the first frame on request.
 """
@@ -64,7 +64,7 @@ class Picture(Media):
     def reduced(self, at_least: Size) -> Image.Image:
         """The upright pixels, perhaps at a fraction of the size; no side gets smaller than asked for.
 
-        For work that needs no more: large photos decode several times faster. Raises InvalidInput.
+        For work that does not need all pixels: large photos decode several times faster. Raises InvalidInput.
         """
         return self.source.pixels(at_least=at_least) if self._made is None else self._made
 

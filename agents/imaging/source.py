@@ -33,7 +33,7 @@ _SIDEWAYS = frozenset({5, 6, 7, 8})
 
 
 class Source:
-    """The bytes of a picture file and what can be got from them; every decoding starts from the bytes anew."""
+    """The bytes of a picture file and what can be got from them; every decoding starts from the bytes again."""
 
     def __init__(self, data: bytes) -> None:
         """Raises InvalidInput for what `streams.service.media` does not allow."""

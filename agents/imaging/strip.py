@@ -20,7 +20,7 @@ _FRAME_HEAD = 24
 
 
 def strip(data: bytes, format: Format) -> bytes | None:
-    """The same picture without metadata; None where that takes encoding it anew."""
+    """The same picture without metadata; None where that takes encoding it again."""
     match format:
         case Format.JPEG:
             return _jpeg(data)
@@ -55,7 +55,7 @@ def _jpeg(data: bytes) -> bytes | None:
 
 
 def _plain(marker: int, content: bytes) -> bytes:
-    """JFIF's or Adobe's segment without what may stand behind it; nothing for another one with their marker."""
+    """JFIF's or Adobe's segment without what may be behind it; nothing for another one with their marker."""
     begins, length = _KEPT_SEGMENTS[marker]
     if not content.startswith(begins) or len(content) < length:
         return b""

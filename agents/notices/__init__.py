@@ -1,1 +1,1 @@
-"""Telling people and other systems: what is told, by which way, and who may be told."""
+"""Notices to people and other systems: their content, how they are sent, and who may receive them."""

@@ -61,7 +61,7 @@ class Mail:
             raise SettingError(
                 f"{PREFIX}SENDER: expected an address such as millrace@example.com, got {settings.sender!r}"
             )
-        settings.allowed  # noqa: B018  # read now, so that a wrong one is told at once
+        settings.allowed  # noqa: B018  # read now, so that a wrong one is reported at once
         return settings
 
     @cached_property
@@ -71,7 +71,7 @@ class Mail:
             recipient.strip().lower() for recipient in self.recipients.split(",") if recipient.strip()
         )
         for recipient in recipients:
-            if not _ADDRESS.fullmatch(recipient):  # `*` may stand before an @ too
+            if not _ADDRESS.fullmatch(recipient):  # `*` may be before an @ too
                 raise SettingError(f"{RECIPIENTS}: {recipient!r} is neither an address nor *@example.com")
         return recipients
 

@@ -1,4 +1,4 @@
-"""What is told of a run that has ended: the same facts for a program and for a person."""
+"""The message about a run that has ended: the same facts for a program and for a person."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _SHOWN = 4000
 
 
 def facts(run: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of the table `runs`, as it is told."""
+    """A row of the table `runs`, as a notice shows it."""
     began, ended = run["accepted_at"], run["ended_at"]
     facts = {
         "run": run["run"],

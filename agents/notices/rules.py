@@ -1,4 +1,4 @@
-"""Who is told of which runs: the operator's list, read strictly from the YAML file that MILLRACE_NOTIFY names.
+"""Who is notified of which runs: the operator's list, read strictly from the YAML file that MILLRACE_NOTIFY names.
 
 - runs: [digit-train, "loan-*"]      # pipelines and services; left out: all
   when: [finished, failed]           # left out: failed
@@ -33,7 +33,7 @@ _FIELDS = frozenset({"runs", "when", WEBHOOK, EMAIL, "secret"})
 
 @dataclass(frozen=True)
 class Receiver:
-    """Somebody who is told."""
+    """A receiver of notices."""
 
     channel: str
     target: str
@@ -50,7 +50,7 @@ class Rule:
     receivers: tuple[Receiver, ...]
 
     def fits(self, event: Event) -> bool:
-        """Whether the end of a run is told by this rule."""
+        """Return whether this rule notifies of the end of a run."""
         return event.kind in self.kinds and any(fnmatchcase(event.run.pipeline, pattern) for pattern in self.runs)
 
 
@@ -68,7 +68,7 @@ class Rules:
             return cls()
         try:
             entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError) as error:  # a date that is none is a plain ValueError
+        except (OSError, ValueError, yaml.YAMLError) as error:  # an invalid date is a plain ValueError
             raise SettingError(f"{SETTING}: {path} cannot be read: {error}") from None
         if not isinstance(entries, list):
             raise SettingError(f"{SETTING}: {path}: expected a list of entries")
@@ -80,7 +80,7 @@ class Rules:
         )
 
     def notices(self, event: Event) -> Iterator[dict[str, Any]]:
-        """What is to be told of the end of a run: rows for the history. Each receiver once, however many entries name it."""
+        """Return the notices of the end of a run: rows for the history. Each receiver once, however many entries name it."""
         receivers = dict.fromkeys(receiver for rule in self.rules if rule.fits(event) for receiver in rule.receivers)
         for receiver in receivers:
             yield {

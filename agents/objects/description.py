@@ -105,7 +105,7 @@ def read(path: Path) -> Description:
         raise BadDescription(f"{path}: cannot be read: {error.strerror or error}") from error
     except msgspec.ValidationError as error:
         raise BadDescription(f"{path}: {error}; see docs/reference/object-detect.md") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none is a plain ValueError
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # an invalid date is a plain ValueError
         raise BadDescription(f"{path}: is neither YAML nor JSON: {error}") from error
     weights = path.parent / text.file
     description = Description(

@@ -80,7 +80,7 @@ class Detector:
     def _label(self, number: int) -> str:
         if number >= len(self.about.labels):
             raise self.about.bad(
-                f"the network tells of label {number}, and there are {len(self.about.labels)}, from 0 on"
+                f"the network reports label {number}, and there are {len(self.about.labels)}, from 0 on"
             )
         return self.about.labels[number]
 

@@ -1,4 +1,4 @@
-"""Which layout a network's outputs have: told by their shapes where only one fits, and by the operator elsewhere."""
+"""Which layout a network's outputs have: recognised by their shapes where only one fits, else named by the operator."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

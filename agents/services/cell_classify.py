@@ -2,7 +2,7 @@
 
 Neutrophil, eosinophil, lymphocyte or monocyte. The picture is one that cell-preprocess made; the pipeline classify-cell
 does both. Traits of the cell are measured (how lobed its nucleus is, how its cytoplasm is stained, how grainy both
-are), and a small model that was trained on 214 pictures weighs them. What is something else, a basophil say, is told as
+are), and a small model that was trained on 214 pictures weighs them. Anything else, a basophil say, is classified as
 one of the four all the same. With another stain or camera than those pictures had, the answer says that the cell is not
 `familiar`, and means little.
 """
@@ -42,7 +42,7 @@ class Response(Record):
     familiar: Annotated[
         bool, Doc("Whether the cell looks like those that the model learned from; if not, the rest means little.")
     ]
-    model: Annotated[str, Doc("What told it.")]
+    model: Annotated[str, Doc("The model that answered.")]
     model_version: str
     notice: Annotated[str, Doc("What the answer must not be used for; it goes with the answer wherever that is shown.")]
 

@@ -3,7 +3,7 @@
 The picture is of a stained blood smear (Wright, Giemsa, or alike), a whole field or a single cell. The cell is found by its
 nucleus, the only thing in blood that is stained purple, whatever the exact stain and light; its cytoplasm by what is
 stained around it. It is cut out with some of its neighbourhood, scaled so that every cell is as large, and
-brought to the same light. Of several white cells, the one with the largest nucleus is taken, and their number is told;
+brought to the same light. Of several white cells, the one with the largest nucleus is taken, and their number is given;
 a picture without one is refused. Not for medical use.
 """
 

@@ -36,8 +36,10 @@ class Response(Record):
     balanced_accuracy_unseen: Annotated[
         float, Doc("The same in the cross-validation, which has more pictures: what to expect of new ones.", 0, 1)
     ]
-    recall: Annotated[Mapping[str, float], Doc("Of the test originals of each type, the share that is told.")]
-    confusion: Annotated[Picture, Doc("What the cells of each type were told to be.")]
+    recall: Annotated[
+        Mapping[str, float], Doc("Of the test originals of each type, the share that is classified correctly.")
+    ]
+    confusion: Annotated[Picture, Doc("How the cells of each type were classified.")]
 
 
 @service(

@@ -1,7 +1,7 @@
 """Train a model that reads chosen digits, and let it serve if it is good enough.
 
 It learns from MNIST, or from a version of it that people's corrections are part of, beside the work of everyone else and one model
-at a time on a machine; a second one says what it waits for. Every epoch is told as progress. It is tested on all ten digits: those
+at a time on a machine; a second one says what it waits for. Every epoch is reported as progress. It is tested on all ten digits: those
 that it did not learn are read wrongly, of necessity. The model is registered, and compared with the one that serves on the digits that it
 claims: if it is not worse, it serves `digit-recognition` from then on, without an interruption. If it is, it stays registered, and `verdict`
 says why. One that knows fewer digits than what serves is held back unless `fewer` allows it; with `promote: false` any is. `millrace models use` goes back to any other.

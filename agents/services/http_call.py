@@ -31,7 +31,7 @@ class Method(StrEnum):
 
 class Secret(Record):
     name: Annotated[str, Doc("The operator's name for it.")]
-    before: Annotated[str, Doc("What stands before it in the header, such as `Bearer `.")] = ""
+    before: Annotated[str, Doc("What is before it in the header, such as `Bearer `.")] = ""
     after: Annotated[str, Doc("What stands after it.")] = ""
 
 

@@ -109,7 +109,7 @@ UNWANTED = {
     "y": "it is the outcome that is to be estimated",
     **dict.fromkeys([*COLUMNS, *COLUMNS.values()], _INDICATOR),
 }
-"""What a row of the UCI files has that is no input."""
+"""Fields of the UCI files that are not inputs."""
 
 
 class Request(Record, unwanted=UNWANTED):
@@ -175,7 +175,7 @@ EXAMPLE = {
 
 def remark() -> str:
     """What is to be done before anybody can be scored; empty when somebody can."""
-    from agents.loan.ready import usable  # PostgreSQL's client is not for whoever only lists services
+    from agents.loan.ready import usable  # listing services must not import PostgreSQL's client
 
     return usable()
 

@@ -1,7 +1,7 @@
 """Tell somebody: a signed message to a web address, or an e-mail.
 
-Only whom the operator allows can be told. A message is signed as Standard Webhooks says, with a secret that is named and never
-given. What is not taken is tried again, as the node's `retry` says, with the same id each time. For what is to be told at the end of
+Only receivers that the operator allows can be notified. A message is signed as Standard Webhooks says, with a secret that is named and never
+given. What is not taken is tried again, as the node's `retry` says, with the same id each time. For notices at the end of
 every run, the operator has a list of its own, which needs no node: see the documentation of notifications.
 """
 
@@ -33,14 +33,14 @@ class Response(Record):
 
 
 def usable() -> str:
-    """Why nobody can be told from here; empty when somebody can."""
+    """Return why no notice can be sent from here; empty when one can."""
     try:
         limits, letters = Limits.read(), Mail.read()
     except SettingError as error:
         return str(error)
     if limits.allowed.rules or not letters.problem:
         return ""
-    return f"{SETTING} allows nothing and {letters.problem}: nobody can be told"
+    return f"{SETTING} allows nothing and {letters.problem}: no notice can be sent"
 
 
 @service(

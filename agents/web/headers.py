@@ -21,7 +21,7 @@ ANYWHERE = frozenset({"accept", "accept-language", "content-type", "user-agent",
 """What goes along when a redirect leads to another origin; anything else may be a secret of the first."""
 
 _HIDDEN = frozenset({"set-cookie", "set-cookie2", "www-authenticate", "authentication-info", "proxy-authenticate"})
-"""What an answer may hold that lets in whoever has it: shown to nobody."""
+"""Headers of an answer that grant access, such as cookies: never shown."""
 
 
 def checked(headers: Mapping[str, str]) -> dict[str, str]:

@@ -40,7 +40,7 @@ class Limits:
     def read(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Limits from the environment, else defaults. Raises SettingError naming the key and the bad value."""
         limits = cls(**read_fields(cls, PREFIX, environ, may_be_zero=("redirects",)))
-        limits.allowed  # noqa: B018  # read now, so that a wrong one is told at once
+        limits.allowed  # noqa: B018  # read now, so that a wrong one is reported at once
         return limits
 
     @cached_property

@@ -51,8 +51,8 @@ class Watcher:
             try:
                 await self._look()
             except ModelRegistryUnavailable as error:
-                self._complain("the registry", f"{error}; what serves goes on")
-            except Exception:  # whatever it is, watching goes on
+                self._complain("the registry", f"{error}; what serves continues")
+            except Exception:  # whatever it is, watching continues
                 log.exception("the registry of models cannot be read")
             await asyncio.sleep(self._period)
 
@@ -72,7 +72,7 @@ class Watcher:
                 if champions[champion.slot] is None:
                     self._complain(
                         champion.slot,
-                        f"version {champion.number} has the alias and names no bundle; what serves goes on",
+                        f"version {champion.number} has the alias and names no bundle; what serves continues",
                     )
             await self._say(champions)
             self._complained.pop("the registry", None)

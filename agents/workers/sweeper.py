@@ -1,6 +1,6 @@
 """The sweeper: removes the objects of runs that ended long ago, beside the recorder, whose history says which these are.
 
-How long they are kept stands in the pipeline (`retain:`), else in the settings. The history itself stays, and so does what
+How long they are kept is in the pipeline (`retain:`), else in the settings. The history itself stays, and so does what
 was kept for training, which lies elsewhere in the bucket.
 """
 
@@ -35,13 +35,15 @@ _SWEPT = "update runs set swept_at = now() where run = any(%s)"
 
 
 class Sweeper:
-    """Removes objects for ever. A run is marked as swept after its objects are gone: who dies in between does it again."""
+    """Removes objects forever. A run is marked as swept after its objects are gone: who dies in between does it again."""
 
     def __init__(self, parts: Connections, period: float = PERIOD) -> None:
         self._parts = parts
         self._period = min(period, parts.settings.retain)
         self._pipelines = Pipelines(parts)
-        self._store = Store(parts.settings)  # one that says when S3 is away: nothing is waited for amid a transaction
+        self._store = Store(
+            parts.settings
+        )  # one that says when S3 is unavailable: nothing is waited for amid a transaction
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:

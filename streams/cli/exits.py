@@ -38,7 +38,7 @@ MEANINGS: Mapping[Exit, str] = {
     Exit.STACK_PARTLY: "status: the stack runs, and some part of it is not ready",
     Exit.RUN_FAILED: "the run failed",
     Exit.RUN_CANCELLED: "the run was cancelled",
-    Exit.RUN_NOT_OVER: "the run goes on",
+    Exit.RUN_NOT_OVER: "the run continues",
     Exit.AWAY: "the server, Kafka, the registry, S3 or PostgreSQL does not answer",
     Exit.UNKNOWN: "there is nothing of that name",
     Exit.FAULT: "a fault of ours",

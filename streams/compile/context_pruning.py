@@ -146,7 +146,7 @@ class ContextPruning:
     def _is_fatal(self, vertex: Vertex) -> bool:
         """Return whether a failure of this vertex always fails the run, because no `on_error` on the way out handles it.
 
-        A vertex that goes on with some of its edges may have gone on without this one.
+        A vertex that continues with some of its edges may have gone on without this one.
         """
         if vertex.id != vertex_id(vertex.block, OUT):
             return any(not self.vertices[target].partial and self.fatal[target] for target in self.targets[vertex.id])

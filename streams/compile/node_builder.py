@@ -318,7 +318,7 @@ class NodeBuilder:
         return {source: read - edges.implied(source) for source in edges.sources[self.spec.name]}
 
     def _refuse_absent(self, absent: Mapping[str, frozenset[str]], needs: Condition) -> bool:
-        """Report names that a node with `wait: any` needs and that may be absent when it goes on; return whether there are any."""
+        """Report names that a node with `wait: any` needs and that may be absent when it continues; return whether there are any."""
         unmet = {source: needs.read() & missing for source, missing in absent.items() if not needs.met(missing)}
         strict = needs.names & frozenset().union(*unmet.values())
         for name in sorted(strict):

@@ -11,7 +11,7 @@ from schemas.refs import Ref
 from streams.datasets.manifest import DatasetFile, Manifest, manifest
 
 FOLDER = "corrections"
-LICENCE = "an input of this installation; whoever sent it decides what it may be used for"
+LICENCE = "an input of this installation; its sender decides what it may be used for"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ def ride(messages: Sequence[Message]) -> list[Message]:
     """Return the messages of one hop, with the events inside the only other message where that goes to flow.
 
     This saves waiting for the acknowledgement of the events. When a task was done twice, flow takes the first token and
-    publishes the events inside it first, so a client sees the attempt that the run goes on with.
+    publishes the events inside it first, so a client sees the attempt that the run continues with.
     """
     others = [message for message in messages if not isinstance(message, Event)]
     if len(others) != 1 or not isinstance(only := others[0], Token | Item):

@@ -126,7 +126,7 @@ class _Read:
 
     place: Place
     more: Sequence[str]
-    """What stands behind the place in the row's name: a token's edge, an item's index."""
+    """What is behind the place in the row's name: a token's edge, an item's index."""
     value: Mapping[str, Any]
     window: int
 

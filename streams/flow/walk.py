@@ -195,7 +195,7 @@ class Walk:
         else:
             self._complete(visit, Status.FAILED, failure=failure)
 
-    # How it goes on --------------------------------------------------------------------------------------------
+    # How it continues --------------------------------------------------------------------------------------------
 
     def _handled(self, visit: Visit) -> tuple[str | None, Value]:
         """Return what `on_error` turns a failure into; None and None when the failure stands.
@@ -221,7 +221,7 @@ class Walk:
         vertex, context = visit.vertex, visit.context
         if status is Status.VALUE:
             context = Context({**context.values, vertex.id: value}, context.skipped)
-        else:  # a failure carries its context too: an `on_error` further out may turn it into something that goes on
+        else:  # a failure carries its context too: an `on_error` further out may turn it into something that continues
             context = Context(context.values, context.skipped | {vertex.id})
         for edge in vertex.targets:
             self._deliver(edge.target, visit.at, vertex.id, self.restrict(context, edge.carry), failure, status)

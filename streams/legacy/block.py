@@ -32,9 +32,9 @@ class Block:
 
     shared: Shared
     at: Pointer
-    """Where the list stands in the legacy file."""
+    """Where the list is in the legacy file."""
     place: tuple[str | int, ...]
-    """Where the block stands in the new file."""
+    """Where the block is in the new file."""
     scope: Scope
     nodes: dict[str, Any] = field(default_factory=dict)
     output: dict[str, str] = field(default_factory=dict)

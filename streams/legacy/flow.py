@@ -10,7 +10,7 @@ Side = tuple[str, str]
 Item = tuple[int, Mapping[str, Any]]
 """A node and its position in the file."""
 Regions = Mapping[str, Mapping[str, Item]]
-"""The nodes that stand on one side of a branch only, by side."""
+"""The nodes that are on one side of a branch only, by side."""
 SIDES = ("then", "else")
 
 LOOP_END = "loopEnd"

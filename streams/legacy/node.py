@@ -204,7 +204,7 @@ class LegacyNode:
         return {name: f"${{{expression}}}" for name, expression in fields.items()}
 
     def options(self, end: bool = False) -> dict[str, Any]:
-        """Return `wait: any` for a node that goes on with the first of its inputs."""
+        """Return `wait: any` for a node that continues with the first of its inputs."""
         text = self.data.get("ready")
         if text is None:
             return {}

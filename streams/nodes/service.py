@@ -1,4 +1,4 @@
-"""`service:` sends one task to a service; the run goes on where the service's agent finishes it."""
+"""`service:` sends one task to a service; the run continues where the service's agent finishes it."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""The in-memory driver, and the tests that stand in pipeline files."""
+"""The in-memory driver, and the tests that are in pipeline files."""

@@ -137,7 +137,7 @@ class Driver:
         self._first: FlowMessage | None = None  # what a crashed flow takes again before anything else
         self._timers: list[Timer] = []
         self.aborted = False
-        """Whether workers were told to drop the run's tasks."""
+        """Whether workers were asked to drop the run's tasks."""
 
     def run(self, input: Mapping[str, Any], cancel_after: int | None = None) -> Seen:
         """Run one request to its end. `cancel_after` cancels it after so many deliveries; 0 before it begins."""

@@ -20,12 +20,12 @@ from agents.imaging.picture import Picture
 from streams.service.model_status import ModelStatus
 
 LONGEST = 1280
-"""Pixels of the longer side that a detector gets: on larger photos YuNet finds faces that are none."""
+"""Pixels of the longer side that a detector gets: on larger photos YuNet finds false faces."""
 
 _FRONTAL = "haarcascade_frontalface_default"
 
 _SMALLEST = 16
-"""Pixels of the shorter side below which no face can be told."""
+"""Pixels of the shorter side below which no face can be recognised."""
 
 Point = tuple[float, float]
 Pixels = NDArray[np.uint8]

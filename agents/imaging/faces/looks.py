@@ -23,7 +23,7 @@ _HALVES = slice(0, 84), slice(76, SIDE)
 
 _EYE_EVEN = 0.5
 _SMILE_EVEN, _SMILE_STEP = 2.8, 0.7
-"""Weights of the cascades at which a hit is as often wrong as right, seen on photos; smiles are told less sharply."""
+"""Weights of the cascades at which a hit is as often wrong as right, seen on photos; smiles are separated less sharply."""
 
 _SMILE_MOST = 2.0
 """What the cascade's weight may count beside the emotion, in log-odds: less than an emotion of 0.9. It misses every second

@@ -107,7 +107,7 @@ def _locked(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("another install is under way on this machine; waiting for it")
+            say("another install is in progress on this machine; waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -20,7 +20,7 @@ def contracts() -> "Mapping[str, Contract]":
     try:
         return load_contracts()
     except BadContract as error:
-        raise Failed(Exit.REFUSED, f"{error}; `millrace schemas` writes the contracts anew") from error
+        raise Failed(Exit.REFUSED, f"{error}; `millrace schemas` writes the contracts again") from error
 
 
 def is_file(word: str) -> bool:

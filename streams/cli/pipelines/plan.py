@@ -40,12 +40,12 @@ def _concerned(planned: Planned, plan: Plan) -> Iterator[str]:
     if planned.how is not How.REMOVED:
         yield f"      consumers: {', '.join(['flow', *groups])}"
     if not plan.runs_known:
-        yield "      runs under way: not known, the history does not answer"
+        yield "      runs in progress: not known, the history does not answer"
     elif planned.runs:
         counts = ", ".join(f"{count} on {digest[:_SHOWN]}" for digest, count in planned.runs.items())
-        yield f"      runs under way: {counts}; they end on the version that they began on"
+        yield f"      runs in progress: {counts}; they end on the version that they began on"
     elif planned.how is not How.NEW:
-        yield "      runs under way: none"
+        yield "      runs in progress: none"
     unsure = [] if planned.topology is None or planned.how is not How.SHADOW else sorted(planned.topology.services)
     if "http-call" in unsure or "notify" in unsure:
         yield "      take care: its calls to other systems are made twice, once for each version"

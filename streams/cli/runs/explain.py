@@ -90,7 +90,7 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
     for trouble in document.get("unread", ()):
         yield f"  {trouble}"
     for name, reasons in document.get("away", {}).items():
-        yield f"  {name} is away: {'; '.join(reasons)}"
+        yield f"  {name} is unavailable: {'; '.join(reasons)}"
     if failure := document.get("failure"):
         place = f"{failure['where']}: " if failure.get("where") else ""
         hint = f" ({failure['hint']})" if failure.get("hint") else ""

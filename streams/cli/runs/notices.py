@@ -1,4 +1,4 @@
-"""`notices`: who was told of runs that ended, over HTTP."""
+"""`notices`: notices of runs that ended, over HTTP."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -24,7 +24,7 @@ OfRun = Annotated[str | None, typer.Option("--run", help="Only those of this run
 
 
 def listing(last: Last = 20, state: InState = None, run: OfRun = None, output: OutputOption = Output.TEXT) -> None:
-    """List who was to be told of ended runs, the newest first: whether they were, and why not."""
+    """List notices of ended runs, the newest first: whether they were delivered, and why not."""
     wanted = {"state": state.value if state else None, "run": run, "limit": last}
     with Gateway() as gateway:
         notices = gateway.call("GET", "/notices", params=wanted).json()["notices"]
@@ -46,7 +46,7 @@ def listing(last: Last = 20, state: InState = None, run: OfRun = None, output: O
         ]
         print(columns(rows, ("ID", "EVENT", "PIPELINE", "TO", "STATE", "TRIES", "ERROR")))
     else:
-        say("millrace: there are no such notices; MILLRACE_NOTIFY says who is told of what")
+        say("millrace: there are no such notices; MILLRACE_NOTIFY names the list of receivers")
 
 
 def resend(identity: Identity, output: OutputOption = Output.TEXT) -> None:

@@ -77,7 +77,7 @@ def run(
 
 
 def _awaited_or_shown(gateway: Gateway, document: Mapping[str, Any], deadline: float, output: Output) -> Any:
-    """Wait for a result until the deadline; print the run's id before failing because the run goes on."""
+    """Wait for a result until the deadline; print the run's id before failing because the run continues."""
     try:
         return _awaited(gateway, document["id"], deadline)
     except Failed as failed:
@@ -131,7 +131,7 @@ def _awaited(gateway: Gateway, run: str, deadline: float) -> Any:
             if failed.exit is not Exit.RUN_NOT_OVER:
                 raise
             if time.monotonic() >= deadline:
-                raise Failed(Exit.RUN_NOT_OVER, f"run {run} goes on; `millrace events {run}` follows it") from None
+                raise Failed(Exit.RUN_NOT_OVER, f"run {run} continues; `millrace events {run}` follows it") from None
 
 
 def _values(inputs: list[str]) -> "Iterator[tuple[str, Any]]":

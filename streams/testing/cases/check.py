@@ -1,4 +1,4 @@
-"""Tests checked against the pipeline they stand in: names, types, contracts. What is wrong has line, column and hint."""
+"""Tests checked against the pipeline they are in: names, types, contracts. What is wrong has line, column and hint."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace

@@ -43,7 +43,7 @@ def misplaced(pattern: str, vertices: Mapping[str, Vertex]) -> str:
     for found in _INDEX.finditer(pattern):
         owner = static(pattern[: found.start()])
         if owner not in loops:
-            return f"gives a position to {owner}, which is no loop around the node"
+            return f"gives a position to {owner}, which is not a loop around the node"
     return ""
 
 

@@ -82,7 +82,7 @@ def test_the_plan_counts_the_runs_under_way(yard: World) -> None:
     (pipeline,) = plan.pipelines
     assert (pipeline.how, dict(pipeline.runs)) == (How.TAKEN, {old: 2})
     shown = plan_text(plan)
-    assert f"runs under way: 2 on {old[:12]}; they end on the version that they began on" in shown
+    assert f"runs in progress: 2 on {old[:12]}; they end on the version that they began on" in shown
     assert "consumers: flow, add-one (1 live), naps (1 live)" in shown
     for run in runs:
         w.one.http.delete(f"/runs/{run}")
