@@ -102,7 +102,7 @@ class ProcessRun:
         return status
 
     def _watch(self, child: subprocess.Popen[bytes], begin: float, ready: Callable[[int, float], None]) -> None:
-        """Wait until the part serves, and kill it when that takes longer than its patience; then watch that it goes on serving."""
+        """Wait until the part serves, and kill it when that takes longer than its patience; then watch that it continues serving."""
         while child.returncode is None and not self._ending.is_set():
             if self.part.ready is not None and self._serves(child.pid):
                 self._ready_at = time.monotonic()

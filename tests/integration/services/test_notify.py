@@ -75,7 +75,7 @@ def test_what_a_receiver_answers_decides(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_only_who_is_allowed_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without a line for it no address is called, a secret signs for its own origins only, and both or neither way is refused."""
     monkeypatch.delenv("MILLRACE_HTTP_ALLOW", raising=False)
-    assert "nobody can be told" in usable()
+    assert "no notice can be sent" in usable()
     with pytest.raises(InvalidInput, match="may not be called"):
         notify(Request(subject="x", webhook="http://127.0.0.1:9/"))
     with pytest.raises(InvalidInput, match="MILLRACE_MAIL_HOST"):
