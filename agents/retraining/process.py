@@ -68,7 +68,7 @@ def usable() -> str:
     except SettingError as error:
         return str(error)
     if not (_TOP / "training").is_dir():
-        return "models are trained from a checkout of the repository, and this is none"
+        return "models are trained from a checkout of the repository, which this is not"
     return "" if python.exists() else f"the environment for training is missing ({python}): `make trainer` makes it"
 
 
@@ -86,7 +86,7 @@ async def trained(
 
     `promote` lets it serve if it passes the gate, `fewer` also if it knows fewer classes than what serves.
 
-    A call that is delivered again goes on from the last epoch on the same machine, or is told the outcome. Raises InvalidInput (also
+    A call that is delivered again continues from the last epoch on the same machine, or gets the outcome. Raises InvalidInput (also
     where the environment for training is missing or incomplete: trying again in seconds makes none), RetryLater and PartUnavailable. When it
     is cancelled, the training ends.
     """

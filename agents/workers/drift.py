@@ -32,7 +32,7 @@ _LATE = 120.0
 _NEWS = """
 select distinct service, model, version from predictions where at > now() - make_interval(secs => %(seconds)s)
 """
-# The input stands in the event of the beginning: it is read only where something of it counts.
+# The input is in the event of the beginning: it is read only where something of it counts.
 _VALUES = """
 select p.output, case when %(input)s then
     (select e.data -> 'input' from events e

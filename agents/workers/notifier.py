@@ -1,6 +1,6 @@
 """The notifier: tells whom the operator named of runs that have ended, beside the recorder and out of PostgreSQL.
 
-What is to be told stands in the table `notices`, written with the end of its run. Whoever fails to take it never changes what
+Notices are in the table `notices`, written with the end of the run. A receiver that fails never changes what
 became of the run: it is tried again with growing pauses, by whichever recorder lives, and in the end given up, where everyone
 can see it.
 """
@@ -26,7 +26,7 @@ from streams.wire.webhooks import pause
 log = logging.getLogger(__name__)
 
 TRIES = 12
-"""Of one notice, with pauses from FIRST to LONGEST in between: a receiver may be away for about nine hours."""
+"""Of one notice, with pauses from FIRST to LONGEST in between: a receiver may be unavailable for about nine hours."""
 FIRST = 5.0
 LONGEST = 3 * 3600.0
 _POLL = 5.0
@@ -73,7 +73,7 @@ class Notifier:
             self._task = asyncio.create_task(self._run(), name="notifier")
 
     async def stop(self) -> None:
-        """Ends. A try under way is made again by somebody, with the same id."""
+        """Ends. A try in progress is made again by somebody, with the same id."""
         await ended(self._task)
 
     def soon(self) -> None:
@@ -87,8 +87,8 @@ class Notifier:
                     await self._deliver(connection)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 log.warning("notices wait: PostgreSQL does not answer: %s", error)
-            except Exception:  # whatever it is, the notices of others are still to be told
-                log.exception("notices cannot be told: trying again")
+            except Exception:  # whatever it is, the notices of others must still be sent
+                log.exception("notices cannot be sent: trying again")
             await self._heard()
 
     async def _deliver(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> None:
@@ -121,7 +121,7 @@ class Notifier:
     async def _claimed(
         self, connection: psycopg.AsyncConnection[dict[str, Any]], busy: Collection[str]
     ) -> list[dict[str, Any]]:
-        """What is to be tried now, beside the tries under way at these receivers."""
+        """What is to be tried now, beside the tries in progress at these receivers."""
         cursor = await connection.execute(
             _CLAIM, {"lease": _LEASE, "busy": list(busy), "each": _EACH, "most": _AT_ONCE - len(busy)}
         )

@@ -38,9 +38,9 @@ class _Waiting:
 
 
 class Recorder:
-    """Handles the records of `run.events`. While PostgreSQL is away it pauses; it loses nothing.
+    """Handles the records of `run.events`. While PostgreSQL is unavailable it pauses; it loses nothing.
 
-    Beside it work, for as long as it does, who tells of ended runs, who watches the drift of models, and who removes old objects.
+    Beside it run, for as long as it does, the notifier, the watcher of drift, and the sweeper of old objects.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Recorder:
     async def __call__(self, record: Record) -> None:
         """Write the event of a record. Raises Undecodable, and psycopg.Error for an event that cannot be stored."""
         # In line before anything is waited for: an event whose reading needs the registry must not be overtaken by a later
-        # one of its run, whose row would then be told what it was before.
+        # one of its run, whose row would then go back to an earlier state.
         waiting = _Waiting(record, asyncio.get_running_loop().create_future())
         self._queue.put_nowait(waiting)
         await waiting.written
@@ -92,7 +92,7 @@ class Recorder:
             )
 
     async def _read(self, waiting: _Waiting) -> LoggedEvent | None:
-        """The event, read; None for a record that is none, whose handler is told so."""
+        """The event, read; None for a record that is not an event, which its handler is notified of."""
         wire, record = self._parts.wire, waiting.record
         try:
             event = await retry_until_available(

@@ -90,6 +90,6 @@ def _whole(service: Mapping[str, Any]) -> str:
     for side in ("input", "output"):
         needed = service[side].get("required", ())
         for field, schema in service[side].get("properties", {}).items():
-            optional = "" if field in needed or side == "output" else " (may be left away)"
+            optional = "" if field in needed or side == "output" else " (may be left out)"
             rows.append((side, f"{field}{optional}: {schema.get('description', '')}".rstrip(": ")))
     return columns(rows) + (f"\n\n{service['description']}" if service.get("description") else "")

@@ -16,7 +16,7 @@ _PAGE = 500
 
 Pipeline = Annotated[str | None, typer.Option("--pipeline", help="Only those of this pipeline or service.")]
 InStatus = Annotated[
-    list[RunStatus] | None, typer.Option("--status", help="Only those in this state; may be said again.")
+    list[RunStatus] | None, typer.Option("--status", help="Only those in this state; may be repeated.")
 ]
 Since = Annotated[
     str, typer.Option("--since", help="Only those accepted since then: 2026-11-21T10:00, or 30m, 6h, 2d ago.")
