@@ -32,5 +32,5 @@ def test_every_setting_and_problem_is_documented() -> None:
     """The page about HTTP names every setting, and every type of problem with its status."""
     text = PAGE.read_text(encoding="utf-8")
     missing = [one.name for one in dataclasses.fields(Limits) if f"`{PREFIX}{one.name.upper()}`" not in text]
-    missing += [kind.type for kind in Kind if f"| `{kind.type}` | {kind.status} |" not in text]
+    missing += [kind.type for kind in Kind if f"| `{kind.type}` | {kind.status} | {kind.title}" not in text]
     assert missing == []
