@@ -14,6 +14,7 @@ from tests.parallel import pytest_runtest_protocol as pytest_runtest_protocol
 from tests.parallel import pytest_sessionfinish as pytest_sessionfinish
 from tests.parallel import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 from tests.sharing import shared
+from tests.stacks import backend
 from tests.timeouts import pytest_timeout_set_timer as pytest_timeout_set_timer
 
 hypothesis_settings.register_profile(
@@ -40,3 +41,13 @@ def stack(pytestconfig: pytest.Config) -> Iterator[RunningStack]:
 def settings(stack: RunningStack) -> Settings:
     """Settings that lead to the session's stack."""
     return stack.settings
+
+
+@pytest.fixture(scope="session")
+def breakable() -> Iterator[RunningStack]:
+    """Yield a stack whose parts tests may kill and freeze; `breakable.restart("kafka", kill=True)`.
+
+    One process has it: the modules that use it are one group of `tests/parallel.py`. Each leaves all parts running.
+    """
+    with backend() as started:
+        yield started

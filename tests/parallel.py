@@ -23,6 +23,14 @@ ORDER = (
 """What begins first: what takes longest. The last is what fills the gaps."""
 
 TOGETHER = {
+    # They share the fixture `breakable`.
+    "breakable stack": (
+        "tests/chaos/test_broker.py",
+        "tests/chaos/test_broker_frozen.py",
+        "tests/chaos/test_defined_amid_pauses.py",
+        "tests/integration/gateway/test_outages.py",
+        "tests/integration/history/test_database_away.py",
+    ),
     # Each training uses all cores: two at a time take no less time than one after the other.
     "trainings": ("tests/integration/training/",),
     # `apply --prune` removes what others applied, and several look at everything that the one system has.

@@ -230,12 +230,6 @@ def family(worker: WorkerProcess) -> int:
     return total
 
 
-def at_broker_of(settings: Settings, others: Settings) -> Settings:
-    """These settings with the broker of others, and the way to it."""
-    names = [field.name for field in dataclasses.fields(Settings) if field.name.startswith("kafka")]
-    return dataclasses.replace(settings, **{name: getattr(others, name) for name in names})
-
-
 @contextlib.asynccontextmanager
 async def plant(settings: Settings, folder: Path, ways: Mapping[str, str] | None = None) -> AsyncIterator[Plant]:
     """A plant with a gateway and no worker yet, on topics, groups and a database schema of its own.

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from infra.local.stack import Stack
-from streams.settings import Settings
+from infra.local.running import RunningStack
 from tests.chaos.braid import BRAID, braided
-from tests.chaos.plant import Plant, at_broker_of, plant, run
+from tests.chaos.plant import Plant, plant, run
 from tests.integration.support.waiting import until
 
 RUNS = 60
@@ -18,11 +17,11 @@ RUNS = 60
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_broker_that_is_killed_loses_nothing(settings: Settings, tmp_path: Path) -> None:
+def test_a_broker_that_is_killed_loses_nothing(breakable: RunningStack, tmp_path: Path) -> None:
     """Twice kill -9 of the broker in the middle of work: gateway, clients and workers live through it; each result is seen once."""
 
-    async def main(own: Settings, stack: Stack) -> None:
-        async with plant(own, tmp_path) as made:
+    async def main() -> None:
+        async with plant(breakable.settings, tmp_path) as made:
             flow, service = await asyncio.gather(made.flow(), made.service())
             await made.define(BRAID)
             wanted: dict[str, dict[str, Any]] = {}
@@ -33,13 +32,12 @@ def test_a_broker_that_is_killed_loses_nothing(settings: Settings, tmp_path: Pat
                 wanted.update(zip(runs, map(braided, numbers), strict=True))
                 await until(functools.partial(_working, made, seen), 60, "work")
                 assert len(made.open) > RUNS // 2
-                await asyncio.to_thread(stack.restart, "kafka", kill=True)
+                await asyncio.to_thread(breakable.restart, "kafka", kill=True)
             await made.all_ended(120)
             await made.verify(wanted)
             assert (flow.process.poll(), service.process.poll()) == (None, None)
 
-    with Stack(tmp_path / "home", ["kafka"], preferred=False) as stack:
-        run(main(at_broker_of(settings, stack.settings), stack))
+    run(main())
 
 
 def _working(made: Plant, seen: int) -> bool:

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from gateway.data.logged_event import run_of
-from infra.local.stack import Stack
-from streams.settings import Settings
+from infra.local.running import RunningStack
 from streams.wire.records import Place
 from tests.chaos.braid import BRAID, braided
-from tests.chaos.plant import Plant, at_broker_of, plant, run
+from tests.chaos.plant import Plant, plant, run
 from tests.integration.support.waiting import until
 from tests.stacks import frozen
 
@@ -23,11 +22,11 @@ FROZEN = 12.0
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_a_broker_that_stands_still_makes_nobody_begin_anew(settings: Settings, tmp_path: Path) -> None:
+def test_a_broker_that_stands_still_makes_nobody_begin_anew(breakable: RunningStack, tmp_path: Path) -> None:
     """It stops while all is quiet, amid work, and while a worker joins: what had ended is not executed again, and all the rest ends."""
 
-    async def main(own: Settings, stack: Stack) -> None:
-        async with plant(own, tmp_path) as made:
+    async def main() -> None:
+        async with plant(breakable.settings, tmp_path) as made:
             flow, service = await asyncio.gather(made.flow(), made.service())
             await made.define(BRAID)
             wanted = await ask(made, 0)
@@ -36,18 +35,18 @@ def test_a_broker_that_stands_still_makes_nobody_begin_anew(settings: Settings, 
             before = await spoken(made)
             assert set(wanted) <= before.keys()
 
-            await freeze(stack)  # while all is quiet
+            await freeze(breakable)  # while all is quiet
             wanted |= await ask(made, RUNS)
             await made.all_ended(120)
 
             wanted |= await ask(made, 2 * RUNS)
             assert len(made.open) > RUNS // 3
-            await freeze(stack)  # amid work
+            await freeze(breakable)  # amid work
             await made.all_ended(120)
 
             wanted |= await ask(made, 3 * RUNS)
             joining = asyncio.create_task(made.service())
-            await freeze(stack)  # while membership changes
+            await freeze(breakable)  # while membership changes
             another = await joining
             await made.all_ended(120)
             await made.verify(wanted)
@@ -56,8 +55,7 @@ def test_a_broker_that_stands_still_makes_nobody_begin_anew(settings: Settings, 
             assert {one: after[one] for one in before} == before
             assert [one.process.poll() for one in (flow, service, another)] == [None, None, None]
 
-    with Stack(tmp_path / "home", ["kafka"], preferred=False) as stack:
-        run(main(at_broker_of(settings, stack.settings), stack))
+    run(main())
 
 
 async def ask(made: Plant, first: int) -> dict[str, dict[str, Any]]:
@@ -67,7 +65,7 @@ async def ask(made: Plant, first: int) -> dict[str, dict[str, Any]]:
     return dict(zip(runs, map(braided, numbers), strict=True))
 
 
-async def freeze(stack: Stack) -> None:
+async def freeze(stack: RunningStack) -> None:
     """Holds the broker still for a while."""
     with frozen(stack, "kafka"):
         await asyncio.sleep(FROZEN)  # the time itself is what is tried

@@ -1,7 +1,6 @@
 """Pipelines that are defined while the broker stands still: flow reads their requests afterwards, each time."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,19 +8,12 @@ import pytest
 from infra.local.running import RunningStack
 from tests.chaos.plant import run
 from tests.integration.support.rig import Rig, alone
-from tests.stacks import backend, frozen
+from tests.stacks import frozen
 
 pytestmark = pytest.mark.slow
 STILL = 8.0
 """Seconds for which the broker stands still: longer than the sessions of members, so that all of them join anew."""
 ROUNDS = 3
-
-
-@pytest.fixture
-def own() -> Iterator[RunningStack]:
-    """A stack that this test may break."""
-    with backend() as started:
-        yield started
 
 
 def doubled(name: str) -> str:
@@ -31,15 +23,17 @@ def doubled(name: str) -> str:
     )
 
 
-def test_a_subscription_that_changes_while_members_join_anew_takes_effect(own: RunningStack, tmp_path: Path) -> None:
+def test_a_subscription_that_changes_while_members_join_anew_takes_effect(
+    breakable: RunningStack, tmp_path: Path
+) -> None:
     """The new topic is subscribed to amid a change of membership, when it is easily forgotten: its runs finish all the same."""
 
     async def main() -> None:
-        async with Rig(alone(own.settings), tmp_path) as rig:
+        async with Rig(alone(breakable.settings), tmp_path) as rig:
             await rig.start("flow", "retry")
             for number in range(ROUNDS):
                 name = f"doubled-{number}"
-                with frozen(own, "kafka"):
+                with frozen(breakable, "kafka"):
                     defining = asyncio.create_task(rig.publish(doubled(name), {}))
                     await asyncio.sleep(STILL)  # what is done to the broker, and nothing that is waited for
                 await defining

@@ -12,7 +12,7 @@ from infra.local.running import RunningStack
 from schemas.contracts import load_contracts
 from streams.messages import Event, EventKind
 from tests.integration.support.gateway_world import FINISHED, GREET, PASS, World, events, png, wait, world
-from tests.stacks import backend, frozen
+from tests.stacks import frozen
 
 pytestmark = pytest.mark.slow
 CONTRACTS = load_contracts()
@@ -20,16 +20,9 @@ YAML = {"content-type": "application/yaml"}
 
 
 @pytest.fixture(scope="module")
-def own() -> Iterator[RunningStack]:
-    """A stack that these tests may break."""
-    with backend() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def w(own: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def w(breakable: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Two gateways on it."""
-    with world(own.settings, tmp_path_factory.mktemp("home")) as made:
+    with world(breakable.settings, tmp_path_factory.mktemp("home")) as made:
         for name, text in (("greet", GREET), ("pass-photo", PASS)):
             assert made.one.http.put(f"/pipelines/{name}", content=text, headers=YAML).status_code == 201
             wait(lambda name=name: made.two.http.get(f"/pipelines/{name}").status_code == 200, "the other one sees it")
@@ -54,7 +47,7 @@ def recovers(w: World) -> None:
     assert w.two.http.get(f"/runs/{run.id}/result", headers={"prefer": "wait=20"}).json()["output"] == {"n": 1}
 
 
-def test_a_stream_outlives_the_broker(own: RunningStack, w: World) -> None:
+def test_a_stream_outlives_the_broker(breakable: RunningStack, w: World) -> None:
     """A client that follows a run while Kafka is killed and comes back sees the rest of it, once; what ended is shown."""
     ended, run = w.submit(), w.submit()
     w.finish(ended)
@@ -68,7 +61,7 @@ def test_a_stream_outlives_the_broker(own: RunningStack, w: World) -> None:
     following = threading.Thread(target=follow)
     following.start()
     wait(lambda: w.one.app.components.following.streams.open == 1, "the stream is open")
-    breaking = threading.Thread(target=own.restart, args=("kafka",), kwargs={"kill": True})
+    breaking = threading.Thread(target=breakable.restart, args=("kafka",), kwargs={"kill": True})
     breaking.start()
     while breaking.is_alive():
         assert w.one.http.get(f"/runs/{ended.id}/result").status_code == 200  # held, whole and over
@@ -89,10 +82,10 @@ async def told(w: World, *what: Event) -> None:
 @pytest.mark.parametrize(
     ("part", "path"), [("postgres", "/runs"), ("s3", "/objects/{bucket}/runs/x/" + "0" * 64)], ids=["postgres", "s3"]
 )
-def test_a_part_that_dies_is_said_to_be_away(own: RunningStack, w: World, part: str, path: str) -> None:
+def test_a_part_that_dies_is_said_to_be_away(breakable: RunningStack, w: World, part: str, path: str) -> None:
     """While PostgreSQL or S3 is away the calls that need it are 503 or wait; others go on; then all goes on."""
     path = path.format(bucket=w.parts.store.bucket)
-    breaking = threading.Thread(target=own.restart, args=(part,), kwargs={"kill": True})
+    breaking = threading.Thread(target=breakable.restart, args=(part,), kwargs={"kill": True})
     breaking.start()
     while breaking.is_alive():
         assert w.one.http.get(path).status_code in (200, 404, 503)
@@ -107,7 +100,7 @@ def said(w: World, run: str) -> dict[str, list[str]]:
     return away
 
 
-def test_a_run_that_waits_says_which_part_is_away(own: RunningStack, w: World) -> None:
+def test_a_run_that_waits_says_which_part_is_away(breakable: RunningStack, w: World) -> None:
     """While S3 does not answer, `explain` of a run under way names it, and so do workers that wait for it."""
     contract = CONTRACTS["image-greyscale"]
     announcer = w.announce(contract, worker="waits", waiting_for=("s3",))
@@ -115,7 +108,7 @@ def test_a_run_that_waits_says_which_part_is_away(own: RunningStack, w: World) -
     text = 'pipeline: greyed\ninput: {photo: image}\nnodes: {g: {service: image-greyscale, with: {image: "${photo}"}}}\noutput: {i: "${g.image}"}\n'
     assert w.one.http.put("/pipelines/greyed", content=text, headers=YAML).status_code == 201
     run = w.one.http.post("/pipelines/greyed/runs", files={"photo": ("p", png(4, 4))}).json()["id"]
-    with frozen(own, "s3"):
+    with frozen(breakable, "s3"):
         # The parts are asked every few seconds, so it is known a moment later.
         wait(lambda: any("the gateway gets no answer" in why for why in said(w, run).get("s3", ())), "S3 is missed")
         away = said(w, run)
@@ -124,11 +117,11 @@ def test_a_run_that_waits_says_which_part_is_away(own: RunningStack, w: World) -
     wait(lambda: "s3" not in said(w, run), "it is back")
 
 
-def test_a_broker_that_stands_still_is_told_and_nothing_is_half_begun(own: RunningStack, w: World) -> None:
+def test_a_broker_that_stands_still_is_told_and_nothing_is_half_begun(breakable: RunningStack, w: World) -> None:
     """The gateway says that it is not ready; who begins a run is told soon that nothing was begun, or which run may still come."""
     keyed: dict[str, Any] = {"json": {"name": "key"}, "headers": {"idempotency-key": uuid.uuid4().hex}}
     headers = {"authorization": f"Bearer {w.one.key}"}
-    with httpx.Client(base_url=w.one.url, timeout=9, headers=headers) as http, frozen(own, "kafka"):
+    with httpx.Client(base_url=w.one.url, timeout=9, headers=headers) as http, frozen(breakable, "kafka"):
         first = http.post("/pipelines/greet/runs", **keyed)
         wait(lambda: "kafka" in http.get("/health/ready").json().get("missing", {}), "Kafka is missed", 9)
         second = http.post("/pipelines/greet/runs", json={"name": "no key"})

@@ -2,16 +2,13 @@
 
 import asyncio
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from infra.local.running import RunningStack
 from streams.runtime.catalogue.schema_warmup import SchemaWarmup
 from tests.integration.support.gateway_world import png
 from tests.integration.support.rig import Rig, alone
-from tests.stacks import backend, frozen
+from tests.stacks import frozen
 
 GREY = """
 pipeline: grey-twice
@@ -24,18 +21,11 @@ output: {photo: "${twice.image}"}
 """
 
 
-@pytest.fixture
-def own() -> Iterator[RunningStack]:
-    """A stack that this test may break."""
-    with backend() as started:
-        yield started
-
-
-def test_pictures_are_served_without_a_database(own: RunningStack, tmp_path: Path) -> None:
+def test_pictures_are_served_without_a_database(breakable: RunningStack, tmp_path: Path) -> None:
     """A pipeline without runs gives its first result while PostgreSQL stands still since the workers were ready."""
 
     async def main() -> None:
-        async with Rig(alone(own.settings), tmp_path) as rig:
+        async with Rig(alone(breakable.settings), tmp_path) as rig:
             await rig.start("image-greyscale")
             await rig.publish(GREY)
             await rig.start("flow", "retry", "recorder")
@@ -44,7 +34,7 @@ def test_pictures_are_served_without_a_database(own: RunningStack, tmp_path: Pat
             photo = await rig.parts.store.put("a-run", png(8, 8), "image/png")
             run = str(uuid.uuid4())
             asked = await rig.request("grey-twice", {"photo": photo.to_dict()}, run)
-            with frozen(own, "postgres"):
+            with frozen(breakable, "postgres"):
                 await rig.parts.producer.send(asked)
                 output = await rig.output(run, 30)
                 assert output["photo"]["media_type"] == "image/png"
