@@ -31,7 +31,7 @@ test: sync ## every check and test, with the real parts
 check: sync ## style, types, imports, unit and property tests: three minutes
 	@$(call beside,lint types imports pipelines,tests/unit tests/property)
 
-thorough: sync trainer ## what takes too long for every change: long loops, many more examples (an hour)
+thorough: sync ## what takes too long for every change: long loops, many more examples (an hour)
 	@MILLRACE_EFFORT=thorough $(PYTHON) -m pytest -n 2 --timeout=7200 tests/property tests/chaos
 
 # Checks run beside the tests, at a lower priority. What they say is shown whole when the tests are done; one that fails fails all.
