@@ -28,10 +28,10 @@ test: sync ## every check and test, with the real parts
 	@$(MAKE) --no-print-directory --question trainer 2>/dev/null || rm -f .millrace/train/synced
 	@export MILLRACE_TEST_TRAINER=coming; $(call beside,caches trainer lint types imports pipelines,)
 
-check: sync ## style, types, imports, unit and property tests: three minutes
+check: sync ## style, types, imports, unit and property tests (3 minutes)
 	@$(call beside,lint types imports pipelines,tests/unit tests/property)
 
-thorough: sync ## what takes too long for every change: long loops, many more examples (an hour)
+thorough: sync ## what takes too long for every change, as long loops and many more examples (an hour)
 	@MILLRACE_EFFORT=thorough $(PYTHON) -m pytest -n 2 --timeout=7200 tests/property tests/chaos
 
 # Checks run beside the tests, at a lower priority. What they say is shown whole when the tests are done; one that fails fails all.
@@ -39,7 +39,7 @@ thorough: sync ## what takes too long for every change: long loops, many more ex
 define beside
 	log=$$(mktemp); nice $(MAKE) --no-print-directory --keep-going $(1) > "$$log" 2>&1 & checks=$$!; \
 	trap 'kill $$checks 2>/dev/null; rm -f "$$log"' EXIT; trap 'exit 130' INT TERM; \
-	status=0; $(PYTHON) -m pytest -n $(PROCESSES) $(2) || status=$$?; \
+	status=0; failed=; $(PYTHON) -m pytest -n $(PROCESSES) $(2) || status=$$?; \
 	wait $$checks || { status=1; failed="a check failed, see above"; }; cat "$$log"; \
 	[ -z "$$failed" ] || echo "$$failed"; exit $$status
 endef
