@@ -222,7 +222,7 @@ def test_numbers_that_are_none(tmp_path: Path) -> None:
 def test_a_label_that_nobody_named(tmp_path: Path) -> None:
     """A network that tells of a fourth label where three are named is an error, not one of the three."""
     rows = np.array([[[1, 1, 9, 9, 0.9, 3], [1, 1, 9, 9, 0.9, 0]]], np.float32)
-    with pytest.raises(BadDescription, match="tells of label 3, and there are 3, from 0 on"):
+    with pytest.raises(BadDescription, match="reports label 3, and there are 3, from 0 on"):
         _found(_detector(tmp_path, {"output0": rows}))
 
 

@@ -143,7 +143,7 @@ def test_a_detector_with_more_labels_than_were_named(tmp_path: Path, monkeypatch
     export.constant(tmp_path / "net.onnx", {"output0": np.array([[[1, 1, 9, 9, 0.9, 7]]], np.float32)})
     path = folder.describe(tmp_path, file="net.onnx", labels=["a", "b", "c"], size=32)
     monkeypatch.setenv("MILLRACE_OBJECT_DETECTOR", str(path))
-    with pytest.raises(InvalidInput, match="tells of label 7, and there are 3"):
+    with pytest.raises(InvalidInput, match="reports label 7, and there are 3"):
         run("object-detect", _picture(scene(np.random.default_rng(1))))
 
 
