@@ -1,4 +1,7 @@
-"""Messages as the plain records of `schemas/avro`, and back: one pair of functions a message. No bytes here."""
+"""Messages as the plain records of `schemas/avro`, and back: one pair of functions a message. No bytes here.
+
+A record that is read has every field: decoding fills in the defaults of those that its writer did not know.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,7 +44,7 @@ def run(value: Run) -> dict[str, Any]:
 
 def read_run(value: Fields) -> Run:
     """Return the run of a millrace.Run."""
-    return Run(value["id"], value["pipeline"], value["digest"], value["deadline"], value.get("shadow_of", ""))
+    return Run(value["id"], value["pipeline"], value["digest"], value["deadline"], value["shadow_of"])
 
 
 def context(value: Context) -> dict[str, Any]:
@@ -91,7 +94,7 @@ def task(about: Fields, input: Fields, service: str, major: int) -> Task:
         context=read_context(about["context"]),
         attempt=about["attempt"],
         timeout=about["timeout"],
-        executions=about.get("executions", 0),
+        executions=about["executions"],
     )
 
 
@@ -143,7 +146,7 @@ def _read_token(value: Fields) -> Token:
         read_context(value["context"]),
         read_failure(value["failure"]),
         tuple(map(read_event, value["said"])),
-        value.get("executions", 0),
+        value["executions"],
     )
 
 
@@ -167,7 +170,7 @@ def _read_opened(value: Fields) -> Opened:
         tuple(value["items"]),
         read_context(value["body"]),
         read_context(value["after"]),
-        value.get("executions", 0),
+        value["executions"],
     )
 
 
@@ -195,7 +198,7 @@ def _read_item(value: Fields) -> Item:
         value["value"],
         read_failure(value["failure"]),
         tuple(map(read_event, value["said"])),
-        value.get("executions", 0),
+        value["executions"],
     )
 
 
