@@ -32,7 +32,7 @@ class Primitive:
     python: type = field(compare=False)
     """The annotation in a contract; of several primitives with one class, the last is its schema."""
     cel: str = field(compare=False)
-    """The name in CEL, in upper case."""
+    """The name in CEL, in upper case; of several primitives with one name, the first is what a value of CEL is."""
     proto: str = field(compare=False)
     """The type of a protobuf field that holds it, in upper case; empty when there is none."""
     least: int = field(default=1, compare=False)

@@ -1,4 +1,4 @@
-"""`each:` nodes, as a walk meets them; what flow does with a loop is in test_flow_loops."""
+"""`each:` nodes, as a walk meets them; what flow does with a loop is in flow/test_run_loops."""
 
 from typing import Any
 
