@@ -33,7 +33,7 @@ def checked(headers: Mapping[str, str]) -> dict[str, str]:
             raise InvalidInput("this is no name of a header", "letters, digits and dashes", where)
         key = name.lower()
         if key in OURS or key.startswith(("proxy-", "sec-", "http2-")):
-            raise InvalidInput(f"the header {key} cannot be set", "it is the connection's own: leave it away", where)
+            raise InvalidInput(f"the header {key} cannot be set", "it is the connection's own: leave it out", where)
         if key in checked_headers:
             raise InvalidInput(f"the header {key} is given twice", "names differ in more than their case", where)
         if not _VALUE.fullmatch(value):

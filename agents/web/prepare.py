@@ -51,7 +51,7 @@ def _encoded(method: str, body: Any, headers: dict[str, str], most: int) -> byte
     if body is None:
         return None
     if method in _BODILESS:
-        raise InvalidInput(f"{method} takes no body", "leave it away, or say `method: POST`", "body")
+        raise InvalidInput(f"{method} takes no body", "leave it out, or say `method: POST`", "body")
     text = isinstance(body, str)
     data = (body if text else json.dumps(body, ensure_ascii=False, separators=(",", ":"))).encode()
     if len(data) > most:

@@ -47,7 +47,7 @@ def _input(name: str, value: Any, place: Place, refuse: Refuse, suggest: Suggest
     if "default" not in value:
         return made
     if kind.kind is Kind.IMAGE:
-        refuse((*place, "default"), "an image has no default", "leave it away, and the caller gives one")
+        refuse((*place, "default"), "an image has no default", "leave it out: the caller gives the image")
         return made
     default = _fitting(made, value["default"], (*place, "default"), refuse)
     return replace(made, default=default, required=False)

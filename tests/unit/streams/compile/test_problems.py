@@ -720,7 +720,7 @@ output: {r: 1}
             "p.yaml:5:6: input.a: 'strng' is no type (did you mean 'string'?)",
             'p.yaml:6:6: input.b: ["int", "int"] is no type (string, int, float, bool, image, any, [T] or {field: T})',
             "p.yaml:7:27: input.c.minimum: minimum is a number, for an int or a float, or a list of them",
-            "p.yaml:8:29: input.d.default: an image has no default (leave it away, and the caller gives one)",
+            "p.yaml:8:29: input.d.default: an image has no default (leave it out: the caller gives the image)",
             "p.yaml:9:27: input.e.default: expected a whole number, got the text 'x'",
             "p.yaml:10:39: input.f.default: must be at least 3, got 1",
             "p.yaml:11:31: input.g.enum[1]: expected a text, got the number 1",
