@@ -29,7 +29,7 @@ TOGETHER = {
         "tests/chaos/test_broker_frozen.py",
         "tests/chaos/test_defined_amid_pauses.py",
         "tests/integration/gateway/test_outages.py",
-        "tests/integration/history/test_database_away.py",
+        "tests/integration/history/test_database_unavailable.py",
     ),
     # Each training uses all cores: two at a time take no less time than one after the other.
     "trainings": ("tests/integration/training/",),

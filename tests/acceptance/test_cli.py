@@ -14,7 +14,7 @@ from confluent_kafka import Producer
 
 from tests.acceptance import pictures
 from tests.acceptance.command import ROOT, Said, command, environ, millrace
-from tests.acceptance.stranger import access
+from tests.acceptance.kafka_client import access
 from tests.acceptance.system import System
 from tests.integration.support.eventually import eventually
 

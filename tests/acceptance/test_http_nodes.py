@@ -9,7 +9,7 @@ import pytest
 from tests.acceptance.command import millrace
 from tests.acceptance.sse import check_order
 from tests.acceptance.system import SECRET, System, problem
-from tests.integration.support.outside import Heard, Out, Outside, server
+from tests.integration.support.http_server import Heard, Out, Outside, server
 
 PRICES = """
 pipeline: acceptance-prices

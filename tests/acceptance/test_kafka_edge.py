@@ -12,8 +12,8 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicP
 from confluent_kafka.admin import AdminClient
 
 from tests.acceptance import pictures
+from tests.acceptance.kafka_client import Place, Stranger, access
 from tests.acceptance.sse import check_order
-from tests.acceptance.stranger import Place, Stranger, access
 from tests.acceptance.system import System
 from tests.integration.support.eventually import eventually
 

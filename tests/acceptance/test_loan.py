@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.acceptance.command import Said, millrace
-from tests.acceptance.stranger import Stranger
+from tests.acceptance.kafka_client import Stranger
 from tests.acceptance.system import System, problem
 from tests.integration.support.eventually import eventually
 

@@ -24,8 +24,8 @@ from streams.runtime.pool.pool import Pool
 from streams.service.child_calls import call
 from streams.settings import Settings
 from tests.benchmarks.figures import show
-from tests.integration.support import bodies
-from tests.integration.support.rig import Rig, alone
+from tests.integration.support import pool_functions as bodies
+from tests.integration.support.runtime_harness import Rig, alone
 
 MODULE = "tests.benchmarks.readers"
 REFERENCE = Path(__file__).parents[1] / "unit" / "agents" / "services" / "digit_reference.npz"
@@ -82,7 +82,7 @@ async def in_a_pool(count: int) -> None:
         "digits": [digits[n % len(digits)] for n in range(count)],
         "nothing": [(bodies.double, n) for n in range(count)],
     }
-    pool = Pool(0, [MODULE, "agents.digits.ink", "agents.digits.reader", "tests.integration.support.bodies"])
+    pool = Pool(0, [MODULE, "agents.digits.ink", "agents.digits.reader", "tests.integration.support.pool_functions"])
     await pool.start()
     try:
         for name, calls in work.items():

@@ -30,7 +30,7 @@ from streams.settings import Settings
 from tests.benchmarks.figures import show
 from tests.benchmarks.photos import photo
 from tests.benchmarks.results import following
-from tests.integration.support.rig import Rig, alone
+from tests.integration.support.runtime_harness import Rig, alone
 
 SERVICE = "image-greyscale"
 MODULE = "agents.services.image_greyscale"

@@ -27,7 +27,7 @@ from streams.wire.records import Outgoing
 from streams.wire.topic_specs import TopicSpec
 from tests.benchmarks.figures import Times, show
 from tests.benchmarks.steps import step_one
-from tests.integration.support.rig import ROOT, Rig, alone
+from tests.integration.support.runtime_harness import ROOT, Rig, alone
 
 PIPELINE = """
 pipeline: steps

@@ -15,7 +15,7 @@ import uvloop
 from streams.settings import Settings
 from tests.benchmarks.figures import show
 from tests.benchmarks.photos import photo
-from tests.integration.support.rig import Rig, WorkerProcess, alone
+from tests.integration.support.runtime_harness import Rig, WorkerProcess, alone
 
 WORKERS = {"flow": ("flow",), "recorder": ("recorder",), "one image agent": ("image-greyscale",), "everything": ()}
 _MIB = 1024 * 1024

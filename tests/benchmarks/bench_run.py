@@ -33,7 +33,7 @@ from streams.wire.topic_specs import TopicSpec
 from tests.benchmarks.bench_greyscale import MODULE, SERVICE
 from tests.benchmarks.figures import Times, show
 from tests.benchmarks.photos import photo
-from tests.integration.support.rig import ROOT, Rig, alone
+from tests.integration.support.runtime_harness import ROOT, Rig, alone
 from tests.integration.support.waiting import until
 
 HOPS = 4

@@ -21,7 +21,7 @@ import uvloop
 from streams.settings import Settings
 from tests.benchmarks.figures import show
 from tests.benchmarks.results import following
-from tests.integration.support.rig import Rig, WorkerProcess, alone
+from tests.integration.support.runtime_harness import Rig, WorkerProcess, alone
 
 PIPELINES = {
     "values": """

@@ -35,7 +35,7 @@ from streams.service.invocation import Service
 from streams.settings import Settings
 from tests.benchmarks.figures import Times, show
 from tests.benchmarks.results import following
-from tests.integration.support.rig import Rig, alone
+from tests.integration.support.runtime_harness import Rig, alone
 
 MODELS = ("digit-recognition", "cell-preprocess", "cell-classify", "loan-appetence", "face-detect", "face-analyze")
 COUNT = 50

@@ -9,8 +9,8 @@ import pytest
 import uvloop
 
 from streams.settings import Settings
-from tests.chaos.plant import Plant, plant
-from tests.integration.support.rig import WorkerProcess
+from tests.chaos.installation import Plant, plant
+from tests.integration.support.runtime_harness import WorkerProcess
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from infra.local.running import RunningStack
-from tests.chaos.braid import BRAID, braided
-from tests.chaos.plant import Plant, plant, run
+from tests.chaos.installation import Plant, plant, run
+from tests.chaos.joins_and_loops import BRAID, braided
 from tests.integration.support.waiting import until
 
 RUNS = 60

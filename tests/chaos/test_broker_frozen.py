@@ -10,8 +10,8 @@ import pytest
 from gateway.data.logged_event import run_of
 from infra.local.running import RunningStack
 from streams.wire.records import Place
-from tests.chaos.braid import BRAID, braided
-from tests.chaos.plant import Plant, plant, run
+from tests.chaos.installation import Plant, plant, run
+from tests.chaos.joins_and_loops import BRAID, braided
 from tests.integration.support.waiting import until
 from tests.stacks import frozen
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from infra.local.running import RunningStack
-from tests.chaos.plant import run
-from tests.integration.support.rig import Rig, alone
+from tests.chaos.installation import run
+from tests.integration.support.runtime_harness import Rig, alone
 from tests.stacks import frozen
 
 pytestmark = pytest.mark.slow

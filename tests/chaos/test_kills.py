@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from streams.settings import Settings
-from tests.chaos.braid import BRAID, braided
-from tests.chaos.plant import FLOW, TOYS, Plant, plant, run
+from tests.chaos.installation import FLOW, TOYS, Plant, plant, run
+from tests.chaos.joins_and_loops import BRAID, braided
 from tests.integration.support.waiting import until
 
 log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from streams.settings import Settings
-from tests.chaos.plant import Plant, plant, run
-from tests.integration.support.gate import Gate
-from tests.integration.support.rig import WorkerProcess
+from tests.chaos.installation import Plant, plant, run
+from tests.integration.support.runtime_harness import WorkerProcess
+from tests.integration.support.tcp_proxy import Gate
 from tests.integration.support.waiting import until
 
 log = logging.getLogger(__name__)

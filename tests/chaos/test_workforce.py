@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from tests.chaos.conftest import Works
-from tests.chaos.plant import Plant
+from tests.chaos.installation import Plant
 from tests.integration.support.waiting import until
 
 VISIT = """

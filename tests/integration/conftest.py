@@ -6,7 +6,7 @@ from collections.abc import Generator
 import pytest
 
 from tests.integration.support.gateway_world import gateways
-from tests.integration.support.town import town
+from tests.integration.support.shared_runtime import town
 from tests.integration.support.trainer import await_environment, training_environment
 
 __all__ = ["gateways", "town", "training_environment"]

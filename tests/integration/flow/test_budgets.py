@@ -11,7 +11,7 @@ from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.delivery.redelivery import MAX_DELIVERIES
 from streams.settings import Settings
 from tests.integration.support.deadly_flow import DEADLY
-from tests.integration.support.rig import Rig, alone
+from tests.integration.support.runtime_harness import Rig, alone
 from tests.integration.support.waiting import until
 
 SMALL = """

@@ -9,7 +9,7 @@ import pytest
 from streams.runtime.connections.dead_letters import DeadLetter, DeadLetters
 from streams.wire.records import Outgoing, Place, Record
 from tests.integration.support.gateway_world import World, wait
-from tests.integration.support.yard import ended, put, submit, yard
+from tests.integration.support.gateways_with_worker import ended, put, submit, yard
 
 __all__ = ["yard"]
 

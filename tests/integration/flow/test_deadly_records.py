@@ -8,10 +8,10 @@ from streams.messages import EventKind
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.delivery.redelivery import MAX_DELIVERIES
 from streams.settings import Settings
-from tests.integration.support.rig import Rig, alone
+from tests.integration.support.runtime_harness import Rig, alone
 from tests.integration.support.waiting import until
 
-CHORES = "tests.integration.support.chores"
+CHORES = "tests.integration.support.sample_services"
 TASTE = """
 pipeline: tasting
 input: {text: string}

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from tests.integration.support.gateway_world import World, png, wait
-from tests.integration.support.yard import ended, has, put, state, submit, told, worker, yard
+from tests.integration.support.gateways_with_worker import ended, has, put, state, submit, told, worker, yard
 
 __all__ = ["yard"]
 

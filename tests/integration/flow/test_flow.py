@@ -8,8 +8,8 @@ from schemas.results import result_schema
 from streams.messages import EventKind
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.settings import Settings
-from tests.integration.support.rig import rig
-from tests.integration.support.town import CHORES
+from tests.integration.support.runtime_harness import rig
+from tests.integration.support.shared_runtime import CHORES
 from tests.integration.support.waiting import until
 
 MEET = """

@@ -13,9 +13,9 @@ from PIL import Image
 
 from streams.messages import Action, Control, EventKind
 from streams.settings import Settings
-from tests.integration.support.outside import Heard, Out, Outside, server
-from tests.integration.support.rig import Rig, alone
-from tests.integration.support.town import CHORES, Town
+from tests.integration.support.http_server import Heard, Out, Outside, server
+from tests.integration.support.runtime_harness import Rig, alone
+from tests.integration.support.shared_runtime import CHORES, Town
 from tests.integration.support.waiting import until
 
 SECRET = "a-very-confidential-token"

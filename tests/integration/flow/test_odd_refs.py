@@ -17,7 +17,7 @@ from streams.messages import EventKind
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.settings import Settings
 from streams.wire.records import Outgoing, Place, Record
-from tests.integration.support.rig import Rig, rig
+from tests.integration.support.runtime_harness import Rig, rig
 from tests.integration.support.waiting import until
 
 COMPUTED = """

@@ -13,11 +13,11 @@ from streams.runtime.pool.executors import Executor
 from streams.runtime.pool.pool import Pool
 from streams.service.progress_report import Progress
 from streams.settings import Settings
-from tests.integration.support import bodies
-from tests.integration.support.rig import rig
+from tests.integration.support import pool_functions as bodies
+from tests.integration.support.runtime_harness import rig
 from tests.integration.support.waiting import until
 
-MODULE = "tests.integration.support.bodies"
+MODULE = "tests.integration.support.pool_functions"
 TALKS = {
     name: f"pipeline: many-{name}\ninput: {{numbers: [int]}}\nnodes:\n  say:\n    each: {{n: '${{numbers}}'}}\n"
     f"    nodes:\n      one: {{service: {name}, with: {{times: '${{n}}'}}}}\n    output: '${{one.times}}'\n"
@@ -114,7 +114,7 @@ def test_progress_is_told_between_the_beginning_and_the_end_of_a_node(
 
     async def main() -> None:
         async with rig(settings, tmp_path) as runtime:
-            await runtime.start("tests.integration.support.talk", "flow")
+            await runtime.start("tests.integration.support.progress_services", "flow")
             await runtime.publish(TALKS[name])
             run = await runtime.submit(f"many-{name}", {"numbers": [3000, 1, 0, 3000]})
             assert await runtime.output(run) == {"times": [3000, 1, 0, 3000]}

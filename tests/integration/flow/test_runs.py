@@ -12,8 +12,8 @@ from streams.messages import Action, Control, EventKind
 from streams.runtime.catalogue.announcements import Announcement, Announcer
 from streams.runtime.connections.dead_letters import RESENT, DeadLetter, DeadLetters
 from streams.wire.records import Outgoing, Place, Record
-from tests.integration.support.rig import Rig
-from tests.integration.support.town import Town
+from tests.integration.support.runtime_harness import Rig
+from tests.integration.support.shared_runtime import Town
 from tests.integration.support.waiting import until
 
 PLAIN = """

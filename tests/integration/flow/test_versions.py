@@ -13,7 +13,7 @@ from streams.runtime.catalogue.pipelines import Pipelines
 from streams.runtime.catalogue.plan import How, Plan, Wanted, draw
 from streams.wire.records import Place
 from tests.integration.support.gateway_world import World, wait
-from tests.integration.support.yard import YAML, ended, put, state, submit, told, yard
+from tests.integration.support.gateways_with_worker import YAML, ended, put, state, submit, told, yard
 
 __all__ = ["yard"]
 

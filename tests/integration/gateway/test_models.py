@@ -9,7 +9,7 @@ import pytest
 from streams.settings import Settings
 from tests.integration.support.gateway_services import ECHO
 from tests.integration.support.gateway_world import Loop, World, wait, world
-from tests.integration.support.shelf import Shelf, shelf
+from tests.integration.support.model_registry import Shelf, shelf
 
 TRAINER = dataclasses.replace(ECHO, name="oracle-train", trains="oracle")
 

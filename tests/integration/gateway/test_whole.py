@@ -24,7 +24,7 @@ def whole(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("whole")
     with world(settings, folder) as made, (folder / "worker.log").open("wb") as out:
         worker = subprocess.Popen(
-            [sys.executable, "-m", "agents", "flow", "recorder", "image-greyscale", "tests.integration.support.talk"],
+            [sys.executable, "-m", "agents", "flow", "recorder", "image-greyscale", "tests.integration.support.progress_services"],
             cwd=ROOT, env={**os.environ, **made.settings.environ()}, stdout=out, stderr=subprocess.STDOUT,
         )  # fmt: skip
         try:

@@ -15,9 +15,9 @@ from streams.messages import Event, EventKind, Run
 from streams.settings import Settings
 from tests.integration.history.test_recorder import recording, rows
 from tests.integration.support.gateway_world import World
-from tests.integration.support.outside import Heard, Out, server
-from tests.integration.support.postbox import postbox
-from tests.integration.support.rig import Rig, alone
+from tests.integration.support.http_server import Heard, Out, server
+from tests.integration.support.runtime_harness import Rig, alone
+from tests.integration.support.smtp_server import postbox
 from tests.integration.support.waiting import until
 
 RUN = Run("", "digit-train", "d" * 64, 2_000_000_000.0)

@@ -14,8 +14,8 @@ from psycopg.rows import dict_row
 
 from streams.messages import Event, EventKind, Run
 from streams.settings import Settings
-from tests.integration.support.gate import Gate
-from tests.integration.support.rig import Rig, alone
+from tests.integration.support.runtime_harness import Rig, alone
+from tests.integration.support.tcp_proxy import Gate
 from tests.integration.support.waiting import until
 
 RUN = Run("", "demo", "d" * 64, 2_000_000_000.0)

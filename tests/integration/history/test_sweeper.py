@@ -16,7 +16,7 @@ from streams.runtime.connections.connections import Connections
 from streams.runtime.history import tables
 from streams.settings import Settings
 from tests.integration.support.gateway_world import database, drop
-from tests.integration.support.rig import Rig, alone
+from tests.integration.support.runtime_harness import Rig, alone
 from tests.integration.support.waiting import until
 
 BRIEF = """

@@ -30,6 +30,7 @@ from streams.runtime.kafka.topic_follower import TopicFollower
 from streams.settings import Settings
 from streams.wire.records import Outgoing, Place
 from tests.integration.support.eventually import eventually
+from tests.integration.support.model_registry import TABLES
 from tests.integration.support.secure import (
     SecureBroker,
     Used,
@@ -38,7 +39,6 @@ from tests.integration.support.secure import (
     free_ports,
     secure_broker,
 )
-from tests.integration.support.shelf import TABLES
 
 ROOT = Path(__file__).parents[3]
 

@@ -16,7 +16,7 @@ from streams.wire.records import Place
 from tests.acceptance.command import millrace
 from tests.integration.support.foreign import Foreign, add_partitions, of_subject
 from tests.integration.support.gateway_world import World
-from tests.integration.support.yard import ended, put, submit, yard
+from tests.integration.support.gateways_with_worker import ended, put, submit, yard
 
 __all__ = ["yard"]
 

@@ -14,7 +14,7 @@ from streams.runtime.connections.dead_letters import DeadLetters
 from streams.wire.records import Place
 from tests.integration.support.foreign import Foreign, Sent
 from tests.integration.support.gateway_world import World, wait
-from tests.integration.support.yard import ended, put, submit, yard
+from tests.integration.support.gateways_with_worker import ended, put, submit, yard
 
 __all__ = ["yard"]
 

@@ -9,7 +9,7 @@ from confluent_kafka import Producer
 
 from tests.integration.support.foreign import Foreign
 from tests.integration.support.gateway_world import World, wait
-from tests.integration.support.yard import ended, put, yard
+from tests.integration.support.gateways_with_worker import ended, put, yard
 
 __all__ = ["yard"]
 

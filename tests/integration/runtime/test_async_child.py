@@ -15,10 +15,10 @@ import psutil
 from streams.messages import Failure, Fault
 from streams.runtime.pool.async_child import AsyncChild
 from streams.runtime.pool.executors import CallResult
-from tests.integration.support import bodies
+from tests.integration.support import pool_functions as bodies
 from tests.integration.support.waiting import until
 
-MODULES = ["tests.integration.support.bodies"]
+MODULES = ["tests.integration.support.pool_functions"]
 
 
 @asynccontextmanager
@@ -194,10 +194,10 @@ def test_the_child_does_not_outlive_a_killed_worker(tmp_path: Path) -> None:
             """
             import asyncio
             from streams.runtime.pool.async_child import AsyncChild
-            from tests.integration.support import bodies
+            from tests.integration.support import pool_functions as bodies
 
             async def main() -> None:
-                made = AsyncChild(["tests.integration.support.bodies"], 256)
+                made = AsyncChild(["tests.integration.support.pool_functions"], 256)
                 await made.start()
                 print("up", flush=True)
                 await made.run(bodies.blocks, 600, seconds=900, memory=256)

@@ -15,17 +15,17 @@ from streams.runtime.pool.pool import Pool
 from streams.service.child_calls import call
 from streams.service.progress_report import Progress
 from streams.settings import Settings
-from tests.integration.support import bodies
-from tests.integration.support.rig import rig
+from tests.integration.support import pool_functions as bodies
+from tests.integration.support.runtime_harness import rig
 from tests.integration.support.waiting import until
 
-CROWD = "tests.integration.support.crowd"
+CROWD = "tests.integration.support.batch_services"
 
 
 @asynccontextmanager
 async def batches(size: int = 1, most: int = 8, *, together: bool = False) -> AsyncIterator[Batches]:
     """Batches over a pool, stopped at the end."""
-    pool = Pool(size, ["tests.integration.support.bodies", CROWD])
+    pool = Pool(size, ["tests.integration.support.pool_functions", CROWD])
     await pool.start()
     try:
         yield Batches(pool, most, together)

@@ -10,8 +10,8 @@ from streams.models import Champion
 from streams.runtime.storage.bundles import fetch, tidy
 from streams.runtime.storage.store import Store
 from streams.settings import Settings
-from tests.integration.support.rig import ROOT
-from tests.integration.support.shelf import Shelf, shelf
+from tests.integration.support.model_registry import Shelf, shelf
+from tests.integration.support.runtime_harness import ROOT
 
 _HOLDER = """
 import sys, time

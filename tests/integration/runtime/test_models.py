@@ -17,13 +17,13 @@ from streams.runtime.catalogue.announcements import Announcement
 from streams.runtime.models.champions import connected, demote, promote
 from streams.settings import Settings
 from streams.wire import topics
-from tests.integration.support.gate import Gate
-from tests.integration.support.oracle import FOLDER
-from tests.integration.support.rig import ROOT, Rig, alone
-from tests.integration.support.shelf import Shelf, shelf
+from tests.integration.support.model_registry import Shelf, shelf
+from tests.integration.support.runtime_harness import ROOT, Rig, alone
+from tests.integration.support.tcp_proxy import Gate
 from tests.integration.support.waiting import until
+from tests.integration.support.word_model_service import FOLDER
 
-ORACLE = "tests.integration.support.oracle"
+ORACLE = "tests.integration.support.word_model_service"
 SHIPPED = read(FOLDER).version
 
 

@@ -14,14 +14,14 @@ import psutil
 from streams.messages import Fault
 from streams.runtime.pool.executors import CallResult
 from streams.runtime.pool.pool import Pool
-from tests.integration.support import bodies
+from tests.integration.support import pool_functions as bodies
 from tests.integration.support.waiting import until
 
 
 @asynccontextmanager
 async def pool(size: int = 1) -> AsyncIterator[Pool]:
     """A pool with the test bodies, stopped at the end."""
-    made = Pool(size, ["tests.integration.support.bodies"])
+    made = Pool(size, ["tests.integration.support.pool_functions"])
     await made.start()
     try:
         yield made
@@ -141,10 +141,10 @@ def test_children_do_not_outlive_a_killed_worker(tmp_path: Path) -> None:
             """
             import asyncio, sys
             from streams.runtime.pool.pool import Pool
-            from tests.integration.support import bodies
+            from tests.integration.support import pool_functions as bodies
 
             async def main() -> None:
-                pool = Pool(2, ["tests.integration.support.bodies"])
+                pool = Pool(2, ["tests.integration.support.pool_functions"])
                 await pool.start()
                 print("up", flush=True)
                 await asyncio.gather(*(pool.run(bodies.sleep, 600, seconds=900, memory=256) for _ in range(2)))
@@ -222,10 +222,10 @@ def test_a_child_has_none_of_its_worker_s_passwords(tmp_path: Path) -> None:
         textwrap.dedent("""
         import asyncio, os
         from streams.runtime.pool.pool import Pool
-        from tests.integration.support import bodies
+        from tests.integration.support import pool_functions as bodies
 
         async def main():
-            pool = Pool(1, ["tests.integration.support.bodies"])
+            pool = Pool(1, ["tests.integration.support.pool_functions"])
             await pool.start()
             own, server, status = (await pool.run(bodies.surroundings, seconds=20, memory=256)).value
             await pool.stop()

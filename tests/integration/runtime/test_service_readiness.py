@@ -9,11 +9,11 @@ from typing import Any
 
 from streams.messages import EventKind
 from streams.settings import Settings
-from tests.integration.support.oracle import FOLDER
-from tests.integration.support.rig import Rig, alone
+from tests.integration.support.runtime_harness import Rig, alone
 from tests.integration.support.waiting import until
+from tests.integration.support.word_model_service import FOLDER
 
-ORACLE = "tests.integration.support.oracle"
+ORACLE = "tests.integration.support.word_model_service"
 CALLS = 40
 
 

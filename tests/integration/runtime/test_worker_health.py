@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from streams.settings import Settings
-from tests.integration.support.rig import Rig, alone
+from tests.integration.support.runtime_harness import Rig, alone
 from tests.integration.support.waiting import until
 
 

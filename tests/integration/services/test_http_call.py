@@ -21,7 +21,7 @@ from agents.web.limits import Limits
 from agents.web.target import parse
 from streams.service.call_context import known_as
 from streams.service.errors import InvalidInput, RetryLater
-from tests.integration.support.outside import Heard, Out, Outside, certificate, server
+from tests.integration.support.http_server import Heard, Out, Outside, certificate, server
 from tests.integration.support.waiting import until
 
 SECRET = "a-very-confidential-token"

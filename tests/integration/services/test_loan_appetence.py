@@ -14,9 +14,9 @@ from agents.loan.indicators import Month
 from agents.loan.model import LOAN
 from streams.messages import EventKind, Fault
 from streams.settings import Settings
-from tests.integration.support.gate import Gate
-from tests.integration.support.rig import Rig, alone
-from tests.integration.support.savings import GOOD, LOW, Savings, savings
+from tests.integration.support.indicators_schema import GOOD, LOW, Savings, savings
+from tests.integration.support.runtime_harness import Rig, alone
+from tests.integration.support.tcp_proxy import Gate
 from tests.integration.support.waiting import until
 
 SCORE = """

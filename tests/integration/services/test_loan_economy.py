@@ -20,8 +20,8 @@ from agents.loan.when import When
 from infra.local.stack import Stack
 from streams.service.errors import InvalidInput, PartUnavailable
 from streams.settings import Settings
-from tests.integration.support.gate import Gate
-from tests.integration.support.savings import GOOD, LOW, ROWS, savings, within
+from tests.integration.support.indicators_schema import GOOD, LOW, ROWS, savings, within
+from tests.integration.support.tcp_proxy import Gate
 
 MAY = When(month=Month(2008, 5))
 

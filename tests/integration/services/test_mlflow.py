@@ -10,8 +10,8 @@ import pytest
 from streams.models import Champion
 from streams.runtime.models.champions import Connection, NoSuchVersion, connected, demote, promote, versions
 from streams.settings import Settings
-from tests.integration.support.rig import ROOT
-from tests.integration.support.shelf import shelf
+from tests.integration.support.model_registry import shelf
+from tests.integration.support.runtime_harness import ROOT
 from tests.integration.support.trainer import PYTHON
 
 SLOT = "oracle"

@@ -11,8 +11,8 @@ import pytest
 from agents.services.notify import Request, notify, usable
 from streams.service.call_context import known_as
 from streams.service.errors import InvalidInput, RetryLater
-from tests.integration.support.outside import Heard, Out, server
-from tests.integration.support.postbox import PASSWORD, USER, postbox, trusted
+from tests.integration.support.http_server import Heard, Out, server
+from tests.integration.support.smtp_server import PASSWORD, USER, postbox, trusted
 
 KEY = bytes(range(32))
 

@@ -20,7 +20,7 @@ from infra.local.home import private
 from infra.local.home.state import locked
 from infra.local.parts.table import BACKEND
 from infra.local.stack import Stack
-from tests.acceptance.stranger import access
+from tests.acceptance.kafka_client import access
 from tests.integration.stack.test_stack import objects
 
 NOBODY = 65_534

@@ -13,7 +13,7 @@ import pytest
 from schemas.refs import Ref
 from streams.messages import Action, Control, EventKind
 from streams.wire.codec import Told
-from tests.integration.support.rig import Rig, alone
+from tests.integration.support.runtime_harness import Rig, alone
 from tests.integration.support.trainer import Trainer, trainer
 from tests.integration.support.waiting import until
 

@@ -12,7 +12,7 @@ from agents.loan.model import FOLDER
 from streams.datasets.manifest import of_catalogue
 from streams.messages import Action, Control, EventKind
 from streams.models import read
-from tests.integration.support.rig import Rig, alone
+from tests.integration.support.runtime_harness import Rig, alone
 from tests.integration.support.trainer import Trainer, trainer
 from tests.integration.support.waiting import until
 

@@ -17,7 +17,7 @@ from agents.digits.bundle import FOLDER, NAME
 from streams.models import read
 from tests.acceptance.command import Said, millrace
 from tests.integration.support.gateway_world import World, events, wait, world
-from tests.integration.support.rig import ROOT
+from tests.integration.support.runtime_harness import ROOT
 from tests.integration.support.trainer import Trainer, picture, trainer
 
 __all__ = ["trainer"]

@@ -11,7 +11,7 @@ from streams.compile import compile_pipeline
 from streams.flow.riding_events import always_rides, ride
 from streams.messages import Context, Event, EventKind, Item, Run, Status, Task, Token
 from streams.testing.driver import STORM, Driver
-from tests.integration.support.chores import add_one
+from tests.integration.support.sample_services import add_one
 
 RUN = Run("r", "p", "d", 1e9)
 SAID = Event(RUN, EventKind.STARTED, "a"), Event(RUN, EventKind.FINISHED, "a")

@@ -38,7 +38,7 @@ from streams.wire import avro_records
 from streams.wire.codec import ENVELOPE, ENVELOPE_SPILLED, LIMIT, SPILLED, Row, Wire, task_id
 from streams.wire.records import Outgoing, Place, Record
 from streams.wire.topics import Topics
-from tests.integration.support.chores import add_one
+from tests.integration.support.sample_services import add_one
 
 RUN = Run("9b2f1b7e-58b3-4f0e-8a6a-0f8c5d9e2a11", "sum", "d" * 64, 1_800_000_000.5)
 CONTEXT = Context({"a": {"n": 1, "x": [None, True, 1.5, "ü"]}}, frozenset({"b"}))

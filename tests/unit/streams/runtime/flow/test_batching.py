@@ -14,7 +14,7 @@ from streams.flow.state_rows import DONE, Row, left_behind, rebuild
 from streams.language.topology import Topology
 from streams.messages import Event, EventKind, FlowMessage, Message, Outcome, Result, Run, Start, Status, Task, Token
 from streams.runtime.flow.batching import merge_steps, whole_step
-from tests.integration.support.chores import add_one
+from tests.integration.support.sample_services import add_one
 
 VALUES = """
 pipeline: values

@@ -1,4 +1,4 @@
-"""Services that say how far they are, hosted by real workers as `tests.integration.support.talk`."""
+"""Services that say how far they are, hosted by real workers as `tests.integration.support.progress_services`."""
 
 import asyncio
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Services that take their calls in batches, hosted by real workers as `tests.integration.support.crowd`."""
+"""Services that take their calls in batches, hosted by real workers as `tests.integration.support.batch_services`."""
 
 import os
 import signal

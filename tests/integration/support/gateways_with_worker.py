@@ -15,7 +15,7 @@ from streams.settings import Settings
 from tests.integration.support.gateway_world import World, events, wait, world
 
 ROOT = Path(__file__).parents[3]
-CHORES = "tests.integration.support.chores"
+CHORES = "tests.integration.support.sample_services"
 YAML = {"content-type": "application/yaml"}
 
 

@@ -22,10 +22,10 @@ from schemas.results import result_schema
 from streams.settings import Settings
 from tests.acceptance.sse import ENDS, Told, check_order, events
 from tests.integration.support.gateway_world import database, drop
-from tests.integration.support.rig import ROOT, Rig, WorkerProcess, alone
+from tests.integration.support.runtime_harness import ROOT, Rig, WorkerProcess, alone
 from tests.integration.support.waiting import until
 
-TOYS = "tests.chaos.toys"
+TOYS = "tests.chaos.cheap_services"
 FLOW = ("flow", "recorder", "retry")
 _ENDED = ("finished", "failed", "cancelled")
 _PATIENCE = 60.0
@@ -187,7 +187,7 @@ class Plant:
 
     async def brief(self) -> WorkerProcess:
         """A worker of the service `lonely` alone, which announces itself every second."""
-        return await self.rig.start("tests.chaos.lonely", MILLRACE_ANNOUNCE="1")
+        return await self.rig.start("tests.chaos.single_worker_service", MILLRACE_ANNOUNCE="1")
 
     async def service(self, *more: str) -> WorkerProcess:
         """A worker of the toys."""

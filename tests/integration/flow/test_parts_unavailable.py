@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from streams.messages import Action, Control, EventKind
-from tests.integration.support.town import Town
+from tests.integration.support.shared_runtime import Town
 from tests.integration.support.waiting import until
 
 ONCE = """

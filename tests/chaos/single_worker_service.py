@@ -1,4 +1,4 @@
-"""A service that one worker alone serves, hosted as `tests.chaos.lonely`."""
+"""A service that one worker alone serves, hosted as `tests.chaos.single_worker_service`."""
 
 import time
 from typing import Annotated

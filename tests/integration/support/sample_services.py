@@ -1,4 +1,4 @@
-"""Services for tests, one of each kind of behaviour, hosted by real workers as `tests.integration.support.chores`."""
+"""Services for tests, one of each kind of behaviour, hosted by real workers as `tests.integration.support.sample_services`."""
 
 import asyncio
 import os

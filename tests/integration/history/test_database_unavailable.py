@@ -7,7 +7,7 @@ from pathlib import Path
 from infra.local.running import RunningStack
 from streams.runtime.catalogue.schema_warmup import SchemaWarmup
 from tests.integration.support.gateway_world import png
-from tests.integration.support.rig import Rig, alone
+from tests.integration.support.runtime_harness import Rig, alone
 from tests.stacks import frozen
 
 GREY = """

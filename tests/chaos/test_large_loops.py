@@ -11,11 +11,11 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from streams.wire.records import Outgoing, Place
-from tests.chaos.braid import BRAID, braided
 from tests.chaos.conftest import Works
-from tests.chaos.plant import Plant, family
+from tests.chaos.installation import Plant, family
+from tests.chaos.joins_and_loops import BRAID, braided
 from tests.effort import by_effort
-from tests.integration.support.rig import WorkerProcess
+from tests.integration.support.runtime_harness import WorkerProcess
 from tests.integration.support.waiting import until
 
 log = logging.getLogger(__name__)

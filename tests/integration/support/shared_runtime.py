@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import pytest
 
 from streams.settings import Settings
-from tests.integration.support.rig import Rig, alone
+from tests.integration.support.runtime_harness import Rig, alone
 
 T = TypeVar("T")
 
-CHORES = "tests.integration.support.chores"
+CHORES = "tests.integration.support.sample_services"
 
 
 @dataclass(frozen=True)
