@@ -46,7 +46,7 @@ def access(settings: Settings) -> dict[str, str | int | float | bool]:
     }
 
 
-class Stranger:
+class KafkaClient:
     """Produces requests and reads results."""
 
     def __init__(self, settings: Settings) -> None:

@@ -9,7 +9,7 @@ ENDS = ("run.finished", "run.failed", "run.cancelled")
 
 
 @dataclass(frozen=True)
-class Told:
+class StreamEvent:
     """One event as a client gets it."""
 
     id: int
@@ -22,7 +22,7 @@ class Told:
         return self.data["path"] or ""
 
 
-def events(lines: Iterable[str]) -> Iterator[Told]:
+def events(lines: Iterable[str]) -> Iterator[StreamEvent]:
     """The events of a stream of lines; comments are passed over."""
     fields: dict[str, str] = {}
     for line in lines:
@@ -30,26 +30,26 @@ def events(lines: Iterable[str]) -> Iterator[Told]:
             continue
         if not line:
             if "data" in fields:
-                yield Told(int(fields["id"]), fields["event"], json.loads(fields["data"]))
+                yield StreamEvent(int(fields["id"]), fields["event"], json.loads(fields["data"]))
             fields = {}
             continue
         name, _, value = line.partition(":")
         fields[name] = fields[name] + "\n" + value[1:] if name in fields else value[1:]
 
 
-def check_order(told: list[Told]) -> None:
+def check_order(received: list[StreamEvent]) -> None:
     """What holds of every run: accepted first and once, one end and that last, ids growing, and no node ends before it began."""
-    names = [one.name for one in told]
+    names = [one.name for one in received]
     assert names[0] == "run.accepted"
     assert names.count("run.accepted") == 1
     assert names[-1] in ENDS, names
     assert sum(name in ENDS for name in names) == 1
-    ids = [one.id for one in told]
+    ids = [one.id for one in received]
     assert ids == sorted(set(ids))
-    assert len({one.data["run"] for one in told}) == 1
+    assert len({one.data["run"] for one in received}) == 1
     begun: set[str] = set()
     finished: set[str] = set()
-    for one in told:
+    for one in received:
         assert one.data["event"] == one.name
         if one.name == "node.started":
             assert one.place not in finished, f"{one.place} began after it had finished"

@@ -18,7 +18,7 @@ import httpx
 from infra.local.home.ports import PREFERRED, Ports
 from infra.local.running import RunningStack
 from streams.settings import Settings
-from tests.acceptance.sse import Told, events
+from tests.acceptance.sse import StreamEvent, events
 from tests.detectors.folder import shapes
 from tests.integration.support.eventually import eventually
 
@@ -52,7 +52,7 @@ class Door:
         assert answer.headers["location"] == f"/runs/{run}"
         return run
 
-    def follow(self, run: str, after: int | None = None) -> list[Told]:
+    def follow(self, run: str, after: int | None = None) -> list[StreamEvent]:
         """Every event of a run (past the id `after`) until its stream ends."""
         headers = {} if after is None else {"last-event-id": str(after)}
         with self.http as http, http.stream("GET", f"/runs/{run}/events", headers=headers) as stream:

@@ -134,7 +134,7 @@ def test_a_run_is_followed_to_its_result(cli: Cli, photo: Path, tmp_path: Path) 
     assert pictures.sha256((tmp_path / "blurred.png").read_bytes()) == document["output"]["image"]["ref"]["sha256"]
 
 
-def test_events_are_told_again(cli: Cli, photo: Path) -> None:
+def test_events_are_shown_again(cli: Cli, photo: Path) -> None:
     """`events` prints the same events as `run --follow`, from the beginning or past an id."""
     said = cli("run", "to-jpg", "-i", f"photo=@{photo}", "--follow", "--output", "json")
     assert said.status == 0, said.err

@@ -347,7 +347,7 @@ def test_import_says_what_has_no_counterpart(tmp_path: Path, home: Path) -> None
     assert said.status == 0
 
 
-def test_compile_tells_what_a_pipeline_is(home: Path) -> None:
+def test_compile_describes_a_pipeline(home: Path) -> None:
     """Name, digest, inputs, outputs and services; the digest is that of the topology itself."""
     (row,) = in_process("compile", "face-blur", "--output", "json", home=home).rows
     topology = Topology.from_json(in_process("compile", "face-blur", "--json", home=home).out)
@@ -395,7 +395,7 @@ def test_compile_to_asyncapi(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "told"),
+    ("arguments", "status", "message"),
     [
         (["compile", "face-blr"], 14, "did you mean 'face-blur'?"),
         (["compile", "--json", "--mermaid"], 2, "one of them"),
@@ -424,12 +424,12 @@ def test_compile_to_asyncapi(home: Path) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_mistakes_are_told(arguments: list[str], status: int, told: str, home: Path) -> None:
+def test_mistakes_are_reported(arguments: list[str], status: int, message: str, home: Path) -> None:
     """What is wrong and what to do stands on stderr, nothing on stdout, and the status says which kind it is."""
     run = millrace if arguments[0] in ("up", "status") else in_process  # those become another program
     said = run(*arguments, home=home)
     assert (said.status, said.out) == (status, "")
-    assert told in said.err
+    assert message in said.err
     assert "Traceback" not in said.err
 
 
@@ -449,7 +449,7 @@ def test_a_setting_that_is_wrong(home: Path) -> None:
     ],
     ids=["apply", "dead-letters"],
 )
-def test_a_part_that_is_away(key: str, value: str, arguments: list[str], home: Path) -> None:
+def test_a_part_that_is_unavailable(key: str, value: str, arguments: list[str], home: Path) -> None:
     """Commands that speak to Kafka say where they looked, and how to start it."""
     said = millrace(*arguments, home=home, more={key: value})
     assert said.status == 13
@@ -467,7 +467,7 @@ def left(home: Path) -> Path:
 
 
 @pytest.mark.parametrize("arguments", [["services"], ["events", "x"]], ids=" ".join)
-def test_a_gateway_that_is_away(arguments: list[str], left: Path) -> None:
+def test_a_gateway_that_is_unavailable(arguments: list[str], left: Path) -> None:
     """With a key but without a gateway, the address is named, once and at once."""
     said = millrace(*arguments, home=left, more={"MILLRACE_HTTP_PORT": "1"})
     assert said.status == 13
@@ -475,7 +475,7 @@ def test_a_gateway_that_is_away(arguments: list[str], left: Path) -> None:
     assert len(said.err.splitlines()) == 1
 
 
-def test_what_cannot_be_sent_is_told(left: Path) -> None:
+def test_what_cannot_be_sent_is_reported(left: Path) -> None:
     """A key that HTTP has no header for is named: it is no fault of the program."""
     said = millrace("run", "face-blur", "--key", "clé", home=left)
     assert (said.status, said.out) == (2, "")

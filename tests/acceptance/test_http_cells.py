@@ -26,7 +26,7 @@ def field(*kinds: CellType) -> bytes:
     return out.getvalue()
 
 
-def test_a_cell_is_told_over_http(system: System) -> None:
+def test_a_cell_is_classified_over_http(system: System) -> None:
     """One call of the pipeline finds the cell and tells its type, how sure that is, by which model, and what it is not for."""
     run = system.submit("classify-cell", files={"image": ("smear.jpg", field(CellType.NEUTROPHIL))})
     assert system.follow(run)[-1].name == "run.finished"
@@ -45,11 +45,11 @@ def test_a_cell_is_told_over_http(system: System) -> None:
 def test_a_picture_without_a_white_cell_over_http(system: System) -> None:
     """A run on red cells alone fails at once, at the node that looks for the white cell, and says what to send."""
     run = system.submit("classify-cell", files={"image": ("red.jpg", field())})
-    told = system.follow(run)
-    assert told[-1].name == "run.failed"
-    assert not [one for one in told if one.name == "node.retrying"]
-    assert "no white cell" in str(told[-1].data)
-    assert "found" in str(told[-1].data)
+    received = system.follow(run)
+    assert received[-1].name == "run.failed"
+    assert not [one for one in received if one.name == "node.retrying"]
+    assert "no white cell" in str(received[-1].data)
+    assert "found" in str(received[-1].data)
 
 
 def test_the_catalogue_names_the_model_of_cells(system: System) -> None:
@@ -76,11 +76,11 @@ def test_fields_and_cells_are_kept(system: System) -> None:
     """With the predictions the field is kept as it was sent, and the cell as it was told; a type that there is not is no correction."""
     picture = field(CellType.MONOCYTE)
     run = system.submit("classify-cell", files={"image": ("field.jpg", picture)})
-    told = {one.data["node"]: one.data["prediction"] for one in system.follow(run) if one.name == "node.finished"}
-    assert system.object(told["found"]["kept"]).content == picture
-    with Image.open(BytesIO(system.object(told["told"]["kept"]).content)) as cell:
+    received = {one.data["node"]: one.data["prediction"] for one in system.follow(run) if one.name == "node.finished"}
+    assert system.object(received["found"]["kept"]).content == picture
+    with Image.open(BytesIO(system.object(received["told"]["kept"]).content)) as cell:
         assert cell.size == (160, 160)
-    identity, home = str(told["told"]["id"]), system.stack.home
+    identity, home = str(received["told"]["id"]), system.stack.home
     eventually(lambda: millrace("predictions", "show", identity, home=home).status == 0, 30)
     assert "monocyte" in millrace("predictions", "correct", identity, "basophil", home=home).err
 

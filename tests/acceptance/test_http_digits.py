@@ -34,11 +34,11 @@ def test_a_digit_is_read_over_http(system: System) -> None:
 def test_two_digits_are_refused_over_http(system: System) -> None:
     """A run on a picture of two digits fails at once, and says what to send instead."""
     run = system.submit("digit-recognition", files={"image": ("two.png", sheet("42"))})
-    told = system.follow(run)
-    assert told[-1].name == "run.failed"
-    assert not [one for one in told if one.name == "node.retrying"]
-    assert "2 digits" in str(told[-1].data)
-    assert "image-crop" in str(told[-1].data)
+    received = system.follow(run)
+    assert received[-1].name == "run.failed"
+    assert not [one for one in received if one.name == "node.retrying"]
+    assert "2 digits" in str(received[-1].data)
+    assert "image-crop" in str(received[-1].data)
 
 
 def test_the_catalogue_names_the_model(system: System) -> None:

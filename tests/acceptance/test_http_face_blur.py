@@ -6,11 +6,11 @@ import numpy as np
 from PIL import Image
 
 from tests.acceptance import pictures
-from tests.acceptance.sse import Told, check_order, events
+from tests.acceptance.sse import StreamEvent, check_order, events
 from tests.acceptance.system import System
 
 
-def blurred(system: System, name: str, data: bytes) -> tuple[list[Told], dict[str, Any], Image.Image]:
+def blurred(system: System, name: str, data: bytes) -> tuple[list[StreamEvent], dict[str, Any], Image.Image]:
     """The events of one face-blur that answers with its own stream; the image it gives, and that image decoded."""
     with (
         system.http as http,
@@ -23,21 +23,23 @@ def blurred(system: System, name: str, data: bytes) -> tuple[list[Told], dict[st
     ):
         assert stream.status_code == 200, stream.read()
         assert stream.headers["content-type"].startswith("text/event-stream")
-        told = list(events(stream.iter_lines()))
-        assert stream.headers["location"] == f"/runs/{told[0].data['run']}"
-    assert told[-1].name == "run.finished", told[-1].data
-    image = told[-1].data["output"]["image"]
+        received = list(events(stream.iter_lines()))
+        assert stream.headers["location"] == f"/runs/{received[0].data['run']}"
+    assert received[-1].name == "run.finished", received[-1].data
+    image = received[-1].data["output"]["image"]
     answer = system.object(image)
     assert answer.headers["content-type"] == image["ref"]["media_type"]
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert len(answer.content) == image["ref"]["size"]
     assert pictures.sha256(answer.content) == image["ref"]["sha256"]
-    return told, image, pictures.opened(answer.content)
+    return received, image, pictures.opened(answer.content)
 
 
-def faces(told: list[Told]) -> list[tuple[int, int, int, int]]:
+def faces(received: list[StreamEvent]) -> list[tuple[int, int, int, int]]:
     """Left, top, right and bottom of every face that was found."""
-    (found,) = [one.data["output"]["faces"] for one in told if one.name == "node.finished" and one.place == "detect"]
+    (found,) = [
+        one.data["output"]["faces"] for one in received if one.name == "node.finished" and one.place == "detect"
+    ]
     areas = [one["area"] for one in found]
     return [(a["x"], a["y"], a["x"] + a["width"], a["y"] + a["height"]) for a in areas]
 
@@ -50,9 +52,9 @@ def inside(box: tuple[int, int, int, int], point: tuple[int, int]) -> bool:
 def test_a_face_is_blurred_and_nothing_else(system: System) -> None:
     """Events come in order; the face loses its detail, and every pixel outside the found areas stays as it was."""
     data = pictures.astronaut()
-    told, image, after = blurred(system, "astronaut.png", data)
-    check_order(told)
-    assert [(one.name, one.place) for one in told] == [
+    received, image, after = blurred(system, "astronaut.png", data)
+    check_order(received)
+    assert [(one.name, one.place) for one in received] == [
         ("run.accepted", ""),
         ("node.started", "detect"),
         ("node.finished", "detect"),
@@ -63,7 +65,7 @@ def test_a_face_is_blurred_and_nothing_else(system: System) -> None:
     assert image["ref"]["media_type"] == "image/png"
     assert after.format == "PNG"
     assert after.size == (512, 512)
-    boxes = faces(told)
+    boxes = faces(received)
     assert any(inside(box, pictures.NOSE) for box in boxes)
     before, now = pictures.pixels(pictures.opened(data)), pictures.pixels(after)
     outside = np.ones((512, 512), dtype=bool)
@@ -78,7 +80,7 @@ def test_a_face_is_blurred_and_nothing_else(system: System) -> None:
 
 def test_a_photo_from_a_camera_comes_back_upright_and_says_nothing(system: System) -> None:
     """A turned JPEG with GPS and maker comes back upright, without any metadata, and with the same face blurred."""
-    told, image, after = blurred(system, "photo.jpg", pictures.from_camera())
+    received, image, after = blurred(system, "photo.jpg", pictures.from_camera())
     assert image["ref"]["media_type"] == "image/jpeg"
     assert after.format == "JPEG"
     assert after.size == (512, 512)
@@ -86,18 +88,18 @@ def test_a_photo_from_a_camera_comes_back_upright_and_says_nothing(system: Syste
     assert not {"exif", "xmp", "photoshop", "comment"} & after.info.keys()
     upright = pictures.pixels(pictures.opened(pictures.astronaut()))
     now = pictures.pixels(after)
-    (box,) = [box for box in faces(told) if inside(box, pictures.NOSE)]
+    (box,) = [box for box in faces(received) if inside(box, pictures.NOSE)]
     left, top, right, bottom = box
     assert pictures.sharpness(now[top:bottom, left:right]) < 0.05 * pictures.sharpness(upright[top:bottom, left:right])
     away = np.abs(now[300:, :] - upright[300:, :])  # below every face
     assert away.mean() < 4  # what compressing it twice does
 
 
-def test_what_is_read_later_is_what_was_told(system: System) -> None:
+def test_events_read_later_equal_those_streamed(system: System) -> None:
     """State, result and a second reading of the events agree with the stream, node by node."""
-    told, image, _ = blurred(system, "astronaut.png", pictures.astronaut())
-    run = told[0].data["run"]
-    assert system.follow(run) == told
+    received, image, _ = blurred(system, "astronaut.png", pictures.astronaut())
+    run = received[0].data["run"]
+    assert system.follow(run) == received
     with system.http as http:
         state = http.get(f"/runs/{run}").json()
         result = http.get(f"/runs/{run}/result").json()

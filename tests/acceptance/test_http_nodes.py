@@ -9,7 +9,7 @@ import pytest
 from tests.acceptance.command import millrace
 from tests.acceptance.sse import check_order
 from tests.acceptance.system import SECRET, System, problem
-from tests.integration.support.http_server import Heard, Out, Outside, server
+from tests.integration.support.http_server import HttpServer, ReceivedRequest, ResponseWriter, server
 
 PRICES = """
 pipeline: acceptance-prices
@@ -39,32 +39,32 @@ def prices(system: System, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def shop() -> Iterator[Outside]:
+def shop() -> Iterator[HttpServer]:
     """A shop that has tea, and says who asks."""
 
-    def answer(heard: Heard, out: Out) -> None:
+    def answer(heard: ReceivedRequest, out: ResponseWriter) -> None:
         if heard.path == "/?article=tea":
-            out.whole(200, json.dumps({"cents": 250, "you": heard.headers["authorization"]}).encode())
+            out.send(200, json.dumps({"cents": 250, "you": heard.headers["authorization"]}).encode())
         elif heard.path == "/inside":
-            out.to("http://169.254.169.254/latest/meta-data/")
+            out.redirect("http://169.254.169.254/latest/meta-data/")
         else:
-            out.whole(404, b'{"error": "no such article"}')
+            out.send(404, b'{"error": "no such article"}')
 
     with server(answer) as made:
         yield made
 
 
-def test_a_pipeline_asks_another_system(system: System, prices: str, shop: Outside) -> None:
+def test_a_pipeline_asks_another_system(system: System, prices: str, shop: HttpServer) -> None:
     """Run from the command line and over HTTP; the shop gets the secret, and nobody sees it."""
     given = [part for one in (f"url={shop.url()}", "article=tea", "amount=3") for part in ("-i", one)]
     said = millrace("run", prices, *given, "--follow", home=system.stack.home)
     assert said.status == 0, said.err
     run = system.submit(prices, json={"url": shop.url(), "article": "tea", "amount": 2})
-    told = system.follow(run)
-    check_order(told)
-    assert told[-1].data["output"] == {"cents": 500, "said": {"cents": 250, "you": "Bearer [redacted]"}}
-    assert {one.headers["authorization"] for one in shop.heard} == {f"Bearer {SECRET}"}
-    assert SECRET not in said.out + said.err + repr(told)
+    received = system.follow(run)
+    check_order(received)
+    assert received[-1].data["output"] == {"cents": 500, "said": {"cents": 250, "you": "Bearer [redacted]"}}
+    assert {one.headers["authorization"] for one in shop.requests} == {f"Bearer {SECRET}"}
+    assert SECRET not in said.out + said.err + repr(received)
     run = system.submit(prices, json={"url": shop.url(), "article": "gold", "amount": 2})
     assert system.output(run)["cents"] == -1
 
@@ -78,13 +78,13 @@ def test_a_pipeline_asks_another_system(system: System, prices: str, shop: Outsi
         ("{shop}/inside", "GET http://169.254.169.254 may not be called from here"),
     ],
 )
-def test_what_is_not_allowed_is_refused(system: System, shop: Outside, url: str, reason: str) -> None:
+def test_what_is_not_allowed_is_refused(system: System, shop: HttpServer, url: str, reason: str) -> None:
     """The run fails once, by the caller's fault, and its result says why."""
     asked = url.format(shop=shop.url().rstrip("/"))
     run = system.submit("http-call", kind="services", json={"url": asked})
-    told = system.follow(run)
-    assert told[-1].name == "run.failed"
-    assert not [one for one in told if one.name == "node.retrying"]
+    received = system.follow(run)
+    assert received[-1].name == "run.failed"
+    assert not [one for one in received if one.name == "node.retrying"]
     with system.http as http:
         answer = problem(http.get(f"/runs/{run}/result"), 422)
     assert answer["type"] == "urn:millrace:run-refused"

@@ -31,7 +31,7 @@ def test_objects_are_found_over_http(system: System) -> None:
     one = _scene()
     run = system.submit("object-detect", kind="services", files={"image": ("drawing.jpg", _file(one))})
     output = system.output(run)
-    found = {told["label"]: told["area"] for told in output["objects"]}
+    found = {received["label"]: received["area"] for received in output["objects"]}
     assert len(output["objects"]) == len(found) == len(one.objects)
     for label, (left, top, right, bottom) in one.objects:
         area = found[label]
@@ -47,14 +47,14 @@ def test_labels_over_http(system: System) -> None:
     run = system.submit(
         "object-detect", kind="services", files={"image": ("a.jpg", data)}, data={"labels": '["triangle"]'}
     )
-    assert [told["label"] for told in system.output(run)["objects"]] == ["triangle"]
+    assert [received["label"] for received in system.output(run)["objects"]] == ["triangle"]
     wrong = system.submit(
         "object-detect", kind="services", files={"image": ("a.jpg", data)}, data={"labels": '["dics"]'}
     )
-    told = system.follow(wrong)
-    assert told[-1].name == "run.failed"
-    assert not [one for one in told if one.name == "node.retrying"]
-    assert "did you mean disc?" in str(told[-1].data)
+    received = system.follow(wrong)
+    assert received[-1].name == "run.failed"
+    assert not [one for one in received if one.name == "node.retrying"]
+    assert "did you mean disc?" in str(received[-1].data)
 
 
 def test_the_catalogue_names_the_detector(system: System) -> None:

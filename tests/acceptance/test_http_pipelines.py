@@ -135,10 +135,10 @@ def test_every_pipeline_there_is_gives_its_result(system: System) -> None:
         for name, (field, more, _) in CASES.items()
     }
     for name, run in runs.items():
-        told = system.follow(run)
-        check_order(told)
-        assert told[-1].name == "run.finished", (name, told[-1].data)
-        CASES[name][2](system, told[-1].data["output"])
+        received = system.follow(run)
+        check_order(received)
+        assert received[-1].name == "run.finished", (name, received[-1].data)
+        CASES[name][2](system, received[-1].data["output"])
 
 
 def test_a_service_alone_takes_json_with_the_image_inside(system: System) -> None:

@@ -136,13 +136,13 @@ def test_a_huge_body_is_refused(system: System) -> None:
 def test_a_picture_that_cannot_be_decoded_fails_its_run(system: System, data: bytes) -> None:
     """What only decoding shows fails the run with the reason, the node and the path, and is not tried again."""
     run = system.submit("face-blur", **photo(data))
-    told = system.follow(run)
-    check_order(told)
-    last = told[-1]
+    received = system.follow(run)
+    check_order(received)
+    last = received[-1]
     assert last.name == "run.failed"
-    (failed,) = [one for one in told if one.name == "node.failed"]
+    (failed,) = [one for one in received if one.name == "node.failed"]
     assert (failed.data["node"], failed.data["path"], failed.data["attempt"]) == ("detect", "detect", 1)
-    assert "node.retrying" not in {one.name for one in told}
+    assert "node.retrying" not in {one.name for one in received}
     assert last.data["reason"] == failed.data["reason"]
     assert (last.data["where"], last.data["fault"]) == ("detect", "caller")
     assert "damaged" in last.data["reason"]

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tests.acceptance import pictures
-from tests.acceptance.sse import Told, check_order, events
+from tests.acceptance.sse import StreamEvent, check_order, events
 from tests.acceptance.system import Door, System, problem
 from tests.integration.support.eventually import eventually
 
@@ -47,13 +47,13 @@ def second(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield door
 
 
-def read(door: Door, run: str, count: int, after: int | None = None) -> list[Told]:
+def read(door: Door, run: str, count: int, after: int | None = None) -> list[StreamEvent]:
     """So many events of a run, after which the client hangs up."""
     headers = {} if after is None else {"last-event-id": str(after)}
     with door.http as http, http.stream("GET", f"/runs/{run}/events", headers=headers) as stream:
-        found: list[Told] = []
-        for told in events(stream.iter_lines()):
-            found.append(told)
+        found: list[StreamEvent] = []
+        for received in events(stream.iter_lines()):
+            found.append(received)
             if len(found) == count:
                 break
         return found
@@ -63,7 +63,7 @@ def test_a_client_that_comes_back_misses_nothing(system: System, long: str, seco
     """Hanging up after some events and coming back with the last id, on either gateway, gives each event exactly once."""
     run = system.submit(long, **PHOTO)
     doors = [system, second]
-    got: list[Told] = []
+    got: list[StreamEvent] = []
     for turn in range(6):
         got += read(doors[turn % 2], run, 3 + turn, got[-1].id if got else None)
     with system.http as http:
@@ -82,12 +82,12 @@ def test_a_run_of_one_gateway_is_seen_on_the_other(system: System, second: Door)
     run = system.submit("face-blur", **PHOTO)
     with second.http as http:
         assert http.get(f"/runs/{run}").status_code == 200  # never 404, however soon
-    told = second.follow(run)
-    check_order(told)
-    assert told == system.follow(run)
-    assert second.object(told[-1].data["output"]["image"]).content
+    received = second.follow(run)
+    check_order(received)
+    assert received == system.follow(run)
+    assert second.object(received[-1].data["output"]["image"]).content
     with second.http as http:
-        assert http.get(f"/runs/{run}/result").json()["output"] == told[-1].data["output"]
+        assert http.get(f"/runs/{run}/result").json()["output"] == received[-1].data["output"]
 
 
 def test_a_running_run_is_cancelled(system: System, long: str, second: Door) -> None:
@@ -96,9 +96,9 @@ def test_a_running_run_is_cancelled(system: System, long: str, second: Door) -> 
     assert [one.name for one in read(system, run, 3)][-1] == "node.finished"
     with second.http as http:
         assert http.delete(f"/runs/{run}").status_code == 202
-    told = system.follow(run)
-    check_order(told)
-    assert told[-1].name == "run.cancelled"
+    received = system.follow(run)
+    check_order(received)
+    assert received[-1].name == "run.cancelled"
     with system.http as http:
         document = problem(http.get(f"/runs/{run}/result"), 409)
         assert document["type"] == "urn:millrace:run-cancelled"
@@ -116,12 +116,12 @@ def test_a_queued_run_is_cancelled(system: System) -> None:
         run = system.submit("face-blur", **PHOTO)
         with system.http as http:
             assert http.delete(f"/runs/{run}").status_code == 202
-        told = system.follow(run)
+        received = system.follow(run)
     finally:
         worker.send_signal(signal.SIGCONT)
-    assert [one.name for one in told] == ["run.accepted", "run.cancelled"]
+    assert [one.name for one in received] == ["run.accepted", "run.cancelled"]
     assert system.output(system.submit("face-blur", **PHOTO))
-    assert system.follow(run) == told
+    assert system.follow(run) == received
 
 
 def test_an_idempotency_key_makes_one_run(system: System, long: str, second: Door) -> None:
@@ -151,8 +151,8 @@ def test_runs_side_by_side_do_not_mix(system: System) -> None:
         for n in range(20)
     ]
     for number, run in enumerate(runs):
-        told = system.follow(run)
-        check_order(told)
-        assert {one.data["run"] for one in told} == {run}
-        image = pictures.opened(system.object(told[-1].data["output"]["image"]).content)
+        received = system.follow(run)
+        check_order(received)
+        assert {one.data["run"] for one in received} == {run}
+        image = pictures.opened(system.object(received[-1].data["output"]["image"]).content)
         assert image.width == 10 + number

@@ -12,7 +12,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicP
 from confluent_kafka.admin import AdminClient
 
 from tests.acceptance import pictures
-from tests.acceptance.kafka_client import Place, Stranger, access
+from tests.acceptance.kafka_client import KafkaClient, Place, access
 from tests.acceptance.sse import check_order
 from tests.acceptance.system import System
 from tests.integration.support.eventually import eventually
@@ -22,9 +22,9 @@ RESIZES, RESIZED = "pipeline.image-resize.requests", "pipeline.image-resize.resu
 
 
 @pytest.fixture(scope="module")
-def stranger(system: System) -> Iterator[Stranger]:
+def kafka_client(system: System) -> Iterator[KafkaClient]:
     """Somebody who knows the addresses of Kafka, the registry and S3, and nothing else."""
-    made = Stranger(system.settings)
+    made = KafkaClient(system.settings)
     yield made
     made.close()
 
@@ -34,10 +34,10 @@ def resize(ref: dict[str, Any], width: int) -> bytes:
     return json.dumps({"image": ref, "width": width}).encode()
 
 
-def run_at(stranger: Stranger, place: Place) -> str:
+def run_at(kafka_client: KafkaClient, place: Place) -> str:
     """The run that the record at this place began, as its accepted event says. Fails when it began none, or several."""
-    said = stranger.await_record("run.events", lambda event: _source(event) == str(place))
-    found = {event["run"]["id"] for event in stranger.all_records("run.events") if _source(event) == str(place)}
+    said = kafka_client.await_record("run.events", lambda event: _source(event) == str(place))
+    found = {event["run"]["id"] for event in kafka_client.all_records("run.events") if _source(event) == str(place)}
     assert found == {said["run"]["id"]}
     return str(said["run"]["id"])
 
@@ -52,12 +52,12 @@ def _data(event: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def test_a_line_of_json_gives_a_typed_result(system: System, stranger: Stranger) -> None:
+def test_a_line_of_json_gives_a_typed_result(system: System, kafka_client: KafkaClient) -> None:
     """One line without key or header starts a run; its typed result is on .results, its picture in the bucket."""
-    ref = stranger.upload(pictures.astronaut())
-    stranger.pipe(REQUESTS, json.dumps({"photo": ref, "strength": 0.9}))
-    said = stranger.await_record("run.events", lambda event: _data(event).get("input", {}).get("photo") == ref)
-    answer = stranger.await_record(RESULTS, lambda one: one["run"] == said["run"]["id"])
+    ref = kafka_client.upload(pictures.astronaut())
+    kafka_client.pipe(REQUESTS, json.dumps({"photo": ref, "strength": 0.9}))
+    said = kafka_client.await_record("run.events", lambda event: _data(event).get("input", {}).get("photo") == ref)
+    answer = kafka_client.await_record(RESULTS, lambda one: one["run"] == said["run"]["id"])
     assert answer["status"] == "finished"
     assert (answer["pipeline"], answer["failure"], answer["problems"]) == ("face-blur", None, [])
     image = answer["output"]["image"]
@@ -65,27 +65,27 @@ def test_a_line_of_json_gives_a_typed_result(system: System, stranger: Stranger)
     given = system.object({"href": f"/objects/{image['bucket']}/{image['key']}"}).content
     assert (len(given), pictures.sha256(given)) == (image["size"], image["sha256"])
     assert pictures.opened(given).size == (512, 512)
-    told = system.follow(answer["run"])  # a run of a stranger is a run like any other
-    check_order(told)
-    assert told[-1].data["output"]["image"]["ref"] == image
+    received = system.follow(answer["run"])  # a run of a stranger is a run like any other
+    check_order(received)
+    assert received[-1].data["output"]["image"]["ref"] == image
     with system.http as http:
         assert http.get(f"/runs/{answer['run']}").json()["status"] == "finished"
 
 
-def test_an_avro_record_is_taken_too(system: System, stranger: Stranger) -> None:
+def test_an_avro_record_is_taken_too(system: System, kafka_client: KafkaClient) -> None:
     """A record written with the registered schema gives the same as JSON does."""
-    ref = stranger.upload(pictures.astronaut())
+    ref = kafka_client.upload(pictures.astronaut())
     key = str(uuid.uuid4()).encode()
-    place = stranger.send(REQUESTS, stranger.encode(REQUESTS, {"photo": ref, "strength": 0.7}), key=key)
-    run = run_at(stranger, place)
+    place = kafka_client.send(REQUESTS, kafka_client.encode(REQUESTS, {"photo": ref, "strength": 0.7}), key=key)
+    run = run_at(kafka_client, place)
     assert run != key.decode()  # a stranger's key says where the record goes, not which run it is
-    assert stranger.await_record(RESULTS, lambda one: one["run"] == run)["status"] == "finished"
+    assert kafka_client.await_record(RESULTS, lambda one: one["run"] == run)["status"] == "finished"
     check_order(system.follow(run))
 
 
-def test_garbage_is_answered_and_holds_nothing_up(system: System, stranger: Stranger) -> None:
+def test_garbage_is_answered_and_blocks_nothing(system: System, kafka_client: KafkaClient) -> None:
     """Each kind of garbage gives a dead letter with its bytes and an error result; the good record behind them runs."""
-    ref = stranger.upload(pictures.small())
+    ref = kafka_client.upload(pictures.small())
     elsewhere = {**ref, "bucket": "another"}
     values = [
         b"\x00\x01\x02 garbage \xff",
@@ -96,27 +96,27 @@ def test_garbage_is_answered_and_holds_nothing_up(system: System, stranger: Stra
         resize({**ref, "size": "big"}, 3),
         resize(elsewhere, 3),
         b"\x00\x00\x0f\xff\xff nobody's schema",
-        stranger.encode(RESIZES, {"image": ref, "width": 3, "height": None, "fit": "contain"})[:-8],
+        kafka_client.encode(RESIZES, {"image": ref, "width": 3, "height": None, "fit": "contain"})[:-8],
     ]
     partition = 3
-    bad = [stranger.send(RESIZES, value, partition=partition) for value in values]
-    good = stranger.send(RESIZES, resize(ref, 21), partition=partition)
-    run = run_at(stranger, good)
-    assert stranger.await_record(RESIZED, lambda one: one["run"] == run)["status"] == "finished"
+    bad = [kafka_client.send(RESIZES, value, partition=partition) for value in values]
+    good = kafka_client.send(RESIZES, resize(ref, 21), partition=partition)
+    run = run_at(kafka_client, good)
+    assert kafka_client.await_record(RESIZED, lambda one: one["run"] == run)["status"] == "finished"
     assert pictures.opened(system.object(system.output(run)["image"]).content).width == 21
     for place, value in zip(bad, values, strict=True):
-        letter = stranger.await_record("dead.letters", lambda one, place=place: _place(one) == place)  # type: ignore[misc]
+        letter = kafka_client.await_record("dead.letters", lambda one, place=place: _place(one) == place)  # type: ignore[misc]
         assert letter["value"] == value
         assert letter["consumer"] == "flow"
         assert letter["reason"]
-        answer = stranger.await_record(RESIZED, lambda one, run=letter["run"]: one["run"] == run)  # type: ignore[misc]
+        answer = kafka_client.await_record(RESIZED, lambda one, run=letter["run"]: one["run"] == run)  # type: ignore[misc]
         assert (answer["status"], answer["output"]) == ("failed", None)
         assert answer["failure"]["fault"] == "caller"
         assert answer["problems"], (value, answer)
     problems = [
-        stranger.await_record(RESIZED, lambda one, run=run: one["run"] == run)["problems"][0]["where"]  # type: ignore[misc]
+        kafka_client.await_record(RESIZED, lambda one, run=run: one["run"] == run)["problems"][0]["where"]  # type: ignore[misc]
         for place in (bad[4], bad[5], bad[6])
-        for run in [stranger.await_record("dead.letters", lambda one, place=place: _place(one) == place)["run"]]  # type: ignore[misc]
+        for run in [kafka_client.await_record("dead.letters", lambda one, place=place: _place(one) == place)["run"]]  # type: ignore[misc]
     ]
     assert problems == ["image", "image.size", "image"]
 
@@ -125,34 +125,34 @@ def _place(letter: dict[str, Any]) -> Place:
     return Place(letter["topic"], letter["partition"], letter["offset"])
 
 
-def test_two_equal_records_are_two_runs(system: System, stranger: Stranger) -> None:
+def test_two_equal_records_are_two_runs(system: System, kafka_client: KafkaClient) -> None:
     """The same bytes at two offsets are two requests, each with its own run and its own result."""
-    value = resize(stranger.upload(pictures.small()), 22)
-    runs = {run_at(stranger, stranger.send(RESIZES, value, key=b"same")) for _ in range(2)}
+    value = resize(kafka_client.upload(pictures.small()), 22)
+    runs = {run_at(kafka_client, kafka_client.send(RESIZES, value, key=b"same")) for _ in range(2)}
     assert len(runs) == 2
     for run in runs:
         assert system.output(run)
 
 
 @pytest.mark.alone
-def test_a_record_that_is_delivered_again_is_the_same_run(system: System, stranger: Stranger) -> None:
+def test_a_record_that_is_delivered_again_is_the_same_run(system: System, kafka_client: KafkaClient) -> None:
     """When flow's offset goes back, as after a crash, the same record is the same run: nothing is said or done anew."""
-    ref = stranger.upload(pictures.small())
-    place = stranger.send(RESIZES, resize(ref, 23), partition=1)
-    run = run_at(stranger, place)
-    told = system.follow(run)
-    check_order(told)
+    ref = kafka_client.upload(pictures.small())
+    place = kafka_client.send(RESIZES, resize(ref, 23), partition=1)
+    run = run_at(kafka_client, place)
+    received = system.follow(run)
+    check_order(received)
     before = system.stack.part("flow").restarts
     admin = AdminClient(access(system.settings))
     _end(system, "flow")
     eventually(lambda: _moved(admin, place), 20)
     eventually(lambda: system.stack.part("flow").restarts > before and system.stack.state.ready, 60)
-    marker = stranger.send(RESIZES, resize(ref, 24), partition=1)
-    assert system.output(run_at(stranger, marker))
+    marker = kafka_client.send(RESIZES, resize(ref, 24), partition=1)
+    assert system.output(run_at(kafka_client, marker))
     eventually(lambda: _committed(admin, marker) > marker.offset, 20)  # all up to the marker has been handled again
-    assert run_at(stranger, place) == run
-    assert system.follow(run) == told
-    results = [one for one in stranger.all_records(RESIZED) if one["run"] == run]
+    assert run_at(kafka_client, place) == run
+    assert system.follow(run) == received
+    results = [one for one in kafka_client.all_records(RESIZED) if one["run"] == run]
     assert len({json.dumps(one) for one in results}) == 1
 
 
@@ -178,20 +178,20 @@ def _committed(admin: AdminClient, place: Place) -> int:
     return int(answer.topic_partitions[0].offset)
 
 
-def test_a_forged_envelope_is_ignored(system: System, stranger: Stranger) -> None:
+def test_a_forged_envelope_is_ignored(system: System, kafka_client: KafkaClient) -> None:
     """Headers of ours on a stranger's record neither break it nor touch the run that they name."""
-    ref = stranger.upload(pictures.small())
-    victim = run_at(stranger, stranger.send(RESIZES, resize(ref, 25)))
-    told = system.follow(victim)
-    envelope = stranger.header("task.image-resize.v1", "millrace-envelope", victim)
+    ref = kafka_client.upload(pictures.small())
+    victim = run_at(kafka_client, kafka_client.send(RESIZES, resize(ref, 25)))
+    received = system.follow(victim)
+    envelope = kafka_client.header("task.image-resize.v1", "millrace-envelope", victim)
     for headers in (
         [("millrace-envelope", envelope), ("ce_id", str(uuid.uuid4()).encode()), ("ce_type", b"run.cancelled")],
         [("millrace-envelope", b"\x00\x00\x00\x00\x01 no envelope"), ("content-type", b"application/json")],
         [("millrace-run", victim.encode()), ("traceparent", b"no trace")],
         [("millrace-run", b"\xff\xfe"), ("millrace-due", b"never"), ("millrace-target", b"task.image-blur.v1")],
     ):
-        place = stranger.send(RESIZES, resize(ref, 26), headers=headers)
-        run = run_at(stranger, place)
+        place = kafka_client.send(RESIZES, resize(ref, 26), headers=headers)
+        run = run_at(kafka_client, place)
         assert run != victim
         assert pictures.opened(system.object(system.output(run)["image"]).content).width == 26
-    assert system.follow(victim) == told
+    assert system.follow(victim) == received

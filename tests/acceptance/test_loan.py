@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.acceptance.command import Said, millrace
-from tests.acceptance.kafka_client import Stranger
+from tests.acceptance.kafka_client import KafkaClient
 from tests.acceptance.system import System, problem
 from tests.integration.support.eventually import eventually
 
@@ -118,30 +118,30 @@ def test_duration_is_refused(system: System) -> None:
 def test_a_month_that_is_not_there(system: System, indicators: Any) -> None:
     """The run fails at once, and says which months there are and how to add one."""
     run = system.submit("loan-appetence", kind="services", json={**SOMEONE, "at": "1998-01"})
-    told = system.follow(run)
-    assert told[-1].name == "run.failed"
-    assert "no indicators of 1998-01" in str(told[-1].data)
-    assert "millrace indicators" in str(told[-1].data)
-    assert not [one for one in told if one.name == "node.retrying"]
+    received = system.follow(run)
+    assert received[-1].name == "run.failed"
+    assert "no indicators of 1998-01" in str(received[-1].data)
+    assert "millrace indicators" in str(received[-1].data)
+    assert not [one for one in received if one.name == "node.retrying"]
 
 
 def test_a_line_of_json_is_scored(system: System, indicators: Any) -> None:
     """Whoever can write a line to a topic gets the score on .results, typed by its schema."""
-    stranger = Stranger(system.settings)
+    kafka_client = KafkaClient(system.settings)
     try:
         topic = "pipeline.loan-appetence.requests"
-        stranger.pipe(topic, json.dumps({**SOMEONE, "age": 77, "at": "1999-05"}))
+        kafka_client.pipe(topic, json.dumps({**SOMEONE, "age": 77, "at": "1999-05"}))
         wanted = {"year": 1999, "month": 5}
 
         def is_it(one: dict[str, Any]) -> bool:
             output = one["output"]
             return bool(output) and output["indicators"].items() >= wanted.items()
 
-        answer = stranger.await_record("pipeline.loan-appetence.results", is_it)
+        answer = kafka_client.await_record("pipeline.loan-appetence.results", is_it)
         assert answer["status"] == "finished"
         assert 0 <= answer["output"]["appetence"] <= 1
     finally:
-        stranger.close()
+        kafka_client.close()
 
 
 @pytest.mark.slow
@@ -150,9 +150,9 @@ def test_a_database_that_was_killed_is_waited_for(system: System, indicators: An
     """A score that is asked for while PostgreSQL is killed and comes back is given at its first attempt."""
     system.stack.restart("postgres", kill=True)
     run = system.submit("loan-appetence", kind="services", json={**SOMEONE, "at": "1999-05"})
-    told = system.follow(run)
-    assert told[-1].name == "run.finished"
-    assert not [one for one in told if one.name == "node.retrying"]
+    received = system.follow(run)
+    assert received[-1].name == "run.finished"
+    assert not [one for one in received if one.name == "node.retrying"]
 
     def recorded() -> bool:  # the history of the others is back too, before their tests go on
         with system.http as http:

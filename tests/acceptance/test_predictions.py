@@ -25,8 +25,8 @@ from tests.integration.support.eventually import eventually
 def prediction_of(system: System, picture: bytes) -> str:
     """The id of the prediction that reading a picture makes, once it is listed."""
     run = system.submit("digit-recognition", files={"image": ("digit.png", picture)})
-    (told,) = [one.data for one in system.follow(run) if one.name == "node.finished"]
-    identity: str = told["prediction"]["id"]
+    (received,) = [one.data for one in system.follow(run) if one.name == "node.finished"]
+    identity: str = received["prediction"]["id"]
     listed_by(system, identity)
     return identity
 
@@ -40,15 +40,15 @@ def test_a_person_corrects_what_a_model_said(system: System) -> None:
     """A digit that was read is a prediction, whose id its event shows; it is listed, corrected, and says so."""
     home = system.stack.home
     run = system.submit("digit-recognition", files={"image": ("eight.png", sheet("8"))})
-    (told,) = [one.data for one in system.follow(run) if one.name == "node.finished"]
+    (received,) = [one.data for one in system.follow(run) if one.name == "node.finished"]
 
     def listed() -> list[dict[str, object]]:
         return millrace("predictions", "list", "--run", run, "--output", "json", home=home).rows
 
     eventually(listed, 30)
     (one,) = listed()
-    assert one["id"] == told["prediction"]["id"]
-    assert (one["label"], one["model_version"]) == (told["output"]["digit"], told["output"]["model_version"])
+    assert one["id"] == received["prediction"]["id"]
+    assert (one["label"], one["model_version"]) == (received["output"]["digit"], received["output"]["model_version"])
     identity = str(one["id"])
     (corrected,) = millrace("predictions", "correct", identity, "3", "--output", "json", home=home).rows
     assert corrected["correction"]["label"] == 3
@@ -62,8 +62,8 @@ def test_a_kept_picture_outlives_its_run(system: System) -> None:
     """The picture that was read is kept as it was sent, and is there when everything of its run is gone."""
     picture = sheet("4")
     runs = [system.submit("digit-recognition", files={"image": ("four.png", picture)}) for _ in range(2)]
-    told = [one.data for run in runs for one in system.follow(run) if one.name == "node.finished"]
-    first, second = (one["prediction"]["kept"] for one in told)
+    received = [one.data for run in runs for one in system.follow(run) if one.name == "node.finished"]
+    first, second = (one["prediction"]["kept"] for one in received)
     assert first == second, "the same picture is kept once"
     assert first["ref"]["key"].startswith("datasets/")
 
@@ -131,8 +131,8 @@ def test_what_was_cut_from_a_test_picture_is_not_learned_from(system: System) ->
             file = tar.extractfile(name)
             assert file is not None
             run = system.submit("classify-cell", files={"image": (name, file.read())})
-            told = [one.data for one in system.follow(run) if one.name == "node.finished"]
-            made = [one["prediction"] for one in told if "prediction" in one]
+            received = [one.data for one in system.follow(run) if one.name == "node.finished"]
+            made = [one["prediction"] for one in received if "prediction" in one]
             (identity,) = [one["id"] for one in made if one["service"] == "cell-classify"]
             listed_by(system, identity)
             assert millrace("predictions", "correct", identity, "monocyte", home=home).status == 0
@@ -154,9 +154,9 @@ def test_a_service_that_learns_from_nothing_has_no_versions(system: System) -> N
 def test_the_same_picture_has_the_same_input(system: System) -> None:
     """Two runs on one picture give two predictions of one input."""
     runs = [system.submit("digit-recognition", files={"image": ("five.png", sheet("5"))}) for _ in range(2)]
-    told = [one.data for run in runs for one in system.follow(run) if one.name == "node.finished"]
-    assert len({one["prediction"]["id"] for one in told}) == 2
-    assert len({one["prediction"]["input"] for one in told}) == 1
+    received = [one.data for run in runs for one in system.follow(run) if one.name == "node.finished"]
+    assert len({one["prediction"]["id"] for one in received}) == 2
+    assert len({one["prediction"]["input"] for one in received}) == 1
 
 
 def test_drift_is_shown_for_what_was_read(system: System) -> None:
@@ -175,7 +175,7 @@ def test_drift_is_shown_for_what_was_read(system: System) -> None:
         eventually(lambda: "millrace_model_drift{" in http.get("/metrics").text, 30)
 
 
-def test_who_was_told_is_listed(system: System) -> None:
+def test_receivers_of_notices_are_listed(system: System) -> None:
     """Where the operator keeps no list nobody is told, and the command says where to begin; an unknown notice is an error."""
     listed = millrace("notices", "list", home=system.stack.home)
     assert (listed.status, listed.out) == (0, "")

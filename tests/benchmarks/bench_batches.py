@@ -24,8 +24,8 @@ from streams.runtime.pool.pool import Pool
 from streams.service.child_calls import call
 from streams.settings import Settings
 from tests.benchmarks.figures import show
-from tests.integration.support import pool_functions as bodies
-from tests.integration.support.runtime_harness import Rig, alone
+from tests.integration.support import pool_functions
+from tests.integration.support.runtime_harness import RuntimeHarness, isolated
 
 MODULE = "tests.benchmarks.readers"
 REFERENCE = Path(__file__).parents[1] / "unit" / "agents" / "services" / "digit_reference.npz"
@@ -80,7 +80,7 @@ async def in_a_pool(count: int) -> None:
     ]
     work: dict[str, list[tuple[Any, ...]]] = {
         "digits": [digits[n % len(digits)] for n in range(count)],
-        "nothing": [(bodies.double, n) for n in range(count)],
+        "nothing": [(pool_functions.double, n) for n in range(count)],
     }
     pool = Pool(0, [MODULE, "agents.digits.ink", "agents.digits.reader", "tests.integration.support.pool_functions"])
     await pool.start()
@@ -100,18 +100,18 @@ async def in_a_pool(count: int) -> None:
 async def over_kafka(count: int) -> None:
     """A loop over many pictures, by one worker."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = dataclasses.replace(alone(Settings.read()), workers=0)
-        async with Rig(settings, Path(folder)) as rig:
-            await asyncio.gather(rig.start("flow"), rig.start(MODULE))
+        settings = dataclasses.replace(isolated(Settings.read()), workers=0)
+        async with RuntimeHarness(settings, Path(folder)) as harness:
+            await asyncio.gather(harness.start("flow"), harness.start(MODULE))
             for name in ("singly", "batched"):
-                await rig.publish(LOOP.format(name=name))
-            refs = [await rig.parts.store.put("benchmark", data, "image/png") for data in pictures()]
+                await harness.publish(LOOP.format(name=name))
+            refs = [await harness.parts.store.put("benchmark", data, "image/png") for data in pictures()]
             for turn in range(ROUNDS + 1):
                 for name in ("singly", "batched"):
                     given = [refs[n % len(refs)].to_dict() for n in range(count if turn else 50)]
-                    run = await rig.submit(f"loop-{name}", {"pictures": given})
-                    last = await rig.ended(run, 600)
-                    seconds = last.at - rig.events[run][0].at
+                    run = await harness.submit(f"loop-{name}", {"pictures": given})
+                    last = await harness.ended(run, 600)
+                    seconds = last.at - harness.events[run][0].at
                     if turn:
                         show("batches over kafka", service=name, pictures=len(given), a_second=len(given) / seconds)
 

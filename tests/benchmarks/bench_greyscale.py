@@ -30,7 +30,7 @@ from streams.settings import Settings
 from tests.benchmarks.figures import show
 from tests.benchmarks.photos import photo
 from tests.benchmarks.results import following
-from tests.integration.support.runtime_harness import Rig, alone
+from tests.integration.support.runtime_harness import RuntimeHarness, isolated
 
 SERVICE = "image-greyscale"
 MODULE = "agents.services.image_greyscale"
@@ -70,15 +70,15 @@ async def bare(store: Store, photos: list[Ref], count: int) -> float:
         return await throughput(work, count)
 
 
-async def ours(rig: Rig, photos: list[Ref], count: int) -> float:
+async def ours(harness: RuntimeHarness, photos: list[Ref], count: int) -> float:
     """Runs of the service's own pipeline."""
-    async with following(rig.settings.brokers, rig.parts.names.results(SERVICE)) as results:
+    async with following(harness.settings.brokers, harness.parts.names.results(SERVICE)) as results:
 
         async def work(number: int) -> None:
             given: dict[str, Any] = {"image": photos[number % len(photos)].to_dict()}
             run = str(uuid.uuid4())
             result = results.expected(run)
-            await rig.submit(SERVICE, given, run)
+            await harness.submit(SERVICE, given, run)
             async with asyncio.timeout(120):
                 await result
 
@@ -89,15 +89,15 @@ async def ours(rig: Rig, photos: list[Ref], count: int) -> float:
 async def main(count: int) -> None:
     """Measures both in turn."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = dataclasses.replace(alone(Settings.read()), workers=os.cpu_count() or 1)
-        async with Rig(settings, Path(folder), follow=False) as rig:
-            store = rig.parts.store
+        settings = dataclasses.replace(isolated(Settings.read()), workers=os.cpu_count() or 1)
+        async with RuntimeHarness(settings, Path(folder), follow=False) as harness:
+            store = harness.parts.store
             photos = [await store.put("benchmark", photo(seed), "image/jpeg") for seed in range(8)]
-            await rig.start(SERVICE, "flow")
+            await harness.start(SERVICE, "flow")
             floor: list[float] = []
             own: list[float] = []
             for _ in range(ROUNDS):
-                own.append(await ours(rig, photos, count // ROUNDS))
+                own.append(await ours(harness, photos, count // ROUNDS))
                 floor.append(await bare(store, photos, count // ROUNDS))
             show(
                 "greyscale",

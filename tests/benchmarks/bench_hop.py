@@ -27,7 +27,7 @@ from streams.wire.records import Outgoing
 from streams.wire.topic_specs import TopicSpec
 from tests.benchmarks.figures import Times, show
 from tests.benchmarks.steps import step_one
-from tests.integration.support.runtime_harness import ROOT, Rig, alone
+from tests.integration.support.runtime_harness import ROOT, RuntimeHarness, isolated
 
 PIPELINE = """
 pipeline: steps
@@ -45,18 +45,20 @@ BROKER_CLOCK = {"message.timestamp.type": "LogAppendTime"}
 class Hops:
     """Measures hops from one topic to another."""
 
-    def __init__(self, rig: Rig, source: str, target: str) -> None:
-        self.rig, self.source, self.target = rig, source, target
+    def __init__(self, harness: RuntimeHarness, source: str, target: str) -> None:
+        self.harness, self.source, self.target = harness, source, target
 
     async def make(self) -> None:
         """Makes both topics, which take the broker's time."""
-        count = self.rig.settings.partitions
-        await self.rig.parts.admin.ensure([TopicSpec(name, count, BROKER_CLOCK) for name in (self.source, self.target)])
+        count = self.harness.settings.partitions
+        await self.harness.parts.admin.ensure(
+            [TopicSpec(name, count, BROKER_CLOCK) for name in (self.source, self.target)]
+        )
 
     async def measure(self, records: list[Outgoing]) -> list[float]:
         """Seconds between the two records of each hop, one hop after another."""
         consumer = AIOKafkaConsumer(
-            self.source, self.target, **self.rig.settings.brokers.aiokafka(), auto_offset_reset="latest"
+            self.source, self.target, **self.harness.settings.brokers.aiokafka(), auto_offset_reset="latest"
         )
         await consumer.start()
         await consumer.seek_to_end()
@@ -64,7 +66,7 @@ class Hops:
             await consumer.position(place)
         times = []
         for record in records:
-            await self.rig.parts.producer.send(record)
+            await self.harness.parts.producer.send(record)
             run = (record.key or b"")[:36]
             stamps: dict[str, int] = {}
             while len(stamps) < 2:
@@ -76,36 +78,36 @@ class Hops:
         return times[WARM_UP:]
 
 
-async def tasks(rig: Rig, count: int) -> list[Outgoing]:
+async def tasks(harness: RuntimeHarness, count: int) -> list[Outgoing]:
     """Tasks of the first step, of as many runs."""
-    topology = rig.topology("steps")
+    topology = harness.topology("steps")
     made = []
     for number in range(count):
         run = Run(str(uuid.uuid4()), "steps", topology.digest, time.time() + 3600)
         task = Task(run, "a", (), "a", "step-one", 1, {"n": number}, Context())
-        made.append(await rig.parts.wire.task(task, topology))
+        made.append(await harness.parts.wire.task(task, topology))
     return made
 
 
 async def main(count: int) -> None:
     """Measures both in turn, some times, so that a busy moment does not hit one of them only."""
     with tempfile.TemporaryDirectory() as folder:
-        async with Rig(alone(Settings.read()), Path(folder)) as rig:
-            names = rig.parts.names
-            bare = Hops(rig, rig.parts.topic("bare.in"), rig.parts.topic("bare.out"))
-            own = Hops(rig, names.tasks("step-one", 1), names.tasks("step-two", 1))
+        async with RuntimeHarness(isolated(Settings.read()), Path(folder)) as harness:
+            names = harness.parts.names
+            bare = Hops(harness, harness.parts.topic("bare.in"), harness.parts.topic("bare.out"))
+            own = Hops(harness, names.tasks("step-one", 1), names.tasks("step-two", 1))
             await bare.make()
             await own.make()
-            await rig.start("tests.benchmarks.steps")
+            await harness.start("tests.benchmarks.steps")
             one = step_one.contract
             two = dataclasses.replace(one, name="step-two")
-            await rig.publish(PIPELINE, {one.name: one, two.name: two})
+            await harness.publish(PIPELINE, {one.name: one, two.name: two})
             # Announced but not hosted: a worker of it would share the cores with what is measured.
-            await Announcer(rig.parts, lambda: [Announcement(two.name, "nobody", two, time.time(), 600)]).announce()
+            await Announcer(harness.parts, lambda: [Announcement(two.name, "nobody", two, time.time(), 600)]).announce()
             command = [
                 "-m",
                 "tests.benchmarks.bare",
-                json.dumps(rig.settings.brokers.aiokafka()),
+                json.dumps(harness.settings.brokers.aiokafka()),
                 bare.source,
                 bare.target,
             ]
@@ -118,7 +120,7 @@ async def main(count: int) -> None:
                 assert loop.stdout is not None
                 await loop.stdout.readline()
                 for _ in range(ROUNDS):
-                    records = await tasks(rig, count // ROUNDS + WARM_UP)
+                    records = await tasks(harness, count // ROUNDS + WARM_UP)
                     floor += await bare.measure([dataclasses.replace(one, topic=bare.source) for one in records])
                     hops += await own.measure(records)
             finally:

@@ -15,7 +15,7 @@ import uvloop
 from streams.settings import Settings
 from tests.benchmarks.figures import show
 from tests.benchmarks.photos import photo
-from tests.integration.support.runtime_harness import Rig, WorkerProcess, alone
+from tests.integration.support.runtime_harness import RuntimeHarness, WorkerProcess, isolated
 
 WORKERS = {"flow": ("flow",), "recorder": ("recorder",), "one image agent": ("image-greyscale",), "everything": ()}
 _MIB = 1024 * 1024
@@ -35,14 +35,14 @@ async def main() -> None:
     """Starts each kind of worker in turn."""
     for name, names in WORKERS.items():
         with tempfile.TemporaryDirectory() as folder:
-            async with Rig(alone(Settings.read()), Path(folder)) as rig:
+            async with RuntimeHarness(isolated(Settings.read()), Path(folder)) as harness:
                 begun = time.perf_counter()
-                worker = await rig.start(*names)
+                worker = await harness.start(*names)
                 show("start", worker=name, seconds=time.perf_counter() - begun)
                 if not names:
-                    ref = await rig.parts.store.put("benchmark", photo(0), "image/jpeg")
+                    ref = await harness.parts.store.put("benchmark", photo(0), "image/jpeg")
                     for _ in range(20):
-                        await rig.output(await rig.submit("image-greyscale", {"image": ref.to_dict()}))
+                        await harness.output(await harness.submit("image-greyscale", {"image": ref.to_dict()}))
                 process = psutil.Process(worker.process.pid)
                 for one in (process, *process.children(recursive=True)):
                     memory = one.memory_full_info()

@@ -33,7 +33,7 @@ from streams.wire.topic_specs import TopicSpec
 from tests.benchmarks.bench_greyscale import MODULE, SERVICE
 from tests.benchmarks.figures import Times, show
 from tests.benchmarks.photos import photo
-from tests.integration.support.runtime_harness import ROOT, Rig, alone
+from tests.integration.support.runtime_harness import ROOT, RuntimeHarness, isolated
 from tests.integration.support.waiting import until
 
 HOPS = 4
@@ -42,10 +42,10 @@ ROUNDS = 4
 
 
 @asynccontextmanager
-async def gateway(rig: Rig) -> AsyncIterator[aiohttp.ClientSession]:
+async def gateway(harness: RuntimeHarness) -> AsyncIterator[aiohttp.ClientSession]:
     """A gateway process, and a session with it."""
-    port = Ports(rig.folder / "ports.json", {})["gateway"]
-    settings = dataclasses.replace(rig.settings, http_port=port)
+    port = Ports(harness.folder / "ports.json", {})["gateway"]
+    settings = dataclasses.replace(harness.settings, http_port=port)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "gateway"),
@@ -114,16 +114,16 @@ class Parts:
 
 
 @asynccontextmanager
-async def parts(rig: Rig) -> AsyncIterator[Parts]:
+async def parts(harness: RuntimeHarness) -> AsyncIterator[Parts]:
     """The parts, with a topic of their own."""
-    topic = rig.parts.topic("bare.hop")
-    await rig.parts.admin.ensure([TopicSpec(topic, 1)])
-    producer = AIOKafkaProducer(**rig.settings.brokers.aiokafka(), acks="all", enable_idempotence=True)
-    consumer = AIOKafkaConsumer(topic, **rig.settings.brokers.aiokafka(), auto_offset_reset="earliest")
+    topic = harness.parts.topic("bare.hop")
+    await harness.parts.admin.ensure([TopicSpec(topic, 1)])
+    producer = AIOKafkaProducer(**harness.settings.brokers.aiokafka(), acks="all", enable_idempotence=True)
+    consumer = AIOKafkaConsumer(topic, **harness.settings.brokers.aiokafka(), auto_offset_reset="earliest")
     await producer.start()
     await consumer.start()
     try:
-        yield Parts(rig.parts.store, producer, consumer, topic)
+        yield Parts(harness.parts.store, producer, consumer, topic)
     finally:
         await consumer.stop()
         await producer.stop()
@@ -132,9 +132,9 @@ async def parts(rig: Rig) -> AsyncIterator[Parts]:
 async def main(count: int) -> None:
     """Measures runs and parts in turn, some times, so that a busy moment does not hit one of them only."""
     with tempfile.TemporaryDirectory() as folder:
-        async with Rig(alone(Settings.read()), Path(folder), follow=False) as rig:
-            await rig.start(SERVICE, "flow")
-            async with gateway(rig) as http, parts(rig) as bare:
+        async with RuntimeHarness(isolated(Settings.read()), Path(folder), follow=False) as harness:
+            await harness.start(SERVICE, "flow")
+            async with gateway(harness) as http, parts(harness) as bare:
                 photos = [photo(seed) for seed in range(4)]
                 whole: list[float] = []
                 floor: list[dict[str, float]] = []

@@ -21,7 +21,7 @@ import uvloop
 from streams.settings import Settings
 from tests.benchmarks.figures import show
 from tests.benchmarks.results import following
-from tests.integration.support.runtime_harness import Rig, WorkerProcess, alone
+from tests.integration.support.runtime_harness import RuntimeHarness, WorkerProcess, isolated
 
 PIPELINES = {
     "values": """
@@ -48,14 +48,14 @@ def seconds(worker: WorkerProcess) -> float:
     return sum(one.user + one.system for one in times)
 
 
-async def measure(rig: Rig, name: str, count: int) -> float:
+async def measure(harness: RuntimeHarness, name: str, count: int) -> float:
     """Seconds from the first request to the last result."""
-    async with following(rig.settings.brokers, rig.parts.names.results(name)) as results:
+    async with following(harness.settings.brokers, harness.parts.names.results(name)) as results:
         runs = [str(uuid.uuid4()) for _ in range(count)]
-        records = [await rig.request(name, {"n": number}, run) for number, run in enumerate(runs)]
+        records = [await harness.request(name, {"n": number}, run) for number, run in enumerate(runs)]
         missing = [results.expected(run) for run in runs]
         begun = time.perf_counter()
-        sending = asyncio.create_task(rig.parts.producer.send_all(records))
+        sending = asyncio.create_task(harness.parts.producer.send_all(records))
         async with asyncio.timeout(60 + count / 10):
             await asyncio.gather(*missing)
         took = time.perf_counter() - begun
@@ -66,15 +66,15 @@ async def measure(rig: Rig, name: str, count: int) -> float:
 async def main(count: int) -> None:
     """Measures each pipeline after a warm-up."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = dataclasses.replace(alone(Settings.read()), workers=2)
-        async with Rig(settings, Path(folder), follow=False) as rig:
-            flow = await rig.start("flow", "recorder")
-            service = await rig.start("tests.benchmarks.steps")
+        settings = dataclasses.replace(isolated(Settings.read()), workers=2)
+        async with RuntimeHarness(settings, Path(folder), follow=False) as harness:
+            flow = await harness.start("flow", "recorder")
+            service = await harness.start("tests.benchmarks.steps")
             for name, text in PIPELINES.items():
-                await rig.publish(text)
-                await measure(rig, name, 200)
+                await harness.publish(text)
+                await measure(harness, name, 200)
                 before = seconds(flow), seconds(service)
-                took = await measure(rig, name, count)
+                took = await measure(harness, name, count)
                 await asyncio.sleep(1)  # the recorder is behind by design; its cost belongs to the runs
                 after = seconds(flow), seconds(service)
                 show(

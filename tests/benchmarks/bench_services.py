@@ -35,7 +35,7 @@ from streams.service.invocation import Service
 from streams.settings import Settings
 from tests.benchmarks.figures import Times, show
 from tests.benchmarks.results import following
-from tests.integration.support.runtime_harness import Rig, alone
+from tests.integration.support.runtime_harness import RuntimeHarness, isolated
 
 MODELS = ("digit-recognition", "cell-preprocess", "cell-classify", "loan-appetence", "face-detect", "face-analyze")
 COUNT = 50
@@ -114,18 +114,18 @@ async def as_a_run(name: str) -> tuple[Times, dict[str, float]]:
     """The service as other systems use it, and the memory of its agent."""
     record, objects = example(load(name))
     with tempfile.TemporaryDirectory() as folder:
-        async with Rig(alone(Settings.read()), Path(folder), follow=False) as rig:
-            _, worker = await asyncio.gather(rig.start("flow"), rig.start(name))
+        async with RuntimeHarness(isolated(Settings.read()), Path(folder), follow=False) as harness:
+            _, worker = await asyncio.gather(harness.start("flow"), harness.start(name))
             for data, kind in objects.values():
-                await rig.parts.store.put("benchmark", data, kind)
-            given = _stored(record, rig)
-            topic = rig.parts.names.results(name)
-            async with following(rig.settings.brokers, topic) as results:
+                await harness.parts.store.put("benchmark", data, kind)
+            given = _stored(record, harness)
+            topic = harness.parts.names.results(name)
+            async with following(harness.settings.brokers, topic) as results:
 
                 async def run() -> None:
                     identity = str(uuid.uuid4())
                     result = results.expected(identity)
-                    await rig.submit(name, given, identity)
+                    await harness.submit(name, given, identity)
                     await asyncio.wait_for(result, 60)
 
                 taken = await times(run)
@@ -139,13 +139,17 @@ async def as_a_run(name: str) -> tuple[Times, dict[str, float]]:
             return taken, memory
 
 
-def _stored(value: Any, rig: Rig) -> Any:
+def _stored(value: Any, harness: RuntimeHarness) -> Any:
     """The record with its refs where the objects are."""
     if isinstance(value, dict) and "sha256" in value:
-        return {**value, "bucket": rig.parts.store.bucket, "key": rig.parts.store.key("benchmark", value["sha256"])}
+        return {
+            **value,
+            "bucket": harness.parts.store.bucket,
+            "key": harness.parts.store.key("benchmark", value["sha256"]),
+        }
     if isinstance(value, dict):
-        return {key: _stored(one, rig) for key, one in value.items()}
-    return [_stored(one, rig) for one in value] if isinstance(value, list) else value
+        return {key: _stored(one, harness) for key, one in value.items()}
+    return [_stored(one, harness) for one in value] if isinstance(value, list) else value
 
 
 @contextmanager

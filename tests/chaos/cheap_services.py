@@ -1,4 +1,4 @@
-"""Services that cost nothing but their messages, hosted by real workers as `tests.chaos.cheap_services`."""
+"""Define services that cost nothing but their messages."""
 
 import os
 import time

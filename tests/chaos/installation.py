@@ -1,4 +1,4 @@
-"""A whole installation whose processes a test may kill: workers and a gateway as processes, and clients that follow every run."""
+"""Run a whole installation whose processes a test may kill: workers, a gateway, and clients that follow every run."""
 
 import asyncio
 import contextlib
@@ -20,12 +20,12 @@ from gateway.api.auth import read_key
 from infra.local.home.ports import Ports
 from schemas.results import result_schema
 from streams.settings import Settings
-from tests.acceptance.sse import ENDS, Told, check_order, events
+from tests.acceptance.sse import ENDS, StreamEvent, check_order, events
 from tests.integration.support.gateway_world import database, drop
-from tests.integration.support.runtime_harness import ROOT, Rig, WorkerProcess, alone
+from tests.integration.support.runtime_harness import ROOT, RuntimeHarness, WorkerProcess, isolated
 from tests.integration.support.waiting import until
 
-TOYS = "tests.chaos.cheap_services"
+CHEAP_SERVICES = "tests.chaos.cheap_services"
 FLOW = ("flow", "recorder", "retry")
 _ENDED = ("finished", "failed", "cancelled")
 _PATIENCE = 60.0
@@ -50,13 +50,13 @@ class History:
 
 
 @dataclass
-class Plant:
-    """What a test of chaos works with. Every run that is submitted is followed to its end by a client of its own."""
+class Installation:
+    """An installation and its clients. Every run that is submitted is followed to its end by a client of its own."""
 
-    rig: Rig
+    harness: RuntimeHarness
     port: int
     http: aiohttp.ClientSession
-    told: dict[str, list[Told]] = field(default_factory=dict)
+    received: dict[str, list[StreamEvent]] = field(default_factory=dict)
     followers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     @property
@@ -67,7 +67,7 @@ class Plant:
     @property
     def seen(self) -> int:
         """How many events have been seen."""
-        return sum(map(len, self.told.values()))
+        return sum(map(len, self.received.values()))
 
     async def define(self, text: str) -> None:
         """Publishes a pipeline over HTTP, once its services are announced."""
@@ -81,7 +81,7 @@ class Plant:
             return answer.status in (200, 201)
 
         await until(put, 30, f"the services of {name}")
-        await until(lambda: self.rig.pipelines.version(name), 30, name)
+        await until(lambda: self.harness.pipelines.version(name), 30, name)
 
     async def get(self, path: str) -> tuple[int, Any]:
         """Status and document of an answer."""
@@ -102,7 +102,7 @@ class Plant:
 
     def follow(self, run: str) -> str:
         """Begins to follow a run."""
-        self.told[run] = []
+        self.received[run] = []
         self.followers[run] = asyncio.create_task(self._follow(run))
         return run
 
@@ -116,12 +116,12 @@ class Plant:
 
         return list(await asyncio.gather(*(one(values) for values in given)))
 
-    async def end(self, run: str, seconds: float = 60) -> Told:
+    async def end(self, run: str, seconds: float = 60) -> StreamEvent:
         """The last event of a run, waiting for it."""
         done, _ = await asyncio.wait([self.followers[run]], timeout=seconds)
-        assert done, f"{run} did not end within {seconds} s: {[(one.name, one.place) for one in self.told[run]]}"
+        assert done, f"{run} did not end within {seconds} s: {[(one.name, one.place) for one in self.received[run]]}"
         await self.followers[run]
-        return self.told[run][-1]
+        return self.received[run][-1]
 
     async def output(self, run: str, seconds: float = 60) -> Any:
         """What a run gives, waiting for it."""
@@ -134,28 +134,28 @@ class Plant:
         await until(lambda: not self.open, seconds, "the end of every run")
         for run, task in self.followers.items():
             await task
-            check_order(self.told[run])
+            check_order(self.received[run])
 
     async def verify(self, wanted: Mapping[str, dict[str, Any]]) -> None:
         """Each of these runs of one pipeline ended once with its output, as clients, .results and the history say."""
         for one, output in wanted.items():
-            last = self.told[one][-1]
+            last = self.received[one][-1]
             assert last.name == "run.finished", last.data
             assert last.data["output"] == output
-        (pipeline,) = {self.told[one][-1].data["pipeline"] for one in wanted}
-        schema = result_schema(pipeline, self.rig.topology(pipeline).output)
+        (pipeline,) = {self.received[one][-1].data["pipeline"] for one in wanted}
+        schema = result_schema(pipeline, self.harness.topology(pipeline).output)
         answers: dict[str, Any] = {}
-        for record in await self.rig.results(pipeline):
-            value = await self.rig.parts.codec.decode(record.value or b"", schema)
+        for record in await self.harness.results(pipeline):
+            value = await self.harness.parts.codec.decode(record.value or b"", schema)
             assert answers.setdefault(value["run"], value["output"]) == value["output"]
         assert {one: answers.get(one) for one in wanted} == wanted
         await self.recorded()
 
     async def _follow(self, run: str) -> None:
         """Reads a run's events as a browser does: it comes back with the last id when the connection ends too early."""
-        told = self.told[run]
+        received = self.received[run]
         while True:
-            headers = {"last-event-id": str(told[-1].id)} if told else {}
+            headers = {"last-event-id": str(received[-1].id)} if received else {}
             with contextlib.suppress(aiohttp.ClientError):
                 async with self.http.get(f"/runs/{run}/events", headers=headers) as stream:
                     assert stream.status in (200, 503), await stream.text()
@@ -163,16 +163,16 @@ class Plant:
                     async for line in stream.content:
                         lines.append(line.decode().rstrip("\n"))
                         if not lines[-1]:
-                            told.extend(events(lines))
+                            received.extend(events(lines))
                             lines = []
-            if told and told[-1].name in ENDS:
+            if received and received[-1].name in ENDS:
                 return
             await asyncio.sleep(0.2)  # before it comes back
 
     def gateway(self) -> subprocess.Popen[bytes]:
         """Starts the gateway."""
-        settings = dataclasses.replace(self.rig.instead or self.rig.settings, http_port=self.port)
-        with (self.rig.folder / "gateway.log").open("ab") as out:
+        settings = dataclasses.replace(self.harness.instead or self.harness.settings, http_port=self.port)
+        with (self.harness.folder / "gateway.log").open("ab") as out:
             return subprocess.Popen(
                 [sys.executable, "-m", "gateway"],
                 cwd=ROOT,
@@ -183,19 +183,19 @@ class Plant:
 
     async def flow(self) -> WorkerProcess:
         """A worker of flow, recorder and retries."""
-        return await self.rig.start(*FLOW)
+        return await self.harness.start(*FLOW)
 
-    async def brief(self) -> WorkerProcess:
+    async def start_single_worker_service(self) -> WorkerProcess:
         """A worker of the service `lonely` alone, which announces itself every second."""
-        return await self.rig.start("tests.chaos.single_worker_service", MILLRACE_ANNOUNCE="1")
+        return await self.harness.start("tests.chaos.single_worker_service", MILLRACE_ANNOUNCE="1")
 
     async def service(self, *more: str) -> WorkerProcess:
-        """A worker of the toys."""
-        return await self.rig.start(TOYS, *more)
+        """A worker of the cheap services."""
+        return await self.harness.start(CHEAP_SERVICES, *more)
 
     def history(self) -> dict[str, History]:
         """What PostgreSQL knows of every run, at one moment."""
-        with psycopg.connect(self.rig.settings.postgres) as connection:
+        with psycopg.connect(self.harness.settings.postgres) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             found = {run: History(status) for run, status in connection.execute("select run, status from runs")}
             for run, sequence in connection.execute("select run, sequence from events order by 1, 2"):
@@ -208,19 +208,22 @@ class Plant:
         """Waits until the history has ended with every run, and compares it with what clients were told, event by event."""
 
         def reached() -> bool:
-            with psycopg.connect(self.rig.settings.postgres) as connection:
+            with psycopg.connect(self.harness.settings.postgres) as connection:
                 (row,) = connection.execute("select count(*) from runs where ended_at is not null").fetchall()
-            return bool(row[0] == len(self.told))
+            return bool(row[0] == len(self.received))
 
         await until(reached, seconds, "the history")
         found = self.history()
-        for run, told in self.told.items():
-            nodes = {one.place: one.name.removeprefix("node.") for one in told if one.name.startswith("node.")}
+        for run, received in self.received.items():
+            nodes = {one.place: one.name.removeprefix("node.") for one in received if one.name.startswith("node.")}
             assert found[run].nodes == nodes
-            assert (found[run].status, found[run].ids) == (told[-1].name.removeprefix("run."), [one.id for one in told])
+            assert (found[run].status, found[run].ids) == (
+                received[-1].name.removeprefix("run."),
+                [one.id for one in received],
+            )
 
 
-def family(worker: WorkerProcess) -> int:
+def memory_bytes(worker: WorkerProcess) -> int:
     """Bytes of memory of a worker and its children."""
     total = 0
     process = psutil.Process(worker.process.pid)
@@ -231,19 +234,21 @@ def family(worker: WorkerProcess) -> int:
 
 
 @contextlib.asynccontextmanager
-async def plant(settings: Settings, folder: Path, ways: Mapping[str, str] | None = None) -> AsyncIterator[Plant]:
-    """A plant with a gateway and no worker yet, on topics, groups and a database schema of its own.
+async def installation(
+    settings: Settings, folder: Path, ways: Mapping[str, str] | None = None
+) -> AsyncIterator[Installation]:
+    """An installation with a gateway and no worker yet, on topics, groups and a database schema of its own.
 
     `ways`: addresses by which its processes, but not the test, reach S3, the registry or PostgreSQL.
     """
     address, schema = database(settings.postgres)
-    own = dataclasses.replace(alone(settings), postgres=address)
+    own = dataclasses.replace(isolated(settings), postgres=address)
     through = dict(ways or {})
     if "postgres" in through:
         through["postgres"] += address.removeprefix(settings.postgres)
     instead = dataclasses.replace(own, **through)  # type: ignore[arg-type]  # each is an address
     try:
-        async with Rig(own, folder, follow=False, instead=instead) as rig:
+        async with RuntimeHarness(own, folder, follow=False, instead=instead) as harness:
             port = Ports(folder / "ports.json", {})["gateway"]
             key = read_key(own.home)
             async with aiohttp.ClientSession(
@@ -253,7 +258,7 @@ async def plant(settings: Settings, folder: Path, ways: Mapping[str, str] | None
                 # No limit: every run has a stream of its own. No second use: a connection may be closed just then.
                 connector=aiohttp.TCPConnector(limit=0, force_close=True),
             ) as http:
-                made = Plant(rig, port, http)
+                made = Installation(harness, port, http)
                 gateway = made.gateway()
                 try:
                     await until(lambda: _serves(http, gateway), 60, "the gateway")

@@ -1,8 +1,8 @@
-"""A pipeline with every kind of join and loop, so that flow has state to lose, and what it must give."""
+"""Define a pipeline with every kind of join and loop, so that flow has state to lose, and compute its output."""
 
 from typing import Any
 
-BRAID = """
+JOINS_AND_LOOPS = """
 pipeline: braid
 summary: Every kind of join and loop
 input: {n: int}
@@ -31,7 +31,7 @@ output: {meet: "${meet.n}", many: "${many}", climb: "${climb}", odd: "${odd}"}
 """
 
 
-def braided(n: int) -> dict[str, Any]:
+def expected_output(n: int) -> dict[str, Any]:
     """What the pipeline gives for a number."""
     meet = (n + 1) + (10 * n + 1) + 1
     many = [(item + 1) + (2 * item + 1) for item in (n, n + 1)]

@@ -1,4 +1,4 @@
-"""A service that one worker alone serves, hosted as `tests.chaos.single_worker_service`."""
+"""Define a service that a single worker serves."""
 
 import time
 from typing import Annotated

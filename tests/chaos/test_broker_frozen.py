@@ -10,8 +10,8 @@ import pytest
 from gateway.data.logged_event import run_of
 from infra.local.running import RunningStack
 from streams.wire.records import Place
-from tests.chaos.installation import Plant, plant, run
-from tests.chaos.joins_and_loops import BRAID, braided
+from tests.chaos.installation import Installation, installation, run
+from tests.chaos.joins_and_loops import JOINS_AND_LOOPS, expected_output
 from tests.integration.support.waiting import until
 from tests.stacks import frozen
 
@@ -22,13 +22,13 @@ FROZEN = 12.0
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_a_broker_that_stands_still_makes_nobody_begin_anew(breakable: RunningStack, tmp_path: Path) -> None:
+def test_a_frozen_broker_makes_no_member_start_over(breakable: RunningStack, tmp_path: Path) -> None:
     """It stops while all is quiet, amid work, and while a worker joins: what had ended is not executed again, and all the rest ends."""
 
     async def main() -> None:
-        async with plant(breakable.settings, tmp_path) as made:
+        async with installation(breakable.settings, tmp_path) as made:
             flow, service = await asyncio.gather(made.flow(), made.service())
-            await made.define(BRAID)
+            await made.define(JOINS_AND_LOOPS)
             wanted = await ask(made, 0)
             await made.all_ended(120)
             await settled(made)
@@ -58,11 +58,11 @@ def test_a_broker_that_stands_still_makes_nobody_begin_anew(breakable: RunningSt
     run(main())
 
 
-async def ask(made: Plant, first: int) -> dict[str, dict[str, Any]]:
+async def ask(made: Installation, first: int) -> dict[str, dict[str, Any]]:
     """Asks for runs; what each is to give."""
     numbers = range(first, first + RUNS)
     runs = await made.submit_all("braid", ({"n": number} for number in numbers))
-    return dict(zip(runs, map(braided, numbers), strict=True))
+    return dict(zip(runs, map(expected_output, numbers), strict=True))
 
 
 async def freeze(stack: RunningStack) -> None:
@@ -71,9 +71,9 @@ async def freeze(stack: RunningStack) -> None:
         await asyncio.sleep(FROZEN)  # the time itself is what is tried
 
 
-async def settled(made: Plant) -> None:
+async def settled(made: Installation) -> None:
     """Waits until the groups have committed what was done."""
-    probe, parts = made.rig.parts.offsets, made.rig.parts
+    probe, parts = made.harness.parts.offsets, made.harness.parts
     places = await probe.partitions(parts.events)
 
     async def done() -> bool:
@@ -82,11 +82,11 @@ async def settled(made: Plant) -> None:
     await until(done, 30, "the recorder")
 
 
-async def spoken(made: Plant) -> Counter[str]:
+async def spoken(made: Installation) -> Counter[str]:
     """How many events each run has in the log, the repeated ones included."""
-    probe = made.rig.parts.offsets
+    probe = made.harness.parts.offsets
     counted = Counter[str]()
-    for place in sorted(await probe.partitions(made.rig.parts.events)):
+    for place in sorted(await probe.partitions(made.harness.parts.events)):
         end = (await probe.ends([place]))[place]
         counted.update(str(run_of(record)) for record in await probe.read(Place(*place), 0, end))
     return counted

@@ -7,7 +7,7 @@ import pytest
 
 from infra.local.running import RunningStack
 from tests.chaos.installation import run
-from tests.integration.support.runtime_harness import Rig, alone
+from tests.integration.support.runtime_harness import RuntimeHarness, isolated
 from tests.stacks import frozen
 
 pytestmark = pytest.mark.slow
@@ -23,20 +23,18 @@ def doubled(name: str) -> str:
     )
 
 
-def test_a_subscription_that_changes_while_members_join_anew_takes_effect(
-    breakable: RunningStack, tmp_path: Path
-) -> None:
+def test_a_subscription_that_changes_while_members_rejoin_takes_effect(breakable: RunningStack, tmp_path: Path) -> None:
     """The new topic is subscribed to amid a change of membership, when it is easily forgotten: its runs finish all the same."""
 
     async def main() -> None:
-        async with Rig(alone(breakable.settings), tmp_path) as rig:
-            await rig.start("flow", "retry")
+        async with RuntimeHarness(isolated(breakable.settings), tmp_path) as harness:
+            await harness.start("flow", "retry")
             for number in range(ROUNDS):
                 name = f"doubled-{number}"
                 with frozen(breakable, "kafka"):
-                    defining = asyncio.create_task(rig.publish(doubled(name), {}))
+                    defining = asyncio.create_task(harness.publish(doubled(name), {}))
                     await asyncio.sleep(STILL)  # what is done to the broker, and nothing that is waited for
                 await defining
-                assert await rig.output(await rig.submit(name, {"n": 21 + number})) == {"n": 42 + 2 * number}
+                assert await harness.output(await harness.submit(name, {"n": 21 + number})) == {"n": 42 + 2 * number}
 
     run(main())

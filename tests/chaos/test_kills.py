@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from streams.settings import Settings
-from tests.chaos.installation import FLOW, TOYS, Plant, plant, run
-from tests.chaos.joins_and_loops import BRAID, braided
+from tests.chaos.installation import CHEAP_SERVICES, FLOW, Installation, installation, run
+from tests.chaos.joins_and_loops import JOINS_AND_LOOPS, expected_output
 from tests.integration.support.waiting import until
 
 log = logging.getLogger(__name__)
@@ -29,10 +29,10 @@ def test_workers_that_are_killed_lose_nothing(settings: Settings, tmp_path: Path
     """Kill -9 of ten workers, of services and of flow, from 500 runs in flight on: every result is seen once, none is lost."""
 
     async def main() -> None:
-        async with plant(settings, tmp_path) as made:
+        async with installation(settings, tmp_path) as made:
             flows = list(await asyncio.gather(made.flow(), made.flow()))
             services = list(await asyncio.gather(made.service(), made.service()))
-            await made.define(BRAID)
+            await made.define(JOINS_AND_LOOPS)
             begin = time.monotonic()
             wanted: dict[str, dict[str, Any]] = {}
             for places in KILLS:
@@ -41,18 +41,18 @@ def test_workers_that_are_killed_lose_nothing(settings: Settings, tmp_path: Path
                     worker.hold()
                 numbers = range(len(wanted), len(wanted) + IN_FLIGHT + SPARE - len(made.open))
                 runs = await made.submit_all("braid", ({"n": n} for n in numbers))
-                wanted.update(zip(runs, map(braided, numbers), strict=True))
+                wanted.update(zip(runs, map(expected_output, numbers), strict=True))
                 seen = made.seen
                 for worker in services:
                     worker.let_go()
                 # What is killed is in the middle of work: something was told since, and much is to come.
                 await until(functools.partial(_told, made, seen + PROGRESS), 90, "progress")
                 assert len(made.open) >= IN_FLIGHT
-                for workers, names in ((flows, FLOW), (services, (TOYS,))):
+                for workers, names in ((flows, FLOW), (services, (CHEAP_SERVICES,))):
                     for place in places:
                         workers[place].kill()
                     for place in places:
-                        workers[place] = made.rig.launch(*names)
+                        workers[place] = made.harness.launch(*names)
                 await until(lambda: all(one.ready for one in (*flows, *services)), 60, "workers in their place")
             killed = time.monotonic()
             await made.all_ended(120)
@@ -69,5 +69,5 @@ def test_workers_that_are_killed_lose_nothing(settings: Settings, tmp_path: Path
     run(main())
 
 
-def _told(made: Plant, count: int) -> bool:
+def _told(made: Installation, count: int) -> bool:
     return made.seen >= count

@@ -11,9 +11,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from streams.wire.records import Outgoing, Place
-from tests.chaos.conftest import Works
-from tests.chaos.installation import Plant, family
-from tests.chaos.joins_and_loops import BRAID, braided
+from tests.chaos.conftest import SharedInstallation
+from tests.chaos.installation import Installation, memory_bytes
+from tests.chaos.joins_and_loops import JOINS_AND_LOOPS, expected_output
 from tests.effort import by_effort
 from tests.integration.support.runtime_harness import WorkerProcess
 from tests.integration.support.waiting import until
@@ -44,7 +44,7 @@ class Scales:
         self.most = dict(self.before)
 
     def _weigh(self) -> dict[str, int]:
-        return {name: family(worker) // MIB for name, worker in self._workers.items()}
+        return {name: memory_bytes(worker) // MIB for name, worker in self._workers.items()}
 
     async def watch(self) -> None:
         """Weighs until it is cancelled."""
@@ -61,13 +61,13 @@ class Scales:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_loop_of_thousands_of_items(works: Works) -> None:
+def test_a_loop_of_thousands_of_items(shared_installation: SharedInstallation) -> None:
     """It ends with every output in its place, on both workers, and neither flow nor a worker grows by what it could not afford."""
 
-    async def main(made: Plant) -> None:
+    async def main(made: Installation) -> None:
         await made.define(CROWD)
-        first, second = works.services
-        scales = Scales({"flow": works.flow, "first": first, "second": second})
+        first, second = shared_installation.services
+        scales = Scales({"flow": shared_installation.flow, "first": first, "second": second})
         watching = asyncio.create_task(scales.watch())
         begin = time.monotonic()
         run = await made.submit("crowd", {"numbers": list(range(ITEMS))})
@@ -80,34 +80,34 @@ def test_a_loop_of_thousands_of_items(works: Works) -> None:
         assert min(share.values()) > ITEMS // 4, share
         assert scales.grown["flow"] < 100, scales.grown
         assert max(scales.grown["first"], scales.grown["second"]) < 50, scales.grown
-        told = Counter(one.name for one in made.told[run])
-        assert (told["node.started"], told["node.finished"]) == (ITEMS, ITEMS + 1)
+        received = Counter(one.name for one in made.received[run])
+        assert (received["node.started"], received["node.finished"]) == (ITEMS, ITEMS + 1)
         log.info(
             "%.1f s, %.0f items/s, %s, before %s, most %s MiB", took, ITEMS / took, share, scales.before, scales.most
         )
 
-    works.run(main(works.plant))
+    shared_installation.run(main(shared_installation.installation))
 
 
-def test_a_loop_of_nothing_ends_at_once(works: Works) -> None:
+def test_a_loop_of_nothing_ends_at_once(shared_installation: SharedInstallation) -> None:
     """No item at all: the loop's value is the empty list, and no service is asked."""
 
-    async def main(made: Plant) -> None:
+    async def main(made: Installation) -> None:
         await made.define(CROWD)
         run = await made.submit("crowd", {"numbers": []})
         assert await made.output(run) == {"all": []}
-        assert "node.started" not in {one.name for one in made.told[run]}
+        assert "node.started" not in {one.name for one in made.received[run]}
 
-    works.run(main(works.plant))
+    shared_installation.run(main(shared_installation.installation))
 
 
 @pytest.mark.slow
-def test_everything_delivered_twice_happens_once(works: Works) -> None:
+def test_everything_delivered_twice_happens_once(shared_installation: SharedInstallation) -> None:
     """Each request, task, token and order is sent again with its headers as it comes: every run ends once, with one result."""
 
-    async def main(made: Plant) -> None:
-        await made.define(BRAID)
-        names = made.rig.parts.names
+    async def main(made: Installation) -> None:
+        await made.define(JOINS_AND_LOOPS)
+        names = made.harness.parts.names
         topics = [
             names.requests("braid"),
             names.tasks("bump", 1),
@@ -119,7 +119,7 @@ def test_everything_delivered_twice_happens_once(works: Works) -> None:
         await until(lambda: "ready" in copied, 30, "the copier")
         numbers = range(40)
         runs = await made.submit_all("braid", ({"n": n} for n in numbers))
-        wanted = dict(zip(runs, map(braided, numbers), strict=True))
+        wanted = dict(zip(runs, map(expected_output, numbers), strict=True))
         await made.all_ended(120)
         await until(lambda: copied[topics[0]] == len(runs), 30, "copies of every request")
         await until(lambda: _settled(made, topics), 60, "the handling of every copy")
@@ -127,20 +127,20 @@ def test_everything_delivered_twice_happens_once(works: Works) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await copying
         assert all(copied[topic] for topic in topics[:3]), copied
-        told = {one: list(made.told[one]) for one in runs}
+        received = {one: list(made.received[one]) for one in runs}
         for one in runs:
             made.follow(one)
         await made.all_ended(60)
-        assert {one: made.told[one] for one in runs} == told
+        assert {one: made.received[one] for one in runs} == received
         await made.verify(wanted)
 
-    works.run(main(works.plant))
+    shared_installation.run(main(shared_installation.installation))
 
 
-async def _copy(made: Plant, topics: list[str], copied: Counter[str]) -> None:
+async def _copy(made: Installation, topics: list[str], copied: Counter[str]) -> None:
     """Sends every new record of these topics again, into its own partition, with its key and its headers and one more."""
     consumer = AIOKafkaConsumer(
-        *topics, **made.rig.settings.brokers.aiokafka(), auto_offset_reset="latest", fetch_max_wait_ms=50
+        *topics, **made.harness.settings.brokers.aiokafka(), auto_offset_reset="latest", fetch_max_wait_ms=50
     )
     await consumer.start()
     try:
@@ -152,18 +152,18 @@ async def _copy(made: Plant, topics: list[str], copied: Counter[str]) -> None:
             if ("test-copy", b"1") not in record.headers:
                 headers = (*record.headers, ("test-copy", b"1"))
                 again = Outgoing(record.topic, record.key, record.value, headers, record.partition)
-                await made.rig.parts.producer.send(again)
+                await made.harness.parts.producer.send(again)
                 copied[record.topic] += 1
     finally:
         await consumer.stop()
 
 
-async def _settled(made: Plant, topics: list[str]) -> bool:
+async def _settled(made: Installation, topics: list[str]) -> bool:
     """Whether everything in these topics has been acknowledged."""
-    rig = made.rig
-    places = [Place(topic, number) for topic in topics for number in range(rig.settings.partitions)]
+    harness = made.harness
+    places = [Place(topic, number) for topic in topics for number in range(harness.settings.partitions)]
     lags: dict[str, Any] = {}
     for group in ("flow", "bump"):
         mine = [place for place in places if ("task." in place.topic) is (group == "bump")]
-        lags[group] = await rig.parts.offsets.lag(rig.settings.topic_prefix + group, mine)
+        lags[group] = await harness.parts.offsets.lag(harness.settings.topic_prefix + group, mine)
     return not any(sum(lag.values()) for lag in lags.values())

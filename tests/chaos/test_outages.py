@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from streams.settings import Settings
-from tests.chaos.installation import Plant, plant, run
+from tests.chaos.installation import Installation, installation, run
 from tests.integration.support.runtime_harness import WorkerProcess
-from tests.integration.support.tcp_proxy import Gate
+from tests.integration.support.tcp_proxy import TcpProxy
 from tests.integration.support.waiting import until
 
 log = logging.getLogger(__name__)
@@ -34,17 +34,21 @@ LONG = "word " * 80_000
 
 
 @contextlib.asynccontextmanager
-async def gated(settings: Settings, folder: Path) -> AsyncIterator[tuple[Plant, dict[str, Gate]]]:
-    """A plant whose processes reach S3, the registry and PostgreSQL through gates."""
-    gates = {"s3": Gate(settings.s3), "registry": Gate(settings.registry), "postgres": Gate(settings.postgres)}
-    for gate in gates.values():
-        await gate.open()
+async def gated(settings: Settings, folder: Path) -> AsyncIterator[tuple[Installation, dict[str, TcpProxy]]]:
+    """An installation whose processes reach S3, the registry and PostgreSQL through proxies."""
+    proxies = {
+        "s3": TcpProxy(settings.s3),
+        "registry": TcpProxy(settings.registry),
+        "postgres": TcpProxy(settings.postgres),
+    }
+    for proxy in proxies.values():
+        await proxy.open()
     try:
-        async with plant(settings, folder, {name: gate.url for name, gate in gates.items()}) as made:
-            yield made, gates
+        async with installation(settings, folder, {name: proxy.url for name, proxy in proxies.items()}) as made:
+            yield made, proxies
     finally:
-        for gate in gates.values():
-            await gate.shut()
+        for proxy in proxies.values():
+            await proxy.close()
 
 
 def waits(worker: WorkerProcess, part: str) -> bool:
@@ -55,13 +59,13 @@ def waits(worker: WorkerProcess, part: str) -> bool:
 
 
 @pytest.mark.slow
-def test_what_is_away_is_waited_for(settings: Settings, tmp_path: Path) -> None:
+def test_an_unavailable_part_is_waited_for(settings: Settings, tmp_path: Path) -> None:
     """Each part is cut off until a worker says that it waits for it, with runs in the middle: every run finishes at its first
     attempt, and the history is whole.
     """
 
     async def main() -> None:
-        async with gated(settings, tmp_path) as (made, gates):
+        async with gated(settings, tmp_path) as (made, proxies):
             flow, service = await asyncio.gather(made.flow(), made.service())
             await made.define(TALE)
             wanted = {}
@@ -74,32 +78,32 @@ def test_what_is_away_is_waited_for(settings: Settings, tmp_path: Path) -> None:
             # S3, while a service rests and what it is to do then lies in S3
             await submit("tale", 3)
             await until(lambda: all(_started(made, one) for one in wanted), 30, "work")
-            await gates["s3"].shut()
+            await proxies["s3"].close()
             await until(lambda: waits(service, "s3"), 60, "a service that waits for S3")
             assert made.open
-            await gates["s3"].open()
+            await proxies["s3"].open()
             await _all_finished(made, wanted)
 
             # PostgreSQL: runs go on, the history follows
-            await gates["postgres"].shut()
+            await proxies["postgres"].close()
             await submit("tale", 2)
             await _all_finished(made, wanted)
             await until(lambda: waits(flow, "postgres"), 60, "a recorder that waits for PostgreSQL")
-            await gates["postgres"].open()
+            await proxies["postgres"].open()
             await made.recorded()
 
             # the registry: what is in use goes on; what flow has never read or written waits
-            await gates["registry"].shut()
+            await proxies["registry"].close()
             await submit("tale", 2)
             await _all_finished(made, wanted)
-            await made.rig.publish(FRESH)
+            await made.harness.publish(FRESH)
             fresh = {}
             for number in range(2):
                 text = f"{number} {LONG}"
-                fresh[await made.rig.submit("fresh-tale", {"text": text, "seconds": 1.0, "more": 0})] = text
+                fresh[await made.harness.submit("fresh-tale", {"text": text, "seconds": 1.0, "more": 0})] = text
             await until(lambda: waits(flow, "registry"), 60, "a flow that waits for the registry")
             assert [(await made.get(f"/runs/{one}"))[0] for one in fresh] == [404, 404]
-            await gates["registry"].open()
+            await proxies["registry"].open()
             for one in fresh:
                 await until(lambda one=one: _known(made, one), 60, "its beginning")  # type: ignore[misc]
                 made.follow(one)
@@ -110,21 +114,21 @@ def test_what_is_away_is_waited_for(settings: Settings, tmp_path: Path) -> None:
     run(main())
 
 
-def _started(made: Plant, one: str) -> bool:
-    return "node.started" in {told.name for told in made.told[one]}
+def _started(made: Installation, one: str) -> bool:
+    return "node.started" in {received.name for received in made.received[one]}
 
 
-async def _known(made: Plant, one: str) -> bool:
+async def _known(made: Installation, one: str) -> bool:
     status, _ = await made.get(f"/runs/{one}")
     return status == 200
 
 
-async def _all_finished(made: Plant, wanted: dict[str, str]) -> None:
+async def _all_finished(made: Installation, wanted: dict[str, str]) -> None:
     """Every run ended with its own text, and no attempt was a second one."""
     await made.all_ended(90)
     for one, text in wanted.items():
-        told = made.told[one]
-        assert told[-1].name == "run.finished", told[-1].data
-        assert told[-1].data["output"] == {"text": text}
-        assert {event.data.get("attempt", 1) for event in told} == {1}
-        assert "node.retrying" not in {event.name for event in told}
+        received = made.received[one]
+        assert received[-1].name == "run.finished", received[-1].data
+        assert received[-1].data["output"] == {"text": text}
+        assert {event.data.get("attempt", 1) for event in received} == {1}
+        assert "node.retrying" not in {event.name for event in received}

@@ -6,8 +6,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.chaos.conftest import Works
-from tests.chaos.installation import Plant
+from tests.chaos.conftest import SharedInstallation
+from tests.chaos.installation import Installation
 from tests.integration.support.waiting import until
 
 VISIT = """
@@ -21,38 +21,38 @@ timeout: 120s
 SHORT = VISIT.replace("visit", "short-visit").replace("120s", "2s")
 
 
-async def listed(made: Plant) -> bool:
+async def listed(made: Installation) -> bool:
     """Whether the catalogue has the service."""
     _, document = await made.get("/services")
     return "lonely" in {one["name"] for one in document["services"]}
 
 
-async def state(made: Plant, run: str) -> Any:
+async def state(made: Installation, run: str) -> Any:
     """What the gateway says of a run."""
     _, document = await made.get(f"/runs/{run}")
     return document["status"], document["waiting_for"]
 
 
 @pytest.mark.slow
-def test_workers_come_and_go(works: Works) -> None:
+def test_workers_come_and_go(shared_installation: SharedInstallation) -> None:
     """SIGTERM: the work under way ends, the service leaves the catalogue. Without a worker a run is accepted and says what it
     waits for; it ends when one comes, or at its deadline. Kill -9: the service expires.
     """
 
-    async def main(made: Plant) -> None:
-        worker = await made.brief()
+    async def main(made: Installation) -> None:
+        worker = await made.start_single_worker_service()
         await made.define(VISIT)
         await made.define(SHORT)
         await until(lambda: listed(made), 10, "the service")
 
         # SIGTERM in the middle of a body
         run = await made.submit("visit", {"seconds": 2.0})
-        await until(lambda: "node.started" in {one.name for one in made.told[run]}, 30, "work")
+        await until(lambda: "node.started" in {one.name for one in made.received[run]}, 30, "work")
         children = psutil.Process(worker.process.pid).children(recursive=True)
         assert await asyncio.to_thread(worker.end) == 0
         assert await made.output(run) == {"seconds": 2.0}
         names = [
-            one.name for one in made.told[run] if one.name != "run.waiting"
+            one.name for one in made.received[run] if one.name != "run.waiting"
         ]  # flow may hear of a worker a little later
         assert names == ["run.accepted", "node.started", "node.finished", "run.finished"]
         await until(lambda: _gone(made), 10, "the withdrawal")
@@ -61,9 +61,9 @@ def test_workers_come_and_go(works: Works) -> None:
         # nobody is there
         waiting = await made.submit("visit", {"seconds": 0.0})
         late = await made.submit("short-visit", {"seconds": 0.0})
-        await until(lambda: "run.waiting" in {one.name for one in made.told[waiting]}, 30, "run.waiting")
-        (told,) = [one for one in made.told[waiting] if one.name == "run.waiting"]
-        assert told.data["service"] == "lonely"
+        await until(lambda: "run.waiting" in {one.name for one in made.received[waiting]}, 30, "run.waiting")
+        (received,) = [one for one in made.received[waiting] if one.name == "run.waiting"]
+        assert received.data["service"] == "lonely"
         assert await state(made, waiting) == ("waiting", "lonely")
         last = await made.end(late, 30)
         assert last.name == "run.failed"
@@ -74,10 +74,10 @@ def test_workers_come_and_go(works: Works) -> None:
         assert not made.followers[waiting].done()
 
         # somebody comes
-        worker = await made.brief()
+        worker = await made.start_single_worker_service()
         assert await made.output(waiting) == {"seconds": 0.0}
         assert await state(made, waiting) == ("finished", None)
-        names = [one.name for one in made.told[late]]
+        names = [one.name for one in made.received[late]]
         assert names == ["run.accepted", "run.waiting", "run.failed"]  # its task was dropped
 
         # kill -9
@@ -86,8 +86,8 @@ def test_workers_come_and_go(works: Works) -> None:
         await until(lambda: _gone(made), 30, "the end of the announcement")
         await made.all_ended(5)
 
-    works.run(main(works.plant))
+    shared_installation.run(main(shared_installation.installation))
 
 
-async def _gone(made: Plant) -> bool:
+async def _gone(made: Installation) -> bool:
     return not await listed(made)

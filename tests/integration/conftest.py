@@ -6,10 +6,10 @@ from collections.abc import Generator
 import pytest
 
 from tests.integration.support.gateway_world import gateways
-from tests.integration.support.shared_runtime import town
+from tests.integration.support.shared_runtime import shared_runtime
 from tests.integration.support.trainer import await_environment, training_environment
 
-__all__ = ["gateways", "town", "training_environment"]
+__all__ = ["gateways", "shared_runtime", "training_environment"]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

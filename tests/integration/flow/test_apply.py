@@ -193,7 +193,7 @@ def test_two_at_once_agree(settings: Settings) -> None:
     asyncio.run(play())
 
 
-def test_a_broker_that_is_away(settings: Settings) -> None:
+def test_a_broker_that_is_unavailable(settings: Settings) -> None:
     """Without a broker, connecting says so and where it was looked for."""
 
     async def play() -> None:
@@ -233,7 +233,7 @@ def test_a_writer_that_dies_in_the_middle_is_finished_by_the_next(settings: Sett
     asyncio.run(play())
 
 
-def test_the_plan_says_whom_a_change_concerns(settings: Settings) -> None:
+def test_the_plan_names_what_a_change_affects(settings: Settings) -> None:
     """Before anything is done the plan names what changes, topics, consumers and runs; who declines changes nothing."""
     seen: list[Plan] = []
 

@@ -11,7 +11,7 @@ from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.delivery.redelivery import MAX_DELIVERIES
 from streams.settings import Settings
 from tests.integration.support.deadly_flow import DEADLY
-from tests.integration.support.runtime_harness import Rig, alone
+from tests.integration.support.runtime_harness import RuntimeHarness, isolated
 from tests.integration.support.waiting import until
 
 SMALL = """
@@ -73,28 +73,28 @@ output: {n: "${size(outer)}"}
 """
 
 
-async def neighbours(rig: Rig, many: int = 30) -> None:
+async def neighbours(harness: RuntimeHarness, many: int = 30) -> None:
     """Runs of others, over every partition: all of them finish."""
-    runs = [await rig.submit("small", {"n": n}) for n in range(many)]
+    runs = [await harness.submit("small", {"n": n}) for n in range(many)]
     for n, run in enumerate(runs):
-        assert await rig.output(run, 120) == {"n": 2 * n}
+        assert await harness.output(run, 120) == {"n": 2 * n}
 
 
 def test_runs_that_take_all_memory_or_all_time_fail_alone(settings: Settings, tmp_path: Path) -> None:
     """Each fails and says why; flow is the same process as before, no larger than a walk may make it, and others were served."""
 
     async def main() -> None:
-        async with Rig(alone(settings, partitions=2), tmp_path) as rig:
-            flow = await rig.start("flow")
+        async with RuntimeHarness(isolated(settings, partitions=2), tmp_path) as harness:
+            flow = await harness.start("flow")
             for text in (SMALL, SWELLING, MATCHING):
-                await rig.publish(text)
-            await neighbours(rig, 4)
+                await harness.publish(text)
+            await neighbours(harness, 4)
             before = psutil.Process(flow.process.pid).memory_info().rss
-            bad = [await rig.submit("swelling", {"text": "x" * 60_000}) for _ in range(3)]
-            bad += [await rig.submit("matching", {"text": "ab" * 100_000}) for _ in range(3)]
-            await neighbours(rig)
+            bad = [await harness.submit("swelling", {"text": "x" * 60_000}) for _ in range(3)]
+            bad += [await harness.submit("matching", {"text": "ab" * 100_000}) for _ in range(3)]
+            await neighbours(harness)
             for run in bad:
-                end = await rig.ended(run, 120)
+                end = await harness.ended(run, 120)
                 assert end.event.kind is EventKind.RUN_FAILED
                 assert "in a row without a service" in end.event.data["reason"]
             assert flow.process.poll() is None
@@ -103,28 +103,29 @@ def test_runs_that_take_all_memory_or_all_time_fail_alone(settings: Settings, tm
     asyncio.run(main())
 
 
-def test_a_flood_of_items_holds_nobody_up_and_stops_when_it_is_told(settings: Settings, tmp_path: Path) -> None:
+def test_a_flood_of_items_blocks_nobody_and_stops_when_it_is_cancelled(settings: Settings, tmp_path: Path) -> None:
     """Nine million items to come: others go on beside them, what lies in the log is bounded, a cancellation is seen before it."""
 
     async def main() -> None:
-        async with Rig(alone(settings, partitions=1), tmp_path) as rig:  # everybody shares one partition with it
-            await rig.start("flow")
+        # Everybody shares one partition with it.
+        async with RuntimeHarness(isolated(settings, partitions=1), tmp_path) as harness:
+            await harness.start("flow")
             for text in (SMALL, FLOOD, FLOOD.replace("flood", "late").replace("600s", "8s")):
-                await rig.publish(text)
+                await harness.publish(text)
             xs = list(range(3000))
-            flood = await rig.submit("flood", {"xs": xs})
-            await until(lambda: len(rig.told(flood, EventKind.FINISHED)) > 500, 60, "the flood")
-            await neighbours(rig)
-            assert rig.end(flood) is None, "it was over before its neighbours"
-            await rig.parts.producer.send(await rig.parts.wire.control(Control(flood, Action.CANCEL)))
-            assert (await rig.ended(flood, 60)).event.kind is EventKind.RUN_CANCELLED
-            finished = len(rig.told(flood, EventKind.FINISHED))
-            late = await rig.submit("late", {"xs": xs})
-            end = (await rig.ended(late, 90)).event
+            flood = await harness.submit("flood", {"xs": xs})
+            await until(lambda: len(harness.events_of(flood, EventKind.FINISHED)) > 500, 60, "the flood")
+            await neighbours(harness)
+            assert harness.end(flood) is None, "it was over before its neighbours"
+            await harness.parts.producer.send(await harness.parts.wire.control(Control(flood, Action.CANCEL)))
+            assert (await harness.ended(flood, 60)).event.kind is EventKind.RUN_CANCELLED
+            finished = len(harness.events_of(flood, EventKind.FINISHED))
+            late = await harness.submit("late", {"xs": xs})
+            end = (await harness.ended(late, 90)).event
             assert end.kind is EventKind.RUN_FAILED
             assert "deadline" in end.data["reason"]
-            await neighbours(rig, 5)
-            assert len(rig.client_events(flood)) < finished + 5000, "it went on after it was cancelled"
+            await neighbours(harness, 5)
+            assert len(harness.client_events(flood)) < finished + 5000, "it went on after it was cancelled"
 
     asyncio.run(main())
 
@@ -133,26 +134,26 @@ def test_a_message_that_ends_flow_fails_its_run(settings: Settings, tmp_path: Pa
     """After a bounded number of deaths it is over: its run fails and says why, it is a dead letter, and every other run is served."""
 
     async def main() -> None:
-        async with Rig(alone(settings, partitions=2), tmp_path) as rig:
+        async with RuntimeHarness(isolated(settings, partitions=2), tmp_path) as harness:
             deaths = tmp_path / "deaths"
-            first = await rig.start("flow")
-            await rig.publish(SAYS)
+            first = await harness.start("flow")
+            await harness.publish(SAYS)
             first.kill()
-            rig.module = "tests.integration.support.deadly_flow"
-            bad = await rig.submit("says", {"text": DEADLY})
-            good = [await rig.submit("says", {"text": f"hello {n}"}) for n in range(20)]
-            worker = rig.launch("flow", MILLRACE_DEATHS=str(deaths))
-            while any(rig.end(run) is None for run in (bad, *good)):
+            harness.module = "tests.integration.support.deadly_flow"
+            bad = await harness.submit("says", {"text": DEADLY})
+            good = [await harness.submit("says", {"text": f"hello {n}"}) for n in range(20)]
+            worker = harness.launch("flow", MILLRACE_DEATHS=str(deaths))
+            while any(harness.end(run) is None for run in (bad, *good)):
                 if worker.process.poll() is not None:
                     assert worker.process.returncode == 137, worker.log.read_text()[-3000:]
-                    worker = rig.launch("flow", MILLRACE_DEATHS=str(deaths))
+                    worker = harness.launch("flow", MILLRACE_DEATHS=str(deaths))
                 await asyncio.sleep(0.1)
             assert 1 <= len(deaths.read_text()) <= MAX_DELIVERIES + 1
-            end = (await rig.ended(bad)).event
+            end = (await harness.ended(bad)).event
             assert end.kind is EventKind.RUN_FAILED
             assert "died each time" in end.data["reason"]
-            assert [await rig.output(run) for run in good] == [{"text": f"hello {n}!"} for n in range(20)]
-            (letter,) = [letter async for letter in DeadLetters(rig.parts).read() if letter.run == bad]
+            assert [await harness.output(run) for run in good] == [{"text": f"hello {n}!"} for n in range(20)]
+            (letter,) = [letter async for letter in DeadLetters(harness.parts).read() if letter.run == bad]
             assert re.fullmatch(r"flow died \d times while it took this", letter.reason)
 
     asyncio.run(asyncio.wait_for(main(), 200))

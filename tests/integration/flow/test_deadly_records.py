@@ -8,10 +8,10 @@ from streams.messages import EventKind
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.delivery.redelivery import MAX_DELIVERIES
 from streams.settings import Settings
-from tests.integration.support.runtime_harness import Rig, alone
+from tests.integration.support.runtime_harness import RuntimeHarness, isolated
 from tests.integration.support.waiting import until
 
-CHORES = "tests.integration.support.sample_services"
+SAMPLE_SERVICES = "tests.integration.support.sample_services"
 TASTE = """
 pipeline: tasting
 input: {text: string}
@@ -26,14 +26,14 @@ output: {n: "${kill.n}"}
 """
 
 
-async def kept_alive(rig: Rig, done: Callable[[], bool], *names: str) -> int:
+async def kept_alive(harness: RuntimeHarness, done: Callable[[], bool], *names: str) -> int:
     """Starts the worker again whenever it dies, as a supervisor does, until `done`; how often it died."""
     deaths = 0
-    worker = await rig.start(*names)
+    worker = await harness.start(*names)
     while not done():
         if worker.process.poll() is not None:
             deaths += 1
-            worker = await rig.start(*names)
+            worker = await harness.start(*names)
         await asyncio.sleep(0.1)
     return deaths
 
@@ -42,16 +42,16 @@ def test_a_record_that_fails_does_not_block_its_partition(settings: Settings, tm
     """While one record waits for its next attempt, those behind it in the same partition are served."""
 
     async def main() -> None:
-        async with Rig(alone(settings, partitions=1), tmp_path) as rig:
-            await rig.start(CHORES, "flow", "retry")
-            await rig.publish(TASTE)
-            bad = await rig.submit("tasting", {"text": "fail"})
-            await until(lambda: rig.told(bad, EventKind.RETRYING))
-            good = [await rig.submit("tasting", {"text": f"apple {n}"}) for n in range(20)]
+        async with RuntimeHarness(isolated(settings, partitions=1), tmp_path) as harness:
+            await harness.start(SAMPLE_SERVICES, "flow", "retry")
+            await harness.publish(TASTE)
+            bad = await harness.submit("tasting", {"text": "fail"})
+            await until(lambda: harness.events_of(bad, EventKind.RETRYING))
+            good = [await harness.submit("tasting", {"text": f"apple {n}"}) for n in range(20)]
             for run in good:
-                await rig.ended(run)
-            assert rig.end(bad) is None, "the bad one has had its second attempt already"
-            assert (await rig.ended(bad)).event.kind is EventKind.RUN_FAILED
+                await harness.ended(run)
+            assert harness.end(bad) is None, "the bad one has had its second attempt already"
+            assert (await harness.ended(bad)).event.kind is EventKind.RUN_FAILED
 
     asyncio.run(main())
 
@@ -60,27 +60,27 @@ def test_a_record_that_ends_its_worker_is_isolated(settings: Settings, tmp_path:
     """After a bounded number of deaths the record is given up: its run fails and says so, it is a dead letter, others finish."""
 
     async def main() -> None:
-        async with Rig(alone(settings, partitions=2), tmp_path) as rig:
-            await rig.start("flow", "retry")
-            first = await rig.start(CHORES)
-            await rig.publish(DEADLY)
+        async with RuntimeHarness(isolated(settings, partitions=2), tmp_path) as harness:
+            await harness.start("flow", "retry")
+            first = await harness.start(SAMPLE_SERVICES)
+            await harness.publish(DEADLY)
             first.kill()
             mark, other = tmp_path / "deadly", tmp_path / "harmless"
-            good = [await rig.submit("deadly", {"n": n + 1, "mark": str(other)}) for n in range(4)]
-            bad = await rig.submit("deadly", {"n": 0, "mark": str(mark)})
-            good += [await rig.submit("deadly", {"n": n + 5, "mark": str(other)}) for n in range(4)]
+            good = [await harness.submit("deadly", {"n": n + 1, "mark": str(other)}) for n in range(4)]
+            bad = await harness.submit("deadly", {"n": 0, "mark": str(mark)})
+            good += [await harness.submit("deadly", {"n": n + 5, "mark": str(other)}) for n in range(4)]
 
             def over() -> bool:
-                return all(rig.end(run) is not None for run in (bad, *good))
+                return all(harness.end(run) is not None for run in (bad, *good))
 
-            deaths = await asyncio.wait_for(kept_alive(rig, over, CHORES), 150)
+            deaths = await asyncio.wait_for(kept_alive(harness, over, SAMPLE_SERVICES), 150)
             assert len(mark.read_text()) == deaths <= MAX_DELIVERIES + 1
-            end = await rig.ended(bad)
+            end = await harness.ended(bad)
             assert end.event.kind is EventKind.RUN_FAILED
             assert "its worker died" in end.event.data["reason"]
-            assert [(await rig.output(run))["n"] for run in good] == list(range(1, 9))
-            (letter,) = [letter async for letter in DeadLetters(rig.parts).read() if letter.run == bad]
+            assert [(await harness.output(run))["n"] for run in good] == list(range(1, 9))
+            (letter,) = [letter async for letter in DeadLetters(harness.parts).read() if letter.run == bad]
             assert (letter.consumer, letter.path) == ("assassin", "kill")
-            assert await rig.parts.store.list(f"deliveries/{rig.parts.group('assassin')}/task") == []
+            assert await harness.parts.store.list(f"deliveries/{harness.parts.group('assassin')}/task") == []
 
     asyncio.run(main())

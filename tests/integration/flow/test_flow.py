@@ -8,8 +8,8 @@ from schemas.results import result_schema
 from streams.messages import EventKind
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.settings import Settings
-from tests.integration.support.runtime_harness import rig
-from tests.integration.support.shared_runtime import CHORES
+from tests.integration.support.runtime_harness import runtime_harness
+from tests.integration.support.shared_runtime import SAMPLE_SERVICES
 from tests.integration.support.waiting import until
 
 MEET = """
@@ -33,8 +33,8 @@ def test_state_moves_to_another_worker(settings: Settings, tmp_path: Path) -> No
     """A join that waits when its flow worker is killed closes on another one, and a deadline still comes there."""
 
     async def main() -> None:
-        async with rig(settings, tmp_path) as runtime:
-            await runtime.start(CHORES, MILLRACE_WORKERS="4")
+        async with runtime_harness(settings, tmp_path) as runtime:
+            await runtime.start(SAMPLE_SERVICES, MILLRACE_WORKERS="4")
             flow = await runtime.start("flow")
             await runtime.publish(MEET)
             late = MEET.replace("meet", "late").replace("60s", "9s")
@@ -42,7 +42,9 @@ def test_state_moves_to_another_worker(settings: Settings, tmp_path: Path) -> No
             runs = [await runtime.submit("meet", {"seconds": 3.0}) for _ in range(2)]
             hopeless = await runtime.submit("late", {"seconds": 25.0})
             await until(
-                lambda: all(runtime.told(run, EventKind.FINISHED) for run in [*runs, hopeless]), 30, "the quick sides"
+                lambda: all(runtime.events_of(run, EventKind.FINISHED) for run in [*runs, hopeless]),
+                30,
+                "the quick sides",
             )
             flow.kill()
             await runtime.start("flow")
@@ -59,7 +61,7 @@ def test_a_run_whose_pipeline_is_removed_before_it_begins(settings: Settings, tm
     """It was accepted, so it ends: it fails and says why, once, in its events and on the results; the next one runs."""
 
     async def main() -> None:
-        async with rig(settings, tmp_path) as runtime:
+        async with runtime_harness(settings, tmp_path) as runtime:
             await runtime.publish(DOUBLE, {})
             topology = runtime.topology("double")
             run = await runtime.submit("double", {"n": 1})

@@ -14,7 +14,7 @@ from schemas.registry.client import SchemaRegistry
 from streams.runtime.history.borrowing import borrowed
 from streams.service.errors import InvalidInput
 from streams.settings import Settings
-from tests.integration.support.gateway_world import World
+from tests.integration.support.gateway_world import GatewayWorld
 
 _CALLERS, _CALLS = 64, 40
 
@@ -109,13 +109,13 @@ def test_the_registry_keeps_its_connections(settings: Settings) -> None:
     asyncio.run(scenario())
 
 
-def test_a_gateway_outlives_those_who_ask_whether_it_is_ready(gateways: World) -> None:
+def test_a_gateway_survives_impatient_readiness_checks(gateways: GatewayWorld) -> None:
     """Hundreds of askers, of whom many leave before the answer, cost it nothing; afterwards it serves as before."""
-    w = gateways
+    world = gateways
 
     async def scenario() -> None:
         limits = httpx.Limits(max_connections=300)
-        async with httpx.AsyncClient(base_url=w.one.url, timeout=60, limits=limits) as client:
+        async with httpx.AsyncClient(base_url=world.first.url, timeout=60, limits=limits) as client:
             asked = 0
 
             async def ask() -> None:
@@ -129,6 +129,6 @@ def test_a_gateway_outlives_those_who_ask_whether_it_is_ready(gateways: World) -
             assert asked >= 300
 
     asyncio.run(scenario())
-    w.one.ready()
-    assert w.one.http.get("/runs").status_code == 200
-    assert w.one.http.get(f"/runs/{w.submit().id}").status_code == 200
+    world.first.ready()
+    assert world.first.http.get("/runs").status_code == 200
+    assert world.first.http.get(f"/runs/{world.submit().id}").status_code == 200

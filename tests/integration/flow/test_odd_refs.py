@@ -17,7 +17,7 @@ from streams.messages import EventKind
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.settings import Settings
 from streams.wire.records import Outgoing, Place, Record
-from tests.integration.support.runtime_harness import Rig, rig
+from tests.integration.support.runtime_harness import RuntimeHarness, runtime_harness
 from tests.integration.support.waiting import until
 
 COMPUTED = """
@@ -56,18 +56,18 @@ ODD = [
 ]
 
 
-async def picture(rig: Rig, run: str) -> Ref:
+async def picture(runtime_harness: RuntimeHarness, run: str) -> Ref:
     """A picture among the objects of a run."""
     out = io.BytesIO()
     Image.new("RGB", (8, 8), (200, 100, 0)).save(out, "PNG")
-    return await rig.parts.store.put(run, out.getvalue(), "image/png")
+    return await runtime_harness.parts.store.put(run, out.getvalue(), "image/png")
 
 
 def test_odd_keys_fail_their_own_runs(settings: Settings, tmp_path: Path) -> None:
     """More of them than a service takes at a time, computed by a pipeline or sent by a producer: none is waited for."""
 
     async def main() -> None:
-        async with rig(settings, tmp_path, 1) as runtime:
+        async with runtime_harness(settings, tmp_path, 1) as runtime:
             await runtime.start("flow", "image-greyscale")
             text = COMPUTED.replace("BUCKET", settings.s3_bucket).replace("SHA", SHA)
             await runtime.publish(text, load_contracts())
@@ -104,7 +104,7 @@ def test_a_task_that_cannot_be_read_fails_its_run(settings: Settings, tmp_path: 
     """A task becomes a dead letter only after its run's events are sent: with the input gone or garbled, the run ends all the same."""
 
     async def main() -> None:
-        async with rig(settings, tmp_path, 1) as runtime:
+        async with runtime_harness(settings, tmp_path, 1) as runtime:
             await runtime.start("flow")
             await runtime.publish(GREY, load_contracts())
             topic = runtime.parts.names.tasks("image-greyscale", 1)
@@ -133,14 +133,14 @@ def test_a_task_that_cannot_be_read_fails_its_run(settings: Settings, tmp_path: 
     asyncio.run(main())
 
 
-async def _answers(runtime: Rig, runs: set[str]) -> dict[str, Any]:
+async def _answers(runtime: RuntimeHarness, runs: set[str]) -> dict[str, Any]:
     """The results of these runs, once all are there."""
     results = [await runtime.parts.codec.decode(record.value or b"") for record in await runtime.results("grey")]
     answers = {result["run"]: result for result in results if result["run"] in runs}
     return answers if answers.keys() == runs else {}
 
 
-async def _tasks(runtime: Rig, topic: str, count: int) -> list[Record]:
+async def _tasks(runtime: RuntimeHarness, topic: str, count: int) -> list[Record]:
     records = await runtime.read(topic)
     return records if len(records) == count else []
 

@@ -13,8 +13,8 @@ from streams.runtime.pool.executors import Executor
 from streams.runtime.pool.pool import Pool
 from streams.service.progress_report import Progress
 from streams.settings import Settings
-from tests.integration.support import pool_functions as bodies
-from tests.integration.support.runtime_harness import rig
+from tests.integration.support import pool_functions
+from tests.integration.support.runtime_harness import runtime_harness
 from tests.integration.support.waiting import until
 
 MODULE = "tests.integration.support.pool_functions"
@@ -50,7 +50,7 @@ def heard(kind: str, call: Callable[[Executor, list[Progress]], Any]) -> list[Pr
 
 def test_a_chatty_call_is_heard_now_and_then_and_its_last_word_always(kind: str) -> None:
     """Of 20,000 things few come through, in order and each with its number, and the last one is among them."""
-    body = bodies.chats if kind == "pool" else bodies.chats_waiting
+    body = pool_functions.chats if kind == "pool" else pool_functions.chats_waiting
 
     async def call(executor: Executor, reports: list[Progress]) -> None:
         ended = await executor.run(body, 20_000, seconds=60, memory=256, on_progress=reports.append)
@@ -66,7 +66,7 @@ def test_a_chatty_call_is_heard_now_and_then_and_its_last_word_always(kind: str)
 def test_what_is_said_last_before_a_long_silence_is_heard_during_it(kind: str, tmp_path: Path) -> None:
     """A second word right after the first does not wait for a third, nor for the end of the call."""
     mark = tmp_path / "heard"
-    body = bodies.pauses if kind == "pool" else bodies.pauses_waiting
+    body = pool_functions.pauses if kind == "pool" else pool_functions.pauses_waiting
 
     async def call(executor: Executor, reports: list[Progress]) -> None:
         work = asyncio.ensure_future(executor.run(body, str(mark), seconds=60, memory=256, on_progress=reports.append))
@@ -81,9 +81,9 @@ def test_what_is_said_last_before_a_long_silence_is_heard_during_it(kind: str, t
 def test_failures_come_after_what_was_said(kind: str) -> None:
     """The last report before an exception arrives, and a figure that is not JSON is the service's fault."""
     fails, wrong = (
-        (bodies.says_and_fails, bodies.says_nonsense)
+        (pool_functions.says_and_fails, pool_functions.says_nonsense)
         if kind == "pool"
-        else (bodies.says_and_fails_waiting, bodies.says_nonsense_waiting)
+        else (pool_functions.says_and_fails_waiting, pool_functions.says_nonsense_waiting)
     )
 
     async def call(executor: Executor, reports: list[Progress]) -> None:
@@ -101,19 +101,19 @@ def test_threads_of_a_waiting_service_may_speak() -> None:
     """Reports from `asyncio.to_thread` arrive like those of the call itself, before its end."""
 
     async def call(executor: Executor, reports: list[Progress]) -> None:
-        await executor.run(bodies.speaks_in_a_thread, seconds=30, memory=256, on_progress=reports.append)
+        await executor.run(pool_functions.speaks_in_a_thread, seconds=30, memory=256, on_progress=reports.append)
 
     assert [report.text for report in heard("waiting", call)] == ["from a thread"]
 
 
 @pytest.mark.parametrize("name", ["talk", "murmur"])
-def test_progress_is_told_between_the_beginning_and_the_end_of_a_node(
+def test_progress_events_come_between_the_start_and_the_end_of_a_node(
     settings: Settings, tmp_path: Path, name: str
 ) -> None:
     """Each of several node executions at once has progress of its own: after its start, before its end, the last word among it."""
 
     async def main() -> None:
-        async with rig(settings, tmp_path) as runtime:
+        async with runtime_harness(settings, tmp_path) as runtime:
             await runtime.start("tests.integration.support.progress_services", "flow")
             await runtime.publish(TALKS[name])
             run = await runtime.submit(f"many-{name}", {"numbers": [3000, 1, 0, 3000]})

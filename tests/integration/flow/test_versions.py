@@ -12,10 +12,18 @@ from streams.flow.rollout import Rollout, Trial
 from streams.runtime.catalogue.pipelines import Pipelines
 from streams.runtime.catalogue.plan import How, Plan, Wanted, draw
 from streams.wire.records import Place
-from tests.integration.support.gateway_world import World, wait
-from tests.integration.support.gateways_with_worker import YAML, ended, put, state, submit, told, yard
+from tests.integration.support.gateway_world import GatewayWorld, wait
+from tests.integration.support.gateways_with_worker import (
+    YAML,
+    ended,
+    events_of,
+    gateways_with_worker,
+    put,
+    state,
+    submit,
+)
 
-__all__ = ["yard"]
+__all__ = ["gateways_with_worker"]
 
 
 def steps(name: str, more: int, seconds: float = 0.0) -> str:
@@ -30,9 +38,9 @@ output: {{n: "${{plus.n}}"}}
 """
 
 
-def versions(w: World, name: str) -> dict[str, dict[str, Any]]:
+def versions(world: GatewayWorld, name: str) -> dict[str, dict[str, Any]]:
     """The versions of a pipeline by digest."""
-    listing = w.two.http.get(f"/pipelines/{name}/versions").json()["versions"]
+    listing = world.second.http.get(f"/pipelines/{name}/versions").json()["versions"]
     return {version["digest"]: version for version in listing}
 
 
@@ -41,192 +49,202 @@ def fresh() -> str:
     return f"v-{uuid.uuid4().hex[:8]}"
 
 
-def test_a_run_stays_on_the_version_that_it_began_on(yard: World) -> None:
+def test_a_run_stays_on_the_version_that_it_began_on(gateways_with_worker: GatewayWorld) -> None:
     """Runs of the old version that wait when a new one is put finish by the old one; new runs by the new one."""
-    w, name = yard, fresh()
-    old = put(w, steps(name, 1, 2.0))["digest"]
-    before = [submit(w, name, n=number) for number in range(3)]
-    new = put(w, steps(name, 100))["digest"]
-    after = submit(w, name, n=7)
+    world, name = gateways_with_worker, fresh()
+    old = put(world, steps(name, 1, 2.0))["digest"]
+    before = [submit(world, name, n=number) for number in range(3)]
+    new = put(world, steps(name, 100))["digest"]
+    after = submit(world, name, n=7)
 
     def refused() -> bool:
-        answer = w.one.http.request("DELETE", f"/pipelines/{name}/versions", params={"digest": old})
+        answer = world.first.http.request("DELETE", f"/pipelines/{name}/versions", params={"digest": old})
         assert answer.status_code == 409, answer.text
         return "open run" in answer.text
 
     wait(refused, "the old version is kept for its runs")
-    assert [ended(w, run)["output"] for run in before] == [{"n": number + 1} for number in range(3)]
-    assert {ended(w, run)["digest"] for run in before} == {old}
-    assert (ended(w, after)["output"], ended(w, after)["digest"]) == ({"n": 107}, new)
-    wait(lambda: versions(w, name)[old]["runs"] == 0, "the history knows that they are over")
-    assert (versions(w, name)[old]["status"], versions(w, name)[new]["status"]) == ("former", "active")
+    assert [ended(world, run)["output"] for run in before] == [{"n": number + 1} for number in range(3)]
+    assert {ended(world, run)["digest"] for run in before} == {old}
+    assert (ended(world, after)["output"], ended(world, after)["digest"]) == ({"n": 107}, new)
+    wait(lambda: versions(world, name)[old]["runs"] == 0, "the history knows that they are over")
+    assert (versions(world, name)[old]["status"], versions(world, name)[new]["status"]) == ("former", "active")
 
 
-def test_the_plan_counts_the_runs_under_way(yard: World) -> None:
+def test_the_plan_counts_the_runs_under_way(gateways_with_worker: GatewayWorld) -> None:
     """Before a change is applied, the plan says how many runs are under way on which version, and who lives to serve it."""
-    w, name = yard, fresh()
-    old = put(w, steps(name, 1, 8.0))["digest"]
-    runs = [submit(w, name, n=1) for _ in range(2)]
-    wait(lambda: versions(w, name)[old]["runs"] == 2, "the history knows both")
+    world, name = gateways_with_worker, fresh()
+    old = put(world, steps(name, 1, 8.0))["digest"]
+    runs = [submit(world, name, n=1) for _ in range(2)]
+    wait(lambda: versions(world, name)[old]["runs"] == 2, "the history knows both")
     text = steps(name, 9)
-    changed = Wanted(compile_pipeline(text, w.one.app.components.catalogues.services.contracts()), text)
+    changed = Wanted(compile_pipeline(text, world.first.app.components.catalogues.services.contracts()), text)
 
     async def drawn() -> Plan:
-        catalogue = Pipelines(w.parts)
+        catalogue = Pipelines(world.parts)
         try:
-            return await draw(w.parts, catalogue, [changed])
+            return await draw(world.parts, catalogue, [changed])
         finally:
             await catalogue.stop()
 
-    plan = w.loop(drawn())
+    plan = world.loop(drawn())
     (pipeline,) = plan.pipelines
     assert (pipeline.how, dict(pipeline.runs)) == (How.TAKEN, {old: 2})
     shown = plan_text(plan)
     assert f"runs in progress: 2 on {old[:12]}; they end on the version that they began on" in shown
     assert "consumers: flow, add-one (1 live), naps (1 live)" in shown
     for run in runs:
-        w.one.http.delete(f"/runs/{run}")
+        world.first.http.delete(f"/runs/{run}")
 
 
-def test_a_version_is_forgotten_when_no_run_needs_it(yard: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_is_forgotten_when_no_run_needs_it(
+    gateways_with_worker: GatewayWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A former version without runs goes for good; the active one, and one that was only just replaced, stay."""
     monkeypatch.setattr("streams.runtime.catalogue.versions.SETTLED", 0.0)
-    w, name = yard, fresh()
-    old = put(w, steps(name, 1))["digest"]
-    ended(w, submit(w, name, n=1))
-    new = put(w, steps(name, 2))["digest"]
+    world, name = gateways_with_worker, fresh()
+    old = put(world, steps(name, 1))["digest"]
+    ended(world, submit(world, name, n=1))
+    new = put(world, steps(name, 2))["digest"]
 
     def forgotten() -> Any:
-        answer = w.one.http.request("DELETE", f"/pipelines/{name}/versions")
+        answer = world.first.http.request("DELETE", f"/pipelines/{name}/versions")
         return answer.status_code == 200 and answer.json()["forgotten"]
 
     assert wait(forgotten, "the old one can go") == [old]
-    wait(lambda: set(versions(w, name)) == {new}, "both gateways have forgotten it")
-    assert ended(w, submit(w, name, n=1))["output"] == {"n": 3}
-    assert w.one.http.post(f"/pipelines/{name}/rollback").status_code == 404
+    wait(lambda: set(versions(world, name)) == {new}, "both gateways have forgotten it")
+    assert ended(world, submit(world, name, n=1))["output"] == {"n": 3}
+    assert world.first.http.post(f"/pipelines/{name}/rollback").status_code == 404
     path = f"/pipelines/{name}/versions"
-    wait(lambda: w.one.http.request("DELETE", path, params={"digest": old}).status_code == 404, "it is gone")
+    wait(lambda: world.first.http.request("DELETE", path, params={"digest": old}).status_code == 404, "it is gone")
 
 
-def test_going_back(yard: World) -> None:
+def test_going_back(gateways_with_worker: GatewayWorld) -> None:
     """`rollback` makes the version before active, said again it comes back; a digest chooses; a stale etag is refused."""
-    w, name = yard, fresh()
-    digests = [put(w, steps(name, more))["digest"] for more in (1, 2, 3)]
-    stale = w.one.http.get(f"/pipelines/{name}").headers["etag"]
-    back = w.one.http.post(f"/pipelines/{name}/rollback")
+    world, name = gateways_with_worker, fresh()
+    digests = [put(world, steps(name, more))["digest"] for more in (1, 2, 3)]
+    stale = world.first.http.get(f"/pipelines/{name}").headers["etag"]
+    back = world.first.http.post(f"/pipelines/{name}/rollback")
     assert (back.status_code, back.json()["digest"]) == (200, digests[1])
-    assert ended(w, submit(w, name, n=0))["output"] == {"n": 2}
-    assert w.one.http.post(f"/pipelines/{name}/rollback", headers={"if-match": stale}).status_code == 412
-    first = w.one.http.post(f"/pipelines/{name}/rollback", json={"digest": digests[0][:10]})
+    assert ended(world, submit(world, name, n=0))["output"] == {"n": 2}
+    assert world.first.http.post(f"/pipelines/{name}/rollback", headers={"if-match": stale}).status_code == 412
+    first = world.first.http.post(f"/pipelines/{name}/rollback", json={"digest": digests[0][:10]})
     assert first.json()["digest"] == digests[0]
-    assert w.one.http.post(f"/pipelines/{name}/rollback").json()["digest"] == digests[1]
-    assert w.one.http.post(f"/pipelines/{name}/rollback", json={"digest": "zz"}).status_code == 404
-    assert w.one.http.post(f"/pipelines/{name}/rollback", json={"digets": "a"}).status_code == 422
-    assert w.one.http.post("/pipelines/no-such/rollback").status_code == 404
+    assert world.first.http.post(f"/pipelines/{name}/rollback").json()["digest"] == digests[1]
+    assert world.first.http.post(f"/pipelines/{name}/rollback", json={"digest": "zz"}).status_code == 404
+    assert world.first.http.post(f"/pipelines/{name}/rollback", json={"digets": "a"}).status_code == 422
+    assert world.first.http.post("/pipelines/no-such/rollback").status_code == 404
 
 
-def test_a_canary_takes_its_share(yard: World) -> None:
+def test_a_canary_takes_its_share(gateways_with_worker: GatewayWorld) -> None:
     """Each run takes the version that its id says, on both gateways; going back ends the trial."""
-    w, name = yard, fresh()
-    old = put(w, steps(name, 1))["digest"]
-    put(w, steps(name, 50), canary="40%")
-    shown = {version["status"]: version for version in versions(w, name).values()}
+    world, name = gateways_with_worker, fresh()
+    old = put(world, steps(name, 1))["digest"]
+    put(world, steps(name, 50), canary="40%")
+    shown = {version["status"]: version for version in versions(world, name).values()}
     assert (shown["active"]["digest"], shown["active"]["share"]) == (old, 0.6)
     new = shown["canary"]["digest"]
     rollout = Rollout(old, new, Trial(0.4))
     runs = []
     for number in range(12):
-        gateway = (w.one, w.two)[number % 2]
+        gateway = (world.first, world.second)[number % 2]
         runs.append(gateway.http.post(f"/pipelines/{name}/runs", json={"n": 0}).json()["id"])
     for run in runs:
-        original = ended(w, run)
+        original = ended(world, run)
         assert original["digest"] == rollout.digest(run)
         assert original["output"] == {"n": 50 if original["digest"] == new else 1}
-        assert told(w, run)[0]["data"]["digest"] == original["digest"]
-    assert w.one.http.get(f"/pipelines/{name}").json()["trial"] == {"digest": new, "shadow": False, "share": 0.4}
-    assert w.one.http.post(f"/pipelines/{name}/rollback").json()["digest"] == old
-    wait(lambda: versions(w, name)[new]["status"] == "former", "the trial is over")
+        assert events_of(world, run)[0]["data"]["digest"] == original["digest"]
+    assert world.first.http.get(f"/pipelines/{name}").json()["trial"] == {"digest": new, "shadow": False, "share": 0.4}
+    assert world.first.http.post(f"/pipelines/{name}/rollback").json()["digest"] == old
+    wait(lambda: versions(world, name)[new]["status"] == "former", "the trial is over")
     assert (
-        w.one.http.put(f"/pipelines/{name}", content=steps(name, 9), headers=YAML, params={"canary": "0%"}).status_code
+        world.first.http.put(
+            f"/pipelines/{name}", content=steps(name, 9), headers=YAML, params={"canary": "0%"}
+        ).status_code
         == 422
     )
 
 
-def test_a_shadow_is_compared_and_seen_by_nobody(yard: World) -> None:
+def test_a_shadow_is_compared_and_seen_by_nobody(gateways_with_worker: GatewayWorld) -> None:
     """A version in the shadow runs on the same requests: no result, no event of the caller's; differences are listed by path."""
-    w, name = yard, fresh()
+    world, name = gateways_with_worker, fresh()
     text = steps(name, 1).replace('output: {n: "${plus.n}"}', 'output: {n: "${plus.n}", parts: ["${n}", "${plus.n}"]}')
-    old = put(w, text)["digest"]
-    put(w, text.replace('"${n + 0 ', '"${n + (n > 1 ? 5 : 0) '), shadow=True)
-    runs = [submit(w, name, n=number) for number in range(4)]
-    outputs = [ended(w, run)["output"]["n"] for run in runs]
+    old = put(world, text)["digest"]
+    put(world, text.replace('"${n + 0 ', '"${n + (n > 1 ? 5 : 0) '), shadow=True)
+    runs = [submit(world, name, n=number) for number in range(4)]
+    outputs = [ended(world, run)["output"]["n"] for run in runs]
     assert outputs == [1, 2, 3, 4]
     report: dict[str, Any] = wait(
         lambda: (
-            (comparison := w.two.http.get(f"/pipelines/{name}/shadow").json()).get("pending") == 0
+            (comparison := world.second.http.get(f"/pipelines/{name}/shadow").json()).get("pending") == 0
             and comparison["runs"] == 4
             and comparison
         ),
-        lambda: w.two.http.get(f"/pipelines/{name}/shadow").text,
+        lambda: world.second.http.get(f"/pipelines/{name}/shadow").text,
     )
     assert (report["same"], report["different"]) == (2, 2)
     assert [(path["path"], path["count"]) for path in report["paths"]] == [("$.n", 2), ("$.parts[1]", 2)]
     shown = {pair["run"]: pair["differences"][0] for pair in report["last"]}
     assert shown[runs[3]] == {"path": "$.n", "active": "4", "candidate": "9"}
     for run in runs:
-        assert {event["data"]["run"] for event in told(w, run)} == {run}
-        assert state(w, run)["digest"] == old
-    listed = w.two.http.get("/runs", params={"pipeline": name}).json()["runs"]
+        assert {event["data"]["run"] for event in events_of(world, run)} == {run}
+        assert state(world, run)["digest"] == old
+    listed = world.second.http.get("/runs", params={"pipeline": name}).json()["runs"]
     assert {listed_run["id"] for listed_run in listed} == set(runs)
-    (shadow,) = w.two.http.get("/runs", params={"shadow_of": runs[0]}).json()["runs"]
-    assert state(w, shadow["id"])["shadow_of"] == runs[0]
-    assert set(results(w, name)) == set(runs)
+    (shadow,) = world.second.http.get("/runs", params={"shadow_of": runs[0]}).json()["runs"]
+    assert state(world, shadow["id"])["shadow_of"] == runs[0]
+    assert set(results(world, name)) == set(runs)
     assert f'millrace_shadow_comparisons{{pipeline="{name}",verdict="different"}} 2.0' in wait(
-        lambda: (text := w.one.http.get("/metrics").text).count(name) > 2 and text, "the figures have it"
+        lambda: (text := world.first.http.get("/metrics").text).count(name) > 2 and text, "the figures have it"
     )
 
 
-def test_a_cancelled_run_takes_its_shadow_with_it(yard: World) -> None:
+def test_a_cancelled_run_takes_its_shadow_with_it(gateways_with_worker: GatewayWorld) -> None:
     """A run's shadow ends with it: there would be nothing to compare it with."""
-    w, name = yard, fresh()
-    put(w, steps(name, 1, 60.0))
-    put(w, steps(name, 2, 60.0), shadow=True)
-    run = submit(w, name, n=1)
-    (shadow,) = wait(lambda: w.two.http.get("/runs", params={"shadow_of": run}).json()["runs"], "the shadow has begun")
-    assert w.two.http.delete(f"/runs/{run}").status_code == 202
-    assert ended(w, run)["status"] == "cancelled"
-    assert ended(w, shadow["id"])["status"] == "cancelled"
+    world, name = gateways_with_worker, fresh()
+    put(world, steps(name, 1, 60.0))
+    put(world, steps(name, 2, 60.0), shadow=True)
+    run = submit(world, name, n=1)
+    (shadow,) = wait(
+        lambda: world.second.http.get("/runs", params={"shadow_of": run}).json()["runs"], "the shadow has begun"
+    )
+    assert world.second.http.delete(f"/runs/{run}").status_code == 202
+    assert ended(world, run)["status"] == "cancelled"
+    assert ended(world, shadow["id"])["status"] == "cancelled"
 
 
-def results(w: World, name: str) -> list[str]:
+def results(world: GatewayWorld, name: str) -> list[str]:
     """The runs of which a result was published."""
-    topic = w.parts.names.results(name)
+    topic = world.parts.names.results(name)
 
     async def read() -> list[str]:
         keys = []
-        for number in range(w.settings.partitions):
-            end = (await w.parts.offsets.ends([Place(topic, number)]))[Place(topic, number)]
+        for number in range(world.settings.partitions):
+            end = (await world.parts.offsets.ends([Place(topic, number)]))[Place(topic, number)]
             keys += [
-                record.key.decode() for record in await w.parts.offsets.read(Place(topic, number), 0, end) if record.key
+                record.key.decode()
+                for record in await world.parts.offsets.read(Place(topic, number), 0, end)
+                if record.key
             ]
         return keys
 
-    return w.loop(read())
+    return world.loop(read())
 
 
-def test_a_request_from_kafka_takes_the_version_that_its_run_says(yard: World) -> None:
+def test_a_request_from_kafka_takes_the_version_that_its_run_says(gateways_with_worker: GatewayWorld) -> None:
     """Delivered again, a foreign request is the same run on the same version."""
-    w, name = yard, fresh()
-    put(w, steps(name, 1))
-    put(w, steps(name, 50), canary="50%")
+    world, name = gateways_with_worker, fresh()
+    put(world, steps(name, 1))
+    put(world, steps(name, 50), canary="50%")
 
     async def send() -> None:
         from streams.wire.records import Outgoing
 
-        await w.parts.producer.send(Outgoing(w.parts.names.requests(name), None, json.dumps({"n": 1}).encode(), ()))
+        await world.parts.producer.send(
+            Outgoing(world.parts.names.requests(name), None, json.dumps({"n": 1}).encode(), ())
+        )
 
     for _ in range(4):
-        w.loop(send())
-    wait(lambda: len(results(w, name)) == 4, "all four have a result")
-    kinds = {state(w, run)["output"]["n"] for run in results(w, name)}
+        world.loop(send())
+    wait(lambda: len(results(world, name)) == 4, "all four have a result")
+    kinds = {state(world, run)["output"]["n"] for run in results(world, name)}
     assert kinds <= {2, 51}

@@ -21,7 +21,7 @@ import pytest
 
 from gateway.api.limits import Limits
 from streams.messages import Event
-from tests.integration.support.gateway_world import FAILED, Gateway, World, wait
+from tests.integration.support.gateway_world import FAILED, Gateway, GatewayWorld, wait
 
 
 @dataclass
@@ -65,17 +65,17 @@ def listener() -> Iterator[Listener]:
 
 
 @pytest.fixture(scope="module")
-def calling(gateways: World, listener: Listener, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def calling(gateways: GatewayWorld, listener: Listener, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway that may call the listener."""
     made = caller(gateways, listener, tmp_path_factory.mktemp("calling"))
     yield made
     made.stop()
 
 
-def caller(w: World, listener: Listener, home: Path) -> Gateway:
+def caller(world: GatewayWorld, listener: Listener, home: Path) -> Gateway:
     """A gateway with the same key that may call the listener."""
-    (home / "api-key").write_text(w.one.key)
-    return Gateway(replace(w.settings, home=home), Limits(callbacks=f"127.0.0.1:{listener.port}")).ready()
+    (home / "api-key").write_text(world.first.key)
+    return Gateway(replace(world.settings, home=home), Limits(callbacks=f"127.0.0.1:{listener.port}")).ready()
 
 
 def submit(gateway: Gateway, url: str, **headers: str) -> Any:
@@ -83,38 +83,38 @@ def submit(gateway: Gateway, url: str, **headers: str) -> Any:
     return gateway.http.post("/pipelines/greet/runs", params={"callback_url": url}, json={"name": "x"}, headers=headers)
 
 
-def test_a_run_that_ends_is_told(gateways: World, calling: Gateway, listener: Listener) -> None:
+def test_the_end_of_a_run_is_delivered(gateways: GatewayWorld, calling: Gateway, listener: Listener) -> None:
     """The result is posted as soon as the run has ended, signed with a secret that is not the key."""
-    w = gateways
+    world = gateways
     answer = submit(calling, f"http://127.0.0.1:{listener.port}/hook")
     assert answer.status_code == 202, answer.text
-    run = w.run(answer.json()["id"])
-    w.finish(run, {"text": "done"})
+    run = world.run(answer.json()["id"])
+    world.finish(run, {"text": "done"})
     wait(lambda: listener.of(run.id), "the callback")
     headers, body = next(one for one in listener.heard if one[0]["millrace-run"] == run.id)
     document = json.loads(body)
     assert (document["id"], document["status"], document["output"]) == (run.id, "finished", {"text": "done"})
     stamp = headers["webhook-timestamp"]
-    environ = {**os.environ, "MILLRACE_HOME": str(w.settings.home)}
+    environ = {**os.environ, "MILLRACE_HOME": str(world.settings.home)}
     command = [sys.executable, "-m", "streams.cli", "callbacks", "secret"]
     said = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout.strip()
-    assert w.one.key not in said
+    assert world.first.key not in said
     secret = base64.b64decode(said.removeprefix("whsec_"), validate=True)
     signed = hmac.new(secret, f"{headers['webhook-id']}.{stamp}.".encode() + body, hashlib.sha256).digest()
     assert headers["webhook-signature"] == "v1," + base64.b64encode(signed).decode()
     assert headers["millrace-signature"] == "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
 
 
-def test_a_callback_is_tried_again(gateways: World, calling: Gateway, listener: Listener) -> None:
+def test_a_callback_is_tried_again(gateways: GatewayWorld, calling: Gateway, listener: Listener) -> None:
     """A receiver that fails, or sends elsewhere, is tried again until it takes it; the run is not touched by that."""
-    w = gateways
+    world = gateways
     listener.answers = [500, 302, 204]
-    run = w.run(submit(calling, f"http://127.0.0.1:{listener.port}/hook").json()["id"])
-    w.tell(Event(run, FAILED, data={"reason": "no", "fault": "caller"}))
+    run = world.run(submit(calling, f"http://127.0.0.1:{listener.port}/hook").json()["id"])
+    world.tell(Event(run, FAILED, data={"reason": "no", "fault": "caller"}))
     wait(lambda: len(listener.of(run.id)) >= 3, "three tries", 40)
     document = listener.of(run.id)[-1]
     assert (document["status"], document["failure"]["reason"]) == ("failed", "no")
-    assert w.one.http.get(f"/runs/{run.id}").json()["status"] == "failed"
+    assert world.first.http.get(f"/runs/{run.id}").json()["status"] == "failed"
 
 
 @pytest.fixture
@@ -141,21 +141,21 @@ def dripping() -> Iterator[int]:
 
 
 def test_a_receiver_that_drips_keeps_no_other_waiting(
-    gateways: World, listener: Listener, dripping: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gateways: GatewayWorld, listener: Listener, dripping: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Others hear at once; what drips is cut off after its time and tried again, with the reason."""
-    w = gateways
+    world = gateways
     monkeypatch.setattr("gateway.callbacks.posting.ATTEMPT", 3.0)
-    (tmp_path / "api-key").write_text(w.one.key)
+    (tmp_path / "api-key").write_text(world.first.key)
     allowed = f"127.0.0.1:{listener.port},127.0.0.1:{dripping}"
-    gateway = Gateway(replace(w.settings, home=tmp_path), Limits(callbacks=allowed)).ready()
+    gateway = Gateway(replace(world.settings, home=tmp_path), Limits(callbacks=allowed)).ready()
     try:
-        slow = [w.run(submit(gateway, f"http://127.0.0.1:{dripping}/hook").json()["id"]) for _ in range(3)]
-        good = w.run(submit(gateway, f"http://127.0.0.1:{listener.port}/hook").json()["id"])
+        slow = [world.run(submit(gateway, f"http://127.0.0.1:{dripping}/hook").json()["id"]) for _ in range(3)]
+        good = world.run(submit(gateway, f"http://127.0.0.1:{listener.port}/hook").json()["id"])
         for run in (*slow, good):
-            w.finish(run, {"text": "done"})
+            world.finish(run, {"text": "done"})
         wait(lambda: listener.of(good.id), "the callback")
-        with psycopg.connect(w.settings.postgres, autocommit=True) as connection:
+        with psycopg.connect(world.settings.postgres, autocommit=True) as connection:
             query = "select outcome, error from callbacks where run = %s"
             assert connection.execute(query, (slow[0].id,)).fetchone() == (None, None)  # still under way
             wait(lambda: (connection.execute(query, (slow[0].id,)).fetchone() or (0, None))[1], "it is cut off")
@@ -163,27 +163,29 @@ def test_a_receiver_that_drips_keeps_no_other_waiting(
         gateway.stop()
 
 
-def test_nobody_reads_the_address_in_the_events(gateways: World, calling: Gateway, listener: Listener) -> None:
+def test_nobody_reads_the_address_in_the_events(gateways: GatewayWorld, calling: Gateway, listener: Listener) -> None:
     """It may hold a token, and everybody who may read runs would see it."""
     run = submit(calling, f"http://127.0.0.1:{listener.port}/hook?token=hush", **{"idempotency-key": "hush"}).json()[
         "id"
     ]
     gateways.finish(gateways.run(run))
-    with gateways.one.http.stream("GET", f"/runs/{run}/events") as stream:
+    with gateways.first.http.stream("GET", f"/runs/{run}/events") as stream:
         said = stream.read().decode()
     assert "fingerprint" in said
     assert "hush" not in said
 
 
-def test_another_gateway_delivers_what_one_left_behind(gateways: World, listener: Listener, tmp_path: Path) -> None:
+def test_another_gateway_delivers_what_one_left_behind(
+    gateways: GatewayWorld, listener: Listener, tmp_path: Path
+) -> None:
     """When the gateway that took the run is gone, another one calls back, going by the history."""
-    w = gateways
-    first = caller(w, listener, tmp_path)
-    run = w.run(submit(first, f"http://127.0.0.1:{listener.port}/hook").json()["id"])
+    world = gateways
+    first = caller(world, listener, tmp_path)
+    run = world.run(submit(first, f"http://127.0.0.1:{listener.port}/hook").json()["id"])
     first.stop()
-    offset = w.finish(run, {"text": "later"})
-    w.record(run, [(offset, Event(run, FAILED.RUN_FINISHED, data={"output": {"text": "later"}}))])
-    second = caller(w, listener, tmp_path)
+    offset = world.finish(run, {"text": "later"})
+    world.record(run, [(offset, Event(run, FAILED.RUN_FINISHED, data={"output": {"text": "later"}}))])
+    second = caller(world, listener, tmp_path)
     try:
         wait(lambda: listener.of(run.id), "the callback")
         assert listener.of(run.id)[0]["output"] == {"text": "later"}
@@ -216,21 +218,21 @@ def test_addresses_that_may_not_be_called(calling: Gateway, listener: Listener, 
     assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, "callback_url"), answer.text
 
 
-def test_callbacks_are_off_unless_hosts_are_named(gateways: World) -> None:
+def test_callbacks_are_off_unless_hosts_are_named(gateways: GatewayWorld) -> None:
     """Without allowed hosts a callback is refused, and the setting is named."""
-    answer = submit(gateways.one, "http://127.0.0.1/hook")
+    answer = submit(gateways.first, "http://127.0.0.1/hook")
     assert answer.status_code == 422
     assert "MILLRACE_GATEWAY_CALLBACKS" in answer.json()["errors"][0]["hint"]
 
 
-def test_a_callback_belongs_to_the_key(gateways: World, calling: Gateway, listener: Listener) -> None:
+def test_a_callback_belongs_to_the_key(gateways: GatewayWorld, calling: Gateway, listener: Listener) -> None:
     """A repeated key with another callback is another request; the refused one is never called."""
-    w = gateways
+    world = gateways
     url = f"http://127.0.0.1:{listener.port}"
     first = submit(calling, f"{url}/a", **{"idempotency-key": "callback-key-1"})
     assert first.status_code == 202
     assert submit(calling, f"{url}/b", **{"idempotency-key": "callback-key-1"}).status_code == 422
     assert submit(calling, f"{url}/a", **{"idempotency-key": "callback-key-1"}).status_code == 409
-    w.finish(w.run(first.json()["id"]))
+    world.finish(world.run(first.json()["id"]))
     wait(lambda: listener.of(first.json()["id"]), "the callback")
     assert len(listener.of(first.json()["id"])) == 1

@@ -14,7 +14,7 @@ import pytest
 from gateway.api.limits import Limits
 from infra.local.installation import java
 from tests.integration.gateway.test_inputs import given
-from tests.integration.support.gateway_world import Gateway, World, png
+from tests.integration.support.gateway_world import Gateway, GatewayWorld, png
 
 ROOT = Path(__file__).parents[3]
 SUBMIT = Path(__file__).parent / "clients" / "Submit.java"
@@ -25,9 +25,9 @@ BODIES = pytest.mark.parametrize(
 )
 
 
-def taken(w: World, said: str) -> None:
+def taken(world: GatewayWorld, said: str) -> None:
     """The run that an answer tells of has the input that was sent."""
-    record = given(w, json.loads(said)["id"], "greet")
+    record = given(world, json.loads(said)["id"], "greet")
     assert (record["name"], record["times"]) == ("Ada", 3)
 
 
@@ -50,17 +50,17 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @BODIES
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 def test_the_client_of_java(
-    gateways: World, classes: Path, tmp_path: Path, kind: str, body: bytes, framing: str
+    gateways: GatewayWorld, classes: Path, tmp_path: Path, kind: str, body: bytes, framing: str
 ) -> None:
     """It offers h2c with every request; its body is read all the same."""
     (tmp_path / "body").write_bytes(body)
-    w = gateways
+    world = gateways
     program = [
         "-cp",
         str(classes),
         "Submit",
-        f"{w.one.url}/pipelines/greet/runs",
-        w.one.key,
+        f"{world.first.url}/pipelines/greet/runs",
+        world.first.key,
         kind,
         str(tmp_path / "body"),
         framing,
@@ -70,35 +70,35 @@ def test_the_client_of_java(
     assert done.returncode == 0, done.stderr
     status, version, said = done.stdout.split(" ", 2)
     assert (status, version) == ("202", "HTTP_1_1")
-    taken(w, said)
+    taken(world, said)
 
 
 @BODIES
 @pytest.mark.parametrize("more", [[], ["-H", "Transfer-Encoding: chunked"]], ids=["length", "chunked"])
-def test_curl_with_http2(gateways: World, kind: str, body: bytes, more: list[str]) -> None:
+def test_curl_with_http2(gateways: GatewayWorld, kind: str, body: bytes, more: list[str]) -> None:
     """`curl --http2` asks for the other protocol; it gets this one, and its answer."""
-    w = gateways
+    world = gateways
     command = [
         "curl",
         "-sS",
         "--http2",
         "-H",
-        f"Authorization: Bearer {w.one.key}",
+        f"Authorization: Bearer {world.first.key}",
         "-H",
         f"Content-Type: {kind}",
         *more,
     ]
-    command += ["--data-binary", "@-", f"{w.one.url}/pipelines/greet/runs"]
+    command += ["--data-binary", "@-", f"{world.first.url}/pipelines/greet/runs"]
     done = subprocess.run(command, input=body, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    taken(w, done.stdout.decode())
+    taken(world, done.stdout.decode())
 
 
 @pytest.fixture(scope="module")
-def brisk(gateways: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def brisk(gateways: GatewayWorld, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway that waits for nothing long."""
     home = tmp_path_factory.mktemp("brisk")
-    (home / "api-key").write_text(gateways.one.key)
+    (home / "api-key").write_text(gateways.first.key)
     made = Gateway(replace(gateways.settings, home=home), Limits(patience=0.5, head=0.5)).ready()
     yield made
     made.stop()
@@ -138,12 +138,12 @@ def test_every_call_waits_for_its_body_so_long_and_no_longer(
     assert b"The body did not arrive within 0.5 s." in said
 
 
-def test_who_has_sent_its_body_may_wait(brisk: Gateway, gateways: World) -> None:
+def test_a_client_that_has_sent_its_body_may_wait(brisk: Gateway, gateways: GatewayWorld) -> None:
     """The time is for the body: a result, or events, may take longer."""
-    w = gateways
+    world = gateways
     answer = brisk.http.post("/pipelines/greet/runs", json={"name": "x"}, headers={"prefer": "wait=2"})
     assert answer.status_code == 202, answer.text
-    run = w.run(answer.json()["id"])
+    run = world.run(answer.json()["id"])
     with brisk.http.stream("POST", "/pipelines/pass-photo/runs", files={"photo": ("p", png(4, 4))}, headers={"accept": "text/event-stream"}) as stream:  # fmt: skip
         assert stream.status_code == 200
-    w.finish(run)
+    world.finish(run)

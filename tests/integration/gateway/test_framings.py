@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from tests.integration.support.gateway_world import Gateway, World
+from tests.integration.support.gateway_world import Gateway, GatewayWorld
 
 _SEEDS = range(40)
 
@@ -39,12 +39,12 @@ ASKS = (
 
 
 @pytest.fixture(scope="module")
-def neighbour(gateways: World) -> Iterator[None]:
+def neighbour(gateways: GatewayWorld) -> Iterator[None]:
     """Somebody with requests of their own beside all of these; each must be answered as always."""
     stopped, seen = threading.Event(), list[int]()
 
     def go_on() -> None:
-        with gateways.one.client() as client:
+        with gateways.first.client() as client:
             while not stopped.is_set():
                 seen.append(client.get("/pipelines/greet").status_code)
                 seen.append(client.post("/pipelines/greet/runs", json={"name": "neighbour"}).status_code - 2)
@@ -130,14 +130,14 @@ def statuses(said: bytes, asks: list[Ask]) -> list[int]:
 
 
 @pytest.mark.parametrize("seed", _SEEDS)
-def test_a_request_is_the_same_in_every_framing(gateways: World, neighbour: None, seed: int) -> None:
+def test_a_request_is_the_same_in_every_framing(gateways: GatewayWorld, neighbour: None, seed: int) -> None:
     """One after another on one connection, however each is written and divided."""
     order = random.Random(seed)
     asks = [order.choice(ASKS) for _ in range(order.randrange(1, 5))] + [ASKS[0]]
-    w = gateways
-    data = b"".join(rendered(ask, w.one.key, order, last=False) for ask in asks[:-1])
+    world = gateways
+    data = b"".join(rendered(ask, world.first.key, order, last=False) for ask in asks[:-1])
     data += b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    assert statuses(exchange(w.one, data, order), asks) == [ask.status for ask in asks]
+    assert statuses(exchange(world.first, data, order), asks) == [ask.status for ask in asks]
 
 
 def broken(data: bytes, order: random.Random) -> bytes:
@@ -158,10 +158,10 @@ def broken(data: bytes, order: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("seed", _SEEDS)
-def test_what_is_broken_harms_nobody(gateways: World, neighbour: None, seed: int) -> None:
+def test_what_is_broken_harms_nobody(gateways: GatewayWorld, neighbour: None, seed: int) -> None:
     """It is refused, or taken for what it then is; it is no fault of the gateway, and the neighbour does not notice."""
     order = random.Random(1000 + seed)
-    data = b"".join(rendered(order.choice(ASKS), gateways.one.key, order, last=True) for _ in range(3))
-    said = exchange(gateways.one, broken(data, order), order, half=True)
+    data = b"".join(rendered(order.choice(ASKS), gateways.first.key, order, last=True) for _ in range(3))
+    said = exchange(gateways.first, broken(data, order), order, half=True)
     for answer in said.split(b"HTTP/1.1 ")[1:]:
         assert int(answer[:3]) < 500, answer

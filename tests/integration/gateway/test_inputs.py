@@ -17,7 +17,7 @@ import pytest
 from gateway.api.limits import Limits
 from streams.wire.codec import RUN
 from streams.wire.records import Place
-from tests.integration.support.gateway_world import Gateway, World, png, wait
+from tests.integration.support.gateway_world import Gateway, GatewayWorld, png, wait
 
 SMALL = png(3, 2)
 OTHER = png(4, 4, 200)
@@ -28,41 +28,41 @@ def data_url(data: bytes, kind: str = "image/png") -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def given(w: World, run: str, pipeline: str = "pass-photo") -> dict[str, Any]:
+def given(world: GatewayWorld, run: str, pipeline: str = "pass-photo") -> dict[str, Any]:
     """The record that flow gets for a run."""
-    topic = w.parts.names.requests(pipeline)
-    places = [Place(topic, number) for number in range(w.settings.partitions)]
-    ends = w.loop(w.parts.offsets.ends(places))
+    topic = world.parts.names.requests(pipeline)
+    places = [Place(topic, number) for number in range(world.settings.partitions)]
+    ends = world.loop(world.parts.offsets.ends(places))
     for place in places:
-        for one in w.loop(w.parts.offsets.read(place, 0, ends[place])):
+        for one in world.loop(world.parts.offsets.read(place, 0, ends[place])):
             if one.header(RUN) == run.encode():
-                made: dict[str, Any] = w.loop(w.parts.codec.decode(one.value or b""))
+                made: dict[str, Any] = world.loop(world.parts.codec.decode(one.value or b""))
                 return made
     raise AssertionError("there is no request")
 
 
-def post(w: World, **more: Any) -> Any:
+def post(world: GatewayWorld, **more: Any) -> Any:
     """A submission of a photo."""
-    return w.one.http.post("/pipelines/pass-photo/runs", **more)
+    return world.first.http.post("/pipelines/pass-photo/runs", **more)
 
 
-def accepted(w: World, **more: Any) -> dict[str, Any]:
+def accepted(world: GatewayWorld, **more: Any) -> dict[str, Any]:
     """What flow gets of a submission that is accepted."""
-    answer = post(w, **more)
+    answer = post(world, **more)
     assert answer.status_code == 202, answer.text
-    return given(w, answer.json()["id"])
+    return given(world, answer.json()["id"])
 
 
-def stored(w: World, ref: dict[str, Any]) -> bytes:
+def stored(world: GatewayWorld, ref: dict[str, Any]) -> bytes:
     """The bytes that a ref leads to, which must be what it says."""
-    data = w.loop(w.parts.store.read(ref["key"]))
+    data = world.loop(world.parts.store.read(ref["key"]))
     assert (ref["size"], ref["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
     assert ref["key"].startswith("runs/")
     assert ref["key"].endswith("/" + ref["sha256"])
     return data
 
 
-def test_parts(gateways: World) -> None:
+def test_parts(gateways: GatewayWorld) -> None:
     """An image is a part, a list of images the part repeated, every other input a part of text or JSON."""
     record = accepted(
         gateways,
@@ -79,21 +79,21 @@ def test_parts(gateways: World) -> None:
     assert (record["areas"], record["strength"], record["mode"]) == ([{"x": 1, "y": 2}], 0.5, "hard")
 
 
-def test_other_inputs_together_in_one_part(gateways: World) -> None:
+def test_other_inputs_together_in_one_part(gateways: GatewayWorld) -> None:
     """The part `data` holds the other inputs as one JSON object, and defaults fill in what is missing."""
     files = {"photo": ("p", SMALL), "data": (None, json.dumps({"areas": [{"x": 0, "y": 0}], "mode": "hard"}))}
     record = accepted(gateways, files=files)
     assert (record["areas"], record["strength"], record["mode"]) == ([{"x": 0, "y": 0}], 0.8, "hard")
 
 
-def test_data_urls(gateways: World) -> None:
+def test_data_urls(gateways: GatewayWorld) -> None:
     """In JSON an image may be a data URL; it is stored like an upload."""
     record = accepted(gateways, json={"photo": data_url(SMALL), "others": [data_url(OTHER, "image/jpeg")]})
     assert stored(gateways, record["photo"]) == SMALL
     assert record["others"][0]["media_type"] == "image/png"  # found from the content, whatever was said
 
 
-def test_refs(gateways: World) -> None:
+def test_refs(gateways: GatewayWorld) -> None:
     """The image of an earlier run may be sent on, bare or as an output shows it; it is not stored again."""
     first = accepted(gateways, json={"photo": data_url(SMALL)})["photo"]
     again = accepted(gateways, json={"photo": first, "others": [{"ref": first, "href": "/objects/x"}]})
@@ -103,11 +103,11 @@ def test_refs(gateways: World) -> None:
     assert as_part["photo"] == first
 
 
-def test_refs_that_a_caller_may_not_send(gateways: World) -> None:
+def test_refs_that_a_caller_may_not_send(gateways: GatewayWorld) -> None:
     """A ref is taken only when it is exactly that of an object of ours that callers may read."""
-    w = gateways
-    good = accepted(w, json={"photo": data_url(SMALL)})["photo"]
-    w.loop(w.parts.store.write("secrets/key", SMALL, "image/png"))
+    world = gateways
+    good = accepted(world, json={"photo": data_url(SMALL)})["photo"]
+    world.loop(world.parts.store.write("secrets/key", SMALL, "image/png"))
     wrong = [
         ({**good, "bucket": "other"}, "may read"),
         ({**good, "key": "secrets/key"}, "may read"),
@@ -119,22 +119,28 @@ def test_refs_that_a_caller_may_not_send(gateways: World) -> None:
         ({**good, "media_type": "text/html"}, "image/png"),
     ]
     for ref, says in wrong:
-        answer = post(w, json={"photo": ref})
+        answer = post(world, json={"photo": ref})
         assert answer.status_code == 422, ref
         error = answer.json()["errors"][0]
         assert error["where"] == "photo"
         assert says in error["problem"], error
 
 
-def test_objects_of_data_sets_may_be_sent(gateways: World) -> None:
+def test_objects_of_data_sets_may_be_sent(gateways: GatewayWorld) -> None:
     """An object under datasets/ may be sent when its bytes are what the ref says."""
-    w = gateways
+    world = gateways
     key = f"datasets/test-{secrets.token_hex(4)}/cell.png"
-    w.loop(w.parts.store.write(key, OTHER, "image/png"))
+    world.loop(world.parts.store.write(key, OTHER, "image/png"))
     digest = hashlib.sha256(OTHER).hexdigest()
-    ref = {"bucket": w.parts.store.bucket, "key": key, "size": len(OTHER), "sha256": digest, "media_type": "image/png"}
-    assert accepted(w, json={"photo": ref})["photo"] == ref
-    assert post(w, json={"photo": {**ref, "sha256": "1" * 64}}).status_code == 422
+    ref = {
+        "bucket": world.parts.store.bucket,
+        "key": key,
+        "size": len(OTHER),
+        "sha256": digest,
+        "media_type": "image/png",
+    }
+    assert accepted(world, json={"photo": ref})["photo"] == ref
+    assert post(world, json={"photo": {**ref, "sha256": "1" * 64}}).status_code == 422
 
 
 BOMB = png(12_000, 9_000)
@@ -166,7 +172,7 @@ BOMB = png(12_000, 9_000)
         ("text", "", ""),
     ],
 )
-def test_json_that_does_not_fit(gateways: World, body: Any, where: str, says: str) -> None:
+def test_json_that_does_not_fit(gateways: GatewayWorld, body: Any, where: str, says: str) -> None:
     """Every wrong input is a 422 that names the place."""
     answer = post(gateways, json=body)
     assert answer.status_code == 422, answer.text
@@ -175,7 +181,7 @@ def test_json_that_does_not_fit(gateways: World, body: Any, where: str, says: st
     assert says in error["problem"]
 
 
-def test_very_many_problems(gateways: World) -> None:
+def test_very_many_problems(gateways: GatewayWorld) -> None:
     """A small body with thousands of mistakes is answered at once, in an answer of its size, and keeps nobody waiting."""
     first = accepted(gateways, json={"photo": data_url(SMALL)})["photo"]
     lost = [{**first, "key": f"runs/{number}/{first['sha256']}"} for number in range(300)]
@@ -187,20 +193,20 @@ def test_very_many_problems(gateways: World) -> None:
     assert post(gateways, json={"photo": first, "others": [first] * 1000}).status_code == 202
 
 
-def test_every_problem_at_once(gateways: World) -> None:
+def test_every_problem_at_once(gateways: GatewayWorld) -> None:
     """All that is wrong is said in one answer, images included."""
     body = {"photo": data_url(b"nothing"), "others": [data_url(SMALL), "x"], "strength": 7, "mode": "m", "zoom": 1}
     errors = post(gateways, json=body).json()["errors"]
     assert {one["where"] for one in errors} == {"photo", "others[1]", "strength", "mode", "zoom"}
 
 
-def test_nothing_is_stored_of_a_refused_request(gateways: World) -> None:
+def test_nothing_is_stored_of_a_refused_request(gateways: GatewayWorld) -> None:
     """A request that is refused leaves no object behind."""
-    w = gateways
+    world = gateways
     unique = png(5, 5, 77)
     digest = hashlib.sha256(unique).hexdigest()
-    assert post(w, json={"photo": data_url(unique), "mode": "m"}).status_code == 422
-    assert not [key for key in w.loop(w.parts.store.list("runs/")) if key.endswith(digest)]
+    assert post(world, json={"photo": data_url(unique), "mode": "m"}).status_code == 422
+    assert not [key for key in world.loop(world.parts.store.list("runs/")) if key.endswith(digest)]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +224,7 @@ def test_nothing_is_stored_of_a_refused_request(gateways: World) -> None:
         ({"strength": (None, "1")}, "photo"),
     ],
 )
-def test_parts_that_do_not_fit(gateways: World, files: Any, where: str) -> None:
+def test_parts_that_do_not_fit(gateways: GatewayWorld, files: Any, where: str) -> None:
     """A wrong part is a 422 that names it."""
     answer = post(gateways, files=files)
     assert answer.status_code == 422, answer.text
@@ -252,16 +258,16 @@ FORM = b'--x\r\nContent-Disposition: form-data; name="strength"\r\n\r\n0.5\r\n--
         (b"", "multipart/form-data; boundary=x", 422),
     ],
 )
-def test_bodies_that_cannot_be_read(gateways: World, body: bytes, kind: str, status: int) -> None:
+def test_bodies_that_cannot_be_read(gateways: GatewayWorld, body: bytes, kind: str, status: int) -> None:
     """What cannot be understood at all is the caller's fault, said as a problem, never a 500."""
     answer = post(gateways, content=body, headers={"content-type": kind})
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_bodies_that_are_too_large(gateways: World, tmp_path: Path) -> None:
+def test_bodies_that_are_too_large(gateways: GatewayWorld, tmp_path: Path) -> None:
     """A body over the limit is a 413, whether it says its length or comes in chunks, and however it is cut up."""
-    (tmp_path / "api-key").write_text(gateways.one.key)
+    (tmp_path / "api-key").write_text(gateways.first.key)
     limits = Limits(body=200_000, json=100_000, parts=4)
     gateway = Gateway(replace(gateways.settings, home=tmp_path), limits).ready()
 
@@ -281,9 +287,9 @@ def test_bodies_that_are_too_large(gateways: World, tmp_path: Path) -> None:
         gateway.stop()
 
 
-def test_a_body_that_stalls_gives_way(gateways: World, tmp_path: Path) -> None:
+def test_a_body_that_stalls_gives_way(gateways: GatewayWorld, tmp_path: Path) -> None:
     """Uploads whose clients were lost hold nobody up, and are waited for as long as nobody else comes."""
-    (tmp_path / "api-key").write_text(gateways.one.key)
+    (tmp_path / "api-key").write_text(gateways.first.key)
     gateway = Gateway(replace(gateways.settings, home=tmp_path), Limits(uploads=2, pause=0.2)).ready()
     head = (
         f"POST /pipelines/pass-photo/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {gateway.key}\r\n"
@@ -322,15 +328,15 @@ def test_a_body_that_stalls_gives_way(gateways: World, tmp_path: Path) -> None:
         ("/pipelines/pass-photo/runs", {"prefer": "wait=soon"}, 400),
     ],
 )
-def test_who_sends_all_before_reading_hears_why_it_was_refused(
-    gateways: World, path: str, headers: dict[str, str], status: int
+def test_a_client_that_sends_all_before_reading_learns_why_it_was_refused(
+    gateways: GatewayWorld, path: str, headers: dict[str, str], status: int
 ) -> None:
     """Many clients do: a connection that is closed on what they still send is all that they would see."""
-    w = gateways
-    given = {"authorization": f"Bearer {w.one.key}", "content-type": "application/json", "connection": "close"}
+    world = gateways
+    given = {"authorization": f"Bearer {world.first.key}", "content-type": "application/json", "connection": "close"}
     body = bytes(30_000_000)
     for _ in range(3):
-        connection = http.client.HTTPConnection(w.one.url.removeprefix("http://"), timeout=30)
+        connection = http.client.HTTPConnection(world.first.url.removeprefix("http://"), timeout=30)
         chunked = "transfer-encoding" in headers
         sent = given | {name: value for name, value in headers.items() if value}
         connection.request("POST", path, [body] if chunked else body, sent, encode_chunked=chunked)
@@ -340,11 +346,11 @@ def test_who_sends_all_before_reading_hears_why_it_was_refused(
         connection.close()
 
 
-def test_who_asks_before_sending_is_told_at_once(gateways: World) -> None:
+def test_a_client_that_asks_before_sending_is_answered_at_once(gateways: GatewayWorld) -> None:
     """A body that is refused by its length is not asked for."""
-    with socket.create_connection(("127.0.0.1", int(gateways.one.url.rpartition(":")[2])), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", int(gateways.first.url.rpartition(":")[2])), timeout=10) as sock:
         sock.sendall(
-            f"POST /pipelines/pass-photo/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {gateways.one.key}\r\n"
+            f"POST /pipelines/pass-photo/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {gateways.first.key}\r\n"
             "Content-Type: application/json\r\nContent-Length: 99999999\r\nExpect: 100-continue\r\n\r\n".encode()
         )
         assert b" 413 " in sock.recv(1000).split(b"\r\n")[0]
@@ -354,25 +360,25 @@ def test_who_asks_before_sending_is_told_at_once(gateways: World) -> None:
     ("headers", "says"),
     [({"idempotency-key": "a b"}, "Idempotency-Key"), ({"prefer": "wait=soon"}, "wait")],
 )
-def test_wrong_headers(gateways: World, headers: dict[str, str], says: str) -> None:
+def test_wrong_headers(gateways: GatewayWorld, headers: dict[str, str], says: str) -> None:
     """A header that cannot be understood is a 400, not passed over."""
     answer = post(gateways, json={"photo": data_url(SMALL)}, headers=headers)
     assert answer.status_code == 400
     assert says in answer.json()["detail"]
 
 
-def test_an_unknown_pipeline_or_service(gateways: World) -> None:
+def test_an_unknown_pipeline_or_service(gateways: GatewayWorld) -> None:
     """Running what does not exist is a 404 that says what was near."""
-    answer = gateways.one.http.post("/pipelines/pass-foto/runs", json={})
+    answer = gateways.first.http.post("/pipelines/pass-foto/runs", json={})
     assert answer.status_code == 404
     assert "pass-photo" in answer.json()["detail"]
-    assert gateways.one.http.post("/services/nobody/runs", json={}).status_code == 404
+    assert gateways.first.http.post("/services/nobody/runs", json={}).status_code == 404
     assert (
-        gateways.one.http.post("/services/greet/runs", json={"name": "x"}).status_code == 404
+        gateways.first.http.post("/services/greet/runs", json={"name": "x"}).status_code == 404
     )  # a pipeline, no service
 
 
-def test_json_of_countless_values(gateways: World) -> None:
+def test_json_of_countless_values(gateways: GatewayWorld) -> None:
     """Brackets that would become gigabytes of lists are a 413, as a body, as a part and as several parts."""
     many = b"[" + b"[]," * 400_000 + b"1]"
     assert post(gateways, content=b'{"areas": ' + many * 2 + b"}").status_code == 413
@@ -382,7 +388,7 @@ def test_json_of_countless_values(gateways: World) -> None:
     assert "1,000,000" in answer.json()["detail"]
 
 
-def test_the_header_of_a_picture_in_countless_pieces(gateways: World) -> None:
+def test_the_header_of_a_picture_in_countless_pieces(gateways: GatewayWorld) -> None:
     """It is refused as an input that does not fit, by its name."""
     chunk = bytes(4) + b"abCd" + zlib.crc32(b"abCd").to_bytes(4, "big")
     answer = post(gateways, files={"photo": SMALL[:33] + chunk * 100_000 + SMALL[33:]})

@@ -8,41 +8,45 @@ import pytest
 
 from streams.settings import Settings
 from tests.integration.support.gateway_services import ECHO
-from tests.integration.support.gateway_world import Loop, World, wait, world
-from tests.integration.support.model_registry import Shelf, shelf
+from tests.integration.support.gateway_world import GatewayWorld, Loop, gateway_world, wait
+from tests.integration.support.model_registry import ModelRegistry, model_registry
 
 TRAINER = dataclasses.replace(ECHO, name="oracle-train", trains="oracle")
 
 
 @dataclass
-class Library:
+class GatewaysWithRegistry:
     """Two gateways that look at a registry of their own."""
 
-    world: World
-    shelf: Shelf
+    world: GatewayWorld
+    model_registry: ModelRegistry
     loop: Loop
 
 
 @pytest.fixture(scope="module")
-def library(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+def gateways_with_registry(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GatewaysWithRegistry]:
     """Its registry has no tables yet."""
-    loop, lent = Loop(), shelf(settings, "oracle")
+    loop, lent = Loop(), model_registry(settings, "oracle")
     made = loop(lent.__aenter__())
     try:
-        with world(dataclasses.replace(settings, mlflow=made.url), tmp_path_factory.mktemp("home")) as gateways:
-            yield Library(gateways, made, loop)
+        with gateway_world(dataclasses.replace(settings, mlflow=made.url), tmp_path_factory.mktemp("home")) as gateways:
+            yield GatewaysWithRegistry(gateways, made, loop)
     finally:
         loop(lent.__aexit__(None, None, None))
         loop.close()
 
 
-def test_which_version_serves_is_said_and_changed(library: Library) -> None:
+def test_the_serving_version_is_shown_and_changed(gateways_with_registry: GatewaysWithRegistry) -> None:
     """Where nothing was trained there is none; a version is named by its number or its digits, and going back is as easy."""
-    http, other = library.world.one.http, library.world.two.http
+    http, other = gateways_with_registry.world.first.http, gateways_with_registry.world.second.http
     assert http.get("/models").json() == {"models": []}
     assert http.put("/models/oracle/champion", json={"version": "1"}).status_code == 404
-    library.loop(library.shelf.make())
-    first, second = (library.loop(library.shelf.add(word)) for word in ("one", "two"))
+    gateways_with_registry.loop(gateways_with_registry.model_registry.make())
+    first, second = (
+        gateways_with_registry.loop(gateways_with_registry.model_registry.add(word)) for word in ("one", "two")
+    )
     known = http.get("/models").json()["models"]
     assert [(one["number"], one["version"], one["champion"]) for one in known] == [
         (1, first, False),
@@ -58,24 +62,24 @@ def test_which_version_serves_is_said_and_changed(library: Library) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"version": 2}', b'{"version": "2", "more": 1}'])
-def test_what_is_no_version_is_refused(library: Library, body: bytes) -> None:
+def test_what_is_no_version_is_refused(gateways_with_registry: GatewaysWithRegistry, body: bytes) -> None:
     """With the form that the call takes."""
-    answer = library.world.one.http.put("/models/oracle/champion", content=body)
+    answer = gateways_with_registry.world.first.http.put("/models/oracle/champion", content=body)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["hint"] == '{"version": "2"}'
 
 
-def test_what_is_not_there_is_said(library: Library) -> None:
+def test_what_does_not_exist_is_reported(gateways_with_registry: GatewaysWithRegistry) -> None:
     """A version that nobody registered, and a service that nobody has."""
-    answer = library.world.one.http.put("/models/oracle/champion", json={"version": "77"})
+    answer = gateways_with_registry.world.first.http.put("/models/oracle/champion", json={"version": "77"})
     assert (answer.status_code, "no version 77 of oracle" in answer.json()["detail"]) == (404, True)
-    assert library.world.one.http.get("/models/nobody").status_code == 404
+    assert gateways_with_registry.world.first.http.get("/models/nobody").status_code == 404
 
 
-def test_another_model_is_ordered(library: Library) -> None:
+def test_another_model_is_ordered(gateways_with_registry: GatewaysWithRegistry) -> None:
     """A run of the service that trains it, with that service's input; 404 names what can be trained."""
-    http = library.world.one.http
-    library.world.announce(TRAINER)
+    http = gateways_with_registry.world.first.http
+    gateways_with_registry.world.announce(TRAINER)
     wait(lambda: http.get("/services/oracle-train").status_code == 200, "the gateway knows the trainer")
     answer = http.post("/models/oracle/retrain", json={"text": "digits"})
     assert answer.status_code == 202, answer.text

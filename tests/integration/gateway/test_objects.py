@@ -5,17 +5,17 @@ import secrets
 import pytest
 
 from schemas.refs import Ref
-from tests.integration.support.gateway_world import World, png
+from tests.integration.support.gateway_world import GatewayWorld, png
 
 PHOTO = png(40, 30, 9)
 
 
-def put(w: World, data: bytes, media_type: str, key: str = "") -> Ref:
+def put(world: GatewayWorld, data: bytes, media_type: str, key: str = "") -> Ref:
     """An object of some run, or under a key."""
     if key:
-        w.loop(w.parts.store.write(key, data, media_type))
-        return Ref(w.parts.store.bucket, key, len(data), "", media_type)
-    return w.loop(w.parts.store.put(f"test-{secrets.token_hex(4)}", data, media_type))
+        world.loop(world.parts.store.write(key, data, media_type))
+        return Ref(world.parts.store.bucket, key, len(data), "", media_type)
+    return world.loop(world.parts.store.put(f"test-{secrets.token_hex(4)}", data, media_type))
 
 
 def address(ref: Ref) -> str:
@@ -23,10 +23,10 @@ def address(ref: Ref) -> str:
     return f"/objects/{ref.bucket}/{ref.key}"
 
 
-def test_an_image(gateways: World) -> None:
+def test_an_image(gateways: GatewayWorld) -> None:
     """An image comes with its media type, its hash as ETag, and nothing that a browser could run."""
     ref = put(gateways, PHOTO, "image/png")
-    answer = gateways.two.http.get(address(ref))
+    answer = gateways.second.http.get(address(ref))
     assert (answer.status_code, answer.content) == (200, PHOTO)
     assert answer.headers["content-type"] == "image/png"
     assert answer.headers["content-length"] == str(len(PHOTO))
@@ -34,22 +34,22 @@ def test_an_image(gateways: World) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in answer.headers["content-security-policy"]
     assert answer.headers["content-disposition"] == f'inline; filename="{ref.sha256[:12]}.png"'
-    head = gateways.two.http.head(address(ref))
+    head = gateways.second.http.head(address(ref))
     assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(PHOTO)))
 
 
-def test_an_image_that_is_known_is_not_sent_again(gateways: World) -> None:
+def test_an_image_that_is_known_is_not_sent_again(gateways: GatewayWorld) -> None:
     """With the ETag that it has, a client is told that it has it."""
     ref = put(gateways, PHOTO, "image/png")
-    answer = gateways.one.http.get(address(ref), headers={"if-none-match": f'"{ref.sha256}"'})
+    answer = gateways.first.http.get(address(ref), headers={"if-none-match": f'"{ref.sha256}"'})
     assert (answer.status_code, answer.content) == (304, b"")
-    assert gateways.one.http.get(address(ref), headers={"if-none-match": '"other"'}).status_code == 200
+    assert gateways.first.http.get(address(ref), headers={"if-none-match": '"other"'}).status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "application/javascript", "application/x-unknown"])
-def test_what_a_browser_could_run_is_only_saved(gateways: World, kind: str) -> None:
+def test_what_a_browser_could_run_is_only_saved(gateways: GatewayWorld, kind: str) -> None:
     """Whatever type an object was stored with, only known image types are shown in place."""
-    answer = gateways.one.http.get(address(put(gateways, b"<script>alert(1)</script>", kind)))
+    answer = gateways.first.http.get(address(put(gateways, b"<script>alert(1)</script>", kind)))
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["content-disposition"].startswith("attachment")
 
@@ -67,35 +67,35 @@ def test_what_a_browser_could_run_is_only_saved(gateways: World, kind: str) -> N
         ("bytes=-", 200, 0, None),
     ],
 )
-def test_ranges(gateways: World, span: str, status: int, start: int, stop: int | None) -> None:
+def test_ranges(gateways: GatewayWorld, span: str, status: int, start: int, stop: int | None) -> None:
     """One range of bytes may be asked for; what is no such range is answered with the whole."""
-    answer = gateways.one.http.get(address(put(gateways, PHOTO, "image/png")), headers={"range": span})
+    answer = gateways.first.http.get(address(put(gateways, PHOTO, "image/png")), headers={"range": span})
     assert (answer.status_code, answer.content) == (status, PHOTO[start:stop])
     if status == 206:
         assert answer.headers["content-range"].endswith(f"/{len(PHOTO)}")
 
 
 @pytest.mark.parametrize("span", ["bytes=99999999-", "bytes=9-3", "bytes=-0"])
-def test_ranges_outside(gateways: World, span: str) -> None:
+def test_ranges_outside(gateways: GatewayWorld, span: str) -> None:
     """A range that does not exist is a 416 that says how long the object is."""
-    answer = gateways.one.http.get(address(put(gateways, PHOTO, "image/png")), headers={"range": span})
+    answer = gateways.first.http.get(address(put(gateways, PHOTO, "image/png")), headers={"range": span})
     assert answer.status_code == 416
     assert answer.headers["content-range"] == f"bytes */{len(PHOTO)}"
 
 
-def test_a_large_object_comes_in_pieces(gateways: World) -> None:
+def test_a_large_object_comes_in_pieces(gateways: GatewayWorld) -> None:
     """An object of several megabytes comes whole, without being held at once."""
     data = secrets.token_bytes(5_000_000)
-    answer = gateways.one.http.get(address(put(gateways, data, "application/octet-stream")))
+    answer = gateways.first.http.get(address(put(gateways, data, "application/octet-stream")))
     assert answer.content == data
 
 
-def test_what_callers_may_not_see(gateways: World) -> None:
+def test_what_callers_may_not_see(gateways: GatewayWorld) -> None:
     """Other buckets, other prefixes, ways out of the prefixes and missing objects are all the same 404."""
-    w = gateways
-    bucket = w.parts.store.bucket
-    put(w, b"secret", "text/plain", "secrets/key")
-    put(w, b"secret", "text/plain", "catalog/x")
+    world = gateways
+    bucket = world.parts.store.bucket
+    put(world, b"secret", "text/plain", "secrets/key")
+    put(world, b"secret", "text/plain", "catalog/x")
     for path in (
         f"/objects/{bucket}/secrets/key",
         f"/objects/{bucket}/catalog/x",
@@ -110,12 +110,12 @@ def test_what_callers_may_not_see(gateways: World) -> None:
         f"/objects/other/runs/x/{'0' * 64}",
         f"/objects/{bucket}/runs/x%00",
     ):
-        answer = w.one.http.get(path)
+        answer = world.first.http.get(path)
         assert answer.status_code == 404, path
         assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_objects_need_the_key(gateways: World) -> None:
+def test_objects_need_the_key(gateways: GatewayWorld) -> None:
     """Whoever has no key sees no object."""
     ref = put(gateways, PHOTO, "image/png")
-    assert gateways.one.http.get(address(ref), headers={"authorization": ""}).status_code == 401
+    assert gateways.first.http.get(address(ref), headers={"authorization": ""}).status_code == 401

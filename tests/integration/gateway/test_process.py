@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from streams.settings import Settings
-from tests.integration.support.gateway_world import World, events, wait
+from tests.integration.support.gateway_world import GatewayWorld, events, wait
 
 
 def free_port() -> int:
@@ -31,12 +31,12 @@ def start(settings: Settings, **more: str) -> subprocess.Popen[str]:
     )
 
 
-def test_a_process_serves_and_stops(gateways: World, tmp_path: Path) -> None:
+def test_a_process_serves_and_stops(gateways: GatewayWorld, tmp_path: Path) -> None:
     """A process serves on the loopback address alone, ends open streams at SIGTERM, and exits with 0 without noise."""
-    w = gateways
+    world = gateways
     port = free_port()
-    (tmp_path / "api-key").write_text(w.one.key + "\n")
-    process = start(replace(w.settings, home=tmp_path, http_port=port))
+    (tmp_path / "api-key").write_text(world.first.key + "\n")
+    process = start(replace(world.settings, home=tmp_path, http_port=port))
     url = f"http://127.0.0.1:{port}"
 
     def ready() -> bool:
@@ -51,9 +51,9 @@ def test_a_process_serves_and_stops(gateways: World, tmp_path: Path) -> None:
         listening = subprocess.run(["ss", "-ltnpH"], capture_output=True, text=True, check=False).stdout
         mine = [line.split()[3] for line in listening.splitlines() if f"pid={process.pid}," in line]
         assert mine in ([], [f"127.0.0.1:{port}"])
-        run = w.submit()
+        run = world.submit()
         with httpx.stream(
-            "GET", f"{url}/runs/{run.id}/events", headers={"authorization": f"Bearer {w.one.key}"}
+            "GET", f"{url}/runs/{run.id}/events", headers={"authorization": f"Bearer {world.first.key}"}
         ) as stream:
             seen = events(stream.iter_lines())
             assert next(seen)["event"] == "run.accepted"
@@ -63,7 +63,7 @@ def test_a_process_serves_and_stops(gateways: World, tmp_path: Path) -> None:
         assert process.stderr is not None
         noise = process.stderr.read()
         assert "Traceback" not in noise, noise
-        assert w.one.key not in noise
+        assert world.first.key not in noise
     finally:
         process.kill()
         process.wait()

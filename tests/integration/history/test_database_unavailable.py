@@ -7,7 +7,7 @@ from pathlib import Path
 from infra.local.running import RunningStack
 from streams.runtime.catalogue.schema_warmup import SchemaWarmup
 from tests.integration.support.gateway_world import png
-from tests.integration.support.runtime_harness import Rig, alone
+from tests.integration.support.runtime_harness import RuntimeHarness, isolated
 from tests.stacks import frozen
 
 GREY = """
@@ -25,20 +25,20 @@ def test_pictures_are_served_without_a_database(breakable: RunningStack, tmp_pat
     """A pipeline without runs gives its first result while PostgreSQL stands still since the workers were ready."""
 
     async def main() -> None:
-        async with Rig(alone(breakable.settings), tmp_path) as rig:
-            await rig.start("image-greyscale")
-            await rig.publish(GREY)
-            await rig.start("flow", "retry", "recorder")
-            warmth = SchemaWarmup(rig.parts, rig.pipelines)  # this test reads events, as a gateway does
+        async with RuntimeHarness(isolated(breakable.settings), tmp_path) as harness:
+            await harness.start("image-greyscale")
+            await harness.publish(GREY)
+            await harness.start("flow", "retry", "recorder")
+            warmth = SchemaWarmup(harness.parts, harness.pipelines)  # this test reads events, as a gateway does
             await warmth.start()
-            photo = await rig.parts.store.put("a-run", png(8, 8), "image/png")
+            photo = await harness.parts.store.put("a-run", png(8, 8), "image/png")
             run = str(uuid.uuid4())
-            asked = await rig.request("grey-twice", {"photo": photo.to_dict()}, run)
+            asked = await harness.request("grey-twice", {"photo": photo.to_dict()}, run)
             with frozen(breakable, "postgres"):
-                await rig.parts.producer.send(asked)
-                output = await rig.output(run, 30)
+                await harness.parts.producer.send(asked)
+                output = await harness.output(run, 30)
                 assert output["photo"]["media_type"] == "image/png"
-                assert len(await rig.results("grey-twice")) == 1
+                assert len(await harness.results("grey-twice")) == 1
             await warmth.stop()
 
     asyncio.run(main())

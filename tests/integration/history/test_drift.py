@@ -25,7 +25,7 @@ from streams.runtime.history.recorder import record
 from streams.runtime.storage.store import Store
 from streams.wire.codec import Told
 from streams.wire.records import Place
-from tests.integration.support.gateway_world import World, wait
+from tests.integration.support.gateway_world import GatewayWorld, wait
 
 OFFSETS = iter(range(10_000_000, 20_000_000))
 
@@ -40,7 +40,7 @@ def story(service: str, version: str, given: dict[str, Any], output: dict[str, A
     return [begun, Event(run, EventKind.FINISHED, "n", (), "n", 1, {"output": answered, KEY: about})]
 
 
-def met(world: World, events: list[Event]) -> None:
+def met(world: GatewayWorld, events: list[Event]) -> None:
     """The recorder writes these, and what is new is measured."""
 
     async def main() -> None:
@@ -60,11 +60,11 @@ def met(world: World, events: list[Event]) -> None:
     asyncio.run(main())
 
 
-def drift(world: World, **query: str) -> dict[str, dict[str, Any]]:
+def drift(world: GatewayWorld, **query: str) -> dict[str, dict[str, Any]]:
     """What is said of a model, by feature."""
     return {
         measure["feature"]: measure
-        for measure in world.one.http.get("/predictions/drift", params=query).json()["drift"]
+        for measure in world.first.http.get("/predictions/drift", params=query).json()["drift"]
     }
 
 
@@ -82,7 +82,7 @@ def digits(luck: random.Random, *, faint: bool) -> list[Event]:
     return events
 
 
-def test_another_pen_is_seen(gateways: World) -> None:
+def test_another_pen_is_seen(gateways: GatewayWorld) -> None:
     """Digits like those that were learned from are steady; fainter ones that the model doubts have drifted, and the metrics say so."""
     luck, version = random.Random(5), read(FOLDER).version
     met(gateways, digits(luck, faint=False))
@@ -98,12 +98,12 @@ def test_another_pen_is_seen(gateways: World) -> None:
 
     def shown() -> bool:
         line = f'millrace_model_drift{{feature="output.ink",model="m",service="digit-recognition",version="{version}"}}'
-        return line in gateways.two.http.get("/metrics").text
+        return line in gateways.second.http.get("/metrics").text
 
     wait(shown, "the gateways ask again after some seconds")
 
 
-def test_inputs_are_measured_by_a_promoted_models_card(gateways: World) -> None:
+def test_inputs_are_measured_by_a_promoted_models_card(gateways: GatewayWorld) -> None:
     """A model in S3 is held against its own card there, also in the fields of its input; one without a reference is left alone."""
     service = f"loan-{secrets.token_hex(4)}"
     versions = []
@@ -134,6 +134,6 @@ def test_inputs_are_measured_by_a_promoted_models_card(gateways: World) -> None:
 
 
 @pytest.mark.parametrize("query", [{"service": "nobody"}, {"model_version": "000000000000"}])
-def test_what_was_not_measured_is_not_listed(gateways: World, query: dict[str, str]) -> None:
+def test_what_was_not_measured_is_not_listed(gateways: GatewayWorld, query: dict[str, str]) -> None:
     """An unknown service or version has no drift; it is not an error."""
     assert drift(gateways, **query) == {}

@@ -33,7 +33,7 @@ async def inside(settings: Settings, name: str, **more: Any) -> psycopg.AsyncCon
     return connection
 
 
-def test_who_asks_for_the_tables_does_not_wait_for_who_writes(settings: Settings) -> None:
+def test_creating_the_tables_does_not_wait_for_writers(settings: Settings) -> None:
     """Else who asks every few seconds and who writes all the time are a deadlock sooner or later."""
 
     async def main() -> None:

@@ -14,10 +14,10 @@ import yaml
 from streams.messages import Event, EventKind, Run
 from streams.settings import Settings
 from tests.integration.history.test_recorder import recording, rows
-from tests.integration.support.gateway_world import World
-from tests.integration.support.http_server import Heard, Out, server
-from tests.integration.support.runtime_harness import Rig, alone
-from tests.integration.support.smtp_server import postbox
+from tests.integration.support.gateway_world import GatewayWorld
+from tests.integration.support.http_server import ReceivedRequest, ResponseWriter, server
+from tests.integration.support.runtime_harness import RuntimeHarness, isolated
+from tests.integration.support.smtp_server import smtp_server
 from tests.integration.support.waiting import until
 
 RUN = Run("", "digit-train", "d" * 64, 2_000_000_000.0)
@@ -50,14 +50,16 @@ def environ(folder: Path, entries: list[dict[str, Any]], mail: int = 0) -> dict[
     }
 
 
-def test_an_end_is_told_and_a_receiver_that_fails_changes_nothing(settings: Settings, tmp_path: Path) -> None:
+def test_the_end_of_a_run_is_delivered_and_a_failing_receiver_changes_nothing(
+    settings: Settings, tmp_path: Path
+) -> None:
     """Both channels get the notice once, with the same id at each try; other runs and shadows give none."""
     status = iter([500, 204])
     failing, fine = new(), new()
     shadow = new(shadow_of=fine.id)
 
-    def answer(_: Heard, out: Out) -> None:
-        out.whole(next(status, 204), b"")
+    def answer(_: ReceivedRequest, out: ResponseWriter) -> None:
+        out.send(next(status, 204), b"")
 
     async def main() -> None:
         entries: list[dict[str, Any]] = [
@@ -85,36 +87,36 @@ def test_an_end_is_told_and_a_receiver_that_fails_changes_nothing(settings: Sett
             (row,) = await rows(connection, "select status from runs where run = %s", failing.id)
             assert row["status"] == "failed"
 
-    with server(answer) as there, postbox() as post:
+    with server(answer) as there, smtp_server() as post:
         asyncio.run(main())
-    assert len({request.headers["webhook-id"] for request in there.heard}) == 1
-    assert len(there.heard) == 2
-    body = json.loads(there.heard[1].body)
+    assert len({request.headers["webhook-id"] for request in there.requests}) == 1
+    assert len(there.requests) == 2
+    body = json.loads(there.requests[1].body)
     assert (body["type"], body["data"]["run"], body["data"]["status"]) == ("run.failed", failing.id, "failed")
     assert body["data"]["failure"]["reason"] == "no data"
-    (letter,) = post.letters
+    (letter,) = post.messages
     assert letter["Subject"] == f"digit-train failed (run {failing.id})"
     assert "Why: no data" in str(letter.get_payload())
 
 
-def test_what_a_dead_recorder_left_is_told_by_the_next(settings: Settings, tmp_path: Path) -> None:
+def test_notices_of_a_dead_recorder_are_sent_by_the_next(settings: Settings, tmp_path: Path) -> None:
     """A notice that was not taken before a kill -9 is tried again by the next recorder; one that is never accepted stays visible."""
     silent = new()
 
     async def main() -> None:
-        with server(lambda _, out: out.whole(503, b"")) as away:
+        with server(lambda _, out: out.send(503, b"")) as away:
             said = environ(tmp_path, [{"webhook": away.url(), "secret": "ops-hook"}])
             async with recording(settings, tmp_path, **said) as (runtime, _, connection):
                 for event in story(silent, EventKind.RUN_FAILED, reason="x"):
                     await runtime.parts.producer.send(await runtime.parts.wire.event(event))
-                await until(lambda: away.heard, 30, "the first try")
+                await until(lambda: away.requests, 30, "the first try")
                 runtime.workers[0].kill()
                 (notice,) = await rows(connection, "select * from notices")
                 assert notice["outcome"] is None
                 await connection.execute("update notices set due = now()")  # not to wait until its lease ends
                 await runtime.start("recorder", **said)
-                await until(lambda: len(away.heard) > 1, 30, "the next try")
-        assert len({request.headers["webhook-id"] for request in away.heard}) == 1
+                await until(lambda: len(away.requests) > 1, 30, "the next try")
+        assert len({request.headers["webhook-id"] for request in away.requests}) == 1
 
     asyncio.run(main())
 
@@ -123,10 +125,10 @@ def test_a_receiver_that_hangs_keeps_nobody_else_waiting(settings: Settings, tmp
     """Two of its notices are tried at a time, and all those of others are delivered meanwhile."""
     count, released = 12, threading.Event()
 
-    def answer(request: Heard, out: Out) -> None:
+    def answer(request: ReceivedRequest, out: ResponseWriter) -> None:
         if request.path == "/hangs":
             released.wait(90)
-        out.whole(204, b"")
+        out.send(204, b"")
 
     async def main() -> None:
         entries = [{"webhook": there.url(path), "secret": "ops-hook"} for path in ("/hangs", "/takes")]
@@ -142,7 +144,7 @@ def test_a_receiver_that_hangs_keeps_nobody_else_waiting(settings: Settings, tmp
 
             try:
                 await until(others_delivered, 25, "the others' notices")
-                assert sum(request.path == "/hangs" for request in there.heard) <= 2
+                assert sum(request.path == "/hangs" for request in there.requests) <= 2
             finally:
                 released.set()
 
@@ -154,7 +156,7 @@ def test_a_list_that_cannot_be_used_ends_the_recorder(settings: Settings, tmp_pa
     """At the start, with the entry and the reason, not at the first run that fails."""
 
     async def main() -> None:
-        async with Rig(alone(settings), tmp_path) as runtime:
+        async with RuntimeHarness(isolated(settings), tmp_path) as runtime:
             bad = runtime.launch("recorder", **environ(tmp_path, [{"webhook": "https://elsewhere.example/"}]))
             await until(lambda: bad.process.poll() is not None, 40, "its end")
             assert bad.process.returncode == 2
@@ -163,17 +165,17 @@ def test_a_list_that_cannot_be_used_ends_the_recorder(settings: Settings, tmp_pa
     asyncio.run(main())
 
 
-def test_notices_are_listed_and_sent_again(gateways: World) -> None:
+def test_notices_are_listed_and_sent_again(gateways: GatewayWorld) -> None:
     """The list says what became of each, without the token of an address; one that was given up can be tried again."""
     run, identity = str(uuid.uuid4()), str(uuid.uuid4())
-    gateways.one.http.get("/predictions")  # the tables are there then
+    gateways.first.http.get("/predictions")  # the tables are there then
     with psycopg.connect(gateways.settings.postgres, autocommit=True) as connection:
         connection.execute(
             """insert into notices (id, run, pipeline, kind, channel, target, tries, outcome, error)
                values (%s, %s, 'digit-train', 'run.failed', 'webhook', 'https://hooks.example.com/token', 12, 'given up', 'gone')""",
             [identity, run],
         )
-    http = gateways.one.http
+    http = gateways.first.http
     (notice,) = http.get("/notices", params={"run": run}).json()["notices"]
     assert (notice["to"], notice["state"], notice["tries"], notice["error"]) == (
         "https://hooks.example.com",
@@ -182,7 +184,7 @@ def test_notices_are_listed_and_sent_again(gateways: World) -> None:
         "gone",
     )
     assert http.get("/notices", params={"run": run, "state": "waiting"}).json()["notices"] == []
-    assert 'millrace_notices{state="given up"}' in gateways.two.http.get("/metrics").text
+    assert 'millrace_notices{state="given up"}' in gateways.second.http.get("/metrics").text
     again = http.post(f"/notices/{identity}/resend")
     assert (again.status_code, again.json()["state"], again.json()["tries"]) == (202, "waiting", 0)
     assert http.post(f"/notices/{uuid.uuid4()}/resend").status_code == 404

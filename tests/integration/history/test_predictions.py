@@ -14,7 +14,7 @@ from streams.runtime.history.folding import LoggedEvent
 from streams.runtime.history.recorder import record
 from streams.wire.codec import Told
 from streams.wire.records import Place
-from tests.integration.support.gateway_world import World
+from tests.integration.support.gateway_world import GatewayWorld
 
 VERSION = "0123456789ab"
 
@@ -31,7 +31,7 @@ def finished(run: str, digit: int, sure: float, version: str = VERSION, service:
 class History:
     """Writes events into the gateways' history as the recorder does."""
 
-    world: World
+    world: GatewayWorld
     offset: int = 0
 
     def write(self, *events: Event) -> list[str]:
@@ -53,7 +53,7 @@ class History:
 
 
 @pytest.fixture(scope="module")
-def past(gateways: World) -> History:
+def past(gateways: GatewayWorld) -> History:
     """The history of the two gateways."""
     return History(gateways)
 
@@ -63,13 +63,13 @@ def run() -> str:
     return str(uuid.uuid4())
 
 
-def test_a_prediction_is_written_once(gateways: World, past: History) -> None:
+def test_a_prediction_is_written_once(gateways: GatewayWorld, past: History) -> None:
     """However often its event is delivered, also after a restart in another batch, there is one row with all it said."""
     event = finished(run(), 8, 0.75)
     (identity,) = past.write(event)
     past.write(event)
     past.write(event, event)
-    answer = gateways.one.http.get("/predictions", params={"run": event.run.id})
+    answer = gateways.first.http.get("/predictions", params={"run": event.run.id})
     (prediction,) = answer.json()["predictions"]
     assert (prediction["id"], prediction["service"], prediction["label"], prediction["confidence"]) == (
         identity,
@@ -79,28 +79,28 @@ def test_a_prediction_is_written_once(gateways: World, past: History) -> None:
     )
     assert (prediction["model"], prediction["model_version"], prediction["input"]) == ("mnist_model", VERSION, "c" * 64)
     assert prediction["correction"] is None
-    whole = gateways.two.http.get(prediction["links"]["self"]).json()
+    whole = gateways.second.http.get(prediction["links"]["self"]).json()
     assert whole["output"] == event.data["output"]
     assert whole["corrections"] == []
 
 
-def test_a_list_in_the_output_is_one_prediction(gateways: World, past: History) -> None:
+def test_a_list_in_the_output_is_one_prediction(gateways: GatewayWorld, past: History) -> None:
     """A service that describes several things gives one row, with its whole output and without a label."""
     event = finished(run(), 1, 0.5, service="face-analyze")
     faces = [{"gender": "woman"}, {"gender": "man"}]
     event.data["output"].update({"faces": faces})
     (identity,) = past.write(event)
-    prediction = gateways.one.http.get(f"/predictions/{identity}").json()
+    prediction = gateways.first.http.get(f"/predictions/{identity}").json()
     assert prediction["output"]["faces"] == faces
     assert prediction["label"] is None
-    refused = gateways.one.http.post(f"/predictions/{identity}/corrections", json={"label": "man"})
+    refused = gateways.first.http.post(f"/predictions/{identity}/corrections", json={"label": "man"})
     assert refused.status_code == 422
     assert "face-analyze" in refused.json()["detail"]
 
 
-def test_they_are_filtered_and_paged(gateways: World, past: History) -> None:
+def test_they_are_filtered_and_paged(gateways: GatewayWorld, past: History) -> None:
     """Each filter takes what it says, and pages follow each other without a gap or a repeat."""
-    version, http = run()[:12], gateways.one.http
+    version, http = run()[:12], gateways.first.http
     written = past.write(*(finished(run(), number, number / 10, version) for number in range(10)))
 
     def found(**query: Any) -> list[str]:
@@ -127,15 +127,15 @@ def test_they_are_filtered_and_paged(gateways: World, past: History) -> None:
     assert http.get("/predictions", params={"cursor": "nonsense"}).status_code == 422
 
 
-def test_the_last_correction_counts_and_all_are_kept(gateways: World, past: History) -> None:
+def test_the_last_correction_counts_and_all_are_kept(gateways: GatewayWorld, past: History) -> None:
     """A second correction replaces the first; each says who, when, from what and to what. The same one again changes nothing."""
     (identity,) = past.write(finished(run(), 1, 0.4))
-    place, http = f"/predictions/{identity}/corrections", gateways.one.http
+    place, http = f"/predictions/{identity}/corrections", gateways.first.http
     first = http.post(place, json={"label": 7})
     assert first.status_code == 201
     assert first.json()["correction"]["label"] == 7
     assert http.post(place, json={"label": 4}).status_code == 201
-    again = gateways.two.http.post(place, json={"label": 4})
+    again = gateways.second.http.post(place, json={"label": 4})
     assert again.status_code == 200
     history = again.json()["corrections"]
     assert [(correction["by"], correction["old"], correction["new"]) for correction in history] == [
@@ -156,18 +156,18 @@ def test_the_last_correction_counts_and_all_are_kept(gateways: World, past: Hist
         ([7], 422, "label"),
     ],
 )
-def test_a_wrong_label_is_refused(gateways: World, past: History, body: Any, status: int, reason: str) -> None:
+def test_a_wrong_label_is_refused(gateways: GatewayWorld, past: History, body: Any, status: int, reason: str) -> None:
     """What the service could never have said is a problem that says what it could."""
     (identity,) = past.write(finished(run(), 1, 0.4))
-    answer = gateways.one.http.post(f"/predictions/{identity}/corrections", json=body)
+    answer = gateways.first.http.post(f"/predictions/{identity}/corrections", json=body)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert reason in answer.text
-    assert gateways.one.http.get(f"/predictions/{identity}").json()["corrections"] == []
+    assert gateways.first.http.get(f"/predictions/{identity}").json()["corrections"] == []
 
 
-def test_an_unknown_prediction_is_not_found(gateways: World) -> None:
+def test_an_unknown_prediction_is_not_found(gateways: GatewayWorld) -> None:
     """An invalid id and an unknown one are both 404."""
     for identity in ("nothing", str(uuid.uuid4())):
-        assert gateways.one.http.get(f"/predictions/{identity}").status_code == 404
-        assert gateways.one.http.post(f"/predictions/{identity}/corrections", json={"label": 1}).status_code == 404
+        assert gateways.first.http.get(f"/predictions/{identity}").status_code == 404
+        assert gateways.first.http.post(f"/predictions/{identity}/corrections", json={"label": 1}).status_code == 404

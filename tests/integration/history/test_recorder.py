@@ -14,8 +14,8 @@ from psycopg.rows import dict_row
 
 from streams.messages import Event, EventKind, Run
 from streams.settings import Settings
-from tests.integration.support.runtime_harness import Rig, alone
-from tests.integration.support.tcp_proxy import Gate
+from tests.integration.support.runtime_harness import RuntimeHarness, isolated
+from tests.integration.support.tcp_proxy import TcpProxy
 from tests.integration.support.waiting import until
 
 RUN = Run("", "demo", "d" * 64, 2_000_000_000.0)
@@ -24,23 +24,23 @@ RUN = Run("", "demo", "d" * 64, 2_000_000_000.0)
 @contextlib.asynccontextmanager
 async def recording(
     settings: Settings, folder: Path, **environ: str
-) -> AsyncIterator[tuple[Rig, Gate, "psycopg.AsyncConnection[Any]"]]:
-    """A rig whose worker records into a schema of its own, through a gate."""
+) -> AsyncIterator[tuple[RuntimeHarness, TcpProxy, "psycopg.AsyncConnection[Any]"]]:
+    """A runtime harness whose worker records into a schema of its own, through a proxy."""
     schema = f"t{uuid.uuid4().hex[:10]}"
-    gate = Gate(settings.postgres)
-    await gate.open()
-    through = f"{gate.url}?options={quote(f'-csearch_path={schema}')}"
+    proxy = TcpProxy(settings.postgres)
+    await proxy.open()
+    through = f"{proxy.url}?options={quote(f'-csearch_path={schema}')}"
     connection = await psycopg.AsyncConnection.connect(settings.postgres, autocommit=True, row_factory=dict_row)
     await connection.execute(f"create schema {schema}".encode())
     await connection.execute(f"set search_path to {schema}".encode())
     try:
-        async with Rig(dataclasses.replace(alone(settings), postgres=through), folder) as runtime:
+        async with RuntimeHarness(dataclasses.replace(isolated(settings), postgres=through), folder) as runtime:
             await runtime.start("recorder", **environ)
-            yield runtime, gate, connection
+            yield runtime, proxy, connection
     finally:
         await connection.execute(f"drop schema {schema} cascade".encode())
         await connection.close()
-        await gate.shut()
+        await proxy.close()
 
 
 async def rows(connection: "psycopg.AsyncConnection[Any]", query: str, *values: object) -> list[dict[str, Any]]:
@@ -75,7 +75,7 @@ def test_history_is_what_happened(settings: Settings, tmp_path: Path) -> None:
     """
 
     async def main() -> None:
-        async with recording(settings, tmp_path) as (runtime, gate, connection):
+        async with recording(settings, tmp_path) as (runtime, proxy, connection):
             runs = [dataclasses.replace(RUN, id=str(uuid.uuid4())) for _ in range(50)]
             first = runs[0]
             runs[1] = dataclasses.replace(runs[1], deadline=1e308)  # after the end of every calendar
@@ -92,9 +92,9 @@ def test_history_is_what_happened(settings: Settings, tmp_path: Path) -> None:
                 ]
             )
             await send(story(first))
-            await gate.shut()
+            await proxy.close()
             await asyncio.gather(*(send(story(run)) for run in runs[1:]))
-            await gate.open()
+            await proxy.open()
 
             async def all_ended() -> bool:
                 return len(await rows(connection, "select 1 from runs where ended_at is not null")) == len(runs)

@@ -16,7 +16,7 @@ from streams.runtime.connections.connections import Connections
 from streams.runtime.history import tables
 from streams.settings import Settings
 from tests.integration.support.gateway_world import database, drop
-from tests.integration.support.runtime_harness import Rig, alone
+from tests.integration.support.runtime_harness import RuntimeHarness, isolated
 from tests.integration.support.waiting import until
 
 BRIEF = """
@@ -31,8 +31,8 @@ USUAL = BRIEF.replace("brief", "usual").replace("retain: 1h\n", "")
 HOUR, DAY = 3600.0, 86_400.0
 
 
-class Cellar(Rig):
-    """A rig with a history of its own, and runs in it that ended some time ago."""
+class Cellar(RuntimeHarness):
+    """A runtime harness with a history of its own, and runs in it that ended some time ago."""
 
     async def run_of(self, digest: str, ended: float | None) -> str:
         """A run with two objects that ended so many seconds ago, or not yet."""
@@ -64,7 +64,7 @@ async def cellar(settings: Settings, folder: Path) -> AsyncIterator[Cellar]:
     try:
         async with await tables.connected(address):
             pass  # the tables are there
-        async with Cellar(dataclasses.replace(alone(settings), postgres=address), folder) as runtime:
+        async with Cellar(dataclasses.replace(isolated(settings), postgres=address), folder) as runtime:
             yield runtime
     finally:
         drop(settings.postgres, schema)
@@ -115,7 +115,7 @@ def test_several_sweep_at_once(settings: Settings, tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_a_store_that_is_away_is_asked_again(
+def test_an_unavailable_store_is_asked_again(
     settings: Settings, tmp_path: Path, unused_port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """While S3 is away no run counts as swept; when it is back, they are."""

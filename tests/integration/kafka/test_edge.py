@@ -15,10 +15,10 @@ from schemas.encoding.codec import frame
 from streams.wire.records import Place
 from tests.acceptance.command import millrace
 from tests.integration.support.foreign import Foreign, add_partitions, of_subject
-from tests.integration.support.gateway_world import World
-from tests.integration.support.gateways_with_worker import ended, put, submit, yard
+from tests.integration.support.gateway_world import GatewayWorld
+from tests.integration.support.gateways_with_worker import ended, gateways_with_worker, put, submit
 
-__all__ = ["yard"]
+__all__ = ["gateways_with_worker"]
 
 ORDERS = """
 pipeline: NAME
@@ -34,11 +34,11 @@ DONE = {"order": "a", "pieces": 3, "city": "Gent"}
 
 
 @pytest.fixture(scope="module")
-def orders(yard: World) -> Foreign:
+def orders(gateways_with_worker: GatewayWorld) -> Foreign:
     """A producer of orders."""
     name = f"orders-{uuid.uuid4().hex[:8]}"
-    put(yard, ORDERS.replace("NAME", name))
-    return Foreign(yard, name)
+    put(gateways_with_worker, ORDERS.replace("NAME", name))
+    return Foreign(gateways_with_worker, name)
 
 
 def completed(result: dict[str, Any]) -> Any:
@@ -83,30 +83,44 @@ def test_an_event_in_binary_mode(orders: Foreign) -> None:
     assert orders.ask(LINE, [*headers, ("content-type", b"application/json")])["output"] == DONE
 
 
-def test_headers_without_a_value(orders: Foreign, yard: World) -> None:
+def test_headers_without_a_value(orders: Foreign, gateways_with_worker: GatewayWorld) -> None:
     """A null is no value: what names nothing begins a run all the same, and a letter that has one can be shown and sent again."""
     nulls = [(name, None) for name in ("content-type", "millrace-run", "millrace-digest", "traceparent", "x", "x")]
     assert orders.ask(LINE, nulls)["output"] == DONE
     sent = orders.send(b"no order", nulls)
     letter = orders.letter(sent)
     assert letter.headers == tuple(nulls)
-    shown = millrace("dead-letters", "show", letter.id, home=yard.settings.home, more=yard.settings.environ())
+    shown = millrace(
+        "dead-letters",
+        "show",
+        letter.id,
+        home=gateways_with_worker.settings.home,
+        more=gateways_with_worker.settings.environ(),
+    )
     assert shown.status == 0, shown.err
     assert [line.split() for line in shown.out.splitlines() if line.startswith("header")] == [
         ["header", name, "none"] for name, _ in nulls
     ]
     whole = millrace(
-        "dead-letters", "show", letter.id, "--output", "json", home=yard.settings.home, more=yard.settings.environ()
+        "dead-letters",
+        "show",
+        letter.id,
+        "--output",
+        "json",
+        home=gateways_with_worker.settings.home,
+        more=gateways_with_worker.settings.environ(),
     )
     assert json.loads(whole.out)["headers"] == [{"name": name, "value": None} for name, _ in nulls]
-    over_http = yard.one.http.get(f"/dead-letters/{letter.id}").json()
+    over_http = gateways_with_worker.first.http.get(f"/dead-letters/{letter.id}").json()
     assert over_http["headers"] == json.loads(whole.out)["headers"]
-    again = yard.one.http.post(f"/dead-letters/{letter.id}/resend")
+    again = gateways_with_worker.first.http.post(f"/dead-letters/{letter.id}/resend")
     assert again.status_code == 200, again.text
     back = orders.letter(orders.send(b"marker"))  # what was sent before it has become a letter too
     assert back.value == b"marker"
-    letters = yard.one.http.get("/dead-letters", params={"topic": orders.topic, "limit": 1000}).json()["dead_letters"]
-    repeated = [yard.one.http.get(f"/dead-letters/{summary['id']}").json() for summary in letters]
+    letters = gateways_with_worker.first.http.get(
+        "/dead-letters", params={"topic": orders.topic, "limit": 1000}
+    ).json()["dead_letters"]
+    repeated = [gateways_with_worker.first.http.get(f"/dead-letters/{summary['id']}").json() for summary in letters]
     headers = [
         whole_letter["headers"]
         for whole_letter in repeated
@@ -161,14 +175,16 @@ def test_a_schema_that_refers_to_others(orders: Foreign) -> None:
     assert completed(orders.ask(orders.serialized(serializer, value))) == {**DONE, "city": "Brugge"}
 
 
-def test_the_clock_of_a_producer_does_not_count(orders: Foreign, yard: World) -> None:
+def test_the_clock_of_a_producer_does_not_count(orders: Foreign, gateways_with_worker: GatewayWorld) -> None:
     """The broker says when a request came: one of 2020 is not old, and one of the next century is no error."""
     before = time.time()
     for moment in (1_577_836_800_000, 1, 4_102_444_800_000):
         run = str(uuid.uuid4())
         sent = orders.send(LINE, [("millrace-run", run.encode())], key=run.encode(), timestamp=moment)
         place = Place(sent.topic, sent.partition)
-        (record,) = yard.loop(yard.parts.offsets.read(place, sent.offset, sent.offset + 1))
+        (record,) = gateways_with_worker.loop(
+            gateways_with_worker.parts.offsets.read(place, sent.offset, sent.offset + 1)
+        )
         assert before - 60 < record.timestamp < time.time() + 60
         assert completed(orders.result(run)) == DONE
 
@@ -200,10 +216,12 @@ def test_what_is_no_request_is_answered_with_its_reason(orders: Foreign) -> None
 
 
 @pytest.mark.parametrize("text", [b'{"order": "a", "order": "b"}', b'{"order": "a\\u0000"}', b'{"order": "\\ud800"}'])
-def test_both_edges_refuse_the_same(orders: Foreign, yard: World, text: bytes) -> None:
+def test_both_edges_refuse_the_same(orders: Foreign, gateways_with_worker: GatewayWorld, text: bytes) -> None:
     """What HTTP does not take, Kafka does not take either, and both say it in the same words."""
-    name = yard.parts.names.pipeline_of(orders.topic)
-    answer = yard.one.http.post(f"/pipelines/{name}/runs", content=text, headers={"content-type": "application/json"})
+    name = gateways_with_worker.parts.names.pipeline_of(orders.topic)
+    answer = gateways_with_worker.first.http.post(
+        f"/pipelines/{name}/runs", content=text, headers={"content-type": "application/json"}
+    )
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["problem"] in orders.ask(text)["failure"]["reason"]
 
@@ -216,32 +234,32 @@ def test_a_text_in_avro_is_held_to_the_same(orders: Foreign) -> None:
     assert "NUL" in orders.ask(orders.serialized(serializer, {"order": "a\0"}))["failure"]["reason"]
 
 
-def test_a_run_has_one_id_however_it_is_written(orders: Foreign, yard: World) -> None:
+def test_a_run_has_one_id_however_it_is_written(orders: Foreign, gateways_with_worker: GatewayWorld) -> None:
     """A run that its producer names in capitals is found in either form, and its result has the one that is kept."""
     run = str(uuid.uuid4())
     orders.send(LINE, [("millrace-run", run.upper().encode())], key=run.upper().encode())
     assert orders.result(run)["run"] == run
-    assert ended(yard, run)["status"] == "finished"
+    assert ended(gateways_with_worker, run)["status"] == "finished"
     for form in (run, run.upper()):
         for path in ("", "/result", "/events", "/explain"):
-            assert yard.two.http.get(f"/runs/{form}{path}").status_code == 200, (form, path)
-        assert yard.two.http.get(f"/runs/{form}").json()["id"] == run
-    assert yard.two.http.get("/runs/no-run").status_code == 404
+            assert gateways_with_worker.second.http.get(f"/runs/{form}{path}").status_code == 200, (form, path)
+        assert gateways_with_worker.second.http.get(f"/runs/{form}").json()["id"] == run
+    assert gateways_with_worker.second.http.get("/runs/no-run").status_code == 404
 
 
-def test_partitions_that_are_added_are_read(yard: World) -> None:
+def test_partitions_that_are_added_are_read(gateways_with_worker: GatewayWorld) -> None:
     """A request on one is served, and so are those over HTTP wherever they come to stand; the pipeline can be changed still."""
     name = f"grown-{uuid.uuid4().hex[:8]}"
-    put(yard, ORDERS.replace("NAME", name))
-    count = yard.settings.partitions + 2
-    add_partitions(yard.settings, yard.parts.names.requests(name), count)
-    grown = Foreign(yard, name)
+    put(gateways_with_worker, ORDERS.replace("NAME", name))
+    count = gateways_with_worker.settings.partitions + 2
+    add_partitions(gateways_with_worker.settings, gateways_with_worker.parts.names.requests(name), count)
+    grown = Foreign(gateways_with_worker, name)
     runs = [str(uuid.uuid4()) for _ in range(count)]
     for partition, run in enumerate(runs):
         grown.send(LINE, [("millrace-run", run.encode())], key=run.encode(), partition=partition)
     for run in runs:
         assert completed(grown.result(run)) == DONE
-    for run in [submit(yard, name, order="a") for _ in range(count)]:
-        assert ended(yard, run)["status"] == "finished"
-    put(yard, ORDERS.replace("NAME", name).replace("default: 1}", "default: 2}"))
-    assert ended(yard, submit(yard, name, order="a"))["output"]["pieces"] == 2
+    for run in [submit(gateways_with_worker, name, order="a") for _ in range(count)]:
+        assert ended(gateways_with_worker, run)["status"] == "finished"
+    put(gateways_with_worker, ORDERS.replace("NAME", name).replace("default: 1}", "default: 2}"))
+    assert ended(gateways_with_worker, submit(gateways_with_worker, name, order="a"))["output"]["pieces"] == 2

@@ -13,10 +13,10 @@ from streams.messages import EventKind
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.wire.records import Place
 from tests.integration.support.foreign import Foreign, Sent
-from tests.integration.support.gateway_world import World, wait
-from tests.integration.support.gateways_with_worker import ended, put, submit, yard
+from tests.integration.support.gateway_world import GatewayWorld, wait
+from tests.integration.support.gateways_with_worker import ended, gateways_with_worker, put, submit
 
-__all__ = ["yard"]
+__all__ = ["gateways_with_worker"]
 
 PIPELINE = """
 pipeline: NAME
@@ -101,64 +101,68 @@ class Hand:
 
 
 @pytest.fixture(scope="module")
-def names(yard: World) -> tuple[str, str]:
+def names(gateways_with_worker: GatewayWorld) -> tuple[str, str]:
     """Two pipelines: one that is written to, and one beside it."""
     mark = uuid.uuid4().hex[:8]
     names = f"fuzz-{mark}", f"beside-{mark}"
     for name, text in zip(names, (PIPELINE, NEIGHBOUR), strict=True):
-        put(yard, text.replace("NAME", name))
+        put(gateways_with_worker, text.replace("NAME", name))
     return names
 
 
-def known(w: World, name: str) -> list[bytes]:
+def known(world: GatewayWorld, name: str) -> list[bytes]:
     """Requests that can be read, in each form."""
-    version = w.one.app.components.catalogues.pipelines.version(name)
+    version = world.first.app.components.catalogues.pipelines.version(name)
     assert version is not None
-    topology = w.one.app.components.catalogues.pipelines.topology(version.digest)
+    topology = world.first.app.components.catalogues.pipelines.topology(version.digest)
     assert topology is not None
     value = {"text": "täxt", "numbers": [1, 2**40], "any": {"a": [None, 1.5, "x"]}}
     line = json.dumps(value).encode()
     event = json.dumps({"specversion": "1.0", "id": "1", "source": "/", "type": "t", "data": value}).encode()
-    avro = w.loop(w.parts.codec.encode(f"{w.parts.names.requests(name)}-value", topology.input, value))
+    avro = world.loop(world.parts.codec.encode(f"{world.parts.names.requests(name)}-value", topology.input, value))
     return [line, b"\xef\xbb\xbf" + line, event, avro]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_whatever_is_written_holds_nobody_up(yard: World, names: tuple[str, str], seed: int) -> None:
+def test_no_record_blocks_others(gateways_with_worker: GatewayWorld, names: tuple[str, str], seed: int) -> None:
     """While records of noise come in every codec, a neighbour's runs end, and a good request behind each dozen is served."""
     fuzzed, beside = names
-    hand = Hand(seed, known(yard, fuzzed))
-    writers = [Foreign(yard, fuzzed, **{"compression.type": codec}) for codec in CODECS]
+    hand = Hand(seed, known(gateways_with_worker, fuzzed))
+    writers = [Foreign(gateways_with_worker, fuzzed, **{"compression.type": codec}) for codec in CODECS]
     sent: list[Sent] = []
     for number in range(RECORDS):
         writer = hand.random.choice(writers)
-        partition = hand.random.randrange(yard.settings.partitions)
+        partition = hand.random.randrange(gateways_with_worker.settings.partitions)
         sent.append(
             writer.send(hand.value(), hand.headers(), key=hand.key(), partition=partition, timestamp=hand.moment())
         )
         if number % 12 == 11:
-            run = submit(yard, beside, n=number)
+            run = submit(gateways_with_worker, beside, n=number)
             good = writer.ask(json.dumps({"text": f"{number}"}).encode())
             assert (good["status"], good["output"]) == ("finished", {"text": f"{number}", "count": 0})
-            assert ended(yard, run)["output"] == {"n": number + 1}
-    wait(lambda: fates(yard, sent).keys() >= set(sent), lambda: set(sent) - fates(yard, sent).keys(), 60)
-    assert all(len(fate) == 1 for fate in fates(yard, sent).values()), fates(yard, sent)
+            assert ended(gateways_with_worker, run)["output"] == {"n": number + 1}
+    wait(
+        lambda: fates(gateways_with_worker, sent).keys() >= set(sent),
+        lambda: set(sent) - fates(gateways_with_worker, sent).keys(),
+        60,
+    )
+    assert all(len(fate) == 1 for fate in fates(gateways_with_worker, sent).values()), fates(gateways_with_worker, sent)
 
 
-def fates(w: World, sent: list[Sent]) -> dict[Sent, list[str]]:
+def fates(world: GatewayWorld, sent: list[Sent]) -> dict[Sent, list[str]]:
     """What became of records: the runs that they began, and the letters."""
     fates: dict[Sent, list[str]] = {}
-    for place, fate in (*begun(w), *letters(w)):
+    for place, fate in (*begun(world), *letters(world)):
         if place in sent:
             fates.setdefault(place, []).append(fate)
     return fates
 
 
-def begun(w: World) -> Iterator[tuple[Sent, str]]:
+def begun(world: GatewayWorld) -> Iterator[tuple[Sent, str]]:
     """The record of each run that was accepted, as its event says, and the run."""
 
     async def read() -> dict[tuple[str, str], None]:
-        parts = w.parts
+        parts = world.parts
         runs: dict[tuple[str, str], None] = {}
         places = [Place(parts.events, number) for number in range(await parts.producer.partitions(parts.events))]
         for place, end in (await parts.offsets.ends(places)).items():
@@ -168,17 +172,17 @@ def begun(w: World) -> Iterator[tuple[Sent, str]]:
                     runs[str(sent.event.data["source"]), sent.event.run.id] = None
         return runs
 
-    for source, run in w.loop(read()):
+    for source, run in world.loop(read()):
         topic, _, rest = source.rpartition("/")
         partition, _, offset = rest.partition("@")
         yield Sent(topic, int(partition), int(offset)), f"run {run}"
 
 
-def letters(w: World) -> Iterator[tuple[Sent, str]]:
+def letters(world: GatewayWorld) -> Iterator[tuple[Sent, str]]:
     """The place of each dead letter, and why it is one."""
 
     async def read() -> list[Any]:
-        return [letter async for letter in DeadLetters(w.parts).read()]
+        return [letter async for letter in DeadLetters(world.parts).read()]
 
-    for letter in w.loop(read()):
+    for letter in world.loop(read()):
         yield Sent(letter.topic, letter.partition, letter.offset), f"letter: {letter.reason}"

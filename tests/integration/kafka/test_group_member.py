@@ -250,7 +250,7 @@ def test_work_may_take_as_long_as_it_is_allowed_to(settings: Settings) -> None:
     asyncio.run(main())
 
 
-def test_who_stood_still_itself_is_not_stuck(settings: Settings) -> None:
+def test_a_member_that_was_frozen_itself_is_not_stuck(settings: Settings) -> None:
     """A process that was stopped for minutes and goes on has seen nothing: others get the time that they always get."""
 
     async def main() -> None:

@@ -11,35 +11,37 @@ from streams.reader_trouble import Trouble
 from streams.runtime.catalogue.announcements import Announcer
 from streams.runtime.worker.health.worker_states import LASTING, WorkerState
 from streams.wire.topics import WORKERS
-from tests.integration.support.gateway_world import World, wait
+from tests.integration.support.gateway_world import GatewayWorld, wait
 
 NOW = time.time()
 LASTS = Trouble("flow", "TOPIC_AUTHORIZATION_FAILED", NOW - 2 * LASTING, "pipeline.greet.requests", 3, 17)
 PASSES = Trouble("flow", "a broker comes back", NOW + 3600)
 
 
-def test_ready_and_explain_say_what_a_worker_cannot_read(gateways: World) -> None:
+def test_ready_and_explain_say_what_a_worker_cannot_read(gateways: GatewayWorld) -> None:
     """Once it has lasted for some seconds; when it is over, or its worker has left, nothing is said any more."""
-    w = gateways
+    world = gateways
     present = [LASTS, PASSES]
-    announcer = Announcer(w.parts, says(present), 30.0, WORKERS, "WorkerState")
-    w.loop(announcer.start())
-    run = w.submit()
-    wait(lambda: "readers" in missing(w), lambda: missing(w))
+    announcer = Announcer(world.parts, says(present), 30.0, WORKERS, "WorkerState")
+    world.loop(announcer.start())
+    run = world.submit()
+    wait(lambda: "readers" in missing(world), lambda: missing(world))
     text = "flow cannot read pipeline.greet.requests/3@17 since "
-    assert missing(w)["readers"].startswith(text)
-    assert "comes back" not in missing(w)["readers"]
-    assert [line.startswith(text) for line in w.one.http.get(f"/runs/{run.id}/explain").json()["unread"]] == [True]
+    assert missing(world)["readers"].startswith(text)
+    assert "comes back" not in missing(world)["readers"]
+    assert [line.startswith(text) for line in world.first.http.get(f"/runs/{run.id}/explain").json()["unread"]] == [
+        True
+    ]
     present.remove(LASTS)
-    w.loop(announcer.announce())
-    wait(lambda: not missing(w), lambda: missing(w))
+    world.loop(announcer.announce())
+    wait(lambda: not missing(world), lambda: missing(world))
     present.append(LASTS)
-    w.loop(announcer.announce())
-    wait(lambda: "readers" in missing(w), lambda: missing(w))
-    w.loop(announcer.stop())
-    wait(lambda: not missing(w), lambda: missing(w))
-    assert w.one.http.get(f"/runs/{run.id}/explain").json()["unread"] == []
-    w.finish(run)
+    world.loop(announcer.announce())
+    wait(lambda: "readers" in missing(world), lambda: missing(world))
+    world.loop(announcer.stop())
+    wait(lambda: not missing(world), lambda: missing(world))
+    assert world.first.http.get(f"/runs/{run.id}/explain").json()["unread"] == []
+    world.finish(run)
 
 
 def says(present: list[Trouble]) -> Callable[[], list[WorkerState]]:
@@ -47,9 +49,9 @@ def says(present: list[Trouble]) -> Callable[[], list[WorkerState]]:
     return lambda: [WorkerState("w", time.time(), groups=("flow",), troubles=tuple(present))]
 
 
-def missing(w: World) -> dict[str, str]:
+def missing(world: GatewayWorld) -> dict[str, str]:
     """What keeps a gateway from serving."""
-    reasons: dict[str, str] = w.one.http.get("/health/ready").json().get("missing", {})
+    reasons: dict[str, str] = world.first.http.get("/health/ready").json().get("missing", {})
     return reasons
 
 

@@ -193,7 +193,7 @@ def test_every_checked_in_schema_can_be_registered(settings: Settings) -> None:
     run(settings, scenario)
 
 
-def test_no_registry_is_no_fault_of_the_record(unused_port: int) -> None:
+def test_an_unavailable_registry_is_no_fault_of_the_record(unused_port: int) -> None:
     """Where nothing answers, every call says that the registry is away, naming where it was looked for."""
 
     async def scenario(registry: SchemaRegistry) -> None:
@@ -270,7 +270,7 @@ def test_types_of_other_subjects_are_resolved(settings: Settings) -> None:
     run(settings, scenario)
 
 
-def test_a_schema_of_json_is_told_apart(settings: Settings) -> None:
+def test_a_json_schema_is_recognized(settings: Settings) -> None:
     """It may be registered under a subject of ours: it is not read as Avro, and the newest of Avro is the one before it."""
     name = subject()
 
@@ -314,7 +314,7 @@ def test_a_subject_that_was_deleted_is_registered_again(settings: Settings) -> N
     asyncio.run(main())
 
 
-def test_an_id_is_used_while_the_registry_is_away(settings: Settings) -> None:
+def test_an_id_is_used_while_the_registry_is_unavailable(settings: Settings) -> None:
     """Asking again for an id costs nothing that was known: without an answer the old one is used."""
 
     async def main() -> None:

@@ -15,17 +15,17 @@ from streams.runtime.pool.pool import Pool
 from streams.service.child_calls import call
 from streams.service.progress_report import Progress
 from streams.settings import Settings
-from tests.integration.support import pool_functions as bodies
-from tests.integration.support.runtime_harness import rig
+from tests.integration.support import pool_functions
+from tests.integration.support.runtime_harness import runtime_harness
 from tests.integration.support.waiting import until
 
-CROWD = "tests.integration.support.batch_services"
+BATCH_SERVICES = "tests.integration.support.batch_services"
 
 
 @asynccontextmanager
 async def batches(size: int = 1, most: int = 8, *, together: bool = False) -> AsyncIterator[Batches]:
     """Batches over a pool, stopped at the end."""
-    pool = Pool(size, ["tests.integration.support.pool_functions", CROWD])
+    pool = Pool(size, ["tests.integration.support.pool_functions", BATCH_SERVICES])
     await pool.start()
     try:
         yield Batches(pool, most, together)
@@ -42,7 +42,7 @@ def begin(
 
 async def numbers(made: Batches, name: str, *given: int) -> list[CallResult]:
     """How the calls of a service with these numbers end, all asked at once."""
-    return list(await asyncio.gather(*(begin(made, call, CROWD, name, {"n": n}, {}, "", "") for n in given)))
+    return list(await asyncio.gather(*(begin(made, call, BATCH_SERVICES, name, {"n": n}, {}, "", "") for n in given)))
 
 
 def said(ended: CallResult) -> Any:
@@ -57,13 +57,13 @@ def test_a_long_queue_is_taken_in_batches_and_a_short_one_is_not() -> None:
 
     async def main() -> None:
         async with batches() as made:
-            found = await asyncio.gather(*(begin(made, bodies.double, n) for n in range(20)))
+            found = await asyncio.gather(*(begin(made, pool_functions.double, n) for n in range(20)))
             assert [one.value for one in found] == [2 * n for n in range(20)]
             assert made.carried.calls == 20
             assert made.carried.batches <= 5
             turns = made.carried.batches
             for n in range(3):
-                assert (await begin(made, bodies.double, n)).value == 2 * n
+                assert (await begin(made, pool_functions.double, n)).value == 2 * n
             assert made.carried.batches == turns + 3
 
     asyncio.run(main())
@@ -74,7 +74,7 @@ def test_every_child_gets_its_share() -> None:
 
     async def main() -> None:
         async with batches(2) as made:
-            found = await asyncio.gather(*(begin(made, bodies.prepared, 0.3) for _ in range(4)))
+            found = await asyncio.gather(*(begin(made, pool_functions.prepared, 0.3) for _ in range(4)))
             assert len({one.value[0] for one in found}) == 2
 
     asyncio.run(main())
@@ -93,7 +93,7 @@ def test_one_bad_call_fails_alone(name: str) -> None:
         async with batches(together=name == "together") as made:
             found = await numbers(made, name, 1, 2, 5, 3, 7, 4, 13, 6, 8)
             assert [said(one) for one in found] == [2, 4, five, 6, seven, 8, killed, 12, 16]
-            wrong = begin(made, call, CROWD, name, {"n": "none"}, {}, "", "")
+            wrong = begin(made, call, BATCH_SERVICES, name, {"n": "none"}, {}, "", "")
             found = await numbers(made, name, 1, 2, 13)
             assert [said(one) for one in found] == [2, 4, killed]
             ended = await wrong
@@ -108,7 +108,7 @@ def test_a_function_over_many_that_fails_as_a_whole() -> None:
 
     async def main() -> None:
         async with batches(together=True) as made:
-            first = begin(made, call, CROWD, "together", {"n": 1}, {}, "", "")
+            first = begin(made, call, BATCH_SERVICES, "together", {"n": 1}, {}, "", "")
             assert [said(one) for one in await numbers(made, "together", 2, 99, 3)] == [4, 198, 6]
             assert [said(one) for one in await numbers(made, "together", 2, 66, 3)] == [4, 132, 6]
             assert said(await first) == 2
@@ -124,14 +124,14 @@ def test_limits_are_each_calls_own() -> None:
     async def main() -> None:
         async with batches() as made:
             calls = [
-                begin(made, bodies.double, 1),
-                begin(made, bodies.double, 2),
-                begin(made, bodies.sleep, 60, seconds=0.3),
-                begin(made, bodies.double, 3),
-                begin(made, bodies.hoard, 400, memory=128),
-                begin(made, bodies.double, 4),
-                begin(made, bodies.leave),
-                begin(made, bodies.double, 5),
+                begin(made, pool_functions.double, 1),
+                begin(made, pool_functions.double, 2),
+                begin(made, pool_functions.sleep, 60, seconds=0.3),
+                begin(made, pool_functions.double, 3),
+                begin(made, pool_functions.hoard, 400, memory=128),
+                begin(made, pool_functions.double, 4),
+                begin(made, pool_functions.leave),
+                begin(made, pool_functions.double, 5),
             ]
             ends = await asyncio.gather(*calls)
             assert [one.value for one in ends if one.failure is None] == [2, 4, 6, 8, 10]
@@ -146,11 +146,14 @@ def test_progress_is_each_calls_own() -> None:
 
     async def main() -> None:
         async with batches() as made:
-            told: dict[int, list[Progress]] = {n: [] for n in range(6)}
+            received: dict[int, list[Progress]] = {n: [] for n in range(6)}
             await asyncio.gather(
-                *(made.run(bodies.chats, n, seconds=20, memory=256, on_progress=told[n].append) for n in told)
+                *(
+                    made.run(pool_functions.chats, n, seconds=20, memory=256, on_progress=received[n].append)
+                    for n in received
+                )
             )
-            assert [[one.number for one in told[n]][-1:] for n in told] == [[], [1], [2], [3], [4], [5]]
+            assert [[one.number for one in received[n]][-1:] for n in received] == [[], [1], [2], [3], [4], [5]]
 
     asyncio.run(main())
 
@@ -162,17 +165,17 @@ def test_giving_up(tmp_path: Path) -> None:
 
     async def main() -> None:
         async with batches() as made:
-            busy = begin(made, bodies.sleep, 60)
+            busy = begin(made, pool_functions.sleep, 60)
             await until(lambda: made.carried.calls == 1, 20, "the first turn")
-            waiting = begin(made, bodies.touch, str(tmp_path / "begun"))
+            waiting = begin(made, pool_functions.touch, str(tmp_path / "begun"))
             await asyncio.sleep(0)
             waiting.cancel()
             (pid,) = made.pool.pids
             busy.cancel()
-            assert (await begin(made, bodies.whoami)).value != pid
-            first = begin(made, bodies.sleep, 0.3)
+            assert (await begin(made, pool_functions.whoami)).value != pid
+            first = begin(made, pool_functions.sleep, 0.3)
             await until(lambda: made.carried.calls == 3, 20, "its turn")
-            others = [begin(made, bodies.sleep, 0.2) for _ in range(3)]
+            others = [begin(made, pool_functions.sleep, 0.2) for _ in range(3)]
             await until(lambda: made.carried.calls == 6, 20, "their turn")
             others[1].cancel()
             ends = await asyncio.gather(first, others[0], others[2])
@@ -200,13 +203,13 @@ output: {{numbers: "${{every}}"}}
 """
 
     async def main() -> None:
-        async with rig(settings, tmp_path) as made:
-            await made.start(CROWD, "flow", "retry")
+        async with runtime_harness(settings, tmp_path) as made:
+            await made.start(BATCH_SERVICES, "flow", "retry")
             await made.publish(text)
             run = await made.submit("crowded", {"numbers": list(range(60))})
             found = (await made.output(run, 90))["numbers"]
             assert found == [-1 if n in (5, 7, 13) else 2 * n for n in range(60)]
-            retried = {told.event.at for told in made.told(run, EventKind.RETRYING)}
+            retried = {received.event.at for received in made.events_of(run, EventKind.RETRYING)}
             assert retried == {(5,), (13,)}
 
     asyncio.run(main())

@@ -10,7 +10,7 @@ from streams.models import Champion
 from streams.runtime.storage.bundles import fetch, tidy
 from streams.runtime.storage.store import Store
 from streams.settings import Settings
-from tests.integration.support.model_registry import Shelf, shelf
+from tests.integration.support.model_registry import ModelRegistry, model_registry
 from tests.integration.support.runtime_harness import ROOT
 
 _HOLDER = """
@@ -23,7 +23,7 @@ time.sleep(600)
 """
 
 
-async def champions(made: Shelf, *words: str) -> list[Champion]:
+async def champions(made: ModelRegistry, *words: str) -> list[Champion]:
     """Versions that are in S3."""
     await made.make()
     found = []
@@ -48,7 +48,7 @@ def test_what_somebody_uses_stays_and_the_rest_goes(settings: Settings, tmp_path
         return {one.name for one in slot.iterdir()}
 
     async def main() -> None:
-        async with shelf(settings, "oracle") as made:
+        async with model_registry(settings, "oracle") as made:
             store: Store = made.store
             yes, no, later = await champions(made, "yes", "no", "later")
             mine, others, nobodys = [await fetch(store, one, tmp_path) for one in (yes, no, later)]
@@ -82,7 +82,7 @@ def test_many_fetch_while_others_tidy(settings: Settings, tmp_path: Path) -> Non
     """Whoever has fetched a version has it whole, however often somebody else takes away what nobody holds."""
 
     async def main() -> None:
-        async with shelf(settings, "oracle") as made:
+        async with model_registry(settings, "oracle") as made:
             wanted = await champions(made, "yes", "no")
             over = False
 

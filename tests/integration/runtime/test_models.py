@@ -17,29 +17,31 @@ from streams.runtime.catalogue.announcements import Announcement
 from streams.runtime.models.champions import connected, demote, promote
 from streams.settings import Settings
 from streams.wire import topics
-from tests.integration.support.model_registry import Shelf, shelf
-from tests.integration.support.runtime_harness import ROOT, Rig, alone
-from tests.integration.support.tcp_proxy import Gate
+from tests.integration.support.model_registry import ModelRegistry, model_registry
+from tests.integration.support.runtime_harness import ROOT, RuntimeHarness, isolated
+from tests.integration.support.tcp_proxy import TcpProxy
 from tests.integration.support.waiting import until
 from tests.integration.support.word_model_service import FOLDER
 
-ORACLE = "tests.integration.support.word_model_service"
+WORD_MODEL_SERVICE = "tests.integration.support.word_model_service"
 SHIPPED = read(FOLDER).version
 
 
 @contextlib.asynccontextmanager
-async def oracles(settings: Settings, folder: Path, *, gate: Gate | None = None) -> AsyncIterator[tuple[Rig, Shelf]]:
-    """A rig whose workers look at a registry of their own; with a gate they reach S3 through it."""
-    async with shelf(settings, "oracle") as made:
-        own = dataclasses.replace(alone(settings), mlflow=made.url, workers=2)
-        instead = dataclasses.replace(own, s3=gate.url) if gate is not None else None
-        async with Rig(own, folder, instead=instead) as rig:
-            yield rig, made
+async def oracles(
+    settings: Settings, folder: Path, *, proxy: TcpProxy | None = None
+) -> AsyncIterator[tuple[RuntimeHarness, ModelRegistry]]:
+    """A runtime harness whose workers look at a registry of their own; with a proxy they reach S3 through it."""
+    async with model_registry(settings, "oracle") as made:
+        own = dataclasses.replace(isolated(settings), mlflow=made.url, workers=2)
+        instead = dataclasses.replace(own, s3=proxy.url) if proxy is not None else None
+        async with RuntimeHarness(own, folder, instead=instead) as harness:
+            yield harness, made
 
 
-async def use(rig: Rig, version: str) -> None:
+async def use(harness: RuntimeHarness, version: str) -> None:
     """What `millrace models use` does."""
-    async with connected(rig.settings) as connection:
+    async with connected(harness.settings) as connection:
         assert connection is not None
         if version == SHIPPED:
             await demote(connection, "oracle")
@@ -47,42 +49,44 @@ async def use(rig: Rig, version: str) -> None:
             await promote(connection, "oracle", version)
 
 
-def announced(rig: Rig) -> list[Announcement]:
+def announced(harness: RuntimeHarness) -> list[Announcement]:
     """What the oracle's workers say."""
-    return rig.services.workers("oracle")
+    return harness.services.workers("oracle")
 
 
-async def serving(rig: Rig, version: str, workers: int = 1) -> None:
+async def serving(harness: RuntimeHarness, version: str, workers: int = 1) -> None:
     """Waits until the catalogue says that this version serves."""
 
     def said() -> bool:
-        found = announced(rig)
+        found = announced(harness)
         return len(found) == workers and all(one.model_version == version and not one.problem for one in found)
 
-    await until(said, 40, f"the oracle at {version}: {[(one.model_version, one.problem) for one in announced(rig)]}")
+    await until(
+        said, 40, f"the oracle at {version}: {[(one.model_version, one.problem) for one in announced(harness)]}"
+    )
 
 
-async def told_of(rig: Rig, problem: str) -> Announcement:
+async def told_of(harness: RuntimeHarness, problem: str) -> Announcement:
     """Waits until the catalogue tells of a problem."""
 
     def found() -> Announcement | None:
-        return next((one for one in announced(rig) if problem in (one.problem or "")), None)
+        return next((one for one in announced(harness) if problem in (one.problem or "")), None)
 
     said: Announcement = await until(found, 40, f"the problem {problem!r}")
     return said
 
 
-async def ever_announced(rig: Rig) -> set[tuple[str, str]]:
+async def ever_announced(harness: RuntimeHarness) -> set[tuple[str, str]]:
     """The model and version of every announcement that was ever made of the oracle."""
-    records = await rig.read(rig.parts.topic(topics.SERVICES))
-    told = [one.value for one in records if one.value and (one.key or b"").startswith(b"oracle/")]
-    said = [await rig.parts.codec.decode(value, load("Announcement")) for value in told]
+    records = await harness.read(harness.parts.topic(topics.SERVICES))
+    received = [one.value for one in records if one.value and (one.key or b"").startswith(b"oracle/")]
+    said = [await harness.parts.codec.decode(value, load("Announcement")) for value in received]
     return {(one["model"], one["model_version"]) for one in said}
 
 
-async def answer(rig: Rig) -> dict[str, Any]:
+async def answer(harness: RuntimeHarness) -> dict[str, Any]:
     """What a run gives."""
-    found: dict[str, Any] = await rig.output(await rig.submit("oracle", {"seconds": 0.0}))
+    found: dict[str, Any] = await harness.output(await harness.submit("oracle", {"seconds": 0.0}))
     return found
 
 
@@ -92,37 +96,37 @@ def test_swaps_under_load_drop_no_run_and_each_answer_names_its_version(settings
     """
 
     async def main() -> None:
-        async with oracles(settings, tmp_path) as (rig, made):
+        async with oracles(settings, tmp_path) as (harness, made):
             await made.make()
             words = {SHIPPED: "perhaps", **{await made.add(word): word for word in ("yes", "no", "later")}}
             yes, no, later = list(words)[1:]
-            await rig.start(ORACLE, "flow", "models")
-            await rig.start(ORACLE)
-            await serving(rig, SHIPPED, 2)
+            await harness.start(WORD_MODEL_SERVICE, "flow", "models")
+            await harness.start(WORD_MODEL_SERVICE)
+            await serving(harness, SHIPPED, 2)
             asked: list[str] = []
             over = asyncio.Event()
 
             async def ask() -> None:
                 while not over.is_set():
-                    asked.append(await rig.submit("oracle", {"seconds": 0.01}))
-                    await rig.ended(asked[-1])
+                    asked.append(await harness.submit("oracle", {"seconds": 0.01}))
+                    await harness.ended(asked[-1])
 
             load = [asyncio.create_task(ask()) for _ in range(6)]
             for version in (yes, no, later, yes, SHIPPED, no):
                 before = len(asked)
-                await use(rig, version)
-                await serving(rig, version, 2)
-                found = await answer(rig)
+                await use(harness, version)
+                await serving(harness, version, 2)
+                found = await answer(harness)
                 assert (found["model_version"], found["word"]) == (version, words[version])
                 await until(lambda before=before: len(asked) > before + 20, 40, "some more runs")  # type: ignore[misc]
             over.set()
             await asyncio.gather(*load)
-            answers = [await rig.output(run) for run in asked]
+            answers = [await harness.output(run) for run in asked]
             assert {one["model_version"] for one in answers} == set(words)
             assert all(one["word"] == words[one["model_version"]] for one in answers)
             assert all(one["model"] == f"oracle_{one['word']}" for one in answers)
             # Of the three that were fetched: what serves, and what did so before the shipped one.
-            kept = {one.name for one in (rig.settings.home / "models" / "oracle").iterdir()}
+            kept = {one.name for one in (harness.settings.home / "models" / "oracle").iterdir()}
             assert kept == {no, yes}
 
     asyncio.run(main())
@@ -134,19 +138,19 @@ def test_a_worker_begins_with_the_champion(settings: Settings, tmp_path: Path) -
     """
 
     async def main() -> None:
-        async with oracles(settings, tmp_path) as (rig, made):
+        async with oracles(settings, tmp_path) as (harness, made):
             await made.make()
             version = await made.add("yes")
-            await use(rig, version)
-            watcher = await rig.start("models", "flow")
+            await use(harness, version)
+            watcher = await harness.start("models", "flow")
             await until(lambda: "is to be served by oracle_yes" in watcher.log.read_text(), 30, "the promotion")
             watcher.kill()
-            first = await rig.start(ORACLE)
-            await serving(rig, version)
-            assert await ever_announced(rig) == {("oracle_yes", version)}
+            first = await harness.start(WORD_MODEL_SERVICE)
+            await serving(harness, version)
+            assert await ever_announced(harness) == {("oracle_yes", version)}
             assert first.end() == 0
-            await rig.start(ORACLE, "flow")  # its files are here already
-            assert (await answer(rig))["word"] == "yes"
+            await harness.start(WORD_MODEL_SERVICE, "flow")  # its files are here already
+            assert (await answer(harness))["word"] == "yes"
 
     asyncio.run(main())
 
@@ -155,18 +159,18 @@ def test_without_a_registry_the_shipped_model_serves(settings: Settings, tmp_pat
     """No database, then one without MLflow's tables, then one without an alias: nothing is wrong with any of them."""
 
     async def main() -> None:
-        async with oracles(settings, tmp_path) as (rig, made):
+        async with oracles(settings, tmp_path) as (harness, made):
             nowhere = f"{settings.postgres.rpartition('/')[0]}/there_is_none"
-            watcher = await rig.start("models", "flow", MILLRACE_MLFLOW=nowhere)
-            await rig.start(ORACLE)
-            await serving(rig, SHIPPED)
-            assert (await answer(rig))["word"] == "perhaps"
+            watcher = await harness.start("models", "flow", MILLRACE_MLFLOW=nowhere)
+            await harness.start(WORD_MODEL_SERVICE)
+            await serving(harness, SHIPPED)
+            assert (await answer(harness))["word"] == "perhaps"
             assert watcher.end() == 0
-            watcher = await rig.start("models", "flow")
+            watcher = await harness.start("models", "flow")
             await made.make()
             version = await made.add("yes")
-            await use(rig, version)
-            await serving(rig, version)
+            await use(harness, version)
+            await serving(harness, version)
             assert "WARNING agents.workers.model_watcher" not in watcher.log.read_text()
 
     asyncio.run(main())
@@ -178,54 +182,54 @@ def test_a_champion_that_cannot_serve_leaves_the_one_before_in_its_place(setting
     """
 
     async def main() -> None:
-        async with oracles(settings, tmp_path) as (rig, made):
+        async with oracles(settings, tmp_path) as (harness, made):
             await made.make()
             good = await made.add("yes")
-            worker = await rig.start(ORACLE, "flow", "models")
-            await use(rig, good)
-            await serving(rig, good)
+            worker = await harness.start(WORD_MODEL_SERVICE, "flow", "models")
+            await use(harness, good)
+            await serving(harness, good)
             for word, spoil, problem in (
                 ("no", "word", "word.txt is not the file of its card"),
                 ("never", "card", "there is no object"),
                 ("mumble", "", "nobody understands this model"),
             ):
-                await use(rig, await made.add(word, spoil=spoil))
-                said = await told_of(rig, problem)
+                await use(harness, await made.add(word, spoil=spoil))
+                said = await told_of(harness, problem)
                 assert said.model_version == good
                 assert f"oracle_yes {good} continues to serve" in (said.problem or "")
-                assert (await answer(rig))["word"] == "yes"
+                assert (await answer(harness))["word"] == "yes"
             await made.execute("delete from model_version_tags where key = 'millrace.version' and version = 1")
             await made.execute("update registered_model_aliases set version = 1")
             await until(lambda: "names no bundle" in worker.log.read_text(), 30, "the complaint")
-            assert (await answer(rig))["word"] == "yes"
+            assert (await answer(harness))["word"] == "yes"
             better = await made.add("surely")
-            await use(rig, better)
-            await serving(rig, better)
-            assert (await answer(rig))["word"] == "surely"
+            await use(harness, better)
+            await serving(harness, better)
+            assert (await answer(harness))["word"] == "surely"
 
     asyncio.run(main())
 
 
-def test_a_store_that_is_away_delays_a_swap_and_nothing_else(settings: Settings, tmp_path: Path) -> None:
+def test_an_unavailable_store_delays_a_swap_and_nothing_else(settings: Settings, tmp_path: Path) -> None:
     """While S3 does not answer, the model before goes on; when it is back, the new one is fetched and serves."""
 
     async def main() -> None:
-        gate = Gate(settings.s3)
-        await gate.open()
-        async with oracles(settings, tmp_path, gate=gate) as (rig, made):
+        proxy = TcpProxy(settings.s3)
+        await proxy.open()
+        async with oracles(settings, tmp_path, proxy=proxy) as (harness, made):
             await made.make()
             first, second = await made.add("yes"), await made.add("no")
-            await use(rig, first)
-            await rig.start(ORACLE, "flow", "models")
-            await serving(rig, first)
-            await gate.shut()
-            await use(rig, second)
-            await until(lambda: any("s3" in one.waiting_for for one in announced(rig)), 40, "the wait for S3")
-            assert (await answer(rig))["word"] == "yes"
-            await gate.open()
-            await serving(rig, second)
-            assert (await answer(rig))["word"] == "no"
-        await gate.shut()
+            await use(harness, first)
+            await harness.start(WORD_MODEL_SERVICE, "flow", "models")
+            await serving(harness, first)
+            await proxy.close()
+            await use(harness, second)
+            await until(lambda: any("s3" in one.waiting_for for one in announced(harness)), 40, "the wait for S3")
+            assert (await answer(harness))["word"] == "yes"
+            await proxy.open()
+            await serving(harness, second)
+            assert (await answer(harness))["word"] == "no"
+        await proxy.close()
 
     asyncio.run(main())
 
@@ -240,7 +244,7 @@ def test_the_command_line_moves_the_alias(settings: Settings, tmp_path: Path) ->
         )  # fmt: skip
 
     async def main() -> None:
-        async with shelf(settings, "oracle") as made:
+        async with model_registry(settings, "oracle") as made:
             own = dataclasses.replace(settings, mlflow=made.url, home=tmp_path)
             empty = await asyncio.to_thread(millrace, own, "list")
             assert (empty.returncode, empty.stdout) == (0, "")

@@ -14,7 +14,7 @@ import psutil
 from streams.messages import Fault
 from streams.runtime.pool.executors import CallResult
 from streams.runtime.pool.pool import Pool
-from tests.integration.support import pool_functions as bodies
+from tests.integration.support import pool_functions
 from tests.integration.support.waiting import until
 
 
@@ -35,7 +35,7 @@ def run(function: object, *arguments: object, seconds: float = 20, memory: int =
     async def main() -> list[CallResult]:
         async with pool() as made:
             first = await made.run(function, *arguments, seconds=seconds, memory=memory)  # type: ignore[arg-type]
-            return [first, await made.run(bodies.double, 21, seconds=20, memory=256)]
+            return [first, await made.run(pool_functions.double, 21, seconds=20, memory=256)]
 
     return asyncio.run(main())
 
@@ -49,12 +49,12 @@ def reason(ended: CallResult) -> tuple[Fault, str]:
 def test_a_value_comes_back() -> None:
     """What the function returns is what the caller gets, large values included."""
     data = os.urandom(6_000_000)
-    assert run(bodies.echo, data)[0] == CallResult(data)
+    assert run(pool_functions.echo, data)[0] == CallResult(data)
 
 
 def test_a_refusal_is_the_callers_fault() -> None:
     """An InvalidInput keeps its place, reason and hint, and is never the service's fault."""
-    ended, after = run(bodies.refuse)
+    ended, after = run(pool_functions.refuse)
     assert reason(ended) == (Fault.CALLER, "image: not an image")
     assert ended.failure is not None
     assert ended.failure.hint == "send a PNG"
@@ -63,39 +63,39 @@ def test_a_refusal_is_the_callers_fault() -> None:
 
 def test_an_exception_is_the_services_fault() -> None:
     """Any other exception says its type and message, and its stack is kept for the dead letter."""
-    ended, after = run(bodies.fail)
+    ended, after = run(pool_functions.fail)
     assert reason(ended) == (Fault.SERVICE, "ZeroDivisionError: no luck")
-    assert "bodies.py" in ended.stack
+    assert "pool_functions.py" in ended.stack
     assert after.value == 42
 
 
 def test_a_call_that_takes_too_long_is_killed() -> None:
     """Past its time the child is killed, and the next call gets a new one."""
-    ended, after = run(bodies.sleep, 60, seconds=0.3)
+    ended, after = run(pool_functions.sleep, 60, seconds=0.3)
     assert reason(ended) == (Fault.SERVICE, "took longer than 0.3 s")
     assert after.value == 42
 
 
 def test_a_child_that_is_killed_costs_one_attempt() -> None:
     """Kill -9 of a child fails its call only; the pool goes on."""
-    ended, after = run(bodies.die)
+    ended, after = run(pool_functions.die)
     assert reason(ended) == (Fault.SERVICE, "its process ended with signal SIGKILL")
     assert after.value == 42
 
 
 def test_a_child_that_leaves_costs_one_attempt() -> None:
     """A body that ends its process fails its call only."""
-    ended, after = run(bodies.leave)
+    ended, after = run(pool_functions.leave)
     assert reason(ended) == (Fault.SERVICE, "its process ended with status 3")
     assert after.value == 42
 
 
 def test_memory_is_limited_per_call() -> None:
     """What takes more than its MiB fails with that said; what takes less does not."""
-    ended, after = run(bodies.hoard, 400, memory=200)
+    ended, after = run(pool_functions.hoard, 400, memory=200)
     assert reason(ended) == (Fault.SERVICE, "took more than 200 MiB")
     assert after.value == 42
-    assert run(bodies.hoard, 100, memory=200)[0].value == 100 * 1024 * 1024
+    assert run(pool_functions.hoard, 100, memory=200)[0].value == 100 * 1024 * 1024
 
 
 def test_an_idle_child_that_is_killed_is_replaced() -> None:
@@ -103,11 +103,11 @@ def test_an_idle_child_that_is_killed_is_replaced() -> None:
 
     async def main() -> tuple[object, object]:
         async with pool() as made:
-            first = await made.run(bodies.whoami, seconds=20, memory=256)
+            first = await made.run(pool_functions.whoami, seconds=20, memory=256)
             child = psutil.Process(first.value)
             child.kill()
             psutil.wait_procs([child], timeout=5)
-            second = await made.run(bodies.whoami, seconds=20, memory=256)
+            second = await made.run(pool_functions.whoami, seconds=20, memory=256)
             return first.value, second.value or second.failure
 
     first, second = asyncio.run(main())
@@ -121,13 +121,13 @@ def test_cancelling_kills_the_child() -> None:
     async def main() -> object:
         async with pool() as made:
             (pid,) = made.pids
-            call = asyncio.create_task(made.run(bodies.sleep, 60, seconds=100, memory=256))
+            call = asyncio.create_task(made.run(pool_functions.sleep, 60, seconds=100, memory=256))
             process = psutil.Process(pid)
             await until(lambda: process.status() == psutil.STATUS_SLEEPING and not made._free.qsize())
             call.cancel()
             await asyncio.wait([call])
             await until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
-            again = await made.run(bodies.double, 21, seconds=20, memory=256)
+            again = await made.run(pool_functions.double, 21, seconds=20, memory=256)
             return again.value
 
     assert asyncio.run(asyncio.wait_for(main(), 30)) == 42
@@ -141,13 +141,13 @@ def test_children_do_not_outlive_a_killed_worker(tmp_path: Path) -> None:
             """
             import asyncio, sys
             from streams.runtime.pool.pool import Pool
-            from tests.integration.support import pool_functions as bodies
+            from tests.integration.support import pool_functions
 
             async def main() -> None:
                 pool = Pool(2, ["tests.integration.support.pool_functions"])
                 await pool.start()
                 print("up", flush=True)
-                await asyncio.gather(*(pool.run(bodies.sleep, 600, seconds=900, memory=256) for _ in range(2)))
+                await asyncio.gather(*(pool.run(pool_functions.sleep, 600, seconds=900, memory=256) for _ in range(2)))
 
             if __name__ == "__main__":
                 asyncio.run(main())
@@ -174,15 +174,17 @@ def test_every_child_is_prepared_before_its_next_call() -> None:
         async with pool(3) as made:
 
             async def prepare(what: str) -> CallResult:
-                return await made.prepare("model", bodies.prepares, what, seconds=20, memory=256)
+                return await made.prepare("model", pool_functions.prepares, what, seconds=20, memory=256)
 
             async def seen() -> dict[int, list[str]]:
-                calls = (made.run(bodies.prepared, 0.2, seconds=20, memory=256) for _ in range(3))
+                calls = (made.run(pool_functions.prepared, 0.2, seconds=20, memory=256) for _ in range(3))
                 return dict(ended.value for ended in await asyncio.gather(*calls))
 
             assert (await prepare("a")).value == "a"
             assert list((await seen()).values()) == [["a"]] * 3
-            busy = [asyncio.create_task(made.run(bodies.prepared, 0.5, seconds=20, memory=256)) for _ in range(3)]
+            busy = [
+                asyncio.create_task(made.run(pool_functions.prepared, 0.5, seconds=20, memory=256)) for _ in range(3)
+            ]
             await asyncio.sleep(0)
             assert (await prepare("b")).value == "b"
             assert {tuple((await one).value[1]) for one in busy} <= {("a",), ("a", "b")}
@@ -191,18 +193,18 @@ def test_every_child_is_prepared_before_its_next_call() -> None:
             assert reason(failed) == (Fault.SERVICE, "ValueError: not this")
             for pid in made.pids:
                 psutil.Process(pid).kill()
-            await asyncio.gather(*(made.run(bodies.double, 1, seconds=20, memory=256) for _ in range(3)))
+            await asyncio.gather(*(made.run(pool_functions.double, 1, seconds=20, memory=256) for _ in range(3)))
             await until(lambda: len(made.pids) == 3, 20, "new children")
-            await asyncio.gather(*(made.run(bodies.double, 1, seconds=20, memory=256) for _ in range(6)))
+            await asyncio.gather(*(made.run(pool_functions.double, 1, seconds=20, memory=256) for _ in range(6)))
             assert {tuple(one) for one in (await seen()).values()} == {("b",)}
 
     asyncio.run(main())
 
 
-def test_a_child_that_was_taken_over_takes_nobody_with_it(tmp_path: Path) -> None:
+def test_a_compromised_child_harms_no_other(tmp_path: Path) -> None:
     """What it says to its worker is data, and never code that the worker runs; it costs one attempt."""
     mark = tmp_path / "mark"
-    ended, after = run(bodies.take_over, str(mark))
+    ended, after = run(pool_functions.take_over, str(mark))
     assert "its process sent an invalid message" in reason(ended)[1]
     assert not mark.exists()
     assert after == CallResult(42)
@@ -210,7 +212,7 @@ def test_a_child_that_was_taken_over_takes_nobody_with_it(tmp_path: Path) -> Non
 
 def test_an_answer_that_is_no_data_is_the_services_fault() -> None:
     """It is said, and the child goes on."""
-    ended, after = run(bodies.odd)
+    ended, after = run(pool_functions.odd)
     assert reason(ended) == (Fault.SERVICE, "its answer cannot be handed over: a value of type Trap is no data")
     assert after == CallResult(42)
 
@@ -222,12 +224,12 @@ def test_a_child_has_none_of_its_worker_s_passwords(tmp_path: Path) -> None:
         textwrap.dedent("""
         import asyncio, os
         from streams.runtime.pool.pool import Pool
-        from tests.integration.support import pool_functions as bodies
+        from tests.integration.support import pool_functions
 
         async def main():
             pool = Pool(1, ["tests.integration.support.pool_functions"])
             await pool.start()
-            own, server, status = (await pool.run(bodies.surroundings, seconds=20, memory=256)).value
+            own, server, status = (await pool.run(pool_functions.surroundings, seconds=20, memory=256)).value
             await pool.stop()
             assert "open sesame" not in str(own) + server, "a password is in a child"
             assert (own["MILLRACE_DATA"], own["OTHER"]) == ("/data", "kept")

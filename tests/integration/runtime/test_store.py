@@ -106,7 +106,7 @@ def test_of_several_that_create_one_wins(settings: Settings) -> None:
     asyncio.run(main())
 
 
-def test_a_server_that_is_away_is_said_or_waited_for(settings: Settings) -> None:
+def test_an_unavailable_server_is_reported_or_waited_for(settings: Settings) -> None:
     """Without outages a call raises; with them it waits, says so, and goes on when the server answers."""
 
     async def main() -> None:
@@ -156,7 +156,7 @@ def test_short_programs_end_cleanly(settings: Settings, tmp_path: Path) -> None:
     assert statuses == [0] * 20
 
 
-def test_who_has_another_secret_is_refused(settings: Settings) -> None:
+def test_a_client_with_another_secret_is_refused(settings: Settings) -> None:
     """Bodies that go unsigned on this machine change nothing of that: the request has its signature."""
 
     async def main() -> None:

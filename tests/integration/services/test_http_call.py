@@ -21,7 +21,7 @@ from agents.web.limits import Limits
 from agents.web.target import parse
 from streams.service.call_context import known_as
 from streams.service.errors import InvalidInput, RetryLater
-from tests.integration.support.http_server import Heard, Out, Outside, certificate, server
+from tests.integration.support.http_server import HttpServer, ReceivedRequest, ResponseWriter, certificate, server
 from tests.integration.support.waiting import until
 
 SECRET = "a-very-confidential-token"
@@ -59,14 +59,14 @@ def ask(url: str, **request: Any) -> Response:
     return http_call(Request(url=url, **request))
 
 
-def echo(heard: Heard, out: Out) -> None:
+def echo(heard: ReceivedRequest, out: ResponseWriter) -> None:
     """Answers with what it heard."""
     said = {"method": heard.method, "path": heard.path, "headers": dict(heard.headers), "body": heard.body.decode()}
-    out.whole(200, json.dumps(said).encode())
+    out.send(200, json.dumps(said).encode())
 
 
 @pytest.fixture
-def echoing() -> Iterator[Outside]:
+def echoing() -> Iterator[HttpServer]:
     """A server that answers with what it heard."""
     with server(echo) as made:
         yield made
@@ -75,7 +75,7 @@ def echoing() -> Iterator[Outside]:
 # What is sent and what comes back ----------------------------------------------------------------------------------
 
 
-def test_a_get_and_its_answer(echoing: Outside, allow: Any) -> None:
+def test_a_get_and_its_answer(echoing: HttpServer, allow: Any) -> None:
     """Method, path, parameters and headers arrive; status, headers and the value of the JSON come back."""
     allow(f"http://127.0.0.1:{echoing.port} at {LOOPBACK}")
     answer = ask(echoing.url("/x?a=1"), query={"b": "ü &"}, headers={"X-Shop": "north"})
@@ -88,7 +88,7 @@ def test_a_get_and_its_answer(echoing: Outside, allow: Any) -> None:
     assert answer.image is None
 
 
-def test_a_body_is_json_or_text(echoing: Outside, allow: Any) -> None:
+def test_a_body_is_json_or_text(echoing: HttpServer, allow: Any) -> None:
     """A text is sent as it is, anything else as JSON; a content type of one's own wins."""
     allow(f"POST http://127.0.0.1:{echoing.port} at {LOOPBACK}")
     for body, headers, data, kind in (
@@ -101,7 +101,7 @@ def test_a_body_is_json_or_text(echoing: Outside, allow: Any) -> None:
         assert (heard["body"], heard["headers"]["content-type"]) == (data, kind)
 
 
-def test_a_call_names_itself_so_that_it_is_done_once(echoing: Outside, allow: Any) -> None:
+def test_a_call_names_itself_so_that_it_is_done_once(echoing: HttpServer, allow: Any) -> None:
     """What changes something carries an Idempotency-Key: the same at every delivery of one task, unless one is given."""
     allow(f"* http://127.0.0.1:{echoing.port} at {LOOPBACK}")
     for method in (Method.POST, Method.PUT, Method.PATCH, Method.DELETE):
@@ -111,14 +111,14 @@ def test_a_call_names_itself_so_that_it_is_done_once(echoing: Outside, allow: An
     assert own["idempotency-key"] == "own"
 
 
-def test_a_body_where_none_may_be(echoing: Outside, allow: Any) -> None:
+def test_a_body_where_none_may_be(echoing: HttpServer, allow: Any) -> None:
     """A GET with a body is read differently by different servers, so it is refused; so is a body that is too large."""
     allow(f"* http://127.0.0.1:{echoing.port} at {LOOPBACK}", request=100)
     with pytest.raises(InvalidInput, match="GET takes no body"):
         ask(echoing.url(), body="x")
     with pytest.raises(InvalidInput, match="more than the 100 allowed"):
         ask(echoing.url(), method=Method.POST, body="x" * 101)
-    assert echoing.heard == []
+    assert echoing.requests == []
 
 
 def test_a_picture_becomes_an_object(allow: Any) -> None:
@@ -126,8 +126,8 @@ def test_a_picture_becomes_an_object(allow: Any) -> None:
     out_png = io.BytesIO()
     Image.new("RGB", (3, 2)).save(out_png, "PNG")
 
-    def pictures(heard: Heard, out: Out) -> None:
-        out.whole(200, out_png.getvalue() if heard.path == "/real" else b"<script>", "image/png")
+    def pictures(heard: ReceivedRequest, out: ResponseWriter) -> None:
+        out.send(200, out_png.getvalue() if heard.path == "/real" else b"<script>", "image/png")
 
     with server(pictures) as there:
         allow(f"http://127.0.0.1:{there.port} at {LOOPBACK}")
@@ -142,8 +142,10 @@ def test_a_picture_becomes_an_object(allow: Any) -> None:
 def test_head_and_empty_answers(allow: Any) -> None:
     """An answer without a body has none, whatever its type says."""
 
-    def empty(heard: Heard, out: Out) -> None:
-        out.say(204 if heard.method == "DELETE" else 200, ("content-type", "application/json"), ("content-length", "0"))
+    def empty(heard: ReceivedRequest, out: ResponseWriter) -> None:
+        out.send_head(
+            204 if heard.method == "DELETE" else 200, ("content-type", "application/json"), ("content-length", "0")
+        )
 
     with server(empty) as there:
         allow(f"* http://127.0.0.1:{there.port} at {LOOPBACK}")
@@ -167,8 +169,8 @@ def test_head_and_empty_answers(allow: Any) -> None:
 def test_whose_fault_a_status_is(allow: Any, status: int, again: bool, after: float) -> None:
     """4xx is the caller's and not tried again; 408, 425, 429 and 5xx are, not before the time that the server names."""
 
-    def fails(heard: Heard, out: Out) -> None:
-        out.whole(status, b"no\nsuch thing", "text/plain", ("retry-after", "7"))
+    def fails(heard: ReceivedRequest, out: ResponseWriter) -> None:
+        out.send(status, b"no\nsuch thing", "text/plain", ("retry-after", "7"))
 
     with server(fails) as there:
         allow(f"http://127.0.0.1:{there.port} at {LOOPBACK}")
@@ -185,7 +187,7 @@ def test_whose_fault_a_status_is(allow: Any, status: int, again: bool, after: fl
 )
 def test_how_long_a_server_may_put_off(allow: Any, said: str, after: float) -> None:
     """At most the operator's limit; what is past or no time at all puts off nothing."""
-    with server(lambda _, out: out.whole(503, b"", "text/plain", ("retry-after", said))) as there:
+    with server(lambda _, out: out.send(503, b"", "text/plain", ("retry-after", said))) as there:
         allow(f"http://127.0.0.1:{there.port} at {LOOPBACK}")
         with pytest.raises(RetryLater) as caught:
             ask(there.url())
@@ -195,20 +197,20 @@ def test_how_long_a_server_may_put_off(allow: Any, said: str, after: float) -> N
 # Who is reached ----------------------------------------------------------------------------------------------------
 
 
-def test_nobody_is_called_by_default(echoing: Outside, allow: Any) -> None:
+def test_nobody_is_called_by_default(echoing: HttpServer, allow: Any) -> None:
     """Without a list, a call is refused before a name is resolved."""
     allow()
     with pytest.raises(InvalidInput, match="may not be called from here"):
         ask(echoing.url())
-    assert echoing.heard == []
+    assert echoing.requests == []
 
 
-def test_a_name_that_leads_inside_is_refused(echoing: Outside, allow: Any) -> None:
+def test_a_name_that_leads_inside_is_refused(echoing: HttpServer, allow: Any) -> None:
     """An allowed name does not make a loopback address allowed; an address range does."""
     allow(f"http://localhost:{echoing.port}")
     with pytest.raises(InvalidInput, match=r"localhost leads to an address that may not be called \(loopback\)"):
         ask(echoing.url(host="localhost"))
-    assert echoing.heard == []
+    assert echoing.requests == []
     allow(f"http://localhost:{echoing.port} at {LOOPBACK}|::1/128")
     assert ask(echoing.url(host="localhost")).body["headers"]["host"] == f"localhost:{echoing.port}"
 
@@ -247,20 +249,20 @@ def test_a_name_that_changes_its_address_reaches_only_what_was_checked() -> None
             f"http://rebind.example:{good.port}/x", f"http://rebind.example:{good.port} at 127.0.0.2/32", resolve
         )
         assert (answer.body["path"], answer.body["headers"]["host"]) == ("/x", f"rebind.example:{good.port}")
-        assert (resolve.asked, len(good.heard), inside.heard) == (["rebind.example"], 1, [])
+        assert (resolve.asked, len(good.requests), inside.requests) == (["rebind.example"], 1, [])
 
 
 def test_a_name_that_changes_its_address_between_redirects() -> None:
     """Each redirect is resolved and judged anew, also to the same name; and one wrong address of several is enough."""
     with (
-        server(lambda _, out: out.to("/again"), "127.0.0.2") as good,
+        server(lambda _, out: out.redirect("/again"), "127.0.0.2") as good,
         server(echo, "127.0.0.1", good.port) as inside,
     ):
         allowed = f"http://rebind.example:{good.port} at 127.0.0.2/32"
         for second in (["127.0.0.1"], ["127.0.0.2", "127.0.0.1"], ["::1"], ["::ffff:127.0.0.2"]):
             with pytest.raises(InvalidInput, match="may not be called"):
                 call(f"http://rebind.example:{good.port}/", allowed, Rebinding(["127.0.0.2"], second))
-        assert (len(good.heard), inside.heard) == (4, [])
+        assert (len(good.requests), inside.requests) == (4, [])
 
 
 def test_the_first_address_that_answers_is_taken() -> None:
@@ -303,26 +305,26 @@ def test_a_redirect_leads_nowhere_that_a_call_may_not(allow: Any, location: str)
     """A redirect is a call like any other."""
     with (
         server(echo) as inside,
-        server(lambda _, out: out.to(location.format(inside=inside.port)), "127.0.0.2") as there,
+        server(lambda _, out: out.redirect(location.format(inside=inside.port)), "127.0.0.2") as there,
     ):
         allow(f"http://127.0.0.2:{there.port} at 127.0.0.2/32")
         with pytest.raises(InvalidInput):
             ask(there.url())
-        assert inside.heard == []
-        assert len(there.heard) == 1
+        assert inside.requests == []
+        assert len(there.requests) == 1
 
 
 def test_redirects_are_followed_within_bounds(allow: Any) -> None:
     """To the end of a short chain, and not along one that never ends."""
 
-    def chain(heard: Heard, out: Out) -> None:
+    def chain(heard: ReceivedRequest, out: ResponseWriter) -> None:
         left = int(heard.path[1:])
-        out.to(f"/{left - 1}") if left else echo(heard, out)
+        out.redirect(f"/{left - 1}") if left else echo(heard, out)
 
     with server(chain) as there:
         allow(f"http://127.0.0.1:{there.port} at {LOOPBACK}", redirects=3)
         assert ask(there.url("/3")).body["path"] == "/0"
-        there.heard.clear()
+        there.requests.clear()
         with pytest.raises(InvalidInput, match="more than 3 redirects"):
             ask(there.url("/9"))
         assert there.paths == ["/9", "/8", "/7", "/6"]
@@ -343,20 +345,20 @@ def test_redirects_are_followed_within_bounds(allow: Any) -> None:
 def test_what_a_redirect_makes_of_a_method(allow: Any, status: int, method: str, then: str) -> None:
     """303, and 301 and 302 after a POST, ask with a GET and without the body; all others ask the same again."""
 
-    def once(heard: Heard, out: Out) -> None:
-        out.to("/there", status) if heard.path == "/" else out.whole(200, b"" if heard.method == "HEAD" else b"{}")
+    def once(heard: ReceivedRequest, out: ResponseWriter) -> None:
+        out.redirect("/there", status) if heard.path == "/" else out.send(200, b"" if heard.method == "HEAD" else b"{}")
 
     with server(once) as there:
         allow(f"* http://127.0.0.1:{there.port} at {LOOPBACK}")
         ask(there.url(), method=Method(method), body=None if method == "HEAD" else {"a": 1})
-        last = there.heard[-1]
+        last = there.requests[-1]
         assert (last.path, last.method, last.body) == ("/there", then, b"" if then in ("GET", "HEAD") else b'{"a":1}')
         assert ("content-type" in last.headers) == (then not in ("GET", "HEAD"))
 
 
 def test_a_redirect_with_another_method_must_be_allowed(allow: Any) -> None:
     """What a list allows to be posted to is not allowed to be read."""
-    with server(lambda _, out: out.to("/there")) as there:
+    with server(lambda _, out: out.redirect("/there")) as there:
         allow(f"POST http://127.0.0.1:{there.port} at {LOOPBACK}")
         with pytest.raises(InvalidInput, match=r"GET .* may not be called"):
             ask(there.url(), method=Method.POST, body=1)
@@ -366,12 +368,12 @@ def test_a_redirect_with_another_method_must_be_allowed(allow: Any) -> None:
 # Secrets -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_secret_is_sent_and_not_seen(echoing: Outside, allow: Any, secrets: Any) -> None:
+def test_a_secret_is_sent_and_not_seen(echoing: HttpServer, allow: Any, secrets: Any) -> None:
     """The server gets it; what it repeats of it is redacted."""
     allow(f"http://127.0.0.1:{echoing.port} at {LOOPBACK}")
     secrets(f"http://127.0.0.1:{echoing.port}")
     answer = ask(echoing.url(), secrets={"Authorization": Secret(name="token", before="Bearer ")})
-    assert echoing.heard[0].headers["authorization"] == f"Bearer {SECRET}"
+    assert echoing.requests[0].headers["authorization"] == f"Bearer {SECRET}"
     assert answer.body["headers"]["authorization"] == "Bearer [redacted]"
     assert SECRET not in repr(answer)
 
@@ -379,15 +381,15 @@ def test_a_secret_is_sent_and_not_seen(echoing: Outside, allow: Any, secrets: An
 def test_a_server_that_repeats_a_secret_in_every_way(allow: Any, secrets: Any) -> None:
     """In headers, in messages of failures, as text, in base64 and in pictures."""
 
-    def repeats(heard: Heard, out: Out) -> None:
+    def repeats(heard: ReceivedRequest, out: ResponseWriter) -> None:
         secret = heard.headers["x-key"]
         if heard.path == "/picture":
             picture = io.BytesIO()
             Image.new("RGB", (2, 2)).save(picture, "PNG")
-            out.whole(200, picture.getvalue() + secret.encode(), "image/png")
+            out.send(200, picture.getvalue() + secret.encode(), "image/png")
         else:
             said = f"{secret} {base64.b64encode(secret.encode()).decode()}"
-            out.whole(int(heard.path[1:]), said.encode(), "text/plain", ("x-you-sent", secret), (f"x-{secret}", "name"))
+            out.send(int(heard.path[1:]), said.encode(), "text/plain", ("x-you-sent", secret), (f"x-{secret}", "name"))
 
     with server(repeats) as there:
         allow(f"http://127.0.0.1:{there.port} at {LOOPBACK}")
@@ -400,12 +402,12 @@ def test_a_server_that_repeats_a_secret_in_every_way(allow: Any, secrets: Any) -
             seen += str(caught.value)
         with pytest.raises(InvalidInput, match="holds the secret"):
             ask(there.url("/picture"), secrets=use)
-        assert len(there.heard) == 4
+        assert len(there.requests) == 4
         assert SECRET not in seen
         assert base64.b64encode(SECRET.encode()).decode()[:-4] not in seen
 
 
-def test_a_secret_goes_nowhere_else(echoing: Outside, allow: Any, secrets: Any) -> None:
+def test_a_secret_goes_nowhere_else(echoing: HttpServer, allow: Any, secrets: Any) -> None:
     """A call to another origin with it is refused before anything is sent, and so is one that names none."""
     allow(f"http://127.0.0.1:{echoing.port} at {LOOPBACK}")
     secrets("https://127.0.0.1", f"http://127.0.0.2:{echoing.port}")
@@ -415,15 +417,15 @@ def test_a_secret_goes_nowhere_else(echoing: Outside, allow: Any, secrets: Any) 
         ask(echoing.url(), secrets={"x-key": Secret(name="other")})
     with pytest.raises(InvalidInput, match="given twice"):
         ask(echoing.url(), headers={"X-Key": "1"}, secrets={"x-key": Secret(name="token")})
-    assert echoing.heard == []
+    assert echoing.requests == []
 
 
 def test_a_redirect_to_another_origin_leaves_secrets_behind(allow: Any, secrets: Any) -> None:
     """Neither the secret nor a header that could be one goes along, even where the secret might be sent; and none comes back."""
     with server(echo, "127.0.0.2") as other:
 
-        def away(heard: Heard, out: Out) -> None:
-            out.to("/same") if heard.path == "/" else out.to(other.url("/there"))
+        def away(heard: ReceivedRequest, out: ResponseWriter) -> None:
+            out.redirect("/same") if heard.path == "/" else out.redirect(other.url("/there"))
 
         with server(away) as there:
             allow(f"http://127.0.0.1:{there.port} at {LOOPBACK}", f"http://127.0.0.2:{other.port} at {LOOPBACK}")
@@ -433,9 +435,9 @@ def test_a_redirect_to_another_origin_leaves_secrets_behind(allow: Any, secrets:
                 headers={"x-session": "mine", "accept": "application/json", "cookie": "c=1"},
                 secrets={"authorization": Secret(name="token", before="Bearer ")},
             )
-            assert [one.headers.get("authorization") for one in there.heard] == [f"Bearer {SECRET}"] * 2
-            assert [one.headers.get("x-session") for one in there.heard] == ["mine"] * 2
-            last = other.heard[0].headers
+            assert [one.headers.get("authorization") for one in there.requests] == [f"Bearer {SECRET}"] * 2
+            assert [one.headers.get("x-session") for one in there.requests] == ["mine"] * 2
+            last = other.requests[0].headers
             assert last["accept"] == "application/json"
             assert not {"authorization", "x-session", "cookie"} & last.keys()
 
@@ -457,7 +459,7 @@ def test_servers_are_verified_by_their_name(allow: Any, tmp_path: Path) -> None:
             call(f"https://other.example:{there.port}/", allowed, loopback, ca=ca)
         with pytest.raises(RetryLater, match="its certificate is not trusted: unable to get local issuer"):
             call(f"https://shop.example:{there.port}/", allowed, loopback)
-        assert len(there.heard) == 1
+        assert len(there.requests) == 1
         assert fetching._tls(ca) is fetching._tls(ca)  # reading the authorities of the world costs more than a call
 
 
@@ -467,7 +469,7 @@ def test_encryption_is_not_given_up_on_the_way(allow: Any, tmp_path: Path) -> No
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     with (
         server(echo) as plain,
-        server(lambda _, out: out.to(plain.url()), tls=certificate(authority, "127.0.0.1")) as there,
+        server(lambda _, out: out.redirect(plain.url()), tls=certificate(authority, "127.0.0.1")) as there,
     ):
         allow(
             f"https://127.0.0.1:{there.port} at {LOOPBACK}",
@@ -476,7 +478,7 @@ def test_encryption_is_not_given_up_on_the_way(allow: Any, tmp_path: Path) -> No
         )
         with pytest.raises(InvalidInput, match="not encrypted"):
             ask(there.url())
-        assert plain.heard == []
+        assert plain.requests == []
 
 
 # What is too much --------------------------------------------------------------------------------------------------
@@ -486,8 +488,8 @@ def test_an_endless_answer_is_cut_off(allow: Any) -> None:
     """A body without a length is read up to the limit, and the connection is closed."""
     gone = threading.Event()
 
-    def endless(heard: Heard, out: Out) -> None:
-        out.say(200, ("content-type", "text/plain"))
+    def endless(heard: ReceivedRequest, out: ResponseWriter) -> None:
+        out.send_head(200, ("content-type", "text/plain"))
         while out.write(b"x" * 65536):
             pass
         gone.set()
@@ -503,8 +505,8 @@ def test_a_bomb_is_not_unpacked(allow: Any) -> None:
     """Little on the wire and much in memory is as large as it is in memory."""
     bomb = gzip.compress(bytes(200_000_000), 1)
 
-    def packed(heard: Heard, out: Out) -> None:
-        out.whole(200, bomb, "application/json", ("content-encoding", "gzip"))
+    def packed(heard: ReceivedRequest, out: ResponseWriter) -> None:
+        out.send(200, bomb, "application/json", ("content-encoding", "gzip"))
 
     with server(packed) as there:
         allow(f"http://127.0.0.1:{there.port} at {LOOPBACK}")
@@ -516,9 +518,9 @@ def test_silence_is_cut_off(allow: Any) -> None:
     """A server that accepts and says nothing, or stops in the middle, is given up and tried again."""
     release = threading.Event()
 
-    def silent(heard: Heard, out: Out) -> None:
+    def silent(heard: ReceivedRequest, out: ResponseWriter) -> None:
         if heard.path == "/half":
-            out.say(200, ("content-type", "text/plain"), ("content-length", "10"))
+            out.send_head(200, ("content-type", "text/plain"), ("content-length", "10"))
             out.write(b"12345")
         release.wait(60)
 
@@ -533,11 +535,11 @@ def test_silence_is_cut_off(allow: Any) -> None:
 def test_a_broken_connection_is_tried_again(allow: Any) -> None:
     """Also when what comes is no HTTP; the message shows nothing of what was sent."""
 
-    def broken(heard: Heard, out: Out) -> None:
+    def broken(heard: ReceivedRequest, out: ResponseWriter) -> None:
         if heard.path == "/noise":
             out.write(b"this is no HTTP\r\n\r\n")
         elif heard.path == "/short":
-            out.say(200, ("content-type", "text/plain"), ("content-length", "10"))
+            out.send_head(200, ("content-type", "text/plain"), ("content-length", "10"))
             out.write(b"12345")
 
     with server(broken) as there:
@@ -552,14 +554,14 @@ def test_a_call_that_is_cancelled_is_hung_up(allow: Any) -> None:
     """The server sees the connection close."""
     begun, gone = threading.Event(), threading.Event()
 
-    def slow(heard: Heard, out: Out) -> None:
-        out.say(200, ("content-type", "text/plain"))
+    def slow(heard: ReceivedRequest, out: ResponseWriter) -> None:
+        out.send_head(200, ("content-type", "text/plain"))
         begun.set()
         while out.write(b"x"):
             gone.wait(0.02)
         gone.set()
 
-    async def main(there: Outside) -> None:
+    async def main(there: HttpServer) -> None:
         limits = Limits(allow=f"http://127.0.0.1:{there.port} at {LOOPBACK}")
         task = asyncio.create_task(fetch(Call("GET", parse(there.url()), {}), limits))
         await until(begun.is_set)

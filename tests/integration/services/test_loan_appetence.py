@@ -14,9 +14,9 @@ from agents.loan.indicators import Month
 from agents.loan.model import LOAN
 from streams.messages import EventKind, Fault
 from streams.settings import Settings
-from tests.integration.support.indicators_schema import GOOD, LOW, Savings, savings
-from tests.integration.support.runtime_harness import Rig, alone
-from tests.integration.support.tcp_proxy import Gate
+from tests.integration.support.indicators_schema import GOOD, LOW, IndicatorsSchema, indicators_schema
+from tests.integration.support.runtime_harness import RuntimeHarness, isolated
+from tests.integration.support.tcp_proxy import TcpProxy
 from tests.integration.support.waiting import until
 
 SCORE = """
@@ -35,28 +35,28 @@ MAY = Month(2009, 5)
 
 @contextlib.asynccontextmanager
 async def bank(settings: Settings, folder: Path) -> AsyncIterator["Bank"]:
-    """A rig with the service, whose way to a database of its own can be cut."""
-    gate = Gate(settings.postgres)
-    await gate.open()
+    """A runtime harness with the service, whose way to a database of its own can be cut."""
+    proxy = TcpProxy(settings.postgres)
+    await proxy.open()
     try:
-        async with savings(settings.postgres) as made:
-            own = alone(settings)
-            through = dataclasses.replace(own, postgres=gate.url + made.url.removeprefix(settings.postgres))
-            async with Rig(own, folder, instead=through) as rig:
-                await rig.start("loan-appetence", "flow", "retry")
-                await rig.publish(SCORE)
-                yield Bank(rig, made, gate)
+        async with indicators_schema(settings.postgres) as made:
+            own = isolated(settings)
+            through = dataclasses.replace(own, postgres=proxy.url + made.url.removeprefix(settings.postgres))
+            async with RuntimeHarness(own, folder, instead=through) as harness:
+                await harness.start("loan-appetence", "flow", "retry")
+                await harness.publish(SCORE)
+                yield Bank(harness, made, proxy)
     finally:
-        await gate.shut()
+        await proxy.close()
 
 
 @dataclasses.dataclass(frozen=True)
 class Bank:
-    """A rig with the service, its table of indicators, and the gate on its way there."""
+    """A runtime harness with the service, its table of indicators, and the proxy on its way there."""
 
-    rig: Rig
-    savings: Savings
-    gate: Gate
+    harness: RuntimeHarness
+    indicators_schema: IndicatorsSchema
+    proxy: TcpProxy
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +76,11 @@ def test_a_changed_row_changes_the_next_score(banking: tuple[asyncio.Runner, Ban
     runner, here = banking
 
     async def main() -> None:
-        rig = here.rig
-        made = here.savings
-        cheap = await rig.output(await rig.submit("score", SOMEONE))
+        harness = here.harness
+        made = here.indicators_schema
+        cheap = await harness.output(await harness.submit("score", SOMEONE))
         await made.write({MAY: GOOD})
-        dear = await rig.output(await rig.submit("score", SOMEONE))
+        dear = await harness.output(await harness.submit("score", SOMEONE))
         someone = Customer(age=38, balance=1250.0, contact="cellular", campaign=1, day=14)
         wanted = LOAN.loaded().score([features(someone, MAY, LOW), features(someone, MAY, GOOD)])
         assert [cheap["score"], dear["score"]] == [round(one, 6) for one in wanted]
@@ -100,39 +100,39 @@ def test_a_month_that_is_not_there_fails_the_run_with_those_that_are(banking: tu
     runner, here = banking
 
     async def main() -> None:
-        rig = here.rig
-        run = await rig.submit("score", {**SOMEONE, "at": "2026-11"})
-        last = await rig.ended(run)
+        harness = here.harness
+        run = await harness.submit("score", {**SOMEONE, "at": "2026-11"})
+        last = await harness.ended(run)
         assert last.event.kind is EventKind.RUN_FAILED
         said = json.dumps(last.event.data)
         assert "2008-05, 2009-05, 2010-04" in said
-        assert rig.told(run, EventKind.FAILED)[0].event.data["fault"] == Fault.CALLER.value
-        assert not rig.told(run, EventKind.RETRYING)
+        assert harness.events_of(run, EventKind.FAILED)[0].event.data["fault"] == Fault.CALLER.value
+        assert not harness.events_of(run, EventKind.RETRYING)
 
     runner.run(main())
 
 
-def test_a_database_that_is_away_costs_no_attempt(banking: tuple[asyncio.Runner, Bank]) -> None:
+def test_an_unavailable_database_costs_no_attempt(banking: tuple[asyncio.Runner, Bank]) -> None:
     """With one attempt only, runs that meet an outage wait, the worker says for what, and all finish when it is over."""
     runner, here = banking
 
     async def main() -> None:
-        rig = here.rig
-        gate = here.gate
-        await rig.output(await rig.submit("score", SOMEONE))
-        await gate.shut()
-        runs = [await rig.submit("score", SOMEONE) for _ in range(5)]
+        harness = here.harness
+        proxy = here.proxy
+        await harness.output(await harness.submit("score", SOMEONE))
+        await proxy.close()
+        runs = [await harness.submit("score", SOMEONE) for _ in range(5)]
 
         def waits() -> bool:
-            files = rig.settings.home.glob("workers/*.json")
+            files = harness.settings.home.glob("workers/*.json")
             return any("postgres" in json.loads(file.read_text())["waiting_for"] for file in files)
 
         await until(waits, 60, "a worker that waits for PostgreSQL")
-        assert not any(rig.end(run) for run in runs)
-        await gate.open()
-        scores = {(await rig.output(run))["score"] for run in runs}
+        assert not any(harness.end(run) for run in runs)
+        await proxy.open()
+        scores = {(await harness.output(run))["score"] for run in runs}
         assert len(scores) == 1
-        assert not any(rig.told(run, EventKind.RETRYING) for run in runs)
-        assert "connection" in rig.workers[0].log.read_text(), "the log says what was wrong"
+        assert not any(harness.events_of(run, EventKind.RETRYING) for run in runs)
+        assert "connection" in harness.workers[0].log.read_text(), "the log says what was wrong"
 
     runner.run(main())

@@ -20,8 +20,8 @@ from agents.loan.when import When
 from infra.local.stack import Stack
 from streams.service.errors import InvalidInput, PartUnavailable
 from streams.settings import Settings
-from tests.integration.support.indicators_schema import GOOD, LOW, ROWS, savings, within
-from tests.integration.support.tcp_proxy import Gate
+from tests.integration.support.indicators_schema import GOOD, LOW, ROWS, indicators_schema, within
+from tests.integration.support.tcp_proxy import TcpProxy
 
 MAY = When(month=Month(2008, 5))
 
@@ -44,7 +44,7 @@ def test_a_month_is_read_and_a_change_is_seen(settings: Settings) -> None:
     """Each reading gives the row as it is then, with the moment of its last change."""
 
     async def main() -> None:
-        async with savings(settings.postgres) as made, Economy(made.url) as here:
+        async with indicators_schema(settings.postgres) as made, Economy(made.url) as here:
             first = await here.read(MAY)
             assert (first.month, first.indicators) == (Month(2008, 5), GOOD)
             await made.write({Month(2008, 5): LOW})
@@ -61,7 +61,7 @@ def test_the_newest_is_meant_where_no_year_is_said(settings: Settings) -> None:
     """Without a month it is the latest row; with the name of one alone, the latest of that name."""
 
     async def main() -> None:
-        async with savings(settings.postgres) as made, Economy(made.url) as here:
+        async with indicators_schema(settings.postgres) as made, Economy(made.url) as here:
             assert (await here.read(When())).month == Month(2010, 4)
             assert (await here.read(When(number=5))).month == Month(2009, 5)
             await made.write({Month(2010, 12): GOOD})
@@ -74,7 +74,7 @@ def test_a_month_that_is_not_there_is_refused_with_those_that_are(settings: Sett
     """The refusal names the months there are and the command that adds one; so does that of an empty table, or of none."""
 
     async def main() -> None:
-        async with savings(settings.postgres) as made:
+        async with indicators_schema(settings.postgres) as made:
             with pytest.raises(InvalidInput, match="no indicators of 2026-11") as caught:
                 await ask(made.url, When(month=Month(2026, 11)))
             assert "2008-05, 2009-05, 2010-04" in caught.value.reason
@@ -84,7 +84,7 @@ def test_a_month_that_is_not_there_is_refused_with_those_that_are(settings: Sett
             await made.connection.execute("delete from socio_economic")
             with pytest.raises(InvalidInput, match="no socio-economic indicators"):
                 await ask(made.url, When())
-        async with savings(settings.postgres, table=False) as bare:
+        async with indicators_schema(settings.postgres, table=False) as bare:
             with pytest.raises(InvalidInput, match="no socio-economic indicators"):
                 await ask(bare.url, MAY)
 
@@ -95,7 +95,7 @@ def test_many_readings_share_few_connections(settings: Settings) -> None:
     """Two hundred readings at once are all answered, by no more connections than the pool may have."""
 
     async def main() -> None:
-        async with savings(settings.postgres) as made, Economy(made.url) as here:
+        async with indicators_schema(settings.postgres) as made, Economy(made.url) as here:
             found = await asyncio.gather(*(here.read(MAY) for _ in range(200)))
             assert {one.indicators for one in found} == {GOOD}
             count = await made.connection.execute(
@@ -113,7 +113,7 @@ def test_the_table_is_made_and_filled_as_often_as_one_likes(settings: Settings) 
     """Making it again changes nothing; writing the same rows counts no change; other months are kept."""
 
     async def main() -> None:
-        async with savings(settings.postgres) as made:
+        async with indicators_schema(settings.postgres) as made:
             await indicators_table.ensure(made.connection)
             assert await indicators_table.write(made.connection, ROWS) == 0
             assert (
@@ -132,7 +132,7 @@ def test_no_half_of_a_table_is_written(settings: Settings) -> None:
     """When one month of several is refused by the database, none of them is there."""
 
     async def main() -> None:
-        async with savings(settings.postgres) as made:
+        async with indicators_schema(settings.postgres) as made:
             with pytest.raises(psycopg.errors.CheckViolation):
                 await indicators_table.write(made.connection, {Month(2011, 1): GOOD, Month(1, 1): GOOD})
             assert Month(2011, 1) not in await indicators_table.months(made.connection)
@@ -148,7 +148,10 @@ def test_a_worker_that_starts_sees_to_it_that_there_is_something_to_read(
     """
 
     async def main() -> None:
-        async with savings(settings.postgres) as made, savings(settings.postgres, table=False) as bare:
+        async with (
+            indicators_schema(settings.postgres) as made,
+            indicators_schema(settings.postgres, table=False) as bare,
+        ):
             monkeypatch.setenv("MILLRACE_POSTGRES", made.url)
             assert usable() == ""
             assert len(await indicators_table.months(made.connection)) == len(ROWS)
@@ -169,24 +172,24 @@ def test_a_worker_that_starts_sees_to_it_that_there_is_something_to_read(
 # A database that does not answer -----------------------------------------------------------------------------------
 
 
-def test_a_database_that_is_away_is_named_and_found_again(settings: Settings) -> None:
+def test_an_unavailable_database_is_named_and_found_again(settings: Settings) -> None:
     """While it is cut off, a reading says in seconds that it is away and why; afterwards the same pool reads on."""
 
     async def main() -> None:
-        gate = Gate(settings.postgres)
-        await gate.open()
+        proxy = TcpProxy(settings.postgres)
+        await proxy.open()
         async with (
-            savings(settings.postgres) as made,
-            Economy(gate.url + made.url.removeprefix(settings.postgres)) as here,
+            indicators_schema(settings.postgres) as made,
+            Economy(proxy.url + made.url.removeprefix(settings.postgres)) as here,
         ):
             assert (await here.read(MAY)).indicators == GOOD
-            await gate.shut()
+            await proxy.close()
             with pytest.raises(PartUnavailable, match="refused") as caught:
                 await here.read(MAY)
             assert caught.value.part == "postgres"
-            await gate.open()
+            await proxy.open()
             await _found_again(here)
-            await gate.shut()
+            await proxy.close()
 
     run(main())
 
@@ -208,7 +211,7 @@ def test_a_server_that_is_killed_and_started_again(tmp_path: Path) -> None:
     run(main())
 
 
-def test_a_wrong_password_is_told_without_it(settings: Settings) -> None:
+def test_a_wrong_password_is_reported_without_it(settings: Settings) -> None:
     """The operator reads that the password is wrong, and for whom; the password itself stands nowhere."""
 
     async def main() -> None:
@@ -240,7 +243,7 @@ def test_a_table_that_is_locked_is_given_up(settings: Settings) -> None:
     """A reading that the server does not get to is ended by its limit, said to be away, and works when the lock is gone."""
 
     async def main() -> None:
-        async with savings(settings.postgres) as made, Economy(made.url) as here:
+        async with indicators_schema(settings.postgres) as made, Economy(made.url) as here:
             assert (await here.read(MAY)).indicators == GOOD
             async with made.connection.transaction():
                 await made.connection.execute("lock table socio_economic in access exclusive mode")
@@ -255,7 +258,7 @@ def test_a_reader_writes_nothing(settings: Settings) -> None:
     """The connections of the service cannot change the database, whatever is sent over them."""
 
     async def main() -> None:
-        async with savings(settings.postgres) as made, Economy(made.url) as here:
+        async with indicators_schema(settings.postgres) as made, Economy(made.url) as here:
             with pytest.raises(PartUnavailable, match="read-only"):
                 async with here._connection() as connection:
                     await connection.execute("delete from socio_economic")

@@ -10,7 +10,7 @@ import pytest
 from streams.models import Champion
 from streams.runtime.models.champions import Connection, NoSuchVersion, connected, demote, promote, versions
 from streams.settings import Settings
-from tests.integration.support.model_registry import shelf
+from tests.integration.support.model_registry import model_registry
 from tests.integration.support.runtime_harness import ROOT
 from tests.integration.support.trainer import PYTHON
 
@@ -44,7 +44,7 @@ def test_the_registry_is_mlflows_own(settings: Settings) -> None:
             return await action(connection)
 
     async def main() -> None:
-        async with shelf(settings, SLOT) as made:
+        async with model_registry(settings, SLOT) as made:
             own = dataclasses.replace(settings, mlflow=made.url)
             assert await asked(own, versions) == []
             await asyncio.to_thread(mlflow, made.url, "register")

@@ -39,7 +39,7 @@ def test_two_installs_at_once_make_one(tmp_path: Path) -> None:
     assert (parts[0] / "registry" / "quarkus-run.jar").is_file()
 
 
-def test_a_machine_without_maven_is_told_what_to_install(tmp_path: Path) -> None:
+def test_without_maven_the_error_says_what_to_install(tmp_path: Path) -> None:
     """One line says what is missing and how it is installed."""
     process = command(tmp_path, PATH=str(tmp_path))
     said = process.communicate(timeout=60)[1]
@@ -48,7 +48,7 @@ def test_a_machine_without_maven_is_told_what_to_install(tmp_path: Path) -> None
     assert "apt-get install maven" in said
 
 
-def test_maven_ends_with_who_runs_it(tmp_path: Path) -> None:
+def test_maven_ends_with_its_parent(tmp_path: Path) -> None:
     """A killed install leaves no Maven behind, which would write where the next one does."""
     maven, pid = tmp_path / "mvn", tmp_path / "pid"
     maven.write_text(f"#!/bin/sh\necho $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 600\n")

@@ -111,7 +111,7 @@ def test_a_part_that_dies_is_started_again_each_time(
     assert "a was killed by signal 9; starting it again" in capsys.readouterr().err
 
 
-def test_a_part_that_serves_no_more_is_started_anew_while_what_it_needs_serves(
+def test_a_part_that_stops_serving_is_restarted_while_what_it_needs_serves(
     stack: Callable[..., Stack], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It lives and does not serve: as long as that may be for want of what it needs nothing happens, and then a fresh one comes."""
@@ -151,7 +151,7 @@ def test_pauses_between_restarts_grow(stack: Callable[..., Stack], capsys: pytes
     assert running.part("a").reason == "ended with status 3"
 
 
-def test_a_part_that_cannot_start_is_told_with_its_log(stack: Callable[..., Stack]) -> None:
+def test_a_part_that_cannot_start_is_reported_with_its_log(stack: Callable[..., Stack]) -> None:
     """A start that fails names the part, the status and the end of its log, and stops the other parts."""
     running = stack(part("fine"), part("broken", "raise SystemExit('no such thing as luck')"))
     with pytest.raises(StartError, match=r"(?s)broken ended with status 1.*no such thing as luck"):

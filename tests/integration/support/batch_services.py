@@ -1,4 +1,4 @@
-"""Services that take their calls in batches, hosted by real workers as `tests.integration.support.batch_services`."""
+"""Define services that take their calls in batches."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Somebody else's program at the Kafka edge: Confluent's producer and consumer, and its serializers."""
+"""Send requests to the Kafka edge as another program does, with the producer, consumer and serializers of Confluent."""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from streams.runtime.kafka.partitioner import partition_of
 from streams.settings import Settings
 from streams.wire.records import Place, Record
 from tests.integration.support.eventually import eventually
-from tests.integration.support.gateway_world import World, wait
+from tests.integration.support.gateway_world import GatewayWorld, wait
 
 Headers = Iterable[tuple[str, bytes | None]]
 
@@ -33,7 +33,7 @@ class Sent:
 class Foreign:
     """Sends requests of one pipeline, and reads what comes of them."""
 
-    def __init__(self, world: World, pipeline: str, **producing: Any) -> None:
+    def __init__(self, world: GatewayWorld, pipeline: str, **producing: Any) -> None:
         """`producing`: more settings of librdkafka."""
         self._world = world
         self.topic = world.parts.names.requests(pipeline)

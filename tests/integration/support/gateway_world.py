@@ -1,4 +1,4 @@
-"""What the gateway's tests share: two gateways on the real parts, and a hand that plays flow, agents and recorder."""
+"""Share what the tests of the gateway need: two gateways on real parts, and a test client that plays flow, agents and recorder."""
 
 import asyncio
 import io
@@ -132,19 +132,19 @@ def wait(condition: Any, what: Any = "", seconds: float = 30) -> Any:
 
 
 @dataclass
-class World:
+class GatewayWorld:
     """The parts, and what the tests do with them."""
 
     settings: Settings
     loop: Loop
     parts: Connections
-    one: Gateway
-    two: Gateway
+    first: Gateway
+    second: Gateway
 
     def submit(self, name: str = "greet", **more: Any) -> Run:
         """A run that the first gateway has accepted."""
         more.setdefault("json", {"name": "Ada"})
-        answer = self.one.http.post(f"/pipelines/{name}/runs", **more)
+        answer = self.first.http.post(f"/pipelines/{name}/runs", **more)
         assert answer.status_code == 202, answer.text
         return self.run(answer.json()["id"], name)
 
@@ -225,7 +225,7 @@ def drop(url: str, name: str) -> None:
 
 
 @contextmanager
-def world(settings: Settings, home: Any) -> Iterator[World]:
+def gateway_world(settings: Settings, home: Any) -> Iterator[GatewayWorld]:
     """Two gateways on topics and a database of their own."""
     address, schema = database(settings.postgres)
     mine = replace(settings, topic_prefix=f"gw{secrets.token_hex(4)}-", postgres=address, home=home, partitions=3)
@@ -238,7 +238,7 @@ def world(settings: Settings, home: Any) -> Iterator[World]:
     try:
         for gateway in gateways:
             gateway.ready()
-        yield World(mine, loop, parts, *gateways)
+        yield GatewayWorld(mine, loop, parts, *gateways)
     finally:
         for gateway in gateways:
             gateway.stop()
@@ -250,13 +250,17 @@ def world(settings: Settings, home: Any) -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
-def gateways(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def gateways(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayWorld]:
     """Two gateways with the pipelines `greet` and `pass-photo`."""
-    with world(settings, tmp_path_factory.mktemp("home")) as made:
+    with gateway_world(settings, tmp_path_factory.mktemp("home")) as made:
         for name, text in (("greet", GREET), ("pass-photo", PASS)):
-            answer = made.one.http.put(f"/pipelines/{name}", content=text, headers={"content-type": "application/yaml"})
+            answer = made.first.http.put(
+                f"/pipelines/{name}", content=text, headers={"content-type": "application/yaml"}
+            )
             assert answer.status_code == 201, answer.text
-            wait(lambda name=name: made.two.http.get(f"/pipelines/{name}").status_code == 200, "the other one sees it")
+            wait(
+                lambda name=name: made.second.http.get(f"/pipelines/{name}").status_code == 200, "the other one sees it"
+            )
         yield made
 
 

@@ -1,4 +1,4 @@
-"""Other systems for tests: real HTTP servers on loopback that answer as a function says, and remember what they heard."""
+"""Run HTTP servers on loopback that answer with a function of the test and keep the requests they receive."""
 
 import contextlib
 import ssl
@@ -12,7 +12,7 @@ import trustme
 
 
 @dataclass(frozen=True)
-class Heard:
+class ReceivedRequest:
     """One request, its headers by lower-case name."""
 
     method: str
@@ -22,12 +22,12 @@ class Heard:
 
 
 @dataclass
-class Out:
+class ResponseWriter:
     """The answer being written: `say` a head, then `write` pieces."""
 
     handler: BaseHTTPRequestHandler
 
-    def say(self, status: int, *headers: tuple[str, str]) -> None:
+    def send_head(self, status: int, *headers: tuple[str, str]) -> None:
         """The status line and the headers."""
         self.handler.send_response(status)
         for name, value in headers:
@@ -43,32 +43,32 @@ class Out:
             return False
         return True
 
-    def whole(self, status: int, data: bytes, kind: str = "application/json", *headers: tuple[str, str]) -> None:
+    def send(self, status: int, data: bytes, kind: str = "application/json", *headers: tuple[str, str]) -> None:
         """A whole answer."""
-        self.say(status, ("content-type", kind), ("content-length", str(len(data))), *headers)
+        self.send_head(status, ("content-type", kind), ("content-length", str(len(data))), *headers)
         self.write(data)
 
-    def to(self, location: str, status: int = 302) -> None:
+    def redirect(self, location: str, status: int = 302) -> None:
         """A redirect."""
-        self.whole(status, b"", "text/plain", ("location", location))
+        self.send(status, b"", "text/plain", ("location", location))
 
 
-Answerer = Callable[[Heard, Out], None]
+Answerer = Callable[[ReceivedRequest, ResponseWriter], None]
 
 
 @dataclass
-class Outside:
+class HttpServer:
     """A server, where it listens, and what it heard."""
 
     host: str
     port: int
     secure: bool
-    heard: list[Heard] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
 
     @property
     def paths(self) -> list[str]:
         """What was asked for."""
-        return [one.path for one in self.heard]
+        return [one.path for one in self.requests]
 
     def url(self, path: str = "/", host: str = "") -> str:
         """The address of a path, by another name if wanted."""
@@ -78,7 +78,7 @@ class Outside:
 @contextlib.contextmanager
 def server(
     answer: Answerer, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
-) -> Iterator[Outside]:
+) -> Iterator[HttpServer]:
     """A server for as long as this lasts."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -88,10 +88,10 @@ def server(
         def serve(self) -> None:
             length = int(self.headers.get("content-length", "0"))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            heard = Heard(self.command, self.path, headers, self.rfile.read(length))
-            made.heard.append(heard)
+            heard = ReceivedRequest(self.command, self.path, headers, self.rfile.read(length))
+            made.requests.append(heard)
             self.close_connection = True
-            answer(heard, Out(self))
+            answer(heard, ResponseWriter(self))
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = serve  # noqa: N815  # as http.server calls them
 
@@ -108,7 +108,7 @@ def server(
     listening = Server((host, port), Handler)
     if tls is not None:
         listening.socket = tls.wrap_socket(listening.socket, server_side=True, do_handshake_on_connect=False)
-    made = Outside(host, listening.server_address[1], tls is not None)
+    made = HttpServer(host, listening.server_address[1], tls is not None)
     thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

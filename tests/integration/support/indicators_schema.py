@@ -1,4 +1,4 @@
-"""A schema of its own in the session's PostgreSQL, with a table of indicators in it."""
+"""Create a schema with a table of indicators in the PostgreSQL of the session."""
 
 import contextlib
 import dataclasses
@@ -20,7 +20,7 @@ ROWS = {Month(2008, 5): GOOD, Month(2009, 5): LOW, Month(2010, 4): LOW}
 
 
 @dataclasses.dataclass
-class Savings:
+class IndicatorsSchema:
     """The schema: `url` leads there, `connection` too."""
 
     url: str
@@ -37,14 +37,14 @@ def within(url: str, schema: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def savings(url: str, *, table: bool = True) -> AsyncIterator[Savings]:
+async def indicators_schema(url: str, *, table: bool = True) -> AsyncIterator[IndicatorsSchema]:
     """A schema for as long as this lasts, with ROWS in its table unless `table` is false."""
     schema = f"loan_{uuid.uuid4().hex[:10]}"
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute(f"create schema {schema}".encode())
         try:
             await connection.execute(f"set search_path to {schema}".encode())
-            made = Savings(within(url, schema), connection)
+            made = IndicatorsSchema(within(url, schema), connection)
             if table:
                 await indicators_table.ensure(connection)
                 await made.write(ROWS)

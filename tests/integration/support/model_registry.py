@@ -1,4 +1,4 @@
-"""A registry of models for tests: a place of its own with MLflow's tables, and bundles of one word in S3."""
+"""Create a registry of models: a schema with the tables of MLflow, and bundles of one word in S3."""
 
 import contextlib
 import hashlib
@@ -37,7 +37,7 @@ create table registered_model_aliases (
 
 
 @dataclass
-class Shelf:
+class ModelRegistry:
     """The registry of one slot."""
 
     url: str
@@ -91,7 +91,7 @@ class Shelf:
 
 
 @contextlib.asynccontextmanager
-async def shelf(settings: Settings, slot: str) -> AsyncIterator[Shelf]:
+async def model_registry(settings: Settings, slot: str) -> AsyncIterator[ModelRegistry]:
     """An empty schema that is used as a database, without MLflow's tables; gone at the end."""
     name = f"t{uuid.uuid4().hex[:10]}"
     url = f"{settings.postgres}?options={quote(f'-csearch_path={name}')}"
@@ -99,7 +99,7 @@ async def shelf(settings: Settings, slot: str) -> AsyncIterator[Shelf]:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute(f"create schema {name}".encode())
         try:
-            yield Shelf(url, store, slot, connection)
+            yield ModelRegistry(url, store, slot, connection)
         finally:
             await connection.execute(f"drop schema {name} cascade".encode())
             store.close()

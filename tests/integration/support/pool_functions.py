@@ -1,4 +1,4 @@
-"""Bodies that behave badly in every way a pool must survive. Each runs in a child."""
+"""Define functions that behave badly in every way a pool must survive; each runs in a child process."""
 
 import asyncio
 import gc

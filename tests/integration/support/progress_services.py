@@ -1,4 +1,4 @@
-"""Services that say how far they are, hosted by real workers as `tests.integration.support.progress_services`."""
+"""Define services that report their progress."""
 
 import asyncio
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""A small installation of its own on the session's brokers: an own prefix, own pipelines, workers as processes, and a client."""
+"""Run a small installation on the brokers of the session: a topic prefix, pipelines, worker processes and a client."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ from tests.integration.support.waiting import until
 ROOT = Path(__file__).parents[3]
 
 
-def alone(settings: Settings, partitions: int = 4) -> Settings:
+def isolated(settings: Settings, partitions: int = 4) -> Settings:
     """The same brokers with a prefix that nobody else has."""
     prefix = f"t{uuid.uuid4().hex[:10]}-"
     home = settings.home / prefix.strip("-")  # where its workers say how they are
@@ -78,7 +78,7 @@ class WorkerProcess:
 
 
 @dataclass
-class Rig:
+class RuntimeHarness:
     """Entered, it has the core topics and reads every event; left, its workers are dead and its topics gone."""
 
     settings: Settings
@@ -169,19 +169,19 @@ class Rig:
     def client_events(self, run: str) -> list[Told]:
         """The events of a run as a client sees them: each id once, none after the last."""
         shown: dict[str, Told] = {}
-        for told in self.events[run]:
-            shown.setdefault(told.id, told)
-            if told.event.kind.terminal:
+        for received in self.events[run]:
+            shown.setdefault(received.id, received)
+            if received.event.kind.terminal:
                 break
         return list(shown.values())
 
-    def told(self, run: str, kind: EventKind) -> list[Told]:
+    def events_of(self, run: str, kind: EventKind) -> list[Told]:
         """Every delivery of this kind of event of a run."""
-        return [told for told in self.events.get(run, ()) if told.event.kind is kind]
+        return [received for received in self.events.get(run, ()) if received.event.kind is kind]
 
     def end(self, run: str) -> Told | None:
         """The last event of a run, once it is there."""
-        return next((told for told in self.events.get(run, ()) if told.event.kind.terminal), None)
+        return next((received for received in self.events.get(run, ()) if received.event.kind.terminal), None)
 
     async def ended(self, run: str, seconds: float = 60) -> Told:
         """Waits for a run's last event."""
@@ -196,7 +196,7 @@ class Rig:
 
     def story(self, run: str) -> list[str]:
         """The events of a run in short, for messages of tests."""
-        return [f"{told.event.kind} {told.event.path}" for told in self.events.get(run, ())]
+        return [f"{received.event.kind} {received.event.path}" for received in self.events.get(run, ())]
 
     async def results(self, pipeline: str) -> list[Record]:
         """Every record on a pipeline's results topic."""
@@ -217,12 +217,12 @@ class Rig:
         return {place.partition: end for place, end in ends.items()}
 
     async def _take(self, record: Record) -> None:
-        told = await self.parts.wire.read_event(record)
-        self.events[told.event.run.id].append(told)
+        received = await self.parts.wire.read_event(record)
+        self.events[received.event.run.id].append(received)
 
 
 @contextlib.asynccontextmanager
-async def rig(settings: Settings, folder: Path, partitions: int = 4) -> AsyncIterator[Rig]:
-    """A rig of its own."""
-    async with Rig(alone(settings, partitions), folder) as made:
+async def runtime_harness(settings: Settings, folder: Path, partitions: int = 4) -> AsyncIterator[RuntimeHarness]:
+    """A runtime harness of its own."""
+    async with RuntimeHarness(isolated(settings, partitions), folder) as made:
         yield made

@@ -1,4 +1,4 @@
-"""Services for tests, one of each kind of behaviour, hosted by real workers as `tests.integration.support.sample_services`."""
+"""Define services for tests, one for each kind of behaviour."""
 
 import asyncio
 import os

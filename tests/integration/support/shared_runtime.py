@@ -1,4 +1,4 @@
-"""The `town` fixture: one rig with one worker of everything, shared by the tests of a file that break nothing."""
+"""Share one runtime harness with one worker of everything among the tests of a file, which break nothing."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator
@@ -9,33 +9,33 @@ from typing import Any, TypeVar
 import pytest
 
 from streams.settings import Settings
-from tests.integration.support.runtime_harness import Rig, alone
+from tests.integration.support.runtime_harness import RuntimeHarness, isolated
 
 T = TypeVar("T")
 
-CHORES = "tests.integration.support.sample_services"
+SAMPLE_SERVICES = "tests.integration.support.sample_services"
 
 
 @dataclass(frozen=True)
-class Town:
-    """A rig, and the loop that it lives on."""
+class SharedRuntime:
+    """A runtime harness, and the loop that it lives on."""
 
-    rig: Rig
+    harness: RuntimeHarness
     runner: asyncio.Runner
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Runs a test's coroutine on the rig's loop."""
+        """Runs a test's coroutine on the harness's loop."""
         return self.runner.run(work)
 
 
 @pytest.fixture(scope="module")
-def town(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """A rig with one worker that hosts the chores, flow and the retries."""
+def shared_runtime(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedRuntime]:
+    """A runtime harness with one worker that hosts the sample services, flow and the retries."""
     with asyncio.Runner() as runner:
-        made = Rig(alone(settings), Path(tmp_path_factory.mktemp("rig")))
+        made = RuntimeHarness(isolated(settings), Path(tmp_path_factory.mktemp("harness")))
         runner.run(made.__aenter__())
         try:
-            runner.run(made.start(CHORES, "flow", "retry"))
-            yield Town(made, runner)
+            runner.run(made.start(SAMPLE_SERVICES, "flow", "retry"))
+            yield SharedRuntime(made, runner)
         finally:
             runner.run(made.__aexit__())

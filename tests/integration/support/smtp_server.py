@@ -1,4 +1,4 @@
-"""A real SMTP server on loopback that keeps what it is sent: with STARTTLS and a password, or without."""
+"""Run an SMTP server on loopback that keeps what it receives, with or without STARTTLS and a password."""
 
 import contextlib
 import email
@@ -18,11 +18,11 @@ USER, PASSWORD = "millrace", "correct horse battery"
 
 
 @dataclass
-class Postbox:
+class SmtpServer:
     """What came, and how the next recipients are to be answered; `250` when nothing is said."""
 
     port: int = 0
-    letters: list[Message] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     users: list[str] = field(default_factory=list)
 
@@ -35,14 +35,14 @@ class Postbox:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
         """Keeps a letter."""
-        self.letters.append(email.message_from_bytes(envelope.content))
+        self.messages.append(email.message_from_bytes(envelope.content))
         return "250 OK"
 
 
 @contextlib.contextmanager
-def postbox(tls: ssl.SSLContext | None = None) -> Iterator[Postbox]:
+def smtp_server(tls: ssl.SSLContext | None = None) -> Iterator[SmtpServer]:
     """A server; with `tls` it takes nothing before STARTTLS and a login."""
-    made = Postbox()
+    made = SmtpServer()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         made.port = probe.getsockname()[1]

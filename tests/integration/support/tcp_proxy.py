@@ -1,10 +1,10 @@
-"""A TCP way to a part of the stack that can be shut: the part itself is everybody's."""
+"""Forward TCP connections to a part of the stack until a test cuts them; the part itself keeps running."""
 
 import asyncio
 from urllib.parse import urlsplit, urlunsplit
 
 
-class Gate:
+class TcpProxy:
     """Made for an address, opened, shut, opened again; `url` leads through it."""
 
     def __init__(self, url: str) -> None:
@@ -15,7 +15,7 @@ class Gate:
 
     @property
     def url(self) -> str:
-        """The address, through this gate."""
+        """The address, through this proxy."""
         credentials, at, _ = self._parts.netloc.rpartition("@")
         return urlunsplit(self._parts._replace(netloc=f"{credentials}{at}127.0.0.1:{self._port}"))
 
@@ -24,7 +24,7 @@ class Gate:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
 
-    async def shut(self) -> None:
+    async def close(self) -> None:
         """Cuts every connection, and takes none."""
         assert self._server is not None
         self._server.close()

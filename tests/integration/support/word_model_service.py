@@ -1,4 +1,4 @@
-"""A service whose model is one word, hosted by real workers as `tests.integration.support.word_model_service`."""
+"""Define a service whose model is one word."""
 
 import os
 import time

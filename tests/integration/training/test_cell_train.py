@@ -30,17 +30,17 @@ def test_a_cell_model_is_ordered(trainer: Trainer, tmp_path: Path) -> None:
         )
 
     async def main() -> None:
-        async with school(trainer, tmp_path) as rig:
-            await rig.start("flow", "cell-train")
-            wrong = await rig.submit("cell-train", {"copies": 1, "dataset": "blood-cells/bccd@0123456789ab"})
-            run = await rig.submit("cell-train", {"copies": 1, "dataset": ""})
-            failed = await rig.ended(wrong, 350)  # when it comes second, it waits its turn
+        async with school(trainer, tmp_path) as harness:
+            await harness.start("flow", "cell-train")
+            wrong = await harness.submit("cell-train", {"copies": 1, "dataset": "blood-cells/bccd@0123456789ab"})
+            run = await harness.submit("cell-train", {"copies": 1, "dataset": ""})
+            failed = await harness.ended(wrong, 350)  # when it comes second, it waits its turn
             assert failed.event.kind is EventKind.RUN_FAILED
             assert "no dataset version" in str(failed.event.data)
-            end = await rig.ended(run, 350)
+            end = await harness.ended(run, 350)
             assert end.event.kind is EventKind.RUN_FINISHED, end.event.data
             output = end.event.data["output"]
-            assert any("originals to learn from" in str(one) for one in progress(rig, run))
+            assert any("originals to learn from" in str(one) for one in progress(harness, run))
             assert output["dataset"] == read(FOLDER).dataset
             assert output["version"] != read(FOLDER).version
             assert (output["model"], output["registered"]) == (read(FOLDER).name, 2)
@@ -50,7 +50,7 @@ def test_a_cell_model_is_ordered(trainer: Trainer, tmp_path: Path) -> None:
             assert champion["millrace.version"] == (output["version"] if output["promoted"] else read(FOLDER).version)
             assert champion["millrace.dataset"] == read(FOLDER).dataset
             assert "test examples" in output["verdict"]
-            picture = await rig.parts.store.get(Ref.from_dict(output["confusion"]))
+            picture = await harness.parts.store.get(Ref.from_dict(output["confusion"]))
             assert picture.startswith(b"\x89PNG")
 
     asyncio.run(main())

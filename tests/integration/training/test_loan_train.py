@@ -12,7 +12,7 @@ from agents.loan.model import FOLDER
 from streams.datasets.manifest import of_catalogue
 from streams.messages import Action, Control, EventKind
 from streams.models import read
-from tests.integration.support.runtime_harness import Rig, alone
+from tests.integration.support.runtime_harness import RuntimeHarness, isolated
 from tests.integration.support.trainer import Trainer, trainer
 from tests.integration.support.waiting import until
 
@@ -32,25 +32,25 @@ def test_a_training_is_due_when_the_data_is_another(trainer: Trainer, tmp_path: 
     if not (trainer.settings.data / "bank-marketing").is_dir():
         pytest.skip("needs the public data: put bank-marketing into MILLRACE_DATA")
     own = dataclasses.replace(
-        alone(trainer.settings),
+        isolated(trainer.settings),
         mlflow=trainer.settings.mlflow,
         data=trainer.settings.data,
         train=trainer.settings.train,
     )
 
     async def main() -> tuple[Any, Any]:
-        async with Rig(own, tmp_path) as rig:
-            await rig.start("loan-train", "flow")
-            idle = await rig.output(await rig.submit("loan-train", {}))
-            made = await rig.output(await rig.submit("loan-train", {"anyway": True, "trees": 12}), 300)
+        async with RuntimeHarness(own, tmp_path) as harness:
+            await harness.start("loan-train", "flow")
+            idle = await harness.output(await harness.submit("loan-train", {}))
+            made = await harness.output(await harness.submit("loan-train", {"anyway": True, "trees": 12}), 300)
             with psycopg.connect(own.mlflow_database) as connection:
                 connection.execute(
                     "update model_version_tags set value = %s where key = 'millrace.dataset' and version = 1", (OLD,)
                 )
-            due = await rig.submit("loan-train", {"trees": 12})
-            await until(lambda: rig.told(due, EventKind.PROGRESS), 60, "a training that is due")
-            await rig.parts.producer.send(await rig.parts.wire.control(Control(due, Action.CANCEL)))
-            assert (await rig.ended(due)).event.kind is EventKind.RUN_CANCELLED
+            due = await harness.submit("loan-train", {"trees": 12})
+            await until(lambda: harness.events_of(due, EventKind.PROGRESS), 60, "a training that is due")
+            await harness.parts.producer.send(await harness.parts.wire.control(Control(due, Action.CANCEL)))
+            assert (await harness.ended(due)).event.kind is EventKind.RUN_CANCELLED
             return idle, made
 
     idle, made = asyncio.run(main())

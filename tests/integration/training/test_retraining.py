@@ -16,7 +16,7 @@ import pytest
 from agents.digits.bundle import FOLDER, NAME
 from streams.models import read
 from tests.acceptance.command import Said, millrace
-from tests.integration.support.gateway_world import World, events, wait, world
+from tests.integration.support.gateway_world import GatewayWorld, events, gateway_world, wait
 from tests.integration.support.runtime_harness import ROOT
 from tests.integration.support.trainer import Trainer, picture, trainer
 
@@ -28,10 +28,13 @@ HOSTED = ("flow", "recorder", "models", "digit-recognition", "digit-train")
 
 
 @pytest.fixture(scope="module")
-def academy(trainer: Trainer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def gateways_with_trainer(trainer: Trainer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayWorld]:
     """Two gateways, and a worker that reads digits, trains, and follows the registry of models."""
     folder = tmp_path_factory.mktemp("academy")
-    with world(dataclasses.replace(trainer.settings, workers=1), folder) as made, (folder / "log").open("wb") as out:
+    with (
+        gateway_world(dataclasses.replace(trainer.settings, workers=1), folder) as made,
+        (folder / "log").open("wb") as out,
+    ):
         worker = subprocess.Popen(
             [sys.executable, "-m", "agents", *HOSTED],
             cwd=ROOT, env={**os.environ, **made.settings.environ()}, stdout=out, stderr=subprocess.STDOUT,
@@ -49,18 +52,18 @@ def academy(trainer: Trainer, tmp_path_factory: pytest.TempPathFactory) -> Itera
                 worker.wait()
 
 
-def live(w: World, name: str) -> dict[str, Any] | None:
+def live(world: GatewayWorld, name: str) -> dict[str, Any] | None:
     """What the catalogue says of a service that is live."""
-    answer = w.one.http.get(f"/services/{name}")
+    answer = world.first.http.get(f"/services/{name}")
     found: dict[str, Any] = answer.json()
     return found if answer.status_code == 200 else None
 
 
-def serving(w: World, version: str) -> None:
+def serving(world: GatewayWorld, version: str) -> None:
     """Waits until this version is what the catalogue says that reads digits."""
     wait(
-        lambda: (live(w, "digit-recognition") or {}).get("model_version") == version,
-        lambda: live(w, "digit-recognition"),
+        lambda: (live(world, "digit-recognition") or {}).get("model_version") == version,
+        lambda: live(world, "digit-recognition"),
         60,
     )
 
@@ -75,17 +78,17 @@ def read_digit(http: httpx.Client, digit: int) -> httpx.Response:
     )
 
 
-def test_a_model_is_ordered_promoted_and_taken_back(academy: World, trainer: Trainer) -> None:
+def test_a_model_is_ordered_promoted_and_taken_back(gateways_with_trainer: GatewayWorld, trainer: Trainer) -> None:
     """A model of 0 and 1 is ordered over HTTP and its epochs come as events. From the last one on somebody reads digits without a
     pause, while it is promoted, serves, and is taken back: every request is answered, by the version that it names.
     """
-    w, shipped = academy, read(FOLDER).version
-    serving(w, shipped)
+    world, shipped = gateways_with_trainer, read(FOLDER).version
+    serving(world, shipped)
     answers: list[httpx.Response] = []
     over = threading.Event()
 
     def ask() -> None:
-        with httpx.Client(base_url=w.two.http.base_url, headers=w.two.http.headers) as http:
+        with httpx.Client(base_url=world.second.http.base_url, headers=world.second.http.headers) as http:
             while not over.is_set():
                 answers.append(read_digit(http, 1))
 
@@ -93,31 +96,31 @@ def test_a_model_is_ordered_promoted_and_taken_back(academy: World, trainer: Tra
     try:
         body = {"digits": [0, 1], "epochs": 2, "pictures": 1500, "fewer": True}
         headers = {"accept": "text/event-stream"}
-        with w.one.http.stream(
+        with world.first.http.stream(
             "POST", "/models/digit-recognition/retrain", json=body, headers=headers, timeout=300
         ) as stream:
-            told = []
+            received = []
             for one in events(stream.iter_lines()):
-                told.append(one)
+                received.append(one)
                 if one["event"] == "node.progress" and one["data"].get("done") == 1:
                     asking.start()
-        assert told[-1]["event"] == "run.finished", told[-1]
-        output = told[-1]["data"]["output"]
+        assert received[-1]["event"] == "run.finished", received[-1]
+        output = received[-1]["data"]["output"]
         assert output["promoted"], output["verdict"]
         figures = [
-            one["data"]["figures"] for one in told if one["event"] == "node.progress" and "figures" in one["data"]
+            one["data"]["figures"] for one in received if one["event"] == "node.progress" and "figures" in one["data"]
         ]
         assert [one["epoch"] for one in figures] == [1, 2]
-        assert w.one.http.get(output["confusion"]["href"]).headers["content-type"] == "image/png"
-        serving(w, output["version"])
-        seven = read_digit(w.one.http, 7).json()["output"]
+        assert world.first.http.get(output["confusion"]["href"]).headers["content-type"] == "image/png"
+        serving(world, output["version"])
+        seven = read_digit(world.first.http, 7).json()["output"]
         assert (seven["model"], seven["model_version"]) == ("mnist_model_01", output["version"])
         assert seven["digit"] in (0, 1)
         before = len(answers)
         wait(lambda: len(answers) > before + 10, "more answers", 60)
-        assert w.two.http.put("/models/digit-recognition/champion", json={"version": shipped}).status_code == 200
-        serving(w, shipped)
-        seven = read_digit(w.one.http, 7).json()["output"]
+        assert world.second.http.put("/models/digit-recognition/champion", json={"version": shipped}).status_code == 200
+        serving(world, shipped)
+        seven = read_digit(world.first.http, 7).json()["output"]
         assert (seven["digit"], seven["model"], seven["model_version"]) == (7, NAME, shipped)
     finally:
         over.set()
@@ -129,23 +132,27 @@ def test_a_model_is_ordered_promoted_and_taken_back(academy: World, trainer: Tra
     assert trainer.champion()["millrace.model"] == NAME
 
 
-def test_a_list_of_digits_in_git_is_ordered_when_it_changes(academy: World, trainer: Trainer, tmp_path: Path) -> None:
+def test_a_list_of_digits_in_git_is_ordered_when_it_changes(
+    gateways_with_trainer: GatewayWorld, trainer: Trainer, tmp_path: Path
+) -> None:
     """What was ordered last is not ordered again; another list is, once; a mistake in the file is said."""
-    w, file = academy, tmp_path / "models.yaml"
+    world, file = gateways_with_trainer, tmp_path / "models.yaml"
     assert trainer.rows("select count(*) from model_versions") == [(2,)], "the test before has ordered a model"
 
     def asked(digits: str) -> Said:
         file.write_text(f"digit-train: {{digits: {digits}, epochs: 2, pictures: 1500, fewer: true}}\n")
-        more = {**w.settings.environ(), "MILLRACE_HTTP_PORT": w.one.url.rpartition(":")[2]}
-        return millrace("models", "retrain", str(file), "--output", "json", home=w.settings.home, more=more)
+        more = {**world.settings.environ(), "MILLRACE_HTTP_PORT": world.first.url.rpartition(":")[2]}
+        return millrace("models", "retrain", str(file), "--output", "json", home=world.settings.home, more=more)
 
     assert asked("[0, 1]").rows == [{"service": "digit-train", "run": None, "slot": "digit-recognition", "number": 2}]
     once, again = asked("[2, 3]"), asked("[2, 3]")
     assert (once.status, again.status) == (0, 0), once.err + again.err
     assert once.rows == again.rows
     (first,) = once.rows
-    assert w.one.http.delete(f"/runs/{first['run']}").status_code == 202
-    wait(lambda: w.one.http.get(f"/runs/{first['run']}").json()["status"] == "cancelled", "the end of the run", 60)
+    assert world.first.http.delete(f"/runs/{first['run']}").status_code == 202
+    wait(
+        lambda: world.first.http.get(f"/runs/{first['run']}").json()["status"] == "cancelled", "the end of the run", 60
+    )
     wrong = asked("[2, 33]")
     assert wrong.status == 1
     assert "digits" in wrong.err
