@@ -24,7 +24,7 @@ from streams.runtime.errors import Unavailable
 from streams.runtime.kafka.admin import WrongTopic
 from streams.settings import Settings
 from streams.wire import topic_specs, topics
-from tests.integration.support.foreign import add_partitions
+from tests.integration.support.external_client import add_partitions
 
 CONTRACTS = load_contracts()
 

@@ -14,7 +14,7 @@ from confluent_kafka.schema_registry.json_schema import JSONSerializer
 from schemas.encoding.codec import frame
 from streams.wire.records import Place
 from tests.acceptance.command import millrace
-from tests.integration.support.foreign import Foreign, add_partitions, of_subject
+from tests.integration.support.external_client import Foreign, add_partitions, of_subject
 from tests.integration.support.gateway_world import GatewayWorld
 from tests.integration.support.gateways_with_worker import ended, gateways_with_worker, put, submit
 

@@ -12,7 +12,7 @@ from schemas.encoding.codec import frame
 from streams.messages import EventKind
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.wire.records import Place
-from tests.integration.support.foreign import Foreign, Sent
+from tests.integration.support.external_client import Foreign, Sent
 from tests.integration.support.gateway_world import GatewayWorld, wait
 from tests.integration.support.gateways_with_worker import ended, gateways_with_worker, put, submit
 

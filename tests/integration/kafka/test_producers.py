@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import Producer
 
-from tests.integration.support.foreign import Foreign
+from tests.integration.support.external_client import Foreign
 from tests.integration.support.gateway_world import GatewayWorld, wait
 from tests.integration.support.gateways_with_worker import ended, gateways_with_worker, put
 
