@@ -20,7 +20,7 @@ SECONDS = 120.0
 
 
 @dataclass(frozen=True)
-class Said:
+class CommandResult:
     """What a command said, and how it ended."""
 
     status: int
@@ -46,15 +46,15 @@ def environ(home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]
 
 def millrace(
     *arguments: str, home: Path, more: Mapping[str, str] | None = None, given: bytes = b"", cwd: Path = ROOT
-) -> Said:
+) -> CommandResult:
     """Run it to its end."""
     ended = subprocess.run(
         command(*arguments), cwd=cwd, env=environ(home, more), input=given, capture_output=True, timeout=SECONDS
     )
-    return Said(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+    return CommandResult(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
 
-def in_process(*arguments: str, home: Path, more: Mapping[str, str] | None = None) -> Said:
+def in_process(*arguments: str, home: Path, more: Mapping[str, str] | None = None) -> CommandResult:
     """Run a command that needs no server in this process, which takes a tenth of the time.
 
     It proves as much where only the words and the status count. Signals, pipes, stdin and folders need a process.
@@ -63,4 +63,4 @@ def in_process(*arguments: str, home: Path, more: Mapping[str, str] | None = Non
     settings = mock.patch.dict(os.environ, environ(home, more), clear=True)
     with settings, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = run(arguments)
-    return Said(int(status), out.getvalue(), err.getvalue())
+    return CommandResult(int(status), out.getvalue(), err.getvalue())

@@ -1,4 +1,4 @@
-"""The `system` fixture: everything, started once per run by the command that a user types."""
+"""Start the whole system once a run, with the command that a user types, and yield it as the fixture `system`."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Another system at the Kafka edge: librdkafka, Apache's Avro and plain HTTP, sharing no code with what it talks to."""
+"""Talk to the Kafka edge as another system does: librdkafka, Apache Avro and plain HTTP, with no code of Millrace."""
 
 import io
 import json

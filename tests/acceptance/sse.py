@@ -1,4 +1,4 @@
-"""Reading server-sent events as the specification says, sharing nothing with who writes them."""
+"""Read server-sent events as the specification says, with no code of the gateway."""
 
 import json
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""A whole system as a user has it: started by its command, spoken to over HTTP and Kafka, known only by what it documents."""
+"""Run a whole system as a user does: start it by its command, use it over HTTP and Kafka, know only its documentation."""
 
 import contextlib
 import dataclasses
@@ -30,8 +30,8 @@ _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @dataclasses.dataclass(frozen=True)
-class Door:
-    """One gateway, and the key that opens it."""
+class GatewayClient:
+    """Send requests to one gateway, with its key."""
 
     url: str
     key: str
@@ -75,7 +75,7 @@ class Door:
 
 
 @dataclasses.dataclass(frozen=True)
-class System(Door):
+class System(GatewayClient):
     """A running system: its first gateway, and where its parts are."""
 
     stack: RunningStack
@@ -86,11 +86,11 @@ class System(Door):
         return self.stack.settings
 
     @contextlib.contextmanager
-    def gateway(self, folder: Path) -> Iterator[Door]:
+    def gateway(self, folder: Path) -> Iterator[GatewayClient]:
         """A second gateway on another port, for as long as this lasts."""
         port = Ports(folder / "ports.json", {})["gateway"]
         environ = dataclasses.replace(self.settings, http_port=port).environ()
-        door = Door(f"http://127.0.0.1:{port}", self.key)
+        door = GatewayClient(f"http://127.0.0.1:{port}", self.key)
         with process([sys.executable, "-m", "gateway"], folder / "gateway.log", environ) as child:
             eventually(lambda: child.poll() is None and _ready(door), 60)
             yield door
@@ -168,7 +168,7 @@ def process(command: list[str], log: Path, environ: dict[str, str]) -> Iterator[
 _KEPT = ("MILLRACE_DATA", "MILLRACE_CI_MARK")
 
 
-def _ready(door: Door) -> bool:
+def _ready(door: GatewayClient) -> bool:
     with door.http as http:
         return http.get("/health/ready").status_code == 200
 

@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.acceptance import pictures
-from tests.acceptance.command import ROOT, Said, command, environ, millrace
+from tests.acceptance.command import ROOT, CommandResult, command, environ, millrace
 from tests.acceptance.kafka_client import access
 from tests.acceptance.system import System
 from tests.integration.support.eventually import eventually
@@ -40,7 +40,7 @@ class Cli:
     def __init__(self, system: System) -> None:
         self.home = system.stack.home
 
-    def __call__(self, *arguments: str, given: bytes = b"") -> Said:
+    def __call__(self, *arguments: str, given: bytes = b"") -> CommandResult:
         """Run it to its end."""
         return millrace(*arguments, home=self.home, given=given)
 
@@ -66,7 +66,7 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def forever(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def endless_pipeline(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A pipeline of one's own, applied, which goes on until it is cancelled; removed in the end."""
     path = tmp_path_factory.mktemp("own") / "forever.yaml"
     path.write_text(FOREVER)
@@ -81,9 +81,9 @@ def forever(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 
 @pytest.fixture
-def endless(cli: Cli, forever: str, photo: Path) -> Iterator[str]:
+def endless_run(cli: Cli, endless_pipeline: str, photo: Path) -> Iterator[str]:
     """A run that does not end by itself."""
-    (started,) = cli.rows("run", forever, "-i", f"photo=@{photo}")
+    (started,) = cli.rows("run", endless_pipeline, "-i", f"photo=@{photo}")
     assert started["status"] == "accepted"
     yield started["id"]
     cli("cancel", started["id"])
@@ -196,31 +196,33 @@ def test_a_failed_run(cli: Cli, photo: Path) -> None:
     assert "lies outside of the picture" in failed.err
 
 
-def test_a_run_is_cancelled(cli: Cli, endless: str) -> None:
+def test_a_run_is_cancelled(cli: Cli, endless_run: str) -> None:
     """A run that goes on has no result yet; cancelled, its last event and its result say so."""
-    assert cli("result", endless).status == 12
-    assert cli("cancel", endless).status == 0
-    assert cli("events", endless).status == 11
-    result = cli("result", endless)
+    assert cli("result", endless_run).status == 12
+    assert cli("cancel", endless_run).status == 0
+    assert cli("events", endless_run).status == 11
+    result = cli("result", endless_run)
     assert (result.status, result.err) == (11, "millrace: The run was cancelled.\n")
-    assert cli("cancel", endless).status == 1
+    assert cli("cancel", endless_run).status == 1
 
 
-def test_runs_are_listed(cli: Cli, endless: str) -> None:
+def test_runs_are_listed(cli: Cli, endless_run: str) -> None:
     """The newest first, of one pipeline, in one state, since a moment; a reason stands where a run has failed."""
-    assert cli("cancel", endless).status == 0
-    assert cli("events", endless).status == 11
+    assert cli("cancel", endless_run).status == 0
+    assert cli("events", endless_run).status == 11
 
     def listed(*arguments: str) -> list[str]:
         return [row["id"] for row in cli.rows("runs", *arguments)]
 
-    eventually(lambda: endless in listed("--pipeline", "cli-forever", "--status", "cancelled", "--since", "10m"), 30)
-    assert listed("--pipeline", "cli-forever", "--last", "1") == [endless]
-    assert endless not in listed("--status", "failed", "--status", "finished", "--last", "600")
-    assert endless not in listed("--until", "1h")
+    eventually(
+        lambda: endless_run in listed("--pipeline", "cli-forever", "--status", "cancelled", "--since", "10m"), 30
+    )
+    assert listed("--pipeline", "cli-forever", "--last", "1") == [endless_run]
+    assert endless_run not in listed("--status", "failed", "--status", "finished", "--last", "600")
+    assert endless_run not in listed("--until", "1h")
     shown = cli("runs", "--pipeline", "cli-forever", "--last", "1")
     assert shown.out.splitlines()[0].split() == ["RUN", "PIPELINE", "STATUS", "ACCEPTED", "SECONDS"]
-    assert shown.out.splitlines()[1].split()[:3] == [endless, "cli-forever", "cancelled"]
+    assert shown.out.splitlines()[1].split()[:3] == [endless_run, "cli-forever", "cancelled"]
     assert cli("runs", "--since", "yesterday").status == 2
 
 
@@ -238,10 +240,10 @@ def test_one_pipeline_is_deleted(cli: Cli, tmp_path: Path) -> None:
     assert cli("pipelines", "face-blur").status == 0
 
 
-def test_ctrl_c_leaves_the_run_alone(cli: Cli, endless: str) -> None:
+def test_ctrl_c_leaves_the_run_alone(cli: Cli, endless_run: str) -> None:
     """Ctrl-C ends the command with 130 and nothing else."""
     with subprocess.Popen(
-        command("events", endless),
+        command("events", endless_run),
         cwd=ROOT,
         env=environ(cli.home),
         stdout=subprocess.PIPE,
@@ -255,7 +257,7 @@ def test_ctrl_c_leaves_the_run_alone(cli: Cli, endless: str) -> None:
         _, err = child.communicate(timeout=30)
     assert child.returncode == 130, err
     assert b"Traceback" not in err
-    assert cli("result", endless).status == 12
+    assert cli("result", endless_run).status == 12
 
 
 def test_what_is_unknown(cli: Cli) -> None:
@@ -310,7 +312,7 @@ def test_the_stack_says_how_it_is(cli: Cli) -> None:
     assert parts["gateway"] == "ready"
 
 
-def test_apply_refuses_what_breaks_others(cli: Cli, forever: str, tmp_path: Path) -> None:
+def test_apply_refuses_what_breaks_others(cli: Cli, endless_pipeline: str, tmp_path: Path) -> None:
     """An input that callers do not send, or an output that readers miss, is refused before anything is published."""
     broken = FOREVER.replace("{photo: image}", "{photo: image, size: int}").replace("{image: ", "{picture: ", 1)
     broken = broken.replace("output: {image:", "output: {picture:")
@@ -320,4 +322,4 @@ def test_apply_refuses_what_breaks_others(cli: Cli, forever: str, tmp_path: Path
     assert (said.status, said.out) == (1, "")
     assert "pipeline cli-forever: the new input does not take what callers send now: size" in said.err
     assert "pipeline cli-forever: who reads its results now cannot read the new ones" in said.err
-    assert [row["name"] for row in cli.rows("pipelines") if row["name"] == forever] == [forever]
+    assert [row["name"] for row in cli.rows("pipelines") if row["name"] == endless_pipeline] == [endless_pipeline]

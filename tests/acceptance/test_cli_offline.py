@@ -1,4 +1,4 @@
-"""The commands that need no server: help, lint, compile, and what is said when there is no server."""
+"""The commands that need no server: help, lint, compile, and their errors when there is no server."""
 
 import json
 import re
@@ -201,16 +201,16 @@ tests:
 
 
 @pytest.fixture
-def tested(tmp_path: Path) -> Path:
+def file_with_tests(tmp_path: Path) -> Path:
     """A pipeline with a test that holds and one that does not, and the picture that one of them names."""
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (tmp_path / "mine.yaml").write_text(TESTED)
     return tmp_path / "mine.yaml"
 
 
-def test_tests_of_a_file_are_run(tested: Path, home: Path) -> None:
+def test_tests_of_a_file_are_run(file_with_tests: Path, home: Path) -> None:
     """What holds and what does not, with both sides, the place and the seed; the status is 1 when something fails."""
-    said = millrace("test", str(tested), "--seed", "7", home=home)
+    said = millrace("test", str(file_with_tests), "--seed", "7", home=home)
     assert said.status == 1
     ok, fail, difference = said.out.splitlines()
     assert re.fullmatch(r"ok   mine: small \(\d+ ms\)", ok)
@@ -219,32 +219,32 @@ def test_tests_of_a_file_are_run(tested: Path, home: Path) -> None:
     assert said.err == "millrace: 2 tests of 1 pipeline, 1 failed; --seed 7 is the same weather\n"
 
 
-def test_tests_in_json_and_chosen_by_name(tested: Path, home: Path) -> None:
+def test_tests_in_json_and_chosen_by_name(file_with_tests: Path, home: Path) -> None:
     """One object a test; -k takes those with a word in their name, in any case."""
-    said = millrace("test", str(tested), "-k", "SMALL", "--json", home=home)
+    said = millrace("test", str(file_with_tests), "-k", "SMALL", "--json", home=home)
     assert said.status == 0
     (row,) = said.rows
     assert (row["pipeline"], row["test"], row["passed"], row["line"]) == ("mine", "small", True, 9)
     assert (row["weathers"], row["problems"]) == (5, [])
-    (row,) = millrace("test", str(tested), "-k", "size", "--output", "json", home=home).rows
+    (row,) = millrace("test", str(file_with_tests), "-k", "size", "--output", "json", home=home).rows
     assert (row["passed"], row["problems"][0]["where"]) == (False, "tests[1].expect.image")
 
 
-def test_what_is_shipped_is_tested_without_naming_it(tested: Path, home: Path) -> None:
+def test_what_is_shipped_is_tested_without_naming_it(file_with_tests: Path, home: Path) -> None:
     """Without files, the tests of the shipped pipelines run, and those of the configured folder."""
     said = millrace("test", "--json", home=home)
     assert said.status == 0
     shipped = {row["pipeline"] for row in said.rows}
     assert shipped == {"blur-women", "classify-cell", "describe-faces", "face-blur", "face-thumbnail", "to-jpg"}
-    said = millrace("test", "--json", home=home, more={"MILLRACE_PIPELINES": str(tested.parent)})
+    said = millrace("test", "--json", home=home, more={"MILLRACE_PIPELINES": str(file_with_tests.parent)})
     assert said.status == 1
     assert {row["pipeline"] for row in said.rows} == {*shipped, "mine"}
 
 
-def test_tests_of_what_does_not_compile_are_not_run(tested: Path, home: Path) -> None:
+def test_tests_of_what_does_not_compile_are_not_run(file_with_tests: Path, home: Path) -> None:
     """Problems are said as lint says them, and nothing is run."""
-    tested.write_text(TESTED.replace("image-greyscale", "image-grayscale"))
-    said = millrace("test", str(tested), home=home)
+    file_with_tests.write_text(TESTED.replace("image-greyscale", "image-grayscale"))
+    said = millrace("test", str(file_with_tests), home=home)
     assert (said.status, said.out) == (1, "")
     assert "mine.yaml:5:19: nodes.grey.service: unknown service 'image-grayscale'" in said.err
     assert "1 problem; nothing was run" in said.err
@@ -459,7 +459,7 @@ def test_a_part_that_is_unavailable(key: str, value: str, arguments: list[str], 
 
 
 @pytest.fixture
-def left(home: Path) -> Path:
+def stopped_home(home: Path) -> Path:
     """A home whose system has stopped: the key is there."""
     home.mkdir()
     (home / "api-key").write_text("0123456789abcdef\n")
@@ -467,17 +467,17 @@ def left(home: Path) -> Path:
 
 
 @pytest.mark.parametrize("arguments", [["services"], ["events", "x"]], ids=" ".join)
-def test_a_gateway_that_is_unavailable(arguments: list[str], left: Path) -> None:
+def test_a_gateway_that_is_unavailable(arguments: list[str], stopped_home: Path) -> None:
     """With a key but without a gateway, the address is named, once and at once."""
-    said = millrace(*arguments, home=left, more={"MILLRACE_HTTP_PORT": "1"})
+    said = millrace(*arguments, home=stopped_home, more={"MILLRACE_HTTP_PORT": "1"})
     assert said.status == 13
     assert "no gateway answers at http://127.0.0.1:1" in said.err
     assert len(said.err.splitlines()) == 1
 
 
-def test_what_cannot_be_sent_is_reported(left: Path) -> None:
+def test_what_cannot_be_sent_is_reported(stopped_home: Path) -> None:
     """A key that HTTP has no header for is named: it is no fault of the program."""
-    said = millrace("run", "face-blur", "--key", "clé", home=left)
+    said = millrace("run", "face-blur", "--key", "clé", home=stopped_home)
     assert (said.status, said.out) == (2, "")
     assert "'clé' cannot be sent" in said.err
     assert "Traceback" not in said.err

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.command import Said, millrace
+from tests.acceptance.command import CommandResult, millrace
 from tests.acceptance.system import System
 from tests.integration.support.eventually import eventually
 
@@ -22,7 +22,7 @@ def home(system: System) -> Path:
     return system.stack.home
 
 
-def apply(home: Path, folder: Path, *more: str) -> Said:
+def apply(home: Path, folder: Path, *more: str) -> CommandResult:
     """`millrace apply` of a folder, which must succeed."""
     said = millrace("apply", str(folder), *more, home=home)
     assert said.status == 0, said.err

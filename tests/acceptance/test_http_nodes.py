@@ -28,7 +28,7 @@ output: {cents: "${first(known, -1)}", said: "${price.body}"}
 
 
 @pytest.fixture
-def prices(system: System, tmp_path: Path) -> Iterator[str]:
+def prices_pipeline(system: System, tmp_path: Path) -> Iterator[str]:
     """The pipeline, applied from the command line, removed in the end."""
     file = tmp_path / "acceptance-prices.yaml"
     file.write_text(PRICES)
@@ -39,7 +39,7 @@ def prices(system: System, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def shop() -> Iterator[HttpServer]:
+def price_server() -> Iterator[HttpServer]:
     """A shop that has tea, and says who asks."""
 
     def answer(heard: ReceivedRequest, out: ResponseWriter) -> None:
@@ -54,18 +54,18 @@ def shop() -> Iterator[HttpServer]:
         yield made
 
 
-def test_a_pipeline_asks_another_system(system: System, prices: str, shop: HttpServer) -> None:
+def test_a_pipeline_asks_another_system(system: System, prices_pipeline: str, price_server: HttpServer) -> None:
     """Run from the command line and over HTTP; the shop gets the secret, and nobody sees it."""
-    given = [part for one in (f"url={shop.url()}", "article=tea", "amount=3") for part in ("-i", one)]
-    said = millrace("run", prices, *given, "--follow", home=system.stack.home)
+    given = [part for one in (f"url={price_server.url()}", "article=tea", "amount=3") for part in ("-i", one)]
+    said = millrace("run", prices_pipeline, *given, "--follow", home=system.stack.home)
     assert said.status == 0, said.err
-    run = system.submit(prices, json={"url": shop.url(), "article": "tea", "amount": 2})
+    run = system.submit(prices_pipeline, json={"url": price_server.url(), "article": "tea", "amount": 2})
     received = system.follow(run)
     check_order(received)
     assert received[-1].data["output"] == {"cents": 500, "said": {"cents": 250, "you": "Bearer [redacted]"}}
-    assert {one.headers["authorization"] for one in shop.requests} == {f"Bearer {SECRET}"}
+    assert {one.headers["authorization"] for one in price_server.requests} == {f"Bearer {SECRET}"}
     assert SECRET not in said.out + said.err + repr(received)
-    run = system.submit(prices, json={"url": shop.url(), "article": "gold", "amount": 2})
+    run = system.submit(prices_pipeline, json={"url": price_server.url(), "article": "gold", "amount": 2})
     assert system.output(run)["cents"] == -1
 
 
@@ -78,9 +78,9 @@ def test_a_pipeline_asks_another_system(system: System, prices: str, shop: HttpS
         ("{shop}/inside", "GET http://169.254.169.254 may not be called from here"),
     ],
 )
-def test_what_is_not_allowed_is_refused(system: System, shop: HttpServer, url: str, reason: str) -> None:
+def test_what_is_not_allowed_is_refused(system: System, price_server: HttpServer, url: str, reason: str) -> None:
     """The run fails once, by the caller's fault, and its result says why."""
-    asked = url.format(shop=shop.url().rstrip("/"))
+    asked = url.format(price_server=price_server.url().rstrip("/"))
     run = system.submit("http-call", kind="services", json={"url": asked})
     received = system.follow(run)
     assert received[-1].name == "run.failed"

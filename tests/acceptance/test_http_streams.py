@@ -10,7 +10,7 @@ import pytest
 
 from tests.acceptance import pictures
 from tests.acceptance.sse import StreamEvent, check_order, events
-from tests.acceptance.system import Door, System, problem
+from tests.acceptance.system import GatewayClient, System, problem
 from tests.integration.support.eventually import eventually
 
 PHOTO: dict[str, Any] = {"files": {"photo": ("a.png", pictures.astronaut(), "image/png")}}
@@ -31,7 +31,7 @@ output: {image: "${steps}"}
 
 
 @pytest.fixture(scope="module")
-def long(system: System) -> Iterator[str]:
+def long_pipeline(system: System) -> Iterator[str]:
     """A pipeline that takes far longer than a test looks at it."""
     with system.http as http:
         answer = http.put("/pipelines/acceptance-long", content=LONG, headers={"content-type": "application/yaml"})
@@ -41,16 +41,16 @@ def long(system: System) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def second(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def second_gateway(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayClient]:
     """Another gateway of the same system."""
-    with system.gateway(tmp_path_factory.mktemp("second")) as door:
-        yield door
+    with system.gateway(tmp_path_factory.mktemp("second")) as client:
+        yield client
 
 
-def read(door: Door, run: str, count: int, after: int | None = None) -> list[StreamEvent]:
+def read(client: GatewayClient, run: str, count: int, after: int | None = None) -> list[StreamEvent]:
     """So many events of a run, after which the client hangs up."""
     headers = {} if after is None else {"last-event-id": str(after)}
-    with door.http as http, http.stream("GET", f"/runs/{run}/events", headers=headers) as stream:
+    with client.http as http, http.stream("GET", f"/runs/{run}/events", headers=headers) as stream:
         found: list[StreamEvent] = []
         for received in events(stream.iter_lines()):
             found.append(received)
@@ -59,42 +59,44 @@ def read(door: Door, run: str, count: int, after: int | None = None) -> list[Str
         return found
 
 
-def test_a_client_that_comes_back_misses_nothing(system: System, long: str, second: Door) -> None:
+def test_a_client_that_comes_back_misses_nothing(
+    system: System, long_pipeline: str, second_gateway: GatewayClient
+) -> None:
     """Hanging up after some events and coming back with the last id, on either gateway, gives each event exactly once."""
-    run = system.submit(long, **PHOTO)
-    doors = [system, second]
+    run = system.submit(long_pipeline, **PHOTO)
+    clients = [system, second_gateway]
     got: list[StreamEvent] = []
     for turn in range(6):
-        got += read(doors[turn % 2], run, 3 + turn, got[-1].id if got else None)
+        got += read(clients[turn % 2], run, 3 + turn, got[-1].id if got else None)
     with system.http as http:
         assert http.delete(f"/runs/{run}").status_code == 202
-    got += second.follow(run, got[-1].id)
-    assert got == system.follow(run) == second.follow(run)
+    got += second_gateway.follow(run, got[-1].id)
+    assert got == system.follow(run) == second_gateway.follow(run)
     check_order(got)
     assert got[-1].name == "run.cancelled"
-    with second.http as http:
+    with second_gateway.http as http:
         answer = http.get(f"/runs/{run}/events", headers={"last-event-id": str(got[-1].id)})
     assert answer.status_code == 204
 
 
-def test_a_run_of_one_gateway_is_seen_on_the_other(system: System, second: Door) -> None:
+def test_a_run_of_one_gateway_is_seen_on_the_other(system: System, second_gateway: GatewayClient) -> None:
     """Submitted on one, its state, events, result and picture come from the other; each has the same ids."""
     run = system.submit("face-blur", **PHOTO)
-    with second.http as http:
+    with second_gateway.http as http:
         assert http.get(f"/runs/{run}").status_code == 200  # never 404, however soon
-    received = second.follow(run)
+    received = second_gateway.follow(run)
     check_order(received)
     assert received == system.follow(run)
-    assert second.object(received[-1].data["output"]["image"]).content
-    with second.http as http:
+    assert second_gateway.object(received[-1].data["output"]["image"]).content
+    with second_gateway.http as http:
         assert http.get(f"/runs/{run}/result").json()["output"] == received[-1].data["output"]
 
 
-def test_a_running_run_is_cancelled(system: System, long: str, second: Door) -> None:
+def test_a_running_run_is_cancelled(system: System, long_pipeline: str, second_gateway: GatewayClient) -> None:
     """A run in the middle of its work, cancelled on the other gateway, ends with run.cancelled and begins nothing more."""
-    run = system.submit(long, **PHOTO)
+    run = system.submit(long_pipeline, **PHOTO)
     assert [one.name for one in read(system, run, 3)][-1] == "node.finished"
-    with second.http as http:
+    with second_gateway.http as http:
         assert http.delete(f"/runs/{run}").status_code == 202
     received = system.follow(run)
     check_order(received)
@@ -124,12 +126,12 @@ def test_a_queued_run_is_cancelled(system: System) -> None:
     assert system.follow(run) == received
 
 
-def test_an_idempotency_key_makes_one_run(system: System, long: str, second: Door) -> None:
+def test_an_idempotency_key_makes_one_run(system: System, long_pipeline: str, second_gateway: GatewayClient) -> None:
     """The same key and request on both gateways is one run: 409 while it goes on, the same run after; another request 422."""
     key = {"idempotency-key": f"test-{uuid.uuid4()}"}
     run = system.submit("face-blur", **PHOTO, headers=key)
     output = system.output(run)
-    with second.http as http:
+    with second_gateway.http as http:
         again = http.post("/pipelines/face-blur/runs", **PHOTO, headers=key)
         assert again.status_code in (200, 202)
         assert again.json()["id"] == run
@@ -137,8 +139,8 @@ def test_an_idempotency_key_makes_one_run(system: System, long: str, second: Doo
         other = http.post("/pipelines/face-blur/runs", **PHOTO, data={"strength": "0.1"}, headers=key)
         assert problem(other, 422)["type"] == "urn:millrace:key-reused"
         running = {"idempotency-key": f"test-{uuid.uuid4()}"}
-        busy = system.submit(long, **PHOTO, headers=running)
-        refused = http.post(f"/pipelines/{long}/runs", **PHOTO, headers=running)
+        busy = system.submit(long_pipeline, **PHOTO, headers=running)
+        refused = http.post(f"/pipelines/{long_pipeline}/runs", **PHOTO, headers=running)
         assert problem(refused, 409)["id"] == busy
         assert http.delete(f"/runs/{busy}").status_code == 202
     assert system.follow(busy)[-1].name == "run.cancelled"

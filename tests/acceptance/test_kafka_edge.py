@@ -1,4 +1,4 @@
-"""The Kafka edge: whoever can write a line to a topic can use a pipeline, and nothing that is written holds others up."""
+"""The Kafka edge: a line in a topic starts a pipeline, and no record blocks the others."""
 
 import json
 import os

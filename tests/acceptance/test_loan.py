@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.acceptance.command import Said, millrace
+from tests.acceptance.command import CommandResult, millrace
 from tests.acceptance.kafka_client import KafkaClient
 from tests.acceptance.system import System, problem
 from tests.integration.support.eventually import eventually
@@ -43,7 +43,7 @@ GOOD = (
 def indicators(system: System, tmp_path: Path) -> Any:
     """`millrace indicators`, after a table of two months was loaded."""
 
-    def command(*arguments: str) -> Said:
+    def command(*arguments: str) -> CommandResult:
         return millrace("indicators", *arguments, home=system.stack.home)
 
     file = tmp_path / "months.csv"

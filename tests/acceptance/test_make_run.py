@@ -1,4 +1,4 @@
-"""`make run`, as a stranger has it: a fresh checkout, a fresh virtual environment from the lock file, a real photo."""
+"""`make run` for a new user: a fresh checkout, a fresh virtual environment from the lock file, a real photo."""
 
 import os
 import re

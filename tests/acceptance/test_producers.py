@@ -30,8 +30,8 @@ def shell(section: str) -> str:
 
 
 @dataclass(frozen=True)
-class Outsider:
-    """Somebody with a shell in a checkout, who knows where Kafka and the registry are."""
+class ShellClient:
+    """Run commands in the shell of a checkout, with the addresses of Kafka and the registry."""
 
     folder: Path
     clients: Path
@@ -60,14 +60,14 @@ class Outsider:
 
 
 @pytest.fixture(scope="module")
-def outsider(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outsider]:
-    """An outsider of the running system, in which the page's pipeline is applied; it is removed in the end."""
-    folder = tmp_path_factory.mktemp("outsider")
+def shell_client(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShellClient]:
+    """A shell client of the running system, in which the page's pipeline is applied; it is removed in the end."""
+    folder = tmp_path_factory.mktemp("shell")
     (folder / "docs").symlink_to(ROOT / "docs")
     (folder / ".millrace").mkdir()
     said = millrace("apply", str(ROOT / "docs" / "how-to" / "producers" / "order-total.yaml"), home=system.stack.home)
     assert said.status == 0, said.err
-    yield Outsider(folder, system.stack.home / "clients")
+    yield ShellClient(folder, system.stack.home / "clients")
     assert millrace("apply", "--prune", home=system.stack.home).status == 0
 
 
@@ -100,38 +100,38 @@ def test_the_java_client_is_of_the_release_of_the_broker() -> None:
     assert ours == theirs != []
 
 
-def test_a_shell_with_kcat(system: System, outsider: Outsider) -> None:
+def test_a_shell_with_kcat(system: System, shell_client: ShellClient) -> None:
     """A line of JSON under a run id of one's own: its result is typed, and the same run over HTTP."""
     if shutil.which("kcat") is None:
         pytest.skip("kcat is not installed: apt-get install kcat (the other clients of this file are always tried)")
-    made = result(outsider.runs(shell("A shell")))
+    made = result(shell_client.runs(shell("A shell")))
     assert made["output"] == {"order": "kcat-1", "total": 750}
     with system.http as http:
         assert http.get(f"/runs/{made['run']}/result").json()["output"] == made["output"]
 
 
-def test_a_console_producer_in_java(outsider: Outsider) -> None:
+def test_a_console_producer_in_java(shell_client: ShellClient) -> None:
     """Avro through the registry, written and read by Kafka's own console tools and Apicurio's serializer."""
-    made = result(outsider.runs(shell("Java")))
+    made = result(shell_client.runs(shell("Java")))
     assert made["output"] == {"order": made["output"]["order"], "total": 675}
 
 
-def test_a_console_producer_in_java_with_json(outsider: Outsider) -> None:
+def test_a_console_producer_in_java_with_json(shell_client: ShellClient) -> None:
     """The console producer as it comes takes a line of JSON, without any header."""
     avro = "--line-reader AvroLines --reader-config .millrace/avro.properties"
     script = shell("Java")
     assert avro in script
-    made = result(outsider.runs(script.replace(avro, "")))
+    made = result(shell_client.runs(script.replace(avro, "")))
     assert made["output"]["total"] == 675
 
 
-def test_confluents_client(outsider: Outsider) -> None:
+def test_confluents_client(shell_client: ShellClient) -> None:
     """Confluent's client takes the schema from the registry, and reads the typed result of its own run."""
-    made = result(outsider.runs(shell("Python")))
+    made = result(shell_client.runs(shell("Python")))
     assert made["output"] == {"order": "python-1", "total": 675}
 
 
-def test_the_asyncapi_document_describes_what_they_used(system: System, outsider: Outsider) -> None:
+def test_the_asyncapi_document_describes_what_they_used(system: System, shell_client: ShellClient) -> None:
     """Addresses, keys, headers and messages of the two topics are those with which the clients worked."""
     with system.http as http:
         document = http.get("/asyncapi.json").json()

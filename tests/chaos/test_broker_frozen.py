@@ -1,4 +1,4 @@
-"""A broker that stands still and goes on: whoever coordinated the groups has to load what they committed, and does not know it yet."""
+"""A frozen broker goes on: the coordinator of the groups has to load what they committed, and does not know it yet."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""S3, the registry or PostgreSQL away for as long as it takes to notice: no attempt is lost, and all runs finish afterwards."""
+"""S3, the registry or PostgreSQL stay unavailable until it is noticed: no attempt is lost, and all runs finish afterwards."""
 
 import asyncio
 import contextlib

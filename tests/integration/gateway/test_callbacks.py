@@ -65,9 +65,11 @@ def listener() -> Iterator[Listener]:
 
 
 @pytest.fixture(scope="module")
-def calling(gateways: GatewayWorld, listener: Listener, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def calling_gateway(
+    gateways: GatewayWorld, listener: Listener, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
     """A gateway that may call the listener."""
-    made = caller(gateways, listener, tmp_path_factory.mktemp("calling"))
+    made = caller(gateways, listener, tmp_path_factory.mktemp("gateway"))
     yield made
     made.stop()
 
@@ -83,10 +85,10 @@ def submit(gateway: Gateway, url: str, **headers: str) -> Any:
     return gateway.http.post("/pipelines/greet/runs", params={"callback_url": url}, json={"name": "x"}, headers=headers)
 
 
-def test_the_end_of_a_run_is_delivered(gateways: GatewayWorld, calling: Gateway, listener: Listener) -> None:
+def test_the_end_of_a_run_is_delivered(gateways: GatewayWorld, calling_gateway: Gateway, listener: Listener) -> None:
     """The result is posted as soon as the run has ended, signed with a secret that is not the key."""
     world = gateways
-    answer = submit(calling, f"http://127.0.0.1:{listener.port}/hook")
+    answer = submit(calling_gateway, f"http://127.0.0.1:{listener.port}/hook")
     assert answer.status_code == 202, answer.text
     run = world.run(answer.json()["id"])
     world.finish(run, {"text": "done"})
@@ -105,11 +107,11 @@ def test_the_end_of_a_run_is_delivered(gateways: GatewayWorld, calling: Gateway,
     assert headers["millrace-signature"] == "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
 
 
-def test_a_callback_is_tried_again(gateways: GatewayWorld, calling: Gateway, listener: Listener) -> None:
+def test_a_callback_is_tried_again(gateways: GatewayWorld, calling_gateway: Gateway, listener: Listener) -> None:
     """A receiver that fails, or sends elsewhere, is tried again until it takes it; the run is not touched by that."""
     world = gateways
     listener.answers = [500, 302, 204]
-    run = world.run(submit(calling, f"http://127.0.0.1:{listener.port}/hook").json()["id"])
+    run = world.run(submit(calling_gateway, f"http://127.0.0.1:{listener.port}/hook").json()["id"])
     world.tell(Event(run, FAILED, data={"reason": "no", "fault": "caller"}))
     wait(lambda: len(listener.of(run.id)) >= 3, "three tries", 40)
     document = listener.of(run.id)[-1]
@@ -118,7 +120,7 @@ def test_a_callback_is_tried_again(gateways: GatewayWorld, calling: Gateway, lis
 
 
 @pytest.fixture
-def dripping() -> Iterator[int]:
+def dripping_port() -> Iterator[int]:
     """The port of a receiver that begins its answer to everybody and never comes to its end."""
     stopped = threading.Event()
 
@@ -141,16 +143,16 @@ def dripping() -> Iterator[int]:
 
 
 def test_a_receiver_that_drips_keeps_no_other_waiting(
-    gateways: GatewayWorld, listener: Listener, dripping: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gateways: GatewayWorld, listener: Listener, dripping_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Others hear at once; what drips is cut off after its time and tried again, with the reason."""
     world = gateways
     monkeypatch.setattr("gateway.callbacks.posting.ATTEMPT", 3.0)
     (tmp_path / "api-key").write_text(world.first.key)
-    allowed = f"127.0.0.1:{listener.port},127.0.0.1:{dripping}"
+    allowed = f"127.0.0.1:{listener.port},127.0.0.1:{dripping_port}"
     gateway = Gateway(replace(world.settings, home=tmp_path), Limits(callbacks=allowed)).ready()
     try:
-        slow = [world.run(submit(gateway, f"http://127.0.0.1:{dripping}/hook").json()["id"]) for _ in range(3)]
+        slow = [world.run(submit(gateway, f"http://127.0.0.1:{dripping_port}/hook").json()["id"]) for _ in range(3)]
         good = world.run(submit(gateway, f"http://127.0.0.1:{listener.port}/hook").json()["id"])
         for run in (*slow, good):
             world.finish(run, {"text": "done"})
@@ -163,11 +165,13 @@ def test_a_receiver_that_drips_keeps_no_other_waiting(
         gateway.stop()
 
 
-def test_nobody_reads_the_address_in_the_events(gateways: GatewayWorld, calling: Gateway, listener: Listener) -> None:
+def test_nobody_reads_the_address_in_the_events(
+    gateways: GatewayWorld, calling_gateway: Gateway, listener: Listener
+) -> None:
     """It may hold a token, and everybody who may read runs would see it."""
-    run = submit(calling, f"http://127.0.0.1:{listener.port}/hook?token=hush", **{"idempotency-key": "hush"}).json()[
-        "id"
-    ]
+    run = submit(
+        calling_gateway, f"http://127.0.0.1:{listener.port}/hook?token=hush", **{"idempotency-key": "hush"}
+    ).json()["id"]
     gateways.finish(gateways.run(run))
     with gateways.first.http.stream("GET", f"/runs/{run}/events") as stream:
         said = stream.read().decode()
@@ -212,9 +216,9 @@ def test_another_gateway_delivers_what_one_left_behind(
         "",
     ],
 )
-def test_addresses_that_may_not_be_called(calling: Gateway, listener: Listener, url: str) -> None:
+def test_addresses_that_may_not_be_called(calling_gateway: Gateway, listener: Listener, url: str) -> None:
     """Only the hosts that the operator named can be called; anything else is refused before the run begins."""
-    answer = submit(calling, url.format(port=listener.port))
+    answer = submit(calling_gateway, url.format(port=listener.port))
     assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, "callback_url"), answer.text
 
 
@@ -225,14 +229,14 @@ def test_callbacks_are_off_unless_hosts_are_named(gateways: GatewayWorld) -> Non
     assert "MILLRACE_GATEWAY_CALLBACKS" in answer.json()["errors"][0]["hint"]
 
 
-def test_a_callback_belongs_to_the_key(gateways: GatewayWorld, calling: Gateway, listener: Listener) -> None:
+def test_a_callback_belongs_to_the_key(gateways: GatewayWorld, calling_gateway: Gateway, listener: Listener) -> None:
     """A repeated key with another callback is another request; the refused one is never called."""
     world = gateways
     url = f"http://127.0.0.1:{listener.port}"
-    first = submit(calling, f"{url}/a", **{"idempotency-key": "callback-key-1"})
+    first = submit(calling_gateway, f"{url}/a", **{"idempotency-key": "callback-key-1"})
     assert first.status_code == 202
-    assert submit(calling, f"{url}/b", **{"idempotency-key": "callback-key-1"}).status_code == 422
-    assert submit(calling, f"{url}/a", **{"idempotency-key": "callback-key-1"}).status_code == 409
+    assert submit(calling_gateway, f"{url}/b", **{"idempotency-key": "callback-key-1"}).status_code == 422
+    assert submit(calling_gateway, f"{url}/a", **{"idempotency-key": "callback-key-1"}).status_code == 409
     world.finish(world.run(first.json()["id"]))
     wait(lambda: listener.of(first.json()["id"]), "the callback")
     assert len(listener.of(first.json()["id"])) == 1

@@ -95,9 +95,9 @@ def test_curl_with_http2(gateways: GatewayWorld, kind: str, body: bytes, more: l
 
 
 @pytest.fixture(scope="module")
-def brisk(gateways: GatewayWorld, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def impatient_gateway(gateways: GatewayWorld, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway that waits for nothing long."""
-    home = tmp_path_factory.mktemp("brisk")
+    home = tmp_path_factory.mktemp("gateway")
     (home / "api-key").write_text(gateways.first.key)
     made = Gateway(replace(gateways.settings, home=home), Limits(patience=0.5, head=0.5)).ready()
     yield made
@@ -130,20 +130,20 @@ def begin(gateway: Gateway, method: str, path: str, kind: str, size: int, sent: 
     ],
 )
 def test_every_call_waits_for_its_body_so_long_and_no_longer(
-    brisk: Gateway, method: str, path: str, kind: str, size: int
+    impatient_gateway: Gateway, method: str, path: str, kind: str, size: int
 ) -> None:
     """408, which says how long, and the end of the connection."""
-    said = begin(brisk, method, path, kind, size, b"{")
+    said = begin(impatient_gateway, method, path, kind, size, b"{")
     assert said.startswith(b"HTTP/1.1 408 "), said
     assert b"The body did not arrive within 0.5 s." in said
 
 
-def test_a_client_that_has_sent_its_body_may_wait(brisk: Gateway, gateways: GatewayWorld) -> None:
+def test_a_client_that_has_sent_its_body_may_wait(impatient_gateway: Gateway, gateways: GatewayWorld) -> None:
     """The time is for the body: a result, or events, may take longer."""
     world = gateways
-    answer = brisk.http.post("/pipelines/greet/runs", json={"name": "x"}, headers={"prefer": "wait=2"})
+    answer = impatient_gateway.http.post("/pipelines/greet/runs", json={"name": "x"}, headers={"prefer": "wait=2"})
     assert answer.status_code == 202, answer.text
     run = world.run(answer.json()["id"])
-    with brisk.http.stream("POST", "/pipelines/pass-photo/runs", files={"photo": ("p", png(4, 4))}, headers={"accept": "text/event-stream"}) as stream:  # fmt: skip
+    with impatient_gateway.http.stream("POST", "/pipelines/pass-photo/runs", files={"photo": ("p", png(4, 4))}, headers={"accept": "text/event-stream"}) as stream:  # fmt: skip
         assert stream.status_code == 200
     world.finish(run)

@@ -38,7 +38,7 @@ def places(received: list[dict[str, Any]]) -> list[str]:
 
 
 @pytest.fixture
-def small(gateways: GatewayWorld, tmp_path: Path) -> Iterator[Gateway]:
+def small_gateway(gateways: GatewayWorld, tmp_path: Path) -> Iterator[Gateway]:
     """A third gateway that can hold next to nothing in memory and pings often."""
     (tmp_path / "api-key").write_text(gateways.first.key)
     made = Gateway(replace(gateways.settings, home=tmp_path), Limits(index=6_000, ping=0.05, clients=3))
@@ -117,29 +117,29 @@ def test_a_client_from_a_gateway_that_was_ahead(gateways: GatewayWorld) -> None:
         assert received == (["b", "run.finished"] if offset == ahead else ["a", "b", "run.finished"])
 
 
-def test_an_evicted_run_is_read_again_from_the_log(gateways: GatewayWorld, small: Gateway) -> None:
+def test_an_evicted_run_is_read_again_from_the_log(gateways: GatewayWorld, small_gateway: Gateway) -> None:
     """A gateway that has let a run go, with no history to ask, reads it from the log, with the same ids."""
     world = gateways
     run = world.submit()
     world.tell(*steps(run, "a", "b"), Event(run, FINISHED, data={"output": {}}))
     whole = read(world.first, run)
-    crowd = [world.run() for _ in range(30)]
-    world.tell(*(Event(one, K.ACCEPTED) for one in crowd))
-    wait(lambda: small.app.components.following.cache.get(run.id) is None, "the run is let go of")
-    assert read(small, run) == whole
-    assert read(small, run, whole[1]["id"]) == whole[2:]
+    others = [world.run() for _ in range(30)]
+    world.tell(*(Event(one, K.ACCEPTED) for one in others))
+    wait(lambda: small_gateway.app.components.following.cache.get(run.id) is None, "the run is let go of")
+    assert read(small_gateway, run) == whole
+    assert read(small_gateway, run, whole[1]["id"]) == whole[2:]
 
 
-def test_an_evicted_open_run_continues(gateways: GatewayWorld, small: Gateway) -> None:
+def test_an_evicted_open_run_continues(gateways: GatewayWorld, small_gateway: Gateway) -> None:
     """A run that is let go of while it goes on is put together from the log and what comes, repeated events and all."""
     world = gateways
     run = world.submit()
     a, b, c = steps(run, "a", "b", "c")
     world.tell(a)
     world.tell(*(Event(world.run(), K.ACCEPTED) for _ in range(30)))
-    wait(lambda: small.app.components.following.cache.get(run.id) is None, "the run is let go of")
+    wait(lambda: small_gateway.app.components.following.cache.get(run.id) is None, "the run is let go of")
     world.tell(Event(run, K.ACCEPTED, data={"pipeline": "greet"}), a, b)
-    with small.http.stream("GET", f"/runs/{run.id}/events") as stream:
+    with small_gateway.http.stream("GET", f"/runs/{run.id}/events") as stream:
         seen = (one for one in events(stream.iter_lines()) if one["event"] != "ping")
         first = [next(seen) for _ in range(3)]
         world.tell(a, c, Event(run, FINISHED, data={}))
@@ -166,7 +166,7 @@ def test_a_run_of_long_ago_comes_from_the_history(gateways: GatewayWorld) -> Non
         assert gateway.http.get(f"/runs/{run.id}").json()["pipeline"] == "greet"
 
 
-def test_a_run_is_put_together_from_history_and_log(gateways: GatewayWorld, small: Gateway) -> None:
+def test_a_run_is_put_together_from_history_and_log(gateways: GatewayWorld, small_gateway: Gateway) -> None:
     """What the history has and what only the log has make one run, each event once."""
     world = gateways
     run = world.run()
@@ -178,77 +178,77 @@ def test_a_run_is_put_together_from_history_and_log(gateways: GatewayWorld, smal
     world.reached(partition_of(run.id, world.settings.partitions), second + 1)
     world.tell(a, b)
     world.tell(*(Event(world.run(), K.ACCEPTED) for _ in range(30)))
-    wait(lambda: small.app.components.following.cache.get(run.id) is None, "the run is let go of")
+    wait(lambda: small_gateway.app.components.following.cache.get(run.id) is None, "the run is let go of")
     world.tell(a, Event(run, FINISHED, data={}))
-    assert places(read(small, run)) == ["run.accepted", "a", "b", "run.finished"]
-    assert [one["id"] for one in read(small, run)] == [one["id"] for one in read(world.first, run)]
+    assert places(read(small_gateway, run)) == ["run.accepted", "a", "b", "run.finished"]
+    assert [one["id"] for one in read(small_gateway, run)] == [one["id"] for one in read(world.first, run)]
 
 
-def test_a_run_too_large_for_memory_is_streamed_whole(gateways: GatewayWorld, small: Gateway) -> None:
+def test_a_run_too_large_for_memory_is_streamed_whole(gateways: GatewayWorld, small_gateway: Gateway) -> None:
     """Of a run that is larger than what a gateway may hold, the older bodies are fetched again as they are needed."""
     world = gateways
     run = world.submit()
     names = [f"n{number}" for number in range(40)]
-    with small.http.stream("GET", f"/runs/{run.id}/events") as stream:
+    with small_gateway.http.stream("GET", f"/runs/{run.id}/events") as stream:
         seen = events(stream.iter_lines())
         assert next(one for one in seen if one["event"] != "ping")["event"] == "run.accepted"
         world.tell(*steps(run, *names, size=2000), Event(run, FINISHED, data={}))
         received = [one for one in seen if one["event"] != "ping"]
     assert places(received) == [*names, "run.finished"]
-    assert places(read(small, run)) == ["run.accepted", *names, "run.finished"]
-    wait(lambda: small.app.components.following.cache.size < 60_000, "what was read is let go of")
+    assert places(read(small_gateway, run)) == ["run.accepted", *names, "run.finished"]
+    wait(lambda: small_gateway.app.components.following.cache.size < 60_000, "what was read is let go of")
 
 
-def test_pings_while_nothing_happens(gateways: GatewayWorld, small: Gateway) -> None:
+def test_pings_while_nothing_happens(gateways: GatewayWorld, small_gateway: Gateway) -> None:
     """A silent stream says that it lives, in comments that carry no id."""
     run = gateways.submit()
-    with small.http.stream("GET", f"/runs/{run.id}/events") as stream:
+    with small_gateway.http.stream("GET", f"/runs/{run.id}/events") as stream:
         seen = events(stream.iter_lines())
         assert [next(seen)["event"] for _ in range(4)] == ["run.accepted", "ping", "ping", "ping"]
 
 
-def test_a_client_that_disconnects_frees_its_place(gateways: GatewayWorld, small: Gateway) -> None:
+def test_a_client_that_disconnects_frees_its_place(gateways: GatewayWorld, small_gateway: Gateway) -> None:
     """Streams are bounded in number; a client that disconnects makes room for the next, and nothing is left behind."""
     run = gateways.submit()
     path = f"/runs/{run.id}/events"
     open_streams = []
     for _ in range(3):
-        sock = socket.create_connection(("127.0.0.1", int(small.url.rpartition(":")[2])))
-        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {small.key}\r\n\r\n".encode())
+        sock = socket.create_connection(("127.0.0.1", int(small_gateway.url.rpartition(":")[2])))
+        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {small_gateway.key}\r\n\r\n".encode())
         assert b"200 OK" in sock.recv(1000)
         open_streams.append(sock)
-    refused = small.http.get(path)
+    refused = small_gateway.http.get(path)
     assert refused.status_code == 503
     assert "retry-after" in refused.headers
-    assert small.http.post("/pipelines/greet/runs", json={"name": "x"}).status_code == 202
+    assert small_gateway.http.post("/pipelines/greet/runs", json={"name": "x"}).status_code == 202
     for sock in open_streams:
         sock.close()
-    wait(lambda: small.app.components.following.streams.open == 0, "the places are given back")
-    entry = small.app.components.following.cache.get(run.id)
+    wait(lambda: small_gateway.app.components.following.streams.open == 0, "the places are given back")
+    entry = small_gateway.app.components.following.cache.get(run.id)
     assert entry is None or entry.readers == 0
-    with small.http.stream("GET", path) as stream:
+    with small_gateway.http.stream("GET", path) as stream:
         assert stream.status_code == 200
 
 
-def test_a_client_that_waits_for_a_result_has_a_place_too(gateways: GatewayWorld, small: Gateway) -> None:
+def test_a_client_that_waits_for_a_result_has_a_place_too(gateways: GatewayWorld, small_gateway: Gateway) -> None:
     """Waits and streams are bounded together; a run that is submitted without a place to wait is accepted all the same."""
     run = gateways.submit()
-    port, waiting = int(small.url.rpartition(":")[2]), []
-    head = f"GET /runs/{run.id}/result HTTP/1.1\r\nHost: x\r\nPrefer: wait=100\r\nAuthorization: Bearer {small.key}\r\n\r\n"
+    port, waiting = int(small_gateway.url.rpartition(":")[2]), []
+    head = f"GET /runs/{run.id}/result HTTP/1.1\r\nHost: x\r\nPrefer: wait=100\r\nAuthorization: Bearer {small_gateway.key}\r\n\r\n"
     for _ in range(2):
         waiting.append(socket.create_connection(("127.0.0.1", port)))
         waiting[-1].sendall(head.encode())
-    places = small.app.components.following.streams._per_client
+    places = small_gateway.app.components.following.streams._per_client
     wait(lambda: places.total() == 2, "they wait")
-    with small.http.stream("GET", f"/runs/{run.id}/events") as stream:
+    with small_gateway.http.stream("GET", f"/runs/{run.id}/events") as stream:
         assert stream.status_code == 200
-        refused = small.http.get(f"/runs/{run.id}/result", headers={"prefer": "wait=1"})
+        refused = small_gateway.http.get(f"/runs/{run.id}/result", headers={"prefer": "wait=1"})
         assert (refused.status_code, refused.json()["type"]) == (503, "urn:millrace:busy")
-        assert small.http.get(f"/runs/{run.id}/result").status_code == 409  # which does not wait
+        assert small_gateway.http.get(f"/runs/{run.id}/result").status_code == 409  # which does not wait
         ask: dict[str, Any] = {"json": {"name": "x"}, "headers": {"prefer": "wait=1"}}
-        assert small.http.post("/pipelines/greet/runs", **ask).status_code == 202
+        assert small_gateway.http.post("/pipelines/greet/runs", **ask).status_code == 202
         ask["headers"] = {"accept": "text/event-stream"}
-        assert small.http.post("/pipelines/greet/runs", **ask).status_code == 503
+        assert small_gateway.http.post("/pipelines/greet/runs", **ask).status_code == 503
     waiting.pop().close()  # one that goes gives its place back at once
     wait(lambda: places.total() == 1, "a place is free")
     gateways.finish(run)
@@ -290,29 +290,31 @@ def test_a_client_that_never_reads_is_dropped(gateways: GatewayWorld, tmp_path: 
         slow.stop()
 
 
-def test_a_stop_ends_streams_so_that_clients_come_back_elsewhere(gateways: GatewayWorld, small: Gateway) -> None:
+def test_a_stop_ends_streams_so_that_clients_come_back_elsewhere(
+    gateways: GatewayWorld, small_gateway: Gateway
+) -> None:
     """A gateway that stops ends its streams at once; the client goes on at another gateway from its last id."""
     world = gateways
     run = world.submit()
-    with small.http.stream("GET", f"/runs/{run.id}/events") as stream:
+    with small_gateway.http.stream("GET", f"/runs/{run.id}/events") as stream:
         seen = events(stream.iter_lines())
         first = next(seen)
-        small.end_streams()
+        small_gateway.end_streams()
         assert [one for one in seen if one["event"] != "ping"] == []
     world.finish(run)
     assert places(read(world.first, run, first["id"])) == ["run.finished"]
 
 
-def test_a_stop_answers_clients_that_wait_for_a_result(gateways: GatewayWorld, small: Gateway) -> None:
+def test_a_stop_answers_clients_that_wait_for_a_result(gateways: GatewayWorld, small_gateway: Gateway) -> None:
     """They learn which run it is and come back elsewhere; cut off, a caller would not know that there is a run at all."""
     world, waits = gateways, {"prefer": "wait=60"}
     run = world.submit()
-    with concurrent.futures.ThreadPoolExecutor(2) as pool, small.client() as http:
+    with concurrent.futures.ThreadPoolExecutor(2) as pool, small_gateway.client() as http:
         asked = pool.submit(http.post, "/pipelines/greet/runs", json={"name": "Ada"}, headers=waits)
         other = pool.submit(http.get, f"/runs/{run.id}/result", headers=waits)
-        held = small.app.components.following.cache._buffers
+        held = small_gateway.app.components.following.cache._buffers
         wait(lambda: sum(bool(one.readers and one.whole and one.events) for one in held.values()) == 2, "both wait")
-        small.end_streams()
+        small_gateway.end_streams()
         begun, result = asked.result(10), other.result(10)
     assert (begun.status_code, result.status_code) == (202, 409)
     assert world.second.http.get(begun.headers["location"]).status_code == 200

@@ -28,7 +28,7 @@ def finished(run: str, digit: int, sure: float, version: str = VERSION, service:
 
 
 @dataclass
-class History:
+class HistoryWriter:
     """Writes events into the gateways' history as the recorder does."""
 
     world: GatewayWorld
@@ -53,9 +53,9 @@ class History:
 
 
 @pytest.fixture(scope="module")
-def past(gateways: GatewayWorld) -> History:
+def history_writer(gateways: GatewayWorld) -> HistoryWriter:
     """The history of the two gateways."""
-    return History(gateways)
+    return HistoryWriter(gateways)
 
 
 def run() -> str:
@@ -63,12 +63,12 @@ def run() -> str:
     return str(uuid.uuid4())
 
 
-def test_a_prediction_is_written_once(gateways: GatewayWorld, past: History) -> None:
+def test_a_prediction_is_written_once(gateways: GatewayWorld, history_writer: HistoryWriter) -> None:
     """However often its event is delivered, also after a restart in another batch, there is one row with all it said."""
     event = finished(run(), 8, 0.75)
-    (identity,) = past.write(event)
-    past.write(event)
-    past.write(event, event)
+    (identity,) = history_writer.write(event)
+    history_writer.write(event)
+    history_writer.write(event, event)
     answer = gateways.first.http.get("/predictions", params={"run": event.run.id})
     (prediction,) = answer.json()["predictions"]
     assert (prediction["id"], prediction["service"], prediction["label"], prediction["confidence"]) == (
@@ -84,12 +84,12 @@ def test_a_prediction_is_written_once(gateways: GatewayWorld, past: History) -> 
     assert whole["corrections"] == []
 
 
-def test_a_list_in_the_output_is_one_prediction(gateways: GatewayWorld, past: History) -> None:
+def test_a_list_in_the_output_is_one_prediction(gateways: GatewayWorld, history_writer: HistoryWriter) -> None:
     """A service that describes several things gives one row, with its whole output and without a label."""
     event = finished(run(), 1, 0.5, service="face-analyze")
     faces = [{"gender": "woman"}, {"gender": "man"}]
     event.data["output"].update({"faces": faces})
-    (identity,) = past.write(event)
+    (identity,) = history_writer.write(event)
     prediction = gateways.first.http.get(f"/predictions/{identity}").json()
     assert prediction["output"]["faces"] == faces
     assert prediction["label"] is None
@@ -98,10 +98,10 @@ def test_a_list_in_the_output_is_one_prediction(gateways: GatewayWorld, past: Hi
     assert "face-analyze" in refused.json()["detail"]
 
 
-def test_they_are_filtered_and_paged(gateways: GatewayWorld, past: History) -> None:
+def test_they_are_filtered_and_paged(gateways: GatewayWorld, history_writer: HistoryWriter) -> None:
     """Each filter takes what it says, and pages follow each other without a gap or a repeat."""
     version, http = run()[:12], gateways.first.http
-    written = past.write(*(finished(run(), number, number / 10, version) for number in range(10)))
+    written = history_writer.write(*(finished(run(), number, number / 10, version) for number in range(10)))
 
     def found(**query: Any) -> list[str]:
         return [
@@ -127,9 +127,9 @@ def test_they_are_filtered_and_paged(gateways: GatewayWorld, past: History) -> N
     assert http.get("/predictions", params={"cursor": "nonsense"}).status_code == 422
 
 
-def test_the_last_correction_counts_and_all_are_kept(gateways: GatewayWorld, past: History) -> None:
+def test_the_last_correction_counts_and_all_are_kept(gateways: GatewayWorld, history_writer: HistoryWriter) -> None:
     """A second correction replaces the first; each says who, when, from what and to what. The same one again changes nothing."""
-    (identity,) = past.write(finished(run(), 1, 0.4))
+    (identity,) = history_writer.write(finished(run(), 1, 0.4))
     place, http = f"/predictions/{identity}/corrections", gateways.first.http
     first = http.post(place, json={"label": 7})
     assert first.status_code == 201
@@ -156,9 +156,11 @@ def test_the_last_correction_counts_and_all_are_kept(gateways: GatewayWorld, pas
         ([7], 422, "label"),
     ],
 )
-def test_a_wrong_label_is_refused(gateways: GatewayWorld, past: History, body: Any, status: int, reason: str) -> None:
+def test_a_wrong_label_is_refused(
+    gateways: GatewayWorld, history_writer: HistoryWriter, body: Any, status: int, reason: str
+) -> None:
     """What the service could never have said is a problem that says what it could."""
-    (identity,) = past.write(finished(run(), 1, 0.4))
+    (identity,) = history_writer.write(finished(run(), 1, 0.4))
     answer = gateways.first.http.post(f"/predictions/{identity}/corrections", json=body)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"

@@ -14,7 +14,7 @@ from confluent_kafka.schema_registry.json_schema import JSONSerializer
 from schemas.encoding.codec import frame
 from streams.wire.records import Place
 from tests.acceptance.command import millrace
-from tests.integration.support.external_client import Foreign, add_partitions, of_subject
+from tests.integration.support.external_client import ExternalClient, add_partitions, of_subject
 from tests.integration.support.gateway_world import GatewayWorld
 from tests.integration.support.gateways_with_worker import ended, gateways_with_worker, put, submit
 
@@ -34,11 +34,11 @@ DONE = {"order": "a", "pieces": 3, "city": "Gent"}
 
 
 @pytest.fixture(scope="module")
-def orders(gateways_with_worker: GatewayWorld) -> Foreign:
+def orders(gateways_with_worker: GatewayWorld) -> ExternalClient:
     """A producer of orders."""
     name = f"orders-{uuid.uuid4().hex[:8]}"
     put(gateways_with_worker, ORDERS.replace("NAME", name))
-    return Foreign(gateways_with_worker, name)
+    return ExternalClient(gateways_with_worker, name)
 
 
 def completed(result: dict[str, Any]) -> Any:
@@ -70,20 +70,20 @@ def event(**more: Any) -> bytes:
         (event(data_base64=base64.b64encode(LINE).decode()), b"application/cloudevents+json"),
     ],
 )
-def test_json_is_read_by_its_bytes(orders: Foreign, value: bytes, content_type: bytes | None) -> None:
+def test_json_is_read_by_its_bytes(orders: ExternalClient, value: bytes, content_type: bytes | None) -> None:
     """Whatever its producer calls it, an object in JSON is the input, and so is the data of an event."""
     result = orders.ask(value, [("content-type", content_type)])
     assert (result["status"], result["output"]) == ("finished", DONE)
 
 
-def test_an_event_in_binary_mode(orders: Foreign) -> None:
+def test_an_event_in_binary_mode(orders: ExternalClient) -> None:
     """The attributes of a CloudEvent in binary mode are headers, and its data is the value."""
     attributes = {"ce_specversion": "1.0", "ce_id": "7", "ce_source": "/shop", "ce_type": "shop.ordered"}
     headers = [(name, value.encode()) for name, value in attributes.items()]
     assert orders.ask(LINE, [*headers, ("content-type", b"application/json")])["output"] == DONE
 
 
-def test_headers_without_a_value(orders: Foreign, gateways_with_worker: GatewayWorld) -> None:
+def test_headers_without_a_value(orders: ExternalClient, gateways_with_worker: GatewayWorld) -> None:
     """A null is no value: what names nothing begins a run all the same, and a letter that has one can be shown and sent again."""
     nulls = [(name, None) for name in ("content-type", "millrace-run", "millrace-digest", "traceparent", "x", "x")]
     assert orders.ask(LINE, nulls)["output"] == DONE
@@ -129,7 +129,7 @@ def test_headers_without_a_value(orders: Foreign, gateways_with_worker: GatewayW
     assert [pairs[:-1] for pairs in headers] == [over_http["headers"]]
 
 
-def test_json_behind_the_id_of_a_json_schema(orders: Foreign) -> None:
+def test_json_behind_the_id_of_a_json_schema(orders: ExternalClient) -> None:
     """Confluent's serializer of JSON Schema writes an id before the JSON; its schema may be of the topic's own subject."""
     title = json.dumps({"title": orders.topic, "type": "object", "properties": {"order": {"type": "string"}}})
     own, elsewhere = (
@@ -146,7 +146,7 @@ def test_json_behind_the_id_of_a_json_schema(orders: Foreign) -> None:
     assert "not JSON" in broken["failure"]["reason"]
 
 
-def test_a_schema_that_refers_to_others(orders: Foreign) -> None:
+def test_a_schema_that_refers_to_others(orders: ExternalClient) -> None:
     """What other subjects define is looked up, and what those refer to in turn."""
     mark = uuid.uuid4().hex[:8]
     country = {"type": "record", "name": "Country", "namespace": "shop", "fields": [{"name": "code", "type": "string"}]}
@@ -175,7 +175,7 @@ def test_a_schema_that_refers_to_others(orders: Foreign) -> None:
     assert completed(orders.ask(orders.serialized(serializer, value))) == {**DONE, "city": "Brugge"}
 
 
-def test_the_clock_of_a_producer_does_not_count(orders: Foreign, gateways_with_worker: GatewayWorld) -> None:
+def test_the_clock_of_a_producer_does_not_count(orders: ExternalClient, gateways_with_worker: GatewayWorld) -> None:
     """The broker says when a request came: one of 2020 is not old, and one of the next century is no error."""
     before = time.time()
     for moment in (1_577_836_800_000, 1, 4_102_444_800_000):
@@ -189,7 +189,7 @@ def test_the_clock_of_a_producer_does_not_count(orders: Foreign, gateways_with_w
         assert completed(orders.result(run)) == DONE
 
 
-def test_what_is_no_request_is_answered_with_its_reason(orders: Foreign) -> None:
+def test_what_is_no_request_is_answered_with_its_reason(orders: ExternalClient) -> None:
     """Each gets a result that says what is wrong with it."""
     reasons = {
         b"": "neither an object in JSON",
@@ -216,7 +216,7 @@ def test_what_is_no_request_is_answered_with_its_reason(orders: Foreign) -> None
 
 
 @pytest.mark.parametrize("text", [b'{"order": "a", "order": "b"}', b'{"order": "a\\u0000"}', b'{"order": "\\ud800"}'])
-def test_both_edges_refuse_the_same(orders: Foreign, gateways_with_worker: GatewayWorld, text: bytes) -> None:
+def test_both_edges_refuse_the_same(orders: ExternalClient, gateways_with_worker: GatewayWorld, text: bytes) -> None:
     """What HTTP does not take, Kafka does not take either, and both say it in the same words."""
     name = gateways_with_worker.parts.names.pipeline_of(orders.topic)
     answer = gateways_with_worker.first.http.post(
@@ -226,7 +226,7 @@ def test_both_edges_refuse_the_same(orders: Foreign, gateways_with_worker: Gatew
     assert answer.json()["errors"][0]["problem"] in orders.ask(text)["failure"]["reason"]
 
 
-def test_a_text_in_avro_is_held_to_the_same(orders: Foreign) -> None:
+def test_a_text_in_avro_is_held_to_the_same(orders: ExternalClient) -> None:
     """A NUL is refused in whatever format it comes."""
     schema = {"type": "record", "name": "shop.Short", "fields": [{"name": "order", "type": "string"}]}
     serializer = AvroSerializer(orders.registry, json.dumps(schema), conf=of_subject(f"short-{uuid.uuid4()}"))
@@ -234,7 +234,7 @@ def test_a_text_in_avro_is_held_to_the_same(orders: Foreign) -> None:
     assert "NUL" in orders.ask(orders.serialized(serializer, {"order": "a\0"}))["failure"]["reason"]
 
 
-def test_a_run_has_one_id_however_it_is_written(orders: Foreign, gateways_with_worker: GatewayWorld) -> None:
+def test_a_run_has_one_id_however_it_is_written(orders: ExternalClient, gateways_with_worker: GatewayWorld) -> None:
     """A run that its producer names in capitals is found in either form, and its result has the one that is kept."""
     run = str(uuid.uuid4())
     orders.send(LINE, [("millrace-run", run.upper().encode())], key=run.upper().encode())
@@ -253,7 +253,7 @@ def test_partitions_that_are_added_are_read(gateways_with_worker: GatewayWorld) 
     put(gateways_with_worker, ORDERS.replace("NAME", name))
     count = gateways_with_worker.settings.partitions + 2
     add_partitions(gateways_with_worker.settings, gateways_with_worker.parts.names.requests(name), count)
-    grown = Foreign(gateways_with_worker, name)
+    grown = ExternalClient(gateways_with_worker, name)
     runs = [str(uuid.uuid4()) for _ in range(count)]
     for partition, run in enumerate(runs):
         grown.send(LINE, [("millrace-run", run.encode())], key=run.encode(), partition=partition)

@@ -12,7 +12,7 @@ from schemas.encoding.codec import frame
 from streams.messages import EventKind
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.wire.records import Place
-from tests.integration.support.external_client import Foreign, Sent
+from tests.integration.support.external_client import ExternalClient, Sent
 from tests.integration.support.gateway_world import GatewayWorld, wait
 from tests.integration.support.gateways_with_worker import ended, gateways_with_worker, put, submit
 
@@ -128,7 +128,7 @@ def test_no_record_blocks_others(gateways_with_worker: GatewayWorld, names: tupl
     """While records of noise come in every codec, a neighbour's runs end, and a good request behind each dozen is served."""
     fuzzed, beside = names
     hand = Hand(seed, known(gateways_with_worker, fuzzed))
-    writers = [Foreign(gateways_with_worker, fuzzed, **{"compression.type": codec}) for codec in CODECS]
+    writers = [ExternalClient(gateways_with_worker, fuzzed, **{"compression.type": codec}) for codec in CODECS]
     sent: list[Sent] = []
     for number in range(RECORDS):
         writer = hand.random.choice(writers)

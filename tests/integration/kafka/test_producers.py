@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import Producer
 
-from tests.integration.support.external_client import Foreign
+from tests.integration.support.external_client import ExternalClient
 from tests.integration.support.gateway_world import GatewayWorld, wait
 from tests.integration.support.gateways_with_worker import ended, gateways_with_worker, put
 
@@ -34,7 +34,7 @@ def echo(gateways_with_worker: GatewayWorld) -> str:
 @pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
 def test_every_codec_is_read(gateways_with_worker: GatewayWorld, echo: str, codec: str) -> None:
     """Alone and many in a batch, and those who come after it are served too."""
-    foreign = Foreign(gateways_with_worker, echo, **{"compression.type": codec, "linger.ms": 50})
+    foreign = ExternalClient(gateways_with_worker, echo, **{"compression.type": codec, "linger.ms": 50})
     result = foreign.ask(json.dumps({"text": LARGE}).encode())
     assert (result["status"], result["output"]) == ("finished", {"text": LARGE})
     runs = foreign.batch([json.dumps({"text": f"{number} {LARGE}"}).encode() for number in range(20)])
@@ -55,7 +55,7 @@ def writer(gateways_with_worker: GatewayWorld) -> Iterator[Producer]:
 
 def test_what_is_aborted_never_runs(gateways_with_worker: GatewayWorld, echo: str, writer: Producer) -> None:
     """Requests of a transaction begin when it is committed; those of an aborted one never begin, and block no others."""
-    foreign = Foreign(gateways_with_worker, echo)
+    foreign = ExternalClient(gateways_with_worker, echo)
 
     def write() -> str:
         run = str(uuid.uuid4())

@@ -28,7 +28,7 @@ SHIPPED = read(FOLDER).version
 
 
 @contextlib.asynccontextmanager
-async def oracles(
+async def word_model_workers(
     settings: Settings, folder: Path, *, proxy: TcpProxy | None = None
 ) -> AsyncIterator[tuple[RuntimeHarness, ModelRegistry]]:
     """A runtime harness whose workers look at a registry of their own; with a proxy they reach S3 through it."""
@@ -96,7 +96,7 @@ def test_swaps_under_load_drop_no_run_and_each_answer_names_its_version(settings
     """
 
     async def main() -> None:
-        async with oracles(settings, tmp_path) as (harness, made):
+        async with word_model_workers(settings, tmp_path) as (harness, made):
             await made.make()
             words = {SHIPPED: "perhaps", **{await made.add(word): word for word in ("yes", "no", "later")}}
             yes, no, later = list(words)[1:]
@@ -138,7 +138,7 @@ def test_a_worker_begins_with_the_champion(settings: Settings, tmp_path: Path) -
     """
 
     async def main() -> None:
-        async with oracles(settings, tmp_path) as (harness, made):
+        async with word_model_workers(settings, tmp_path) as (harness, made):
             await made.make()
             version = await made.add("yes")
             await use(harness, version)
@@ -159,7 +159,7 @@ def test_without_a_registry_the_shipped_model_serves(settings: Settings, tmp_pat
     """No database, then one without MLflow's tables, then one without an alias: nothing is wrong with any of them."""
 
     async def main() -> None:
-        async with oracles(settings, tmp_path) as (harness, made):
+        async with word_model_workers(settings, tmp_path) as (harness, made):
             nowhere = f"{settings.postgres.rpartition('/')[0]}/there_is_none"
             watcher = await harness.start("models", "flow", MILLRACE_MLFLOW=nowhere)
             await harness.start(WORD_MODEL_SERVICE)
@@ -182,7 +182,7 @@ def test_a_champion_that_cannot_serve_leaves_the_one_before_in_its_place(setting
     """
 
     async def main() -> None:
-        async with oracles(settings, tmp_path) as (harness, made):
+        async with word_model_workers(settings, tmp_path) as (harness, made):
             await made.make()
             good = await made.add("yes")
             worker = await harness.start(WORD_MODEL_SERVICE, "flow", "models")
@@ -216,7 +216,7 @@ def test_an_unavailable_store_delays_a_swap_and_nothing_else(settings: Settings,
     async def main() -> None:
         proxy = TcpProxy(settings.s3)
         await proxy.open()
-        async with oracles(settings, tmp_path, proxy=proxy) as (harness, made):
+        async with word_model_workers(settings, tmp_path, proxy=proxy) as (harness, made):
             await made.make()
             first, second = await made.add("yes"), await made.add("no")
             await use(harness, first)

@@ -66,7 +66,7 @@ def echo(heard: ReceivedRequest, out: ResponseWriter) -> None:
 
 
 @pytest.fixture
-def echoing() -> Iterator[HttpServer]:
+def echo_server() -> Iterator[HttpServer]:
     """A server that answers with what it heard."""
     with server(echo) as made:
         yield made
@@ -75,50 +75,50 @@ def echoing() -> Iterator[HttpServer]:
 # What is sent and what comes back ----------------------------------------------------------------------------------
 
 
-def test_a_get_and_its_answer(echoing: HttpServer, allow: Any) -> None:
+def test_a_get_and_its_answer(echo_server: HttpServer, allow: Any) -> None:
     """Method, path, parameters and headers arrive; status, headers and the value of the JSON come back."""
-    allow(f"http://127.0.0.1:{echoing.port} at {LOOPBACK}")
-    answer = ask(echoing.url("/x?a=1"), query={"b": "ü &"}, headers={"X-Shop": "north"})
+    allow(f"http://127.0.0.1:{echo_server.port} at {LOOPBACK}")
+    answer = ask(echo_server.url("/x?a=1"), query={"b": "ü &"}, headers={"X-Shop": "north"})
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/json"
     assert (answer.body["method"], answer.body["path"], answer.body["body"]) == ("GET", "/x?a=1&b=%C3%BC+%26", "")
     sent = answer.body["headers"]
-    assert (sent["host"], sent["x-shop"], sent["user-agent"]) == (f"127.0.0.1:{echoing.port}", "north", "millrace")
+    assert (sent["host"], sent["x-shop"], sent["user-agent"]) == (f"127.0.0.1:{echo_server.port}", "north", "millrace")
     assert "idempotency-key" not in sent
     assert answer.image is None
 
 
-def test_a_body_is_json_or_text(echoing: HttpServer, allow: Any) -> None:
+def test_a_body_is_json_or_text(echo_server: HttpServer, allow: Any) -> None:
     """A text is sent as it is, anything else as JSON; a content type of one's own wins."""
-    allow(f"POST http://127.0.0.1:{echoing.port} at {LOOPBACK}")
+    allow(f"POST http://127.0.0.1:{echo_server.port} at {LOOPBACK}")
     for body, headers, data, kind in (
         ({"a": [1, "ü"]}, {}, '{"a":[1,"ü"]}', "application/json"),
         ("plain", {}, "plain", "text/plain; charset=utf-8"),
         ("<a/>", {"Content-Type": "application/xml"}, "<a/>", "application/xml"),
         (False, {}, "false", "application/json"),
     ):
-        heard = ask(echoing.url(), method=Method.POST, body=body, headers=headers).body
+        heard = ask(echo_server.url(), method=Method.POST, body=body, headers=headers).body
         assert (heard["body"], heard["headers"]["content-type"]) == (data, kind)
 
 
-def test_a_call_names_itself_so_that_it_is_done_once(echoing: HttpServer, allow: Any) -> None:
+def test_a_call_names_itself_so_that_it_is_done_once(echo_server: HttpServer, allow: Any) -> None:
     """What changes something carries an Idempotency-Key: the same at every delivery of one task, unless one is given."""
-    allow(f"* http://127.0.0.1:{echoing.port} at {LOOPBACK}")
+    allow(f"* http://127.0.0.1:{echo_server.port} at {LOOPBACK}")
     for method in (Method.POST, Method.PUT, Method.PATCH, Method.DELETE):
         with known_as("task-1"):
-            assert ask(echoing.url(), method=method).body["headers"]["idempotency-key"] == "task-1"
-    own = ask(echoing.url(), method=Method.POST, headers={"Idempotency-Key": "own"}).body["headers"]
+            assert ask(echo_server.url(), method=method).body["headers"]["idempotency-key"] == "task-1"
+    own = ask(echo_server.url(), method=Method.POST, headers={"Idempotency-Key": "own"}).body["headers"]
     assert own["idempotency-key"] == "own"
 
 
-def test_a_body_where_none_may_be(echoing: HttpServer, allow: Any) -> None:
+def test_a_body_where_none_may_be(echo_server: HttpServer, allow: Any) -> None:
     """A GET with a body is read differently by different servers, so it is refused; so is a body that is too large."""
-    allow(f"* http://127.0.0.1:{echoing.port} at {LOOPBACK}", request=100)
+    allow(f"* http://127.0.0.1:{echo_server.port} at {LOOPBACK}", request=100)
     with pytest.raises(InvalidInput, match="GET takes no body"):
-        ask(echoing.url(), body="x")
+        ask(echo_server.url(), body="x")
     with pytest.raises(InvalidInput, match="more than the 100 allowed"):
-        ask(echoing.url(), method=Method.POST, body="x" * 101)
-    assert echoing.requests == []
+        ask(echo_server.url(), method=Method.POST, body="x" * 101)
+    assert echo_server.requests == []
 
 
 def test_a_picture_becomes_an_object(allow: Any) -> None:
@@ -197,22 +197,22 @@ def test_how_long_a_server_may_put_off(allow: Any, said: str, after: float) -> N
 # Who is reached ----------------------------------------------------------------------------------------------------
 
 
-def test_nobody_is_called_by_default(echoing: HttpServer, allow: Any) -> None:
+def test_nobody_is_called_by_default(echo_server: HttpServer, allow: Any) -> None:
     """Without a list, a call is refused before a name is resolved."""
     allow()
     with pytest.raises(InvalidInput, match="may not be called from here"):
-        ask(echoing.url())
-    assert echoing.requests == []
+        ask(echo_server.url())
+    assert echo_server.requests == []
 
 
-def test_a_name_that_leads_inside_is_refused(echoing: HttpServer, allow: Any) -> None:
+def test_a_name_that_leads_inside_is_refused(echo_server: HttpServer, allow: Any) -> None:
     """An allowed name does not make a loopback address allowed; an address range does."""
-    allow(f"http://localhost:{echoing.port}")
+    allow(f"http://localhost:{echo_server.port}")
     with pytest.raises(InvalidInput, match=r"localhost leads to an address that may not be called \(loopback\)"):
-        ask(echoing.url(host="localhost"))
-    assert echoing.requests == []
-    allow(f"http://localhost:{echoing.port} at {LOOPBACK}|::1/128")
-    assert ask(echoing.url(host="localhost")).body["headers"]["host"] == f"localhost:{echoing.port}"
+        ask(echo_server.url(host="localhost"))
+    assert echo_server.requests == []
+    allow(f"http://localhost:{echo_server.port} at {LOOPBACK}|::1/128")
+    assert ask(echo_server.url(host="localhost")).body["headers"]["host"] == f"localhost:{echo_server.port}"
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]"])
@@ -368,12 +368,12 @@ def test_a_redirect_with_another_method_must_be_allowed(allow: Any) -> None:
 # Secrets -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_secret_is_sent_and_not_seen(echoing: HttpServer, allow: Any, secrets: Any) -> None:
+def test_a_secret_is_sent_and_not_seen(echo_server: HttpServer, allow: Any, secrets: Any) -> None:
     """The server gets it; what it repeats of it is redacted."""
-    allow(f"http://127.0.0.1:{echoing.port} at {LOOPBACK}")
-    secrets(f"http://127.0.0.1:{echoing.port}")
-    answer = ask(echoing.url(), secrets={"Authorization": Secret(name="token", before="Bearer ")})
-    assert echoing.requests[0].headers["authorization"] == f"Bearer {SECRET}"
+    allow(f"http://127.0.0.1:{echo_server.port} at {LOOPBACK}")
+    secrets(f"http://127.0.0.1:{echo_server.port}")
+    answer = ask(echo_server.url(), secrets={"Authorization": Secret(name="token", before="Bearer ")})
+    assert echo_server.requests[0].headers["authorization"] == f"Bearer {SECRET}"
     assert answer.body["headers"]["authorization"] == "Bearer [redacted]"
     assert SECRET not in repr(answer)
 
@@ -407,17 +407,17 @@ def test_a_server_that_repeats_a_secret_in_every_way(allow: Any, secrets: Any) -
         assert base64.b64encode(SECRET.encode()).decode()[:-4] not in seen
 
 
-def test_a_secret_goes_nowhere_else(echoing: HttpServer, allow: Any, secrets: Any) -> None:
+def test_a_secret_goes_nowhere_else(echo_server: HttpServer, allow: Any, secrets: Any) -> None:
     """A call to another origin with it is refused before anything is sent, and so is one that names none."""
-    allow(f"http://127.0.0.1:{echoing.port} at {LOOPBACK}")
-    secrets("https://127.0.0.1", f"http://127.0.0.2:{echoing.port}")
+    allow(f"http://127.0.0.1:{echo_server.port} at {LOOPBACK}")
+    secrets("https://127.0.0.1", f"http://127.0.0.2:{echo_server.port}")
     with pytest.raises(InvalidInput, match="the secret 'token' may not be sent to"):
-        ask(echoing.url(), secrets={"x-key": Secret(name="token")})
+        ask(echo_server.url(), secrets={"x-key": Secret(name="token")})
     with pytest.raises(InvalidInput, match="there is no secret 'other'"):
-        ask(echoing.url(), secrets={"x-key": Secret(name="other")})
+        ask(echo_server.url(), secrets={"x-key": Secret(name="other")})
     with pytest.raises(InvalidInput, match="given twice"):
-        ask(echoing.url(), headers={"X-Key": "1"}, secrets={"x-key": Secret(name="token")})
-    assert echoing.requests == []
+        ask(echo_server.url(), headers={"X-Key": "1"}, secrets={"x-key": Secret(name="token")})
+    assert echo_server.requests == []
 
 
 def test_a_redirect_to_another_origin_leaves_secrets_behind(allow: Any, secrets: Any) -> None:

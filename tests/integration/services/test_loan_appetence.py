@@ -34,7 +34,7 @@ MAY = Month(2009, 5)
 
 
 @contextlib.asynccontextmanager
-async def bank(settings: Settings, folder: Path) -> AsyncIterator["Bank"]:
+async def loan_harness(settings: Settings, folder: Path) -> AsyncIterator["LoanHarness"]:
     """A runtime harness with the service, whose way to a database of its own can be cut."""
     proxy = TcpProxy(settings.postgres)
     await proxy.open()
@@ -45,13 +45,13 @@ async def bank(settings: Settings, folder: Path) -> AsyncIterator["Bank"]:
             async with RuntimeHarness(own, folder, instead=through) as harness:
                 await harness.start("loan-appetence", "flow", "retry")
                 await harness.publish(SCORE)
-                yield Bank(harness, made, proxy)
+                yield LoanHarness(harness, made, proxy)
     finally:
         await proxy.close()
 
 
 @dataclasses.dataclass(frozen=True)
-class Bank:
+class LoanHarness:
     """A runtime harness with the service, its table of indicators, and the proxy on its way there."""
 
     harness: RuntimeHarness
@@ -60,10 +60,12 @@ class Bank:
 
 
 @pytest.fixture(scope="module")
-def banking(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[asyncio.Runner, Bank]]:
-    """Yield one bank for all tests of this file, and the loop that it lives on."""
+def shared_loan_harness(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[asyncio.Runner, LoanHarness]]:
+    """Yield one loan harness for all tests of this file, and the loop that it lives on."""
     with asyncio.Runner() as runner:
-        entered = bank(settings, tmp_path_factory.mktemp("bank"))
+        entered = loan_harness(settings, tmp_path_factory.mktemp("loan"))
         made = runner.run(entered.__aenter__())
         try:
             yield runner, made
@@ -71,13 +73,13 @@ def banking(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Ite
             runner.run(entered.__aexit__(None, None, None))
 
 
-def test_a_changed_row_changes_the_next_score(banking: tuple[asyncio.Runner, Bank]) -> None:
+def test_a_changed_row_changes_the_next_score(shared_loan_harness: tuple[asyncio.Runner, LoanHarness]) -> None:
     """Each score is the model's of the row as it is then, which the answer shows; what changed in between counts at once."""
-    runner, here = banking
+    runner, loan = shared_loan_harness
 
     async def main() -> None:
-        harness = here.harness
-        made = here.indicators_schema
+        harness = loan.harness
+        made = loan.indicators_schema
         cheap = await harness.output(await harness.submit("score", SOMEONE))
         await made.write({MAY: GOOD})
         dear = await harness.output(await harness.submit("score", SOMEONE))
@@ -95,12 +97,14 @@ def test_a_changed_row_changes_the_next_score(banking: tuple[asyncio.Runner, Ban
     runner.run(main())
 
 
-def test_a_month_that_is_not_there_fails_the_run_with_those_that_are(banking: tuple[asyncio.Runner, Bank]) -> None:
+def test_a_month_that_is_not_there_fails_the_run_with_those_that_are(
+    shared_loan_harness: tuple[asyncio.Runner, LoanHarness],
+) -> None:
     """It is the caller's fault, told at once, with the months to choose from."""
-    runner, here = banking
+    runner, loan = shared_loan_harness
 
     async def main() -> None:
-        harness = here.harness
+        harness = loan.harness
         run = await harness.submit("score", {**SOMEONE, "at": "2026-11"})
         last = await harness.ended(run)
         assert last.event.kind is EventKind.RUN_FAILED
@@ -112,13 +116,13 @@ def test_a_month_that_is_not_there_fails_the_run_with_those_that_are(banking: tu
     runner.run(main())
 
 
-def test_an_unavailable_database_costs_no_attempt(banking: tuple[asyncio.Runner, Bank]) -> None:
+def test_an_unavailable_database_costs_no_attempt(shared_loan_harness: tuple[asyncio.Runner, LoanHarness]) -> None:
     """With one attempt only, runs that meet an outage wait, the worker says for what, and all finish when it is over."""
-    runner, here = banking
+    runner, loan = shared_loan_harness
 
     async def main() -> None:
-        harness = here.harness
-        proxy = here.proxy
+        harness = loan.harness
+        proxy = loan.proxy
         await harness.output(await harness.submit("score", SOMEONE))
         await proxy.close()
         runs = [await harness.submit("score", SOMEONE) for _ in range(5)]

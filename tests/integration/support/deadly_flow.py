@@ -1,4 +1,4 @@
-"""A flow worker that dies as soon as it is to carry on a run whose input says so: what a fault of ours would do."""
+"""Run a flow worker that dies when it continues a run whose input says so, as a fault of flow would make it."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Waiting for a condition in a test without an event loop."""
+"""Wait for a condition in a test without an event loop."""
 
 import time
 from collections.abc import Callable

@@ -30,7 +30,7 @@ class Sent:
     offset: int
 
 
-class Foreign:
+class ExternalClient:
     """Sends requests of one pipeline, and reads what comes of them."""
 
     def __init__(self, world: GatewayWorld, pipeline: str, **producing: Any) -> None:

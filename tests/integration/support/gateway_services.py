@@ -1,4 +1,4 @@
-"""Contracts that the gateway's tests announce."""
+"""Define the contracts that the tests of the gateway announce."""
 
 from schemas.contracts import Contract
 

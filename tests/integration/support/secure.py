@@ -1,4 +1,4 @@
-"""A broker as a cluster has it: TLS, passwords or certificates, and rights; nothing is allowed that no rule allows."""
+"""Run a broker as a cluster does: TLS, passwords or certificates, and rights; nothing is allowed that no rule allows."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What a family of processes listens on."""
+"""List the addresses on which a process and its descendants listen."""
 
 import socket
 from typing import Any

@@ -1,4 +1,4 @@
-"""The environment in which models are trained, as tests use it: with a registry of models of their own."""
+"""Train models as production does, in the training environment, with a registry of models for the tests."""
 
 import dataclasses
 import json

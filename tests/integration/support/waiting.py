@@ -1,4 +1,4 @@
-"""Waiting for a condition with a deadline: tests never sleep for a fixed time."""
+"""Wait for a condition with a deadline: tests never sleep for a fixed time."""
 
 import asyncio
 import time

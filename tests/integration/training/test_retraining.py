@@ -15,7 +15,7 @@ import pytest
 
 from agents.digits.bundle import FOLDER, NAME
 from streams.models import read
-from tests.acceptance.command import Said, millrace
+from tests.acceptance.command import CommandResult, millrace
 from tests.integration.support.gateway_world import GatewayWorld, events, gateway_world, wait
 from tests.integration.support.runtime_harness import ROOT
 from tests.integration.support.trainer import Trainer, picture, trainer
@@ -139,7 +139,7 @@ def test_a_list_of_digits_in_git_is_ordered_when_it_changes(
     world, file = gateways_with_trainer, tmp_path / "models.yaml"
     assert trainer.rows("select count(*) from model_versions") == [(2,)], "the test before has ordered a model"
 
-    def asked(digits: str) -> Said:
+    def asked(digits: str) -> CommandResult:
         file.write_text(f"digit-train: {{digits: {digits}, epochs: 2, pictures: 1500, fewer: true}}\n")
         more = {**world.settings.environ(), "MILLRACE_HTTP_PORT": world.first.url.rpartition(":")[2]}
         return millrace("models", "retrain", str(file), "--output", "json", home=world.settings.home, more=more)
