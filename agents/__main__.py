@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a worker; its exit status."""
+    """Run a worker until it stops; return its exit status."""
     text = (__doc__ or "").splitlines()
     parser = argparse.ArgumentParser(
         prog="python -m agents",

@@ -46,7 +46,7 @@ class Weights:
     """The largest strangeness of a cell that is like those that were learned from."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError when the parts do not fit together."""
+        """Check the weights. Raises ValueError when their shapes or values do not fit together."""
         types, traits = len(self.types), len(self.traits)
         shapes = self.usual.shape, self.spread.shape, self.weights.shape, self.biases.shape
         if shapes != ((traits,), (traits,), (types, traits), (types,)):
@@ -57,7 +57,7 @@ class Weights:
             raise ValueError("fewer than two types, numbers that are not finite, or a scale that is not positive")
 
     def scores(self, traits: Numbers) -> Numbers:
-        """What speaks for each type, before calibration; `traits` is one row, or many."""
+        """Compute the score of each type before calibration (logits); `traits` is one row, or many."""
         usual = np.clip((traits - self.usual) / self.spread, -UNUSUAL, UNUSUAL)
         return np.asarray(usual @ self.weights.T + self.biases)
 
@@ -93,7 +93,7 @@ class Weights:
 
 
 def parse(text: str) -> Weights:
-    """The weights of this text. Raises ValueError, KeyError and TypeError when it has none."""
+    """Parse weights from JSON. Raises ValueError, KeyError or TypeError when the text does not hold any."""
     body = json.loads(text)
     rows = body["traits"].values()
     return Weights(

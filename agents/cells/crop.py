@@ -47,12 +47,12 @@ class Found:
     """White cells in the picture."""
 
     def image(self) -> Image.Image:
-        """The pixels for writing them to a file."""
+        """Return the pixels as an image that can be written to a file."""
         return Image.fromarray(self.pixels)
 
 
 def white_cell(picture: Picture) -> Found:
-    """The white cell of a picture, the one with the largest nucleus. Raises InvalidInput when there is none."""
+    """Find the white cell with the largest nucleus. Raises InvalidInput when the picture shows no white cell."""
     width, height = picture.size
     if min(width, height) < _LEAST:
         raise InvalidInput(
@@ -83,7 +83,7 @@ def white_cell(picture: Picture) -> Found:
 
 
 def cut_out(picture: Picture) -> Colour:
-    """The pixels of a picture that `white_cell` has made. Raises InvalidInput for one of another size."""
+    """Return the pixels of a picture that `white_cell` cut out: SIDE x SIDE, RGB. Raises InvalidInput for any other size."""
     if picture.size != (SIDE, SIDE):
         raise InvalidInput(
             f"the picture has {picture.size[0]} x {picture.size[1]} pixels, and a cell that was cut out has {SIDE} x {SIDE}",
@@ -94,7 +94,7 @@ def cut_out(picture: Picture) -> Colour:
 
 
 def looked_at(picture: Picture) -> Colour:
-    """The upright pixels in colour, at the size that is looked at."""
+    """Return the upright pixels in RGB, scaled to the size at which cells are looked for."""
     width, height = picture.size
     longer = max(width, height)
     scale = min(1.0, _LONGEST / longer) if longer > _SHORTEST else _SHORTEST / longer

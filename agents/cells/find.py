@@ -54,7 +54,7 @@ class Cell:
 
 
 def find(seen: Stain, reach: int) -> Cell | None:
-    """The white cell with the largest nucleus; None without any. Lobes `reach` pixels apart are one nucleus's."""
+    """Find the white cell with the largest nucleus; None without any. Lobes at most `reach` pixels apart are one nucleus."""
     nuclear = np.where(seen.pink > _PURPLE, seen.nuclear, 0)
     stained = nuclear[nuclear > _STAINED]
     least = SMALLEST * nuclear.size
@@ -82,12 +82,12 @@ def bounds(mask: Mask) -> Box:
 
 
 def disc(size: int) -> Mask:
-    """A round brush of so many pixels, an odd number."""
+    """Return a round structuring element, `size` pixels across (an odd number)."""
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
 
 
 def _whole(seen: Stain, nucleus: Mask) -> Mask:
-    """The nucleus with what is stained around it, is no red cell, and hangs together with it."""
+    """Grow the nucleus to its cell: the stained pixels connected to it that are not red cells."""
     side = float(np.sqrt(nucleus.sum()))
     near = cv2.distanceTransform(1 - nucleus, cv2.DIST_L2, 3) < _REACH * side
     red_cells = (seen.blue > 0.12) & (seen.basic < _BASIC) & ~near

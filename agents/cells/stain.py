@@ -54,14 +54,14 @@ class Stain:
 
 
 def plasma(pixels: Colour) -> NDArray[np.float32]:
-    """The colour of the light where nothing absorbs it: red, green, blue."""
+    """Estimate the colour of the light where nothing absorbs it: red, green, blue, 0 to 255."""
     smooth = _smooth(pixels, 1.2)
     light = smooth.sum(axis=2)
     return np.asarray(smooth[light >= np.percentile(light, _EMPTY)].mean(axis=0), np.float32)
 
 
 def stain(pixels: Colour, light: NDArray[np.float32] | float = PLASMA, blur: float = 1.2) -> Stain:
-    """The densities of a picture under this light; `blur` in pixels (0: as it is) takes away the noise of the camera."""
+    """Compute the optical densities of a picture under this light; `blur` (pixels, 0 for none) smooths the camera's noise."""
     smooth = _smooth(pixels, blur)
     ratio = (smooth + 1) / np.asarray(light + 1, np.float32)
     densities = np.clip(-np.log(ratio), 0, DENSEST).astype(np.float32)

@@ -89,7 +89,7 @@ def _grain(cell: Cell, sharp: Stain, nucleus: Where, cytoplasm: Where) -> Mappin
 
 
 def _band(plane: Plane, size: float) -> Plane:
-    """What is about `size` pixels large."""
+    """Keep the details that are about `size` pixels large (a difference of Gaussians)."""
     return np.asarray(cv2.GaussianBlur(plane, (0, 0), size) - cv2.GaussianBlur(plane, (0, 0), 2 * size), np.float32)
 
 

@@ -17,7 +17,7 @@ _FAINT = 24
 
 
 def centred(ink: Grey) -> Grey | None:
-    """The digit of a picture in which ink is 255 and paper 0, as SIDE x SIDE pixels; None when there is no ink."""
+    """Centre the digit of a picture (ink 255, paper 0) on SIDE x SIDE pixels; None when there is no ink."""
     rows, columns = (np.flatnonzero((ink >= _FAINT).any(axis=axis)) for axis in (1, 0))
     if not rows.size:
         return None

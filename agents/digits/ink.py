@@ -77,7 +77,7 @@ class _Blob:
 
 
 def find(picture: Picture) -> Found:
-    """The digit of a picture. Raises InvalidInput when there is no ink, or that of several digits."""
+    """Find the digit of a picture. Raises InvalidInput when there is no ink, or the ink of several digits."""
     width, height = picture.size
     scale = min(1.0, LONGEST / max(width, height))
     if min(width, height) * scale < _NARROWEST:
@@ -114,7 +114,7 @@ def _opaque(image: Image.Image) -> Grey:
 
 
 def _mask(ink: Inked) -> tuple[Mask, float]:
-    """What is ink, and the strength of full ink in levels. Raises InvalidInput for blank paper."""
+    """Separate ink from paper; return its mask and the strength of full ink, 0 to 255. Raises InvalidInput for blank paper."""
     levels = np.clip(ink.strength, 0, 255).astype(np.uint8)
     threshold = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0]
     mask = levels > threshold
@@ -129,7 +129,7 @@ def _mask(ink: Inked) -> tuple[Mask, float]:
 
 
 def _blobs(mask: Mask) -> list[_Blob]:
-    """Connected ink, the largest first, without dirt and without what the picture's edge cuts off from elsewhere."""
+    """List the connected pieces of ink, the largest first, without specks and without pieces cut off by the picture's edge."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     blobs = [_Blob(number, *(int(value) for value in row)) for number, row in enumerate(stats) if number]  # 0 is paper
     by_size = sorted(blobs, key=lambda candidate: -candidate.pixels)
@@ -146,7 +146,7 @@ def _blobs(mask: Mask) -> list[_Blob]:
 
 
 def _one(blobs: list[_Blob], mask: Mask) -> Mask:
-    """The ink of these blobs. Raises InvalidInput when they are several digits."""
+    """Return the ink of these blobs. Raises InvalidInput when they are several digits."""
     tallest = max(max(candidate.height, candidate.width) for candidate in blobs)
     tall = [
         candidate
@@ -173,7 +173,7 @@ def _bounds(mask: Mask) -> tuple[int, int, int, int]:
 
 
 def _thick(ink: Grey, mask: Mask) -> Grey:
-    """The same with lines that do not vanish when it gets small."""
+    """Thicken lines that would vanish when the digit is scaled down."""
     distance = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 3)
     line = 4 * float(distance[distance > 0].mean()) - 1
     scale = 20 / max(mask.shape)

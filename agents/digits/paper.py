@@ -32,7 +32,7 @@ class Inked:
 
 
 def inked(grey: Grey) -> Inked:
-    """The ink of a picture of at least 2 x 2 pixels."""
+    """Measure how much each pixel differs from its paper. The picture has at least 2 x 2 pixels."""
     values = grey.astype(np.float32)
     scale = min(1.0, _ENOUGH / max(values.shape))
     small = cv2.resize(values, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -47,7 +47,7 @@ def inked(grey: Grey) -> Inked:
 
 
 def _surface(values: Plane) -> Plane:
-    """The paper as a surface of the second degree, fitted to the border first, then to all that is near it."""
+    """Fit the paper as a quadratic surface, first to the border, then to all pixels near that surface."""
     height, width = values.shape
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)

@@ -18,11 +18,11 @@ class Area(Record, shared=True):
     height: Annotated[int, Doc("Pixels.", minimum=1)]
 
     def box(self) -> Box:
-        """The rectangle by its edges."""
+        """Return the edges in pixels: left, top, right, bottom."""
         return self.x, self.y, self.x + self.width, self.y + self.height
 
     def clipped(self, size: tuple[int, int]) -> "Area | None":
-        """The part that lies in a picture of this width and height; None when there is none."""
+        """Return the part inside a picture of this width and height; None when all of it is outside."""
         left, top, right, bottom = self.box()
         left, top, right, bottom = max(0, left), max(0, top), min(size[0], right), min(size[1], bottom)
         return Area(x=left, y=top, width=right - left, height=bottom - top) if left < right and top < bottom else None
@@ -34,7 +34,7 @@ class Area(Record, shared=True):
         return self
 
     def touching(self, size: tuple[int, int], where: str) -> "Area":
-        """The part that lies in a picture of this size. Raises InvalidInput that names `where` when there is none."""
+        """Return the part inside a picture of this size. Raises InvalidInput that names `where` when all of it is outside."""
         part = self.clipped(size)
         if part is None:
             raise self._outside("lies wholly outside", size, where)

@@ -13,7 +13,7 @@ WORKING_MODES = frozenset({"L", "LA", "RGB", "RGBA"})
 
 
 def working(image: Image.Image) -> Image.Image:
-    """A copy in the working form, without any metadata. Raises InvalidInput for pixels that have no right form in it.
+    """Copy an image in the working form, without metadata. Raises InvalidInput for pixels that cannot be converted to it.
 
     Grey of 12 or 16 bits is scaled by its full range; a palette is resolved; a colour key becomes alpha; CMYK and other colour
     spaces go to sRGB by their ICC profile. A profile that is broken or does not fit the pixels is passed over.
@@ -37,7 +37,7 @@ def working(image: Image.Image) -> Image.Image:
 
 
 def flat(image: Image.Image) -> Image.Image:
-    """The same without alpha, on white."""
+    """Flatten alpha onto white; an image without alpha is returned as it is."""
     if image.mode not in ("LA", "RGBA"):
         return image
     mode = image.mode[:-1]
@@ -83,7 +83,7 @@ _PROBES = _probes()
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """The pixels in sRGB, alpha kept; None when the profile is broken or is not for such pixels."""
+    """Convert the pixels to sRGB, alpha kept; None when the profile is broken or is not for such pixels."""
     grey = image.mode in ("L", "LA")
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
     pixels = image.convert(image.mode[:-1]) if alpha else image

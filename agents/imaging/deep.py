@@ -31,7 +31,7 @@ def eight_bits(image: Image.Image) -> Image.Image:
 
 
 def unpacked(image: ImageFile, data: bytes) -> Image.Image:
-    """The pixels of an opened file, its transparent colour as they have it. Raises what decoders raise.
+    """Decode an opened file, with its transparent colour in the range of its pixels. Raises what decoders raise.
 
     Of a PNG of 16 bits a colour, whose lower halves Pillow drops, the transparent pixels are found by another decoder.
     """

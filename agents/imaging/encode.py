@@ -58,7 +58,7 @@ _PLUGINS = (BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, Tif
 
 
 def encode(image: Image.Image, format: Format, options: Mapping[str, Any]) -> bytes:
-    """The file of a picture in the working form; alpha goes onto white where the format has none.
+    """Encode a picture in the working form; alpha is flattened onto white where the format has none.
 
     Raises InvalidInput for a picture that is too large for the format.
     """
@@ -78,7 +78,7 @@ def encode(image: Image.Image, format: Format, options: Mapping[str, Any]) -> by
 
 
 def lossy(format: Format, quality: int) -> dict[str, Any]:
-    """The options of a chosen quality; none for formats without one."""
+    """Return the encoder's options for a quality of 1 to 100; empty for formats without one."""
     match format:
         case Format.JPEG:
             return {"quality": quality}
@@ -88,7 +88,7 @@ def lossy(format: Format, quality: int) -> dict[str, Any]:
 
 
 def like(source: Source, mode: str) -> dict[str, Any]:
-    """The options that write pixels of `mode` as the source was written: a JPEG's own tables, a WebP without loss."""
+    """Return the options that encode pixels of `mode` as the source was: with a JPEG's own tables, a lossless WebP without loss."""
     match source.info.format:
         case Format.JPEG:
             tables = source.jpeg_tables()

@@ -52,7 +52,7 @@ def position(source: Source) -> tuple[float, float, float | None] | None:
 
 
 def _entries(source: Source, group: int | None) -> Mapping[int, Any]:
-    """The entries of one directory; empty when it cannot be read."""
+    """Return the entries of one EXIF directory (None: the first); empty when it cannot be read."""
     try:
         header = opened_exif(source.header)
         return dict(header) if group is None else dict(header.get_ifd(group))
@@ -61,7 +61,7 @@ def _entries(source: Source, group: int | None) -> Mapping[int, Any]:
 
 
 def _printable(tag: int, value: Any) -> str:
-    """A value as text, by the encoding that its tag has."""
+    """Decode a value as text, in the encoding of its tag."""
     if tag in _UTF16 and isinstance(value, bytes | tuple):
         try:
             return _text(bytes(value).decode("utf-16-le", "ignore"))
@@ -85,7 +85,7 @@ def _text(value: Any) -> str:
 
 
 def _utf8(text: str) -> str:
-    """A text of EXIF, which the standard has in ASCII and everybody writes in UTF-8; Pillow reads it as Latin-1."""
+    """Decode EXIF text as UTF-8, which cameras write though the standard says ASCII; Pillow reads it as Latin-1."""
     try:
         return text.encode("latin-1").decode("utf-8")
     except UnicodeError:
@@ -109,7 +109,7 @@ def _degrees(parts: Any, ref: Any, negative: str, most: float) -> float | None:
 
 
 def _number(value: Any) -> float | None:
-    """A finite number; None for any other, such as a fraction with the denominator 0."""
+    """Convert a value to a finite number; None for any other, such as a fraction with the denominator 0."""
     try:
         number = float(value)
     except (TypeError, ValueError, ZeroDivisionError):

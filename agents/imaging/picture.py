@@ -48,7 +48,7 @@ class Picture(Media):
 
     @classmethod
     def decode(cls, data: bytes, ref: Ref | None = None) -> Self:  # noqa: ARG003  # only the content counts
-        """The picture of these bytes, whatever a ref says that they are. Raises InvalidInput."""
+        """Decode a picture from its bytes; the ref's media type is ignored. Raises InvalidInput."""
         return cls(Source(data))
 
     @property
@@ -62,26 +62,26 @@ class Picture(Media):
         return self.source.pixels() if self._made is None else self._made
 
     def reduced(self, at_least: Size) -> Image.Image:
-        """The upright pixels, perhaps at a fraction of the size; no side gets smaller than asked for.
+        """Return the upright pixels, perhaps at a fraction of their size, but no side smaller than asked for.
 
         For work that does not need all pixels: large photos decode several times faster. Raises InvalidInput.
         """
         return self.source.pixels(at_least=at_least) if self._made is None else self._made
 
     def grey(self, at_least: Size | None = None) -> Image.Image:
-        """The upright pixels in L or LA: the luminance of ITU-R BT.601; `at_least` as in `reduced`. Raises InvalidInput."""
+        """Return the upright pixels in L or LA: the luminance of ITU-R BT.601; `at_least` as in `reduced`. Raises InvalidInput."""
         image = self.source.pixels(at_least, grey=True) if self._made is None else self._made
         return image.convert("LA" if image.mode in ("LA", "RGBA") else "L")
 
     def replaced(self, pixels: Image.Image) -> "Picture":
-        """A picture of other pixels in the same format. Raises InvalidInput for a file with several frames."""
+        """Replace the pixels and keep the format. Raises InvalidInput for a file with several frames."""
         if self._made is not None:
             return Picture(self.source, pixels, self._format, self._options)
         self._still()
         return Picture(self.source, pixels, options=like(self.source, pixels.mode))
 
     def converted(self, format: Format, quality: int | None = None) -> "Picture":
-        """The first frame in another format; `quality` is 1 to 100, for JPEG and WebP. Raises InvalidInput.
+        """Convert the first frame to another format; `quality` is 1 to 100, for JPEG and WebP. Raises InvalidInput.
 
         Without a quality, what is a still in this format already stays as it is, but for its metadata.
         """
@@ -90,7 +90,7 @@ class Picture(Media):
         return Picture(self.source, self.pixels, format, lossy(format, QUALITY if quality is None else quality))
 
     def encode(self) -> Encoded:
-        """The file, without metadata. Raises InvalidInput."""
+        """Encode the picture as a file without metadata. Raises InvalidInput for a damaged file or one with several frames."""
         if self._made is not None:
             return Encoded(self._format.media_type, encode(self._made, self._format, self._options))
         self._still()

@@ -36,7 +36,7 @@ class Source:
     """The bytes of a picture file and what can be got from them; every decoding starts from the bytes again."""
 
     def __init__(self, data: bytes) -> None:
-        """Raises InvalidInput for what `streams.service.media` does not allow."""
+        """Open a file without decoding its pixels. Raises InvalidInput for what `streams.service.media` does not allow."""
         self.data = data
         self.info, self._header = open_header(data)
         self.mode: str = self._header.mode
@@ -60,7 +60,7 @@ class Source:
         return plain and self.orientation == 1 and (not profile or is_srgb(profile))
 
     def pixels(self, at_least: Size | None = None, grey: bool = False) -> Image.Image:
-        """The first frame, upright, in the working form (see `colour.working`).
+        """Decode the first frame, upright, in the working form (see `colour.working`).
 
         With `at_least`, a JPEG may be decoded at a half, quarter or eighth of its size as long as neither side gets
         smaller than asked, which is several times faster. With `grey`, colours may be left undecoded.
@@ -86,14 +86,14 @@ class Source:
         return is_lossless(self.data)
 
     def jpeg_tables(self) -> dict[int, list[int]] | None:
-        """The quantisation tables of a JPEG: encoding with them again loses least. None when they cannot be used."""
+        """Return a JPEG's quantisation tables: encoding again with them loses least. None when they cannot be used."""
         tables: dict[int, list[int]] = getattr(self._header, "quantization", {})
         numbered = tables and sorted(tables) == list(range(len(tables)))  # the writer knows no other numbers
         usable = self.mode in ("L", "RGB") and numbered and max(map(max, tables.values())) <= _BASELINE_MOST
         return tables if usable else None
 
     def jpeg_sampling(self) -> int:
-        """The chroma subsampling of a JPEG as Pillow numbers it; -1 when unknown."""
+        """Return the chroma subsampling of a JPEG as Pillow numbers it; -1 when unknown."""
         return JpegImagePlugin.get_sampling(self._header)
 
     def _draft(self, image: JpegImagePlugin.JpegImageFile, at_least: Size | None, grey: bool) -> None:
@@ -120,12 +120,12 @@ def _orientation(header: ImageFile, info: MediaInfo, data: bytes) -> int:
 
 
 def exif(header: ImageFile) -> Image.Exif:
-    """The EXIF of an opened file. Not by its own method: that of a PNG decodes all of it first, to look behind the pixels."""
+    """Return the EXIF of an opened file. A PNG's own method is not used: it decodes all pixels first, to look behind them."""
     return Image.Image.getexif(header)
 
 
 def _take_late_exif(header: ImageFile, data: bytes) -> None:
-    """Gives a header the EXIF that lies behind the pixels of a PNG."""
+    """Add EXIF to the header of a PNG that has it behind its pixels."""
     for name, begin, end in chunks(data):
         if name == b"eXIf":
             header.info["exif"] = b"Exif\0\0" + data[begin:end]

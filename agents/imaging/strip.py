@@ -20,7 +20,7 @@ _FRAME_HEAD = 24
 
 
 def strip(data: bytes, format: Format) -> bytes | None:
-    """The same picture without metadata; None where that takes encoding it again."""
+    """Remove the metadata from a file; None when that is not possible without encoding it again."""
     match format:
         case Format.JPEG:
             return _jpeg(data)
@@ -30,7 +30,7 @@ def strip(data: bytes, format: Format) -> bytes | None:
 
 
 def _jpeg(data: bytes) -> bytes | None:
-    """The segments of one JPEG up to its end marker; what follows (a second picture, a film) goes too."""
+    """Copy a JPEG up to its end marker, without metadata; what follows it (a second picture, a film) is dropped too."""
     kept = [data[:2]]
     position = 2
     while position + 4 <= len(data) and data[position] == 0xFF:
@@ -64,7 +64,7 @@ def _plain(marker: int, content: bytes) -> bytes:
 
 
 def _webp(data: bytes) -> bytes | None:
-    """The chunks that hold the pixels of a still WebP, in a RIFF of their own; None for a frame of an animation."""
+    """Copy the chunks with the pixels of a still WebP to a new RIFF file; None for an animation."""
     kept = {name: chunk for name, chunk in chunks(data) if name in _KEPT_CHUNKS}
     if not _PIXEL_CHUNKS & kept.keys():
         return None
@@ -86,7 +86,10 @@ def is_lossless(data: bytes) -> bool:
 
 
 def chunks(data: bytes, position: int = 12) -> Iterator[tuple[bytes, bytes]]:
-    """The chunks of a WebP from a place on: each one's name, and all of it (https://developers.google.com/speed/webp/docs/riff_container)."""
+    """Yield the name and the bytes of each RIFF chunk from `position` on.
+
+    See https://developers.google.com/speed/webp/docs/riff_container.
+    """
     while position + 8 <= len(data):
         size = int.from_bytes(data[position + 4 : position + 8], "little")
         end = position + 8 + size + size % 2

@@ -51,7 +51,7 @@ class Mail:
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """Settings from the environment. Raises SettingError naming the key and the bad value."""
+        """Read the settings from the environment. Raises SettingError naming the key and the invalid value."""
         settings = cls(**read_fields(cls, PREFIX, environ))
         if settings.tls not in TLS:
             raise SettingError(f"{PREFIX}TLS: expected one of {', '.join(TLS)}, got {settings.tls!r}")
@@ -83,7 +83,7 @@ class Mail:
         return "" if self.allowed else f"{RECIPIENTS} allows nobody, so no e-mail is sent"
 
     def check(self, address: str) -> str:
-        """The address, when it may be written to. Raises InvalidInput."""
+        """Return the address if mail may be sent to it. Raises InvalidInput otherwise."""
         if not _ADDRESS.fullmatch(address):
             raise InvalidInput("this is no address of one person", "such as somebody@example.com", "email")
         domain = address.lower().partition("@")[2]
@@ -92,7 +92,7 @@ class Mail:
         return address
 
     def password(self) -> str:
-        """What the user logs in with. Raises RetryLater when it cannot be read."""
+        """Read the password of the user. Raises RetryLater when its file cannot be read."""
         try:
             return Path(self.password_file).read_text(encoding="utf-8").strip("\r\n")
         except (OSError, UnicodeError) as error:
@@ -111,7 +111,7 @@ class Letter:
 
 
 async def send(letter: Letter, mail: Mail) -> None:
-    """Sends, beside the event loop. Raises InvalidInput for what will never be taken, RetryLater for what may be another time."""
+    """Send a message in a thread. Raises InvalidInput for what will never be accepted, RetryLater for what may be accepted later."""
     if mail.problem:
         raise InvalidInput(mail.problem, _OPERATOR, "email")
     mail.check(letter.to)
@@ -171,7 +171,7 @@ def _trust(mail: Mail) -> ssl.SSLContext:
 
 
 def _judged(code: int, answer: bytes | str) -> InvalidInput | RetryLater:
-    """What a server's answer means: 5xx is for good (RFC 5321, 4.2.1)."""
+    """Map a server's answer to an error: 5xx is permanent (RFC 5321, 4.2.1)."""
     text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
     reason = f"the mail server answered {code}: {' '.join(text.split()):.200}"
     return InvalidInput(reason, where="email") if code >= 500 else RetryLater(reason)

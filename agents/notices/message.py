@@ -14,7 +14,7 @@ _SHOWN = 4000
 
 
 def facts(run: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of the table `runs`, as a notice shows it."""
+    """Convert a row of the table `runs` to the data of a notice."""
     began, ended = run["accepted_at"], run["ended_at"]
     facts = {
         "run": run["run"],
@@ -38,7 +38,7 @@ def subject(facts: Mapping[str, Any]) -> str:
 
 
 def text(facts: Mapping[str, Any]) -> str:
-    """The same for a person."""
+    """Render the data of a notice as text for people."""
     seconds = "" if facts["seconds"] is None else f" after {facts['seconds']:g} s"
     lines = [f"{facts['pipeline']} {facts['status']} at {facts['ended_at']}{seconds}.", ""]
     failure: Mapping[str, Any] = facts["failure"] or {}

@@ -62,7 +62,7 @@ class Rules:
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Rules":
-        """The list of the file that the environment names. Raises SettingError naming the file, the entry and what is wrong."""
+        """Read the rules from the file that the environment names. Raises SettingError naming the file, the entry and the problem."""
         path = (os.environ if environ is None else environ).get(SETTING, "")
         if not path:
             return cls()

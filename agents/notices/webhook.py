@@ -28,7 +28,7 @@ class Post:
 
 
 def encoded(kind: str, at: str, data: Mapping[str, Any]) -> bytes:
-    """The body of a message as Standard Webhooks suggests it: what happened, when (RFC 3339), and to what."""
+    """Encode a message's body as Standard Webhooks suggests: what happened, when (RFC 3339), and to what."""
     body = {"type": kind, "timestamp": at, "data": data}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
@@ -41,7 +41,7 @@ def checked(url: str, limits: Limits) -> Target:
 
 
 async def send(post: Post, limits: Limits, clock: Callable[[], float] = time.time) -> int:
-    """Posts; the status, from 200 to 299. Redirects are not followed.
+    """Post the message; return the status, 200 to 299. Redirects are not followed.
 
     Raises InvalidInput for what may not be sent or is not wanted any more (410), and RetryLater for any other answer and for silence: a
     receiver that is set up wrongly today may be right tomorrow.

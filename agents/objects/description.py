@@ -84,12 +84,12 @@ class Description:
     pixels: Pixels
 
     def bad(self, what: str, hint: str = "see docs/reference/object-detect.md") -> BadDescription:
-        """What is wrong with it, as an error."""
+        """Return an error that names the file, the problem and what to do about it."""
         return BadDescription(f"{self.path}: {what}; {hint}")
 
 
 def place() -> Path | None:
-    """The file that describes the detector; None when nobody named one and there is none at the usual place."""
+    """Return the file that describes the detector; None when no setting names one and the default file does not exist."""
     settings = Settings.read()
     if settings.object_detector:
         return Path(settings.object_detector)
@@ -98,7 +98,7 @@ def place() -> Path | None:
 
 
 def read(path: Path) -> Description:
-    """The description in this file (YAML, or JSON). Raises BadDescription."""
+    """Read a description from a YAML or JSON file. Raises BadDescription."""
     try:
         text = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), _Text)
     except OSError as error:

@@ -37,7 +37,7 @@ class Detector:
     """One loaded network."""
 
     def __init__(self, about: Description) -> None:
-        """Loads the network, and runs it once on nothing to see its outputs. Raises BadDescription."""
+        """Load the network and run it once on a black picture to learn its outputs. Raises BadDescription."""
         self.about = about
         cv2.setNumThreads(1)  # the worker decides how much runs at once
         try:
@@ -59,7 +59,10 @@ class Detector:
         """How its outputs are read."""
 
     def detect(self, picture: Picture, min_score: float, labels: frozenset[str]) -> tuple[Found, ...]:
-        """The objects of these labels with at least this score, the surest first. Raises InvalidInput for a damaged picture."""
+        """Detect objects of these labels with at least this score (0 to 1), the surest first.
+
+        Raises InvalidInput for a damaged picture.
+        """
         values, frame = tensor(picture, self.about.size, self.about.pixels)
         boxes = candidates(self._run(values), self.reading, self.about.size)
         boxes = boxes.at((boxes.scores >= min_score) & (boxes.scores > 0) & (boxes.labels >= 0))
@@ -86,7 +89,7 @@ class Detector:
 
 
 def detector() -> Detector:
-    """The one that serves. Raises BadDescription when there is none."""
+    """Return the detector that serves. Raises BadDescription when none is described."""
     path = place()
     if path is None:
         raise BadDescription("no detector is described here, so there is nothing that could find objects")
@@ -111,7 +114,7 @@ def _apart(sorted_ones: Candidates, overlap: float | None) -> Candidates:
 
 
 def _reason(error: cv2.error) -> str:
-    """What OpenCV says, without the places in its source."""
+    """Extract OpenCV's reason, without the locations in its source."""
     text = " ".join(str(error).split())
     missing = re.search(r"of type \"([\w.]+)\"", text) if "Can't create layer" in text else None
     if missing:

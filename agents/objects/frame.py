@@ -23,7 +23,7 @@ class Frame:
     offset: tuple[int, int]
 
     def area(self, left: float, top: float, right: float, bottom: float) -> Area | None:
-        """A box of the input, given by its edges, in pixels of the picture and clipped to it; None when nothing is left."""
+        """Convert a box of the input to pixels of the picture, clipped to it; None when nothing is left."""
         x, width = _along(left - self.offset[0], right - self.offset[0], self.inner[0], self.picture[0])
         y, height = _along(top - self.offset[1], bottom - self.offset[1], self.inner[1], self.picture[1])
         return Area(x=x, y=y, width=width, height=height) if width and height else None
@@ -48,7 +48,7 @@ def frame(picture: Size, size: Size, fit: str) -> Frame:
 
 
 def tensor(picture: Picture, size: Size, pixels: Pixels) -> tuple[NDArray[np.float32], Frame]:
-    """The upright picture as a network takes it, and where in that it lies. Raises InvalidInput for a damaged one."""
+    """Convert the upright picture to a network's input, and return its frame in it. Raises InvalidInput for a damaged picture."""
     framed = frame(picture.size, size, pixels.fit)
     seen = flat(picture.reduced(framed.inner)).convert("RGB").resize(framed.inner, Image.Resampling.BILINEAR)
     canvas = Image.new("RGB", size, (pixels.fill,) * 3)

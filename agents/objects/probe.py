@@ -12,7 +12,7 @@ from agents.objects.detector import Detector
 
 
 def main(path: str) -> int:
-    """Prints the layout that the outputs are read by, or the problem."""
+    """Print the layout by which the outputs are read, or the problem, as JSON; return the exit status 0."""
     try:
         result = {"problem": "", "layout": Detector(read(Path(path))).reading.layout}
     except BadDescription as error:

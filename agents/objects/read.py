@@ -24,12 +24,12 @@ class Candidates:
     """Places in the labels; one of -1 is no object."""
 
     def at(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Candidates":
-        """Some of them."""
+        """Select candidates by a mask or by their positions."""
         return Candidates(self.boxes[chosen], self.scores[chosen], self.labels[chosen])
 
 
 def candidates(outputs: Mapping[str, NDArray[np.float32]], how: Reading, size: tuple[int, int]) -> Candidates:
-    """The candidates in the outputs of a network whose input has this width and height. What is not finite is left out."""
+    """Read the candidates from the outputs of a network whose input has this width and height; leave out what is not finite."""
     boxes, scores, labels = _parts(outputs, how)
     if how.unit is Unit.FRACTION:
         boxes = boxes * (size * 2)
@@ -64,7 +64,7 @@ def _table(output: NDArray[np.float32]) -> Array:
 
 
 def _best(table: Array, how: Reading) -> tuple[Array, NDArray[np.int64]]:
-    """The most likely label of each row, no object not being one, and how likely it is."""
+    """Return the probability and the number of each row's most likely label; the background is not a label."""
     if how.kind is Scores.SOFTMAX:
         raised = np.exp(table - table.max(axis=1, keepdims=True))
         chances = raised / raised.sum(axis=1, keepdims=True)

@@ -13,7 +13,7 @@ _SECONDS = 120.0
 
 
 def detector_status() -> tuple[ModelStatus, ...]:
-    """The detector as it is described."""
+    """Describe the detector for the catalogue of services: its name and version, or why there is none."""
     path = place()
     if path is None:
         detail = (

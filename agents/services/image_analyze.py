@@ -75,7 +75,7 @@ def image_analyze(request: Request) -> Response:
 
 
 def dominant(picture: Picture) -> tuple[Colour, ...]:
-    """The most frequent colours of a picture, most frequent first; none when all of it is transparent."""
+    """List the dominant colours of a picture, the most frequent first; empty when all of it is transparent."""
     small = picture.reduced((min(_REDUCED, picture.size[0]), min(_REDUCED, picture.size[1])))
     small.thumbnail((_REDUCED, _REDUCED))
     rgba = small.convert("RGBA").tobytes()

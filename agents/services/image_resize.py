@@ -70,13 +70,13 @@ _SMALLER = 2 / 3
 
 
 def resampling(seen: Size, size: Size) -> Image.Resampling:
-    """The filter that brings what is seen (pixels of the full picture) to a size."""
+    """Choose the filter that scales the visible part (in pixels of the full picture) to a size."""
     scale = max(size[0] / seen[0], size[1] / seen[1])
     return Image.Resampling.HAMMING if scale <= _SMALLER else Image.Resampling.LANCZOS
 
 
 def plan(full: Size, width: int | None, height: int | None, fit: Fit) -> tuple[Size, Box]:
-    """The size of the result, and the part of the picture that it shows. Raises InvalidInput without width and height."""
+    """Plan the size of the result and the part of the picture that it shows. Raises InvalidInput without width and height."""
     whole = (0, 0, *full)
     if width is not None and height is None:
         return (width, _side(full[1] * width / full[0])), whole

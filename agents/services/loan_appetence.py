@@ -174,7 +174,7 @@ EXAMPLE = {
 
 
 def remark() -> str:
-    """What is to be done before anybody can be scored; empty when somebody can."""
+    """Say what must be done before customers can be scored; empty when they can be."""
     from agents.loan.ready import usable  # listing services must not import PostgreSQL's client
 
     return usable()

@@ -85,7 +85,7 @@ class _Serving(Record):
 
 
 async def _serving() -> _Serving:
-    """What serves: the version with the alias, else the shipped bundle. Raises PartUnavailable."""
+    """Return the model that serves: the version with the alias, else the shipped bundle. Raises PartUnavailable."""
     from streams.runtime.models.champions import ModelRegistryUnavailable, connected, versions
 
     try:

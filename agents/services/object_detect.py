@@ -75,7 +75,7 @@ def object_detect(request: Request) -> Response:
 
 
 def _wanted(asked: tuple[str, ...] | None, known: tuple[str, ...]) -> frozenset[str]:
-    """The labels that count. Raises InvalidInput for one that the detector does not know."""
+    """Return the labels to detect, all when `asked` is None. Raises InvalidInput for one that the detector does not know."""
     for index, label in enumerate(asked or ()):
         if label not in known:
             near = get_close_matches(label, known, 1)

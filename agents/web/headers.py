@@ -25,7 +25,7 @@ _HIDDEN = frozenset({"set-cookie", "set-cookie2", "www-authenticate", "authentic
 
 
 def checked(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers by lower-case name. Raises InvalidInput, naming the one that cannot be sent; never shows a value."""
+    """Check headers; return them by lower-case name. Raises InvalidInput naming the header that cannot be sent, never its value."""
     checked_headers: dict[str, str] = {}
     for name, value in headers.items():
         where = f"headers.{name:.60}"
@@ -45,7 +45,7 @@ def checked(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def shown(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The headers of an answer by lower-case name, those of one name joined, without those that let somebody in."""
+    """Return an answer's headers by lower-case name, those of one name joined, without those that hold credentials."""
     visible: dict[str, str] = {}
     for raw_name, raw_value in headers:
         name, value = raw_name.decode("ascii", "replace").lower(), raw_value.decode("latin-1")

@@ -52,7 +52,7 @@ class Target:
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
     def __str__(self) -> str:
-        """The URL without its query, which messages must not contain."""
+        """Return the URL without its query, which messages must not contain."""
         return f"{self.scheme}://{self.netloc}{self.target.partition('?')[0]}"[:200]
 
     def redirected(self, location: str) -> "Target":

@@ -99,7 +99,7 @@ class DriftWatch:
         self._looked = now  # only now: what was cut off is looked at again
 
     async def _reference(self, service: str, version: str) -> Reference | None:
-        """What a model's card says: of its bundle in S3, or of the one that is shipped; None where none says anything."""
+        """Return the reference in the card of a model's bundle, in S3 or shipped; None when there is no card or it has no reference."""
         key = service, version
         if key not in self._references:
             try:
@@ -143,7 +143,7 @@ def _row(drift: Drift) -> dict[str, Any]:
 
 
 def _shipped() -> dict[str, Mapping[str, Any]]:
-    """The cards of the bundles that are shipped with the agents, by version; nothing of theirs is imported."""
+    """Read the cards of the bundles shipped with the agents, by version, without importing any agent."""
     bundles: dict[str, Mapping[str, Any]] = {}
     for folder in resources.files("agents").iterdir():
         card = folder.joinpath("model").joinpath(CARD)

@@ -79,7 +79,7 @@ class Watcher:
             await asyncio.sleep(self._period)
 
     async def _say(self, champions: dict[str, Champion | None]) -> None:
-        """Publishes what is new. A slot whose champion is None stays as it is; one that is not there gets its shipped model."""
+        """Publish what is new. A slot whose champion is None stays as it is; one that is missing returns to its shipped model."""
         topic = self._parts.topic(topics.MODELS)
         news, told = [], []
         for slot, champion in champions.items():

@@ -73,7 +73,7 @@ class Notifier:
             self._task = asyncio.create_task(self._run(), name="notifier")
 
     async def stop(self) -> None:
-        """Ends. A try in progress is made again by somebody, with the same id."""
+        """Stop. An attempt in progress is repeated later, with the same id."""
         await ended(self._task)
 
     def soon(self) -> None:
@@ -121,7 +121,7 @@ class Notifier:
     async def _claimed(
         self, connection: psycopg.AsyncConnection[dict[str, Any]], busy: Collection[str]
     ) -> list[dict[str, Any]]:
-        """What is to be tried now, beside the tries in progress at these receivers."""
+        """Claim the notices that are due, except those for these receivers, to which attempts are in progress."""
         cursor = await connection.execute(
             _CLAIM, {"lease": _LEASE, "busy": list(busy), "each": _EACH, "most": _AT_ONCE - len(busy)}
         )

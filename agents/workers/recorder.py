@@ -92,7 +92,7 @@ class Recorder:
             )
 
     async def _read(self, waiting: _Waiting) -> LoggedEvent | None:
-        """The event, read; None for a record that is not an event, which its handler is notified of."""
+        """Decode the event; None for a record that is not an event, of which its handler is notified."""
         wire, record = self._parts.wire, waiting.record
         try:
             event = await retry_until_available(

@@ -157,7 +157,7 @@ class TrainedCells:
         return {REFERENCE: references(self.learned, self.known.names, self.course.temperature, self.plan.seed)}
 
     def _difference(self, model: Classifier) -> float:
-        """The largest difference between served and trained probabilities, over every cell that was learned from."""
+        """Return the largest difference between served and trained probabilities over all training cells."""
         rows = self.known.traits[:, 0]
         trained = softmax(self.learned.scores(rows) / self.course.temperature)
         answers = [model.tell(dict(zip(self.known.names, row.tolist(), strict=True))) for row in rows]

@@ -25,7 +25,7 @@ the terms of Flickr, and the rights in the colours of a sixth are not stated: th
 
 
 def detection(yunet: Detected, cascade: Detected) -> str:
-    """The page of face-detect."""
+    """Render the page of face-detect as Markdown."""
     tables = [("YuNet", yunet), ("the cascade", cascade)]
     worth = "\n".join(_worth(name, tally(results[_PLAIN])) for name, results in tables)
     scores = "\n".join(
@@ -86,7 +86,7 @@ Sizes are relative to what a detector gets, whose longer side is at most 1280 pi
 
 
 def analysis(traits: Traits) -> str:
-    """The page of face-analyze."""
+    """Render the page of face-analyze as Markdown."""
     answered = sum(count.told_men for count in traits.counts), sum(count.told_women for count in traits.counts)
     known = sum(count.men for count in traits.counts), sum(count.women for count in traits.counts)
     counts = "\n".join(

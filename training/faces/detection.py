@@ -47,7 +47,7 @@ class Tally:
 
 
 def look(detector: Detector, scenes: Iterable[Scene]) -> tuple[Found, ...]:
-    """What the detector finds in each scene."""
+    """Run the detector on each scene."""
     return tuple(
         Found(
             known,
@@ -61,7 +61,7 @@ def look(detector: Detector, scenes: Iterable[Scene]) -> tuple[Found, ...]:
 
 
 def tally(results: Sequence[Found], min_score: float = DEFAULT) -> Tally:
-    """What that is worth at this score."""
+    """Count how well the boxes with at least this score (0 to 1) match the known faces."""
     counted = hits = marks = boxes = 0
     overlaps: list[float] = []
     for result in results:
@@ -86,5 +86,5 @@ def worst(results: Sequence[Found], min_score: float = DEFAULT) -> float:
 
 
 def conditions(detector: Detector, photos: Sequence[Photo]) -> Mapping[str, tuple[Found, ...]]:
-    """What the detector finds under each condition."""
+    """Run the detector on the photos under each condition."""
     return {name: look(detector, map(scene, photos)) for name, scene in CONDITIONS.items()}

@@ -12,7 +12,7 @@ LEAST = 0.5
 
 
 def by_overlap(boxes: Sequence[Box], known: Sequence[Box]) -> list[float]:
-    """The intersection over union of each pair, for pairs that have LEAST and more; the best first."""
+    """Match boxes to known ones; return each pair's intersection over union, at least LEAST, the best first."""
     return _pairs(boxes, known, overlap, LEAST)
 
 

@@ -16,13 +16,13 @@ Scene = tuple[Picture, Photo]
 
 
 def as_it_is(photo: Photo) -> Scene:
-    """The photo itself."""
+    """Return the photo unchanged."""
     return Picture.decode(photo.path.read_bytes()), photo
 
 
 @cache
 def _reduced(photo: Photo) -> tuple[Image.Image, Photo]:
-    """The photo at the size to which the detectors reduce it anyway."""
+    """Scale the photo to the size to which the detectors reduce it anyway."""
     picture = as_it_is(photo)[0]
     width, height = picture.size
     by = min(1.0, LONGEST / max(width, height))
@@ -66,7 +66,7 @@ def _turned(photo: Photo) -> Scene:
 
 
 def mirrored(picture: Picture) -> Picture:
-    """The other way round."""
+    """Flip the picture from left to right."""
     return picture.replaced(picture.pixels.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
 
 

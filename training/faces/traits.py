@@ -90,7 +90,7 @@ def measure(photos: Sequence[Photo]) -> Traits:
 
 
 def _told_of(mirror: Picture, faces: Iterable[Face]) -> tuple[Face, ...]:
-    """What is told of the same faces in the mirror image of their picture."""
+    """Analyze the same faces in the mirror image of their picture."""
     width = mirror.size[0]
     areas = tuple(
         Area(x=width - face.area.x - face.area.width, y=face.area.y, width=face.area.width, height=face.area.height)

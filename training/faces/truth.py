@@ -33,7 +33,7 @@ class Photo:
 
 
 def photos(folder: Path) -> tuple[Photo, ...]:
-    """The photos and what is known of them, from the data directory. Raises DataError."""
+    """Read the photos and what is known of them from the data directory. Raises DataError."""
     paths = {entry.name.rpartition("/")[2]: fetch(entry, folder).path for entry in select(["faces"])}
     marks = _rows(paths["annotations.csv"])
     return tuple(_photo(row, paths[row["file"]], marks) for row in _rows(paths["photos.csv"]))

@@ -95,12 +95,12 @@ def load(folder: Path) -> Calls:
 
 
 def share_of(key: str) -> float:
-    """A number from 0 to 1 that belongs to a key: the same everywhere, and of no order."""
+    """Hash a key to a number from 0 to 1: the same on every machine, and uniformly distributed."""
     return int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) / 16**8
 
 
 def customer(row: Mapping[str, str]) -> Customer:
-    """The customer of a row of either file. `duration` and the outcome are left out."""
+    """Convert a row of either file to a customer, without `duration` and the outcome."""
     return Customer(
         age=int(row["age"]),
         job=row["job"],
@@ -121,7 +121,7 @@ def customer(row: Mapping[str, str]) -> Customer:
 
 
 def masked(rows: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
-    """The same customers with less known of each: between nothing and all, every input as likely as the others.
+    """Hide a random part of each customer's inputs, between none and all, every input as likely as the others.
 
     The month's indicators stay: the service has them always.
     """
@@ -135,7 +135,7 @@ def masked(rows: NDArray[np.float32], random: np.random.Generator) -> NDArray[np
 
 
 def only(rows: NDArray[np.float32], inputs: frozenset[str]) -> NDArray[np.float32]:
-    """The same customers with nothing known but these inputs."""
+    """Hide all inputs of the customers but these."""
     reduced = rows.copy()
     for input_name, names in INPUTS.items():
         if input_name not in inputs:

@@ -20,7 +20,7 @@ _OPSET = 15
 
 
 def export(model: lightgbm.LGBMClassifier, calibration: Platt, file: Path) -> None:
-    """Writes the trees as ONNX, the calibration in their leaves."""
+    """Write the trees as ONNX, with the calibration in their leaves."""
     inputs = [("features", FloatTensorType([None, len(NAMES)]))]
     trees_as_onnx = convert_lightgbm(model, name="loan", initial_types=inputs, zipmap=False, target_opset=_OPSET)
     (trees,) = (node for node in trees_as_onnx.graph.node if node.op_type == "TreeEnsembleClassifier")
@@ -37,7 +37,7 @@ def export(model: lightgbm.LGBMClassifier, calibration: Platt, file: Path) -> No
 
 
 def references(model: lightgbm.LGBMClassifier, calibration: Platt, calls: Calls, random: np.random.Generator) -> bytes:
-    """Customers with made-up values, and what the trained trees say of them, as JSON."""
+    """Return customers with invented values, and their scores by the trained trees, as JSON."""
     columns = [random.choice(calls.features[:, at], REFERENCES) for at in range(len(NAMES))]
     rows = np.stack(columns, axis=1)
     scores = calibration(probabilities(model, rows))

@@ -40,7 +40,7 @@ class Plan:
 
 
 def trees(plan: Plan) -> lightgbm.LGBMClassifier:
-    """What is shipped, not yet trained."""
+    """Return the model that is shipped, not yet trained."""
     return lightgbm.LGBMClassifier(
         n_estimators=plan.trees,
         num_leaves=plan.leaves,
@@ -59,7 +59,7 @@ def trees(plan: Plan) -> lightgbm.LGBMClassifier:
 
 
 def candidates(plan: Plan) -> Mapping[str, Callable[[], Any]]:
-    """What the choice was between, by name."""
+    """Return constructors of the models that were compared, by name."""
     numbers = ("age", "balance", "campaign", "pdays", "previous", *NAMES[-5:])
     curved = [NAMES.index(name) for name in numbers]
     others = [at for at in range(len(NAMES)) if at not in curved]
@@ -88,7 +88,7 @@ def candidates(plan: Plan) -> Mapping[str, Callable[[], Any]]:
 
 
 def fit(plan: Plan, calls: Calls, columns: NDArray[np.int64] | None = None) -> lightgbm.LGBMClassifier:
-    """The trees, trained on these calls and on a copy of each of which less is known; of some columns only, where given."""
+    """Train the trees on these calls and on a copy of each with less known; on some columns only, unless `columns` is None."""
     poorer = masked(calls.features, np.random.default_rng(plan.seed))
     rows, bought = np.concatenate([calls.features, poorer]), np.concatenate([calls.bought, calls.bought])
     weights = np.concatenate([np.ones(len(calls)), np.full(len(calls), plan.unknown)])
@@ -96,7 +96,7 @@ def fit(plan: Plan, calls: Calls, columns: NDArray[np.int64] | None = None) -> l
 
 
 def held_out(calls: Calls, learned: Callable[[Calls], Callable[[Calls], Floats]]) -> Floats:
-    """The score of each call by a model that has seen neither it nor a twin of it, in FOLDS turns."""
+    """Score each call by a model trained without it and its twins, in FOLDS folds."""
     part = folds(calls)
     scores = np.full(len(calls), np.nan)
     for fold in range(FOLDS):
@@ -105,7 +105,7 @@ def held_out(calls: Calls, learned: Callable[[Calls], Callable[[Calls], Floats]]
 
 
 def folds(calls: Calls) -> NDArray[np.int64]:
-    """The turn in which each call is held out; the same for possible twins."""
+    """Return the fold in which each call is held out; possible twins share one."""
     low = calls.share.min()
     place = (calls.share - low) / (calls.share.max() - low)
     return np.asarray(np.minimum(place * FOLDS, FOLDS - 1), np.int64)

@@ -14,7 +14,7 @@ _ROUNDS = 500
 
 
 def judge(candidate: Path, champion: Path, data: Path) -> Verdict:
-    """The gate's verdict on a candidate's bundle. Raises BadBundle and DataError."""
+    """Compare a candidate's bundle with the champion's; return the gate's verdict. Raises BadBundle and DataError."""
     calls = load(data)
     test = calls.at(
         calls.share < TEST
@@ -25,7 +25,7 @@ def judge(candidate: Path, champion: Path, data: Path) -> Verdict:
 
 
 def verdict(new: Floats, old: Floats, test: Calls) -> Verdict:
-    """What scores of a candidate and of the champion of the same calls come to.
+    """Compare the candidate's and the champion's scores of the same calls.
 
     Refused when the candidate orders them worse (AUC), or is more surprised by the outcomes (mean negative log likelihood), by
     more than chance explains: when that holds in all but a share RISK / 2 of the rounds of a bootstrap over groups of twins.

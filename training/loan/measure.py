@@ -28,18 +28,18 @@ def auc(scores: Floats, bought: Bought, weights: Floats | None = None) -> float:
 
 
 def brier(scores: Floats, bought: Bought, weights: Floats | None = None) -> float:
-    """The mean squared distance between probability and outcome."""
+    """Compute the Brier score: the mean squared distance between probability and outcome, 0 to 1."""
     return float(np.average((scores - bought) ** 2, weights=weights))
 
 
 def surprise(scores: Floats, bought: Bought, weights: Floats | None = None) -> float:
-    """The mean negative log likelihood, in nats."""
+    """Compute the mean negative log likelihood, in nats."""
     kept = np.clip(scores, 1e-9, 1 - 1e-9)
     return float(np.average(-np.log(np.where(bought == 1, kept, 1 - kept)), weights=weights))
 
 
 def calibration_error(scores: Floats, bought: Bought, weights: Floats | None = None) -> float:
-    """The expected calibration error over BINS bins of as many calls each: 0 to 1."""
+    """Compute the expected calibration error over BINS bins of equal weight: 0 to 1."""
     weights = np.ones(len(scores)) if weights is None else weights
     order = np.argsort(scores, kind="stable")
     place = np.cumsum(weights[order]) / weights.sum()

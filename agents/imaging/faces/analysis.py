@@ -20,7 +20,7 @@ MIN_SCORE = 0.7
 
 
 def load() -> None:
-    """Loads every model that is used here."""
+    """Load every model that this module uses."""
     detector()
     for path in (models.GENDER.path(), models.EMOTION.path()):
         if path is not None:
@@ -30,7 +30,7 @@ def load() -> None:
 
 
 def detected(picture: Picture) -> tuple[tuple[Area, ...], ModelStatus]:
-    """The faces of a picture, and the model that found them."""
+    """Detect the faces of a picture; return their areas and the model that found them."""
     used = detector()
     return tuple(face.area for face in used.detect(picture, MIN_SCORE)), used.model
 

@@ -13,7 +13,7 @@ Hit = tuple[tuple[int, int, int, int], float]
 
 @cache
 def cascade(name: str) -> cv2.CascadeClassifier:
-    """The cascade of a file name without its ending."""
+    """Load a cascade by its file name without the ending, once per process."""
     cv2.setNumThreads(1)  # a pool child is one core's worth
     folder: str = cv2.data.haarcascades  # type: ignore[attr-defined]  # its stubs forget it
     return cv2.CascadeClassifier(str(Path(folder) / f"{name}.xml"))
@@ -28,7 +28,7 @@ def hits(
     smallest: tuple[int, int],
     largest: tuple[int, int] = (0, 0),
 ) -> list[Hit]:
-    """What a cascade finds, the surest first."""
+    """Run a cascade; return each box (left, top, width, height) with its weight, the highest first. Sizes are in pixels."""
     boxes, _, weights = found_by.detectMultiScale3(
         grey, scaleFactor=scale, minNeighbors=neighbours, minSize=smallest, maxSize=largest, outputRejectLevels=True
     )

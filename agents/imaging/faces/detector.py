@@ -52,7 +52,7 @@ class Detector(ABC):
         """For each face: x, y, width, height, score, then the landmarks' x and y; in pixels of `image` (RGB)."""
 
     def detect(self, picture: Picture, min_score: float) -> tuple[Face, ...]:
-        """The faces with at least this score, from left to right. Raises InvalidInput for a damaged picture."""
+        """Detect faces with at least this score (0 to 1), from left to right. Raises InvalidInput for a damaged picture."""
         width, height = picture.size
         if min(width, height) < _SMALLEST:
             return ()
@@ -111,7 +111,7 @@ _HAAR_EVEN = 2.0
 
 
 def detector() -> Detector:
-    """The best detector whose weights are here."""
+    """Return the best detector whose weights are available."""
     return _detector(models.YUNET.path())
 
 

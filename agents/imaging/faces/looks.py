@@ -93,5 +93,5 @@ def _smile(rows: NDArray[np.uint8], happy: float | None) -> tuple[bool, float]:
 
 
 def _even(distance: float) -> float:
-    """The logistic function: 0.5 at 0."""
+    """Apply the logistic function: 0.5 at 0."""
     return 1 / (1 + math.exp(-distance))

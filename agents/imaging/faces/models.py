@@ -26,7 +26,7 @@ class Weights:
         return find(entry(self.file), Settings.read().data)
 
     def status(self) -> ModelStatus:
-        """What the catalogue of services says about it."""
+        """Describe the model for the catalogue of services: whether its weights are there, and what is lost without them."""
         if self.path() is not None:
             return ModelStatus(self.name, self.version, ready=True)
         place = Settings.read().data / self.file
@@ -47,7 +47,7 @@ EMOTION = Weights(
 
 
 def haar(name: str) -> ModelStatus:
-    """A cascade that OpenCV's package brings, so that it is always there."""
+    """Describe a cascade that is part of OpenCV's package, so that it is always available."""
     for package in ("opencv-python-headless", "opencv-python"):
         try:
             return ModelStatus(name, f"opencv-{version(package)}", ready=True)
@@ -57,11 +57,11 @@ def haar(name: str) -> ModelStatus:
 
 
 def detector_status() -> tuple[ModelStatus, ...]:
-    """The detector in use, after the one that is missed, if it is."""
+    """Describe the detector in use, preceded by the better one if its weights are missing."""
     yunet = YUNET.status()
     return (yunet,) if yunet.ready else (yunet, haar("haarcascade_frontalface_default"))
 
 
 def traits_status() -> tuple[ModelStatus, ...]:
-    """What `face-analyze` uses besides a detector."""
+    """Describe the models that `face-analyze` uses besides a detector."""
     return GENDER.status(), EMOTION.status(), haar("haarcascades")

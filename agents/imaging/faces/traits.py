@@ -56,7 +56,7 @@ def emotion(grey: Grey, face: Area) -> Estimate | None:
 
 
 def square(grey: Grey, face: Area, margin: float) -> Square:
-    """A square around the middle of a face, scaled to the networks' size; the border is repeated where it stands over."""
+    """Cut a square around a face, scaled to the networks' size; the picture's border is repeated beyond its edges."""
     side = max(face.width, face.height) * (1 + 2 * margin)
     left, top = round(face.x + face.width / 2 - side / 2), round(face.y + face.height / 2 - side / 2)
     right, bottom = left + max(1, round(side)), top + max(1, round(side))
@@ -69,7 +69,7 @@ def square(grey: Grey, face: Area, margin: float) -> Square:
 
 
 def _estimate(path: Path, squares: Sequence[Square], labels: Sequence[str]) -> Estimate:
-    """The label with the highest mean probability."""
+    """Estimate the label with the highest mean probability over the squares."""
     net = load(path)
     total = np.zeros(len(labels))
     for square in squares:  # never as one batch: with more than one, OpenCV divides by zero and the process is gone
@@ -82,6 +82,6 @@ def _estimate(path: Path, squares: Sequence[Square], labels: Sequence[str]) -> E
 
 @cache
 def load(path: Path) -> cv2.dnn.Net:
-    """The network of these weights, loaded once a process."""
+    """Load the network with these weights, once per process."""
     cv2.setNumThreads(1)
     return cv2.dnn.readNetFromONNX(str(path))
