@@ -58,7 +58,7 @@ def retrain(part: Part, settings: Settings, order: Order, report: Report, call: 
         shutil.rmtree(order.folder, ignore_errors=True)
         order.folder.mkdir(parents=True)
         trained = part.train(order, report)
-        run.made(trained)
+        run.result(trained)
         registry.begin(shipped)
         bundle = check(order.folder)
         filled = {ORDER: ordered, ORDERED: f"{time():.3f}"} if ordered else {}

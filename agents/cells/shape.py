@@ -65,7 +65,7 @@ def _place(cell: Cell) -> Mapping[str, float]:
     away = np.hypot(x - whole["m10"] / whole["m00"], y - whole["m01"] / whole["m00"])
     spread = cv2.HuMoments(own).ravel()
     hull = cv2.moments(cv2.convexHull(np.vstack(_contours(cell.nucleus))))
-    column, row = (int(hull[one] / max(hull["m00"], 1.0)) for one in ("m10", "m01"))
+    column, row = (int(hull[moment] / max(hull["m00"], 1.0)) for moment in ("m10", "m01"))
     middle = cell.nucleus[max(0, row - 5) : row + 6, max(0, column - 5) : column + 6]
     return {
         "off the middle": float(away / np.sqrt(whole["m00"])),

@@ -29,13 +29,13 @@ def exif(source: Source) -> dict[str, str]:
     """EXIF values by tag name, printable, without thumbnails, maker notes and offsets; empty when there is none."""
     if "exif" not in source.header.info and not hasattr(source.header, "tag_v2"):
         return {}
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for group, names in _GROUPS:
         for tag, value in _entries(source, group).items():
             text = _printable(tag, value)
             if tag not in _POINTERS and tag in names and text:
-                found[names[tag]] = text
-    return dict(sorted(found.items()))
+                values[names[tag]] = text
+    return dict(sorted(values.items()))
 
 
 def position(source: Source) -> tuple[float, float, float | None] | None:

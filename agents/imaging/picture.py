@@ -36,13 +36,16 @@ class Picture(Media):
     def __init__(
         self,
         source: Source,
-        made: Image.Image | None = None,
+        replacement: Image.Image | None = None,
         format: Format | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        """`made` is in the working form; it is written in `format` (the source's) with `options` of its writer."""
+        """Take the pixels of `source`, or of `replacement` in the working form.
+
+        It is written in `format` (None: that of the source) with `options` of its writer.
+        """
         self.source = source
-        self._made = made
+        self._replacement = replacement
         self._format = format or source.info.format
         self._options = options or {}
 
@@ -54,28 +57,28 @@ class Picture(Media):
     @property
     def size(self) -> Size:
         """Width and height of the upright picture."""
-        return self.source.size if self._made is None else self._made.size
+        return self.source.size if self._replacement is None else self._replacement.size
 
     @cached_property
     def pixels(self) -> Image.Image:
         """The upright pixels. Raises InvalidInput when the file is damaged."""
-        return self.source.pixels() if self._made is None else self._made
+        return self.source.pixels() if self._replacement is None else self._replacement
 
     def reduced(self, at_least: Size) -> Image.Image:
         """Return the upright pixels, perhaps at a fraction of their size, but no side smaller than asked for.
 
         For work that does not need all pixels: large photos decode several times faster. Raises InvalidInput.
         """
-        return self.source.pixels(at_least=at_least) if self._made is None else self._made
+        return self.source.pixels(at_least=at_least) if self._replacement is None else self._replacement
 
     def grey(self, at_least: Size | None = None) -> Image.Image:
         """Return the upright pixels in L or LA: the luminance of ITU-R BT.601; `at_least` as in `reduced`. Raises InvalidInput."""
-        image = self.source.pixels(at_least, grey=True) if self._made is None else self._made
+        image = self.source.pixels(at_least, grey=True) if self._replacement is None else self._replacement
         return image.convert("LA" if image.mode in ("LA", "RGBA") else "L")
 
     def replaced(self, pixels: Image.Image) -> "Picture":
         """Replace the pixels and keep the format. Raises InvalidInput for a file with several frames."""
-        if self._made is not None:
+        if self._replacement is not None:
             return Picture(self.source, pixels, self._format, self._options)
         self._still()
         return Picture(self.source, pixels, options=like(self.source, pixels.mode))
@@ -85,14 +88,14 @@ class Picture(Media):
 
         Without a quality, what is a still in this format already stays as it is, but for its metadata.
         """
-        if quality is None and self._made is None and format is self._format and self.source.info.frames == 1:
+        if quality is None and self._replacement is None and format is self._format and self.source.info.frames == 1:
             return self
         return Picture(self.source, self.pixels, format, lossy(format, QUALITY if quality is None else quality))
 
     def encode(self) -> Encoded:
         """Encode the picture as a file without metadata. Raises InvalidInput for a damaged file or one with several frames."""
-        if self._made is not None:
-            return Encoded(self._format.media_type, encode(self._made, self._format, self._options))
+        if self._replacement is not None:
+            return Encoded(self._format.media_type, encode(self._replacement, self._format, self._options))
         self._still()
         pixels = self.pixels  # decoded even if only stripped: a damaged file must not pass
         stripped = strip(self.source.data, self._format) if self.source.normal else None

@@ -72,8 +72,8 @@ class Customer:
 
 INPUTS: Mapping[str, tuple[str, ...]] = {
     "age": ("age",),
-    "job": tuple(f"job={one}" for one in JOBS),
-    "marital": tuple(f"marital={one}" for one in MARITAL),
+    "job": tuple(f"job={word}" for word in JOBS),
+    "marital": tuple(f"marital={word}" for word in MARITAL),
     "education": ("education",),
     "default": ("default",),
     "balance": ("balance",),

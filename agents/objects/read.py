@@ -88,14 +88,14 @@ def _numbers(values: Array, how: Reading) -> NDArray[np.int64]:
 
 
 def _edges(boxes: Array, form: Form) -> Array:
-    one, two, three, four = boxes.T
+    first, second, third, fourth = boxes.T
     match form:
         case Form.CENTRE:
-            edges = (one - three / 2, two - four / 2, one + three / 2, two + four / 2)
+            edges = (first - third / 2, second - fourth / 2, first + third / 2, second + fourth / 2)
         case Form.CORNER:
-            edges = (one, two, one + three, two + four)
+            edges = (first, second, first + third, second + fourth)
         case Form.CORNERS_YX:
-            edges = (two, one, four, three)
+            edges = (second, first, fourth, third)
         case _:
-            edges = (one, two, three, four)
+            edges = (first, second, third, fourth)
     return np.stack(edges, axis=1)

@@ -63,7 +63,7 @@ class AllowList:
         """Parse the list of a setting. Raises SettingError naming the line."""
         lines = [line.strip() for line in re.split(r"[,\n]", text) if line.strip()]
         rules = [_rule(line) for line in lines]
-        return cls(tuple(sorted(rules, key=lambda one: (not one.host, one.host.startswith("."), -len(one.host)))))
+        return cls(tuple(sorted(rules, key=lambda rule: (not rule.host, rule.host.startswith("."), -len(rule.host)))))
 
     def rule(self, method: str, target: Target) -> Rule:
         """Return the line that allows this call. Raises InvalidInput."""

@@ -81,18 +81,18 @@ class Watcher:
     async def _say(self, champions: dict[str, Champion | None]) -> None:
         """Publish what is new. A slot whose champion is None stays as it is; one that is missing returns to its shipped model."""
         topic = self._parts.topic(topics.MODELS)
-        news, told = [], []
+        news, messages = [], []
         for slot, champion in champions.items():
             if champion is not None and champion != self._updates.champions.get(slot):
                 news.append(Outgoing(topic, slot.encode(), await self._encoded(topic, champion)))
-                told.append(f"{slot} is to be served by {champion.model} {champion.version}")
+                messages.append(f"{slot} is to be served by {champion.model} {champion.version}")
         for slot in self._updates.champions.keys() - champions.keys():
             news.append(Outgoing(topic, slot.encode(), None))
-            told.append(f"{slot} is to be served by its shipped model")
+            messages.append(f"{slot} is to be served by its shipped model")
         if news:
             await self._parts.producer.send_all(news)
-            for one in told:  # only now: until the broker has it, no worker will ever know
-                log.info("%s", one)
+            for message in messages:  # only now: until the broker has it, no worker will ever know
+                log.info("%s", message)
             await self._updates.reach(champions)
 
     async def _encoded(self, topic: str, champion: Champion) -> bytes:

@@ -13,7 +13,7 @@ LICENCE = "that of the project; BCCD (Shenggan/BCCD_Dataset, MIT) is to be credi
 _SETS = {
     "test": "BCCD's test originals",
     "test_without_twins": "the same without those whose cell is in a training original too",
-    "cross_validated": "BCCD's training originals, each told by models that had not seen it",
+    "cross_validated": "BCCD's training originals, each classified by models that had not seen it",
     "augmented": 'augmented copies of the test originals (Kaggle\'s "blood cells")',
     "tecom": "Tecom: another microscope and stain",
 }
@@ -91,7 +91,7 @@ def _recalls(types: list[str], figures: Mapping[str, Any]) -> str:
         )
         for kind, share in zip(types, figures["recall"], strict=True)
     ]
-    return page.table(("test originals", "told", "recall", "interval"), rows)
+    return page.table(("test originals", "right", "recall", "interval"), rows)
 
 
 def _confusion(types: list[str], figures: Mapping[str, Any]) -> str:

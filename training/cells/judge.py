@@ -7,7 +7,7 @@ import numpy as np
 from agents.cells.classifier import Classifier
 from training.cells.pictures.data import originals
 from training.cells.pictures.samples import TYPES
-from training.cells.pictures.through import told
+from training.cells.pictures.through import classified
 from training.evaluation.gate import Pairs, Verdict, paired
 
 
@@ -16,6 +16,6 @@ def judge(candidate: Path, champion: Path, data: Path) -> Verdict:
     test = originals(data, "test")
     labels = np.array([TYPES.index(smear.label) for smear in test])
     new, old = (
-        told(Classifier(folder), test).probabilities.argmax(axis=1) == labels for folder in (candidate, champion)
+        classified(Classifier(folder), test).probabilities.argmax(axis=1) == labels for folder in (candidate, champion)
     )
     return paired({str(kind): Pairs.count(new[labels == at], old[labels == at]) for at, kind in enumerate(TYPES)})

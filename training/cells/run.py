@@ -16,7 +16,7 @@ from training.cells.fit import SEED, Course, Learned, Plan, cross_validated
 from training.cells.options import copies
 from training.cells.pictures.data import augmented, learned_from, originals, tecom
 from training.cells.pictures.samples import TYPES, Samples, corrected, cut, samples, shared
-from training.cells.pictures.through import overlaps, refused, told
+from training.cells.pictures.through import classified, overlaps, refused
 from training.cells.reference import reference
 from training.cells.references import references
 from training.evaluation import plots
@@ -91,7 +91,7 @@ class TrainedCells:
         """Measure the model through both services; the shipped one also on pictures of other origin."""
         model, course = Classifier(folder), self.course
         test = originals(self.order.data, "test")
-        answers = told(model, test)
+        answers = classified(model, test)
         twins = shared(cut(test), self.cells)
         unseen = measure.Said(softmax(course.scores[0] / course.temperature), self.known.labels)
         metrics = {
@@ -109,8 +109,8 @@ class TrainedCells:
             boxed = {"train": learned_from(self.order.data), "test": test}
             metrics["boxes"] = {name: measure.boxes(overlaps(smears)) for name, smears in boxed.items()}
             metrics["empty_refused"] = measure.share(*refused(test))
-            metrics["augmented"] = measure.figures(told(model, augmented(self.order.data)), SEED)
-            metrics["tecom"] = measure.figures(told(model, tecom(self.order.data)), SEED)
+            metrics["augmented"] = measure.figures(classified(model, augmented(self.order.data)), SEED)
+            metrics["tecom"] = measure.figures(classified(model, tecom(self.order.data)), SEED)
         return metrics
 
     def reference(self, folder: Path) -> dict[str, Any]:

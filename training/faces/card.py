@@ -87,10 +87,10 @@ Sizes are relative to what a detector gets, whose longer side is at most 1280 pi
 
 def analysis(traits: Traits) -> str:
     """Render the page of face-analyze as Markdown."""
-    answered = sum(count.told_men for count in traits.counts), sum(count.told_women for count in traits.counts)
+    answered = sum(count.answered_men for count in traits.counts), sum(count.answered_women for count in traits.counts)
     known = sum(count.men for count in traits.counts), sum(count.women for count in traits.counts)
     counts = "\n".join(
-        f"| {count.photo} | {count.women} | {count.told_women} | {count.men} | {count.told_men} |"
+        f"| {count.photo} | {count.women} | {count.answered_women} | {count.men} | {count.answered_men} |"
         for count in traits.counts
         if count.men + count.women
     )
@@ -114,16 +114,16 @@ Faces were found by YuNet. Intervals are Wilson's, at 95 %; faces of one photo a
 **Gender is rough.** The women and men of {len(traits.counts)} photos were counted as they appear, mostly by eye, which is an impression and no fact
 about anybody. Where all faces of a photo are of one gender, each is known:
 
-| faces | told right |
+| faces | gender right |
 | --- | --- |
 | in photos of one gender | {_cell(traits.known("man", "woman"))} |
 | of these, women | {_cell(traits.known("woman"))} |
 | of these, men | {_cell(traits.known("man"))} |
 
 Elsewhere only the counts can be compared. Over all {traits.faces} faces of these photos, at least {_cell(traits.least)} and at most
-{_cell(traits.most)} are told right. The mistakes go one way: of {known[1]} women and {known[0]} men, it says {answered[1]} and {answered[0]}.
+{_cell(traits.most)} have the right gender. The mistakes are one-sided: of {known[1]} women and {known[0]} men, it answers {answered[1]} and {answered[0]}.
 
-| photo | women | told | men | told |
+| photo | women | answered | men | answered |
 | --- | --- | --- | --- | --- |
 {counts}
 
@@ -139,7 +139,7 @@ those of the gender network 95 % on IMDB: both say so in the names of their file
 
 ## Limits
 - Estimates of how a face looks in one picture, with confidences that are not calibrated. Not for a decision about a person.
-- Small faces in group photos are told worst, as the table shows, and women more often wrong than men.
+- Gender is least reliable for small faces in group photos, as the table shows, and is wrong more often for women than for men.
 - The margins around a face that the gender network gets were chosen while looking at these photos: elsewhere it is rather worse than better.
 - Two genders are all that the network has words for.
 - How long it takes is for `make bench`, not for this page.
@@ -168,7 +168,7 @@ def _cascade(names: str) -> str:
 
 def _brief_head(first: str) -> str:
     return f"""
-| {first} | YuNet: photos, found, boxes that are none | the cascade: photos, found, boxes that are none |
+| {first} | YuNet: photos, found, boxes without a face | the cascade: photos, found, boxes without a face |
 | --- | --- | --- |"""
 
 

@@ -1,4 +1,4 @@
-"""What a face detector is worth: photos counted right, faces found and boxes that are none, and where the boxes lie."""
+"""Measure a face detector: photos counted right, faces found, boxes without a face, and how well boxes overlap with faces."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from training.faces.scenes import CONDITIONS, Scene
 from training.faces.truth import Box, Photo
 
 SCORES = (0.5, 0.6, 0.7, 0.8, 0.9)
-"""Of min_score, which are looked at beside each other; 0.7 is the service's default."""
+"""Values of min_score to compare; 0.7 is the service's default."""
 
 DEFAULT = 0.7
 
@@ -23,7 +23,7 @@ class Found:
     faces: tuple[tuple[Box, float], ...]
 
     def boxes(self, min_score: float) -> tuple[Box, ...]:
-        """Those with at least this score."""
+        """Return the boxes with at least this score (0 to 1)."""
         return tuple(box for box, score in self.faces if score >= min_score)
 
 
@@ -36,13 +36,13 @@ class Tally:
     recall: Share
     """Marked faces with a box of their own."""
     precision: Share
-    """Boxes in photos with marks that are a face's."""
+    """Boxes that match a face, in photos with marked faces."""
     overlaps: tuple[float, ...]
-    """Of the boxes that belong to faces marked by boxes."""
+    """The intersection over union of each box with its face, where faces are marked by boxes."""
 
     @property
     def overlap(self) -> float:
-        """The mean."""
+        """The mean of `overlaps`, 0 to 1; 0 without any."""
         return sum(self.overlaps) / len(self.overlaps) if self.overlaps else 0.0
 
 
@@ -77,7 +77,7 @@ def tally(results: Sequence[Found], min_score: float = DEFAULT) -> Tally:
 
 
 def worst(results: Sequence[Found], min_score: float = DEFAULT) -> float:
-    """Of the faces marked by boxes, the least overlap with the box that is nearest."""
+    """Return the least overlap of a marked face with its nearest box, 0 to 1."""
     return min(
         max((overlap(box, mark) for box in result.boxes(min_score)), default=0.0)
         for result in results

@@ -1,4 +1,4 @@
-"""From the photos to the cards of the face services: measure, and write down. Nothing is trained."""
+"""Measure the face services on the photos and write their cards. Nothing is trained."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ ANALYSIS = Path("docs/models/face-analyze.md")
 
 
 def run(data: Path, top: Path, say: Callable[[str], None]) -> None:
-    """Measures the face services on the photos of the data directory and writes their cards below `top`. Raises DataError."""
+    """Measure the face services on the photos of the data directory and write their cards below `top`. Raises DataError."""
     weights = {model: fetch(entry(model.file), data).path for model in (YUNET, GENDER, EMOTION)}
     known = photos(data)
     say(f"faces: {len(known)} photos with {sum(photo.faces for photo in known)} faces")
@@ -28,7 +28,7 @@ def run(data: Path, top: Path, say: Callable[[str], None]) -> None:
     measured = traits.measure(known)
     _write(top / ANALYSIS, card.analysis(measured))
     gender = measured.known("woman", "man")
-    say(f"faces: gender of {gender.right} of {gender.of} faces that are known told right; see {ANALYSIS}")
+    say(f"faces: gender is right for {gender.right} of {gender.of} known faces; see {ANALYSIS}")
 
 
 def _write(path: Path, text: str) -> None:

@@ -41,21 +41,21 @@ def _scaled(
 
 
 def _smaller(by: float) -> Callable[[Photo], Scene]:
-    def made(photo: Photo) -> Scene:
+    def scene(photo: Photo) -> Scene:
         reduced, known = _reduced(photo)
         size = max(1, round(reduced.width * by)), max(1, round(reduced.height * by))
         pixels, known = _scaled(reduced, known, reduced.size, size)
         return _picture(pixels), known
 
-    return made
+    return scene
 
 
 def _changed(change: Callable[[Image.Image], Image.Image]) -> Callable[[Photo], Scene]:
-    def made(photo: Photo) -> Scene:
+    def scene(photo: Photo) -> Scene:
         pixels, known = _reduced(photo)
         return _picture(change(pixels)), known
 
-    return made
+    return scene
 
 
 def _turned(photo: Photo) -> Scene:

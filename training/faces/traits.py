@@ -1,4 +1,4 @@
-"""What the estimates of face-analyze are worth, as far as these photos can tell."""
+"""Measure the estimates of face-analyze, as far as these photos allow."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ TRAITS = ("gender", "emotion", "eyes", "smile")
 
 @dataclass(frozen=True)
 class Counted:
-    """The genders of one photo's faces, known and told."""
+    """The genders of one photo's faces, as known and as answered."""
 
     photo: str
     men: int
     women: int
-    told_men: int
-    told_women: int
+    answered_men: int
+    answered_women: int
 
     @property
     def uniform(self) -> bool:
@@ -30,13 +30,13 @@ class Counted:
 
     @property
     def wrong(self) -> int:
-        """So many faces at least are told wrong; of a uniform photo, just so many."""
-        return abs(self.told_men - self.men)
+        """The least number of faces with a wrong gender; exact for a uniform photo."""
+        return abs(self.answered_men - self.men)
 
     @property
     def right(self) -> int:
-        """So many faces at least are told right; of a uniform photo, just so many."""
-        return max(0, self.told_men - self.women) + max(0, self.told_women - self.men)
+        """The least number of faces with the right gender; exact for a uniform photo."""
+        return max(0, self.answered_men - self.women) + max(0, self.answered_women - self.men)
 
 
 @dataclass(frozen=True)
@@ -46,31 +46,31 @@ class Traits:
     counts: tuple[Counted, ...]
     """Of the photos whose women and men were counted and whose faces were all found."""
     steady: dict[str, Share]
-    """Faces of which a trait is told alike in the photo and in its mirror image, by trait."""
+    """Faces with the same answer in the photo and in its mirror image, by trait."""
 
     @property
     def faces(self) -> int:
-        """Those of `counts`."""
+        """The number of faces in `counts`."""
         return sum(count.men + count.women for count in self.counts)
 
     @property
     def least(self) -> Share:
-        """Faces told right, if all that the counts leave open went wrong."""
+        """Faces with the right gender, if all that the counts leave open is wrong."""
         return Share(sum(count.right for count in self.counts), self.faces)
 
     @property
     def most(self) -> Share:
-        """Faces told right, if all that the counts leave open went well."""
+        """Faces with the right gender, if all that the counts leave open is right."""
         return Share(self.faces - sum(count.wrong for count in self.counts), self.faces)
 
     def known(self, *genders: str) -> Share:
-        """Faces told right among those of these genders in photos where all are of one gender."""
+        """Return the faces with the right answer among those of these genders, in photos where all are of one gender."""
         photos = [count for count in self.counts if count.uniform and ("man" if count.men else "woman") in genders]
         return Share(sum(photo.right for photo in photos), sum(photo.men + photo.women for photo in photos))
 
 
 def measure(photos: Sequence[Photo]) -> Traits:
-    """Asks the service about every photo and its mirror image."""
+    """Run the service on every photo and its mirror image."""
     counts: list[Counted] = []
     same = dict.fromkeys(TRAITS, 0)
     faces = 0
@@ -83,13 +83,13 @@ def measure(photos: Sequence[Photo]) -> Traits:
                 Counted(photo.name, photo.men, photo.women, genders.count("man"), genders.count("woman")),
             )
         faces += len(analysed)
-        for answer, other in zip(analysed, _told_of(mirrored(picture), analysed), strict=True):
+        for answer, other in zip(analysed, _mirrored_faces(mirrored(picture), analysed), strict=True):
             for trait in TRAITS:
                 same[trait] += getattr(answer, trait) == getattr(other, trait)
     return Traits(tuple(counts), {trait: Share(same[trait], faces) for trait in TRAITS})
 
 
-def _told_of(mirror: Picture, faces: Iterable[Face]) -> tuple[Face, ...]:
+def _mirrored_faces(mirror: Picture, faces: Iterable[Face]) -> tuple[Face, ...]:
     """Analyze the same faces in the mirror image of their picture."""
     width = mirror.size[0]
     areas = tuple(

@@ -93,7 +93,7 @@ def _by_time(figures: dict[str, Any]) -> str:
     head = ("tested on", "calls", "AUC", "Brier", "calibration error")
     tests = {
         f"2010, learned from the {figures['train']:,} calls before": figures["test"],
-        "each month from June 2009 on, learned anew from all before it": figures["rolling"],
+        "each month from June 2009 on, trained again on all calls before it": figures["rolling"],
     }
     rows = [
         (text, f"{test['calls']:,}", *(_figure(test[name]) for name in ("auc", "brier", "calibration_error")))

@@ -1,6 +1,6 @@
 """The two UCI files as one table of calls, and the honest split: no call of one side has its twin on the other.
 
-Both files tell of the same calls: within a month, runs of rows agree in duration, number of contacts and outcome. What they
+Both files describe the same calls: within a month, runs of rows agree in duration, number of contacts and outcome. What they
 say of the customers does not agree better than by chance, so rows cannot be joined by person; a union of the files holds
 most calls twice, with the same outcome. Calls of the same month, duration and number of contacts are kept together.
 """

@@ -71,19 +71,19 @@ class Run:
         now = int(time() * 1000)
         self._client.log_batch(self.id, [Metric(name, value, now, epoch) for name, value in figures.items()])
 
-    def made(self, made: Made) -> None:
+    def result(self, result: Made) -> None:
         """Log the result: parameters, figures, plots and the card."""
         now = int(time() * 1000)
         self._client.log_batch(
             self.id,
-            metrics=[Metric(name, value, now, 0) for name, value in made.figures.items()],
-            params=[Param(name, str(value)) for name, value in made.params.items()],
-            tags=[RunTag("mlflow.runName", made.card["name"]), RunTag("millrace.version", made.card["version"])],
+            metrics=[Metric(name, value, now, 0) for name, value in result.figures.items()],
+            params=[Param(name, str(value)) for name, value in result.params.items()],
+            tags=[RunTag("mlflow.runName", result.card["name"]), RunTag("millrace.version", result.card["version"])],
         )
         with TemporaryDirectory() as scratch:
-            for name, data in made.pictures.items():
+            for name, data in result.pictures.items():
                 Path(scratch, f"{name}.png").write_bytes(data)
-            Path(scratch, "card.md").write_text(made.page, encoding="utf-8")
+            Path(scratch, "card.md").write_text(result.page, encoding="utf-8")
             self._client.log_artifacts(self.id, scratch)
 
 

@@ -86,8 +86,8 @@ class YuNet(Detector):
         pixels = np.ascontiguousarray(np.asarray(image)[:, :, ::-1])
         self._net.setInputSize(image.size)
         self._net.setScoreThreshold(min_score)
-        found: Any = self._net.detect(pixels)[1]  # None when there is no face, which its stubs do not know
-        rows = [] if found is None else found.tolist()
+        detections: Any = self._net.detect(pixels)[1]  # None when there is no face, which its stubs do not know
+        rows = [] if detections is None else detections.tolist()
         return [(*row[:4], row[14], *row[4:14]) for row in rows]
 
 
@@ -101,8 +101,8 @@ class Haar(Detector):
     def find(self, image: Image.Image, min_score: float) -> list[tuple[float, ...]]:
         """Without landmarks; the score is made from the cascade's weight."""
         grey = np.asarray(image.convert("L"))
-        found = hits(self._cascade, grey, scale=1.1, neighbours=5, smallest=(24, 24))
-        scored = [(*map(float, box), 1 / (1 + math.exp(_HAAR_EVEN - weight))) for box, weight in found]
+        boxes = hits(self._cascade, grey, scale=1.1, neighbours=5, smallest=(24, 24))
+        scored = [(*map(float, box), 1 / (1 + math.exp(_HAAR_EVEN - weight))) for box, weight in boxes]
         return [row for row in scored if row[4] >= min_score]
 
 

@@ -70,10 +70,8 @@ def looks(grey: NDArray[np.uint8], face: Area, happy: float | None = None) -> Lo
 def _eyes(rows: NDArray[np.uint8]) -> tuple[int, float]:
     """How many open eyes are seen, one in each half, and how sure that is; not seeing one proves little."""
     halves = [rows[:, columns] for columns in _HALVES]
-    found = [
-        hits(cascade(_EYE), half, scale=1.05, neighbours=2, smallest=(20, 20), largest=(70, 70)) for half in halves
-    ]
-    weights = [best[0][1] for best in found if best and best[0][1] > 0]
+    eyes = [hits(cascade(_EYE), half, scale=1.05, neighbours=2, smallest=(20, 20), largest=(70, 70)) for half in halves]
+    weights = [best[0][1] for best in eyes if best and best[0][1] > 0]
     if not weights:
         return 0, 0.5
     return len(weights), sum(_even(weight - _EYE_EVEN) for weight in weights) / len(weights)

@@ -70,9 +70,9 @@ def at(image: Image.Image, x: int, y: int) -> Colour:
     return tuple(int(value) for value in pixel)
 
 
-def near(found: Colour, wanted: Colour, by: int = 12) -> bool:
+def near(seen: Colour, wanted: Colour, by: int = 12) -> bool:
     """Whether two colours differ by no more than a lossy format may make them."""
-    return all(abs(a - b) <= by for a, b in zip(found, wanted, strict=True))
+    return all(abs(a - b) <= by for a, b in zip(seen, wanted, strict=True))
 
 
 def quarters(image: Image.Image, by: int = 12) -> bool:

@@ -20,7 +20,7 @@ def srgb_curve(points: int) -> bytes:
     """The curve of sRGB in so many points."""
     levels = [point / (points - 1) for point in range(points)]
     linear = [level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4 for level in levels]
-    return b"curv" + bytes(4) + struct.pack(f">I{points}H", points, *(round(65535 * one) for one in linear))
+    return b"curv" + bytes(4) + struct.pack(f">I{points}H", points, *(round(65535 * level) for level in linear))
 
 
 def matrix_profile(name: bytes, primaries: Sequence[XYZ], curve: bytes) -> bytes:

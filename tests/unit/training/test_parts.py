@@ -18,15 +18,15 @@ def test_a_bundle_is_named_by_its_files(tmp_path: Path) -> None:
     """The card has every file's hash and the version, which other metrics do not change and other files do."""
     (tmp_path / "network.onnx").write_bytes(b"weights")
     card = {"name": "tiny", "dataset": "mnist@fa6749934515", "licence": "Apache-2.0", "metrics": {}}
-    made = bundle.write(tmp_path, card)
+    written = bundle.write(tmp_path, card)
     sha256 = hashlib.sha256(b"weights").hexdigest()
-    assert made["files"] == {"network.onnx": sha256}
-    assert made["version"] == sha256[:12]
-    again = bundle.write(tmp_path, {**made, "metrics": {"accuracy": 0.9}})
-    assert again["version"] == made["version"]
+    assert written["files"] == {"network.onnx": sha256}
+    assert written["version"] == sha256[:12]
+    again = bundle.write(tmp_path, {**written, "metrics": {"accuracy": 0.9}})
+    assert again["version"] == written["version"]
     assert json.loads((tmp_path / "card.json").read_text()) == again
     (tmp_path / "labels.txt").write_text("a b")
-    assert bundle.write(tmp_path, card)["version"] not in (made["version"], "")
+    assert bundle.write(tmp_path, card)["version"] not in (written["version"], "")
 
 
 @pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)

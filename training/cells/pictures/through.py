@@ -20,7 +20,7 @@ _NEAR = 20
 """Pixels around a box that may still show part of the cell."""
 
 
-def told(model: Classifier, smears: Sequence[Smear]) -> Said:
+def classified(model: Classifier, smears: Sequence[Smear]) -> Said:
     """Classify whole picture files."""
     rows = np.zeros((len(smears), len(TYPES)))
     refused, familiar = 0, np.zeros(len(smears), np.bool_)

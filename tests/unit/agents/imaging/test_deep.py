@@ -60,7 +60,7 @@ def test_shades_have_the_range_of_their_bits(order: str, compression: int, bits:
         data = tiff(shades, bits, order, photometric, compression)
         assert inspect(data).width == len(shades)
         pixels = list(Picture.decode(data).pixels.tobytes())
-        assert pixels == (wanted if photometric == BLACK_IS_ZERO else [255 - one for one in wanted])
+        assert pixels == (wanted if photometric == BLACK_IS_ZERO else [255 - shade for shade in wanted])
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])

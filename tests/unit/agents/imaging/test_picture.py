@@ -58,10 +58,10 @@ def test_orientation(format: str, orientation: int) -> None:
 
 def test_orientation_at_the_end_of_a_png() -> None:
     """EXIF that stands behind the pixels of a PNG is applied too."""
-    made = file(STORED[6](corners()), "png", exif=_exif(6))
-    start = made.index(b"eXIf") - 4
-    length = 12 + struct.unpack(">I", made[start : start + 4])[0]
-    chunk, rest = made[start : start + length], made[:start] + made[start + length :]
+    stored = file(STORED[6](corners()), "png", exif=_exif(6))
+    start = stored.index(b"eXIf") - 4
+    length = 12 + struct.unpack(">I", stored[start : start + 4])[0]
+    chunk, rest = stored[start : start + length], stored[:start] + stored[start + length :]
     end = rest.index(b"IEND") - 4
     picture = Picture.decode(rest[:end] + chunk + rest[end:])
     assert picture.size == (64, 48)
@@ -81,13 +81,13 @@ def test_nothing_but_pixels_goes_out(format: Format) -> None:
         Format.GIF: {"comment": b"a secret name"},
         Format.TIFF: {"exif": _exif(), "description": "a secret name"},
     }
-    given = file(corners(), format.value, **options.get(format, {}))
-    assert b"secret" in given or format is Format.BMP
-    picture = Picture.decode(given)
-    for made in (picture.encode(), picture.replaced(picture.pixels).encode(), picture.converted(format).encode()):
-        assert made.media_type == format.media_type
-        assert b"secret" not in made.data
-        again = Image.open(BytesIO(made.data))
+    original = file(corners(), format.value, **options.get(format, {}))
+    assert b"secret" in original or format is Format.BMP
+    picture = Picture.decode(original)
+    for encoded in (picture.encode(), picture.replaced(picture.pixels).encode(), picture.converted(format).encode()):
+        assert encoded.media_type == format.media_type
+        assert b"secret" not in encoded.data
+        again = Image.open(BytesIO(encoded.data))
         assert quarters(again, 30)
         assert not {"exif", "xmp", "comment", "icc_profile", "Comment"} & again.info.keys()
         if format is not Format.TIFF:  # every TIFF describes its own pixels with tags
@@ -97,10 +97,10 @@ def test_nothing_but_pixels_goes_out(format: Format) -> None:
 @pytest.mark.parametrize("options", [{"quality": 85}, {"quality": 85, "progressive": True}, {"quality": 40}])
 def test_an_untouched_jpeg_keeps_its_pixels(options: dict[str, object]) -> None:
     """A JPEG that is handed on loses its metadata and not a bit of its picture, and what follows its end goes."""
-    given = file(corners((160, 120)), "jpeg", exif=_exif(), **options) + b"a second secret picture"
-    made = Picture.decode(given).encode().data
-    assert b"secret" not in made
-    assert (np.asarray(Image.open(BytesIO(made))) == np.asarray(Image.open(BytesIO(given)))).all()
+    original = file(corners((160, 120)), "jpeg", exif=_exif(), **options) + b"a second secret picture"
+    encoded = Picture.decode(original).encode().data
+    assert b"secret" not in encoded
+    assert (np.asarray(Image.open(BytesIO(encoded))) == np.asarray(Image.open(BytesIO(original)))).all()
 
 
 def _segment(marker: int, content: bytes) -> bytes:
@@ -115,12 +115,12 @@ def test_no_thumbnail_of_a_jpeg_goes_out() -> None:
         adobe = _segment(0xEE, b"Adobe" + bytes([0, 100, 0, 0, 0, 0, 2 if mode == "CMYK" else 1]) + b"a secret")
         jfif = b"" if mode == "CMYK" else _segment(0xE0, b"JFIF\0\1\2\0\0\1\0\1\3\1a secret!")
         more = _segment(0xE0, b"JFXX\0\x10a secret") + _segment(0xE0, b"a secret") + _segment(0xEE, b"a secret place")
-        given = plain[:2] + jfif + adobe + more + plain[start:]
-        picture = Picture.decode(given)
-        made = picture.encode().data
-        assert b"secret" not in made
+        original = plain[:2] + jfif + adobe + more + plain[start:]
+        picture = Picture.decode(original)
+        encoded = picture.encode().data
+        assert b"secret" not in encoded
         if picture.source.normal:
-            assert (np.asarray(Image.open(BytesIO(made))) == np.asarray(Image.open(BytesIO(given)))).all()
+            assert (np.asarray(Image.open(BytesIO(encoded))) == np.asarray(Image.open(BytesIO(original)))).all()
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
@@ -130,28 +130,28 @@ def test_an_untouched_webp_keeps_its_pixels(mode: str, lossless: bool) -> None:
     image = corners((160, 120)).convert(mode)
     if mode == "RGBA":
         image.putalpha(Image.linear_gradient("L").resize((160, 120)))
-    given = file(image, "webp", exif=_exif(), lossless=lossless)
-    made = Picture.decode(given).encode().data
-    assert b"secret" not in made
-    assert (np.asarray(Image.open(BytesIO(made))) == np.asarray(Image.open(BytesIO(given)))).all()
+    original = file(image, "webp", exif=_exif(), lossless=lossless)
+    encoded = Picture.decode(original).encode().data
+    assert b"secret" not in encoded
+    assert (np.asarray(Image.open(BytesIO(encoded))) == np.asarray(Image.open(BytesIO(original)))).all()
 
 
 def test_a_jpeg_is_written_with_the_tables_of_its_source() -> None:
     """Pixels that a service leaves alone change as little as a second encoding allows."""
-    given = file(Image.effect_noise((128, 128), 60).convert("RGB"), "jpeg", quality=60)
-    picture = Picture.decode(given)
-    made = picture.replaced(picture.pixels.copy()).encode().data
-    difference = np.asarray(Image.open(BytesIO(made))).astype(int) - np.asarray(Image.open(BytesIO(given)))
+    original = file(Image.effect_noise((128, 128), 60).convert("RGB"), "jpeg", quality=60)
+    picture = Picture.decode(original)
+    encoded = picture.replaced(picture.pixels.copy()).encode().data
+    difference = np.asarray(Image.open(BytesIO(encoded))).astype(int) - np.asarray(Image.open(BytesIO(original)))
     assert abs(difference).mean() < 0.5
-    assert len(made) == pytest.approx(len(given), rel=0.05)
+    assert len(encoded) == pytest.approx(len(original), rel=0.05)
 
 
 def test_a_jpeg_whose_tables_have_other_numbers() -> None:
     """A grey JPEG may call its only table the second one: it is written again all the same."""
-    given = bytearray(file(Image.linear_gradient("L"), "jpeg"))
-    given[given.index(b"\xff\xdb") + 4] = 1
-    given[given.index(b"\xff\xc0") + 12] = 1
-    picture = Picture.decode(bytes(given))
+    stored = bytearray(file(Image.linear_gradient("L"), "jpeg"))
+    stored[stored.index(b"\xff\xdb") + 4] = 1
+    stored[stored.index(b"\xff\xc0") + 12] = 1
+    picture = Picture.decode(bytes(stored))
     again = Image.open(BytesIO(picture.replaced(picture.pixels).encode().data))
     assert abs(np.asarray(again).astype(int) - np.asarray(picture.pixels)).mean() < 2
 
@@ -206,8 +206,8 @@ def test_profiles(format: str) -> None:
     picture = Picture.decode(file(corners(), format, icc_profile=swapped_profile(), **options))
     assert near(at(picture.pixels, 10, 36), (255, 0, 0), 40)
     assert near(at(picture.pixels, 10, 10), (0, 0, 255), 40)
-    for made in (picture.encode(), picture.replaced(picture.pixels).encode()):
-        again = Image.open(BytesIO(made.data))
+    for encoded in (picture.encode(), picture.replaced(picture.pixels).encode()):
+        again = Image.open(BytesIO(encoded.data))
         assert "icc_profile" not in again.info
         assert near(at(again, 10, 10), (0, 0, 255), 40)
 
@@ -262,16 +262,16 @@ def test_several_frames(format: str) -> None:
 @pytest.mark.parametrize("lossless", [True, False])
 def test_an_animation_of_one_frame_is_a_still(lossless: bool) -> None:
     """A WebP that is written as an animation and has one frame is handed on as that picture, and changed as one without loss."""
-    given = file(corners(), "webp", save_all=True, append_images=[corners().rotate(90)], lossless=lossless, kmax=0)
-    second = given.index(b"ANMF", given.index(b"ANMF") + 1)
-    alone = given[:4] + (second - 8).to_bytes(4, "little") + given[8:second]
+    animation = file(corners(), "webp", save_all=True, append_images=[corners().rotate(90)], lossless=lossless, kmax=0)
+    second = animation.index(b"ANMF", animation.index(b"ANMF") + 1)
+    alone = animation[:4] + (second - 8).to_bytes(4, "little") + animation[8:second]
     picture = Picture.decode(alone)
     assert picture.source.info.frames == 1
     assert picture.source.lossless is lossless
-    for made in (picture.encode().data, picture.replaced(picture.pixels).encode().data):
-        again = Image.open(BytesIO(made))
+    for encoded in (picture.encode().data, picture.replaced(picture.pixels).encode().data):
+        again = Image.open(BytesIO(encoded))
         assert quarters(again, 0 if lossless else 40)
-        assert Picture.decode(made).source.lossless is lossless
+        assert Picture.decode(encoded).source.lossless is lossless
 
 
 def test_a_broken_palette_is_the_file_s_fault() -> None:
@@ -350,9 +350,9 @@ def test_public_pictures(data: Path) -> None:
 @pytest.mark.parametrize("name", ["Landscape_6.jpg", "Portrait_8.jpg"])
 def test_public_photos_are_upright(data: Path, name: str) -> None:
     """Photos that cameras stored on their side are shown as Pillow's own function turns them."""
-    given = (data / "images" / name).read_bytes()
-    wanted = np.asarray(ImageOps.exif_transpose(Image.open(BytesIO(given))))
-    assert (np.asarray(Picture.decode(given).pixels) == wanted).all()
+    photo = (data / "images" / name).read_bytes()
+    wanted = np.asarray(ImageOps.exif_transpose(Image.open(BytesIO(photo))))
+    assert (np.asarray(Picture.decode(photo).pixels) == wanted).all()
 
 
 @pytest.mark.data
@@ -367,15 +367,15 @@ def test_one_portrait_in_many_files(data: Path) -> None:
 @pytest.mark.data
 def test_a_photo_in_adobe_rgb(data: Path) -> None:
     """A photo in Adobe RGB is converted to sRGB as the two standards define them."""
-    given = (data / "images" / "rocket.jpg").read_bytes()
+    photo = (data / "images" / "rocket.jpg").read_bytes()
     to_xyz = np.array([[0.57667, 0.18556, 0.18823], [0.29734, 0.62736, 0.07529], [0.02703, 0.07069, 0.99134]])
     from_xyz = np.array([[3.24045, -1.53714, -0.49853], [-0.96927, 1.87601, 0.04156], [0.05564, -0.20403, 1.05723]])
-    linear = (np.asarray(Image.open(BytesIO(given))) / 255) ** 2.19921875 @ (from_xyz @ to_xyz).T
+    linear = (np.asarray(Image.open(BytesIO(photo))) / 255) ** 2.19921875 @ (from_xyz @ to_xyz).T
     inside = ((linear > 0.005) & (linear < 1)).all(axis=2)
     wanted = 255 * (1.055 * np.clip(linear, 0, 1) ** (1 / 2.4) - 0.055)
-    found = np.asarray(Picture.decode(given).pixels)
+    pixels = np.asarray(Picture.decode(photo).pixels)
     assert inside.mean() > 0.3
-    assert abs(found - wanted)[inside].mean() < 2
+    assert abs(pixels - wanted)[inside].mean() < 2
 
 
 @pytest.mark.data

@@ -33,9 +33,9 @@ def test_nothing_known_leaves_the_economy() -> None:
 def test_never_called_is_said_in_both_ways(pdays: int) -> None:
     """Both files' words for no earlier campaign give the same."""
     for outcome in ("nonexistent", "unknown"):
-        found = seen(Customer(pdays=pdays, previous=0, poutcome=outcome))
-        assert "pdays" not in found
-        assert [found[f"poutcome={one}"] for one in ("failure", "success", "other")] == [0, 0, 0]
+        values = seen(Customer(pdays=pdays, previous=0, poutcome=outcome))
+        assert "pdays" not in values
+        assert [values[f"poutcome={word}"] for word in ("failure", "success", "other")] == [0, 0, 0]
 
 
 def test_the_weekday_follows_from_the_date() -> None:
@@ -52,20 +52,20 @@ def test_every_word_of_the_contract_is_known() -> None:
         ("loan", Answer), ("contact", Contact), ("day_of_week", Weekday),
     ):  # fmt: skip
         known = [seen(Customer(**{name: word.value})) for word in words if word.value != "unknown"]  # type: ignore[arg-type]
-        assert all(len(one) > len(COLUMNS) for one in known), name
-        distinct = {tuple(one.items()) for one in known}
+        assert all(len(values) > len(COLUMNS) for values in known), name
+        distinct = {tuple(values.items()) for values in known}
         assert len(distinct) == len(known) - 2 * (
             name == "education"
         )  # both files' words for the first and the last step
     assert len(JOBS) == len(Job) - 1
-    assert {one.value for one in Outcome} == {"success", "failure", "other", "nonexistent", "unknown"}
+    assert {outcome.value for outcome in Outcome} == {"success", "failure", "other", "nonexistent", "unknown"}
 
 
 def test_inputs_and_features_match() -> None:
     """Every input of a customer has its features, in the order of the model, and stands in the contract; `duration` does not."""
     of_inputs = [name for names in INPUTS.values() for name in names]
     assert [*of_inputs, *COLUMNS] == list(NAMES)
-    contract = {one.name for one in fields_of(Request)}
+    contract = {field.name for field in fields_of(Request)}
     assert set(INPUTS) <= contract
     assert contract - set(INPUTS) == {"month", "year", "at"}
     assert "duration" not in NAMES

@@ -58,5 +58,5 @@ def test_a_password_never_goes_out_in_the_clear() -> None:
 def test_every_setting_is_documented() -> None:
     """`docs/how-to/notices.md` names each."""
     text = Path("docs/how-to/notices.md").read_text(encoding="utf-8")
-    assert [one.name for one in fields(Mail) if f"`MILLRACE_MAIL_{one.name.upper()}`" not in text] == []
+    assert [field.name for field in fields(Mail) if f"`MILLRACE_MAIL_{field.name.upper()}`" not in text] == []
     assert "`MILLRACE_NOTIFY`" in text

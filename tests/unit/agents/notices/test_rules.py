@@ -39,7 +39,7 @@ def test_without_a_list_nobody_is_told() -> None:
 
 def test_an_entry_takes_the_runs_that_it_names(tmp_path: Path) -> None:
     """By pattern and by how they ended; left out, it is every run that failed."""
-    made = rules(
+    listed = rules(
         tmp_path,
         [
             {"runs": ["digit-train", "loan-*"], "when": ["finished", "failed"], "webhook": HOOK, "secret": "ops-hook"},
@@ -47,21 +47,21 @@ def test_an_entry_takes_the_runs_that_it_names(tmp_path: Path) -> None:
         ],
     )
 
-    def told(pipeline: str, kind: EventKind = EventKind.RUN_FAILED) -> list[str]:
-        return [one["target"] for one in made.notices(ended(pipeline, kind))]
+    def receivers(pipeline: str, kind: EventKind = EventKind.RUN_FAILED) -> list[str]:
+        return [notice["target"] for notice in listed.notices(ended(pipeline, kind))]
 
-    assert told("digit-train") == [HOOK, "a@example.com", "b@example.com"]
-    assert told("loan-train", EventKind.RUN_FINISHED) == [HOOK]
-    assert told("face-blur") == ["a@example.com", "b@example.com"]
-    assert told("face-blur", EventKind.RUN_FINISHED) == told("loan-train", EventKind.RUN_CANCELLED) == []
-    (first, *_) = made.notices(ended("digit-train"))
+    assert receivers("digit-train") == [HOOK, "a@example.com", "b@example.com"]
+    assert receivers("loan-train", EventKind.RUN_FINISHED) == [HOOK]
+    assert receivers("face-blur") == ["a@example.com", "b@example.com"]
+    assert receivers("face-blur", EventKind.RUN_FINISHED) == receivers("loan-train", EventKind.RUN_CANCELLED) == []
+    (first, *_) = listed.notices(ended("digit-train"))
     assert (first["channel"], first["secret"], first["kind"]) == ("webhook", "ops-hook", "run.failed")
 
 
 def test_a_receiver_is_told_once(tmp_path: Path) -> None:
     """Two entries that name one receiver give one notice, whose id is the same whenever it is made."""
-    made = rules(tmp_path, [{"email": "a@example.com"}, {"runs": "x", "email": "a@example.com"}])
-    first, again = list(made.notices(ended("x"))), list(made.notices(ended("x")))
+    listed = rules(tmp_path, [{"email": "a@example.com"}, {"runs": "x", "email": "a@example.com"}])
+    first, again = list(listed.notices(ended("x"))), list(listed.notices(ended("x")))
     assert len(first) == 1
     assert first == again
 

@@ -31,10 +31,10 @@ def _said(folder: Path, **fields: Any) -> Path:
 
 def test_what_is_left_out(folder: Path) -> None:
     """A file, labels and a size are enough; the name is the file's, and the version of twelve digits says what is in it."""
-    made = read(_said(folder))
-    assert (made.name, made.labels, made.size) == ("net", ("cup", "spoon"), (32, 32))
-    assert len(bytes.fromhex(made.version)) == 6
-    assert (made.pixels.order, made.pixels.fit, made.pixels.divide) == ("rgb", "letterbox", 255)
+    description = read(_said(folder))
+    assert (description.name, description.labels, description.size) == ("net", ("cup", "spoon"), (32, 32))
+    assert len(bytes.fromhex(description.version)) == 6
+    assert (description.pixels.order, description.pixels.fit, description.pixels.divide) == ("rgb", "letterbox", 255)
 
 
 def test_yaml_and_labels_in_a_file(folder: Path) -> None:
@@ -42,8 +42,8 @@ def test_yaml_and_labels_in_a_file(folder: Path) -> None:
     (folder / "labels.txt").write_text("cup\nspoon\n")
     path = folder / "detector.yaml"
     path.write_text("# the kitchen\nfile: net.onnx\nlabels: labels.txt\nsize: [64, 32]\nname: kitchen\n")
-    made = read(path)
-    assert (made.name, made.labels, made.size) == ("kitchen", ("cup", "spoon"), (64, 32))
+    description = read(path)
+    assert (description.name, description.labels, description.size) == ("kitchen", ("cup", "spoon"), (64, 32))
 
 
 def test_the_version_names_what_makes_the_answers(folder: Path) -> None:
@@ -118,8 +118,8 @@ def test_the_page_has_every_word() -> None:
     fields = [name for name in Description.__dataclass_fields__ if name not in ("path", "weights", "version")]
     words = [word for kind in (Layout, Form, Unit, Scores, Background) for word in kind]
     parts = [*Pixels.__struct_fields__, "file"]
-    assert [one for one in (*fields, *words, *parts) if f"`{one}" not in page] == []
-    assert all(f"{one}:" in page for one in Outputs.__struct_fields__)
+    assert [name for name in (*fields, *words, *parts) if f"`{name}" not in page] == []
+    assert all(f"{name}:" in page for name in Outputs.__struct_fields__)
 
 
 def test_the_example_of_the_page(folder: Path) -> None:
@@ -144,7 +144,7 @@ def test_where_it_is_looked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     (folder / USUAL).parent.mkdir()
     (folder / USUAL).write_text("file: ../net.onnx\nlabels: [cup, spoon]\nsize: 32\n")
     assert place() == folder / USUAL
-    assert [one.ready for one in detector_status()] == [True]
+    assert [status.ready for status in detector_status()] == [True]
     monkeypatch.setenv("MILLRACE_OBJECT_DETECTOR", str(folder / "gone.yaml"))
     assert "gone.yaml: cannot be read" in (summarise(detector_status()).problem or "")
 

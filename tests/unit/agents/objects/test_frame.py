@@ -19,10 +19,10 @@ def _picture(image: Image.Image, **options: Any) -> Picture:
 
 def test_a_letterbox() -> None:
     """A wide picture gets bars above and below, of the colour that is asked for; its corners are where they were."""
-    values, made = tensor(_picture(corners((128, 64))), (32, 32), Pixels())
+    values, framed = tensor(_picture(corners((128, 64))), (32, 32), Pixels())
     assert values.shape == (1, 3, 32, 32)
     assert values.dtype == np.float32
-    assert (made.inner, made.offset) == ((32, 16), (0, 8))
+    assert (framed.inner, framed.offset) == ((32, 16), (0, 8))
     assert values[0, :, :8] == pytest.approx(114 / 255)
     assert values[0, :, 24:] == pytest.approx(114 / 255)
     assert values[0, :, 10, 2].tolist() == pytest.approx([1, 0, 0])
@@ -31,8 +31,8 @@ def test_a_letterbox() -> None:
 
 def test_stretched() -> None:
     """Without a letterbox the picture fills everything."""
-    values, made = tensor(_picture(corners((128, 64))), (32, 32), Pixels(fit="stretch"))
-    assert (made.inner, made.offset) == ((32, 32), (0, 0))
+    values, framed = tensor(_picture(corners((128, 64))), (32, 32), Pixels(fit="stretch"))
+    assert (framed.inner, framed.offset) == ((32, 32), (0, 0))
     assert values[0, :, 0, 0].tolist() == pytest.approx([1, 0, 0])
 
 
@@ -49,8 +49,8 @@ def test_a_photo_on_its_side() -> None:
     exif = Image.Exif()
     exif[274] = 6
     stored = corners((64, 48)).transpose(Image.Transpose.ROTATE_90)
-    values, made = tensor(_picture(stored, format="jpeg", exif=exif, quality=95), (32, 32), Pixels())
-    assert (made.picture, made.inner) == ((64, 48), (32, 24))
+    values, framed = tensor(_picture(stored, format="jpeg", exif=exif, quality=95), (32, 32), Pixels())
+    assert (framed.picture, framed.inner) == ((64, 48), (32, 24))
     assert values[0, 0, 8, 4] > 0.9
     assert values[0, 1:, 8, 4].max() < 0.1
 
@@ -65,12 +65,12 @@ def test_kinds_of_pictures(mode: str) -> None:
 @pytest.mark.parametrize("fit", ["letterbox", "stretch"])
 def test_boxes_find_back(size: tuple[int, int], fit: str) -> None:
     """The whole of what the network saw of the picture is the whole picture, and what lies in the bars is nothing."""
-    made = frame(size, (96, 64), fit)
-    left, top = made.offset
-    whole = made.area(left, top, left + made.inner[0], top + made.inner[1])
+    framed = frame(size, (96, 64), fit)
+    left, top = framed.offset
+    whole = framed.area(left, top, left + framed.inner[0], top + framed.inner[1])
     assert whole == Area(x=0, y=0, width=size[0], height=size[1])
-    assert made.area(-50, -50, 200, 200) == whole
+    assert framed.area(-50, -50, 200, 200) == whole
     if left > 2:
-        assert made.area(0, 0, left - 1, 64) is None
+        assert framed.area(0, 0, left - 1, 64) is None
     if top > 2:
-        assert made.area(0, 0, 96, top - 1) is None
+        assert framed.area(0, 0, 96, top - 1) is None

@@ -44,7 +44,7 @@ def _centres() -> Array:
 
 
 def _sides(*columns: Array) -> Array:
-    return np.concatenate([one.reshape(len(EDGES), -1) for one in columns], axis=1)
+    return np.concatenate([column.reshape(len(EDGES), -1) for column in columns], axis=1)
 
 
 NOTHING = np.full((COUNT, 1), 0.001, np.float32)
@@ -124,8 +124,8 @@ CASES: dict[str, tuple[Layout, dict[str, Array], dict[str, Any], bool]] = {
 """The layout, the outputs, what the operator says beside labels and size, and whether what overlaps stays."""
 
 
-def _detector(folder: Path, given: dict[str, Array], **said: Any) -> Detector:
-    constant(folder / "net.onnx", given)
+def _detector(folder: Path, network: dict[str, Array], **said: Any) -> Detector:
+    constant(folder / "net.onnx", network)
     return Detector(read(describe(folder, **{"file": "net.onnx", "labels": LABELS, "size": 32, **said})))
 
 
@@ -140,9 +140,11 @@ def test_layouts(name: str, tmp_path: Path) -> None:
     layout, outputs, said, stays = CASES[name]
     detector = _detector(tmp_path, outputs, **said)
     assert detector.reading.layout is layout
-    found = _found(detector)
-    assert [(one.label, one.area) for one in found] == [(one.label, one.area) for one in WANTED + (AGAIN,) * stays]
-    assert [one.score for one in found] == pytest.approx([0.9, 0.8, 0.7][: len(found)], abs=0.002)
+    objects = _found(detector)
+    assert [(item.label, item.area) for item in objects] == [
+        (item.label, item.area) for item in WANTED + (AGAIN,) * stays
+    ]
+    assert [item.score for item in objects] == pytest.approx([0.9, 0.8, 0.7][: len(objects)], abs=0.002)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -151,9 +153,9 @@ def test_the_networks_say_what_they_should(name: str, tmp_path: Path) -> None:
     _, outputs, _, _ = CASES[name]
     path = constant(tmp_path / "net.onnx", outputs)
     images = np.zeros((1, 3, 32, 32), np.float32)
-    told = ReferenceEvaluator(onnx.load(path)).run(None, {"images": images})
-    for one, wanted in zip(told, outputs.values(), strict=True):
-        np.testing.assert_allclose(one, wanted, atol=1e-6)
+    values = ReferenceEvaluator(onnx.load(path)).run(None, {"images": images})
+    for value, wanted in zip(values, outputs.values(), strict=True):
+        np.testing.assert_allclose(value, wanted, atol=1e-6)
 
 
 def test_what_overlaps_is_the_operators(tmp_path: Path) -> None:
@@ -202,10 +204,10 @@ def test_outputs_that_do_not_fit(outputs: dict[str, Array], said: dict[str, Any]
 
 def test_the_named_output_counts(tmp_path: Path) -> None:
     """Of two outputs that both fit, the one that the operator names is read."""
-    one, other = CASES["yolo"][1]["output0"], CASES["yolo"][1]["output0"].copy()
-    other[0, 4:] = 0
-    assert _found(_detector(tmp_path, {"a": one, "b": other}, outputs={"boxes": "a"})) == WANTED
-    assert _found(_detector(tmp_path / "b", {"a": one, "b": other}, outputs={"boxes": "b"})) == ()
+    first, second = CASES["yolo"][1]["output0"], CASES["yolo"][1]["output0"].copy()
+    second[0, 4:] = 0
+    assert _found(_detector(tmp_path, {"a": first, "b": second}, outputs={"boxes": "a"})) == WANTED
+    assert _found(_detector(tmp_path / "b", {"a": first, "b": second}, outputs={"boxes": "b"})) == ()
 
 
 def test_numbers_that_are_none(tmp_path: Path) -> None:
@@ -214,7 +216,7 @@ def test_numbers_that_are_none(tmp_path: Path) -> None:
         [[np.nan, 0, 9, 9], [0, 0, np.inf, 9], [9, 9, 4, 4], [5, 5, 5, 9], [40, 40, 50, 50], [-9, -9, 4, 4]], np.float32
     )
     rows = np.concatenate([edges, np.full((6, 1), 0.9), np.zeros((6, 1))], axis=1).astype(np.float32)
-    assert [one.area for one in _found(_detector(tmp_path, {"output0": rows[None]}))] == [
+    assert [item.area for item in _found(_detector(tmp_path, {"output0": rows[None]}))] == [
         Area(x=0, y=0, width=8, height=8)
     ]
 
@@ -232,9 +234,9 @@ def test_no_more_than_can_be_told(tmp_path: Path) -> None:
     rows = np.stack(
         [corners % 30, corners // 40, corners % 30 + 2, corners // 40 + 2, 1 - corners / 2000, 0 * corners], axis=1
     )
-    found = _found(_detector(tmp_path, {"output0": rows[None]}))
-    assert len(found) == 300
-    assert found[-1].score == pytest.approx(1 - 299 / 2000, abs=1e-4)
+    objects = _found(_detector(tmp_path, {"output0": rows[None]}))
+    assert len(objects) == 300
+    assert objects[-1].score == pytest.approx(1 - 299 / 2000, abs=1e-4)
 
 
 def test_parts_of_current_networks(tmp_path: Path) -> None:
@@ -244,7 +246,7 @@ def test_parts_of_current_networks(tmp_path: Path) -> None:
     assert detector.reading.layout is Layout.YOLO
     images = np.random.default_rng(2).uniform(0, 1, (1, 3, 64, 64)).astype(np.float32)
     (wanted,) = ReferenceEvaluator(onnx.load(path)).run(None, {"images": images})
-    (found,) = detector._run(images).values()
-    assert found.shape == (1, 4 + len(LABELS), 8 * 8 + 4 * 4)
-    assert float(np.abs(found - np.asarray(wanted)).max()) < 1e-3
-    assert float(np.ptp(found[0, 4:])) > 0.05
+    (output,) = detector._run(images).values()
+    assert output.shape == (1, 4 + len(LABELS), 8 * 8 + 4 * 4)
+    assert float(np.abs(output - np.asarray(wanted)).max()) < 1e-3
+    assert float(np.ptp(output[0, 4:])) > 0.05

@@ -19,15 +19,15 @@ def test_a_worker_without_the_environment_says_so(tmp_path: Path, monkeypatch: p
         asyncio.run(digit_train.wait({"digits": [0, 1]}, {}))
 
 
-@pytest.mark.parametrize("made", ["", "pass\n"], ids=["before the first library", "before the last ones"])
+@pytest.mark.parametrize("library", ["", "pass\n"], ids=["before the first library", "before the last ones"])
 def test_an_environment_that_is_still_being_made_refuses(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str
 ) -> None:
     """A real Python without the libraries, as while `make trainer` installs: one refusal that says what is missing."""
     venv.create(tmp_path / "train", with_pip=False)
-    if made:  # the first library is there, and what it needs is not
+    if library:  # the first library is there, and what it needs is not
         (site,) = (tmp_path / "train" / "lib").glob("python*/site-packages")
-        (site / "httpx.py").write_text(made)
+        (site / "httpx.py").write_text(library)
     monkeypatch.setenv("MILLRACE_TRAIN", str(tmp_path / "train"))
     monkeypatch.setenv("MILLRACE_HOME", str(tmp_path / "home"))
     assert digit_train.check() == ""
@@ -51,6 +51,6 @@ def test_how_a_training_ended_decides_whose_fault_it_is(
     """An order that makes no sense is refused, a part that is away is waited for, anything else is tried again."""
     log = tmp_path / "log"
     log.write_text(f"a warning of a library\n{line}\n" if line else "")
-    found = process._failure(status, log)
-    assert isinstance(found, kind)
-    assert said in str(found)
+    error = process._failure(status, log)
+    assert isinstance(error, kind)
+    assert said in str(error)

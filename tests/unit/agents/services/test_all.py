@@ -78,13 +78,13 @@ def test_examples_work(name: str, no_data: Path) -> None:
 
     record = conform(service.contract.input, service.example, image=stored)
     models = service.model_status()
-    if models and not any(one.ready for one in models):
-        assert all(one.detail for one in models)
+    if models and not any(model.ready for model in models):
+        assert all(model.detail for model in models)
         with pytest.raises(InvalidInput):
             call(service.function.__module__, name, record, objects)
         return
-    made = call(service.function.__module__, name, record, objects)
-    assert conform(service.contract.output, made.output) == made.output
+    invocation = call(service.function.__module__, name, record, objects)
+    assert conform(service.contract.output, invocation.output) == invocation.output
 
 
 @pytest.mark.parametrize("name", discovery.registry())

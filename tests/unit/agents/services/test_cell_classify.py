@@ -25,7 +25,7 @@ from tests.unit.agents.pictures import file, result, run
 from training.cells.measure import balanced
 from training.cells.pictures import data as cells
 from training.cells.pictures.drawn import smear
-from training.cells.pictures.through import told
+from training.cells.pictures.through import classified
 from training.registry.bundle import write
 
 REFERENCE = Path(__file__).parent / "cell_reference.npz"
@@ -61,10 +61,10 @@ def test_the_served_model_is_the_trained_one() -> None:
     """What is served says of drawn cells what scikit-learn's model said of them when it was trained."""
     pictures, wanted = references()
     model = Classifier()
-    said = [model.tell(traits(cut_out(Picture.decode(one)))).probabilities for one in pictures]
-    found = np.array([[one[kind] for kind in CellType] for one in said])
-    assert found.shape == wanted.shape == (12, 4)
-    assert float(np.abs(found - wanted).max()) < 1e-3
+    said = [model.tell(traits(cut_out(Picture.decode(picture)))).probabilities for picture in pictures]
+    served = np.array([[probabilities[kind] for kind in CellType] for probabilities in said])
+    assert served.shape == wanted.shape == (12, 4)
+    assert float(np.abs(served - wanted).max()) < 1e-3
     assert len(set(wanted.argmax(axis=1))) > 1
 
 
@@ -87,8 +87,12 @@ def test_the_card_says_what_was_learned_from() -> None:
     assert learned is not None
     assert learned.of == 214
     output = run("cell-classify", drawn(CellType.NEUTROPHIL)).output
-    assert {one.name for one in learned.features} == {"output.strangeness", "output.confidence", "output.cell_type"}
-    assert all(one.place(output[one.path[1]]) is not None for one in learned.features)
+    assert {feature.name for feature in learned.features} == {
+        "output.strangeness",
+        "output.confidence",
+        "output.cell_type",
+    }
+    assert all(feature.place(output[feature.path[1]]) is not None for feature in learned.features)
 
 
 @pytest.mark.parametrize("size", [(640, 480), (160, 120), (80, 80)])
@@ -125,7 +129,7 @@ def test_traits_do_not_depend_on_the_turn() -> None:
 
 def test_lobes_are_counted() -> None:
     """A lobed nucleus is less round, and fills less of its hull, than a round one."""
-    lobed, whole = (traits(cut_out(Picture.decode(drawn(one)))) for one in (CellType.NEUTROPHIL, CellType.LYMPHOCYTE))
+    lobed, whole = (traits(cut_out(Picture.decode(drawn(kind)))) for kind in (CellType.NEUTROPHIL, CellType.LYMPHOCYTE))
     assert lobed["lobes"] >= 3 > whole["lobes"]
     assert lobed["roundness"] < whole["roundness"]
     assert lobed["nucleus of its hull"] < 0.85 < whole["nucleus of its hull"]
@@ -195,7 +199,7 @@ def test_probabilities_are_calibrated_by_the_temperature() -> None:
 @pytest.mark.data
 def test_the_test_originals_of_bccd(data: Path) -> None:
     """On the test originals, through both services as files, the figures are those of the card."""
-    said = told(Classifier(), cells.originals(data, "test"))
+    said = classified(Classifier(), cells.originals(data, "test"))
     card = read(FOLDER).card["metrics"]["test"]
     assert balanced(said.probabilities, said.labels) == pytest.approx(card["balanced_accuracy"], abs=0.03)
     assert balanced(said.probabilities, said.labels) >= 0.9

@@ -65,7 +65,7 @@ def test_whatever_the_stain_and_the_light(how: str) -> None:
     seen = drawn(CellType.NEUTROPHIL).astype(np.float32)
     light = np.array(EMPTY, np.float32)
     density = -np.log((seen + 1) / (light + 1))
-    made = {
+    changed = {
         "dim lamp": seen * 0.55,
         "yellow light": seen * np.array([1.2, 1.2, 0.7], np.float32),
         "pale stain": (light + 1) * np.exp(-0.8 * density) - 1,
@@ -73,7 +73,7 @@ def test_whatever_the_stain_and_the_light(how: str) -> None:
         "blurred": cv2.GaussianBlur(seen, (0, 0), 2.5),
         "noisy": seen + np.random.default_rng(1).normal(0, 8, seen.shape),
     }[how]
-    picture = file(Image.fromarray(np.clip(made, 0, 255).astype(np.uint8)))
+    picture = file(Image.fromarray(np.clip(changed, 0, 255).astype(np.uint8)))
     made_of = run("cell-preprocess", picture)
     assert overlap(box(made_of.output["area"]), where()) > 0.7
     lightest = np.percentile(np.asarray(result(made_of)).reshape(-1, 3), 80, axis=0)
@@ -93,8 +93,8 @@ def test_areas_are_of_the_picture_that_was_sent(size: tuple[int, int]) -> None:
 
 def test_what_is_made_is_always_alike() -> None:
     """The cell is in the middle of a PNG of one size, its longer side as long as always, also when its file was a JPEG."""
-    made = run("cell-preprocess", file(Image.fromarray(drawn(CellType.LYMPHOCYTE)), "jpeg", quality=90))
-    image = result(made)
+    invocation = run("cell-preprocess", file(Image.fromarray(drawn(CellType.LYMPHOCYTE)), "jpeg", quality=90))
+    image = result(invocation)
     assert (image.format, image.size, image.mode) == ("PNG", (SIDE, SIDE), "RGB")
     cell = find(stain(np.asarray(image)), 10)
     assert cell is not None
@@ -115,11 +115,11 @@ def test_several_cells() -> None:
 def test_a_cell_at_the_edge() -> None:
     """Of a cell that the picture cuts off, what is there is found; beyond the picture there is plasma."""
     cut = drawn(CellType.LYMPHOCYTE)[:, 320:]
-    made = run("cell-preprocess", file(Image.fromarray(cut)))
-    area = made.output["area"]
+    invocation = run("cell-preprocess", file(Image.fromarray(cut)))
+    area = invocation.output["area"]
     assert area["x"] == 0
     assert abs(area["width"] - RADIUS) < 12
-    assert float(np.asarray(result(made), np.float32)[:, :30].mean()) == pytest.approx(PLASMA, abs=1)
+    assert float(np.asarray(result(invocation), np.float32)[:, :30].mean()) == pytest.approx(PLASMA, abs=1)
 
 
 def pictures_without() -> dict[str, bytes]:
@@ -167,16 +167,16 @@ def test_plasma_is_the_light() -> None:
 @pytest.mark.data
 def test_boxes_that_people_drew(data: Path) -> None:
     """In every other BCCD original with a box, the cell is found where a person saw it."""
-    found = boxes(overlaps([*learned_from(data), *originals(data, "test")][::2]))
-    assert found["found"]["rate"] >= 0.98
-    assert found["mean"] > 0.78
+    measured = boxes(overlaps([*learned_from(data), *originals(data, "test")][::2]))
+    assert measured["found"]["rate"] >= 0.98
+    assert measured["mean"] > 0.78
 
 
 @pytest.mark.data
 def test_another_stain(data: Path) -> None:
     """On another microscope with a yellow stain, in pictures of one cell each, a cell is found in all, and fills its picture's middle."""
-    for one in tecom(data)[::10]:
-        picture = Picture.decode(one.data)
+    for sample in tecom(data)[::10]:
+        picture = Picture.decode(sample.data)
         area = white_cell(picture).area
         assert area.x <= picture.size[0] / 2 <= area.x + area.width
         assert area.y <= picture.size[1] / 2 <= area.y + area.height

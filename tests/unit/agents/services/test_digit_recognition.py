@@ -26,9 +26,9 @@ Grey = NDArray[np.uint8]
 def strokes(text: str, size: int = 160, width: int = 9, scale: float = 3.2) -> Grey:
     """Digits in white on black, as a pen would draw them."""
     canvas = np.zeros((size, size * len(text)), np.uint8)
-    for index, one in enumerate(text):
+    for index, character in enumerate(text):
         place = index * size + size // 4, size * 3 // 4
-        cv2.putText(canvas, one, place, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, width, cv2.LINE_AA)
+        cv2.putText(canvas, character, place, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, width, cv2.LINE_AA)
     return canvas
 
 
@@ -118,10 +118,10 @@ def test_what_is_not_one_digit_is_refused(pixels: Grey, said: str) -> None:
 def test_the_served_network_is_the_trained_one() -> None:
     """What is served says of drawn digits what TensorFlow said of them when it was trained."""
     kept, served = np.load(REFERENCE), Reader()
-    found = np.array([served.read(picture).probabilities for picture in kept["pictures"]])
-    assert found.shape == (64, 10)
-    assert float(np.abs(found - kept["probabilities"]).max()) < 1e-4
-    assert len(set(found.argmax(axis=1))) == 10
+    served_probabilities = np.array([served.read(picture).probabilities for picture in kept["pictures"]])
+    assert served_probabilities.shape == (64, 10)
+    assert float(np.abs(served_probabilities - kept["probabilities"]).max()) < 1e-4
+    assert len(set(served_probabilities.argmax(axis=1))) == 10
 
 
 def test_the_model_is_announced() -> None:
@@ -138,7 +138,7 @@ def test_the_shipped_model_is_loaded_once() -> None:
     assert DIGITS.loaded().bundle.folder == FOLDER
 
 
-def made(folder: Path, network: bytes, **card: object) -> Path:
+def bundle(folder: Path, network: bytes, **card: object) -> Path:
     """A bundle like the shipped one, with this network and these changes of the card."""
     known = json.loads((FOLDER / "card.json").read_text())
     sha256 = hashlib.sha256(network).hexdigest()
@@ -150,7 +150,7 @@ def made(folder: Path, network: bytes, **card: object) -> Path:
 def test_a_model_of_fewer_digits(tmp_path: Path) -> None:
     """Its card says what the outputs stand for; digits that it does not know have a probability of 0."""
     network = (FOLDER / FILE).read_bytes()
-    turned = Reader(made(tmp_path, network, digits=[9, 8, 7, 6, 5, 4, 3, 2, 1, 0]))
+    turned = Reader(bundle(tmp_path, network, digits=[9, 8, 7, 6, 5, 4, 3, 2, 1, 0]))
     picture = np.load(REFERENCE)["pictures"][0]
     assert turned.read(picture).digit == 9 - Reader().read(picture).digit
 
@@ -170,11 +170,11 @@ def test_a_bundle_that_cannot_read_digits_is_not_loaded(
 ) -> None:
     """Loading says what is wrong with a bundle before it serves; no picture has to find it out."""
     with pytest.raises(BadBundle, match=said):
-        Reader(made(tmp_path, network, **card))
+        Reader(bundle(tmp_path, network, **card))
 
 
 def test_another_network_than_its_card_speaks_of(tmp_path: Path) -> None:
     """A network file that was exchanged is not served under the old name."""
-    made(tmp_path, b"one").joinpath(FILE).write_bytes(b"another")
+    bundle(tmp_path, b"one").joinpath(FILE).write_bytes(b"another")
     with pytest.raises(BadBundle, match="is not the file of its card"):
         Reader(tmp_path)

@@ -155,9 +155,9 @@ def test_women_and_men_in_groups(data: Path) -> None:
         photos = [photo for photo in csv.DictReader(rows) if photo["men"]]
     wrong = faces = 0
     for photo in photos:
-        found = run("face-analyze", (data / "faces" / "images" / photo["file"]).read_bytes()).output["faces"]
-        wrong += abs(sum(face["gender"] == "man" for face in found) - int(photo["men"]))
-        faces += len(found)
+        analysed = run("face-analyze", (data / "faces" / "images" / photo["file"]).read_bytes()).output["faces"]
+        wrong += abs(sum(face["gender"] == "man" for face in analysed) - int(photo["men"]))
+        faces += len(analysed)
     assert faces == sum(int(photo["n_faces"]) for photo in photos)
     assert wrong <= faces / 8
 
@@ -176,6 +176,6 @@ def test_large_photos_are_judged_like_small_ones(data: Path) -> None:
     """A face that is decoded at a fraction of its size is described as the same face scaled down beforehand."""
     photo = Image.open(data / "faces" / "images" / "003_A.jpg")
     small = photo.resize((photo.width // 4, photo.height // 4), Image.Resampling.BOX)
-    one, other = _one((data / "faces" / "images" / "003_A.jpg").read_bytes()), _one(file(small, "png"))
-    assert one["gender"] == other["gender"]
-    assert one["brightness"] == pytest.approx(other["brightness"], abs=0.03)
+    large, reduced = _one((data / "faces" / "images" / "003_A.jpg").read_bytes()), _one(file(small, "png"))
+    assert large["gender"] == reduced["gender"]
+    assert large["brightness"] == pytest.approx(reduced["brightness"], abs=0.03)

@@ -36,9 +36,9 @@ def _located(**changes: Any) -> bytes:
 @pytest.mark.parametrize("format", Format)
 def test_format_and_size(format: Format) -> None:
     """Format, size and bytes are those of the file."""
-    given = file(corners(), format.value)
-    said = run("image-analyze", given).output
-    assert (said["format"], said["width"], said["height"], said["bytes"]) == (format.value, 64, 48, len(given))
+    data = file(corners(), format.value)
+    said = run("image-analyze", data).output
+    assert (said["format"], said["width"], said["height"], said["bytes"]) == (format.value, 64, 48, len(data))
     assert (said["frames"], said["orientation"], said["gps"]) == (1, 1, None)
 
 
@@ -55,9 +55,9 @@ def test_exif_and_position() -> None:
 @pytest.mark.parametrize("degrees", [(33, 0), (133, 1), (0xFFFFFFFF, 1)])
 def test_a_broken_position_is_none(degrees: tuple[int, int]) -> None:
     """Degrees that cannot be, or that are divided by nothing, are no position."""
-    given = _located().replace(struct.pack(">II", 33, 1), struct.pack(">II", *degrees))
-    assert given != _located()
-    said = run("image-analyze", given).output
+    data = _located().replace(struct.pack(">II", 33, 1), struct.pack(">II", *degrees))
+    assert data != _located()
+    said = run("image-analyze", data).output
     assert said["gps"] is None
     assert said["exif"]["Model"] == "A camera"
 

@@ -20,11 +20,11 @@ def _contrast(image: Image.Image, box: tuple[int, int, int, int]) -> float:
 def test_areas_are_blurred_and_nothing_else() -> None:
     """Inside its areas the chessboard is grey; outside not a pixel differs."""
     areas = [{"x": 40, "y": 24, "width": 80, "height": 64}, {"x": 200, "y": 160, "width": 64, "height": 48}]
-    made = result(run("image-blur", file(CHECKS), areas=areas))
-    difference = np.asarray(made) != np.asarray(CHECKS)
+    blurred = result(run("image-blur", file(CHECKS), areas=areas))
+    difference = np.asarray(blurred) != np.asarray(CHECKS)
     for area in areas:
         box = (area["x"], area["y"], area["x"] + area["width"], area["y"] + area["height"])
-        assert _contrast(made, box) < 20
+        assert _contrast(blurred, box) < 20
         difference[box[1] : box[3], box[0] : box[2]] = False
     assert not difference.any()
 
@@ -45,22 +45,22 @@ def test_a_face_is_gone_after_a_default_blur() -> None:
     """What makes a face, its edges, is gone: a tenth of its contrast at the scale of eyes and mouth is left at most."""
     photo = astronaut()
     box = (178, 63, 268, 176)
-    made = result(run("image-blur", photo, areas=[{"x": 178, "y": 63, "width": 90, "height": 113}]))
+    blurred = result(run("image-blur", photo, areas=[{"x": 178, "y": 63, "width": 90, "height": 113}]))
 
     def edges(image: Image.Image) -> float:
         face = np.asarray(image.convert("L").crop(box), dtype=float)
         return float(np.abs(np.diff(face, axis=0)).mean())
 
-    assert edges(made) < 0.15 * edges(Image.open(BytesIO(photo)))
+    assert edges(blurred) < 0.15 * edges(Image.open(BytesIO(photo)))
 
 
 def test_areas_are_clipped() -> None:
     """Areas that stand over the edge are blurred as far as they go, and those outside change nothing."""
     areas = [{"x": -20, "y": -20, "width": 60, "height": 60}, {"x": 5000, "y": 0, "width": 10, "height": 10}]
-    made = result(run("image-blur", file(CHECKS), areas=areas))
-    assert made.size == CHECKS.size
-    assert _contrast(made, (0, 0, 40, 40)) < 20
-    assert (np.asarray(made)[60:, 60:] == np.asarray(CHECKS)[60:, 60:]).all()
+    blurred = result(run("image-blur", file(CHECKS), areas=areas))
+    assert blurred.size == CHECKS.size
+    assert _contrast(blurred, (0, 0, 40, 40)) < 20
+    assert (np.asarray(blurred)[60:, 60:] == np.asarray(CHECKS)[60:, 60:]).all()
 
 
 @pytest.mark.parametrize(
@@ -69,30 +69,35 @@ def test_areas_are_clipped() -> None:
 @pytest.mark.parametrize("format", ["jpeg", "png", "webp", "bmp", "tiff", "gif"])
 def test_nothing_to_blur(format: str, inputs: dict[str, object]) -> None:
     """Without areas or strength the picture comes back in its format with the pixels it had."""
-    given = file(CHECKS, format)
-    made = run("image-blur", given, **inputs)
-    assert made.objects[0].media_type == f"image/{format}"
-    before = Image.open(BytesIO(given)).convert("L")
-    assert (np.asarray(result(made).convert("L")) == np.asarray(before)).all()
+    original = file(CHECKS, format)
+    invocation = run("image-blur", original, **inputs)
+    assert invocation.objects[0].media_type == f"image/{format}"
+    before = Image.open(BytesIO(original)).convert("L")
+    assert (np.asarray(result(invocation).convert("L")) == np.asarray(before)).all()
 
 
 def test_colours_of_transparent_pixels_stay_hidden() -> None:
     """A colour that transparency hides does not bleed into what is seen."""
     image = Image.new("RGBA", (40, 40), (*RED, 255))
     image.paste((*GREEN, 0), (20, 0, 40, 40))
-    made = result(run("image-blur", file(image), areas=[{"x": 0, "y": 0, "width": 40, "height": 40}]))
-    pixels = np.asarray(made).reshape(-1, 4)
+    blurred = result(run("image-blur", file(image), areas=[{"x": 0, "y": 0, "width": 40, "height": 40}]))
+    pixels = np.asarray(blurred).reshape(-1, 4)
     assert pixels[pixels[:, 3] > 8][:, 1].max() < 20
 
 
 def test_a_damaged_picture_is_refused_even_without_areas() -> None:
     """A picture that cannot be decoded is not handed on as if it could."""
-    given = file(corners((300, 300)).effect_spread(50), "jpeg")
+    original = file(corners((300, 300)).effect_spread(50), "jpeg")
     with pytest.raises(InvalidInput, match="damaged"):
-        run("image-blur", given[: len(given) // 2], areas=[])
+        run("image-blur", original[: len(original) // 2], areas=[])
 
 
 def test_the_output_names_what_was_stored() -> None:
     """The ref of the output has the hash and size of the object that is to be stored."""
-    made = run("image-blur", file(CHECKS), areas=[])
-    assert made.output["image"] == {**ref(made.objects[0].data), "bucket": "", "key": "", "media_type": "image/png"}
+    invocation = run("image-blur", file(CHECKS), areas=[])
+    assert invocation.output["image"] == {
+        **ref(invocation.objects[0].data),
+        "bucket": "",
+        "key": "",
+        "media_type": "image/png",
+    }

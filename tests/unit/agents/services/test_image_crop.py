@@ -13,18 +13,18 @@ NOISE = Image.effect_noise((120, 90), 80)
 def test_one_picture_an_area() -> None:
     """Each area is a picture of its own, in order, pixel for pixel."""
     areas = [{"x": 0, "y": 0, "width": 120, "height": 90}, {"x": 7, "y": 11, "width": 30, "height": 20}]
-    made = run("image-crop", file(NOISE), areas=areas)
-    assert len(made.output["images"]) == 2
-    assert (np.asarray(result(made, 0)) == np.asarray(NOISE)).all()
-    assert (np.asarray(result(made, 1)) == np.asarray(NOISE)[11:31, 7:37]).all()
+    invocation = run("image-crop", file(NOISE), areas=areas)
+    assert len(invocation.output["images"]) == 2
+    assert (np.asarray(result(invocation, 0)) == np.asarray(NOISE)).all()
+    assert (np.asarray(result(invocation, 1)) == np.asarray(NOISE)[11:31, 7:37]).all()
 
 
 def test_the_same_area_twice_is_one_object() -> None:
     """Equal cuts are stored once and named twice."""
     area = {"x": 7, "y": 11, "width": 30, "height": 20}
-    made = run("image-crop", file(NOISE), areas=[area, area])
-    assert len(made.objects) == 1
-    assert made.output["images"][0] == made.output["images"][1]
+    invocation = run("image-crop", file(NOISE), areas=[area, area])
+    assert len(invocation.objects) == 1
+    assert invocation.output["images"][0] == invocation.output["images"][1]
 
 
 def test_no_areas_no_pictures() -> None:
@@ -37,15 +37,15 @@ def test_areas_are_of_the_upright_picture() -> None:
     exif = Image.Exif()
     exif[274] = 6
     turned = corners((64, 48)).transpose(Image.Transpose.ROTATE_90)
-    made = result(
+    cut = result(
         run(
             "image-crop",
             file(turned, "jpeg", exif=exif, quality=95),
             areas=[{"x": 16, "y": 12, "width": 32, "height": 24}],
         )
     )
-    assert made.size == (32, 24)
-    assert quarters(made, 40)
+    assert cut.size == (32, 24)
+    assert quarters(cut, 40)
 
 
 @pytest.mark.parametrize(

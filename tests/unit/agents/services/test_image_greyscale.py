@@ -16,9 +16,9 @@ LUMINANCE = {(16, 12): 76, (48, 12): 150, (16, 36): 29, (48, 36): 255}
 @pytest.mark.parametrize("format", Format)
 def test_luminance(format: Format) -> None:
     """Every format keeps its own, and each colour gets its luminance."""
-    made = run("image-greyscale", file(corners(), format.value))
-    assert made.objects[0].media_type == format.media_type
-    grey = result(made).convert("RGB")
+    invocation = run("image-greyscale", file(corners(), format.value))
+    assert invocation.objects[0].media_type == format.media_type
+    grey = result(invocation).convert("RGB")
     for place, wanted in LUMINANCE.items():
         pixel = grey.getpixel(place)
         assert isinstance(pixel, tuple)
@@ -29,10 +29,10 @@ def test_luminance(format: Format) -> None:
 def test_a_photo() -> None:
     """The short way through a JPEG gives what decoding its colours first gives."""
     photo = file(Image.open(BytesIO(astronaut())), "jpeg", quality=95)
-    made = np.asarray(result(run("image-greyscale", photo)))
+    grey = np.asarray(result(run("image-greyscale", photo)))
     wanted = np.asarray(Image.open(BytesIO(photo)).convert("L")).astype(int)
-    assert made.ndim == 2
-    assert abs(made - wanted).mean() < 2
+    assert grey.ndim == 2
+    assert abs(grey - wanted).mean() < 2
 
 
 def test_transparency_is_kept() -> None:
@@ -40,6 +40,6 @@ def test_transparency_is_kept() -> None:
     image = corners().convert("RGBA")
     alpha = Image.linear_gradient("L").resize(image.size)
     image.putalpha(alpha)
-    made = result(run("image-greyscale", file(image)))
-    assert made.mode == "LA"
-    assert (np.asarray(made.getchannel("A")) == np.asarray(alpha)).all()
+    grey = result(run("image-greyscale", file(image)))
+    assert grey.mode == "LA"
+    assert (np.asarray(grey.getchannel("A")) == np.asarray(alpha)).all()

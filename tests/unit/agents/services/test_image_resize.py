@@ -42,27 +42,27 @@ def test_sizes(format: str, inputs: dict[str, object], size: tuple[int, int]) ->
 @pytest.mark.parametrize("format", ["jpeg", "png", "webp"])
 def test_the_whole_picture_is_shown(format: str, inputs: dict[str, object]) -> None:
     """But for cover, all of the picture is in the result."""
-    made = result(run("image-resize", file(corners((1000, 800)), format), **inputs))
-    assert quarters(made, 20)
+    resized = result(run("image-resize", file(corners((1000, 800)), format), **inputs))
+    assert quarters(resized, 20)
 
 
 def test_cover_cuts_both_sides_alike() -> None:
     """Covering a wide frame shows the middle of a high picture: the border of its halves stays in the middle."""
-    made = result(run("image-resize", file(corners((60, 120))), width=60, height=40, fit="cover"))
-    assert near(at(made, 5, 18), RED, 5)
-    assert near(at(made, 55, 22), WHITE, 5)
+    resized = result(run("image-resize", file(corners((60, 120))), width=60, height=40, fit="cover"))
+    assert near(at(resized, 5, 18), RED, 5)
+    assert near(at(resized, 55, 22), WHITE, 5)
 
 
 @pytest.mark.parametrize("width", [90, 400, 1100])
 def test_reduced_decoding_shows_the_same(width: int) -> None:
     """A large JPEG, which is decoded at a fraction of its size, comes out as if it had been decoded whole."""
     photo = Image.open(BytesIO(astronaut())).resize((1500, 1000), Image.Resampling.BICUBIC)
-    given = file(photo, "jpeg", quality=95)
-    made = result(run("image-resize", given, width=width))
+    original = file(photo, "jpeg", quality=95)
+    resized = result(run("image-resize", original, width=width))
     size = width, round(width * 2 / 3)
     wanted = photo.resize(size, resampling(photo.size, size))
-    assert made.size == wanted.size
-    assert abs(np.asarray(made.convert("L")).astype(int) - np.asarray(wanted.convert("L"))).mean() < 2
+    assert resized.size == wanted.size
+    assert abs(np.asarray(resized.convert("L")).astype(int) - np.asarray(wanted.convert("L"))).mean() < 2
 
 
 @given(full=st.tuples(SIDES, SIDES), width=st.none() | SIDES, height=st.none() | SIDES, fit=st.sampled_from(Fit))
@@ -113,10 +113,10 @@ def test_transparent_edges_stay_clean() -> None:
 def test_downscaling_is_as_good_as_with_lanczos(width: int) -> None:
     """The faster filter differs from it by less than anybody sees: 36 dB at least on a photo."""
     photo = Image.open(BytesIO(astronaut())).convert("RGB")
-    made = result(run("image-resize", file(photo, "png"), width=width))
+    resized = result(run("image-resize", file(photo, "png"), width=width))
     wanted = photo.resize((width, width), Image.Resampling.LANCZOS)
-    assert made.tobytes() != wanted.tobytes()
-    error = (np.asarray(made, float) - np.asarray(wanted, float)) ** 2
+    assert resized.tobytes() != wanted.tobytes()
+    error = (np.asarray(resized, float) - np.asarray(wanted, float)) ** 2
     assert 10 * np.log10(255**2 / error.mean()) > 36
 
 
@@ -124,5 +124,5 @@ def test_downscaling_is_as_good_as_with_lanczos(width: int) -> None:
 def test_where_it_would_be_seen_lanczos_stays(width: int) -> None:
     """Near the full size and above it, a picture goes by the best filter there is."""
     photo = Image.open(BytesIO(astronaut())).convert("RGB")
-    made = result(run("image-resize", file(photo, "png"), width=width))
-    assert made.tobytes() == photo.resize((width, width), Image.Resampling.LANCZOS).tobytes()
+    resized = result(run("image-resize", file(photo, "png"), width=width))
+    assert resized.tobytes() == photo.resize((width, width), Image.Resampling.LANCZOS).tobytes()

@@ -31,7 +31,7 @@ DEAR, CHEAP = Indicators(1.1, 93.994, -36.4, 4.857, 5191.0), Indicators(-1.8, 93
 def test_the_served_trees_are_the_trained_ones() -> None:
     """Customers of all kinds, some with much unknown, are scored as the trained model scored them."""
     assert REFERENCE["features"] == list(NAMES)
-    rows = [[math.nan if one is None else one for one in row] for row in REFERENCE["rows"]]
+    rows = [[math.nan if value is None else value for value in row] for row in REFERENCE["rows"]]
     assert len(rows) == 64
     assert LOAN.loaded().score(rows) == pytest.approx(REFERENCE["scores"], abs=2e-6)
     assert max(REFERENCE["scores"]) - min(REFERENCE["scores"]) > 0.3
@@ -52,20 +52,26 @@ def test_the_card_belongs_to_the_file_and_to_the_data() -> None:
     assert card["dataset"] == of_catalogue("bank-marketing").label
     assert "CC BY 4.0" in card["licence"]
     assert "Moro" in card["licence"]
-    found = card["metrics"]["test"]["auc"]
-    assert 0.78 < found["low"] < found["value"] < found["high"] < 0.84
-    assert min(found["value"], card["metrics"]["validation"]) >= 0.80
+    auc = card["metrics"]["test"]["auc"]
+    assert 0.78 < auc["low"] < auc["value"] < auc["high"] < 0.84
+    assert min(auc["value"], card["metrics"]["validation"]) >= 0.80
     assert card["metrics"]["test"]["calibration_error"]["value"] < 0.01
-    assert card["metrics"]["by_time"]["test"]["auc"]["value"] < found["value"], "the honest figure by time is there too"
+    assert card["metrics"]["by_time"]["test"]["auc"]["value"] < auc["value"], "the honest figure by time is there too"
 
 
 def test_the_card_says_what_drift_is_measured_against() -> None:
     """Its reference can be read, and each feature of it is a field of the input or the output."""
-    found = drift.read(check(FOLDER).card)
-    assert found is not None
-    assert {one.name for one in found.features} >= {"output.appetence", "input.age", "output.indicators.euribor3m"}
-    inputs, outputs = ({one.name for one in fields_of(kind)} for kind in (Request, Response))
-    assert all(one.path[1] in {"input": inputs, "output": outputs}[one.path[0]] for one in found.features)
+    reference = drift.read(check(FOLDER).card)
+    assert reference is not None
+    assert {feature.name for feature in reference.features} >= {
+        "output.appetence",
+        "input.age",
+        "output.indicators.euribor3m",
+    }
+    inputs, outputs = ({feature.name for feature in fields_of(kind)} for kind in (Request, Response))
+    assert all(
+        feature.path[1] in {"input": inputs, "output": outputs}[feature.path[0]] for feature in reference.features
+    )
 
 
 def test_a_model_for_other_features_is_not_served(tmp_path: Path) -> None:
@@ -80,7 +86,7 @@ def test_a_model_for_other_features_is_not_served(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "where"),
+    ("record", "where"),
     [
         ({"duration": 261}, "duration"),
         ({"job": "astronaut"}, "job"),
@@ -89,11 +95,11 @@ def test_a_model_for_other_features_is_not_served(tmp_path: Path) -> None:
         ({"balance": "much"}, "balance"),
     ],
 )
-def test_what_is_no_input_is_refused_by_name(given: dict[str, object], where: str) -> None:
+def test_what_is_no_input_is_refused_by_name(record: dict[str, object], where: str) -> None:
     """The length of the call is no input, whoever sends it is told; so are words and numbers that cannot be."""
     with pytest.raises(Nonconforming) as caught:
-        conform(loan_appetence.contract.input, given)
-    assert [one.where for one in caught.value.problems] == [where]
+        conform(loan_appetence.contract.input, record)
+    assert [problem.where for problem in caught.value.problems] == [where]
 
 
 def test_a_row_of_either_file_is_a_request() -> None:
@@ -120,7 +126,7 @@ def test_a_raw_row_is_refused_with_the_reason_for_each_name() -> None:
     for schema in (contract.input, compile_spec(automatic(contract), CONTRACTS).input):
         with pytest.raises(Nonconforming) as caught:
             conform(schema, row)
-        said = {one.where: f"{one.problem}; {one.hint}" for one in caught.value.problems}
+        said = {problem.where: f"{problem.problem}; {problem.hint}" for problem in caught.value.problems}
         assert said.keys() == row.keys() - {"job"}
         assert "known only after it" in said["duration"]
         assert "outcome" in said["y"]

@@ -40,26 +40,26 @@ def _some(count: int, size: int) -> Scene:
     """A square scene with so many shapes, each of another kind."""
     random = np.random.default_rng(5)
     while True:
-        made = scene(random, size, size)
-        if len({label for label, _ in made.objects}) == len(made.objects) == count:
-            return made
+        drawn = scene(random, size, size)
+        if len({label for label, _ in drawn.objects}) == len(drawn.objects) == count:
+            return drawn
 
 
-def _picture(one: Scene) -> bytes:
-    return file(Image.fromarray(one.pixels))
+def _picture(drawn: Scene) -> bytes:
+    return file(Image.fromarray(drawn.pixels))
 
 
-def _hits(told: Sequence[dict[str, Any]], one: Scene) -> int:
+def _hits(objects: Sequence[dict[str, Any]], drawn: Scene) -> int:
     """How many objects of a scene were told, with their label and half of their place, each once."""
-    left = list(told)
-    for label, (x, y, right, bottom) in one.objects:
-        for found in left:
-            area = found["area"]
+    left = list(objects)
+    for label, (x, y, right, bottom) in drawn.objects:
+        for answer in left:
+            area = answer["area"]
             box = area["x"], area["y"], area["width"], area["height"]
-            if found["label"] == label and overlap(box, (x, y, right - x, bottom - y)) >= 0.5:
-                left.remove(found)
+            if answer["label"] == label and overlap(box, (x, y, right - x, bottom - y)) >= 0.5:
+                left.remove(answer)
                 break
-    return len(told) - len(left)
+    return len(objects) - len(left)
 
 
 @pytest.mark.slow
@@ -70,26 +70,30 @@ def _hits(told: Sequence[dict[str, Any]], one: Scene) -> int:
 def test_drawn_shapes_are_found(size: tuple[int, int], recall: float, precision: float) -> None:
     """Shapes that the detector never saw are found where they are and called what they are, at any size and format."""
     random = np.random.default_rng(2024)
-    hits = objects = found = 0
+    hits = objects = detections = 0
     for _ in range(80):
-        one = scene(random, *size)
-        told = run("object-detect", _picture(one)).output["objects"]
-        hits, objects, found = hits + _hits(told, one), objects + len(one.objects), found + len(told)
+        drawn = scene(random, *size)
+        answers = run("object-detect", _picture(drawn)).output["objects"]
+        hits, objects, detections = (
+            hits + _hits(answers, drawn),
+            objects + len(drawn.objects),
+            detections + len(answers),
+        )
     assert objects > 90
     assert hits / objects >= recall
-    assert hits / found >= precision
+    assert hits / detections >= precision
 
 
 def test_the_answer(shapes: Path) -> None:
     """Objects come the surest first, inside the picture, with the detector's name and version."""
-    one = _some(2, 200)
-    said = run("object-detect", _picture(one), min_score=0.1).output
-    scores = [found["score"] for found in said["objects"]]
+    drawn = _some(2, 200)
+    said = run("object-detect", _picture(drawn), min_score=0.1).output
+    scores = [answer["score"] for answer in said["objects"]]
     assert scores == sorted(scores, reverse=True)
     assert len(scores) >= 2
     assert (said["model"], said["model_version"]) == ("shapes", read(shapes).version)
-    for found in said["objects"]:
-        area = found["area"]
+    for answer in said["objects"]:
+        area = answer["area"]
         assert 0 <= area["x"] < area["x"] + area["width"] <= 200
         assert 0 <= area["y"] < area["y"] + area["height"] <= 200
 
@@ -97,13 +101,13 @@ def test_the_answer(shapes: Path) -> None:
 @pytest.mark.usefixtures("shapes")
 def test_less_of_it() -> None:
     """A higher bar and a choice of labels leave objects out."""
-    one = _some(3, 96)
-    everything = run("object-detect", _picture(one)).output["objects"]
-    assert {found["label"] for found in everything} == set(LABELS)
-    only = run("object-detect", _picture(one), labels=["disc"]).output["objects"]
-    assert only == [found for found in everything if found["label"] == "disc"]
-    assert run("object-detect", _picture(one), labels=[]).output["objects"] == []
-    assert run("object-detect", _picture(one), min_score=1).output["objects"] == []
+    drawn = _some(3, 96)
+    everything = run("object-detect", _picture(drawn)).output["objects"]
+    assert {answer["label"] for answer in everything} == set(LABELS)
+    only = run("object-detect", _picture(drawn), labels=["disc"]).output["objects"]
+    assert only == [answer for answer in everything if answer["label"] == "disc"]
+    assert run("object-detect", _picture(drawn), labels=[]).output["objects"] == []
+    assert run("object-detect", _picture(drawn), min_score=1).output["objects"] == []
 
 
 @pytest.mark.usefixtures("shapes")
@@ -122,8 +126,8 @@ def test_opencv_says_what_the_reference_says(described: Path) -> None:
     about = read(described)
     values, _ = tensor(Picture.decode(_picture(scene(np.random.default_rng(3)))), about.size, about.pixels)
     (wanted,) = ReferenceEvaluator(onnx.load(about.weights)).run(None, {"images": values})
-    (found,) = Detector(about)._run(values).values()
-    assert float(np.abs(found - np.asarray(wanted)).max()) < 1e-3
+    (output,) = Detector(about)._run(values).values()
+    assert float(np.abs(output - np.asarray(wanted)).max()) < 1e-3
 
 
 @pytest.mark.usefixtures("no_data")

@@ -41,10 +41,10 @@ def test_json_text_and_nothing() -> None:
 
 def test_a_picture_is_checked_as_an_upload_is() -> None:
     """By its content: what only says that it is a picture is refused."""
-    found = read(png(), content_type="image/jpeg", most=10)
-    assert isinstance(found, Picture)
-    assert found.encode().media_type == "image/png"
-    assert found.encode().data == png()
+    picture = read(png(), content_type="image/jpeg", most=10)
+    assert isinstance(picture, Picture)
+    assert picture.encode().media_type == "image/png"
+    assert picture.encode().data == png()
     for data in (b"<svg/>", b"%PDF-1.4", b"\x89PNG\r\n\x1a\n", b"no picture"):
         with pytest.raises(InvalidInput):
             read(data, content_type="image/png")

@@ -14,10 +14,10 @@ DOC = Path(__file__).parents[4] / "docs" / "reference" / "http-nodes.md"
 
 def test_limits_are_read() -> None:
     """Each from its variable, the rest from the defaults."""
-    made = Limits.read(
+    limits = Limits.read(
         {"MILLRACE_HTTP_ALLOW": "https://a.example", "MILLRACE_HTTP_REDIRECTS": "0", "MILLRACE_HTTP_CONNECT": "1.5"}
     )
-    assert (len(made.allowed.rules), made.redirects, made.connect, made.silence) == (1, 0, 1.5, 15.0)
+    assert (len(limits.allowed.rules), limits.redirects, limits.connect, limits.silence) == (1, 0, 1.5, 15.0)
     assert Limits.read({}).allowed.rules == ()
 
 

@@ -55,8 +55,8 @@ def test_what_basic_credentials_stand_for_is_a_secret_too() -> None:
 def test_keys_and_numbers_are_searched() -> None:
     """A secret may come back as a key, or as a number; what holds none stays as it is, and of its kind."""
     redactor = Redactor(["12345678"])
-    given = {"12345678": 1, "n": 12345678, "f": 1.5, "t": True, "x": None}
-    assert redactor.value(given) == {MARK: 1, "n": MARK, "f": 1.5, "t": True, "x": None}
+    body = {"12345678": 1, "n": 12345678, "f": 1.5, "t": True, "x": None}
+    assert redactor.value(body) == {MARK: 1, "n": MARK, "f": 1.5, "t": True, "x": None}
     assert json.dumps(redactor.value(True)) == "true"
 
 

@@ -21,8 +21,8 @@ from streams.service.errors import InvalidInput
 )
 def test_a_url_is_taken_apart(url: str, host: str, port: int, target: str) -> None:
     """Scheme and host are lower case, the port is the scheme's own when left out, the fragment stays here."""
-    found = parse(url)
-    assert (found.host, found.port, found.target) == (host, port, target)
+    parsed = parse(url)
+    assert (parsed.host, parsed.port, parsed.target) == (host, port, target)
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_addresses_in_other_spellings_are_refused(host: str) -> None:
 
 def test_parameters_are_encoded() -> None:
     """What is put into `query` cannot leave it."""
-    found = parse("https://a.example/x?k=v#f", {"q": "a b&c=d#e/../", "z": "ü\r\n"})
-    assert found.target == "/x?k=v&q=a+b%26c%3Dd%23e%2F..%2F&z=%C3%BC%0D%0A"
-    assert str(found) == "https://a.example/x"
+    parsed = parse("https://a.example/x?k=v#f", {"q": "a b&c=d#e/../", "z": "ü\r\n"})
+    assert parsed.target == "/x?k=v&q=a+b%26c%3Dd%23e%2F..%2F&z=%C3%BC%0D%0A"
+    assert str(parsed) == "https://a.example/x"
 
 
 def test_redirects_lead_on_from_here() -> None:

@@ -32,7 +32,7 @@ class Slow(Recorder):
         return None
 
     async def _record(self, batch: list[LoggedEvent]) -> None:
-        self.written += [one.offset for one in batch]
+        self.written += [event.offset for event in batch]
 
 
 def test_an_event_that_is_slow_to_read_is_not_overtaken() -> None:

@@ -32,13 +32,13 @@ def field(kind: CellType, seed: int) -> Smear:
 def test_copies_are_others_of_the_same_cell() -> None:
     """A copy is another picture each time, the same for the same seed, with the same lobes and plasma as light as before."""
     (cell,) = cut([field(CellType.NEUTROPHIL, 1)])
-    made = samples([cell], [CellType.NEUTROPHIL], 8, np.random.default_rng(3))
+    varieties = samples([cell], [CellType.NEUTROPHIL], 8, np.random.default_rng(3))
     again = samples([cell], [CellType.NEUTROPHIL], 8, np.random.default_rng(3))
-    assert made.traits.shape == (1, 9, len(made.names))
-    assert (made.traits == again.traits).all()
-    assert len(np.unique(made.traits[0], axis=0)) == 9
-    assert np.isfinite(made.traits).all()
-    solid = made.traits[0, :, made.names.index("nucleus of its hull")]
+    assert varieties.traits.shape == (1, 9, len(varieties.names))
+    assert (varieties.traits == again.traits).all()
+    assert len(np.unique(varieties.traits[0], axis=0)) == 9
+    assert np.isfinite(varieties.traits).all()
+    solid = varieties.traits[0, :, varieties.names.index("nucleus of its hull")]
     assert float(np.ptp(solid)) < 0.12
     other = varied(cell, np.random.default_rng(4))
     assert abs(float(np.median(other)) - PLASMA) < 12
@@ -56,7 +56,7 @@ def test_corrections_are_learned_from() -> None:
     """What people corrected is taken when it is a cut-out of a known type, and left out when it is not."""
     (cell,) = cut([field(CellType.MONOCYTE, 2)])
     kept = file(Image.fromarray(cell))
-    found = corrected(
+    usable = corrected(
         [
             ("monocyte", kept),
             ("basophil", kept),
@@ -64,8 +64,8 @@ def test_corrections_are_learned_from() -> None:
             ("eosinophil", file(Image.new("RGB", (9, 9)))),
         ]
     )
-    assert [kind for _, kind in found] == [CellType.MONOCYTE]
-    assert (found[0][0] == cell).all()
+    assert [kind for _, kind in usable] == [CellType.MONOCYTE]
+    assert (usable[0][0] == cell).all()
 
 
 def test_balanced_accuracy_counts_every_type_alike() -> None:
@@ -97,11 +97,11 @@ def test_calibration() -> None:
     assert calibration_error(np.tile([1.0, 0, 0, 0], (100, 1)), labels, bins=10) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("given", ["0", "51", "-1", "ten", "", "1.5"])
-def test_copies_that_make_no_sense(given: str) -> None:
+@pytest.mark.parametrize("text", ["0", "51", "-1", "ten", "", "1.5"])
+def test_copies_that_make_no_sense(text: str) -> None:
     """A number of copies that is none is refused with what it may be, before anything is learned."""
     with pytest.raises(BadOrder, match=r"^copies: .* 1 to 50"):
-        copies({"copies": given})
+        copies({"copies": text})
     assert copies({}) == 10
 
 
@@ -135,14 +135,14 @@ def test_the_part() -> None:
 def test_the_split_of_cells_is_honest(data: Path) -> None:
     """No original is on both sides, nor a copy of one; what is learned from has a box, and so is under the MIT licence."""
     learned, test = learned_from(data), originals(data, "test")
-    count = [[sum(one.label is kind for one in some) for kind in TYPES] for some in (learned, test)]
+    count = [[sum(smear.label is kind for smear in some) for kind in TYPES] for some in (learned, test)]
     assert count == [[124, 55, 22, 13], [30, 15, 5, 3]]
-    names = {one.name for one in learned}
-    assert all(one.box for one in learned)
-    assert not names & {one.name for one in test}
+    names = {smear.name for smear in learned}
+    assert all(smear.box for smear in learned)
+    assert not names & {smear.name for smear in test}
     copies = augmented(data)
     assert len(copies) == 700
-    assert not names & {one.original for one in copies}
+    assert not names & {copied.original for copied in copies}
     assert len(tecom(data)) == 267
 
 

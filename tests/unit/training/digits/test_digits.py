@@ -24,36 +24,36 @@ def _random(seed: int = 3) -> np.random.Generator:
 
 def test_drawn_digits_stand_as_those_of_mnist() -> None:
     """Drawn digits are of all ten kinds, 20 pixels at the longer side, with their mass in the middle; a seed gives them again."""
-    made = drawn(200, _random())
-    assert set(made.labels.tolist()) == set(range(10))
-    rows, columns = made.pictures.any(axis=2).sum(axis=1), made.pictures.any(axis=1).sum(axis=1)
+    digits = drawn(200, _random())
+    assert set(digits.labels.tolist()) == set(range(10))
+    rows, columns = digits.pictures.any(axis=2).sum(axis=1), digits.pictures.any(axis=1).sum(axis=1)
     assert set(np.maximum(rows, columns).tolist()) <= {19, 20}
-    mass = made.pictures.astype(float)
+    mass = digits.pictures.astype(float)
     middle = (mass.sum(axis=2) * np.arange(28)).sum(axis=1) / mass.sum(axis=(1, 2))
     assert float(np.abs(middle - 14).max()) <= 1
-    assert (drawn(200, _random()).pictures == made.pictures).all()
+    assert (drawn(200, _random()).pictures == digits.pictures).all()
 
 
 def test_distortion_changes_the_form_and_not_the_range() -> None:
     """A picture is another one each time, the same for the same seed, within 0 to 1, and still has its ink."""
     pictures = drawn(50, _random()).pictures
-    made = distorted(pictures, _random())
-    assert made.shape == pictures.shape
-    assert float(made.min()) >= 0
-    assert float(made.max()) <= 1
-    assert (made == distorted(pictures, _random())).all()
-    assert not (made == distorted(pictures, _random(4))).all()
-    share = made.sum(axis=(1, 2)) * 255 / pictures.sum(axis=(1, 2))
+    changed = distorted(pictures, _random())
+    assert changed.shape == pictures.shape
+    assert float(changed.min()) >= 0
+    assert float(changed.max()) <= 1
+    assert (changed == distorted(pictures, _random())).all()
+    assert not (changed == distorted(pictures, _random(4))).all()
+    share = changed.sum(axis=(1, 2)) * 255 / pictures.sum(axis=(1, 2))
     assert float(share.min()) > 0.3
     assert float(share.max()) < 2.2
 
 
 def test_a_photo_has_dark_ink_on_light_paper() -> None:
     """What is composed as a photo is darker where the digit is."""
-    made = photo(drawn(1, _random()).pictures[0], _random())
-    assert min(made.shape) >= 200
-    assert int(made.min()) < 120
-    assert float(np.median(made)) > 120
+    composed = photo(drawn(1, _random()).pictures[0], _random())
+    assert min(composed.shape) >= 200
+    assert int(composed.min()) < 120
+    assert float(np.median(composed)) > 120
 
 
 def test_no_ink_is_no_digit() -> None:
@@ -79,8 +79,8 @@ def test_the_split_is_honest(mnist: Path) -> None:
 def test_mnist_comes_back_as_it_is(mnist: Path) -> None:
     """What centres a digit for the service gives MNIST's own pictures back nearly unchanged."""
     pictures = split(mnist, 5).validation.pictures[::25]
-    made = np.stack([one for one in map(centred, pictures) if one is not None])
-    assert float(np.abs(made.astype(int) - pictures).mean()) < 0.5
+    centred_again = np.stack([square for square in map(centred, pictures) if square is not None])
+    assert float(np.abs(centred_again.astype(int) - pictures).mean()) < 0.5
 
 
 def test_intervals() -> None:
@@ -98,31 +98,33 @@ def test_the_temperature_calibrates() -> None:
     logits = random.normal(0, 2, (5000, 10))
     chances = softmax(logits)
     labels = np.array([random.choice(10, p=row) for row in chances])
-    found = temperature(logits * 2.5, labels, floor=measure.FLOOR)
-    assert found == pytest.approx(2.5, rel=0.1)
-    sure, right = softmax(logits * 2.5), softmax(logits * 2.5 / found)
+    fitted = temperature(logits * 2.5, labels, floor=measure.FLOOR)
+    assert fitted == pytest.approx(2.5, rel=0.1)
+    sure, right = softmax(logits * 2.5), softmax(logits * 2.5 / fitted)
     assert calibration_error(right, labels, bins=15) < 0.03 < calibration_error(sure, labels, bins=15)
     assert measure.confusion(right, labels).sum() == 5000
 
 
 def test_what_serves_carries_no_tensorflow() -> None:
     """In the lock file, TensorFlow is reached from the group `train` and from nothing else."""
-    packages = {one["name"]: one for one in tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]}
+    packages = {
+        package["name"]: package for package in tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]
+    }
     ours = packages["millrace"]
     groups = dict(ours["dev-dependencies"])
     assert "tensorflow-cpu" in _reached(packages, groups.pop("train"))
     served = [ours["dependencies"], *ours["optional-dependencies"].values(), *groups.values()]
-    assert "tensorflow-cpu" not in _reached(packages, [one for group in served for one in group])
+    assert "tensorflow-cpu" not in _reached(packages, [dependency for group in served for dependency in group])
 
 
 def _reached(packages: dict[str, Any], first: list[dict[str, Any]]) -> set[str]:
     seen: set[str] = set()
-    waiting = [one["name"] for one in first]
+    waiting = [dependency["name"] for dependency in first]
     while waiting:
         name = waiting.pop()
         if name not in seen and name != "millrace":
             seen.add(name)
-            waiting += [one["name"] for one in packages[name].get("dependencies", [])]
+            waiting += [dependency["name"] for dependency in packages[name].get("dependencies", [])]
     return seen
 
 

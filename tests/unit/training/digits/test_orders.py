@@ -72,22 +72,22 @@ def test_digits_that_are_not_known_count_as_wrong(mnist: Path) -> None:
     """Accuracy is told on what a model knows and on all; how often it is sure of what it cannot know is told as well."""
     test = split(mnist, 5, (0, 1), 10).test
     trained = np.full((len(test), 2), [0.95, 0.05])
-    found = np.zeros((len(test), 10))
-    found[:, :2] = trained
-    made = figures(found, trained, test, (0, 1))
-    assert made["accuracy"]["mnist-test"]["of"] == 980 + 1135
-    assert made["accuracy"]["mnist-test"]["right"] == 980
-    assert made["accuracy"]["mnist-test-all"]["of"] == 10_000
-    assert made["unknown_but_sure"]["right"] == 10_000 - 980 - 1135
-    assert made["recall"][7]["right"] == 0
+    probabilities = np.zeros((len(test), 10))
+    probabilities[:, :2] = trained
+    metrics = figures(probabilities, trained, test, (0, 1))
+    assert metrics["accuracy"]["mnist-test"]["of"] == 980 + 1135
+    assert metrics["accuracy"]["mnist-test"]["right"] == 980
+    assert metrics["accuracy"]["mnist-test-all"]["of"] == 10_000
+    assert metrics["unknown_but_sure"]["right"] == 10_000 - 980 - 1135
+    assert metrics["recall"][7]["right"] == 0
 
 
 def test_corrections_are_learned_from_as_the_service_sees_them() -> None:
     """A corrected picture is centred like any other and repeated; a blank one, and a digit that is not asked for, are left out."""
-    made = examples([(7, _picture(7)), (3, _picture(3)), (7, _blank())], (5, 7))
-    assert (made.used, made.left) == (1, 2)
-    assert made.digits.labels.tolist() == [7] * REPEAT
-    assert made.digits.pictures.shape == (REPEAT, 28, 28)
+    corrections = examples([(7, _picture(7)), (3, _picture(3)), (7, _blank())], (5, 7))
+    assert (corrections.used, corrections.left) == (1, 2)
+    assert corrections.digits.labels.tolist() == [7] * REPEAT
+    assert corrections.digits.pictures.shape == (REPEAT, 28, 28)
     assert examples([], (5, 7)).digits.pictures.shape == (0, 28, 28)
 
 

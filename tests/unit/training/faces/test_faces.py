@@ -21,8 +21,8 @@ WRITE = "the page is not what is measured now: run `python -m training faces` an
 
 
 def _photo(path: Path = Path("none"), faces: int = 0, **known: object) -> Photo:
-    given = {"men": None, "women": None, "boxes": (), "noses": (), **known}
-    return Photo("a.png", path, faces, **given)  # type: ignore[arg-type]  # each is of its field's type
+    fields = {"men": None, "women": None, "boxes": (), "noses": (), **known}
+    return Photo("a.png", path, faces, **fields)  # type: ignore[arg-type]  # each is of its field's type
 
 
 def test_overlap() -> None:
@@ -35,29 +35,29 @@ def test_overlap() -> None:
 def test_each_box_has_one_face() -> None:
     """Two boxes on one face are one right and one wrong; the better one is the right one, whatever their order."""
     known = [(0.0, 0.0, 10.0, 10.0), (100.0, 0.0, 10.0, 10.0)]
-    found = [(2.0, 0.0, 10.0, 10.0), (0.0, 0.0, 10.0, 10.0), (104.0, 0.0, 10.0, 10.0)]
-    assert match.by_overlap(found, known) == [1.0]
-    assert match.by_overlap(found[::-1], known) == [1.0]
-    assert match.by_point(found, [(5, 5), (6, 6), (105, 5)]) == 3
-    assert match.by_point(found[1:], [(5, 5), (6, 6), (105, 5)]) == 2
-    assert match.by_point(found, [(50, 5)]) == 0
+    boxes = [(2.0, 0.0, 10.0, 10.0), (0.0, 0.0, 10.0, 10.0), (104.0, 0.0, 10.0, 10.0)]
+    assert match.by_overlap(boxes, known) == [1.0]
+    assert match.by_overlap(boxes[::-1], known) == [1.0]
+    assert match.by_point(boxes, [(5, 5), (6, 6), (105, 5)]) == 3
+    assert match.by_point(boxes[1:], [(5, 5), (6, 6), (105, 5)]) == 2
+    assert match.by_point(boxes, [(50, 5)]) == 0
 
 
 def test_tally() -> None:
     """Photos count when their number is right; faces only where it is known where they are; low scores are left out."""
     marked = _photo(faces=1, boxes=((0, 0, 10, 10),))
     counted = _photo(faces=2)
-    found = (
+    results = (
         Found(marked, (((0, 0, 10, 9), 0.9), ((50, 50, 9, 9), 0.75))),
         Found(counted, (((0, 0, 1, 1), 0.9), ((9, 9, 1, 1), 0.9))),
         Found(_photo(), ()),
     )
-    low, high = tally(found, 0.7), tally(found, 0.8)
+    low, high = tally(results, 0.7), tally(results, 0.8)
     assert (low.counted.right, low.counted.of) == (2, 3)
     assert (low.recall.right, low.recall.of, low.precision.right, low.precision.of) == (1, 1, 1, 2)
     assert (high.counted.right, high.precision.of, high.overlap) == (3, 1, 0.9)
-    assert worst(found) == 0.9
-    assert worst(found, 0.95) == 0
+    assert worst(results) == 0.9
+    assert worst(results, 0.95) == 0
 
 
 def test_marks_go_with_the_pixels(tmp_path: Path) -> None:
@@ -65,8 +65,8 @@ def test_marks_go_with_the_pixels(tmp_path: Path) -> None:
     path = tmp_path / "corners.png"
     path.write_bytes(file(corners((400, 300))))
     photo = _photo(path, 1, boxes=((200, 0, 200, 150),))
-    for name, made in scenes.CONDITIONS.items():
-        picture, known = made(photo)
+    for name, scene in scenes.CONDITIONS.items():
+        picture, known = scene(photo)
         ((x, y, width, height),) = known.boxes
         assert 0 <= x < x + width <= picture.size[0], name
         assert 0 <= y < y + height <= picture.size[1], name
@@ -82,19 +82,19 @@ def test_looking_at_a_photo(tmp_path: Path) -> None:
     (tmp_path / "one.png").write_bytes(astronaut())
     (tmp_path / "none.png").write_bytes(file(Image.new("RGB", (200, 200), "grey")))
     known = _photo(tmp_path / "one.png", 1, noses=((220.0, 118.0),)), _photo(tmp_path / "none.png")
-    made = tally(look(Haar(), map(scenes.as_it_is, known)))
-    assert (made.counted.right, made.recall.right, made.precision.of) == (2, 1, 1)
+    tallied = tally(look(Haar(), map(scenes.as_it_is, known)))
+    assert (tallied.counted.right, tallied.recall.right, tallied.precision.of) == (2, 1, 1)
 
 
 def test_what_counts_leave_open() -> None:
     """Of a photo of one gender every answer is known; of another, only that so many at least are right and wrong."""
-    women = traits.Counted("women", men=0, women=3, told_men=1, told_women=2)
-    both = traits.Counted("both", men=2, women=3, told_men=2, told_women=3)
+    women = traits.Counted("women", men=0, women=3, answered_men=1, answered_women=2)
+    both = traits.Counted("both", men=2, women=3, answered_men=2, answered_women=3)
     assert (women.uniform, women.right, women.wrong) == (True, 2, 1)
     assert (both.uniform, both.right, both.wrong) == (False, 1, 0)
-    made = traits.Traits((women, both), {})
-    assert (made.least.right, made.most.right, made.most.of) == (3, 7, 8)
-    assert (made.known("woman").right, made.known("woman").of, made.known("man").of) == (2, 3, 0)
+    measured = traits.Traits((women, both), {})
+    assert (measured.least.right, measured.most.right, measured.most.of) == (3, 7, 8)
+    assert (measured.known("woman").right, measured.known("woman").of, measured.known("man").of) == (2, 3, 0)
 
 
 @pytest.fixture
@@ -111,9 +111,9 @@ def known() -> tuple[Photo, ...]:
 @pytest.mark.data
 def test_the_photos_and_their_marks(known: tuple[Photo, ...]) -> None:
     """The data set is what the cards say of it."""
-    assert (len(known), sum(one.faces for one in known)) == (18, 85)
-    assert (sum(len(one.boxes) for one in known), sum(len(one.noses) for one in known)) == (26, 28)
-    assert [one.name for one in known if not one.marked] == ["astronaut.png", "obama.jpg", "solvay1927.jpg"]
+    assert (len(known), sum(photo.faces for photo in known)) == (18, 85)
+    assert (sum(len(photo.boxes) for photo in known), sum(len(photo.noses) for photo in known)) == (26, 28)
+    assert [photo.name for photo in known if not photo.marked] == ["astronaut.png", "obama.jpg", "solvay1927.jpg"]
 
 
 @pytest.mark.data
@@ -125,8 +125,8 @@ def test_the_card_of_face_detect(known: tuple[Photo, ...]) -> None:
     assert path
     yunet, cascade = conditions(YuNet(path), known), conditions(Haar(), known)
     _floors(yunet)
-    made = tally(cascade["as they are"])
-    assert (made.counted.right >= 9, made.recall.rate > 0.75, made.precision.rate > 0.85) == (True, True, True)
+    tallied = tally(cascade["as they are"])
+    assert (tallied.counted.right >= 9, tallied.recall.rate > 0.75, tallied.precision.rate > 0.85) == (True, True, True)
     assert card.detection(yunet, cascade) == (ROOT / DETECTION).read_text(encoding="utf-8"), WRITE
 
 
@@ -145,9 +145,9 @@ def _floors(yunet: Mapping[str, tuple[Found, ...]]) -> None:
 @pytest.mark.slow
 def test_the_card_of_face_analyze(known: tuple[Photo, ...]) -> None:
     """The page has the figures that are measured now, and gender is no worse than was promised."""
-    made = traits.measure(known)
-    assert (made.faces, made.known("woman", "man").of) == (71, 18)
-    assert made.known("woman", "man").right >= 16
-    assert made.most.right >= 63
-    assert made.steady["gender"].rate > 0.85
-    assert card.analysis(made) == (ROOT / ANALYSIS).read_text(encoding="utf-8"), WRITE
+    measured = traits.measure(known)
+    assert (measured.faces, measured.known("woman", "man").of) == (71, 18)
+    assert measured.known("woman", "man").right >= 16
+    assert measured.most.right >= 63
+    assert measured.steady["gender"].rate > 0.85
+    assert card.analysis(measured) == (ROOT / ANALYSIS).read_text(encoding="utf-8"), WRITE

@@ -29,7 +29,7 @@ def test_auc_is_how_often_a_buyer_stands_above() -> None:
     """The AUC is that of all pairs counted one by one, with ties half, and with weights as if rows were repeated."""
     scores, bought = np.round(RANDOM.uniform(size=60), 1), RANDOM.integers(0, 2, 60)
     yes, no = scores[bought == 1], scores[bought == 0]
-    wanted = np.mean([(one > other) + (one == other) / 2 for one in yes for other in no])
+    wanted = np.mean([(buyer > other) + (buyer == other) / 2 for buyer in yes for other in no])
     assert measure.auc(scores, bought) == pytest.approx(wanted)
     times = RANDOM.integers(0, 4, 60)
     repeated = measure.auc(np.repeat(scores, times), np.repeat(bought, times))
@@ -43,7 +43,7 @@ def test_calibration_error_sees_what_is_wrong() -> None:
     bought = calls(scores).bought
     assert measure.calibration_error(scores, bought) < 0.015
     assert measure.calibration_error(scores + 0.2, bought) == pytest.approx(0.2, abs=0.015)
-    assert sum(one["calls"] for one in measure.reliability(scores, bought)) == 40_000
+    assert sum(band["calls"] for band in measure.reliability(scores, bought)) == 40_000
 
 
 def test_an_interval_holds_its_value_and_shrinks_with_more() -> None:
@@ -52,9 +52,9 @@ def test_an_interval_holds_its_value_and_shrinks_with_more() -> None:
     for count in (1000, 4000):
         some = calls(RANDOM.uniform(0.05, 0.6, count))
         scores = RANDOM.uniform(0.05, 0.6, count)
-        found = measure.figures(scores, some.bought, some.groups, 1)["auc"]
-        assert found["low"] < found["value"] < found["high"]
-        widths.append(found["high"] - found["low"])
+        auc = measure.figures(scores, some.bought, some.groups, 1)["auc"]
+        assert auc["low"] < auc["value"] < auc["high"]
+        widths.append(auc["high"] - auc["low"])
     assert 1.5 < widths[0] / widths[1] < 2.7
 
 
@@ -79,7 +79,7 @@ def test_less_known_is_less_known() -> None:
     rows = RANDOM.uniform(size=(2000, len(NAMES))).astype(np.float32)
     hidden = np.isnan(masked(rows, np.random.default_rng(1)))
     assert not hidden[:, -5:].any()
-    jobs = hidden[:, [NAMES.index(one) for one in INPUTS["job"]]]
+    jobs = hidden[:, [NAMES.index(name) for name in INPUTS["job"]]]
     assert (jobs.all(axis=1) == jobs.any(axis=1)).all()
     assert 0.45 < hidden[:, :-5].mean() < 0.55
     kept = ~np.isnan(only(rows, frozenset({"age"})))
@@ -90,23 +90,23 @@ def test_a_share_is_the_same_everywhere() -> None:
     """The side of a split that a call is on follows from its content alone."""
     assert share_of("2008-5-261-1") == pytest.approx(0.044405, abs=1e-6)
     shares = [share_of(str(number)) for number in range(4000)]
-    assert 0.18 < np.mean([one < TEST for one in shares]) < 0.22
+    assert 0.18 < np.mean([share < TEST for share in shares]) < 0.22
 
 
 @pytest.mark.data
 def test_no_twin_is_on_the_other_side() -> None:
-    """Rows of the two files that may tell of the same call share a side; both sides hold both files; nothing is lost."""
+    """Rows of the two files that may describe the same call share a side; both sides hold both files; nothing is lost."""
     folder = os.environ.get("MILLRACE_DATA")
     if not folder or not Path(folder, "bank-marketing").is_dir():
         pytest.skip("needs the public data: set MILLRACE_DATA to a directory with bank-marketing")
-    found = load(Path(folder))
-    assert (len(found), int(found.bought.sum())) == (85_385, 4_527 + 5_289)
-    held = found.share < TEST
-    assert not set(found.share[held]) & set(found.share[~held])
+    loaded = load(Path(folder))
+    assert (len(loaded), int(loaded.bought.sum())) == (85_385, 4_527 + 5_289)
+    held = loaded.share < TEST
+    assert not set(loaded.share[held]) & set(loaded.share[~held])
     assert 0.15 < held.mean() < 0.25
     for side in (held, ~held):
-        assert 0.4 < found.full[side].mean() < 0.65
-    assert len(np.unique(found.groups)) < 0.35 * len(found), "the two files tell of the same calls"
-    economy = found.features[~found.full][:, -5:]
+        assert 0.4 < loaded.full[side].mean() < 0.65
+    assert len(np.unique(loaded.groups)) < 0.35 * len(loaded), "the two files describe the same calls"
+    economy = loaded.features[~loaded.full][:, -5:]
     assert not np.isnan(economy).any()
     assert len(np.unique(economy, axis=0)) == 26
