@@ -18,7 +18,7 @@ from streams.models import BadBundle, check
 Numbers = NDArray[np.float64]
 
 UNUSUAL = 4.0
-"""Standard deviations that count: what is further off says no more than that."""
+"""Standard deviations at which traits are clipped."""
 
 _DIGITS = 6
 """Of the probabilities in an answer."""
@@ -68,7 +68,7 @@ class Weights:
         return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
     def strangeness(self, traits: Numbers) -> Numbers:
-        """How far a cell is from those that were learned from: standard deviations, the root of the mean of their squares."""
+        """Compute the distance of a cell from the training cells: the root mean square of its traits, in standard deviations."""
         return np.asarray(np.sqrt((((traits - self.usual) / self.spread) ** 2).mean(axis=-1)))
 
     @property
@@ -129,14 +129,14 @@ class Classifier:
         try:
             self.weights = parse((folder / FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BadBundle(f"{folder}: {FILE} is no model that can be read: {error}") from error
+            raise BadBundle(f"{folder}: {FILE} is not a readable model: {error}") from error
 
     def tell(self, traits: Mapping[str, float]) -> Told:
         """Classify a cell. Raises BadBundle for a model of other traits."""
         missing = set(self.weights.traits) - traits.keys()
         if missing:
             raise BadBundle(
-                f"{self.bundle.folder}: the model wants {', '.join(sorted(missing))}, which is not measured here"
+                f"{self.bundle.folder}: the model needs {', '.join(sorted(missing))}, which is not measured here"
             )
         row = np.array([traits[name] for name in self.weights.traits], np.float64)
         probabilities = self.weights.probabilities(row)

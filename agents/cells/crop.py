@@ -65,7 +65,7 @@ def white_cell(picture: Picture) -> Found:
     whole = find(stain(seen, light), _REACH[max(width, height) < _FIELD])
     if whole is None:
         raise InvalidInput(
-            "there is no white cell to be seen: nothing is stained as its nucleus is (purple), or only small spots are",
+            "no white cell is visible: nothing is stained as its nucleus is (purple), or only small spots are",
             "send a microscope picture of a blood smear with Wright's or Giemsa's stain, with a white cell in it",
             "image",
         )

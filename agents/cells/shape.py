@@ -10,7 +10,7 @@ from agents.cells.find import Cell, bounds, disc
 from agents.cells.stain import Mask
 
 _PART = 0.06
-"""Of the nucleus: a part that is smaller is no lobe."""
+"""Of the nucleus: a smaller part is not a lobe."""
 
 
 def shape(cell: Cell) -> Mapping[str, float]:

@@ -18,7 +18,7 @@ def traits(pixels: Colour) -> Mapping[str, float]:
     cell = find(seen, _REACH)
     if cell is None:
         raise InvalidInput(
-            "there is no white cell to be seen: nothing is stained as its nucleus is (purple)",
+            "no white cell is visible: nothing is stained as its nucleus is (purple)",
             "send what cell-preprocess made of a microscope picture",
             "image",
         )

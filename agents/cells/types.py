@@ -1,4 +1,4 @@
-"""The kinds of white cell that are told apart."""
+"""The types of white cell that the model distinguishes."""
 
 from enum import StrEnum
 

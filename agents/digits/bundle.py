@@ -1,4 +1,4 @@
-"""Where the shipped bundle of the digit model lies, and what is in it."""
+"""Location and file names of the shipped bundle of the digit model."""
 
 from pathlib import Path
 

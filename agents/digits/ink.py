@@ -15,7 +15,7 @@ from agents.imaging.picture import Picture
 from streams.service.errors import InvalidInput
 
 LONGEST = 320
-"""Pixels of the longer side that is looked at; more tells nothing about a digit."""
+"""Pixels of the longer side at which ink is looked for; more adds nothing."""
 
 _NARROWEST = 5
 """Pixels of the shorter side in which a digit can be recognised, when the longer one is brought to LONGEST."""
@@ -42,7 +42,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Found:
-    """A digit as the network wants to see it."""
+    """A digit as the network's input."""
 
     pixels: Grey
     """SIDE x SIDE, ink 255."""
@@ -121,7 +121,7 @@ def _mask(ink: Inked) -> tuple[Mask, float]:
     full = float(np.percentile(levels[mask], 60)) if mask.any() else 0.0
     if full < max(_FAINTEST, 5 * ink.noise):
         raise InvalidInput(
-            "there is no digit to be seen: the picture is blank, or its ink too faint",
+            "no digit is visible: the picture is blank, or its ink too faint",
             "send a picture of one digit that stands out from its paper",
             "image",
         )

@@ -1,4 +1,4 @@
-"""Telling ink from paper: how strong the ink is at each pixel, whatever the light, dark on light or light on dark."""
+"""Separate ink from paper: how strong the ink is at each pixel, whatever the light, dark on light or light on dark."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from agents.digits.centre import Grey
 Plane = NDArray[np.float32]
 
 _ROUNDS = 6
-"""Of fitting the paper and leaving out what is no paper; it settles in fewer."""
+"""Rounds of fitting the paper and leaving out what is not paper; it converges in fewer."""
 
 _LARGE = 96
 """Pixels of the shorter side from which on a picture may be a photo, with shadows that no smooth surface follows."""

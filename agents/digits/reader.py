@@ -30,13 +30,13 @@ class Reader:
         self.digits = tuple(self.bundle.card.get("digits") or ())
         """The digits of the network's outputs, in order."""
         if not set(self.digits) <= set(range(10)) or len(set(self.digits)) < max(2, len(self.digits)):
-            raise BadBundle(f"{folder}: its card has no digits that a network could tell apart: {self.digits}")
+            raise BadBundle(f"{folder}: its card has no digits that a network could distinguish: {self.digits}")
         cv2.setNumThreads(1)  # the worker decides how much runs at once
         try:
             self._net = cv2.dnn.readNetFromONNX(np.frombuffer((folder / FILE).read_bytes(), np.uint8))
             outputs = self._forward(np.zeros((1, 28, 28, 1), np.float32)).size
         except (OSError, cv2.error) as error:
-            raise BadBundle(f"{folder}: {FILE} is no network that can be read: {error}") from error
+            raise BadBundle(f"{folder}: {FILE} is not a readable network: {error}") from error
         if outputs != len(self.digits):
             raise BadBundle(f"{folder}: its network has {outputs} outputs, and its card {len(self.digits)} digits")
 

@@ -21,7 +21,7 @@ from streams.service.errors import InvalidInput
 from streams.service.media import Format
 
 QUALITY = 90
-"""Of JPEG and WebP when nobody asks for another, 1 to 100."""
+"""Default quality of JPEG and WebP, 1 to 100."""
 
 
 WEBP_METHOD = 2

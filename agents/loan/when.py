@@ -32,7 +32,7 @@ def asked(month: str | None, year: int | None, at: str | None, day: int | None) 
             raise InvalidInput("says a month that `month` and `year` say too", "send one or the other", "at")
         return _moment(at, day)
     if month is None and year is not None:
-        raise InvalidInput("a year alone is no month", "send `month` with it", "year")
+        raise InvalidInput("a year alone is not a month", "send `month` with it", "year")
     number = None if month is None else MONTHS.index(month) + 1
     if year is None:
         return When(number=number, day=day)
@@ -43,7 +43,7 @@ def asked(month: str | None, year: int | None, at: str | None, day: int | None) 
 def _moment(at: str, day: int | None) -> When:
     match = _AT.fullmatch(at.strip())
     if match is None or not 1 <= int(match[2]) <= 12:
-        raise InvalidInput(f"{at!r} is no month and no date", "write it as 2010-05 or 2010-05-17", "at")
+        raise InvalidInput(f"{at!r} is neither a month nor a date", "write it as 2010-05 or 2010-05-17", "at")
     if match[3] is None:
         return _dated(Month(int(match[1]), int(match[2])), day, "day")
     if day is not None and day != int(match[3]):

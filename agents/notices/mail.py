@@ -1,4 +1,4 @@
-"""E-mail over SMTP: the operator's server, and whom it may be sent to. Nobody, until the operator says whom."""
+"""Send e-mail over SMTP, by the operator's server, to the recipients that the operator allows; none by default."""
 
 import asyncio
 import re
@@ -37,17 +37,17 @@ class Mail:
     tls: str = TLS[0]
     """`starttls`, `tls` from the first byte (port 465), or `none`; certificates are verified."""
     ca: str = ""
-    """A file with certificates (PEM) of authorities to trust beside those of the system."""
+    """A file with certificates (PEM) of authorities to trust besides those of the system."""
     user: str = ""
-    """Who logs in; nobody when empty. Never without TLS."""
+    """The user that logs in; empty: no login. Never without TLS."""
     password_file: str = ""
     """The file with the user's password, read at each e-mail."""
     sender: str = ""
     """The address that e-mails come from."""
     recipients: str = ""
-    """Who may be written to: addresses, or `*@example.com`, comma separated; nobody when empty."""
+    """Who may be written to: addresses, or `*@example.com`, comma separated; empty: nobody."""
     seconds: float = 20.0
-    """Seconds that the server may take for each answer."""
+    """Seconds to wait for each answer of the server."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -85,10 +85,12 @@ class Mail:
     def check(self, address: str) -> str:
         """Return the address if mail may be sent to it. Raises InvalidInput otherwise."""
         if not _ADDRESS.fullmatch(address):
-            raise InvalidInput("this is no address of one person", "such as somebody@example.com", "email")
+            raise InvalidInput("this is not the address of one person", "such as somebody@example.com", "email")
         domain = address.lower().partition("@")[2]
         if address.lower() not in self.allowed and f"*@{domain}" not in self.allowed:
-            raise InvalidInput(f"nobody at {domain} may be written to from here", f"{RECIPIENTS} says who may", "email")
+            raise InvalidInput(
+                f"mail to this address at {domain} is not allowed here", f"{RECIPIENTS} says who may", "email"
+            )
         return address
 
     def password(self) -> str:
@@ -104,7 +106,7 @@ class Letter:
     """One e-mail to one person."""
 
     identity: str
-    """The same at every attempt: it makes the Message-ID, so that a mailbox shows one that came twice once."""
+    """The same at every attempt: it becomes the Message-ID, so that a mailbox shows a duplicate once."""
     to: str
     subject: str
     text: str
@@ -139,7 +141,7 @@ def _send(message: EmailMessage, mail: Mail) -> None:
     except smtplib.SMTPRecipientsRefused as error:
         raise _judged(*next(iter(error.recipients.values()))) from None
     except smtplib.SMTPAuthenticationError as error:
-        raise RetryLater(f"{mail.host} does not let {mail.user} in ({error.smtp_code})", _OPERATOR) from None
+        raise RetryLater(f"{mail.host} rejects the login of {mail.user} ({error.smtp_code})", _OPERATOR) from None
     except smtplib.SMTPNotSupportedError as error:
         raise RetryLater(f"{mail.host} does not offer what is needed: {error}", _OPERATOR) from None
     except smtplib.SMTPResponseException as error:
@@ -147,7 +149,7 @@ def _send(message: EmailMessage, mail: Mail) -> None:
     except ssl.SSLCertVerificationError as error:
         raise RetryLater(f"the certificate of {mail.host} is not trusted: {error.verify_message}", _OPERATOR) from None
     except (smtplib.SMTPException, OSError) as error:
-        raise RetryLater(f"{mail.host} cannot be spoken to ({type(error).__name__})") from None
+        raise RetryLater(f"{mail.host} cannot be reached ({type(error).__name__})") from None
 
 
 def _connected(mail: Mail) -> smtplib.SMTP:

@@ -8,7 +8,7 @@ from typing import Any
 from streams.timestamps import moment
 
 MOST = 64 * 1024
-"""Bytes of an output that go along; of a larger one only that there is one, and where to read it."""
+"""Bytes of an output that is included; for a larger one the message only says where to read it."""
 _SHOWN = 4000
 """Characters of an output in an e-mail."""
 

@@ -1,4 +1,4 @@
-"""Posting a signed message to where the operator allows: the checks of `http-call`, and what a receiver's answer means."""
+"""Post signed messages to the addresses that the operator allows, with the checks of `http-call`."""
 
 import json
 import time
@@ -20,10 +20,10 @@ class Post:
     """One message to one address."""
 
     identity: str
-    """The same at every attempt: the receiver goes by it when a message comes twice."""
+    """The same at every attempt: receivers use it to recognise duplicates."""
     url: str
     secret: str
-    """The operator's name for what it is signed with; empty: it is not signed."""
+    """The operator's name of the signing secret; empty: the message is not signed."""
     body: bytes
 
 
@@ -43,7 +43,7 @@ def checked(url: str, limits: Limits) -> Target:
 async def send(post: Post, limits: Limits, clock: Callable[[], float] = time.time) -> int:
     """Post the message; return the status, 200 to 299. Redirects are not followed.
 
-    Raises InvalidInput for what may not be sent or is not wanted any more (410), and RetryLater for any other answer and for silence: a
+    Raises InvalidInput for what may not be sent or is no longer accepted (410), and RetryLater for any other answer and for silence: a
     receiver that is set up wrongly today may be right tomorrow.
     """
     target = checked(post.url, limits)
@@ -59,7 +59,7 @@ async def send(post: Post, limits: Limits, clock: Callable[[], float] = time.tim
         return answer.status
     where = f"{target.scheme}://{target.netloc}"  # not the path: it may hold the receiver's token
     if answer.status == 410:
-        raise InvalidInput(f"{where} answered 410: it does not want this any more", where="webhook")
+        raise InvalidInput(f"{where} answered 410: it no longer accepts this", where="webhook")
     raise RetryLater(f"{where} answered {answer.status}", after=answer.after)
 
 
@@ -69,7 +69,9 @@ def _signature(post: Post, target: Target, limits: Limits, now: float) -> dict[s
         if not secret.open_to(target):
             where = f"{target.scheme}://{target.netloc}"
             raise InvalidInput(
-                f"the secret {secret.name!r} may not sign for {where}", "its origins name for whom it may", "secret"
+                f"the secret {secret.name!r} may not sign for {where}",
+                "its origins name the allowed receivers",
+                "secret",
             )
         return webhooks.headers(post.identity, now, post.body, secret.value)
     except (Misplaced, webhooks.BadSecret) as error:

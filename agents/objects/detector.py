@@ -120,6 +120,6 @@ def _reason(error: cv2.error) -> str:
     if missing:
         return f"OpenCV {cv2.__version__} has no operation {missing[1]}; export the network without it"
     if "Failed to parse" in text or "has_graph" in text:
-        return "it is no whole ONNX file"
+        return "it is not a complete ONNX file"
     reasons = re.findall(r"error: \(-?\d+:[^)]*\) (.+?)(?: in function|$)", text)
     return reasons[-1] if reasons else text

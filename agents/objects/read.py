@@ -21,7 +21,7 @@ class Candidates:
     scores: Array
     """0 to 1."""
     labels: NDArray[np.int64]
-    """Places in the labels; one of -1 is no object."""
+    """Positions in the labels; -1 means no object."""
 
     def at(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Candidates":
         """Select candidates by a mask or by their positions."""

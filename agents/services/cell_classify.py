@@ -2,9 +2,9 @@
 
 Neutrophil, eosinophil, lymphocyte or monocyte. The picture is one that cell-preprocess made; the pipeline classify-cell
 does both. Traits of the cell are measured (how lobed its nucleus is, how its cytoplasm is stained, how grainy both
-are), and a small model that was trained on 214 pictures weighs them. Anything else, a basophil say, is classified as
-one of the four all the same. With another stain or camera than those pictures had, the answer says that the cell is not
-`familiar`, and means little.
+are), and a small model that was trained on 214 pictures weighs them. Anything else, such as a basophil, is classified as
+one of the four too. With another stain or camera than those pictures had, the answer says that the cell is not
+`familiar`, and is unreliable.
 """
 
 from typing import Annotated
@@ -37,14 +37,14 @@ class Response(Record):
     probabilities: Annotated[Probabilities, Doc("Of every type.")]
     strangeness: Annotated[
         float,
-        Doc("How far its traits are from the usual: standard deviations, the root of the mean of their squares.", 0),
+        Doc("Distance of its traits from the usual: the root mean square, in standard deviations.", 0),
     ]
     familiar: Annotated[
-        bool, Doc("Whether the cell looks like those that the model learned from; if not, the rest means little.")
+        bool, Doc("Whether the cell looks like those that the model learned from; if not, the rest is unreliable.")
     ]
     model: Annotated[str, Doc("The model that answered.")]
     model_version: str
-    notice: Annotated[str, Doc("What the answer must not be used for; it goes with the answer wherever that is shown.")]
+    notice: Annotated[str, Doc("What the answer must not be used for; show it wherever the answer is shown.")]
 
 
 @service(

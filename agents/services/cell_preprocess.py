@@ -2,8 +2,8 @@
 
 The picture is of a stained blood smear (Wright, Giemsa, or alike), a whole field or a single cell. The cell is found by its
 nucleus, the only thing in blood that is stained purple, whatever the exact stain and light; its cytoplasm by what is
-stained around it. It is cut out with some of its neighbourhood, scaled so that every cell is as large, and
-brought to the same light. Of several white cells, the one with the largest nucleus is taken, and their number is given;
+stained around it. It is cut out with some of its surroundings, scaled so that all cells have the same size, and
+normalised to the same light. Of several white cells, the one with the largest nucleus is taken, and their number is given;
 a picture without one is refused. Not for medical use.
 """
 
@@ -28,7 +28,7 @@ class Response(Record):
     cells: Annotated[
         int, Doc("How many white cells the picture shows; this is the one with the largest nucleus.", minimum=1)
     ]
-    model: Annotated[str, Doc("What found it: rules of optics, which learned from nothing.")]
+    model: Annotated[str, Doc("What found it: optical rules, which were not trained.")]
     model_version: str
 
 

@@ -1,7 +1,7 @@
 """Train a model that tells white blood cells apart, and let it serve if it is good enough.
 
-It learns from the training originals of BCCD, or from a version of them that people's corrections are part of, beside the work of
-everyone else and one model at a time on a machine; a second one says what it waits for. The model is measured on the test originals,
+It learns from the training originals of BCCD, or from a version of them that includes people's corrections. Other work continues
+meanwhile; a machine trains one model at a time, and a second training reports what it waits for. The model is measured on the test originals,
 registered, and compared there with the one that serves: if it is not worse by more than chance explains, it serves
 `cell-classify` from then on, without an interruption. If it is, it stays registered, and `verdict` says why.
 `millrace models use` goes back to any other. Not for medical use.
@@ -19,20 +19,20 @@ from streams.service import Doc, Record, service
 
 class Request(Record):
     copies: Annotated[int, Doc("Varied copies of each cell that it learns from.", 1, 50)] = 10
-    dataset: Annotated[
-        str, Doc("The dataset version that it learns from, `blood-cells/bccd@…`; empty: as published.")
-    ] = ""
-    promote: Annotated[bool, Doc("Whether it serves if it passes the gate; else it is only registered.")] = True
+    dataset: Annotated[str, Doc("The dataset version to learn from, `blood-cells/bccd@…`; empty: as published.")] = ""
+    promote: Annotated[
+        bool, Doc("Whether the model serves if it passes the gate; otherwise it is only registered.")
+    ] = True
 
 
 class Response(Record):
-    model: Annotated[str, Doc("What it is called.")]
-    version: Annotated[str, Doc("Of its content; answers that it gives will carry it.")]
+    model: Annotated[str, Doc("Name of the model.")]
+    version: Annotated[str, Doc("Version of its content; its answers carry it.")]
     dataset: Annotated[str, Doc("The dataset version that it learned from.")]
     registered: Annotated[int, Doc("The number of its version in the registry of models.")]
     promoted: Annotated[bool, Doc("Whether it serves from now on.")]
-    verdict: Annotated[str, Doc("Why, with the figures.")]
-    balanced_accuracy: Annotated[float, Doc("On the test originals, the mean of the recalls.", 0, 1)]
+    verdict: Annotated[str, Doc("The reason, with the figures.")]
+    balanced_accuracy: Annotated[float, Doc("Mean of the recalls on the test originals.", 0, 1)]
     balanced_accuracy_unseen: Annotated[
         float, Doc("The same in the cross-validation, which has more pictures: what to expect of new ones.", 0, 1)
     ]

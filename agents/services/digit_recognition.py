@@ -3,7 +3,7 @@
 Any picture of a single digit will do: a scan, a photo under uneven light, a drawing; dark on light or light on dark, of any
 size and anywhere in the picture. Its ink is found, cut out, scaled and centred as the digits of MNIST are, and read by a
 small network. A picture that is blank, or shows several digits apart from each other, is refused. Something that
-is no digit at all is still read as one, mostly with a low confidence.
+is not a digit is still read as one, mostly with a low confidence.
 """
 
 from typing import Annotated

@@ -1,8 +1,8 @@
 """Train a model that reads chosen digits, and let it serve if it is good enough.
 
-It learns from MNIST, or from a version of it that people's corrections are part of, beside the work of everyone else and one model
-at a time on a machine; a second one says what it waits for. Every epoch is reported as progress. It is tested on all ten digits: those
-that it did not learn are read wrongly, of necessity. The model is registered, and compared with the one that serves on the digits that it
+It learns from MNIST, or from a version of it that includes people's corrections. Other work continues meanwhile; a machine
+trains one model at a time, and a second training reports what it waits for. Every epoch is reported as progress. It is tested on all ten digits: those
+that it did not learn are necessarily read wrongly. The model is registered, and compared with the one that serves on the digits that it
 claims: if it is not worse, it serves `digit-recognition` from then on, without an interruption. If it is, it stays registered, and `verdict`
 says why. One that knows fewer digits than what serves is held back unless `fewer` allows it; with `promote: false` any is. `millrace models use` goes back to any other.
 """
@@ -17,13 +17,15 @@ from streams.service import Doc, Record, service
 
 
 class Request(Record):
-    digits: Annotated[tuple[int, ...], Doc("The digits that it learns, at least two.", 0, 9)]
-    epochs: Annotated[int, Doc("How often it sees every picture.", 1, 50)] = 8
+    digits: Annotated[tuple[int, ...], Doc("The digits to learn, at least two.", 0, 9)]
+    epochs: Annotated[int, Doc("How many times it sees every picture.", 1, 50)] = 8
     pictures: Annotated[
-        int | None, Doc("At most so many pictures of each digit to learn from: faster, and worse.", 10, 10_000)
+        int | None, Doc("Maximum number of pictures per digit to learn from: fewer is faster, and worse.", 10, 10_000)
     ] = None
-    dataset: Annotated[str, Doc("The dataset version that it learns from, `mnist@…`; empty: as published.")] = ""
-    promote: Annotated[bool, Doc("Whether it serves if it passes the gate; else it is only registered.")] = True
+    dataset: Annotated[str, Doc("The dataset version to learn from, `mnist@…`; empty: as published.")] = ""
+    promote: Annotated[
+        bool, Doc("Whether the model serves if it passes the gate; otherwise it is only registered.")
+    ] = True
     fewer: Annotated[
         bool, Doc("Whether it may serve though it knows fewer digits than what serves: others are read wrongly then.")
     ] = False
@@ -31,13 +33,13 @@ class Request(Record):
 
 class Response(Record):
     model: Annotated[str, Doc("It is named after its digits.")]
-    version: Annotated[str, Doc("Of its content; answers that it gives will carry it.")]
+    version: Annotated[str, Doc("Version of its content; its answers carry it.")]
     dataset: Annotated[str, Doc("The dataset version that it learned from.")]
     registered: Annotated[int, Doc("The number of its version in the registry of models.")]
     promoted: Annotated[bool, Doc("Whether it serves from now on.")]
-    verdict: Annotated[str, Doc("Why, with the figures.")]
-    accuracy: Annotated[float, Doc("Of the test pictures of the digits that it knows, the share that is right.", 0, 1)]
-    accuracy_all: Annotated[float, Doc("Of the test pictures of all ten digits.", 0, 1)]
+    verdict: Annotated[str, Doc("The reason, with the figures.")]
+    accuracy: Annotated[float, Doc("Share of the test pictures of known digits that is right.", 0, 1)]
+    accuracy_all: Annotated[float, Doc("Share of the test pictures of all ten digits that is right.", 0, 1)]
     recall: Annotated[
         Mapping[str, float], Doc("The same for each digit, 0 to 9; what it did not learn has none right.")
     ]

@@ -18,7 +18,7 @@ from streams.service.model_status import summarise
 
 class Request(Record):
     image: Annotated[Picture, Doc("The photo.")]
-    areas: Annotated[tuple[Area, ...] | None, Doc("The faces; left out, they are looked for.")] = None
+    areas: Annotated[tuple[Area, ...] | None, Doc("The areas of the faces; when left out, faces are detected.")] = None
 
 
 class Face(Record):

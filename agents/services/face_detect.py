@@ -1,8 +1,8 @@
 """Find the faces in a photo.
 
-With the weights of YuNet in the data directory, faces are found by it, with the places of eyes, nose and mouth; without
-them by OpenCV's Haar cascade, which finds upright frontal faces only and gives no landmarks. The answer names which it
-was. Photos whose longer side has more than 1280 pixels are scaled down first; areas are in pixels of the whole photo.
+With the weights of YuNet in the data directory, YuNet finds faces, with the places of eyes, nose and mouth; without
+them OpenCV's Haar cascade does, which finds upright frontal faces only and gives no landmarks. The answer names the
+model. Photos whose longer side has more than 1280 pixels are scaled down first; areas are in pixels of the whole photo.
 """
 
 from typing import Annotated

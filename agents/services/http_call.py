@@ -31,30 +31,30 @@ class Method(StrEnum):
 
 class Secret(Record):
     name: Annotated[str, Doc("The operator's name for it.")]
-    before: Annotated[str, Doc("What is before it in the header, such as `Bearer `.")] = ""
-    after: Annotated[str, Doc("What stands after it.")] = ""
+    before: Annotated[str, Doc("Text before the secret in the header, such as `Bearer `.")] = ""
+    after: Annotated[str, Doc("Text after the secret.")] = ""
 
 
 class Request(Record):
     url: Annotated[str, Doc("http or https, without user, password and spaces.")]
-    method: Annotated[Method, Doc("What to ask for.")] = Method.GET
+    method: Annotated[Method, Doc("The HTTP method.")] = Method.GET
     query: Annotated[Mapping[str, str], Doc("Parameters, encoded and added to those of the URL.")] = field(
         default_factory=dict
     )
     headers: Annotated[Mapping[str, str], Doc("Headers. Everyone who sees the run sees them.")] = field(
         default_factory=dict
     )
-    body: Annotated[Any, Doc("A text is sent as it is, anything else as JSON.")] = None
+    body: Annotated[Any, Doc("Text is sent as it is, anything else as JSON.")] = None
     secrets: Annotated[Mapping[str, Secret], Doc("Headers that hold a secret, by the header's name.")] = field(
         default_factory=dict
     )
-    answers: Annotated[tuple[int, ...], Doc("Statuses beside 200 to 299 that are an answer.", 100, 599)] = ()
+    answers: Annotated[tuple[int, ...], Doc("Statuses besides 200 to 299 that count as an answer.", 100, 599)] = ()
 
 
 class Response(Record):
     status: Annotated[int, Doc("The status.")]
     headers: Annotated[Mapping[str, str], Doc("By lower-case name, without cookies.")]
-    body: Annotated[Any, Doc("The value of JSON, or a text; null for a picture and for nothing.")] = None
+    body: Annotated[Any, Doc("The value of JSON, or text; null for a picture and for an empty body.")] = None
     image: Annotated[Picture | None, Doc("The picture, when the answer is one.")] = None
 
 

@@ -18,7 +18,7 @@ COLOURS = 5
 """Dominant colours at most."""
 
 _REDUCED = 64
-"""Pixels of the longer side that are enough to tell the colours."""
+"""Pixels of the longer side that are enough to determine the colours."""
 
 _OPAQUE = 128
 """Alpha from which a pixel counts as visible."""

@@ -1,7 +1,7 @@
 """Write a picture in another format: jpeg, png, webp, gif, bmp or tiff.
 
 Transparent pixels go onto white where the new format has no transparency. Of an animation or a file of several pages,
-the first is taken. What is in the format already keeps its bytes, but for its metadata, unless a quality is asked for.
+the first is taken. A picture that is already in the format keeps its bytes, except metadata, unless a quality is given.
 """
 
 from typing import Annotated
@@ -16,7 +16,11 @@ class Request(Record):
     format: Annotated[Format, Doc("The format to write.")]
     quality: Annotated[
         int,
-        Doc("Of jpeg and webp; the others lose nothing. 0: none is lost where the format stays, else 90.", 0, 100),
+        Doc(
+            "For jpeg and webp only. 0: nothing is lost where the format stays the same, else 90.",
+            0,
+            100,
+        ),
     ] = 0
 
 

@@ -18,7 +18,9 @@ class Request(Record):
 
 
 class Response(Record):
-    images: Annotated[tuple[Picture, ...], Doc("One picture an area, in their order, in the format it came in.")]
+    images: Annotated[
+        tuple[Picture, ...], Doc("One picture per area, in the same order and in the format of the original.")
+    ]
 
 
 @service(

@@ -2,10 +2,10 @@
 
 The customer is described in the words of UCI's Bank Marketing data, in either file's; what is not sent counts as not known. The
 economy is described by the month's socio-economic indicators, which are read from the database at every scoring: of the month
-that `month` and `year` or `at` name, else of the newest. Who changes the row changes the next score.
+that `month` and `year` or `at` name, else of the newest. Changing the row changes the next score.
 
-The length of the call, `duration`, is no input: it is known only when the outcome is, and a request that has it is refused, as
-one with indicators or the outcome, with the reason.
+The length of the call, `duration`, is not an input: it is known only when the outcome is. A request with it, with indicators or
+with the outcome is refused with the reason.
 
 An estimate from calls of one Portuguese bank in 2008 to 2010, for ordering whom to call. Not for granting or refusing credit.
 """
@@ -114,22 +114,22 @@ UNWANTED = {
 
 class Request(Record, unwanted=UNWANTED):
     age: Annotated[int | None, Doc("In years.", 16, 120)] = None
-    job: Annotated[Job | None, Doc("What they work as.")] = None
+    job: Annotated[Job | None, Doc("Their occupation.")] = None
     marital: Annotated[Marital | None, Doc("`divorced` also means widowed.")] = None
     education: Annotated[Education | None, Doc("The highest one.")] = None
     default: Annotated[Answer | None, Doc("Whether a credit is in default.")] = None
     balance: Annotated[float | None, Doc("The average of a year's balances, in euros.", -1e9, 1e9)] = None
     housing: Annotated[Answer | None, Doc("Whether they have a housing loan.")] = None
     loan: Annotated[Answer | None, Doc("Whether they have a personal loan.")] = None
-    contact: Annotated[Contact | None, Doc("How they are called.")] = None
+    contact: Annotated[Contact | None, Doc("How they are reached.")] = None
     day: Annotated[int | None, Doc("The day of the month of the call.", 1, 31)] = None
     day_of_week: Annotated[Weekday | None, Doc("The day of the week of the call; else that of the date.")] = None
-    campaign: Annotated[int | None, Doc("Calls to them in this campaign, this one too.", 1, 1000)] = None
+    campaign: Annotated[int | None, Doc("Calls to them in this campaign, including this one.", 1, 1000)] = None
     pdays: Annotated[
         int | None, Doc("Days since the last call of an earlier campaign; -1 or 999: none.", -1, 100_000)
     ] = None
     previous: Annotated[int | None, Doc("Calls to them in earlier campaigns.", 0, 10_000)] = None
-    poutcome: Annotated[Outcome | None, Doc("What the earlier campaign came to.")] = None
+    poutcome: Annotated[Outcome | None, Doc("Outcome of the earlier campaign.")] = None
     month: Annotated[MonthName | None, Doc("The month of the call; without `year`, the newest one of this name.")] = (
         None
     )

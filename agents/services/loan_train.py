@@ -1,7 +1,7 @@
 """Train loan-appetence again when its data has changed, and let it serve if it is good enough.
 
-A training is due when the data catalogue has another version of the data than the one that the serving model learned from; else nothing is
-done, unless `anyway` asks for it. It continues beside the work of everyone else, one model at a time on a machine. The model is registered, and
+A training is due when the data catalogue has another version of the data than the one that the serving model learned from; otherwise
+nothing is done, unless `anyway` asks for it. Other work continues meanwhile; a machine trains one model at a time. The model is registered, and
 compared with the one that serves on calls that neither has learned from: if it is not worse, it serves from then on, without an
 interruption. If it is, it stays registered, and `verdict` says why. `millrace models use` goes back to any other.
 """

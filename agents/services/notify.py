@@ -1,7 +1,7 @@
 """Tell somebody: a signed message to a web address, or an e-mail.
 
-Only receivers that the operator allows can be notified. A message is signed as Standard Webhooks says, with a secret that is named and never
-given. What is not taken is tried again, as the node's `retry` says, with the same id each time. For notices at the end of
+Only receivers that the operator allows can be notified. A message is signed as Standard Webhooks says, with a secret that is named, never
+given. A message that is not accepted is sent again, as the node's `retry` says, with the same id each time. For notices at the end of
 every run, the operator has a list of its own, which needs no node: see the documentation of notifications.
 """
 

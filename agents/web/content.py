@@ -120,7 +120,7 @@ class Body:
                 raise LookupError(name)
             return data.decode("utf-8-sig" if known == "utf-8" else known)
         except (LookupError, UnicodeError):
-            raise InvalidInput(f"the answer is no text in {name:.20}", "UTF-8 is read here") from None
+            raise InvalidInput(f"the answer is not text in {name:.20}", "UTF-8 is read here") from None
 
 
 def _json(text: str) -> Any:

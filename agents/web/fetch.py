@@ -51,7 +51,7 @@ class Call:
     body: bytes | None = None
     sensitive: Mapping[str, Sensitive] = field(default_factory=dict, repr=False)
     answers: frozenset[int] = frozenset()
-    """Statuses beside 200 to 299 that count as an answer."""
+    """Statuses besides 200 to 299 that count as an answer."""
 
 
 @dataclass(frozen=True)

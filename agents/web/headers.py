@@ -15,7 +15,7 @@ _VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 _OURS = "host content-length transfer-encoding connection keep-alive te trailer upgrade expect accept-encoding via forwarded"
 OURS = frozenset(_OURS.split())
-"""What the connection needs and nobody else may say: with them, one request can be made to look like two."""
+"""Headers that only the connection may set: with them, one request can be made to look like two."""
 
 ANYWHERE = frozenset({"accept", "accept-language", "content-type", "user-agent", "idempotency-key"})
 """What goes along when a redirect leads to another origin; anything else may be a secret of the first."""
@@ -30,10 +30,10 @@ def checked(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         where = f"headers.{name:.60}"
         if not _NAME.fullmatch(name):
-            raise InvalidInput("this is no name of a header", "letters, digits and dashes", where)
+            raise InvalidInput("this is not a header name", "letters, digits and dashes", where)
         key = name.lower()
         if key in OURS or key.startswith(("proxy-", "sec-", "http2-")):
-            raise InvalidInput(f"the header {key} cannot be set", "it is the connection's own: leave it out", where)
+            raise InvalidInput(f"the header {key} cannot be set", "the connection sets it: leave it out", where)
         if key in checked_headers:
             raise InvalidInput(f"the header {key} is given twice", "names differ in more than their case", where)
         if not _VALUE.fullmatch(value):

@@ -18,11 +18,11 @@ class Limits:
     """Each field is read from `MILLRACE_HTTP_<FIELD>`; numbers are positive, `redirects` may be 0."""
 
     allow: str = ""
-    """Who may be called: `[METHODS ]https://host[:port][ at RANGES]`, comma separated; nobody when empty."""
+    """Who may be called: `[METHODS ]https://host[:port][ at RANGES]`, comma separated; empty: nobody."""
     secrets: str = ""
     """The folder with the secrets that calls may name; see [secrets](#secrets)."""
     ca: str = ""
-    """A file with certificates (PEM) of authorities to trust beside those of the system."""
+    """A file with certificates (PEM) of authorities to trust besides those of the system."""
     request: int = 1 * MIB
     """Bytes of a request's body."""
     answer: int = 2 * MIB

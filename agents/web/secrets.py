@@ -58,7 +58,7 @@ class Secrets:
             )
         value, origins = text[0].strip("\r\n"), text[1]
         if len(value) < SHORTEST or not _VALUE.fullmatch(value):
-            raise Misplaced(f"the secret {name!r} is no line of {SHORTEST} or more printable ASCII characters")
+            raise Misplaced(f"the secret {name!r} is not a line of {SHORTEST} or more printable ASCII characters")
         if not origins.strip():
             raise Misplaced(f"the secret {name!r} is bound to no origin, so it can be sent nowhere")
         try:

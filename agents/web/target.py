@@ -74,7 +74,7 @@ def parse(url: str, query: dict[str, str] | None = None) -> Target:
     if match is None:
         authority = url.partition("://")[2].partition("/")[0]
         hint = "no user and password: a secret goes into a header" if "@" in authority else "such as https://host/path"
-        raise InvalidInput("this is no URL that can be called", hint, "url")
+        raise InvalidInput("this is not a URL that can be called", hint, "url")
     scheme = match["scheme"].lower()
     port = int(match["port"]) if match["port"] else PORTS[scheme]
     if not 0 < port < 65536:
@@ -92,18 +92,18 @@ def _host(text: str) -> str:
     if text.startswith("["):
         address = _address(text[1:-1])
         if address is None:
-            raise InvalidInput(f"{text} is no address", where="url")
+            raise InvalidInput(f"{text} is not an address", where="url")
         return str(address)
     labels = text.split(".")
-    # Some programs read 127.1, 0x7f000001, 0177.0.0.1 and 2130706433 as addresses, each in its own way: nobody here does.
+    # Some programs read 127.1, 0x7f000001, 0177.0.0.1 and 2130706433 as addresses, each in its own way: they are refused here.
     if _NUMBER.fullmatch(labels[-1]) or (labels[-1] == "" and len(labels) > 1 and _NUMBER.fullmatch(labels[-2])):
         address = _address(text)
         if address is None:
-            raise InvalidInput(f"{text} is no address", "four decimal numbers, or a name", "url")
+            raise InvalidInput(f"{text} is not an address", "four decimal numbers, or a name", "url")
         return str(address)
     if len(text) > 253 or not all(map(_LABEL.fullmatch, labels)):
         raise InvalidInput(
-            f"{text:.80} is no host", "a name of ASCII letters, digits and dashes (xn--… for others)", "url"
+            f"{text:.80} is not a host", "a name of ASCII letters, digits and dashes (xn--… for others)", "url"
         )
     return text
 

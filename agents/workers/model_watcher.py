@@ -111,7 +111,7 @@ class Watcher:
 
 
 async def _alone(connection: Connection, prefix: str) -> bool:
-    """Whether nobody else watches for this installation; as long as the connection stands, nobody else will."""
+    """Become the only watcher of this installation, as long as the connection lasts; return whether that succeeded."""
     row = await (
         await connection.execute("select pg_try_advisory_lock(%s, hashtext(%s)) as mine", (_LOCK, prefix))
     ).fetchone()

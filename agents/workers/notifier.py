@@ -1,8 +1,8 @@
-"""The notifier: tells whom the operator named of runs that have ended, beside the recorder and out of PostgreSQL.
+"""The notifier: sends notices of ended runs to the receivers that the operator named, from PostgreSQL, beside the recorder.
 
 Notices are in the table `notices`, written with the end of the run. A receiver that fails never changes what
-became of the run: it is tried again with growing pauses, by whichever recorder lives, and in the end given up, where everyone
-can see it.
+became of the run: it is tried again with growing pauses, by any running recorder, and in the end given up, which the
+table shows.
 """
 
 import asyncio

@@ -73,8 +73,8 @@ def test_a_pipeline_asks_another_system(system: System, prices_pipeline: str, pr
     ("url", "reason"),
     [
         ("http://169.254.169.254/latest/meta-data/", "GET http://169.254.169.254 may not be called from here"),
-        ("http://127.1/", "127.1 is no address"),
-        ("file:///etc/passwd", "this is no URL that can be called"),
+        ("http://127.1/", "127.1 is not an address"),
+        ("file:///etc/passwd", "this is not a URL that can be called"),
         ("{shop}/inside", "GET http://169.254.169.254 may not be called from here"),
     ],
 )

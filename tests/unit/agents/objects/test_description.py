@@ -200,7 +200,7 @@ def test_a_network_that_cannot_be_loaded(folder: Path) -> None:
     whole = (folder / "net.onnx").read_bytes()
     for part in (whole[: len(whole) // 2], b"weights", b""):
         (folder / "net.onnx").write_bytes(part)
-        with pytest.raises(BadDescription, match=r"net.onnx cannot be loaded: it is no whole ONNX file"):
+        with pytest.raises(BadDescription, match=r"net.onnx cannot be loaded: it is not a complete ONNX file"):
             Detector(read(_said(folder)))
 
 

@@ -170,7 +170,7 @@ def test_a_broken_model(change: dict[str, Any], tmp_path: Path) -> None:
     body = json.loads((FOLDER / FILE).read_text(encoding="utf-8"))
     (tmp_path / FILE).write_text(json.dumps(body | change), encoding="utf-8")
     write(tmp_path, read(FOLDER).card)
-    with pytest.raises(BadBundle, match="no model that can be read"):
+    with pytest.raises(BadBundle, match="not a readable model"):
         Classifier(tmp_path)
 
 

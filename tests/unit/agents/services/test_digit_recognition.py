@@ -158,7 +158,7 @@ def test_a_model_of_fewer_digits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("network", "card", "said"),
     [
-        (b"none", {}, "no network that can be read"),
+        (b"none", {}, "not a readable network"),
         ((FOLDER / FILE).read_bytes(), {"digits": [0, 1, 2]}, "has 10 outputs, and its card 3 digits"),
         ((FOLDER / FILE).read_bytes(), {"digits": [0, 1, 2, 3, 4, 5, 6, 7, 8, 8]}, "no digits that a network could"),
         ((FOLDER / FILE).read_bytes(), {"digits": None}, "no digits that a network could"),
