@@ -156,6 +156,6 @@ def test_a_broken_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     (tmp_path / "net.onnx").write_bytes(b"not a network")
     path = folder.describe(tmp_path, file="net.onnx", labels=["a"], size=32)
     monkeypatch.setenv("MILLRACE_OBJECT_DETECTOR", str(path))
-    assert "no whole ONNX file" in discovery.load("object-detect").check()
-    with pytest.raises(InvalidInput, match="no whole ONNX file"):
+    assert "not a complete ONNX file" in discovery.load("object-detect").check()
+    with pytest.raises(InvalidInput, match="not a complete ONNX file"):
         run("object-detect", _picture(scene(np.random.default_rng(1))))
