@@ -182,7 +182,7 @@ def test_another_model_than_its_card_speaks_of(tmp_path: Path) -> None:
     with pytest.raises(BadBundle, match="is not the file of its card"):
         Classifier(tmp_path)
     write(tmp_path, read(tmp_path).card)
-    with pytest.raises(BadBundle, match="wants horns"):
+    with pytest.raises(BadBundle, match="needs horns"):
         Classifier(tmp_path).tell(traits(cut_out(Picture.decode(drawn(CellType.MONOCYTE)))))
 
 
