@@ -44,12 +44,12 @@ from streams.runtime.kafka.admin import WrongTopic
 from streams.settings import Settings
 
 ERRORS: tuple[tuple[type[Exception], Kind, str], ...] = (
-    (RegistryUnavailable, Kind.AWAY, "{error}; try again."),
-    (Unavailable, Kind.AWAY, "A part of the system does not answer: {error}; try again."),
-    (HistoryUnavailable, Kind.AWAY, "{error}; try again."),
-    (KafkaError, Kind.AWAY, "Kafka does not answer: {error}; try again."),
-    (KafkaException, Kind.AWAY, "Kafka does not answer: {error}; try again."),
-    (ProducerStopped, Kind.AWAY, "The gateway is stopping, or not connected to Kafka yet; try again."),
+    (RegistryUnavailable, Kind.UNAVAILABLE, "{error}; try again."),
+    (Unavailable, Kind.UNAVAILABLE, "A part of the system does not answer: {error}; try again."),
+    (HistoryUnavailable, Kind.UNAVAILABLE, "{error}; try again."),
+    (KafkaError, Kind.UNAVAILABLE, "Kafka does not answer: {error}; try again."),
+    (KafkaException, Kind.UNAVAILABLE, "Kafka does not answer: {error}; try again."),
+    (ProducerStopped, Kind.UNAVAILABLE, "The gateway is stopping, or not connected to Kafka yet; try again."),
     (Undeliverable, Kind.TOO_LARGE, "Kafka does not take this: {error}."),
     (WrongTopic, Kind.CONFLICT, "{error}."),
     (ClientDisconnect, Kind.BAD_REQUEST, "The body broke off."),

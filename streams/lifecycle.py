@@ -135,6 +135,9 @@ ENDINGS: Mapping[Ending, EventKind] = {
 }
 """The event with which flow ends a run, by why it ends it."""
 
+DEADLINE_PASSED = "the run's deadline passed"
+"""The reason in the event of a run, or of a task, that did not end in time; readers compare it."""
+
 RUN_ENDS: Mapping[EventKind, RunStatus] = {
     kind: status for moves in RUN.values() for kind, status in moves.items() if status.final
 }

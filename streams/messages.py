@@ -112,7 +112,7 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class JoinToken:
     """What one edge hands to a join; exactly one per (run, join, at, edge). Goes to `flow.tokens`."""
 
     run: Run
@@ -128,7 +128,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class LoopOpened:
     """A loop with at least one item begins: its items, what the body reads, what is read after the loop."""
 
     run: Run
@@ -141,7 +141,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class LoopItemDone:
     """One item of a loop has ended; exactly one per (run, loop, at, index)."""
 
     run: Run
@@ -152,12 +152,12 @@ class Item:
     value: Value = None
     failure: Failure | None = None
     said: "tuple[Event, ...]" = ()
-    """Earlier events that are not published yet, as for a Token."""
+    """Earlier events that are not published yet, as for a JoinToken."""
     executions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class StopSignal:
     """Cancel a run or end it at its deadline; with `join`, stop waiting at that join only."""
 
     run: str
@@ -180,7 +180,7 @@ class Start:
     refused: Failure | None = None
 
 
-FlowMessage = Start | Token | Opened | Item | Stop
+FlowMessage = Start | JoinToken | LoopOpened | LoopItemDone | StopSignal
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +241,7 @@ class Control:
     action: Action
 
 
-Message = Task | Retry | Token | Opened | Item | Event | Result | Control
+Message = Task | Retry | JoinToken | LoopOpened | LoopItemDone | Event | Result | Control
 
 
 def message_id(run: str, kind: str, place: str, at: At, attempt: int = 0, edge: str = "") -> str:

@@ -19,7 +19,10 @@ log = logging.getLogger(__name__)
 
 
 class Kind(Enum):
-    """The kinds of problems, each with its status and title. The name, in lower case with dashes, is the `type`."""
+    """The kinds of problems, each with its status and title. The name, in lower case with dashes, is the `type`.
+
+    UNAVAILABLE keeps the `type` that clients know.
+    """
 
     BAD_REQUEST = 400, "The request cannot be understood"
     NO_KEY = 401, "A valid API key is needed"
@@ -47,18 +50,19 @@ class Kind(Enum):
     RUN_BROKEN = 500, "The run failed: the pipeline has a fault"
     INTERNAL = 500, "The gateway has a fault"
     RUN_FAILED = 502, "The run failed: a service failed"
-    AWAY = 503, "A part of the system is unavailable"
+    UNAVAILABLE = 503, "A part of the system is unavailable", "away"
     BUSY = 503, "Too many clients at once"
     RUN_LATE = 504, "The run did not end before its deadline"
 
-    def __init__(self, status: int, title: str) -> None:
+    def __init__(self, status: int, title: str, word: str = "") -> None:
         self.status = status
         self.title = title
+        self.word = word or self.name.lower().replace("_", "-")
 
     @property
     def type(self) -> str:
         """The URI by which programs tell this kind apart."""
-        return "urn:millrace:" + self.name.lower().replace("_", "-")
+        return "urn:millrace:" + self.word
 
 
 @dataclass(frozen=True)
@@ -178,7 +182,7 @@ def _handler(kind: Kind, detail: str) -> Any:
         if kind.status >= 500:  # errors of clients are not logged: they could fill the log
             log.warning("%s: %s: %s", kind.type, type(error).__name__, error)
         errors = getattr(error, "problems", ())
-        headers = {"Retry-After": "2"} if kind is Kind.AWAY else None
+        headers = {"Retry-After": "2"} if kind is Kind.UNAVAILABLE else None
         return Problem(kind, detail.format(error=error), errors, headers=headers).response()
 
     return handle

@@ -156,7 +156,7 @@ async def within(seconds: float, work: Awaitable[T]) -> T:
             return await work
     except TimeoutError:
         raise Problem(
-            Kind.AWAY, f"It was not done within {seconds:g} s: Kafka or the registry does not answer.",
+            Kind.UNAVAILABLE, f"It was not done within {seconds:g} s: Kafka or the registry does not answer.",
             headers={"Retry-After": "5"},
         ) from None  # fmt: skip
 

@@ -51,7 +51,7 @@ class IsolatedCompiler:
                 await self._turns.acquire()
         except TimeoutError:
             raise Problem(
-                Kind.AWAY, "Other definitions are being compiled; ask again.", headers={"Retry-After": "5"}
+                Kind.UNAVAILABLE, "Other definitions are being compiled; ask again.", headers={"Retry-After": "5"}
             ) from None
         try:
             ended = await self._pool.run(

@@ -7,16 +7,13 @@ from typing import Any
 
 from gateway.api.links import links
 from gateway.api.problems import Fault, Kind, Problem
-from streams.lifecycle import RUN_ENDS, EventKind, RunStatus, node_status, run_status
+from streams.lifecycle import DEADLINE_PASSED, RUN_ENDS, EventKind, RunStatus, node_status, run_status
 
 NODES = 1000
 """Node executions that one answer lists, at most; the counts are of all."""
 
 _ENVELOPE = frozenset({"run", "event", "node", "path", "at", "attempt", "pipeline", "digest"})
 """Members of every event; the others are the data that it carries."""
-
-LATE = "the run's deadline passed"
-"""The reason in flow's event of a run that did not end in time."""
 
 _FAILED = {
     "caller": Kind.RUN_REFUSED,
@@ -152,7 +149,7 @@ def result(run: str, event: Mapping[str, Any]) -> dict[str, Any]:
         detail = f"The run was {reason}." if reason.startswith("cancelled") else f"The run was cancelled: {reason}"
         raise Problem(Kind.RUN_CANCELLED, detail, extra=extra)
     place = str(failure.get("where") or failure.get("path") or "")
-    fault = "deadline" if reason == LATE else str(failure.get("fault"))
+    fault = "deadline" if reason == DEADLINE_PASSED else str(failure.get("fault"))
     raise Problem(
         _FAILED.get(fault, Kind.RUN_FAILED),
         f"{place}: {reason}" if place else reason,

@@ -60,22 +60,22 @@ class KafkaPulse:
         """
         if self.silent:
             work.close()
-            raise Problem(Kind.AWAY, "Kafka does not answer. Nothing was begun; try again.", headers=_RETRY_LATER)
+            raise Problem(Kind.UNAVAILABLE, "Kafka does not answer. Nothing was begun; try again.", headers=_RETRY_LATER)
         working, silence = asyncio.ensure_future(work), asyncio.ensure_future(self._silence.wait())
         try:
             await asyncio.wait({working, silence}, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
                 return working.result()
-            raise Problem(Kind.AWAY, "Kafka stopped answering.")
+            raise Problem(Kind.UNAVAILABLE, "Kafka stopped answering.")
         except Problem as problem:
-            if problem.kind is not Kind.AWAY:
+            if problem.kind is not Kind.UNAVAILABLE:
                 raise
             detail = (
                 f"{problem.detail} The run may begin all the same: GET /runs/{run} tells once it has. A request with an "
                 "Idempotency-Key may be sent again with the same key, and never makes a second run."
             )
             raise Problem(
-                Kind.AWAY, detail, headers={**_RETRY_LATER, **problem.headers}, extra={"id": run, "links": links(run)}
+                Kind.UNAVAILABLE, detail, headers={**_RETRY_LATER, **problem.headers}, extra={"id": run, "links": links(run)}
             ) from None
         finally:
             for task in (working, silence):

@@ -74,7 +74,7 @@ async def patiently(work: Awaitable[T]) -> T:
     done, _ = await asyncio.wait((task,), timeout=_TIMEOUT)
     if not done:
         task.add_done_callback(_log)
-        raise Problem(Kind.AWAY, "Kafka does not answer; try again.", headers={"Retry-After": "5"})
+        raise Problem(Kind.UNAVAILABLE, "Kafka does not answer; try again.", headers={"Retry-After": "5"})
     return task.result()
 
 

@@ -28,8 +28,8 @@ _EXITS: Mapping[str, Exit] = {
     "urn:millrace:run-broken": Exit.RUN_FAILED,
     "urn:millrace:run-late": Exit.RUN_FAILED,
     "urn:millrace:not-found": Exit.UNKNOWN,
-    "urn:millrace:away": Exit.AWAY,
-    "urn:millrace:busy": Exit.AWAY,
+    "urn:millrace:away": Exit.UNAVAILABLE,
+    "urn:millrace:busy": Exit.UNAVAILABLE,
 }
 """The exit status of each problem type; all others mean REFUSED."""
 
@@ -82,15 +82,15 @@ class Gateway:
         try:
             yield
         except httpx.ConnectError:
-            raise self.away("nothing listens there") from None
+            raise self.unavailable("nothing listens there") from None
         except httpx.LocalProtocolError as error:
             raise Failed(Exit.USAGE, f"this cannot be sent: {error}") from None
         except httpx.TransportError as error:
-            raise self.away(str(error) or type(error).__name__) from None
+            raise self.unavailable(str(error) or type(error).__name__) from None
 
-    def away(self, why: str) -> Failed:
+    def unavailable(self, why: str) -> Failed:
         """Return the error for a gateway that is unavailable."""
-        return Failed(Exit.AWAY, f"no gateway answers at {self.url} ({why}); start it with `make run` or `millrace up`")
+        return Failed(Exit.UNAVAILABLE, f"no gateway answers at {self.url} ({why}); start it with `make run` or `millrace up`")
 
     def _accepted(self, answer: "httpx.Response") -> "httpx.Response":
         if answer.status_code == 401:
@@ -108,7 +108,7 @@ def key_of(where: "Settings") -> str:
         return path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         raise Failed(
-            Exit.AWAY,
+            Exit.UNAVAILABLE,
             f"there is no API key at {path}: start the system with `make run`, or set MILLRACE_HOME to where it runs",
         ) from None
     except (OSError, ValueError) as error:

@@ -20,7 +20,7 @@ class Exit(IntEnum):
     RUN_FAILED = 10
     RUN_CANCELLED = 11
     RUN_NOT_OVER = 12
-    AWAY = 13
+    UNAVAILABLE = 13
     UNKNOWN = 14
     FAULT = 70
     INTERRUPTED = 130
@@ -39,7 +39,7 @@ MEANINGS: Mapping[Exit, str] = {
     Exit.RUN_FAILED: "the run failed",
     Exit.RUN_CANCELLED: "the run was cancelled",
     Exit.RUN_NOT_OVER: "the run continues",
-    Exit.AWAY: "the server, Kafka, the registry, S3 or PostgreSQL does not answer",
+    Exit.UNAVAILABLE: "the server, Kafka, the registry, S3 or PostgreSQL does not answer",
     Exit.UNKNOWN: "there is nothing of that name",
     Exit.FAULT: "a fault of ours",
     Exit.INTERRUPTED: "interrupted with Ctrl-C",

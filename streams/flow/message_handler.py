@@ -9,7 +9,7 @@ from streams.flow.state_rows import DONE as DONE_ROW
 from streams.flow.state_rows import Row, closed_row, ended_row, fatal_row, item_row, loop_row, stop_row, token_row
 from streams.flow.walk import Walk, first_failure, too_many
 from streams.language.topology import EachWork, Topology, Vertex, Wait
-from streams.lifecycle import ENDINGS
+from streams.lifecycle import DEADLINE_PASSED, ENDINGS
 from streams.messages import (
     Action,
     At,
@@ -21,21 +21,21 @@ from streams.messages import (
     Failure,
     Fault,
     FlowMessage,
-    Item,
+    JoinToken,
+    LoopItemDone,
+    LoopOpened,
     Message,
-    Opened,
     Outcome,
     Result,
     Run,
     Status,
-    Stop,
-    Token,
+    StopSignal,
 )
 from streams.nodes.each import enter_item
 from streams.nodes.walking import Visit
 
 OVERDUE = Failure(
-    "the run's deadline passed",
+    DEADLINE_PASSED,
     Fault.SERVICE,
     hint="raise the pipeline's `timeout:`, or see which service it waited for",
 )
@@ -63,7 +63,7 @@ class Timer:
     """A message that enters `flow.tokens` at a time (epoch seconds)."""
 
     at: float
-    stop: Stop
+    stop: StopSignal
 
 
 @dataclass
@@ -81,14 +81,14 @@ class Step:
 
 def run_timer(run: Run) -> Timer:
     """Return the timer of a run's deadline."""
-    return Timer(run.deadline, Stop(run.id, Ending.DEADLINE))
+    return Timer(run.deadline, StopSignal(run.id, Ending.DEADLINE))
 
 
 def join_timer(vertex: Vertex, state: RunState, place: Place) -> Timer | None:
     """Return the timer of a join that has its first token; None for a node without a deadline."""
     if vertex.deadline is None:
         return None
-    return Timer(state.since[place] + vertex.deadline, Stop(state.run.id, Ending.DEADLINE, *place))
+    return Timer(state.since[place] + vertex.deadline, StopSignal(state.run.id, Ending.DEADLINE, *place))
 
 
 class MessageHandler:
@@ -106,28 +106,28 @@ class MessageHandler:
         """Handle a message, or end the run when that is due whatever the message says."""
         ending = self._due_ending(message)
         if ending is not None:
-            if isinstance(message, Token | Item):
+            if isinstance(message, JoinToken | LoopItemDone):
                 self.step.messages.extend(message.said)
-            self._handle_stop(Stop(self.state.run.id, ending))
-        elif isinstance(message, Token):
+            self._handle_stop(StopSignal(self.state.run.id, ending))
+        elif isinstance(message, JoinToken):
             self._handle_token(message)
-        elif isinstance(message, Opened):
+        elif isinstance(message, LoopOpened):
             self._handle_opened(message)
-        elif isinstance(message, Item):
+        elif isinstance(message, LoopItemDone):
             self._handle_item(message)
-        elif isinstance(message, Stop):
+        elif isinstance(message, StopSignal):
             self._handle_stop(message)
 
     def _due_ending(self, message: FlowMessage) -> Ending | None:
         """Return why the run ends now: decided before its worker was lost, or its deadline has passed; None otherwise."""
-        ends_by_itself = isinstance(message, Stop) and message.join is None
+        ends_by_itself = isinstance(message, StopSignal) and message.join is None
         if self.state.stopping is None and self.now >= self.state.run.deadline and not ends_by_itself:
             return Ending.DEADLINE
         return self.state.stopping
 
     # Joins -----------------------------------------------------------------------------------------------------
 
-    def _handle_token(self, token: Token) -> None:
+    def _handle_token(self, token: JoinToken) -> None:
         self.step.messages.extend(token.said)
         place = (token.join, token.at)
         if place in self.state.closed:
@@ -151,7 +151,7 @@ class MessageHandler:
             self.step.timers.extend([timer] if timer else [])
         self._write(token_row(token, self.state.since[place]))
 
-    def _close_join(self, vertex: Vertex, place: Place, tokens: Mapping[str, Token]) -> None:
+    def _close_join(self, vertex: Vertex, place: Place, tokens: Mapping[str, JoinToken]) -> None:
         delivered = [token for token in tokens.values() if token.status is Status.VALUE]
         failures = [token.failure for token in tokens.values() if token.failure]
         walk = self.walk()
@@ -164,7 +164,7 @@ class MessageHandler:
         self._forget_join(place, tokens)
         self.emit(walk)
 
-    def _merge(self, vertex: Vertex, tokens: Mapping[str, Token]) -> Context:
+    def _merge(self, vertex: Vertex, tokens: Mapping[str, JoinToken]) -> Context:
         """Merge the contexts of tokens; what only a missing token would have carried counts as skipped."""
         values: dict[str, Any] = {}
         skipped: set[str] = set()
@@ -184,7 +184,7 @@ class MessageHandler:
     def _loop(self, place: Place) -> Loop:
         return self.state.loops.setdefault(place, Loop())
 
-    def _handle_opened(self, opened: Opened) -> None:
+    def _handle_opened(self, opened: LoopOpened) -> None:
         place = (opened.loop, opened.at)
         if place in self.state.ended:
             return
@@ -198,7 +198,7 @@ class MessageHandler:
         if not self._advance_loop(place, loop, opened, 0) and first:
             self._write(loop_row(opened, loop.dispatched))
 
-    def _handle_item(self, item: Item) -> None:
+    def _handle_item(self, item: LoopItemDone) -> None:
         self.step.messages.extend(item.said)
         place = (item.loop, item.at)
         if place in self.state.ended:
@@ -216,7 +216,7 @@ class MessageHandler:
             return
         self._write(item_row(item, loop.dispatched))
 
-    def _advance_loop(self, place: Place, loop: Loop, opened: Opened, begin: int) -> bool:
+    def _advance_loop(self, place: Place, loop: Loop, opened: LoopOpened, begin: int) -> bool:
         """Dispatch items from `begin` as far as the window allows; return whether the loop has ended."""
         count, ended = len(opened.items), len(loop.items)
         if loop.failures:
@@ -229,7 +229,7 @@ class MessageHandler:
         self._dispatch(loop, opened, begin, window)
         return False
 
-    def _dispatch(self, loop: Loop, opened: Opened, begin: int, end: int) -> None:
+    def _dispatch(self, loop: Loop, opened: LoopOpened, begin: int, end: int) -> None:
         """Dispatch the items in [begin, end) that have not ended, each with a budget of its own.
 
         After AT_ONCE units of work it stops; the rest begin as these end, so that other runs get their turn.
@@ -245,7 +245,7 @@ class MessageHandler:
             if spent > AT_ONCE:
                 break
 
-    def _close_loop(self, place: Place, loop: Loop, opened: Opened) -> None:
+    def _close_loop(self, place: Place, loop: Loop, opened: LoopOpened) -> None:
         if loop.failures:
             outcome = Outcome(Status.FAILED, failure=first_failure(loop.failures))
         else:
@@ -274,7 +274,7 @@ class MessageHandler:
 
     # Ends ------------------------------------------------------------------------------------------------------
 
-    def _handle_stop(self, stop: Stop) -> None:
+    def _handle_stop(self, stop: StopSignal) -> None:
         if stop.join is not None:
             self._give_up(stop.join, stop.at)
             return
@@ -370,7 +370,7 @@ class MessageHandler:
         self.state.rows.add(row.row)
         self.step.after.append(row)
 
-    def _forget_join(self, place: Place, tokens: Mapping[str, Token]) -> None:
+    def _forget_join(self, place: Place, tokens: Mapping[str, JoinToken]) -> None:
         """Forget the tokens of a join; a marker stays for late tokens."""
         self.state.closed.add(place)
         self.state.joins.pop(place, None)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from streams.language.topology import EachWork, OutWork, Topology
-from streams.messages import Event, Item, Message, Token
+from streams.messages import Event, JoinToken, LoopItemDone, Message
 
 
 def ride(messages: Sequence[Message]) -> list[Message]:
@@ -14,7 +14,7 @@ def ride(messages: Sequence[Message]) -> list[Message]:
     publishes the events inside it first, so a client sees the attempt that the run continues with.
     """
     others = [message for message in messages if not isinstance(message, Event)]
-    if len(others) != 1 or not isinstance(only := others[0], Token | Item):
+    if len(others) != 1 or not isinstance(only := others[0], JoinToken | LoopItemDone):
         return list(messages)
     return [replace(only, said=tuple(message for message in messages if isinstance(message, Event)))]
 

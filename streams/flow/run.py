@@ -8,7 +8,7 @@ from streams.flow.run_state import Phase, RunState, phase_of
 from streams.flow.state_rows import DONE, Row, open_row, reused_row
 from streams.language.topology import Topology
 from streams.lifecycle import ENDINGS
-from streams.messages import Context, Ending, Event, EventKind, Failure, Fault, FlowMessage, Run, Start, Stop
+from streams.messages import Context, Ending, Event, EventKind, Failure, Fault, FlowMessage, Run, Start, StopSignal
 
 CANCELLED_EARLY = Failure("cancelled before it began", Fault.CALLER)
 """What the last event of a run says when its cancellation came before its request."""
@@ -23,9 +23,9 @@ def step(topology: Topology | None, state: RunState | None, message: FlowMessage
     match phase_of(state), message:
         case Phase.OVER, _:
             return Step(state)
-        case Phase.UNKNOWN, Stop(ending=Ending.CANCEL):
+        case Phase.UNKNOWN, StopSignal(ending=Ending.CANCEL):
             return _recall(message)
-        case (Phase.UNKNOWN | Phase.RECALLED, Stop()):
+        case (Phase.UNKNOWN | Phase.RECALLED, StopSignal()):
             return Step(state)
         case (Phase.UNKNOWN | Phase.RECALLED | Phase.OPEN, Start()):
             assert topology is not None
@@ -50,7 +50,7 @@ def timers(topology: Topology, state: RunState) -> list[Timer]:
     return [run_timer(state.run), *(timer for timer in waiting if timer)]
 
 
-def _recall(stop: Stop) -> Step:
+def _recall(stop: StopSignal) -> Step:
     """Remember a cancellation that overtook its run."""
     kind = ENDINGS[stop.ending]
     state = RunState(Run(stop.run, "", "", 0.0), done=kind, rows={DONE})

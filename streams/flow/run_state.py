@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from streams.messages import At, Ending, EventKind, Failure, Item, Opened, Run, Token, Value
+from streams.messages import At, Ending, EventKind, Failure, JoinToken, LoopItemDone, LoopOpened, Run, Value
 
 Place = tuple[str, At]
 """A vertex and a position: one join or one loop of a run."""
@@ -23,8 +23,8 @@ class Phase(StrEnum):
 class Loop:
     """An open `each`: what was opened, which items ended, how many were dispatched."""
 
-    opened: Opened | None = None
-    items: dict[int, Item] = field(default_factory=dict)
+    opened: LoopOpened | None = None
+    items: dict[int, LoopItemDone] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     dispatched: int = 0
 
@@ -33,7 +33,7 @@ class Loop:
         """The executions that its opening and its items have reported."""
         return (self.opened.executions if self.opened else 0) + sum(item.executions for item in self.items.values())
 
-    def take(self, item: Item) -> None:
+    def take(self, item: LoopItemDone) -> None:
         """Add an ended item. Items are dispatched in order, so those before it were dispatched too."""
         self.items[item.index] = item
         self.dispatched = max(self.dispatched, item.index + 1)
@@ -46,7 +46,7 @@ class RunState:
     """What flow knows of one run. Only `step` changes it; `streams.flow.state_rows` rebuilds it from the log."""
 
     run: Run
-    joins: dict[Place, dict[str, Token]] = field(default_factory=dict)
+    joins: dict[Place, dict[str, JoinToken]] = field(default_factory=dict)
     """The tokens of open joins, by edge."""
     since: dict[Place, float] = field(default_factory=dict)
     """When the first token of each open join came, in epoch seconds."""

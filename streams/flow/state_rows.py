@@ -5,7 +5,20 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from streams.flow.run_state import Loop, Place, RunState
-from streams.messages import At, Context, Ending, EventKind, Failure, Fault, Item, Opened, Run, Status, Token, Value
+from streams.messages import (
+    At,
+    Context,
+    Ending,
+    EventKind,
+    Failure,
+    Fault,
+    JoinToken,
+    LoopItemDone,
+    LoopOpened,
+    Run,
+    Status,
+    Value,
+)
 
 OPEN, FATAL, STOP, DONE = "open", "fatal", "stop", "done"
 
@@ -34,7 +47,7 @@ def fatal_row(run: str, failure: Failure) -> Row:
     return Row(run, FATAL, asdict(failure))
 
 
-def token_row(token: Token, since: float) -> Row:
+def token_row(token: JoinToken, since: float) -> Row:
     """Return the row of a token that waits for others; `since` is when the first of them came, in epoch seconds."""
     value = {
         "since": since,
@@ -46,7 +59,7 @@ def token_row(token: Token, since: float) -> Row:
     return Row(token.run.id, _name("token", token.join, token.at, token.edge), value)
 
 
-def loop_row(opened: Opened, dispatched: int) -> Row:
+def loop_row(opened: LoopOpened, dispatched: int) -> Row:
     """Return the row of an open loop; `dispatched` is how many items were dispatched when it was opened."""
     value = {
         "items": list(opened.items),
@@ -58,7 +71,7 @@ def loop_row(opened: Opened, dispatched: int) -> Row:
     return Row(opened.run.id, _name("loop", opened.loop, opened.at), value)
 
 
-def item_row(item: Item, dispatched: int) -> Row:
+def item_row(item: LoopItemDone, dispatched: int) -> Row:
     """Return the row of an ended item; `dispatched` is how many items were dispatched by then."""
     value = {
         "status": item.status.value,
@@ -153,7 +166,7 @@ def _read_reused(state: RunState, row: _Read) -> None:
 def _read_token(state: RunState, row: _Read) -> None:
     (edge,), value = row.more, row.value
     status, context, failure = Status(value["status"]), _context_of(value["context"]), _failure(value["failure"])
-    token = Token(state.run, *row.place, edge, status, context, failure, executions=row.executions)
+    token = JoinToken(state.run, *row.place, edge, status, context, failure, executions=row.executions)
     state.joins.setdefault(row.place, {})[edge] = token
     state.since[row.place] = min(value["since"], state.since.get(row.place, value["since"]))
 
@@ -161,14 +174,16 @@ def _read_token(state: RunState, row: _Read) -> None:
 def _read_loop(state: RunState, row: _Read) -> None:
     loop, value = state.loops.setdefault(row.place, Loop()), row.value
     items, body, after = tuple(value["items"]), _context_of(value["body"]), _context_of(value["after"])
-    loop.opened = Opened(state.run, *row.place, items, body, after, row.executions)
+    loop.opened = LoopOpened(state.run, *row.place, items, body, after, row.executions)
     loop.dispatched = max(loop.dispatched, value.get("dispatched", min(len(items), row.window)))
 
 
 def _read_item(state: RunState, row: _Read) -> None:
     loop, value = state.loops.setdefault(row.place, Loop()), row.value
     (index,), status, failure = row.more, Status(value["status"]), _failure(value["failure"])
-    loop.take(Item(state.run, *row.place, int(index), status, value["value"], failure, executions=row.executions))
+    loop.take(
+        LoopItemDone(state.run, *row.place, int(index), status, value["value"], failure, executions=row.executions)
+    )
     loop.dispatched = max(loop.dispatched, value["dispatched"])
 
 

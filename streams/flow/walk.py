@@ -21,14 +21,14 @@ from streams.messages import (
     EventKind,
     Failure,
     Fault,
-    Item,
+    JoinToken,
+    LoopItemDone,
+    LoopOpened,
     Message,
-    Opened,
     Outcome,
     Run,
     Status,
     Task,
-    Token,
     Value,
 )
 from streams.nodes.repeat import end_round
@@ -230,7 +230,7 @@ class Walk:
         self, target: str, at: At, edge: str, context: Context, failure: Failure | None, status: Status
     ) -> None:
         if self.topology.vertices[target].joins:
-            self.emit(Token(self.run, target, at, edge, status, context, failure))
+            self.emit(JoinToken(self.run, target, at, edge, status, context, failure))
         else:
             self._pending.append(_Arrival(target, at, context, failure))
 
@@ -298,7 +298,9 @@ class Walk:
             return
         if isinstance(owner.work, EachWork):
             *around, index = visit.at
-            self.emit(Item(self.run, owner.id, tuple(around), index, outcome.status, outcome.value, outcome.failure))
+            self.emit(
+                LoopItemDone(self.run, owner.id, tuple(around), index, outcome.status, outcome.value, outcome.failure)
+            )
         else:
             at = visit.at[:-1] if isinstance(owner.work, RepeatWork) else visit.at
             self.finish(Visit(owner, at, visit.context), outcome)
@@ -330,7 +332,7 @@ def too_many(topology: Topology) -> Failure:
 
 def _counted(messages: list[Message], executions: int) -> list[Message]:
     for number, message in enumerate(messages):
-        if executions and isinstance(message, Task | Token | Opened | Item):
+        if executions and isinstance(message, Task | JoinToken | LoopOpened | LoopItemDone):
             return [*messages[:number], replace(message, executions=executions), *messages[number + 1 :]]
     return messages
 
@@ -340,11 +342,11 @@ def _weight(message: Message, sizes: Sizes) -> int:
     match message:
         case Task():
             return sizes.of(message.input) + sizes.of(message.context.values)
-        case Token():
+        case JoinToken():
             return sizes.of(message.context.values)
-        case Opened():
+        case LoopOpened():
             return sizes.of(message.items) + sizes.of(message.body.values) + sizes.of(message.after.values)
-        case Item():
+        case LoopItemDone():
             return sizes.of(message.value)
     return 0
 

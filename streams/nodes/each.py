@@ -3,7 +3,7 @@
 from schemas.inspection import show
 from streams.language.topology import EachWork, variable_key
 from streams.language.types import ANY, INT, Kind, conversion, list_of
-from streams.messages import Context, Fault, Opened, Outcome, Status
+from streams.messages import Context, Fault, LoopOpened, Outcome, Status
 from streams.nodes.building import Builder, Built
 from streams.nodes.walking import Visit, Walker
 
@@ -56,10 +56,10 @@ def start(walk: Walker, visit: Visit, work: EachWork) -> None:
         walk.finish(visit, Outcome(Status.VALUE, []))
     else:
         body, after = walk.restrict(visit.context, work.reads), walk.kept(visit)
-        walk.emit(Opened(walk.run, visit.vertex.id, visit.at, tuple(items), body, after))
+        walk.emit(LoopOpened(walk.run, visit.vertex.id, visit.at, tuple(items), body, after))
 
 
-def enter_item(walk: Walker, opened: Opened, index: int) -> None:
+def enter_item(walk: Walker, opened: LoopOpened, index: int) -> None:
     """Enter the body for one item of an opened loop."""
     work = walk.topology.vertices[opened.loop].work
     assert isinstance(work, EachWork)

@@ -25,18 +25,18 @@ from streams.messages import (
     Failure,
     Fault,
     FlowMessage,
-    Item,
+    JoinToken,
+    LoopItemDone,
+    LoopOpened,
     Message,
-    Opened,
     Outcome,
     Result,
     Retry,
     Run,
     Start,
     Status,
-    Stop,
+    StopSignal,
     Task,
-    Token,
 )
 from streams.nodes.service import started
 
@@ -84,7 +84,7 @@ class Seen:
     events: list[Event] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
-    tokens: list[Token | Item] = field(default_factory=list)
+    tokens: list[JoinToken | LoopItemDone] = field(default_factory=list)
 
     def client_events(self) -> list[Event]:
         """The events as a client sees them: each id once, and none after the last."""
@@ -158,7 +158,7 @@ class Driver:
 
     def cancel(self) -> None:
         """Ask for the end of the run."""
-        self.send(Stop(RUN, Ending.CANCEL))
+        self.send(StopSignal(RUN, Ending.CANCEL))
 
     def deliver(self) -> bool:
         """Deliver one thing; when only time can help, let it pass to the next timer. False when nothing is left."""
@@ -267,10 +267,10 @@ class Driver:
             case Retry():
                 self.seen.tasks.append(message.task)
                 self.tasks.append(message.task)
-            case Token() | Item():
+            case JoinToken() | LoopItemDone():
                 self.seen.tokens.append(message)
                 self._flow.append(message)
-            case Opened() | Start() | Stop():
+            case LoopOpened() | Start() | StopSignal():
                 self._flow.append(message)
             case Event():
                 self.seen.events.append(message)

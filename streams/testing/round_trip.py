@@ -10,7 +10,7 @@ from schemas.registry.memory import MemoryRegistry
 from schemas.results import result_schema
 from streams.flow.state_rows import Row
 from streams.language.topology import Topology
-from streams.messages import Control, Event, Item, Opened, Result, Retry, Start, Stop, Task, Token
+from streams.messages import Control, Event, JoinToken, LoopItemDone, LoopOpened, Result, Retry, Start, StopSignal, Task
 from streams.wire import codec
 from streams.wire.records import Outgoing, Place, Record
 from streams.wire.topics import Topics
@@ -56,7 +56,7 @@ class Coder:
                 return _made(self._wire.read_event(_sent(_made(self._wire.event(message))))).event
             case Control():
                 return _made(self._wire.read_control(_sent(_made(self._wire.control(message)))))
-            case Token() | Opened() | Item() | Start() | Stop():
+            case JoinToken() | LoopOpened() | LoopItemDone() | Start() | StopSignal():
                 return _made(self._wire.read_flow(_sent(_made(self._wire.flow(message)))))
             case Result():
                 return self._result(message)

@@ -18,14 +18,14 @@ from streams.messages import (
     Failure,
     Fault,
     FlowMessage,
-    Item,
-    Opened,
+    JoinToken,
+    LoopItemDone,
+    LoopOpened,
     Run,
     Start,
     Status,
-    Stop,
+    StopSignal,
     Task,
-    Token,
 )
 
 Fields = Mapping[str, Any]
@@ -122,7 +122,7 @@ def _read_start(value: Fields) -> Start:
     )
 
 
-def _write_token(message: Token, now: float) -> dict[str, Any]:
+def _write_token(message: JoinToken, now: float) -> dict[str, Any]:
     return {
         "run": run(message.run),
         "join": message.join,
@@ -136,8 +136,8 @@ def _write_token(message: Token, now: float) -> dict[str, Any]:
     }
 
 
-def _read_token(value: Fields) -> Token:
-    return Token(
+def _read_token(value: Fields) -> JoinToken:
+    return JoinToken(
         read_run(value["run"]),
         value["join"],
         tuple(value["at"]),
@@ -150,7 +150,7 @@ def _read_token(value: Fields) -> Token:
     )
 
 
-def _write_opened(message: Opened, _: float) -> dict[str, Any]:
+def _write_opened(message: LoopOpened, _: float) -> dict[str, Any]:
     return {
         "run": run(message.run),
         "loop": message.loop,
@@ -162,8 +162,8 @@ def _write_opened(message: Opened, _: float) -> dict[str, Any]:
     }
 
 
-def _read_opened(value: Fields) -> Opened:
-    return Opened(
+def _read_opened(value: Fields) -> LoopOpened:
+    return LoopOpened(
         read_run(value["run"]),
         value["loop"],
         tuple(value["at"]),
@@ -174,7 +174,7 @@ def _read_opened(value: Fields) -> Opened:
     )
 
 
-def _write_item(message: Item, now: float) -> dict[str, Any]:
+def _write_item(message: LoopItemDone, now: float) -> dict[str, Any]:
     return {
         "run": run(message.run),
         "loop": message.loop,
@@ -188,8 +188,8 @@ def _write_item(message: Item, now: float) -> dict[str, Any]:
     }
 
 
-def _read_item(value: Fields) -> Item:
-    return Item(
+def _read_item(value: Fields) -> LoopItemDone:
+    return LoopItemDone(
         read_run(value["run"]),
         value["loop"],
         tuple(value["at"]),
@@ -202,7 +202,7 @@ def _read_item(value: Fields) -> Item:
     )
 
 
-def _write_stop(message: Stop, _: float) -> dict[str, Any]:
+def _write_stop(message: StopSignal, _: float) -> dict[str, Any]:
     return {
         "run": message.run,
         "ending": message.ending.value,
@@ -211,8 +211,8 @@ def _write_stop(message: Stop, _: float) -> dict[str, Any]:
     }
 
 
-def _read_stop(value: Fields) -> Stop:
-    return Stop(value["run"], Ending(value["ending"]), value["join"], tuple(value["at"]))
+def _read_stop(value: Fields) -> StopSignal:
+    return StopSignal(value["run"], Ending(value["ending"]), value["join"], tuple(value["at"]))
 
 
 def event(value: Event, now: float) -> dict[str, Any]:
@@ -265,10 +265,10 @@ class FlowRecord:
 
 FLOW_RECORDS: Mapping[type[FlowMessage], FlowRecord] = {
     Start: FlowRecord("millrace.Start", _write_start, _read_start),
-    Token: FlowRecord("millrace.Token", _write_token, _read_token),
-    Opened: FlowRecord("millrace.Opened", _write_opened, _read_opened),
-    Item: FlowRecord("millrace.Item", _write_item, _read_item),
-    Stop: FlowRecord("millrace.Stop", _write_stop, _read_stop),
+    JoinToken: FlowRecord("millrace.Token", _write_token, _read_token),
+    LoopOpened: FlowRecord("millrace.Opened", _write_opened, _read_opened),
+    LoopItemDone: FlowRecord("millrace.Item", _write_item, _read_item),
+    StopSignal: FlowRecord("millrace.Stop", _write_stop, _read_stop),
 }
 _READERS = {record.name: record.read for record in FLOW_RECORDS.values()}
 

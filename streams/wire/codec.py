@@ -20,13 +20,13 @@ from streams.messages import (
     Event,
     EventKind,
     FlowMessage,
-    Item,
-    Opened,
+    JoinToken,
+    LoopItemDone,
+    LoopOpened,
     Result,
     Start,
-    Stop,
+    StopSignal,
     Task,
-    Token,
     message_id,
 )
 from streams.wire import avro_records, topics
@@ -73,7 +73,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SentEvent:
     """An event as it was read: when it was sent first (epoch seconds), and its id."""
 
     event: Event
@@ -124,7 +124,7 @@ class Wire:
         """Encode a message for flow, keyed by run."""
         topic = self._names.named(topics.TOKENS)
         kind, place, edge, at = _flow_place(message)
-        run = message.run if isinstance(message, Stop) else message.run.id
+        run = message.run if isinstance(message, StopSignal) else message.run.id
         value = await self._codec.encode(
             value_subject(topic), self._flow, {"message": avro_records.flow(message, self._clock())}
         )
@@ -205,10 +205,10 @@ class Wire:
         value = await self._codec.decode(await self._value(record), self._flow, tagged=True)
         return avro_records.read_flow(value["message"])
 
-    async def read_event(self, record: Record) -> Told:
+    async def read_event(self, record: Record) -> SentEvent:
         """Return an event. Raises Undecodable."""
         value = await self._codec.decode(await self._value(record), self._event)
-        return Told(avro_records.read_event(value), value["id"], value["time"])
+        return SentEvent(avro_records.read_event(value), value["id"], value["time"])
 
     async def read_control(self, record: Record) -> Control:
         """Return an order to workers about a run. Raises Undecodable."""
@@ -286,13 +286,13 @@ def _flow_place(message: FlowMessage) -> tuple[str, str, str, tuple[int, ...]]:
     match message:
         case Start():
             return "start", "", "", ()
-        case Token():
+        case JoinToken():
             return "token", message.join, message.edge, message.at
-        case Opened():
+        case LoopOpened():
             return "opened", message.loop, "", message.at
-        case Item():
+        case LoopItemDone():
             return "item", message.loop, str(message.index), message.at
-        case Stop():
+        case StopSignal():
             return f"stop.{message.ending}", message.join or "", "", message.at
 
 

@@ -16,7 +16,7 @@ from streams.flow.advance import advance
 from streams.flow.run import step
 from streams.flow.run_state import RunState
 from streams.language.topology import Topology
-from streams.messages import Context, Item, Opened, Outcome, Run, Start, Status, Task, Token
+from streams.messages import Context, JoinToken, LoopItemDone, LoopOpened, Outcome, Run, Start, Status, Task
 
 NUMBERS = {"type": "array", "items": "long"}
 
@@ -122,9 +122,10 @@ output: {r: "${e}"}
         )
 
 
-def _tokens(run: Run, number: int, edge: str) -> list[Token]:
+def _tokens(run: Run, number: int, edge: str) -> list[JoinToken]:
     return [
-        Token(run, "e.c", (at,), f"e.{edge}", Status.VALUE, Context({f"e.{edge}": {"v": at}})) for at in range(number)
+        JoinToken(run, "e.c", (at,), f"e.{edge}", Status.VALUE, Context({f"e.{edge}": {"v": at}}))
+        for at in range(number)
     ]
 
 
@@ -146,8 +147,8 @@ def loops() -> None:
     print("\n     items   an item in flow")
     for number in (1_000, 10_000, 100_000):
         state = step(topology, None, Start(run, {"xs": list(range(number))}), 0.0).state
-        state = step(topology, state, Opened(run, "e", (), tuple(range(number)), Context(), Context()), 0.0).state
-        items = [Item(run, "e", (), at, Status.VALUE, at) for at in range(number)]
+        state = step(topology, state, LoopOpened(run, "e", (), tuple(range(number)), Context(), Context()), 0.0).state
+        items = [LoopItemDone(run, "e", (), at, Status.VALUE, at) for at in range(number)]
         took = _take_all(topology, state, items)
         assert state is not None
         assert state.ended

@@ -23,7 +23,7 @@ from streams.messages import Event, EventKind, Run
 from streams.runtime.history import tables
 from streams.runtime.history.folding import LoggedEvent
 from streams.runtime.history.recorder import record
-from streams.wire.codec import Told
+from streams.wire.codec import SentEvent
 from streams.wire.records import Place
 from tests.benchmarks.figures import show
 
@@ -51,7 +51,7 @@ def batches(runs: int, size: int, offset: int) -> Iterator[list[LoggedEvent]]:
         events = [run[number] for number in range(EVENTS) for run in told]
         now = time.time()
         yield [
-            LoggedEvent(Told(event, event.id, now), Place("run.events", 0), offset + first * EVENTS + number)
+            LoggedEvent(SentEvent(event, event.id, now), Place("run.events", 0), offset + first * EVENTS + number)
             for number, event in enumerate(events)
         ]
 

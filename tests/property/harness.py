@@ -17,14 +17,14 @@ from streams.messages import (
     Failure,
     Fault,
     FlowMessage,
-    Item,
+    JoinToken,
+    LoopItemDone,
+    LoopOpened,
     Message,
-    Opened,
     Outcome,
     Run,
     Status,
     Task,
-    Token,
 )
 from streams.testing.driver import Driver, Seen, ServiceFailed
 from tests.property.oracle import Failed, Given, Meaning, outcomes
@@ -71,12 +71,12 @@ class Watched(Driver):
         match message:
             case Task():
                 key = (Task, message.vertex, message.at, message.attempt)
-            case Token():
-                key = (Token, message.join, message.at, message.edge)
-            case Item():
-                key = (Item, message.loop, message.at, message.index)
-            case Opened():
-                key = (Opened, message.loop, message.at)
+            case JoinToken():
+                key = (JoinToken, message.join, message.at, message.edge)
+            case LoopItemDone():
+                key = (LoopItemDone, message.loop, message.at, message.index)
+            case LoopOpened():
+                key = (LoopOpened, message.loop, message.at)
         if key is not None:
             self.agree(key, message)
         super().send(message)

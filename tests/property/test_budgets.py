@@ -11,7 +11,7 @@ from streams.compile import compile_pipeline
 from streams.flow import message_handler
 from streams.language.topology import Topology
 from streams.lifecycle import NODE_ENDS
-from streams.messages import EventKind, FlowMessage, Item, Message, Task
+from streams.messages import EventKind, FlowMessage, LoopItemDone, Message, Task
 from streams.testing.driver import FAIR, STORM, Weather
 from tests.property.effort import effort
 from tests.property.harness import Watched, check_ending, compiled
@@ -91,7 +91,7 @@ class Crowd(Watched):
 
     def take(self, message: FlowMessage) -> None:
         """An item ends when flow is told so."""
-        if isinstance(message, Item):
+        if isinstance(message, LoopItemDone):
             place = (message.loop, (*message.at, message.index))
             self.ended.add(place)
             self.under_way.discard(place)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streams.compile import compile_pipeline
 from streams.language.topology import EachWork
-from streams.messages import FlowMessage, Item, Message, Opened, Task
+from streams.messages import FlowMessage, LoopItemDone, LoopOpened, Message, Task
 from streams.testing.driver import FAIR, STORM, Weather
 from tests.property.effort import effort
 from tests.property.harness import Watched, check_ending, compiled
@@ -51,7 +51,7 @@ class Counting(Watched):
 
     def take(self, message: FlowMessage) -> None:
         """An item ends when flow is told so."""
-        if isinstance(message, Item):
+        if isinstance(message, LoopItemDone):
             self.ended.add((message.loop, message.at, message.index))
             self.open.get((message.loop, message.at), set()).discard(message.index)
         super().take(message)
@@ -73,7 +73,7 @@ def test_a_loop_of_no_items_ends_at_once() -> None:
     assert seen.output == {"r": []}
     assert not seen.tasks
     assert len(seen.tokens) == 1
-    assert not any(key[0] is Opened for key in driver.sent)
+    assert not any(key[0] is LoopOpened for key in driver.sent)
 
 
 @pytest.mark.parametrize(

@@ -129,4 +129,4 @@ def _query(action: "Callable[[Connection], Awaitable[T]]") -> T:
         return asyncio.run(act())
     except psycopg.Error as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise Failed(Exit.AWAY, f"PostgreSQL failed: {lines[0]}") from error
+        raise Failed(Exit.UNAVAILABLE, f"PostgreSQL failed: {lines[0]}") from error

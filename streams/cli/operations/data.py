@@ -148,6 +148,6 @@ def _stored(action: "Callable[[Store], Awaitable[T]]") -> T:
     except (DataError, BadManifest, NothingToLearn) as error:
         raise Failed(Exit.REFUSED, str(error)) from error
     except psycopg.OperationalError as error:
-        raise Failed(Exit.AWAY, f"the run history (PostgreSQL) does not answer: {error}") from error
+        raise Failed(Exit.UNAVAILABLE, f"the run history (PostgreSQL) does not answer: {error}") from error
     except StoreUnavailable as error:
-        raise Failed(Exit.AWAY, f"the object store does not answer: {error}") from error
+        raise Failed(Exit.UNAVAILABLE, f"the object store does not answer: {error}") from error

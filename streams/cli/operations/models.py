@@ -113,7 +113,7 @@ def asked(action: "Callable[[Connection], Awaitable[T]]") -> T | None:
     try:
         return asyncio.run(act())
     except ModelRegistryUnavailable as error:
-        raise Failed(Exit.AWAY, str(error)) from error
+        raise Failed(Exit.UNAVAILABLE, str(error)) from error
 
 
 def _when(model: "RegisteredVersion") -> str:

@@ -143,14 +143,14 @@ async def _apply(to: "Settings", wanted: "list[Wanted]", services: list[tuple[st
             if asked.is_set() and not work.done():  # a person may think for longer than a part may be unavailable
                 await asyncio.wait({work}, timeout=how.wait)
             if not work.done():
-                away = " and ".join(parts.outages.now()) or "a part"
+                missing = " and ".join(parts.outages.now()) or "a part"
                 work.cancel()
                 raise Failed(
-                    Exit.AWAY, f"{away} does not answer, for {how.wait:g} s now; start the system with `make run`"
+                    Exit.UNAVAILABLE, f"{missing} does not answer, for {how.wait:g} s now; start the system with `make run`"
                 )
             return work.result()
     except (Unavailable, RegistryUnavailable) as error:
-        raise Failed(Exit.AWAY, f"{error}; start the system with `make run`") from error
+        raise Failed(Exit.UNAVAILABLE, f"{error}; start the system with `make run`") from error
     except runtime.Breaking as error:
         problems(error.problems)
         count = counted(len(error.problems))

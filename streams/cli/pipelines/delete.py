@@ -42,7 +42,7 @@ async def _delete(to: "Settings", name: str, *, yes: bool) -> None:
     except (Conflict, KeyError):
         raise Failed(Exit.REFUSED, f"{name} was changed meanwhile; look at it again") from None
     except Unavailable as error:
-        raise Failed(Exit.AWAY, f"{error}; start the system with `make run`") from error
+        raise Failed(Exit.UNAVAILABLE, f"{error}; start the system with `make run`") from error
 
 
 async def _confirmed(catalogue: "Pipelines", name: str, *, yes: bool) -> str:

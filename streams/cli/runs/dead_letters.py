@@ -142,7 +142,7 @@ async def _connected(act: "Callable[[DeadLetters], Awaitable[T]]") -> T:
         async with connected(settings(), "millrace-cli") as parts:
             return await act(DeadLetters(parts))
     except (Unavailable, RegistryUnavailable) as error:
-        raise Failed(Exit.AWAY, f"{error}; start the system with `make run`") from error
+        raise Failed(Exit.UNAVAILABLE, f"{error}; start the system with `make run`") from error
     except Missing as error:
         raise Failed(Exit.UNKNOWN, str(error)) from error
     except SchemasError as error:

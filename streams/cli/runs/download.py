@@ -17,7 +17,7 @@ def save(gateway: Gateway, output: Any, to: str) -> Iterator[Path]:
     target = Path(to)
     references = list(objects(output))
     if not references:
-        raise Failed(Exit.REFUSED, "the result holds no image; leave -o away to see it")
+        raise Failed(Exit.REFUSED, "the result holds no image; leave -o out to see it")
     if to == "-":
         if len(references) > 1:
             raise Failed(Exit.USAGE, f"the result holds {len(references)} images; -o FOLDER/ takes them all")

@@ -41,7 +41,7 @@ def events(gateway: Gateway, run: str, after: str = "", pause: Callable[[float],
         except StreamLost as error:
             lost = str(error)
         if time.monotonic() - since > PATIENCE:
-            raise Failed(Exit.AWAY, f"the events do not come back ({lost}); go on with `millrace events {run}`")
+            raise Failed(Exit.UNAVAILABLE, f"the events do not come back ({lost}); go on with `millrace events {run}`")
         say(f"millrace: the events stopped ({lost}); coming back")
         pause(delay)
         delay = min(delay * 2, _LONGEST_PAUSE)
@@ -78,7 +78,7 @@ def _losses() -> Iterator[None]:
     except httpx.TransportError as error:
         raise StreamLost(str(error) or type(error).__name__) from error
     except Failed as failed:
-        if failed.exit is not Exit.AWAY:
+        if failed.exit is not Exit.UNAVAILABLE:
             raise
         raise StreamLost(str(failed)) from failed
 

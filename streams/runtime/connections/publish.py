@@ -15,13 +15,13 @@ from streams.messages import (
     Failure,
     Fault,
     FlowMessage,
-    Item,
+    JoinToken,
+    LoopItemDone,
+    LoopOpened,
     Message,
-    Opened,
     Result,
     Retry,
     Task,
-    Token,
 )
 from streams.runtime.connections.connections import Connections
 from streams.runtime.errors import Undeliverable
@@ -104,7 +104,7 @@ class Publisher:
                 return await self.patiently(lambda: wire.task(message, topology))
             case Retry():
                 return await self._delayed(message, topology)
-            case Token() | Opened() | Item():
+            case JoinToken() | LoopOpened() | LoopItemDone():
                 return await self.patiently(lambda: wire.flow(message))
             case Control():
                 return await self.patiently(lambda: wire.control(message))

@@ -7,7 +7,7 @@ from streams.flow.message_handler import Step
 from streams.flow.run import step
 from streams.flow.run_state import RunState
 from streams.language.topology import Topology
-from streams.messages import FlowMessage, Token
+from streams.messages import FlowMessage, JoinToken
 
 
 def merge_steps(steps: Iterable[Step]) -> Step:
@@ -33,13 +33,13 @@ def whole_step(topology: Topology | None, state: RunState | None, message: FlowM
     token is lost. When the run ends, the rows of its end replace all others. `now`: epoch seconds.
     """
     outer = step(topology, state, message, now)
-    if not any(isinstance(sent, Token) for sent in outer.messages):
+    if not any(isinstance(sent, JoinToken) for sent in outer.messages):
         return outer
     whole = Step(outer.state, list(outer.before), [], list(outer.after), list(outer.timers), outer.work)
     waiting = deque(outer.messages)
     while waiting:
         sent = waiting.popleft()
-        if not isinstance(sent, Token):
+        if not isinstance(sent, JoinToken):
             whole.messages.append(sent)
             continue
         inner = step(topology, whole.state, sent, now)

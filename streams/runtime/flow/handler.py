@@ -6,7 +6,7 @@ from dataclasses import replace
 from schemas.errors import Undecodable
 from streams.background import ended
 from streams.flow.message_handler import DEADLY
-from streams.messages import Action, Ending, FlowMessage, Start, Stop
+from streams.messages import Action, Ending, FlowMessage, Start, StopSignal
 from streams.runtime.catalogue.pipelines import Pipelines
 from streams.runtime.connections.connections import Connections
 from streams.runtime.connections.dead_letters import DeadLetters
@@ -96,7 +96,7 @@ class FlowHandler:
         elif topic == self._control:
             control = await self._publisher.patiently(lambda: self._parts.wire.read_control(record))
             if control.action is Action.CANCEL:
-                await self._cancel(Stop(control.run, Ending.CANCEL))
+                await self._cancel(StopSignal(control.run, Ending.CANCEL))
         else:
             await self._request(record)
 
@@ -124,7 +124,7 @@ class FlowHandler:
             if readable and (start := await self.requests.start(record)) is not None:
                 await self._begin(start if start.refused else replace(start, refused=DEADLY), record)
             return
-        message: FlowMessage = Stop(_key(record), Ending.DEADLY)
+        message: FlowMessage = StopSignal(_key(record), Ending.DEADLY)
         if readable and isinstance(opening := await self._message(record), Start):
             message = replace(opening, refused=DEADLY)
         await self._take(record.place.partition, _key(record), _ready(message))
@@ -135,8 +135,8 @@ class FlowHandler:
             raise Undecodable(f"{record.where}: its key is not the run that it is about")
         return message
 
-    async def _cancel(self, stop: Stop) -> None:
-        """End a run before its waiting messages, where it is open here; wherever it is, the log has its Stop behind them."""
+    async def _cancel(self, stop: StopSignal) -> None:
+        """End a run before its waiting messages, where it is open here; wherever it is, the log has its StopSignal behind them."""
         await self._publisher.to_flow(stop)
         partition = partition_of(stop.run, self._partition_count)
         if not self._partitions.current(partition):
@@ -177,4 +177,4 @@ def _ready(message: FlowMessage) -> MessageReader:
 
 
 def _run(message: FlowMessage) -> str:
-    return message.run if isinstance(message, Stop) else message.run.id
+    return message.run if isinstance(message, StopSignal) else message.run.id

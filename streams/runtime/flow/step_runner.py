@@ -10,7 +10,7 @@ from streams.flow.run import over
 from streams.flow.run_state import RunState
 from streams.flow.state_rows import STOP
 from streams.language.topology import Topology
-from streams.messages import Ending, FlowMessage, Run, Start, Stop
+from streams.messages import Ending, FlowMessage, Run, Start, StopSignal
 from streams.runtime.catalogue.pipelines import Pipelines
 from streams.runtime.connections.publish import Publisher
 from streams.runtime.connections.state_log import StateLog
@@ -91,7 +91,7 @@ class StepRunner:
             batch.topology = topology = await self._topology(state, message) or batch.topology
             step = await walked(topology, whole_step, topology, state, message, time.time())
             batch.steps[number] = step
-            if state is not None and isinstance(message, Stop) and message.ending is Ending.CANCEL:
+            if state is not None and isinstance(message, StopSignal) and message.ending is Ending.CANCEL:
                 await self._cancel_shadow(state.run)
         except (ProducerStopped, Revoked):
             raise
@@ -111,7 +111,7 @@ class StepRunner:
         """Cancel the shadow of a cancelled run: there is no result to compare with its own."""
         shadow = self._shadow_of(run)
         if shadow is not None:
-            await self._publisher.to_flow(Stop(shadow, Ending.CANCEL))
+            await self._publisher.to_flow(StopSignal(shadow, Ending.CANCEL))
 
     async def _carry_out(self, step: Step, topology: Topology | None, partition: int) -> None:
         if step.messages:
@@ -135,7 +135,7 @@ class StepRunner:
         return None
 
 
-def _overdue(state: RunState | None) -> Stop | None:
+def _overdue(state: RunState | None) -> StopSignal | None:
     """End a run whose deadline has passed, before any message that waits; None for other runs."""
     late = state is not None and state.opened and state.run.deadline <= time.time()
-    return Stop(state.run.id, Ending.DEADLINE) if state is not None and late else None
+    return StopSignal(state.run.id, Ending.DEADLINE) if state is not None and late else None

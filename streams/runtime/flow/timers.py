@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from streams.messages import Stop
+from streams.messages import StopSignal
 
 _SLACK = 1000
 """Dropped timers that may stay in the heap, beside as many as there are live ones."""
@@ -19,13 +19,13 @@ class _Entry:
     at: float
     number: int
     run: str = field(compare=False)
-    stop: Stop = field(compare=False)
+    stop: StopSignal = field(compare=False)
 
 
 class Timers:
-    """Calls `due` with each Stop at its time (epoch seconds), unless its run was dropped before."""
+    """Calls `due` with each StopSignal at its time (epoch seconds), unless its run was dropped before."""
 
-    def __init__(self, due: Callable[[Stop], Awaitable[None]], clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, due: Callable[[StopSignal], Awaitable[None]], clock: Callable[[], float] = time.time) -> None:
         self._due = due
         self._clock = clock
         self._heap: list[_Entry] = []
@@ -37,7 +37,7 @@ class Timers:
     def __len__(self) -> int:
         return self._count
 
-    def set(self, run: str, at: float, stop: Stop) -> None:
+    def set(self, run: str, at: float, stop: StopSignal) -> None:
         """Add a timer; adding the same one again changes nothing."""
         entries = self._live.setdefault(run, [])
         if any(entry.stop == stop and entry.at <= at for entry in entries):

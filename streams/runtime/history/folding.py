@@ -9,7 +9,7 @@ from streams.lifecycle import NODE_ENDS, RUN_ENDS, EventKind, NodeStatus, RunSta
 from streams.messages import Event
 from streams.runtime.history import copying
 from streams.runtime.history.copying import json, optional, stamp, text
-from streams.wire.codec import Told
+from streams.wire.codec import SentEvent
 from streams.wire.records import Place
 
 
@@ -17,7 +17,7 @@ from streams.wire.records import Place
 class LoggedEvent:
     """An event, and its position in the log."""
 
-    read: Told
+    read: SentEvent
     place: Place
     offset: int
 

@@ -18,7 +18,7 @@ class CallResult:
     stack: str = ""
     after: float = 0.0
     """Seconds that the next attempt waits at least."""
-    away: str = ""
+    unavailable: str = ""
     """The part of the installation that the service needs and that is unavailable; empty when that is not why it failed."""
 
     @classmethod
@@ -36,9 +36,9 @@ class CallResult:
                 return cls(failure=Failure(reply.reason, Fault.CALLER, hint=reply.hint))
             case ReplyKind.MEMORY:
                 return cls.failed(f"took more than {memory} MiB", "make the input smaller")
-            case ReplyKind.AWAY:
-                failure = Failure(f"{reply.away} is unavailable: {reply.reason}", Fault.SERVICE)
-                return cls(failure=failure, away=reply.away)
+            case ReplyKind.UNAVAILABLE:
+                failure = Failure(f"{reply.unavailable} is unavailable: {reply.reason}", Fault.SERVICE)
+                return cls(failure=failure, unavailable=reply.unavailable)
             case ReplyKind.RAISED:
                 return cls.failed(reply.reason, reply.hint, reply.stack, reply.after)
 

@@ -23,7 +23,7 @@ class ReplyKind(StrEnum):
     REFUSED = "refused"
     RAISED = "raised"
     MEMORY = "memory"
-    AWAY = "away"
+    UNAVAILABLE = "away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Reply:
     stack: str = ""
     after: float = 0.0
     """Seconds that the next attempt waits at least."""
-    away: str = ""
-    """The part that is unavailable; empty unless `ending` is AWAY."""
+    unavailable: str = ""
+    """The part that is unavailable; empty unless `ending` is UNAVAILABLE."""
 
 
 class Garbled(MillraceError, ValueError):
@@ -71,7 +71,7 @@ class _End(msgspec.Struct, tag="end", array_like=True):
     hint: str
     stack: str
     after: float
-    away: str
+    unavailable: str
 
 
 class _Ends(msgspec.Struct, tag="ends", array_like=True):
@@ -137,7 +137,7 @@ def failure_reply(error: Exception) -> Reply:
         case RetryLater():
             return Reply(ReplyKind.RAISED, reason=error.reason, hint=error.hint, after=error.after)
         case PartUnavailable():
-            return Reply(ReplyKind.AWAY, reason=error.reason, away=error.part)
+            return Reply(ReplyKind.UNAVAILABLE, reason=error.reason, unavailable=error.part)
         case MemoryError():
             return Reply(ReplyKind.MEMORY, reason="ran out of memory")
     stack = "".join(traceback.format_exception(error))
@@ -155,7 +155,7 @@ def _end(reply: Reply) -> _End:
             value = _Ends([_end(each) for each in replies])
         case other:
             value = _Plain(other)
-    return _End(reply.ending, value, reply.reason, reply.hint, reply.stack, reply.after, reply.away)
+    return _End(reply.ending, value, reply.reason, reply.hint, reply.stack, reply.after, reply.unavailable)
 
 
 def _reply(end: _End) -> Reply:
@@ -169,4 +169,4 @@ def _reply(end: _End) -> Reply:
             value = [_reply(each) for each in replies]
         case _Plain(value):
             pass
-    return Reply(end.ending, value, end.reason, end.hint, end.stack, end.after, end.away)
+    return Reply(end.ending, value, end.reason, end.hint, end.stack, end.after, end.unavailable)

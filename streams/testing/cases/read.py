@@ -79,7 +79,7 @@ class _Reader:
         if not isinstance(data, list):
             return self._answer(place, data)
         if not data:
-            self.refuse(place, "an empty list answers nothing", "leave the mock away, or give an answer")
+            self.refuse(place, "an empty list answers nothing", "leave the mock out, or give an answer")
         return Answers(place, tuple(self._answers((*place, at), one) for at, one in enumerate(data)))
 
     def _answer(self, place: Place, data: Any) -> Answer:

@@ -23,7 +23,7 @@ from streams.runtime.history import tables
 from streams.runtime.history.folding import LoggedEvent
 from streams.runtime.history.recorder import record
 from streams.runtime.storage.store import Store
-from streams.wire.codec import Told
+from streams.wire.codec import SentEvent
 from streams.wire.records import Place
 from tests.integration.support.gateway_world import GatewayWorld, wait
 
@@ -48,7 +48,7 @@ def met(world: GatewayWorld, events: list[Event]) -> None:
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as link:
             await tables.ensure(link)
             batch = [
-                LoggedEvent(Told(event, event.id, time.time()), Place("run.events", 9), next(OFFSETS))
+                LoggedEvent(SentEvent(event, event.id, time.time()), Place("run.events", 9), next(OFFSETS))
                 for event in events
             ]
             await record(link, batch)

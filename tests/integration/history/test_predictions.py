@@ -12,7 +12,7 @@ from streams.messages import Event, EventKind, Run, message_id
 from streams.runtime.history import tables as history
 from streams.runtime.history.folding import LoggedEvent
 from streams.runtime.history.recorder import record
-from streams.wire.codec import Told
+from streams.wire.codec import SentEvent
 from streams.wire.records import Place
 from tests.integration.support.gateway_world import GatewayWorld
 
@@ -42,7 +42,7 @@ class HistoryWriter:
             for event in events:
                 self.offset += 1
                 batch.append(
-                    LoggedEvent(Told(event, event.id, 1.6e9 + self.offset), Place("run.events", 7), self.offset)
+                    LoggedEvent(SentEvent(event, event.id, 1.6e9 + self.offset), Place("run.events", 7), self.offset)
                 )
             async with await psycopg.AsyncConnection.connect(self.world.settings.postgres, autocommit=True) as link:
                 await history.ensure(link)

@@ -15,7 +15,7 @@ from streams.runtime.history import tables as history
 from streams.runtime.history.folding import LoggedEvent
 from streams.runtime.history.recorder import Write, record, write_by_copy, write_row_by_row
 from streams.settings import Settings
-from streams.wire.codec import Told
+from streams.wire.codec import SentEvent
 from streams.wire.records import Place
 from tests.integration.history.test_history import inside, schema
 
@@ -78,7 +78,7 @@ def log(draw: random.Random) -> list[LoggedEvent]:
         if draw.random() < 0.15:
             events.append(draw.choice(events))
     return [
-        LoggedEvent(Told(event, event.id, 1.7e9 + number / 7), Place("run.events", 3), number)
+        LoggedEvent(SentEvent(event, event.id, 1.7e9 + number / 7), Place("run.events", 3), number)
         for number, event in enumerate(events)
     ]
 
@@ -159,7 +159,7 @@ def test_a_batch_of_what_is_new_needs_no_asking(settings: Settings) -> None:
             Event(run, EventKind.RUN_FINISHED, data={"output": {}}),
         ]
         batch = [
-            LoggedEvent(Told(event, event.id, 1.7e9), Place("run.events", 0), at) for at, event in enumerate(events)
+            LoggedEvent(SentEvent(event, event.id, 1.7e9), Place("run.events", 0), at) for at, event in enumerate(events)
         ]
         async with schema(settings) as name:
             connection: psycopg.AsyncConnection[Any] = await inside(settings, name)

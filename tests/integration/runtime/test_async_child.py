@@ -71,7 +71,7 @@ def test_failures_say_whose_fault_they_are() -> None:
 def test_an_unavailable_part_is_named() -> None:
     """Whoever gets the ending can wait for the part: its name comes along, with the reason for people."""
     ended = run(pool_functions.lacks_waiting)
-    assert (ended.away, ended.stack) == ("postgres", "")
+    assert (ended.unavailable, ended.stack) == ("postgres", "")
     assert ended.failure == Failure("postgres is unavailable: connection refused", Fault.SERVICE)
 
 

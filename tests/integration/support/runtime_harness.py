@@ -28,7 +28,7 @@ from streams.runtime.connections.connections import Connections
 from streams.runtime.kafka.topic_follower import TopicFollower
 from streams.settings import Settings
 from streams.wire import topic_specs
-from streams.wire.codec import Told
+from streams.wire.codec import SentEvent
 from streams.wire.records import Outgoing, Place, Record
 from tests.integration.support.waiting import until
 
@@ -92,7 +92,7 @@ class RuntimeHarness:
     parts: Connections = field(init=False)
     pipelines: Pipelines = field(init=False)
     services: Services = field(init=False)
-    events: dict[str, list[Told]] = field(default_factory=lambda: defaultdict(list))
+    events: dict[str, list[SentEvent]] = field(default_factory=lambda: defaultdict(list))
     workers: list[WorkerProcess] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
@@ -166,26 +166,26 @@ class RuntimeHarness:
         assert found is not None
         return found
 
-    def client_events(self, run: str) -> list[Told]:
+    def client_events(self, run: str) -> list[SentEvent]:
         """The events of a run as a client sees them: each id once, none after the last."""
-        shown: dict[str, Told] = {}
+        shown: dict[str, SentEvent] = {}
         for received in self.events[run]:
             shown.setdefault(received.id, received)
             if received.event.kind.terminal:
                 break
         return list(shown.values())
 
-    def events_of(self, run: str, kind: EventKind) -> list[Told]:
+    def events_of(self, run: str, kind: EventKind) -> list[SentEvent]:
         """Every delivery of this kind of event of a run."""
         return [received for received in self.events.get(run, ()) if received.event.kind is kind]
 
-    def end(self, run: str) -> Told | None:
+    def end(self, run: str) -> SentEvent | None:
         """The last event of a run, once it is there."""
         return next((received for received in self.events.get(run, ()) if received.event.kind.terminal), None)
 
-    async def ended(self, run: str, seconds: float = 60) -> Told:
+    async def ended(self, run: str, seconds: float = 60) -> SentEvent:
         """Waits for a run's last event."""
-        found: Told = await until(lambda: self.end(run), seconds, lambda: f"the end of {run}: {self.story(run)}")
+        found: SentEvent = await until(lambda: self.end(run), seconds, lambda: f"the end of {run}: {self.story(run)}")
         return found
 
     async def output(self, run: str, seconds: float = 60) -> Any:

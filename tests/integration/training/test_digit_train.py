@@ -12,7 +12,7 @@ import pytest
 
 from schemas.refs import Ref
 from streams.messages import Action, Control, EventKind
-from streams.wire.codec import Told
+from streams.wire.codec import SentEvent
 from tests.integration.support.runtime_harness import RuntimeHarness, isolated
 from tests.integration.support.trainer import Trainer, trainer
 from tests.integration.support.waiting import until
@@ -61,7 +61,7 @@ def trainings(harness: RuntimeHarness) -> list[psutil.Process]:
 def test_a_training_outlives_its_worker(trainer: Trainer, tmp_path: Path) -> None:
     """A worker that is killed takes its training with it; another goes on where it was; the run ends with a model that serves."""
 
-    async def main() -> Told:
+    async def main() -> SentEvent:
         async with school(trainer, tmp_path) as harness:
             await harness.start("flow")
             first = await harness.start("digit-train")

@@ -108,8 +108,8 @@ class AttemptRunner:
             return failed(str(error), Fault.CALLER, "send the object again"), ""
         make_call = functools.partial(self._call, task, objects, progress.take)
         result = await make_call()
-        if result.away:
-            result = await self._when_available(result.away, make_call)
+        if result.unavailable:
+            result = await self._when_available(result.unavailable, make_call)
         if result.failure is not None:
             return Outcome(Status.FAILED, failure=result.failure, after=result.after), result.stack
         return await self._store_output(task, result.value, keeps=keeps), ""
@@ -137,8 +137,8 @@ class AttemptRunner:
 
         async def again() -> CallResult:
             result = await make_call()
-            if result.away:
-                raise Unavailable(result.failure.reason if result.failure else result.away)
+            if result.unavailable:
+                raise Unavailable(result.failure.reason if result.failure else result.unavailable)
             return result
 
         return await retry_until_available(self._connections.outages, part, again, Unavailable)

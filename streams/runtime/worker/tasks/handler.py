@@ -99,7 +99,7 @@ class TaskHandler:
         if task.run.id in self._context.cancellations:
             outcome = dropped("the run is ending")
         elif task.run.deadline <= time.time():
-            outcome = dropped("the run's deadline passed")
+            outcome = dropped(DEADLINE_PASSED)
         else:
             async with self._deliveries.counting(record) as deliveries:
                 if deliveries > MAX_DELIVERIES:

@@ -69,7 +69,7 @@ def test_a_stream_ends_with_its_frames() -> None:
 
 @pytest.mark.parametrize(
     ("error", "says"),
-    [(Problem(Kind.AWAY, "Kafka is away"), b"Kafka is away"), (ValueError("secret"), b"cannot go on")],
+    [(Problem(Kind.UNAVAILABLE, "Kafka is away"), b"Kafka is away"), (ValueError("secret"), b"cannot go on")],
 )
 def test_an_error_after_the_start_is_an_error_event(error: Exception, says: bytes) -> None:
     """The client is told in the stream, in our words, since the status has been sent."""

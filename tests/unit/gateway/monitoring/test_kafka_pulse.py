@@ -57,7 +57,7 @@ def test_nothing_is_begun_while_it_is_silent(monkeypatch: pytest.MonkeyPatch) ->
             await found.check()
         with pytest.raises(Problem, match="Nothing was begun") as refused:
             await found.begin("r", _nothing())
-        assert refused.value.kind is Kind.AWAY
+        assert refused.value.kind is Kind.UNAVAILABLE
         assert "Retry-After" in refused.value.headers
         assert "id" not in refused.value.extra
         await found.stop()
@@ -70,7 +70,7 @@ def test_who_was_beginning_when_it_fell_silent_is_told_the_run(monkeypatch: pyte
     monkeypatch.setattr(kafka_pulse, "PATIENCE", 0.01)
 
     async def late() -> str:
-        raise Problem(Kind.AWAY, "Kafka does not answer; try again.")
+        raise Problem(Kind.UNAVAILABLE, "Kafka does not answer; try again.")
 
     async def main() -> None:
         broker, forever = Broker(), asyncio.Event()
@@ -85,7 +85,7 @@ def test_who_was_beginning_when_it_fell_silent_is_told_the_run(monkeypatch: pyte
             await found.check()
         with pytest.raises(Problem, match="may begin all the same") as refused:
             await beginning
-        assert (refused.value.kind, refused.value.extra["id"]) == (Kind.AWAY, "r")
+        assert (refused.value.kind, refused.value.extra["id"]) == (Kind.UNAVAILABLE, "r")
         broker.goes.set()
         await found.check()
         with pytest.raises(Problem, match="may begin all the same"):

@@ -13,14 +13,14 @@ from streams.messages import (
     EventKind,
     Failure,
     FlowMessage,
-    Item,
+    JoinToken,
+    LoopItemDone,
+    LoopOpened,
     Message,
-    Opened,
     Run,
     Start,
     Status,
-    Stop,
-    Token,
+    StopSignal,
 )
 
 NOW = 1000.0
@@ -34,7 +34,7 @@ class Flow:
     state: RunState | None = None
     now: float = NOW
     rows: dict[str, Any] = field(default_factory=dict)
-    timers: list[tuple[float, Stop]] = field(default_factory=list)
+    timers: list[tuple[float, StopSignal]] = field(default_factory=list)
 
     @property
     def run(self) -> Run:
@@ -61,32 +61,32 @@ class Flow:
         """The request."""
         return self.take(Start(self.run, inputs, "test"))
 
-    def token(self, join: str, edge: str, *at: int, **values: Any) -> Token:
+    def token(self, join: str, edge: str, *at: int, **values: Any) -> JoinToken:
         """A token with a value; the names of the values are context keys with `__` for `.` and `_in_` for `:`."""
         known = {name.replace("_in_", ":").replace("__", "."): value for name, value in values.items()}
-        return Token(self.run, join, at, edge, Status.VALUE, Context(known))
+        return JoinToken(self.run, join, at, edge, Status.VALUE, Context(known))
 
-    def skipped(self, join: str, edge: str, *at: int, **values: Any) -> Token:
+    def skipped(self, join: str, edge: str, *at: int, **values: Any) -> JoinToken:
         """A token of a node that was skipped."""
         known = {name.replace("_in_", ":"): value for name, value in values.items()}
-        return Token(self.run, join, at, edge, Status.SKIPPED, Context(known, frozenset({edge})))
+        return JoinToken(self.run, join, at, edge, Status.SKIPPED, Context(known, frozenset({edge})))
 
-    def failed(self, join: str, edge: str, failure: Failure, *at: int, **values: Any) -> Token:
+    def failed(self, join: str, edge: str, failure: Failure, *at: int, **values: Any) -> JoinToken:
         """A token of a node that failed."""
         known = {name.replace("_in_", ":"): value for name, value in values.items()}
-        return Token(self.run, join, at, edge, Status.FAILED, Context(known, frozenset({edge})), failure)
+        return JoinToken(self.run, join, at, edge, Status.FAILED, Context(known, frozenset({edge})), failure)
 
-    def opened(self, loop: str, items: tuple[Any, ...], *at: int, **after: Any) -> Opened:
+    def opened(self, loop: str, items: tuple[Any, ...], *at: int, **after: Any) -> LoopOpened:
         """A loop that opens."""
-        return Opened(self.run, loop, at, items, Context(), Context(after))
+        return LoopOpened(self.run, loop, at, items, Context(), Context(after))
 
-    def item(self, loop: str, index: int, value: Any, *at: int) -> Item:
+    def item(self, loop: str, index: int, value: Any, *at: int) -> LoopItemDone:
         """An item that gave a value."""
-        return Item(self.run, loop, at, index, Status.VALUE, value)
+        return LoopItemDone(self.run, loop, at, index, Status.VALUE, value)
 
-    def failed_item(self, loop: str, index: int, failure: Failure, *at: int) -> Item:
+    def failed_item(self, loop: str, index: int, failure: Failure, *at: int) -> LoopItemDone:
         """An item that failed."""
-        return Item(self.run, loop, at, index, Status.FAILED, None, failure)
+        return LoopItemDone(self.run, loop, at, index, Status.FAILED, None, failure)
 
 
 def events(messages: list[Message]) -> list[tuple[EventKind, str]]:

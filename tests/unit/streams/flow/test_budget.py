@@ -12,7 +12,7 @@ from streams.language import template
 from streams.language.expressions import value_limits
 from streams.language.expressions.expression import BadExpression, parse
 from streams.language.topology import Topology
-from streams.messages import Context, Ending, Event, EventKind, Opened, Stop, Task
+from streams.messages import Context, Ending, Event, EventKind, LoopOpened, StopSignal, Task
 from tests.unit.streams.compiling import pipeline, problems, run
 from tests.unit.streams.flow.flowing import NOW, Flow
 
@@ -175,7 +175,7 @@ def test_a_run_that_is_over_in_time_or_cancelled_begins_no_more(late: bool) -> N
         flow.now = flow.run.deadline
         sent = flow.take(opened)
     else:
-        sent = flow.take(Stop(flow.run.id, Ending.CANCEL))
+        sent = flow.take(StopSignal(flow.run.id, Ending.CANCEL))
     assert [type(message).__name__ for message in sent] == ["Control", "Event", "Result"]
     assert flow.take(opened) == []
 
@@ -185,13 +185,13 @@ def test_an_end_that_was_decided_stays_decided() -> None:
     topology = pipeline(NESTED, input="{n: [int]}")
     flow = Flow(topology)
     flow.start(n=[1, 2, 3])
-    stopping = step(topology, flow.state, Stop(flow.run.id, Ending.CANCEL), NOW)
+    stopping = step(topology, flow.state, StopSignal(flow.run.id, Ending.CANCEL), NOW)
     again = Flow(topology)
     again.start(n=[1, 2, 3])
     for row in stopping.before:
         again.write(row)
     again.state = rebuild("r", again.rows, {})
-    sent = again.take(Opened(again.run, "outer", (), (1, 2, 3), Context(), Context()))
+    sent = again.take(LoopOpened(again.run, "outer", (), (1, 2, 3), Context(), Context()))
     assert [message.kind for message in sent if isinstance(message, Event)] == [EventKind.RUN_CANCELLED]
 
 

@@ -9,23 +9,23 @@ import pytest
 from schemas.contracts import Contract
 from streams.compile import compile_pipeline
 from streams.flow.riding_events import always_rides, ride
-from streams.messages import Context, Event, EventKind, Item, Run, Status, Task, Token
+from streams.messages import Context, Event, EventKind, JoinToken, LoopItemDone, Run, Status, Task
 from streams.testing.driver import STORM, Driver
 from tests.integration.support.sample_services import add_one
 
 RUN = Run("r", "p", "d", 1e9)
 SAID = Event(RUN, EventKind.STARTED, "a"), Event(RUN, EventKind.FINISHED, "a")
-TOKEN = Token(RUN, "$out", (), "a", Status.VALUE, Context())
-ITEM = Item(RUN, "loop", (), 0, Status.VALUE, 1)
+TOKEN = JoinToken(RUN, "$out", (), "a", Status.VALUE, Context())
+ITEM = LoopItemDone(RUN, "loop", (), 0, Status.VALUE, 1)
 TASK = Task(RUN, "b", (), "b", "calc", 1, {}, Context())
 CONTRACTS: Mapping[str, Contract] = {"add-one": add_one.contract}
 
 
 @pytest.mark.parametrize("only", [TOKEN, ITEM], ids=["token", "item"])
-def test_what_was_said_rides_in_the_only_message_for_flow(only: Token | Item) -> None:
+def test_what_was_said_rides_in_the_only_message_for_flow(only: JoinToken | LoopItemDone) -> None:
     """One record holds both, in the order in which it was said."""
     (ridden,) = ride([*SAID, only])
-    assert isinstance(ridden, Token | Item)
+    assert isinstance(ridden, JoinToken | LoopItemDone)
     assert ridden.said == SAID
 
 

@@ -14,19 +14,19 @@ from streams.messages import (
     Failure,
     Fault,
     FlowMessage,
+    JoinToken,
     Message,
     Result,
     Start,
-    Stop,
+    StopSignal,
     Task,
-    Token,
 )
 from tests.unit.streams.compiling import pipeline
 from tests.unit.streams.flow.flowing import NOW, Flow, events, others
 
 ONE = pipeline('timeout: 60s\nnodes: {a: {service: calc, with: {x: "${n}"}}}\noutput: {r: "${a.v}"}')
-CANCEL = Stop("r", Ending.CANCEL)
-DEADLINE = Stop("r", Ending.DEADLINE)
+CANCEL = StopSignal("r", Ending.CANCEL)
+DEADLINE = StopSignal("r", Ending.DEADLINE)
 
 
 def begun() -> Flow:
@@ -144,7 +144,7 @@ def test_nothing_happens_after_the_end(late: str) -> None:
         "start": Start(flow.run, {"n": 1}),
         "cancel": CANCEL,
         "deadline": DEADLINE,
-        "join": Stop("r", Ending.DEADLINE, "$out", ()),
+        "join": StopSignal("r", Ending.DEADLINE, "$out", ()),
         "opened": flow.opened("a", (1,)),
         "item": flow.item("a", 0, 1),
     }
@@ -203,7 +203,7 @@ def test_what_belongs_to_no_run_is_late() -> None:
     flow = Flow(ONE)
     assert flow.take(flow.token("$out", "a", a={"v": 1})) == []
     assert flow.take(DEADLINE) == []
-    assert flow.take(Stop("r", Ending.DEADLINE, "a", ())) == []
+    assert flow.take(StopSignal("r", Ending.DEADLINE, "a", ())) == []
     assert flow.state is None
     assert flow.rows == {}
 
@@ -225,7 +225,7 @@ output: {r: "${c}"}
     flow.take(flow.token("c", "a", a={"v": 1}))
     assert flow.state is not None
     again = [(timer.at, timer.stop) for timer in timers(topology, flow.state)]
-    assert again == flow.timers == [(NOW + 3600, DEADLINE), (NOW + 13, Stop("r", Ending.DEADLINE, "c", ()))]
+    assert again == flow.timers == [(NOW + 3600, DEADLINE), (NOW + 13, StopSignal("r", Ending.DEADLINE, "c", ()))]
     flow.take(flow.token("c", "b", b={"v": 1}))
     assert len(timers(topology, flow.state)) == 1
     flow.take(CANCEL)
@@ -236,7 +236,7 @@ def test_a_pipeline_without_nodes_ends_through_its_log_too() -> None:
     """Even a run that computes nothing is ended by flow, in the order of its log."""
     flow = Flow(pipeline('output: {r: "${n}"}'))
     (token,) = others(flow.start(n=4))
-    assert isinstance(token, Token)
+    assert isinstance(token, JoinToken)
     kind, result = ended(flow.take(token))
     assert (kind, result.output) == (EventKind.RUN_FINISHED, {"r": 4})
 

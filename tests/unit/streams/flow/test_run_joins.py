@@ -14,10 +14,10 @@ from streams.messages import (
     EventKind,
     Failure,
     Fault,
+    JoinToken,
     Status,
-    Stop,
+    StopSignal,
     Task,
-    Token,
 )
 from tests.unit.streams.compiling import pipeline, run
 from tests.unit.streams.flow.flowing import Flow, events, others
@@ -99,7 +99,7 @@ def test_a_skipped_token_counts_as_one() -> None:
     sent = flow.take(flow.token("c", "b", b={"v": 3}))
     assert events(sent) == [(EventKind.SKIPPED, "c")]
     (token,) = others(sent)
-    assert isinstance(token, Token)
+    assert isinstance(token, JoinToken)
     assert (token.join, token.status, token.context) == ("$out", Status.SKIPPED, Context({":n": 1}, frozenset({"c"})))
 
 
@@ -111,7 +111,7 @@ def test_a_failure_goes_on_when_all_have_come() -> None:
         flow.take(flow.failed("c", "a", first, _in_n=1))
         sent = flow.take(flow.failed("c", "b", second))
         assert events(sent) == []
-        (token,) = [message for message in sent if isinstance(message, Token)]
+        (token,) = [message for message in sent if isinstance(message, JoinToken)]
         assert token.failure == min(first, second, key=failures.index)
         assert dict(token.context.values) == {":n": 1}
 
@@ -152,7 +152,7 @@ def test_a_race_that_nobody_wins() -> None:
     flow = begun(RACE)
     flow.take(flow.failed("c", "a", NO, _in_n=1))
     (token,) = flow.take(flow.skipped("c", "b", _in_n=1))
-    assert isinstance(token, Token)
+    assert isinstance(token, JoinToken)
     assert token.failure == NO
 
 
@@ -163,7 +163,7 @@ def test_a_deadline_begins_with_the_first_token() -> None:
     flow.take(flow.token("c", "a", a={"v": 2}, _in_n=1))
     flow.now = 2001.0
     flow.take(flow.token("c", "a", a={"v": 2}, _in_n=1))
-    assert flow.timers[1:] == [(2003.0, Stop("r", Ending.DEADLINE, "c", ()))]
+    assert flow.timers[1:] == [(2003.0, StopSignal("r", Ending.DEADLINE, "c", ()))]
     flow = begun(DIAMOND)
     flow.take(flow.token("c", "a", a={"v": 2}, _in_n=1))
     assert len(flow.timers) == 1
@@ -173,11 +173,11 @@ def test_a_deadline_makes_the_node_fail_with_its_on_error() -> None:
     """What it waited for in vain is named; the fallback finds what came before."""
     flow = begun(LATE)
     flow.take(flow.token("c", "a", a={"v": 2}, _in_n=1))
-    (failed, token) = flow.take(Stop("r", Ending.DEADLINE, "c", ()))
+    (failed, token) = flow.take(StopSignal("r", Ending.DEADLINE, "c", ()))
     assert isinstance(failed, Event)
     assert failed.data["reason"] == "gave up waiting for b after 3 s"
     assert failed.data["on_error"] == "use"
-    assert isinstance(token, Token)
+    assert isinstance(token, JoinToken)
     assert dict(token.context.values) == {"c": 1}
     assert flow.take(flow.token("c", "b", b={"v": 3}, _in_n=1)) == []
 
@@ -186,10 +186,10 @@ def test_a_deadline_does_not_hide_a_failure() -> None:
     """What failed before the deadline stays the reason: `on_error` is for the node's own failures."""
     flow = begun(LATE)
     flow.take(flow.failed("c", "a", NO, _in_n=1))
-    sent = flow.take(Stop("r", Ending.DEADLINE, "c", ()))
+    sent = flow.take(StopSignal("r", Ending.DEADLINE, "c", ()))
     assert events(sent) == []
     (token,) = others(sent)
-    assert isinstance(token, Token)
+    assert isinstance(token, JoinToken)
     assert token.failure == NO
 
 
@@ -199,7 +199,7 @@ def test_a_deadline_of_a_join_that_does_not_wait_is_late(arrived: list[str]) -> 
     flow = begun(LATE)
     for edge in arrived:
         flow.take(flow.token("c", edge, **{edge: {"v": 1}}, _in_n=1))
-    assert flow.take(Stop("r", Ending.DEADLINE, "c", ())) == []
+    assert flow.take(StopSignal("r", Ending.DEADLINE, "c", ())) == []
 
 
 def test_joins_of_one_node_at_several_positions_are_apart() -> None:
@@ -240,7 +240,7 @@ output: {r: "${d.v}"}
     flow = begun(topology)
     flow.take(flow.opened("a", (1,)))
     flow.take(flow.token("c", "b", b={"v": 1}))
-    flow.take(Stop("r", Ending.DEADLINE, "c", ()))
+    flow.take(StopSignal("r", Ending.DEADLINE, "c", ()))
     sent = flow.take(flow.failed_item("a", 0, NO))
     assert Control("r", Action.ABORT) not in sent
 

@@ -1,6 +1,18 @@
 """Loops: the window, the collection, and what comes late or twice."""
 
-from streams.messages import Action, Control, Event, EventKind, Failure, Fault, Item, Message, Opened, Task, Token
+from streams.messages import (
+    Action,
+    Control,
+    Event,
+    EventKind,
+    Failure,
+    Fault,
+    JoinToken,
+    LoopItemDone,
+    LoopOpened,
+    Message,
+    Task,
+)
 from tests.unit.streams.compiling import pipeline
 from tests.unit.streams.flow.flowing import Flow, events, others
 
@@ -24,7 +36,7 @@ def opened(topology: object = LOOP) -> tuple[Flow, list[Message]]:
     assert topology is LOOP or topology is SOFT
     flow = Flow(LOOP if topology is LOOP else SOFT)
     (message,) = others(flow.start(n=1))
-    assert isinstance(message, Opened)
+    assert isinstance(message, LoopOpened)
     return flow, flow.take(message)
 
 
@@ -89,7 +101,7 @@ def test_after_a_failure_nothing_new_begins() -> None:
     assert isinstance(sent[0], Event)
     assert (sent[0].data["at"], sent[0].data["on_error"]) == ("e[0].i", "skip")
     (token,) = others(sent)
-    assert isinstance(token, Token)
+    assert isinstance(token, JoinToken)
     assert token.failure is None
 
 
@@ -106,11 +118,11 @@ def test_what_is_read_after_the_loop_rides_past_it() -> None:
     topology = pipeline('nodes: {e: {each: {x: "${[n]}"}, output: "${x}"}}\noutput: {r: "${e}", n: "${n}"}')
     flow = Flow(topology)
     (message,) = others(flow.start(n=7))
-    assert isinstance(message, Opened)
+    assert isinstance(message, LoopOpened)
     (item,) = flow.take(message)
-    assert isinstance(item, Item)
+    assert isinstance(item, LoopItemDone)
     (token,) = others(flow.take(item))
-    assert isinstance(token, Token)
+    assert isinstance(token, JoinToken)
     assert dict(token.context.values) == {":n": 7, "e": [7]}
 
 
@@ -122,7 +134,7 @@ def test_a_long_loop_is_collected_in_linear_time() -> None:
     )
     flow = Flow(topology)
     (message,) = others(flow.start(xs=list(range(1000))))
-    assert isinstance(message, Opened)
+    assert isinstance(message, LoopOpened)
     flow.take(message)
     for index in range(900):
         sent = flow.take(flow.item("e", index, index))
@@ -134,7 +146,7 @@ def test_an_item_that_comes_before_its_opening_is_kept() -> None:
     """The order of the log does not let it, but nothing is lost when it does: the opening goes on from there."""
     flow = Flow(LOOP)
     (message,) = others(flow.start(n=1))
-    assert isinstance(message, Opened)
+    assert isinstance(message, LoopOpened)
     assert flow.take(flow.item("e", 1, 20)) == []
     assert begun(flow.take(message)) == [0, 2]
     for index in (0, 2, 3):
@@ -147,7 +159,7 @@ def test_an_opening_whose_items_have_all_ended_ends_the_loop() -> None:
     """Also when it is the last to come."""
     flow = Flow(LOOP)
     (message,) = others(flow.start(n=1))
-    assert isinstance(message, Opened)
+    assert isinstance(message, LoopOpened)
     for index in range(5):
         assert flow.take(flow.item("e", index, index)) == []
     assert events(flow.take(message)) == [(EventKind.FINISHED, "e")]

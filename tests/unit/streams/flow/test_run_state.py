@@ -4,7 +4,7 @@ import pytest
 
 from streams.flow.run import step
 from streams.flow.run_state import Phase, RunState, phase_of
-from streams.messages import Ending, EventKind, Run, Stop
+from streams.messages import Ending, EventKind, Run, StopSignal
 
 RUN = Run("r", "p", "d", 100.0)
 
@@ -27,7 +27,7 @@ def test_a_state_says_how_far_the_run_is(state: RunState | None, phase: Phase) -
 
 def test_only_a_cancellation_is_remembered_before_its_run() -> None:
     """A deadline of an unknown run changes nothing; a second cancellation does not either."""
-    assert step(None, None, Stop("r", Ending.DEADLINE), 0.0).state is None
-    recalled = step(None, None, Stop("r", Ending.CANCEL), 0.0)
+    assert step(None, None, StopSignal("r", Ending.DEADLINE), 0.0).state is None
+    recalled = step(None, None, StopSignal("r", Ending.CANCEL), 0.0)
     assert phase_of(recalled.state) is Phase.RECALLED
-    assert step(None, recalled.state, Stop("r", Ending.CANCEL), 0.0).after == []
+    assert step(None, recalled.state, StopSignal("r", Ending.CANCEL), 0.0).after == []

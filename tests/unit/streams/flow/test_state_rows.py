@@ -4,7 +4,7 @@ import itertools
 import json
 
 from streams.flow.state_rows import DONE, OPEN, left_behind, rebuild
-from streams.messages import EventKind, Failure, Fault, Opened
+from streams.messages import EventKind, Failure, Fault, LoopOpened
 from tests.unit.streams.compiling import pipeline
 from tests.unit.streams.flow.flowing import Flow, others
 
@@ -24,7 +24,7 @@ WINDOWS = {"e": 2}
 def busy() -> Flow:
     """A run in the middle: a join that waits, one that has closed, a loop with an item done and one failed."""
     flow = Flow(MADE)
-    (opened,) = [other for other in others(flow.start(n=1)) if isinstance(other, Opened)]
+    (opened,) = [other for other in others(flow.start(n=1)) if isinstance(other, LoopOpened)]
     flow.take(opened)
     flow.take(flow.token("c", "a", a={"v": 1}))
     flow.take(flow.item("e", 0, 10))

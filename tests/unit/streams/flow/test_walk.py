@@ -6,7 +6,7 @@ import pytest
 
 from streams.flow import walk
 from streams.flow.walk import ContextLost, Walk, dropped, first_failure
-from streams.messages import Context, Event, EventKind, Failure, Fault, Run, Status, Task, Token
+from streams.messages import Context, Event, EventKind, Failure, Fault, JoinToken, Run, Status, Task
 from tests.unit.streams.compiling import pipeline, run
 
 RUN = Run("r", "test", "d", 0.0)
@@ -39,7 +39,9 @@ output: {r: "${t.v}", b: "${first(b, 0)}"}
         (EventKind.FINISHED, "r"),
     ]
     assert sent[: len(events)] == [message for message in sent if isinstance(message, Event)], "events come first"
-    assert [(message.edge, message.status) for message in sent if isinstance(message, Token)] == [("b", Status.SKIPPED)]
+    assert [(message.edge, message.status) for message in sent if isinstance(message, JoinToken)] == [
+        ("b", Status.SKIPPED)
+    ]
 
 
 @pytest.mark.parametrize("handled", ["fail", "skip", "{use: 0}"])

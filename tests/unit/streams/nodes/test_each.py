@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from streams.messages import EventKind, Opened
+from streams.messages import EventKind, LoopOpened
 from streams.testing.driver import Driver
 from tests.unit.streams.compiling import SERVICES, pipeline, run
 
@@ -34,10 +34,10 @@ def test_no_items_end_at_once() -> None:
 
 def test_what_is_opened() -> None:
     """`opened` carries the items, what the body reads, and what is read after the loop."""
-    opened: list[Opened] = []
+    opened: list[LoopOpened] = []
 
     def noted(message: Any) -> Any:
-        opened.extend([message] if isinstance(message, Opened) else [])
+        opened.extend([message] if isinstance(message, LoopOpened) else [])
         return message
 
     Driver(LOOP, SERVICES, through=noted).run({"n": 1, "xs": [5, 3]})

@@ -1,7 +1,7 @@
 """`service:` nodes: the task that is sent, and what comes of its attempts."""
 
 from streams.flow.advance import advance
-from streams.messages import Context, Event, EventKind, Failure, Fault, Outcome, Retry, Status, Task, Token
+from streams.messages import Context, Event, EventKind, Failure, Fault, JoinToken, Outcome, Retry, Status, Task
 from streams.nodes.service import started
 from tests.unit.streams.compiling import pipeline, run
 
@@ -60,7 +60,7 @@ def test_a_failed_attempt_is_tried_again_with_growing_delay() -> None:
     assert isinstance(event, Event)
     assert event.kind is EventKind.FAILED
     assert event.data == {"reason": "no", "fault": "service", "at": "a", "hint": "", "on_error": "fail"}
-    assert isinstance(token, Token)
+    assert isinstance(token, JoinToken)
     assert (token.join, token.status, token.failure) == ("$out", Status.FAILED, Failure("no", Fault.SERVICE, "a"))
 
 

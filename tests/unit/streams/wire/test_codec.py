@@ -24,15 +24,15 @@ from streams.messages import (
     Failure,
     Fault,
     FlowMessage,
-    Item,
-    Opened,
+    JoinToken,
+    LoopItemDone,
+    LoopOpened,
     Result,
     Run,
     Start,
     Status,
-    Stop,
+    StopSignal,
     Task,
-    Token,
 )
 from streams.wire import avro_records
 from streams.wire.codec import ENVELOPE, ENVELOPE_SPILLED, LIMIT, SPILLED, Row, Wire, task_id
@@ -53,13 +53,13 @@ output: {total: "${a.n}"}
 TOPOLOGY = compile_pipeline(PIPELINE, {"add-one": add_one.contract})
 FLOW: list[FlowMessage] = [
     Start(RUN, {"n": 5}, "pipeline.sum.requests/0@7"),
-    Token(RUN, "$out", (), "a", Status.VALUE, CONTEXT),
-    Token(RUN, "$out", (1, 2), "a", Status.FAILED, Context(), FAILURE),
-    Opened(RUN, "loop", (3,), ({"n": 1}, None, "x"), CONTEXT, Context()),
-    Item(RUN, "loop", (3,), 4, Status.VALUE, {"n": [1]}),
-    Item(RUN, "loop", (), 0, Status.FAILED, None, FAILURE),
-    Stop(RUN.id, Ending.CANCEL),
-    Stop(RUN.id, Ending.DEADLINE, "join", (7,)),
+    JoinToken(RUN, "$out", (), "a", Status.VALUE, CONTEXT),
+    JoinToken(RUN, "$out", (1, 2), "a", Status.FAILED, Context(), FAILURE),
+    LoopOpened(RUN, "loop", (3,), ({"n": 1}, None, "x"), CONTEXT, Context()),
+    LoopItemDone(RUN, "loop", (3,), 4, Status.VALUE, {"n": [1]}),
+    LoopItemDone(RUN, "loop", (), 0, Status.FAILED, None, FAILURE),
+    StopSignal(RUN.id, Ending.CANCEL),
+    StopSignal(RUN.id, Ending.DEADLINE, "join", (7,)),
 ]
 
 
@@ -157,7 +157,7 @@ def test_what_is_too_large_goes_through_s3() -> None:
         assert ENVELOPE not in dict(sent.headers)
         assert ENVELOPE_SPILLED in dict(sent.headers)
         assert await wire.read_task(received(sent), add_one.contract.input) == task(context=large)
-        token = Token(RUN, "j", (), "a", Status.VALUE, large)
+        token = JoinToken(RUN, "j", (), "a", Status.VALUE, large)
         moved = await wire.flow(token)
         assert SPILLED in dict(moved.headers)
         assert moved.value == b""

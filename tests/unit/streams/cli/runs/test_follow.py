@@ -152,7 +152,7 @@ def test_patience_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         pytest.raises(Failed, match="millrace events r") as given_up,
     ):
         names(gateway)
-    assert given_up.value.exit is Exit.AWAY
+    assert given_up.value.exit is Exit.UNAVAILABLE
 
 
 def test_shows_each_event_and_the_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,19 @@ from streams.flow.run import step
 from streams.flow.run_state import RunState
 from streams.flow.state_rows import DONE, Row, left_behind, rebuild
 from streams.language.topology import Topology
-from streams.messages import Event, EventKind, FlowMessage, Message, Outcome, Result, Run, Start, Status, Task, Token
+from streams.messages import (
+    Event,
+    EventKind,
+    FlowMessage,
+    JoinToken,
+    Message,
+    Outcome,
+    Result,
+    Run,
+    Start,
+    Status,
+    Task,
+)
 from streams.runtime.flow.batching import merge_steps, whole_step
 from tests.integration.support.sample_services import add_one
 
@@ -79,7 +91,7 @@ def play(
                     events.append(effect)
                 case Result():
                     results.append(effect)
-                case Task() | Token():
+                case Task() | JoinToken():
                     waiting.append(effect)
         if sent < len(effects):
             left = None
@@ -126,6 +138,6 @@ def test_a_run_of_values_never_enters_the_log() -> None:
     start = Start(Run("r", "values", topology.digest, 1e12), {"n": 1}, "test")
     whole = whole_step(topology, None, start, 0.0)
     assert whole.before == []
-    assert not [sent for sent in whole.messages if isinstance(sent, Token)]
+    assert not [sent for sent in whole.messages if isinstance(sent, JoinToken)]
     assert [row.row for row in whole.after if row.value is not None] == [DONE]
-    assert any(isinstance(sent, Token) for sent in step(topology, None, start, 0.0).messages)
+    assert any(isinstance(sent, JoinToken) for sent in step(topology, None, start, 0.0).messages)

@@ -13,7 +13,7 @@ from schemas.errors import Undecodable
 from streams.flow.message_handler import Step
 from streams.flow.run_state import RunState
 from streams.language.topology import Topology
-from streams.messages import Ending, FlowMessage, Stop, Task
+from streams.messages import Ending, FlowMessage, StopSignal, Task
 from streams.runtime.connections.connections import Connections
 from streams.runtime.errors import Undeliverable
 from streams.runtime.flow.handler import FlowHandler
@@ -38,7 +38,7 @@ class Slow(FlowHandler):
     async def _read(self, record: Record) -> FlowMessage:
         for _ in range(int(record.value or b"0")):
             await asyncio.sleep(0)
-        return Stop("a" if record.offset < 100 else "b", Ending.CANCEL, str(record.offset))
+        return StopSignal("a" if record.offset < 100 else "b", Ending.CANCEL, str(record.offset))
 
     async def _note(self, place: tuple[int, str], readers: Sequence[MessageReader]) -> list[Exception | None]:
         failures: list[Exception | None] = []
@@ -48,7 +48,7 @@ class Slow(FlowHandler):
             except Undecodable as error:
                 failures.append(error)
                 continue
-            assert isinstance(message, Stop)
+            assert isinstance(message, StopSignal)
             self.taken.append(int(message.join or ""))
             failures.append(None)
         return failures

@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from streams.messages import Ending, Stop
+from streams.messages import Ending, StopSignal
 from streams.runtime.flow.timers import Timers
 
 
-def stop(run: str, join: str | None = None) -> Stop:
+def stop(run: str, join: str | None = None) -> StopSignal:
     """A deadline."""
-    return Stop(run, Ending.DEADLINE, join)
+    return StopSignal(run, Ending.DEADLINE, join)
 
 
 def fired(now: float, *, drop: str | None = None, times: tuple[tuple[str, float], ...]) -> list[str]:
@@ -19,7 +19,7 @@ def fired(now: float, *, drop: str | None = None, times: tuple[tuple[str, float]
     async def main() -> list[str]:
         seen: list[str] = []
 
-        async def due(due_stop: Stop) -> None:
+        async def due(due_stop: StopSignal) -> None:
             seen.append(due_stop.run)
 
         timers = Timers(due, clock=lambda: now)
@@ -59,7 +59,7 @@ def test_an_earlier_timer_wakes_the_waiting() -> None:
         done = asyncio.Event()
         now = 0.0
 
-        async def due(due_stop: Stop) -> None:
+        async def due(due_stop: StopSignal) -> None:
             seen.append(due_stop.run)
             done.set()
 
@@ -79,7 +79,7 @@ def test_memory_follows_what_is_live() -> None:
     """Timers of ended runs do not pile up until they would be due."""
 
     async def main() -> int:
-        async def due(_: Stop) -> None:
+        async def due(_: StopSignal) -> None:
             pass
 
         timers = Timers(due)
@@ -97,7 +97,7 @@ def test_a_cancellation_counts_at_any_moment(ticks: int) -> None:
     """Also when it comes just as a sooner timer wakes the waiting: who stops a worker is not to wait for the next timer."""
 
     async def main() -> bool:
-        async def due(due_stop: Stop) -> None:
+        async def due(due_stop: StopSignal) -> None:
             pass
 
         timers = Timers(due, clock=lambda: 0.0)

@@ -27,7 +27,7 @@ MADE = Invocation(
             ReplyKind.VALUE, [Reply(ReplyKind.VALUE, MADE), Reply(ReplyKind.REFUSED, reason="no", hint="send another")]
         ),
         Reply(ReplyKind.VALUE, []),
-        Reply(ReplyKind.AWAY, reason="r", away="s3", after=2.5, stack="line"),
+        Reply(ReplyKind.UNAVAILABLE, reason="r", unavailable="s3", after=2.5, stack="line"),
     ],
 )
 def test_messages_come_as_they_were(message: Progress | Reply) -> None:

@@ -55,7 +55,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
             "3:32 tests[0].mock.many: many is no service, and only services are mocked (mock the services in it: many.b)",
             "3:44 tests[0].mock.a[0]: 'a[0]' gives a position to a, which is not a loop around the node",
             "3:82 tests[0].mock.many.b[0]: 'many.b[0]' gives a position to many.b, which is not a loop around the node",
-            "3:93 tests[0].mock.c: an empty list answers nothing (leave the mock away, or give an answer)",
+            "3:93 tests[0].mock.c: an empty list answers nothing (leave the mock out, or give an answer)",
         ],
     ),
     "mocks against the contract": (
