@@ -47,7 +47,9 @@ def connected(request: Request) -> Components:
     served_by = components(request)
     if not served_by.connection.connected:
         raise Problem(
-            Kind.UNAVAILABLE, "The catalogues of services and pipelines have not been read yet.", headers={"Retry-After": "1"}
+            Kind.UNAVAILABLE,
+            "The catalogues of services and pipelines have not been read yet.",
+            headers={"Retry-After": "1"},
         )
     return served_by
 

@@ -103,7 +103,7 @@ def _avro() -> Traversable:
 
 
 def _schemas(place: Traversable, prefix: str) -> Iterator[tuple[str, Any]]:
-    for file in sorted(place.iterdir(), key=lambda one: one.name):
+    for file in sorted(place.iterdir(), key=lambda entry: entry.name):
         if file.is_dir() and file.name != _FOLDER:
             yield from _schemas(file, f"{prefix}{file.name}/")
         elif file.name.endswith(".avsc"):

@@ -14,5 +14,5 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Return the known word that is most like this one; None when there is none, and for long words."""
     if len(word) > LETTERS:
         return None
-    short = islice((one for one in known if len(one) <= LETTERS), NAMES)
+    short = islice((name for name in known if len(name) <= LETTERS), NAMES)
     return next(iter(get_close_matches(word, list(short), 1, cutoff)), None)

@@ -18,7 +18,9 @@ _STEP = 5_000
 
 def log_unavailable() -> Problem:
     """Return the problem of a log that cannot be read."""
-    return Problem(Kind.UNAVAILABLE, "The log of events (Kafka) does not answer; try again.", headers={"Retry-After": "2"})
+    return Problem(
+        Kind.UNAVAILABLE, "The log of events (Kafka) does not answer; try again.", headers={"Retry-After": "2"}
+    )
 
 
 class EventLog:

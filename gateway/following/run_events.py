@@ -144,7 +144,9 @@ class RunEvents:
             if accepted:  # almost certainly complete: no event of a run comes before its acceptance
                 self._cache.complete(buffer, [])
                 return
-            raise Problem(Kind.UNAVAILABLE, f"{error}; whether there is a run {buffer.run} cannot be said now.") from error
+            raise Problem(
+                Kind.UNAVAILABLE, f"{error}; whether there is a run {buffer.run} cannot be said now."
+            ) from error
         if not (earlier and earlier[-1].kind.terminal):
             earlier += await self._log.between(buffer.run, buffer.partition, max(reach, 0), buffer.since)
         self._cache.complete(buffer, earlier)
@@ -166,7 +168,9 @@ class RunEvents:
             if event.sequence in missing:
                 missing[event.sequence].body = event.body
         if buffer.events[position].body is None:
-            raise Problem(Kind.UNAVAILABLE, "An older event of this run is no longer in the log and not in the history.")
+            raise Problem(
+                Kind.UNAVAILABLE, "An older event of this run is no longer in the log and not in the history."
+            )
 
 
 def unknown(run: str) -> Problem:

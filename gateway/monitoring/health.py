@@ -31,7 +31,7 @@ class Health:
         clock: Callable[[], float] = time.monotonic,
         every: Mapping[str, float] | None = None,
     ) -> None:
-        """`checks`: by the name under which a part is reported missing. `every`: seconds between two checks, where not EVERY."""
+        """Take `checks` by the name under which a part is reported missing, and in `every` the seconds between two checks, where not EVERY."""
         self._checks = checks
         self._every = every or {}
         self._clock = clock

@@ -60,7 +60,9 @@ class KafkaPulse:
         """
         if self.silent:
             work.close()
-            raise Problem(Kind.UNAVAILABLE, "Kafka does not answer. Nothing was begun; try again.", headers=_RETRY_LATER)
+            raise Problem(
+                Kind.UNAVAILABLE, "Kafka does not answer. Nothing was begun; try again.", headers=_RETRY_LATER
+            )
         working, silence = asyncio.ensure_future(work), asyncio.ensure_future(self._silence.wait())
         try:
             await asyncio.wait({working, silence}, return_when=asyncio.FIRST_COMPLETED)
@@ -75,7 +77,10 @@ class KafkaPulse:
                 "Idempotency-Key may be sent again with the same key, and never makes a second run."
             )
             raise Problem(
-                Kind.UNAVAILABLE, detail, headers={**_RETRY_LATER, **problem.headers}, extra={"id": run, "links": links(run)}
+                Kind.UNAVAILABLE,
+                detail,
+                headers={**_RETRY_LATER, **problem.headers},
+                extra={"id": run, "links": links(run)},
             ) from None
         finally:
             for task in (working, silence):

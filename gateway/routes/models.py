@@ -26,13 +26,13 @@ _CHAMPION = body.described(
 
 @router.get("/models", summary="The registered versions of models, oldest first")
 async def listing(models: ModelsDep) -> Response:
-    """The champion of each slot is to serve; a slot without one, as one that is not here, is served by its shipped model."""
+    """List the champion of each slot, which is to serve; a slot without one, or not listed here, is served by its shipped model."""
     return json_response({"models": [version.document() for version in await models.list()]})
 
 
 @router.get("/models/{slot}", summary="The versions of one service's model")
 async def detail(slot: str, catalogue: CatalogueDep, models: ModelsDep) -> Response:
-    """What is registered, and which model answers at this moment, as its workers announced it."""
+    """Return what is registered, and which model answers at this moment, as its workers announced it."""
     versions = await models.list(slot)
     live = catalogue.live_contracts().get(slot)
     if live is None and not versions:
@@ -51,7 +51,7 @@ async def detail(slot: str, catalogue: CatalogueDep, models: ModelsDep) -> Respo
 
 @router.put("/models/{slot}/champion", summary="Let another version serve", openapi_extra=_CHAMPION)
 async def use(slot: str, request: Request, limits: LimitsDep, models: ModelsDep) -> Response:
-    """Moves the alias `champion`; running workers swap within seconds, and no request is dropped. So does going back."""
+    """Move the alias `champion`; running workers swap within seconds, and no request is dropped. Going back works the same way."""
     fields = await body.read_json(request, limits)
     version = fields.get("version") if isinstance(fields, dict) and fields.keys() == {"version"} else None
     if not isinstance(version, str):
@@ -66,7 +66,7 @@ async def use(slot: str, request: Request, limits: LimitsDep, models: ModelsDep)
 
 @router.delete("/models/{slot}/champion", summary="Let the shipped model serve again")
 async def shipped(slot: str, models: ModelsDep) -> Response:
-    """Removes the alias; `changed` says whether there was one."""
+    """Remove the alias; `changed` says whether there was one."""
     return json_response({"slot": slot, "champion": None, "changed": await models.demote(slot)})
 
 
@@ -78,7 +78,7 @@ async def retrain(
     intake: IntakeDep,
     callback_url: Annotated[str | None, Query()] = None,
 ) -> Response:
-    """A run of the service that trains it, with that service's input; its epochs are events, as those of any run."""
+    """Start a run of the service that trains it, with that service's input; its epochs are events, as those of any run."""
     trainer = catalogue.trainer(slot)
     if trainer is None:
         slots = sorted({contract.trains for contract in catalogue.live_contracts().values() if contract.trains})

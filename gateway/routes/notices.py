@@ -46,7 +46,7 @@ async def listing(query: Annotated[NoticeQuery, Query()], notices: NoticesDep) -
 
 @router.post("/notices/{identity}/resend", status_code=202, summary="Try a notice again")
 async def resend(identity: Annotated[str, Path(max_length=60)], notices: NoticesDep) -> Response:
-    """It is sent again within seconds, with the same id, also when it was delivered. Its tries are counted from zero."""
+    """Send it again within seconds, with the same id, also when it was delivered. Its tries are counted from zero."""
     known = of_uuid(identity, "notice")
     row = await notices.resend(known)
     if row is None:

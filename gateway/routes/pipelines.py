@@ -84,7 +84,7 @@ async def define(
 
 @router.delete("/pipelines/{name}", status_code=204, summary="Take a pipeline out of use")
 async def remove(name: str, request: Request, definitions: DefinitionsDep) -> Response:
-    """Running ones continue. `If-Match` removes only what was read."""
+    """Remove it; open runs continue. `If-Match` removes only the version that was read."""
     await definitions.remove(name, Condition.of(request.headers))
     return Response(status_code=204)
 
@@ -97,7 +97,7 @@ async def run(
     intake: IntakeDep,
     callback_url: Annotated[str | None, Query()] = None,
 ) -> Response:
-    """Takes JSON or multipart; answers 202, the event stream, or the result, as `Accept` and `Prefer` say."""
+    """Take JSON or multipart; answer 202, the event stream, or the result, as `Accept` and `Prefer` say."""
     return await intake.start(request, await catalogue.runnable(name), callback_url)
 
 

@@ -84,7 +84,7 @@ async def drift(
     service: Annotated[str | None, Query(max_length=200)] = None,
     model_version: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
-    """Population stability indices of the features that a model's card describes; new input is measured every now and then."""
+    """Return population stability indices of the features that a model's card describes; new input is measured every now and then."""
     rows = await predictions.drift(service, model_version)
     return json_response({"drift": [{**row, "measured_at": moment(row["measured_at"])} for row in rows]})
 

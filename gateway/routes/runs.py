@@ -97,7 +97,7 @@ async def detail(run: RunId, run_events: RunEventsDep, history: HistoryDep) -> R
 async def outcome(
     run: RunId, request: Request, limits: LimitsDep, run_events: RunEventsDep, run_streams: RunStreamsDep
 ) -> Response:
-    """The output; a problem when the run failed or was cancelled, and 409 while it is running. `Prefer: wait=N` waits."""
+    """Return the output; a problem when the run failed or was cancelled, and 409 while it is running. `Prefer: wait=N` waits N seconds."""
     seconds = prefer.wait(request.headers, limits.wait) or 0.0
     async with run_events.open(run) as buffer:
         last = await run_streams.wait_for_end(buffer, seconds, request)
@@ -147,7 +147,7 @@ async def cancel(run: RunId, run_events: RunEventsDep, sender: SenderDep) -> Res
 
 @router.get("/runs/{run}/explain", summary="Why a run is where it is")
 async def why(run: RunId, run_events: RunEventsDep, pulse: PulseDep, explainer: ExplainerDep) -> Response:
-    """What it waits for now, from live data; what was skipped, with the condition and what it read; how it came to its end."""
+    """Explain what it waits for now, from live data; what was skipped, with the condition and what it read; how it came to its end."""
     # While Kafka is silent, the answer is made from what is known, and says that Kafka is unavailable.
     async with run_events.open(run, current=not pulse.silent) as buffer:
         view = await run_events.view(buffer)
@@ -163,7 +163,7 @@ async def repeat(
     replayer: ReplayerDep,
     answers: AnswersDep,
 ) -> Response:
-    """A new run linked to this one. `from`: what does not come after that node is taken over, and not executed again.
+    """Start a new run linked to this one. `from`: what does not come after that node is taken over, and not executed again.
 
     `set`: other values by path, of an input (`strength`) or of an output (`detect.faces[0].score`), held against its type.
     Without either, everything runs again. 410 when an object that it needs has expired.

@@ -20,7 +20,7 @@ async def listing(catalogue: CatalogueDep) -> Response:
 
 @router.get("/services/{name}", summary="One service")
 async def detail(name: str, catalogue: CatalogueDep) -> Response:
-    """What the catalogue says of it. 404 when no live worker serves it."""
+    """Return what the catalogue says of it. 404 when no live worker serves it."""
     return json_response(catalogue.describe(catalogue.service(name)))
 
 
@@ -32,5 +32,5 @@ async def run(
     intake: IntakeDep,
     callback_url: Annotated[str | None, Query()] = None,
 ) -> Response:
-    """The same as a run of the pipeline that has the service's name."""
+    """Start a run of the pipeline that has the service's name."""
     return await intake.start(request, await catalogue.service_pipeline(name), callback_url)

@@ -45,7 +45,7 @@ async def listing(name: str, catalogue: CatalogueDep, pipelines: PipelinesDep, h
 
 @router.post("/pipelines/{name}/rollback", summary="Go back to an earlier version", openapi_extra=_ROLLBACK)
 async def rollback(name: str, request: Request, limits: LimitsDep, definitions: DefinitionsDep) -> Response:
-    """Ends a trial; without one, makes the version before active, or that of `digest`. Open runs stay on the version that they began with."""
+    """End a trial; without one, activate the version before, or that of `digest`. Open runs stay on the version that they began with."""
     value = await body.read_json(request, limits)
     fields = {} if value is None else value
     digest = fields.get("digest", "") if isinstance(fields, dict) else None

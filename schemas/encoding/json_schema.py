@@ -108,7 +108,7 @@ def _bound(schema: dict[str, Any], bounds: dict[str, Any]) -> dict[str, Any]:
     if "anyOf" in schema:
         return {
             **schema,
-            "anyOf": [one if one.get("type") == "null" else _bound(one, bounds) for one in schema["anyOf"]],
+            "anyOf": [branch if branch.get("type") == "null" else _bound(branch, bounds) for branch in schema["anyOf"]],
         }
     if schema.get("type") == "array":
         return {**schema, "items": _bound(schema["items"], bounds)}

@@ -70,7 +70,7 @@ def _array(of: Array) -> Check:
     def array(value: Any, where: Where, look: Look) -> Any:
         if not isinstance(value, (list, tuple)):
             return wrong(value, where, look)
-        return [item(one, (where, index), look) for index, one in enumerate(value)]
+        return [item(element, (where, index), look) for index, element in enumerate(value)]
 
     return array
 
@@ -81,7 +81,9 @@ def _map(of: Map) -> Check:
     def mapping(value: Any, where: Where, look: Look) -> Any:
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
             return wrong(value, where, look)
-        return {STRING.check(key, (where, key), look): item(one, (where, key), look) for key, one in value.items()}
+        return {
+            STRING.check(key, (where, key), look): item(member, (where, key), look) for key, member in value.items()
+        }
 
     return mapping
 

@@ -90,7 +90,9 @@ class Gateway:
 
     def unavailable(self, why: str) -> Failed:
         """Return the error for a gateway that is unavailable."""
-        return Failed(Exit.UNAVAILABLE, f"no gateway answers at {self.url} ({why}); start it with `make run` or `millrace up`")
+        return Failed(
+            Exit.UNAVAILABLE, f"no gateway answers at {self.url} ({why}); start it with `make run` or `millrace up`"
+        )
 
     def _accepted(self, answer: "httpx.Response") -> "httpx.Response":
         if answer.status_code == 401:
@@ -131,10 +133,10 @@ def accepted(answer: "httpx.Response") -> "httpx.Response":
         text = answer.text.strip().split("\n")[0][:200]
         raise Failed(Exit.FAULT, f"the gateway answered {answer.status_code} {answer.reason_phrase}: {text}")
     status = Exit.FAULT if answer.status_code == 500 else Exit.REFUSED
-    raise Failed(_EXITS.get(str(problem.get("type")), status), _told(problem), problem)
+    raise Failed(_EXITS.get(str(problem.get("type")), status), _problem_text(problem), problem)
 
 
-def _told(problem: Mapping[str, Any]) -> str:
+def _problem_text(problem: Mapping[str, Any]) -> str:
     """Write a problem document for a terminal."""
     title, detail = str(problem["title"]), str(problem.get("detail") or problem["title"])
     errors = list(problem.get("errors", ()))

@@ -36,7 +36,7 @@ def identity(task: Task) -> str:
     return node_end_id(task.run.id, task.vertex, task.at)
 
 
-def made(contract: Contract, output: Mapping[str, Value]) -> bool:
+def is_prediction(contract: Contract, output: Mapping[str, Value]) -> bool:
     """Return whether an output is a model's answer, which is stored."""
     return contract.predicts and bool(output.get("model") and output.get("model_version"))
 

@@ -69,22 +69,22 @@ class BadTemplate(MillraceError, ValueError):
 
 
 def read(value: Any, place: Place) -> Template:
-    """The template that a piece of YAML says. Raises BadTemplate with the place inside the file."""
+    """Read the template that a piece of YAML says. Raises BadTemplate with the place inside the file."""
     if isinstance(value, str):
         return _text(value, place)
     if isinstance(value, list):
-        return Items(tuple(read(one, (*place, i)) for i, one in enumerate(value)))
+        return Items(tuple(read(child, (*place, i)) for i, child in enumerate(value)))
     if isinstance(value, dict):
         computed = next((key for key in value if "${" in key), None)
         if computed is not None:
             raise BadTemplate((*place, computed), BadExpression(COMPUTED, hint=COMPUTED_HINT), 0)
-        return Fields({key: read(one, (*place, key)) for key, one in value.items()})
+        return Fields({key: read(child, (*place, key)) for key, child in value.items()})
     return Const(value)
 
 
 @functools.lru_cache(maxsize=8192)
 def pieces(text: str) -> tuple[tuple[str, int, bool], ...]:
-    """A text cut at its `${…}`: (piece, offset, whether it is an expression). `$${` stands for `${` itself."""
+    """Cut a text at its `${…}`: (piece, offset, whether it is an expression). `$${` stands for `${` itself. Raises BadExpression."""
     split: list[tuple[str, int, bool]] = []
     if len(text) > MAX_TEXT and "${" in text:
         raise BadExpression(
@@ -113,8 +113,8 @@ _TELLING = re.compile(r"""[{}'"]|[rRbB]{1,2}['"]""")
 def _closing(text: str, start: int) -> int:
     # No expression is longer than MAX_LENGTH, which bounds how far each quote is followed in vain.
     depth, at, end = 1, start, start + MAX_LENGTH + 1
-    while found := _TELLING.search(text, at, end):
-        at = found.start()
+    while match := _TELLING.search(text, at, end):
+        at = match.start()
         quoted = _QUOTED.match(text, at, end)
         if quoted:
             at = quoted.end()
@@ -148,7 +148,7 @@ def _text(text: str, place: Place) -> Template:
 
 
 def computed_keys(value: Any, place: Place) -> Iterator[Place]:
-    """The keys inside a value that hold an expression."""
+    """Yield the places of the keys inside a value that hold an expression."""
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, child in children:
         if isinstance(key, str) and "${" in key:
@@ -157,21 +157,21 @@ def computed_keys(value: Any, place: Place) -> Iterator[Place]:
 
 
 def expressions(template: Template) -> Iterator[Expression]:
-    """Every expression inside."""
+    """Yield every expression inside."""
     if isinstance(template, Expression):
         yield template
     elif isinstance(template, Text):
         yield from (part for part in template.parts if isinstance(part, Expression))
     elif isinstance(template, Items):
-        for one in template.items:
-            yield from expressions(one)
+        for child in template.items:
+            yield from expressions(child)
     elif isinstance(template, Fields):
-        for one in template.fields.values():
-            yield from expressions(one)
+        for child in template.fields.values():
+            yield from expressions(child)
 
 
 def needs(*templates: Template | None) -> Condition:
-    """What must be there for all of these to be evaluated."""
+    """Return what must be there for all of these to be evaluated."""
     condition = Condition()
     for template in templates:
         if template is not None:
@@ -181,7 +181,7 @@ def needs(*templates: Template | None) -> Condition:
 
 
 def evaluate(template: Template, values: Mapping[str, Any], budget: Budget | None = None) -> Any:
-    """The value, with `values` by name; `budget` is that of the walk. Raises EvaluationError."""
+    """Return the value, with `values` by name; `budget` is that of the walk. Raises EvaluationError."""
     return template.value if isinstance(template, Const) else _evaluate(template, values, Room(budget))
 
 
@@ -211,15 +211,15 @@ def _shown(value: Any, expression: Expression) -> str:
 
 
 def type_of(value: Any, place: Place, check: Callable[[str, Place, int], Type]) -> Type:
-    """The type of a piece of YAML; `check(expression, place, offset)` types one expression (and reports what is wrong)."""
+    """Return the type of a piece of YAML; `check(expression, place, offset)` types one expression (and reports what is wrong)."""
     if isinstance(value, str):
         cut = pieces(value)
         kinds = [check(piece, place, offset) for piece, offset, code in cut if code]
         return kinds[0] if len(cut) == 1 and kinds else STRING
     if isinstance(value, list):
-        return list_of(merged([type_of(one, (*place, i), check) for i, one in enumerate(value)]))
+        return list_of(merged([type_of(child, (*place, i), check) for i, child in enumerate(value)]))
     if isinstance(value, dict):
-        fields = {key: type_of(one, (*place, key), check) for key, one in value.items()}
+        fields = {key: type_of(child, (*place, key), check) for key, child in value.items()}
         if all(map(FIELD_NAME.fullmatch, fields)):
             return record_of(fields)
         return Type(Kind.MAP, item=merged(list(fields.values())))  # such as the headers of a request
@@ -230,8 +230,8 @@ _CONSTANTS: tuple[tuple[type, Type], ...] = ((bool, BOOL), (int, INT), (float, F
 
 
 def merged(kinds: list[Type]) -> Type:
-    """The type of the items of a list: what they have in common, `any` when that is nothing."""
-    made = kinds[0] if kinds else Type(Kind.ANY)
+    """Return the type of the items of a list: what they have in common, `any` when that is nothing."""
+    merged_type = kinds[0] if kinds else Type(Kind.ANY)
     for kind in kinds[1:]:
-        made = common(made, kind) or ANY
-    return made
+        merged_type = common(merged_type, kind) or ANY
+    return merged_type

@@ -225,11 +225,11 @@ class Topology(msgspec.Struct, frozen=True, dict=True):
 
     @classmethod
     def from_json(cls, data: bytes | str) -> "Topology":
-        """A topology from its JSON. Raises msgspec.ValidationError for anything else."""
+        """Read a topology from its JSON. Raises msgspec.ValidationError for anything else."""
         return _DECODER.decode(data)
 
     def path(self, vertex: str, at: At) -> str:
-        """The printed place of a node execution: `faces[3].thumb`."""
+        """Return the printed place of a node execution: `faces[3].thumb`."""
         loops = self.vertices[vertex].loops
         text, done = "", 0
         for loop, position in zip(loops, at, strict=False):

@@ -37,7 +37,7 @@ class Type:
     optional: bool = False
 
     def field(self, name: str) -> "Field | None":
-        """The field of that name."""
+        """Return the field of that name; None when there is none."""
         return next((field for field in self.fields if field.name == name), None)
 
     def within(self, most: int) -> bool:
@@ -48,7 +48,7 @@ class Type:
         return _text(self)
 
     def brief(self) -> str:
-        """The type as text, without what is inside the records of its fields."""
+        """Write the type as text, without what is inside the records of its fields."""
         return _text(self, deep=1)
 
 
@@ -100,7 +100,7 @@ def record_of(fields: Mapping[str, Type]) -> Type:
 
 
 def _counted(kind: Type, left: int) -> int:
-    """What is left of a number of parts; negative when there are more."""
+    """Return how many of `left` parts remain after this type; negative when it has more."""
     left -= 1
     for inner in (*([kind.item] if kind.item else []), *(field.type for field in kind.fields)):
         if left < 0:
@@ -124,12 +124,12 @@ def _text(kind: Type, deep: int = 99) -> str:
 
 
 def from_avro(schema: Any, named: dict[str, Type] | None = None) -> Type:
-    """The type that an Avro schema describes. Names may refer to records seen earlier in the same schema."""
+    """Return the type that an Avro schema describes. Names may refer to records seen earlier in the same schema."""
     named = {} if named is None else named
     if isinstance(schema, str):
         return _FROM_AVRO.get(schema) or named.get(schema) or ANY
     if isinstance(schema, list):
-        others = [one for one in schema if one != "null"]
+        others = [branch for branch in schema if branch != "null"]
         inner = from_avro(others[0], named) if len(others) == 1 else ANY
         return replace(inner, optional=True) if len(others) < len(schema) and inner.kind is not Kind.ANY else inner
     kind = schema["type"]
@@ -166,7 +166,7 @@ def _field(schema: Mapping[str, Any], named: dict[str, Type]) -> Field:
 def record_schema(
     name: str, fields: tuple[Field, ...], doc: str = "", unwanted: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """An Avro record of these fields, with the ranges and docs as extra attributes; inner records are named by their places.
+    """Return an Avro record of these fields, with the ranges and docs as extra attributes; inner records are named by their places.
 
     `unwanted`: names that callers are known to send although they are not fields, each with the reason.
     """
@@ -242,7 +242,7 @@ def mismatch(actual: Type, expected: Type, where: str = "", exact: bool = False)
 
 
 def conversion(actual: Type, expected: Type) -> str:
-    """What an author can write where `actual` is given and `expected` is wanted; empty when there is no such thing."""
+    """Say what an author can write where `actual` is given and `expected` is wanted; empty when there is no such thing."""
     if actual.kind is expected.kind is Kind.LIST and actual.item and expected.item:
         return _each(actual.item, expected.item)
     known = _CONVERSIONS.get((actual.kind, expected.kind))
@@ -277,12 +277,12 @@ _WAYS: Mapping[Kind, str] = {
 
 
 def _each(actual: Type, expected: Type) -> str:
-    """How to turn every item of a list."""
-    one = conversion(actual, expected)
-    if one.startswith("write ") and "x" in one:
-        code = one.removeprefix("write ").partition(",")[0].partition(" to ")[0]
+    """Say how to convert every item of a list; empty when there is no way."""
+    advice = conversion(actual, expected)
+    if advice.startswith("write ") and "x" in advice:
+        code = advice.removeprefix("write ").partition(",")[0].partition(" to ")[0]
         return f"write xs.map(x, {code})"
-    return one
+    return advice
 
 
 def _fits(actual: Type, expected: Type) -> bool:
@@ -310,7 +310,7 @@ def _differ(actual: Type, expected: Type, where: str) -> str:
 
 
 def common(left: Type, right: Type) -> Type | None:
-    """The type that both sides of a choice have, or None. An int and a float have none: nothing would convert the int."""
+    """Return the type that both sides of a choice have, or None. An int and a float have none: nothing would convert the int."""
     if left == right:
         return replace(left, optional=left.optional or right.optional)
     if left.kind is Kind.NULL:

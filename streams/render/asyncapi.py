@@ -47,7 +47,7 @@ def asyncapi(
     version: str = "0.1.0",
 ) -> dict[str, Any]:
     """Return the document. `kafka` are bootstrap servers, comma separated; `registry` the address of the schema registry."""
-    pipelines = sorted(topologies, key=lambda one: one.name)
+    pipelines = sorted(topologies, key=lambda pipeline: pipeline.name)
     channels = [*_public(pipelines, names), *_shared(names), *_tasks(pipelines, names)]
     return {
         "asyncapi": "3.0.0",
@@ -116,26 +116,26 @@ def _server(host: str, registry: str) -> dict[str, Any]:
     return server
 
 
-def _channel(one: _Channel) -> dict[str, Any]:
-    bindings = {"kafka": {"key": {"type": "string", "description": one.key}}}
+def _channel(spec: _Channel) -> dict[str, Any]:
+    bindings = {"kafka": {"key": {"type": "string", "description": spec.key}}}
     traits = [{"$ref": "#/components/messageTraits/cloudEvents"}]
-    payload = {"schemaFormat": AVRO, "schema": _spaced(inline(one.schema))}
+    payload = {"schemaFormat": AVRO, "schema": _spaced(inline(spec.schema))}
     messages = {"record": {"contentType": BINARY, "payload": payload, "bindings": bindings, "traits": traits}}
-    if one.accepts_json:
-        messages["json"] = {"contentType": JSON, "payload": json_schema(one.schema), "bindings": bindings}
+    if spec.accepts_json:
+        messages["json"] = {"contentType": JSON, "payload": json_schema(spec.schema), "bindings": bindings}
         for message in messages.values():
             message["headers"] = _REQUEST_HEADERS
-    channel: dict[str, Any] = {"address": one.topic, "description": one.about, "messages": messages}
-    return {**channel, "tags": [{"name": "internal"}]} if one.internal else channel
+    channel: dict[str, Any] = {"address": spec.topic, "description": spec.about, "messages": messages}
+    return {**channel, "tags": [{"name": "internal"}]} if spec.internal else channel
 
 
-def _operation(one: _Channel) -> dict[str, Any]:
-    channel = f"#/channels/{_key(one.topic)}"
-    kinds = ["record", "json"] if one.accepts_json else ["record"]
+def _operation(spec: _Channel) -> dict[str, Any]:
+    channel = f"#/channels/{_key(spec.topic)}"
+    kinds = ["record", "json"] if spec.accepts_json else ["record"]
     return {
-        "action": one.action,
+        "action": spec.action,
         "channel": {"$ref": channel},
-        "summary": one.about,
+        "summary": spec.about,
         "messages": [{"$ref": f"{channel}/messages/{kind}"} for kind in kinds],
     }
 
@@ -148,7 +148,7 @@ def _key(topic: str) -> str:
 def _spaced(schema: Any) -> Any:
     """Return the schema with every full name split into name and namespace: AsyncAPI's own rules allow no other form."""
     if isinstance(schema, list):
-        return [_spaced(one) for one in schema]
+        return [_spaced(branch) for branch in schema]
     if not isinstance(schema, Mapping):
         return schema
     spaced = {key: _spaced(value) if key in _TYPES else value for key, value in schema.items()}

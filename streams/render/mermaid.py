@@ -36,7 +36,7 @@ class _Writer:
     def lines(self) -> Iterator[str]:
         inputs = ", ".join(field["name"] for field in self.topology.input["fields"])
         yield f"    {_INPUT}([{_quoted(inputs or 'no input')}])"
-        for edge in sorted(self.topology.blocks[""].entry, key=lambda one: self._rank(one.target)):
+        for edge in sorted(self.topology.blocks[""].entry, key=lambda edge: self._rank(edge.target)):
             self.edges.append(f"{_INPUT} --> {self.ids[edge.target]}")
         yield from self._block("", 1)
         outputs = ", ".join(field["name"] for field in self.topology.output["fields"])
@@ -56,7 +56,7 @@ class _Writer:
     def _ordered(self, block: str) -> list[Vertex]:
         """Return the vertices of a block, each after what it waits for: the same however the topology was built."""
         inside = {vertex.id: vertex for vertex in self.topology.vertices.values() if vertex.block == block}
-        sorter = TopologicalSorter({name: one.sources for name, one in inside.items()})
+        sorter = TopologicalSorter({name: vertex.sources for name, vertex in inside.items()})
         sorter.prepare()
         ordered: list[Vertex] = []
         while sorter.is_active():

@@ -40,14 +40,15 @@ class Rights:
         names = self.names
         topic = {names.tasks(name, major): {"Read"} for major in majors}
         topic[names.named(topics.MODELS)] = {"Read"}
-        for one in [topics.EVENTS, topics.TOKENS, topics.DEAD_LETTERS]:
-            topic[names.named(one)] = {"Write"}
+        for topic_name in [topics.EVENTS, topics.TOKENS, topics.DEAD_LETTERS]:
+            topic[names.named(topic_name)] = {"Write"}
         for tier, _ in RETRY_TIERS:
             topic[names.retry(tier)] = {"Write"}
-        for one in [topics.SERVICES, topics.PIPELINES]:  # it announces itself, and publishes its pipeline of one node
-            topic[names.named(one)] = {"Write"}
-        for one in sends:
-            topic.setdefault(one, set()).add("Write")
+        # It announces itself, and publishes its pipeline of one node.
+        for topic_name in [topics.SERVICES, topics.PIPELINES]:
+            topic[names.named(topic_name)] = {"Write"}
+        for topic_name in sends:
+            topic.setdefault(topic_name, set()).add("Write")
         looks = [names.requests(name), names.results(name)]
         open_ends = [Right("topic", f"{names.prefix}task.", ("Write",), prefix=True)] if dynamic else []
         return self._worker(topic, [name], looks, open_ends)
@@ -132,7 +133,7 @@ class Rights:
         catalogues = {names.named(topics.PIPELINES): ("Read", "Write"), names.named(topics.SERVICES): ("Read",)}
         return [
             _READERS,
-            *(Right("topic", one, catalogues.get(one, ("Describe",))) for one in self.core),
+            *(Right("topic", topic_name, catalogues.get(topic_name, ("Describe",))) for topic_name in self.core),
             # It looks whether the broker stamps the requests of others; the operator says it.
             Right("topic", f"{names.prefix}pipeline.", ("Describe", "DescribeConfigs"), prefix=True),
             Right("topic", f"{names.prefix}task.", ("Describe",), prefix=True),
@@ -147,10 +148,10 @@ class Rights:
     ) -> list[Right]:
         """Return what every worker needs besides its own: it follows catalogues and aborts, checks shared topics, and reports its health."""
         topic.setdefault(self.names.named(topics.WORKERS), set()).add("Write")
-        for one in [topics.SERVICES, topics.PIPELINES, topics.CONTROL]:
-            topic.setdefault(self.names.named(one), set()).add("Read")
-        for one in [*self.core, *looks]:
-            topic.setdefault(one, {"Describe"})
+        for topic_name in [topics.SERVICES, topics.PIPELINES, topics.CONTROL]:
+            topic.setdefault(self.names.named(topic_name), set()).add("Read")
+        for topic_name in [*self.core, *looks]:
+            topic.setdefault(topic_name, {"Describe"})
         return [
             _READERS,
             *(Right("group", self.names.named(group), ("Read",)) for group in groups),

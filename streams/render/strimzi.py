@@ -44,7 +44,7 @@ def strimzi(
     cluster: Cluster = Cluster(),  # frozen
 ) -> list[dict[str, Any]]:
     """Return every resource: topics first, then users. `services` are (name, major) of all that exist, used or not."""
-    topologies = sorted(pipelines, key=lambda one: one.name)
+    topologies = sorted(pipelines, key=lambda topology: topology.name)
     used = {(name, use.major) for topology in topologies for name, use in topology.services.items()} | set(services)
     specs = topic_specs.every(names, partitions, services=used, pipelines=[topology.name for topology in topologies])
     users = _users(topologies, sorted(used), names, cluster)
@@ -87,7 +87,7 @@ def _users(
     for name, major in services:
         by_name.setdefault(name, []).append(major)
     for name, own in by_name.items():
-        sends = [names.tasks(one, majors[name, one]) for one in sorted(after.get(name, ()))]
+        sends = [names.tasks(target, majors[name, target]) for target in sorted(after.get(name, ()))]
         yield names.prefix + name, rights.service(name, own, sends, cluster.dynamic)
     yield names.prefix + "flow", rights.flow([topology.name for topology in topologies], services, cluster.dynamic)
     yield names.prefix + "retry", rights.retry(services, cluster.dynamic)

@@ -31,9 +31,9 @@ def summarise(statuses: Iterable[ModelStatus]) -> ModelSummary:
     """Return one summary of a service's models."""
     all_of_them = tuple(statuses)
     ready = [status for status in all_of_them if status.ready]
-    wrong = [one for one in all_of_them if one.detail or not one.ready]
+    wrong = [status for status in all_of_them if status.detail or not status.ready]
     return ModelSummary(
         "+".join(status.name for status in ready) or None,
         "+".join(status.version for status in ready) or None,
-        "; ".join(f"{one.name}: {one.detail or 'its weights are missing'}" for one in wrong) or None,
+        "; ".join(f"{status.name}: {status.detail or 'its weights are missing'}" for status in wrong) or None,
     )

@@ -87,7 +87,7 @@ class Seen:
     tokens: list[JoinToken | LoopItemDone] = field(default_factory=list)
 
     def client_events(self) -> list[Event]:
-        """The events as a client sees them: each id once, and none after the last."""
+        """Return the events as a client sees them: each id once, and none after the last."""
         shown: dict[str, Event] = {}
         for event in self.events:
             shown.setdefault(event.id, event)
@@ -167,7 +167,7 @@ class Driver:
             message, self._first = self._first, None
             self.take(message)
         elif self._timers and self._running and self._passes(bool(ready or self._flow)):
-            timer = min(self._timers, key=lambda one: one.at)
+            timer = min(self._timers, key=lambda timer: timer.at)
             self._timers.remove(timer)
             self.now = max(self.now, timer.at)
             self.send(timer.stop)
@@ -224,8 +224,8 @@ class Driver:
 
     def take(self, message: FlowMessage) -> None:
         """Let flow take one message, and lose it half-way when the weather is bad."""
-        made = step(self.topology, self.state, message, self.now)
-        effects: list[Message | Row] = [*made.before, *made.messages, *made.after]
+        next_step = step(self.topology, self.state, message, self.now)
+        effects: list[Message | Row] = [*next_step.before, *next_step.messages, *next_step.after]
         survived = self._survives(len(effects))
         for effect in effects[:survived]:
             if isinstance(effect, Row):
@@ -239,11 +239,11 @@ class Driver:
             self.state = self.rebuilt()
             self._timers = timers(self.topology, self.state) if self.state else []
             return
-        self.state = made.state
-        self._timers.extend(made.timers)
+        self.state = next_step.state
+        self._timers.extend(next_step.timers)
 
     def rebuilt(self) -> RunState | None:
-        """The state of the run as the log tells it."""
+        """Read the state of the run from the log; None when the log has no row of it."""
         return rebuild(RUN, self.rows, self.topology.windows) if self.rows else None
 
     def write(self, row: Row) -> None:

@@ -31,7 +31,7 @@ class MemoryBlobs:
         return Ref("memory", f"runs/{run}/{digest}", len(data), digest, media_type)
 
     async def get(self, ref: Ref) -> bytes:
-        """The bytes of a ref."""
+        """Return the bytes of a ref."""
         return self.objects[ref.sha256]
 
 
@@ -45,42 +45,46 @@ class Coder:
         self._wire = codec.Wire(self._codec, Topics("memory-"), self.blobs)
 
     def __call__(self, message: Any) -> Any:
-        """A message, written and read."""
+        """Write a message and read it again."""
         match message:
             case Task():
                 schema = self.topology.services[message.service].input
-                return _made(self._wire.read_task(_sent(_made(self._wire.task(message, self.topology))), schema))
+                return _result_of(
+                    self._wire.read_task(_sent(_result_of(self._wire.task(message, self.topology))), schema)
+                )
             case Retry():
                 return Retry(self(message.task), message.delay)
             case Event():
-                return _made(self._wire.read_event(_sent(_made(self._wire.event(message))))).event
+                return _result_of(self._wire.read_event(_sent(_result_of(self._wire.event(message))))).event
             case Control():
-                return _made(self._wire.read_control(_sent(_made(self._wire.control(message)))))
+                return _result_of(self._wire.read_control(_sent(_result_of(self._wire.control(message)))))
             case JoinToken() | LoopOpened() | LoopItemDone() | Start() | StopSignal():
-                return _made(self._wire.read_flow(_sent(_made(self._wire.flow(message)))))
+                return _result_of(self._wire.read_flow(_sent(_result_of(self._wire.flow(message)))))
             case Result():
                 return self._result(message)
         raise AssertionError(f"nobody sends {message}")
 
     def row(self, row: Row) -> Row:
-        """A row of the state, written and read."""
-        again = _made(self._wire.read_row(_sent(_made(self._wire.row(codec.Row(row.run, row.row, row.value), 0)))))
+        """Write a row of the state and read it again."""
+        again = _result_of(
+            self._wire.read_row(_sent(_result_of(self._wire.row(codec.Row(row.run, row.row, row.value), 0))))
+        )
         return Row(again.run, again.row, again.value)
 
     def _result(self, result: Result) -> Result:
-        record = _sent(_made(self._wire.result(result, self.topology)))
+        record = _sent(_result_of(self._wire.result(result, self.topology)))
         assert record.value is not None
-        read = _made(self._codec.decode(record.value, result_schema(self.topology.name, self.topology.output)))
+        read = _result_of(self._codec.decode(record.value, result_schema(self.topology.name, self.topology.output)))
         return Result(result.run, result.kind, read["output"], result.failure)
 
 
 def _sent(out: Outgoing) -> Record:
-    """What a consumer gets."""
+    """Return the record that a consumer gets."""
     return Record(Place(out.topic, 0), 0, out.key, out.value, out.headers)
 
 
-def _made(work: Coroutine[Any, Any, T]) -> T:
-    """What a coroutine gives that never has to wait."""
+def _result_of(work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of a coroutine that never has to wait."""
     try:
         work.send(None)
     except StopIteration as end:

@@ -118,7 +118,7 @@ class Wire:
             headers.append((ENVELOPE_SPILLED, _json(ref)))
         else:
             headers.append((ENVELOPE, envelope))
-        return await self._made(topic, f"{task.run.id}/{task.path}", value, headers, task.run.id)
+        return await self._outgoing(topic, f"{task.run.id}/{task.path}", value, headers, task.run.id)
 
     async def flow(self, message: FlowMessage) -> Outgoing:
         """Encode a message for flow, keyed by run."""
@@ -129,7 +129,7 @@ class Wire:
             value_subject(topic), self._flow, {"message": avro_records.flow(message, self._clock())}
         )
         headers = self._headers(run, f"millrace.{kind}", message_id(run, kind, place, at, 0, edge))
-        return await self._made(topic, run, value, headers, run)
+        return await self._outgoing(topic, run, value, headers, run)
 
     async def event(self, event: Event) -> Outgoing:
         """Encode an event, keyed by run; its time is now, unless it happened before."""
@@ -139,7 +139,7 @@ class Wire:
         headers = self._headers(event.run.id, event.kind.value, event.id, now)
         if event.kind is EventKind.PROGRESS:
             headers.append((UNLESS, event.end.encode()))
-        return await self._made(topic, event.run.id, value, headers, event.run.id)
+        return await self._outgoing(topic, event.run.id, value, headers, event.run.id)
 
     async def control(self, control: Control) -> Outgoing:
         """Encode an order to workers about a run."""
@@ -180,7 +180,7 @@ class Wire:
             return Outgoing(topic, key.encode(), None, partition=partition)
         record = {"run": row.run, "row": row.row, "value": row.value, "at": self._clock()}
         value = await self._codec.encode(value_subject(topic), self._row, record)
-        return await self._made(topic, key, value, [("content-type", _AVRO)], row.run, partition)
+        return await self._outgoing(topic, key, value, [("content-type", _AVRO)], row.run, partition)
 
     # Reading ---------------------------------------------------------------------------------------------------
 
@@ -236,7 +236,7 @@ class Wire:
             ("traceparent", traceparent(run, identity).encode()),
         ]
 
-    async def _made(
+    async def _outgoing(
         self,
         topic: str,
         key: str,

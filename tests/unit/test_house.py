@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ EXEMPT = {
     "gateway/routes": "one file a noun of the HTTP API",
 }
 """Folders that grow by design, and why a reader of them needs no subfolders."""
+EMPTY_NAMES = frozenset({"one", "made", "found", "told", "given"})
+"""Names that say nothing of what they hold."""
+NOT_YET_NAMED = frozenset({"agents", "training"})
+"""Packages that still have such names. Only take packages out."""
 
 
 def folders() -> list[str]:
@@ -46,3 +51,59 @@ def test_every_exempt_folder_still_needs_its_exemption() -> None:
     for folder in EXEMPT:
         modules = [path for path in (ROOT / folder).glob("*.py") if path.name != "__init__.py"]
         assert len(modules) > MOST_MODULES, folder
+
+
+def _names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every name that code defines or reads, with its line: variables, parameters, attributes, functions and classes."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name):
+                yield node.lineno, name
+            case ast.arg(arg=name) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                yield node.lineno, name
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield node.lineno, name
+            case ast.ExceptHandler(name=str(name)) | ast.alias(asname=str(name)):
+                yield node.lineno, name
+
+
+def empty_names(source: str) -> list[str]:
+    """Each name in the source that says nothing, with its line."""
+    return [f"{line}: {name}" for line, name in _names(ast.parse(source)) if name.strip("_").lower() in EMPTY_NAMES]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "one = 1",
+        "def read(given): ...",
+        "def _found(): ...",
+        "class Told: ...",
+        "made.x",
+        "x.made = 1",
+        "[one.x for one in xs]",
+        "import x as one",
+        "match x:\n    case [*found]: ...",
+        "try: ...\nexcept ValueError as made: ...",
+        "lambda one: 1",
+    ],
+)
+def test_a_name_that_says_nothing_is_noticed(source: str) -> None:
+    """The check sees variables, parameters, attributes, functions, classes and patterns."""
+    assert empty_names(source) != []
+
+
+def test_words_that_only_contain_such_a_name_are_fine() -> None:
+    """So are texts and longer names."""
+    assert empty_names("not_found = lambda made_up: 'one'") == []
+
+
+@pytest.mark.parametrize("package", [package for package in PACKAGES if package not in NOT_YET_NAMED])
+def test_names_say_what_they_hold(package: str) -> None:
+    """A name is the noun of what it holds: `field`, not `one`; `problems`, not `found`; `record`, not `made`."""
+    problems = [
+        f"{module.relative_to(ROOT)}:{problem}"
+        for module in sorted((ROOT / package).rglob("*.py"))
+        for problem in empty_names(module.read_text(encoding="utf-8"))
+    ]
+    assert problems == []

@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def registered(number: int) -> str:
-    """The schema of a number."""
+    """Return the schema of a number."""
     login, _, host = REGISTRY.netloc.rpartition("@")
     address = REGISTRY._replace(netloc=host).geturl()
     headers = {"Authorization": "Basic " + base64.b64encode(login.encode()).decode()} if login else {}

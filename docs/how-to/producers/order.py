@@ -21,7 +21,7 @@ PATIENCE = 60.0
 
 
 def main(order: str, cents: str, pieces: str, discount: str = "0") -> int:
-    """Sends the order and waits for its result."""
+    """Send the order and wait for its result."""
     kafka = properties(os.environ["KAFKA_CONF"])
     registry = SchemaRegistryClient({"url": os.environ["REGISTRY"]})
     consumer = Consumer({**kafka, "group.id": f"order-{uuid.uuid4()}", "enable.auto.commit": False})

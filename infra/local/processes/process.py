@@ -111,7 +111,7 @@ def kill_group(pid: int) -> None:
 
 
 def leftovers(home: Path) -> list[psutil.Process]:
-    """Processes that belong to the stack of this home: they carry its marker, or work inside it as our PostgreSQL does."""
+    """List the processes that belong to the stack of this home: they carry its marker, or work inside it as our PostgreSQL does."""
     mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     processes = []
     for process in psutil.process_iter():

@@ -146,7 +146,8 @@ async def _apply(to: "Settings", wanted: "list[Wanted]", services: list[tuple[st
                 missing = " and ".join(parts.outages.now()) or "a part"
                 work.cancel()
                 raise Failed(
-                    Exit.UNAVAILABLE, f"{missing} does not answer, for {how.wait:g} s now; start the system with `make run`"
+                    Exit.UNAVAILABLE,
+                    f"{missing} does not answer, for {how.wait:g} s now; start the system with `make run`",
                 )
             return work.result()
     except (Unavailable, RegistryUnavailable) as error:

@@ -57,7 +57,7 @@ def run_tests(
     for suite, ready in chosen:
         outcome = run(suite, ready, first, storms)
         failed += not outcome.passed
-        emit(output, _row(suite, outcome), lambda suite=suite, outcome=outcome: _told(suite, outcome))  # type: ignore[misc]
+        emit(output, _row(suite, outcome), lambda suite=suite, outcome=outcome: _outcome_text(suite, outcome))  # type: ignore[misc]
     tests = f"{len(chosen)} test{'' if len(chosen) == 1 else 's'}"
     pipelines = len({suite.spec.name for suite, _ in chosen})
     say(
@@ -107,7 +107,7 @@ def _row(suite: "Suite", outcome: "Outcome") -> dict[str, object]:
     }
 
 
-def _told(suite: "Suite", outcome: "Outcome") -> str:
+def _outcome_text(suite: "Suite", outcome: "Outcome") -> str:
     word = "ok  " if outcome.passed else "FAIL"
     head = f"{word} {suite.spec.name}: {outcome.case.name} ({outcome.seconds * 1000:.0f} ms)"
     weather = [] if outcome.seed is None else [f"     in bad weather only: --storms 1 --seed {outcome.seed}"]

@@ -127,7 +127,7 @@ def _filter(topic: str, consumer: str, run: str, reason: str, since: str) -> "Fi
 
 
 def _with(act: "Callable[[DeadLetters], Awaitable[T]]") -> T:
-    """What `act` gives with the dead letters of this installation."""
+    """Return what `act` returns for the dead letters of this installation."""
     return asyncio.run(_connected(act))
 
 

@@ -15,7 +15,7 @@ Suggest = Callable[[str, Iterable[str]], str]
 
 
 def read_inputs(data: Any, place: Place, refuse: Refuse, suggest: Suggest) -> tuple[Field, ...]:
-    """The inputs that a mapping declares; problems go to `refuse`."""
+    """Return the inputs that a mapping declares; problems go to `refuse`."""
     if not isinstance(data, dict):
         refuse(place, "input is a mapping from a name to its type", "such as `photo: image`")
         return ()
@@ -28,10 +28,10 @@ def _input(name: str, value: Any, place: Place, refuse: Refuse, suggest: Suggest
         refuse(place, *wrong)
     if isinstance(value, dict) and "type" in value:
         # A record may have a field `type`; the values of its other fields are types, however they are written.
-        mistyped = [key for key, one in value.items() if key not in LONG_FORM and not _like_a_type(one)]
+        mistyped = [key for key, option in value.items() if key not in LONG_FORM and not _like_a_type(option)]
         for key in mistyped:
             refuse((*place, key), f"unknown key {key!r}", suggest(key, LONG_FORM))
-        value = {key: one for key, one in value.items() if key not in mistyped}
+        value = {key: option for key, option in value.items() if key not in mistyped}
     if not (isinstance(value, dict) and "type" in value and set(value) <= LONG_FORM):
         return Field(name, read_type(value, place, refuse, suggest))
     kind = read_type(value["type"], (*place, "type"), refuse, suggest)
@@ -43,14 +43,14 @@ def _input(name: str, value: Any, place: Place, refuse: Refuse, suggest: Suggest
         minimum=_bound("minimum", value, single, place, refuse),
         maximum=_bound("maximum", value, single, place, refuse),
     )
-    made = replace(bare, enum=_enum(value.get("enum", []), single, (*place, "enum"), refuse))
+    field = replace(bare, enum=_enum(value.get("enum", []), single, (*place, "enum"), refuse))
     if "default" not in value:
-        return made
+        return field
     if kind.kind is Kind.IMAGE:
         refuse((*place, "default"), "an image has no default", "leave it out: the caller gives the image")
-        return made
-    default = _fitting(made, value["default"], (*place, "default"), refuse)
-    return replace(made, default=default, required=False)
+        return field
+    default = _fitting(field, value["default"], (*place, "default"), refuse)
+    return replace(field, default=default, required=False)
 
 
 def _like_a_type(value: Any) -> bool:
@@ -58,7 +58,7 @@ def _like_a_type(value: Any) -> bool:
 
 
 def read_type(value: Any, place: Place, refuse: Refuse, suggest: Suggest) -> Type:
-    """A type: a word, `[T]` or `{field: T}`."""
+    """Read a type: a word, `[T]` or `{field: T}`. One that cannot be read goes to `refuse`, and is `any`."""
     if isinstance(value, str) and value in WORDS:
         return WORDS[value]
     if isinstance(value, list) and len(value) == 1:
@@ -71,7 +71,9 @@ def read_type(value: Any, place: Place, refuse: Refuse, suggest: Suggest) -> Typ
                     f"{key!r} is not a valid field name",
                     "letters, digits and _, beginning with a letter",
                 )
-        return record_of({key: read_type(one, (*place, key), refuse, suggest) for key, one in value.items()})
+        return record_of(
+            {key: read_type(field_type, (*place, key), refuse, suggest) for key, field_type in value.items()}
+        )
     hint = (
         suggest(value, WORDS) if isinstance(value, str) else "string, int, float, bool, image, any, [T] or {field: T}"
     )
@@ -96,12 +98,12 @@ def _enum(values: Any, kind: Type, place: Place, refuse: Refuse) -> tuple[Any, .
     return tuple(_fitting(Field("value", kind), value, (*place, i), refuse) for i, value in enumerate(values))
 
 
-def _fitting(one: Field, value: Any, place: Place, refuse: Refuse) -> Any:
+def _fitting(field: Field, value: Any, place: Place, refuse: Refuse) -> Any:
     """Return the value as one of the field's own type (Avro wants a float's default to be a float); report one that is not."""
     try:
-        return conform(record_schema("Input", (one,)), {one.name: value})[one.name]
+        return conform(record_schema("Input", (field,)), {field.name: value})[field.name]
     except Nonconforming as error:
         for problem in error.problems:
-            at = problem.where.removeprefix(one.name).lstrip(".")
+            at = problem.where.removeprefix(field.name).lstrip(".")
             refuse(place, f"{at}: {problem.problem}" if at else problem.problem, problem.hint)
         return value

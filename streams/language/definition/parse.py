@@ -21,22 +21,22 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def parse(text: str, file: str = "pipeline") -> PipelineSpec:
-    """The spec of one file, with everything that is wrong with its form.
+    """Return the spec of one file, with everything that is wrong with its form.
 
-    A pipeline without a usable name has the name "". Raises PipelineErrors when nothing can be made of it: it is not YAML,
-    or no mapping.
+    A pipeline without a usable name has the name "". Raises PipelineErrors when it has no form at all: it is not YAML,
+    or not a mapping.
     """
     source = yaml_source.read(text, file)
     return _Parser(source).pipeline()
 
 
 def duration(value: Any) -> float | None:
-    """Seconds of `500ms`, `20s`, `5m`, `1h`, `7d` or a number of seconds; None for anything else, nothing at all, or too long."""
+    """Return the seconds of `500ms`, `20s`, `5m`, `1h`, `7d` or a number of seconds; None for anything else, for 0 or less, and for more than MAX_DAYS."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         seconds = float(value)
     else:
-        found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-        seconds = float(found[1]) * _SECONDS[found[2]] if found else 0.0
+        match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+        seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
     return seconds if 0 < seconds <= MAX_DAYS * _SECONDS["d"] else None
 
 
@@ -148,12 +148,12 @@ class _Parser:
         return NodeSpec(name, kinds[0], place, data, self._blocks(kinds[0], place, data))
 
     def _guessed(self, place: Place, data: dict[str, Any]) -> dict[str, Any]:
-        """A node whose kind is mistyped, as it was meant, so that the rest of it is checked too."""
-        for key in (one for one in data if one not in OPTIONS):
+        """Return a node whose kind is mistyped as it was meant, so that the rest of it is checked too; empty when that is unclear."""
+        for key in (name for name in data if name not in OPTIONS):
             close = nearest(key, [kind.value for kind in NodeKind])
             if close:
                 self.refuse((*place, key), f"unknown key {key!r}", f"did you mean {close!r}?")
-                return {close if one == key else one: value for one, value in data.items()}
+                return {close if name == key else name: value for name, value in data.items()}
         kinds = ", ".join(kind.value for kind in NodeKind)
         self.refuse(place, "the node does not say what it is", f"give it one of {kinds}")
         return {}

@@ -13,7 +13,7 @@ BARE = frozenset({"when", "if", "until"})
 
 
 def own_places(node: NodeSpec) -> Iterator[tuple[Place, Any, bool]]:
-    """What a node evaluates where it stands: (place, value, whether it is bare CEL)."""
+    """Yield what a node evaluates in its own scope: (place, value, whether it is bare CEL)."""
     for key in ("when", "with", "value", "if", "each", "http"):
         if key in node.keys:
             yield (*node.place, key), node.keys[key], key in BARE
@@ -25,14 +25,14 @@ def own_places(node: NodeSpec) -> Iterator[tuple[Place, Any, bool]]:
 
 
 def body_places(node: NodeSpec) -> Iterator[tuple[Place, Any, bool]]:
-    """What a `repeat` evaluates at the end of each round, inside its body."""
+    """Yield what a `repeat` evaluates at the end of each round, in the scope of its body: (place, value, whether it is bare CEL)."""
     for key in ("next", "until"):
         if node.kind is NodeKind.REPEAT and key in node.keys:
             yield (*node.place, key), node.keys[key], key in BARE
 
 
 def variables(node: NodeSpec) -> frozenset[str]:
-    """Names that a node gives to its own body."""
+    """Return the names that a node defines for its own body."""
     subject = node.subject if isinstance(node.subject, Mapping) else {}
     if node.kind is NodeKind.EACH:
         return frozenset(subject) | {"index"}
@@ -40,35 +40,35 @@ def variables(node: NodeSpec) -> frozenset[str]:
 
 
 def names(places: Iterator[tuple[Place, Any, bool]]) -> frozenset[str]:
-    """Every name that these read; what cannot be parsed reads nothing here and is reported where it is compiled."""
-    found: set[str] = set()
+    """Return every name that these read; what cannot be parsed reads nothing here and is reported where it is compiled."""
+    read: set[str] = set()
     for place, value, bare in places:
         for at, text in strings(value, place):  # one by one: a text that is wrong must not hide what others read
             try:
-                found |= parse(text).names if bare else template.needs(template.read(text, at)).read()
+                read |= parse(text).names if bare else template.needs(template.read(text, at)).read()
             except (BadExpression, template.BadTemplate):
                 continue
-    return frozenset(found)
+    return frozenset(read)
 
 
 def node_reads(node: NodeSpec) -> frozenset[str]:
-    """The names from around a node that it or anything inside it reads."""
-    found = names(own_places(node))
+    """Return the names from around a node that it or anything inside it reads."""
+    read = names(own_places(node))
     inside = names(body_places(node))
     for block in node.blocks.values():
         inside |= block_reads(block) - variables(node)
-    return found | (inside - variables(node) - _defined(node))
+    return read | (inside - variables(node) - _defined(node))
 
 
 def block_reads(block: BlockSpec) -> frozenset[str]:
-    """The names from around a block that it reads."""
-    found = names(iter([((*block.place, "output"), block.output, False)]))
+    """Return the names from around a block that it reads."""
+    read = names(iter([((*block.place, "output"), block.output, False)]))
     for node in block.nodes:
-        found |= node_reads(node)
-    return found - {node.name for node in block.nodes}
+        read |= node_reads(node)
+    return read - {node.name for node in block.nodes}
 
 
 def _defined(node: NodeSpec) -> frozenset[str]:
-    """Names of the nodes of a `repeat`'s body, which its `next` and `until` may read."""
+    """Return the names of the nodes of a `repeat`'s body, which its `next` and `until` may read."""
     body = node.blocks.get("")
     return frozenset(inner.name for inner in body.nodes) if body else frozenset()

@@ -50,13 +50,13 @@ def _parsed_expr() -> Any:
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)
         for field_name, number, kind, repeated in fields:
-            one = message.field.add(name=field_name, number=number)
-            one.label = _Proto.LABEL_REPEATED if repeated else _Proto.LABEL_OPTIONAL
-            one.type = _PLAIN.get(kind, _Proto.TYPE_MESSAGE)
+            proto = message.field.add(name=field_name, number=number)
+            proto.label = _Proto.LABEL_REPEATED if repeated else _Proto.LABEL_OPTIONAL
+            proto.type = _PLAIN.get(kind, _Proto.TYPE_MESSAGE)
             if kind not in _PLAIN:
-                one.type_name = f".ast.{kind}"
+                proto.type_name = f".ast.{kind}"
             elif name == "Const":
-                one.proto3_optional, one.oneof_index = True, len(message.oneof_decl)
+                proto.proto3_optional, proto.oneof_index = True, len(message.oneof_decl)
                 message.oneof_decl.add(name=f"_{field_name}")
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
@@ -91,14 +91,14 @@ class Choice:
 
 
 def tree(serialized: bytes) -> Any:
-    """The root of a parsed, unchecked expression: a message with the fields of `Expr` above."""
+    """Return the root of a parsed, unchecked expression: a message with the fields of `Expr` above."""
     parsed = _ParsedExpr()
     parsed.ParseFromString(any_pb2.Any.FromString(serialized).value)
     return parsed.expr
 
 
 def read(serialized: bytes, markers: frozenset[str] = frozenset()) -> Reading:
-    """What a parsed, unchecked expression reads. `markers` are the names that make a ternary a choice of `first()`."""
+    """Return what a parsed, unchecked expression reads. `markers` are the names that make a ternary a choice of `first()`."""
     reading = Reading()
     _walk(tree(serialized), frozenset(), reading, 0, markers)
     return reading

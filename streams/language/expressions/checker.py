@@ -25,7 +25,7 @@ class Checker:
         """Expressions that differ in nothing but their names have one type: many do in a large pipeline."""
 
     def check(self, text: str, names: Mapping[str, Type]) -> Type:
-        """The type of an expression over names of these types. Raises BadExpression at the first place that is wrong."""
+        """Return the type of an expression over names of these types. Raises BadExpression at the first place that is wrong."""
         expanded = expand(text)
         kinds = {name: self._descriptors.cel_type(kind) for name, kind in names.items()}
         alike = self._placeholders(expanded, kinds)
@@ -33,27 +33,27 @@ class Checker:
         if key in self._types:
             return self._types[key]
         try:
-            made = compile_text(self._shared(kinds, expanded), alike, check=True)
+            compiled = compile_text(self._shared(kinds, expanded), alike, check=True)
         except BadExpression:
             # Again with its own names, so that what CEL says of it can be shown.
             try:
-                made = compile_text(self._environment(kinds, expanded), expanded, check=True)
+                compiled = compile_text(self._environment(kinds, expanded), expanded, check=True)
             except BadExpression as error:
                 error.reword(self._field)
                 raise
-        self._types[key] = self._descriptors.our_type(made.return_type().name())
+        self._types[key] = self._descriptors.our_type(compiled.return_type().name())
         return self._types[key]
 
     def _field(self, message: str) -> tuple[str, str] | None:
-        """For a field that a record has not: which fields it has, in place of a name that may be another record's too."""
-        found = _UNDEFINED.fullmatch(message)
-        kind = self._descriptors.known(found[2]) if found else None
-        if found is None or kind is None:
+        """Return message and hint for a field that a record lacks, naming the fields that it has; None for any other message."""
+        undefined = _UNDEFINED.fullmatch(message)
+        kind = self._descriptors.known(undefined[2]) if undefined else None
+        if undefined is None or kind is None:
             return None
         names = sorted(field.name for field in kind.fields)
-        close = nearest(found[1], names)
+        close = nearest(undefined[1], names)
         hint = f"did you mean {close!r}?" if close else f"there is {', '.join(names)}"
-        return f"undefined field {found[1]!r} of {kind.brief()}", hint
+        return f"undefined field {undefined[1]!r} of {kind.brief()}", hint
 
     def _shared(self, kinds: Mapping[str, cel.Type], expanded: Expanded) -> cel.Env:
         shape = (*(kind.name() for kind in kinds.values()), str(len(expanded.markers)))

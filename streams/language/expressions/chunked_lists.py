@@ -31,7 +31,7 @@ class Chain:
 
 @lru_cache(maxsize=8192)
 def chain(text: str) -> Chain | None:
-    """`a.b.filter(x, …).map(x, …)` as its path and calls, `.size()` or `.join(…)` behind it; None for any other expression."""
+    """Split `a.b.filter(x, …).map(x, …)` into its path and calls, and `.size()` or `.join(…)` behind it; None for any other expression."""
     text = text.strip()
     begin = _CALL.search(text)
     if begin is None or not _PATH.fullmatch(text, 0, begin.start()):
@@ -51,7 +51,7 @@ def chain(text: str) -> Chain | None:
 
 
 def long(chain: Chain, values: Mapping[str, Any]) -> list[Any] | None:
-    """The list that a chain begins with, when it is a long one."""
+    """Return the list that a chain begins with; None unless it has more than PIECE items."""
     value: Any = values
     for part in chain.path:
         if not isinstance(value, Mapping) or part not in value:
@@ -61,7 +61,7 @@ def long(chain: Chain, values: Mapping[str, Any]) -> list[Any] | None:
 
 
 def pieces(items: list[Any]) -> list[list[Any]]:
-    """The list cut into pieces."""
+    """Cut the list into pieces of at most PIECE items."""
     return [items[at : at + PIECE] for at in range(0, len(items), PIECE)]
 
 

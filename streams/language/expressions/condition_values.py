@@ -17,7 +17,7 @@ _STEP = re.compile(r"\.\s*([A-Za-z_]\w*)|\[(\d+)\]")
 
 
 def seen(expression: Expression, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What stood at each place that the expression reads (`info.width`): small values as they are, others in short."""
+    """Return the value at each place that the expression reads (`info.width`): small values as they are, others in a few words."""
     shown: dict[str, Any] = {}
     for match in reserved_words.names(expression.text):
         name = match["word"]
@@ -40,7 +40,7 @@ def seen(expression: Expression, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def brief(value: Any) -> Any:
-    """A value as it is when it is small, else in a few words."""
+    """Return a value as it is when its JSON has at most SMALL characters, else a description in a few words."""
     if len(json.dumps(value, default=str)) <= SMALL:
         return value
     if isinstance(value, str):

@@ -63,11 +63,11 @@ class Scene:
         self.values, self.sizes, self.spent = values, sizes, 0.0
 
     def of(self, among: Sequence[Any]) -> Bulk:
-        """The bulk of one of these values."""
+        """Return the bulk of an average one of these values."""
         if not among:
             return _SMALL
         sizes = list(map(self.sizes.of, among))
-        items = [len(one) if isinstance(one, list | dict) else 0 for one in among]
+        items = [len(value) if isinstance(value, list | dict) else 0 for value in among]
         return Bulk(sum(sizes) / len(among), max(sizes), sum(items) / len(among), max(items), among)
 
 
@@ -103,11 +103,11 @@ class _Part:
             return Bulk(whole.size, whole.top, whole.size / PART, whole.top / PART)
         if key.only is None:
             return _at_most(scene.of(_inside(whole.among)))
-        return scene.of([one[key.only] for one in whole.among if _has(one, key.only)])
+        return scene.of([value[key.only] for value in whole.among if _has(value, key.only)])
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _Container:
     """A list, or a map with its keys and values in turn."""
 
     parts: tuple["Node", ...]
@@ -152,29 +152,29 @@ class _Loop:
         if not over.among:
             item = Bulk(item.size, item.top, item.size / PART, item.top / PART)
         # Where the lists differ in length, the longest may go with the largest of what is outside.
-        around = scope if items == most else {name: _at_most(one) for name, one in scope.items()}
+        around = scope if items == most else {name: _at_most(bulk) for name, bulk in scope.items()}
         if times * items > MAX_STEPS:  # it goes through some of them only, and these may be the largest
             item, items = _at_most(item), MAX_STEPS / times
         result = Bulk(0.0, 0.0) if self.listed else _SMALL
         inside = {**around, self.variable: item, self.result: result}
         self.holds.price(scene, inside, times * items)
-        one = self.step.price(scene, inside, times * items)
+        bulk = self.step.price(scene, inside, times * items)
         if self.listed:
             scene.spent += times * items * min(most, MAX_STEPS) / 2 * _COPY
-            result = Bulk(first.size + items * one.size, first.top + most * one.top, items, most)
+            result = Bulk(first.size + items * bulk.size, first.top + most * bulk.top, items, most)
         return self.last.price(scene, {**scope, self.result: result}, times)
 
 
-Node = _Const | _Name | _Part | _Made | _Call | _Loop
+Node = _Const | _Name | _Part | _Container | _Call | _Loop
 
 
-def _at_most(one: Bulk) -> Bulk:
-    return Bulk(one.top, one.top, one.most, one.most, one.among)
+def _at_most(bulk: Bulk) -> Bulk:
+    return Bulk(bulk.top, bulk.top, bulk.most, bulk.most, bulk.among)
 
 
 def _inside(among: Sequence[Any]) -> list[Any]:
-    """What a loop goes through: the items of lists, the keys of maps."""
-    return [item for one in among if isinstance(one, list | dict) for item in one]
+    """Return what a loop goes through: the items of lists, the keys of maps."""
+    return [item for value in among if isinstance(value, list | dict) for item in value]
 
 
 def _has(value: Any, key: Any) -> bool:
@@ -184,13 +184,13 @@ def _has(value: Any, key: Any) -> bool:
 
 
 def _other(*args: Bulk) -> tuple[Bulk, float]:
-    """Whatever gives no more than it reads, and a number or a time as text."""
+    """Price a function whose result is no larger than what it reads, or is a number or a time as text."""
     size, top = (sum(getattr(arg, name) for arg in args) + 4 * PART for name in ("size", "top"))
     return Bulk(size, top, size / PART, top / PART), 0.0
 
 
 def _telling(*args: Bulk) -> tuple[Bulk, float]:
-    """Whatever reads its operands and gives a number or a truth."""
+    """Price a function that reads its operands and returns a number or a boolean."""
     return _SMALL, sum(arg.size for arg in args)
 
 
@@ -203,14 +203,14 @@ def _either(*args: Bulk) -> tuple[Bulk, float]:
     return Bulk(*(max(getattr(arg, name) for arg in args[1:]) for name in ("size", "top", "items", "most"))), 0.0
 
 
-def _found(text: Bulk, *more: Bulk) -> tuple[Bulk, float]:
-    """A text in a text: each place where it might begin, and a part of it there."""
+def _search(text: Bulk, *more: Bulk) -> tuple[Bulk, float]:
+    """Price the search for a text in a text: each place where it might begin, and a part of it there."""
     sought = more[0].text if more else 0.0
     return _SMALL, text.size * (1 + sought / 500)
 
 
 def _matches(text: Bulk, pattern: Bulk) -> tuple[Bulk, float]:
-    """RE2 is linear in the text; in the pattern too, when its quick way is of no use."""
+    """Price a match: RE2 is linear in the text, and in the pattern too where its fast path does not apply."""
     plain = isinstance(pattern.only, str) and "{" not in pattern.only
     return _SMALL, text.size * (1 + pattern.text / 16 if plain else _COUNTED) + 100 * pattern.text
 
@@ -219,15 +219,15 @@ def _replace(text: Bulk, old: Bulk = _SMALL, new: Bulk = _SMALL, *_: Bulk) -> tu
     often, most = text.size, text.top
     if isinstance(text.only, str) and isinstance(old.only, str):
         often = most = text.only.count(old.only)
-    made = Bulk(text.size + often * new.text, text.top + most * new.text)
-    return made, _found(text, old)[1]
+    replaced = Bulk(text.size + often * new.text, text.top + most * new.text)
+    return replaced, _search(text, old)[1]
 
 
 def _split(text: Bulk, by: Bulk = _SMALL, *_: Bulk) -> tuple[Bulk, float]:
     items, most = text.size, text.top
     if isinstance(text.only, str) and isinstance(by.only, str) and by.only:
         items = most = text.only.count(by.only) + 1
-    return Bulk(text.size + PART * items, text.top + PART * most, items, most), _found(text, by)[1]
+    return Bulk(text.size + PART * items, text.top + PART * most, items, most), _search(text, by)[1]
 
 
 def _join(items: Bulk, by: Bulk = _SMALL) -> tuple[Bulk, float]:
@@ -249,9 +249,9 @@ _FUNCTIONS: dict[str, Callable[..., tuple[Bulk, float]]] = {
     **dict.fromkeys(("_&&_", "_||_", "!_", "@not_strictly_false", "_-_", "_*_", "_/_", "_%_", "-_"), _telling),
     "_+_": _sum,
     "_?_:_": _either,
-    "contains": _found,
-    "indexOf": _found,
-    "lastIndexOf": _found,
+    "contains": _search,
+    "indexOf": _search,
+    "lastIndexOf": _search,
     "matches": _matches,
     "replace": _replace,
     "split": _split,
@@ -275,23 +275,23 @@ class Priced:
         if 0 < rough <= _SLIGHT:
             return rough, rough
         scene = Scene(values, sizes)
-        made = self.root.price(scene, {}, 1.0)
-        return scene.spent + made.size + _INTO * handed, made.size
+        result = self.root.price(scene, {}, 1.0)
+        return scene.spent + result.size + _INTO * handed, result.size
 
 
 def read(serialized: bytes) -> Priced:
-    """A parsed, unchecked expression, to be priced."""
+    """Read a parsed, unchecked expression, so that it can be priced."""
     root = _node(ast.tree(serialized))
     parts, plain = _parts(root)
     return Priced(root, parts if plain else 0)
 
 
 def _parts(node: Node) -> tuple[int, bool]:
-    """How many parts an expression has, and whether none gives or costs more than all that it reads."""
+    """Count the parts of an expression, and say whether none returns or costs more than all that it reads."""
     match node:
         case _Part():
             inner: tuple[Node, ...] = (node.whole, node.key)
-        case _Made():
+        case _Container():
             inner = node.parts
         case _Call():
             inner = node.args
@@ -299,9 +299,9 @@ def _parts(node: Node) -> tuple[int, bool]:
             return 0, False
         case _:
             return 1, True
-    counted = [_parts(one) for one in inner]
+    counted = [_parts(part) for part in inner]
     plain = not isinstance(node, _Call) or _FUNCTIONS.get(node.function, _other) in (_telling, _sum, _either)
-    return 1 + sum(parts for parts, _ in counted), plain and all(one for _, one in counted)
+    return 1 + sum(parts for parts, _ in counted), plain and all(simple for _, simple in counted)
 
 
 def _node(expr: Any) -> Node:
@@ -315,10 +315,10 @@ def _node(expr: Any) -> Node:
             field = expr.select_expr.field
             return _Part(_node(expr.select_expr.operand), _Const(Bulk(0.0, 0.0, among=(field,))))
         case "list_expr":
-            return _Made(tuple(map(_node, expr.list_expr.elements)))
+            return _Container(tuple(map(_node, expr.list_expr.elements)))
         case "struct_expr":
             entries = expr.struct_expr.entries
-            return _Made(tuple(_node(part) for entry in entries for part in (entry.map_key, entry.value)))
+            return _Container(tuple(_node(part) for entry in entries for part in (entry.map_key, entry.value)))
         case "comprehension_expr":
             return _loop(expr.comprehension_expr)
     call = expr.call_expr

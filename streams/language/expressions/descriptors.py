@@ -62,7 +62,7 @@ class Descriptors:
         return cel.Type.DYN
 
     def known(self, name: str) -> Type | None:
-        """The record that was shown under this name, without the package."""
+        """Return the record that CEL knows under this name, without the package; None for an unknown name."""
         return Type(Kind.IMAGE, fields=_IMAGE_FIELDS) if name == "Image" else self._types.get(f"{_PACKAGE}.{name}")
 
     def our_type(self, name: str) -> Type:
@@ -94,9 +94,9 @@ class Descriptors:
         # Nothing is written as JSON here: `a_b` and `aB` may stand side by side.
         message.options.deprecated_legacy_json_field_conflicts = True
         needs: set[str] = set()
-        for number, one in enumerate(fields, 1):
-            proto = message.field.add(name=one.name, json_name=one.name, number=number, label=_Proto.LABEL_OPTIONAL)
-            self._fill(proto, one.type, message, needs, name)
+        for number, field in enumerate(fields, 1):
+            proto = message.field.add(name=field.name, json_name=field.name, number=number, label=_Proto.LABEL_OPTIONAL)
+            self._fill(proto, field.type, message, needs, name)
         file.dependency.extend(sorted(needs))
         self.pool.AddSerializedFile(file.SerializeToString())
 
@@ -136,5 +136,5 @@ class Descriptors:
 
 
 def _entry(name: str) -> str:
-    """The name that protobuf gives the entry of a map field: `dominant_colours` → `DominantColours`."""
+    """Return the name that protobuf gives the entry of a map field: `dominant_colours` → `DominantColours`."""
     return "".join(part[:1].upper() + part[1:] for part in name.split("_"))

@@ -50,11 +50,11 @@ class BadExpression(MillraceError, ValueError):
         super().__init__(message)
 
     def reword(self, say: Callable[[str], tuple[str, str] | None]) -> None:
-        """Say it, and what else is wrong, in other words; `say` gives message and hint, or None to leave them."""
-        for one in (self, *self.others):
-            words = say(str(one))
+        """Say it, and what else is wrong, in other words; `say` returns message and hint, or None to keep them."""
+        for problem in (self, *self.others):
+            words = say(str(problem))
             if words:
-                one.args, one.hint = (words[0],), words[1]
+                problem.args, problem.hint = (words[0],), words[1]
 
 
 class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -88,13 +88,13 @@ class Expression(msgspec.Struct, frozen=True, omit_defaults=True, tag="cel"):
         return self.needs.read()
 
     def evaluate(self, values: Mapping[str, Any], room: Room | None = None) -> Any:
-        """The value, as plain data, with `values` by name; a name that is not among them is absent.
+        """Return the value, as plain data, with `values` by name; a name that is not among them is absent.
 
         `room`: what is left for a larger value that this is a part of. Raises EvaluationError.
         """
         room = room or Room()
-        found = plain_values.path(self.text)
-        value = plain_values.at(found, values) if found else plain_values.ABSENT
+        path = plain_values.path(self.text)
+        value = plain_values.at(path, values) if path else plain_values.ABSENT
         if value is not plain_values.ABSENT:
             return _passed(self.text, value, room)
         names = self.names
@@ -111,7 +111,7 @@ class Expression(msgspec.Struct, frozen=True, omit_defaults=True, tag="cel"):
 
 @functools.lru_cache(maxsize=8192)
 def parse(text: str) -> Expression:
-    """The expression that a text says, its names read but its types not yet checked. Raises BadExpression."""
+    """Parse the text of an expression: its names are read, its types are not yet checked. Raises BadExpression."""
     if len(text) > MAX_LENGTH:
         raise BadExpression(f"the expression is longer than {MAX_LENGTH} characters", hint=TOO_LONG_HINT)
     expanded = expand(text)
@@ -128,7 +128,7 @@ def parse(text: str) -> Expression:
 
 
 def expand(text: str) -> first.Expanded:
-    """The expression without its `first()`. Raises BadExpression."""
+    """Replace each `first()` by a conditional expression. Raises BadExpression."""
     try:
         return first.expand(text)
     except first.BadFirst as error:
@@ -147,12 +147,13 @@ def _condition(reading: ast.Reading, markers: list[tuple[str, Condition]]) -> Co
 
 
 def compile_text(env: cel.Env, expanded: first.Expanded, check: bool) -> cel.Expression:
-    """What CEL makes of an expression. Raises BadExpression with the place in what the author wrote."""
+    """Compile an expression with CEL. Raises BadExpression with the place in what the author wrote."""
     try:
         return env.compile(expanded.text, disable_check=not check)
     except RuntimeError as error:
-        found = [one for one in _POSITION.finditer(str(error)) if "*error*" not in one[3]]  # that follows from another
-        first, *others = [_located(one, expanded) for one in found] or [_unlocated(str(error))]
+        # A message about "*error*" follows from another one.
+        problems = [problem for problem in _POSITION.finditer(str(error)) if "*error*" not in problem[3]]
+        first, *others = [_located(problem, expanded) for problem in problems] or [_unlocated(str(error))]
         first.others = tuple(others)
         raise first from None
 
@@ -218,13 +219,13 @@ def _program(text: str) -> cel.Expression:
 
 
 def written(number: float) -> str:
-    """A number as `string()` writes it: there is one way to write it in a text."""
+    """Write a number as `string()` does, so that there is one way to write it in a text."""
     text: str = _program("string(number)").eval(data={"number": number}).plain_value()
     return text
 
 
 def _passed(text: str, value: Any, room: Room) -> Any:
-    """A value that is handed on as it is."""
+    """Return a value that is handed on as it is, after counting its size against `room`. Raises EvaluationError."""
     try:
         size = room.budget.sizes.of(value)
     except RecursionError:
@@ -276,16 +277,16 @@ def _result(text: str, values: Mapping[str, Any], room: Room) -> Any:
 
 
 def _in_pieces(chain: chunked_lists.Chain, items: list[Any], values: Mapping[str, Any], room: Room) -> Any:
-    """What a chain of `map` and `filter` gives, in a time that grows with the list, not with its square."""
+    """Evaluate a chain of `map` and `filter` in a time that grows with the list, not with its square. Raises EvaluationError."""
     try:
         for call in chain.calls:
             if len(items) > MAX_STEPS:
                 raise EvaluationError(f"{call}: {_TOO_FAR}")
             part = Room(room.budget) if chain.tail or call is not chain.calls[-1] else room
             items = [
-                one
+                item
                 for piece in chunked_lists.pieces(items)
-                for one in _evaluate(call, {**values, chunked_lists.ITEMS: piece}, part)
+                for item in _evaluate(call, {**values, chunked_lists.ITEMS: piece}, part)
             ]
         return _evaluate(chain.tail, {**values, chunked_lists.ITEMS: items}, room) if chain.tail else items
     except EvaluationError as error:
@@ -296,7 +297,7 @@ _TOO_FAR = f"map, filter, exists and all of one expression go through {MAX_STEPS
 
 
 def _failed(text: str, message: str) -> EvaluationError:
-    """What failed on real values, in the words of the language where CEL's are only its own."""
+    """Describe what failed on real values, in the words of the language where CEL's are only its own."""
     hint = ""
     overload = _NO_OVERLOAD_FOUND.search(message)
     if "Iteration budget exceeded" in message:
@@ -316,7 +317,7 @@ _COUNTED = sys.version_info < (3, 12)
 
 
 def _plain(value: Any, room: Room) -> Any:
-    """Only what a record can carry: CEL's own kinds become numbers and strings."""
+    """Return only what a record can carry: CEL's own kinds become numbers and strings. Raises EvaluationError."""
     if isinstance(value, str | bytes | bytearray):
         room.take(PART + len(value))
         return bytes(value) if isinstance(value, bytearray) else value
@@ -328,11 +329,11 @@ def _plain(value: Any, room: Room) -> Any:
     if isinstance(value, bool | int | float):
         return value
     if isinstance(value, list):
-        return [_plain(one, room) for one in value]
+        return [_plain(inner, room) for inner in value]
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):
             raise EvaluationError("a map in an expression must have string keys")
-        return {key: _plain(one, room) for key, one in value.items()}
+        return {key: _plain(inner, room) for key, inner in value.items()}
     if hasattr(value, "total_seconds"):
         return float(value.total_seconds())
     if hasattr(value, "isoformat"):

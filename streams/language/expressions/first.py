@@ -31,7 +31,7 @@ class Expanded:
     """(offset in `text`, offset in the original) where each copied piece begins, ascending."""
 
     def original(self, offset: int) -> int:
-        """The offset in what the author wrote."""
+        """Return the offset (characters) in what the author wrote."""
         start, origin = max((pair for pair in self.offsets if pair[0] <= offset), default=(0, 0))
         return origin + offset - start
 

@@ -19,7 +19,7 @@ _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 
 @lru_cache(maxsize=8192)
 def path(text: str) -> tuple[str, ...] | None:
-    """The names of `a.b.c`; None for any other expression."""
+    """Return the names of `a.b.c`; None for any other expression."""
     text = text.strip()
     return tuple(text.split(".")) if _PATH.fullmatch(text) else None
 
@@ -35,7 +35,7 @@ def at(names: tuple[str, ...], values: Mapping[str, Any]) -> Any:
 
 
 def sound(value: Any) -> Any:
-    """The value with U+FFFD for each NUL in its texts, as the history has it. Raises EvaluationError for one without a bottom."""
+    """Return the value with U+FFFD for each NUL in its texts, as the history stores it. Raises EvaluationError when it is nested too deep."""
     try:
         there = b"\\u0000" in _encode(value)  # by far the fastest way to look everywhere
     except (UnicodeEncodeError, OverflowError, TypeError, msgspec.EncodeError):
@@ -46,7 +46,7 @@ def sound(value: Any) -> Any:
 
 
 def too_deep() -> EvaluationError:
-    """What is said of a value of too many levels."""
+    """Return the error for a value of too many levels."""
     return EvaluationError("a value is nested too deep")
 
 
@@ -54,7 +54,7 @@ def _mended(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("\0", "\ufffd")
     if isinstance(value, list):
-        return [_mended(one) for one in value]
+        return [_mended(inner) for inner in value]
     if isinstance(value, Mapping):
-        return {_mended(key): _mended(one) for key, one in value.items()}
+        return {_mended(key): _mended(inner) for key, inner in value.items()}
     return value

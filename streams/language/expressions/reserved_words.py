@@ -12,19 +12,19 @@ _TOKEN = re.compile(rf"{STRING}|//[^\n]*|\d[\w.]*|(?P<dot>\.\s*)?(?P<word>[A-Za-
 
 
 def names(text: str) -> Iterator[re.Match[str]]:
-    """Every place where a name may stand for a value; the group `word` is the name."""
+    """Yield every place where a name may be that of a value; the group `word` is the name."""
     return (word for word in _TOKEN.finditer(text) if word["word"] and not word["dot"] and not word["call"])
 
 
 def position(text: str, name: str) -> int:
-    """Where a name stands first (characters from the start); 0 when it does not."""
-    return next((found.start("word") for found in names(text) if found["word"] == name), 0)
+    """Return where a name occurs first (characters from the start); 0 when it does not."""
+    return next((word.start("word") for word in names(text) if word["word"] == name), 0)
 
 
 def rename(text: str, new: Callable[[str], str]) -> str:
-    """The text with other names."""
-    made, at = [], 0
-    for found in names(text):
-        made += [text[at : found.start("word")], new(found["word"])]
-        at = found.end("word")
-    return "".join((*made, text[at:]))
+    """Return the text with each name replaced by what `new` returns for it."""
+    renamed, at = [], 0
+    for word in names(text):
+        renamed += [text[at : word.start("word")], new(word["word"])]
+        at = word.end("word")
+    return "".join((*renamed, text[at:]))

@@ -98,10 +98,10 @@ class Room:
 
 
 def too_large(text: str = "") -> EvaluationError:
-    """What is said of a value that is too large."""
+    """Return the error for a value that is too large; `text` is the expression that returned it."""
     return EvaluationError(f"{text}: {TOO_LARGE}" if text else TOO_LARGE, _HINT)
 
 
 def too_much(text: str) -> EvaluationError:
-    """What is said of an expression that would take too long."""
+    """Return the error for an expression that would take too long."""
     return EvaluationError(f"{text}: {TOO_MUCH}", _LESS)

@@ -66,7 +66,7 @@ class Source:
         return _BREAK.split(self.text)
 
     def problem(self, place: Place, problem: str, hint: str = "", offset: int | None = None) -> Problem:
-        """A problem at a place, or at this character of the string there; an unmarked place is where what encloses it is."""
+        """Return a problem at a place, or at this character of the string there; an unmarked place is where what encloses it is."""
         at = place
         while at and at not in self.marks:
             at = at[:-1]
@@ -101,7 +101,7 @@ def written(value: Any) -> str:
 
 
 def split(where: str) -> Place:
-    """The place that a dotted text means: the way back from `dotted`."""
+    """Return the place that a dotted text means: the inverse of `dotted`."""
     parts = re.findall(r"[^.\[\]]+|\[\d+\]", where)
     return tuple(int(part[1:-1]) if part.startswith("[") else part for part in parts)
 
@@ -178,7 +178,7 @@ class _Builder:
         self._seen: set[int] = set()
 
     def build(self, node: yaml.Node, place: Place) -> Any:
-        """The value of a node; None for one that cannot be read."""
+        """Return the value of a node; None for one that cannot be read."""
         self.marks[place] = at = _start(node)
         if at in self.tags:
             self._spoil(place, f"YAML tags such as {self.tags[at]} are not part of the language", _UNTAGGED)
@@ -234,7 +234,7 @@ def _start(node: yaml.Node | yaml.Event) -> tuple[int, int]:
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:
-    """The value of a scalar. Raises ValueError, which says what it is not, for a number that no value can hold."""
+    """Return the value of a scalar. Raises ValueError, which says what it is not, for a number that no value can hold."""
     kind = node.tag.rpartition(":")[2]
     if kind == "int":
         # Python refuses to read thousands of digits, in words of its own.

@@ -4,7 +4,7 @@ _ESCAPED = {"n": "\n", "t": "\t", "0": "\0", "a": "\a", "b": "\b", "e": "\x1b", 
 
 
 def locate(lines: list[str], line: int, column: int, value: str, offset: int) -> tuple[int, int]:
-    """Line and column (from 1) of `value[offset]`, for a scalar that begins at this line and column."""
+    """Return line and column (from 1) of `value[offset]`, for a scalar that begins at this line and column."""
     row, at = line - 1, column - 1
     quote = lines[row][at : at + 1]
     if quote in ("|", ">"):
@@ -12,15 +12,15 @@ def locate(lines: list[str], line: int, column: int, value: str, offset: int) ->
     elif quote in ("'", '"'):
         at += 1
     for wanted in value[:offset]:
-        row, at = _found(lines, row, at, wanted)
+        row, at = _locate(lines, row, at, wanted)
         doubled = quote == wanted == "'" and row < len(lines) and lines[row][at : at + 2] == "''"
         row, at = (row, at + 2) if doubled else _past(lines, row, at, wanted)
-    row, at = _found(lines, row, at, value[offset : offset + 1])
+    row, at = _locate(lines, row, at, value[offset : offset + 1])
     return row + 1, at + 1
 
 
-def _found(lines: list[str], row: int, at: int, wanted: str) -> tuple[int, int]:
-    """Where this character of the value is written, from here on."""
+def _locate(lines: list[str], row: int, at: int, wanted: str) -> tuple[int, int]:
+    """Return the row and column (from 0) where this character of the value is written, from here on."""
     while row < len(lines):
         text = lines[row]
         if at < len(text):
@@ -37,7 +37,7 @@ def _found(lines: list[str], row: int, at: int, wanted: str) -> tuple[int, int]:
 
 
 def _past(lines: list[str], row: int, at: int, wanted: str) -> tuple[int, int]:
-    """Behind a character that was found there."""
+    """Return the row and column behind a character that was found there."""
     text = lines[row] if row < len(lines) else ""
     if at >= len(text):
         return row + 1, 0

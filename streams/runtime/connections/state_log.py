@@ -74,7 +74,7 @@ class StateLog:
             return None
 
     async def _records(self, partition: int, since: float | None = None) -> AsyncIterator[Record]:
-        """The records of a partition from its start, or from `since` (epoch seconds), to its present end."""
+        """Yield the records of a partition from its start, or from `since` (epoch seconds), to its present end."""
         place = Place(self._topic, partition)
         offsets = self._parts.offsets
         start = 0 if since is None else (await offsets.since([place], since))[place]

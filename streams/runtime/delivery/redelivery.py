@@ -43,7 +43,7 @@ class DeliveryCounter:
         assigned: Callable[[], frozenset[Place]],
         patience: float | None = None,
     ) -> None:
-        """`assigned` returns the partitions that the group's member has now.
+        """Take `assigned`, which returns the partitions that the group's member has now.
 
         `patience`: seconds after which records are processed although the store has not said who had their partitions;
         None means that they wait for it.

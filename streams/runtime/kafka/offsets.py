@@ -99,7 +99,7 @@ class Offsets:
         """Count them: the group's lag in each partition."""
         return {place: len(offsets) for place, offsets in (await self.behind(group, places)).items()}
 
-    async def found(self, place: Place, start: int, stop: int) -> bool:
+    async def has_records(self, place: Place, start: int, stop: int) -> bool:
         """Look whether any record exists in [start, stop)."""
         async with contextlib.aclosing(self.records(place, start, stop)) as records:
             async for _ in records:

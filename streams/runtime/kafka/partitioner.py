@@ -21,5 +21,5 @@ def choose(key: bytes | None, partitions: Sequence[int], available: Sequence[int
 
 @lru_cache(maxsize=4096)
 def _hash(key: bytes) -> int:
-    """Cached: the hash is computed in Python, and ten or more records have the id of their run as key."""
+    """Hash a key, cached: this runs in Python, and ten or more records have the id of their run as key."""
     return int(murmur2(key) & 0x7FFFFFFF)

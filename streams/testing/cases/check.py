@@ -22,7 +22,7 @@ from streams.testing.cases.fill import filled
 from streams.testing.cases.model import Answer, Answers, Case, Failing, Mock
 from streams.testing.cases.pictures import BadPicture, Pictures, is_picture
 
-GIVEN = "given"
+INPUT_VARIABLE = "given"
 """The name under which a mock reads the input of the service it stands for."""
 
 
@@ -34,7 +34,7 @@ class Builder(NodeBuilder):
     partial: bool = False
 
     def typed(self, value: Any, place: Place, expected: Type | None, exact: bool) -> Type:
-        """The type of a value; where an image is expected, `file:…` and `image:…` are images, and so is a reference."""
+        """Return the type of a value; where an image is expected, `file:…` and `image:…` are images, and so is a reference."""
         if expected is None or expected.kind is not Kind.IMAGE or (isinstance(value, str) and "${" in value):
             return super().typed(value, place, expected, exact)
         if isinstance(value, dict):
@@ -52,15 +52,15 @@ class Builder(NodeBuilder):
         return expected
 
     def complete(self, value: Mapping[str, Any], place: Place, expected: Type) -> None:
-        """What a mock lacks is filled in."""
+        """Check that no field is missing, except in a mock: what it lacks is filled in."""
         if not self.partial:
             super().complete(value, place, expected)
 
-    def bounds(self, made: Template, wanted: Field, place: Place) -> None:
-        """Values are held against their bounds when their pictures are references."""
+    def bounds(self, literal: Template, wanted: Field, place: Place) -> None:
+        """Do nothing: values are checked against their bounds when their pictures are references."""
 
     def resolved(self, value: Any, place: Place, kind: Type) -> Template:
-        """The template of a value that was checked, its pictures as references."""
+        """Return the template of a value that was checked, its pictures as references."""
         return template.read(self._pictured(value, kind), place)
 
     def _pictured(self, value: Any, kind: Type | None) -> Any:
@@ -69,10 +69,10 @@ class Builder(NodeBuilder):
         if kind.kind is Kind.IMAGE and is_picture(value):
             return self.pictures.ref(value)
         if isinstance(value, list):
-            return [self._pictured(one, kind.item) for one in value]
+            return [self._pictured(child, kind.item) for child in value]
         if isinstance(value, dict):
-            inner = {one.name: one.type for one in kind.fields}
-            return {key: self._pictured(one, inner.get(key, kind.item)) for key, one in value.items()}
+            inner = {field.name: field.type for field in kind.fields}
+            return {key: self._pictured(child, inner.get(key, kind.item)) for key, child in value.items()}
         return value
 
 
@@ -105,14 +105,14 @@ class Checker:
         return self.compiler.problems
 
     def check(self, case: Case) -> Ready | None:
-        """A test that can run; None when something is wrong with it."""
+        """Return a test that can run; None when something is wrong with it."""
         before = len(self.problems)
-        given = self._input(case)
+        inputs = self._input(case)
         answers: dict[Place, Template] = {}
         for mock in case.mocks:
             self._mock(mock, answers)
         output = self._expect(case)
-        return Ready(case, given, answers, output) if len(self.problems) == before else None
+        return Ready(case, inputs, answers, output) if len(self.problems) == before else None
 
     def _builder(self, case: Case | None, scope: Scope, partial: bool = False) -> Builder:
         place = case.place if case else ("tests",)
@@ -130,26 +130,28 @@ class Checker:
         data = data if isinstance(data, dict) else {}
         place = (*case.place, "input")
         values: dict[str, Any] = {}
-        for one in self.spec.inputs:
-            at = dotted((*place, one.name))
-            if one.name in data and not any(where.startswith(at) for where in wrong):
-                made = builder.resolved(data[one.name], (*place, one.name), one.type)
-                if any(template.expressions(made)):
-                    builder.refuse((*place, one.name), "an input is written out, not computed", "$${ stands for ${")
+        for declared in self.spec.inputs:
+            at = dotted((*place, declared.name))
+            if declared.name in data and not any(where.startswith(at) for where in wrong):
+                value = builder.resolved(data[declared.name], (*place, declared.name), declared.type)
+                if any(template.expressions(value)):
+                    builder.refuse(
+                        (*place, declared.name), "an input is written out, not computed", "$${ stands for ${"
+                    )
                     continue
-                given = {one.name: template.evaluate(made, {})}
-                values |= self._conforming(record_schema("Input", (one,)), given, place)
+                record = {declared.name: template.evaluate(value, {})}
+                values |= self._conforming(record_schema("Input", (declared,)), record, place)
         return conform(record_schema("Input", self.spec.inputs), values) if len(self.problems) == before else {}
 
     def _conforming(self, schema: Any, value: Any, place: Place) -> Mapping[str, Any]:
         try:
-            made: Mapping[str, Any] = conform(schema, value)
+            record: Mapping[str, Any] = conform(schema, value)
         except Nonconforming as error:
-            for one in error.problems:
-                at = (*place, *split(one.where))
-                self.problems.append(self.spec.source.problem(at, one.problem, one.hint))
+            for problem in error.problems:
+                at = (*place, *split(problem.where))
+                self.problems.append(self.spec.source.problem(at, problem.problem, problem.hint))
             return {}
-        return made
+        return record
 
     # Mocks -----------------------------------------------------------------------------------------------------
 
@@ -157,13 +159,13 @@ class Checker:
         builder = self._builder(None, Scope(""))
         identity = places.static(mock.path)
         work = self.vertices[identity].work if identity in self.vertices else None
-        if any(identity == one or identity.startswith(f"{one}.") for one in self.broken):
+        if any(identity == name or identity.startswith(f"{name}.") for name in self.broken):
             return  # what is wrong with the node itself has been said
         wrong = places.misplaced(mock.path, self.vertices)
         if work is None:
             builder.refuse(mock.place, f"there is no node {mock.path!r}", suggest(identity, self._services()))
         elif not isinstance(work, ServiceWork):
-            inside = [one for one in self._services() if one.startswith(f"{identity}.")]
+            inside = [name for name in self._services() if name.startswith(f"{identity}.")]
             hint = f"mock the services in it: {', '.join(inside)}" if inside else "it is computed, and needs no mock"
             builder.refuse(mock.place, f"{mock.path} is no service, and only services are mocked", hint)
         elif wrong:
@@ -174,7 +176,7 @@ class Checker:
                 self._answer(identity, work, answer, answers)
 
     def _services(self) -> list[str]:
-        return sorted(one for one, vertex in self.vertices.items() if isinstance(vertex.work, ServiceWork))
+        return sorted(name for name, vertex in self.vertices.items() if isinstance(vertex.work, ServiceWork))
 
     def _depth(self, mock: Mock, answer: Answer, depth: int) -> None:
         most = len(self.vertices[places.static(mock.path)].loops) - places.positions(mock.path) + 1
@@ -191,24 +193,24 @@ class Checker:
             return
         contract = self.compiler.contracts[work.service]
         signature = self.compiler.signatures[work.service]
-        names = {one.name: Name(one.name, one.type) for one in self.spec.inputs}
-        scope = Scope("", {GIVEN: Name(GIVEN, signature.input), **names})
+        names = {declared.name: Name(declared.name, declared.type) for declared in self.spec.inputs}
+        scope = Scope("", {INPUT_VARIABLE: Name(INPUT_VARIABLE, signature.input), **names})
         builder, before = self._builder(None, scope, partial=True), len(self.problems)
         builder.template(answer.place, answer.value, signature.output)
         if len(self.problems) > before:
             return
-        made = builder.resolved(answer.value, answer.place, signature.output)
-        answers[answer.place] = made
-        if not any(template.expressions(made)):
-            value = filled(shape(contract.output_schema), template.evaluate(made, {}), identity, self.pictures)
+        resolved = builder.resolved(answer.value, answer.place, signature.output)
+        answers[answer.place] = resolved
+        if not any(template.expressions(resolved)):
+            value = filled(shape(contract.output_schema), template.evaluate(resolved, {}), identity, self.pictures)
             self._conforming(contract.output_schema, value, answer.place)
 
     # Expectations ----------------------------------------------------------------------------------------------
 
     def _expect(self, case: Case) -> Mapping[str, Template]:
         expect = case.expect
-        for at, one in enumerate(expect.skipped or ()):
-            self._node(one, (*expect.place, "skipped", at))
+        for at, path in enumerate(expect.skipped or ()):
+            self._node(path, (*expect.place, "skipped", at))
         if expect.failure and expect.failure.at:
             self._node(expect.failure.at, (*expect.failure.place, "at"))
         builder = self._builder(None, self.scope)
@@ -217,7 +219,7 @@ class Checker:
             kind = self.output.field(name)
             place = (*expect.output_place, name)
             if self.output.kind is Kind.RECORD and kind is None:
-                hint = suggest(name, [one.name for one in self.output.fields])
+                hint = suggest(name, [field.name for field in self.output.fields])
                 builder.refuse(place, f"the pipeline's output has no field {name!r}", hint)
                 continue
             before = len(self.problems)
@@ -228,7 +230,7 @@ class Checker:
 
     def _node(self, path: str, place: Place) -> None:
         identity = places.static(path)
-        if any(identity == one or identity.startswith(f"{one}.") for one in self.broken):
+        if any(identity == name or identity.startswith(f"{name}.") for name in self.broken):
             return
         if identity not in self.vertices:
             hint = suggest(identity, places.known(self.vertices))
@@ -240,10 +242,10 @@ class Checker:
 
 
 def _answers(of: Answer | Answers, depth: int = 0) -> Iterator[tuple[Answer, int]]:
-    """Every answer, with how many lists stand around it."""
+    """Yield every answer with the number of lists around it."""
     if isinstance(of, Answers):
-        for one in of.each:
-            yield from _answers(one, depth + 1)
+        for answer in of.each:
+            yield from _answers(answer, depth + 1)
         return
     yield of, depth
     if isinstance(of, Failing) and of.then is not None:

@@ -28,7 +28,7 @@ def differences(expected: Any, actual: Any, names: Mapping[str, str], place: Pla
         if expected["sha256"] != actual["sha256"] or expected["media_type"] != actual["media_type"]:
             yield Difference(place, shown(expected, names), shown(actual, names))
     elif isinstance(expected, Mapping) and isinstance(actual, Mapping) and not is_ref(expected) and not is_ref(actual):
-        for key in [*expected, *(one for one in actual if one not in expected)]:
+        for key in [*expected, *(key for key in actual if key not in expected)]:
             yield from differences(expected.get(key, _ABSENT), actual.get(key, _ABSENT), names, (*place, key))
     elif isinstance(expected, list) and isinstance(actual, list):
         for at in range(max(len(expected), len(actual))):
@@ -38,7 +38,7 @@ def differences(expected: Any, actual: Any, names: Mapping[str, str], place: Pla
 
 
 def shown(value: Any, names: Mapping[str, str]) -> str:
-    """A value as text; pictures by what the test calls them."""
+    """Write a value as text; pictures by what the test calls them."""
     if value is _ABSENT:
         return "nothing"
     text = json.dumps(_named(value, names), ensure_ascii=False, default=str)
@@ -49,8 +49,8 @@ def _named(value: Any, names: Mapping[str, str]) -> Any:
     if is_ref(value):
         return names.get(value["sha256"], f"image {value['sha256'][:12]}")
     if isinstance(value, Mapping):
-        return {key: _named(one, names) for key, one in value.items()}
-    return [_named(one, names) for one in value] if isinstance(value, list) else value
+        return {key: _named(child, names) for key, child in value.items()}
+    return [_named(child, names) for child in value] if isinstance(value, list) else value
 
 
 def _item(values: list[Any], at: int) -> Any:

@@ -21,33 +21,36 @@ from streams.testing.cases.pictures import MADE_UP, Pictures
 
 
 def filled(of: Shape, value: Any, name: str, pictures: Pictures) -> Any:
-    """The value with every field that a record in it lacks; `name` is what a picture that is made up is called."""
+    """Return the value with every field that a record in it lacks; `name` is what a picture that is made up is called."""
     if isinstance(of, Union):
         inner = list(branches(of))
         return filled(inner[0], value, name, pictures) if len(inner) == 1 and value is not None else value
     if isinstance(of, Array) and isinstance(value, list):
-        return [filled(of.items, one, f"{name}[{at}]", pictures) for at, one in enumerate(value)]
+        return [filled(of.items, child, f"{name}[{at}]", pictures) for at, child in enumerate(value)]
     if isinstance(of, Map) and isinstance(value, Mapping):
-        return {key: filled(of.values, one, f"{name}.{key}", pictures) for key, one in value.items()}
+        return {key: filled(of.values, child, f"{name}.{key}", pictures) for key, child in value.items()}
     if isinstance(of, Record) and isinstance(value, Mapping):
-        known = {one.name: one for one in of.fields}
-        given = {
-            key: filled(known[key].shape, one, f"{name}.{key}", pictures) if key in known else one
-            for key, one in value.items()
+        known = {field.name: field for field in of.fields}
+        known_values = {
+            key: filled(known[key].shape, child, f"{name}.{key}", pictures) if key in known else child
+            for key, child in value.items()
         }
-        lacking = (one for one in of.fields if one.name not in value and one.required)
-        return {**given, **{one.name: _empty_field(one, f"{name}.{one.name}", pictures) for one in lacking}}
+        lacking = (field for field in of.fields if field.name not in value and field.required)
+        return {
+            **known_values,
+            **{field.name: _empty_field(field, f"{name}.{field.name}", pictures) for field in lacking},
+        }
     return value
 
 
 def _empty_field(field: Field, name: str, pictures: Pictures) -> Any:
-    made = _empty(field.shape, name, pictures)
-    if field.enum and made is not None and not isinstance(made, list):
+    value = _empty(field.shape, name, pictures)
+    if field.enum and value is not None and not isinstance(value, list):
         return field.enum[0]
-    if isinstance(made, int | float) and not isinstance(made, bool):
-        low = made if field.minimum is None else max(made, field.minimum)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        low = value if field.minimum is None else max(value, field.minimum)
         return low if field.maximum is None else min(low, field.maximum)
-    return made
+    return value
 
 
 def _empty(of: Shape, name: str, pictures: Pictures) -> Any:
@@ -69,4 +72,8 @@ def _empty(of: Shape, name: str, pictures: Pictures) -> Any:
         case Union():
             return None if of.optional else _empty(of.branches[0], name, pictures)
         case Record():
-            return {one.name: _empty_field(one, f"{name}.{one.name}", pictures) for one in of.fields if one.required}
+            return {
+                field.name: _empty_field(field, f"{name}.{field.name}", pictures)
+                for field in of.fields
+                if field.required
+            }

@@ -38,7 +38,7 @@ class Pictures:
         """What a reference is called, by its hash."""
 
     def ref(self, text: str) -> dict[str, Any]:
-        """The reference for `file:PATH` or `image:NAME`. Raises BadPicture."""
+        """Return the reference for `file:PATH` or `image:NAME`. Raises BadPicture."""
         if text not in self._known:
             self._known[text] = self._file(text) if text.startswith(FILE) else _made_up(text)
             self.names.setdefault(self._known[text]["sha256"], text)

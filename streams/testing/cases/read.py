@@ -17,7 +17,7 @@ _LONG = ("output", "skipped", "failure")
 
 
 def read(spec: PipelineSpec) -> tuple[tuple[Case, ...], list[Problem]]:
-    """The tests of a file, as far as they can be read, and what is wrong with their form."""
+    """Read the tests of a file, as far as they can be read, and what is wrong with their form."""
     reader = _Reader(spec)
     cases = reader.cases(spec.tests) if spec.tests is not None else ()
     return cases, reader.problems
@@ -38,13 +38,13 @@ class _Reader:
         if not isinstance(data, list):
             self.refuse(("tests",), "tests is a list", "- name: what must hold")
             return ()
-        made = [self._case(("tests", at), one) for at, one in enumerate(data)]
+        cases = [self._case(("tests", at), entry) for at, entry in enumerate(data)]
         names: set[str] = set()
-        for case in (one for one in made if one and one.name):
+        for case in (entry for entry in cases if entry and entry.name):
             if case.name in names:
                 self.refuse((*case.place, "name"), f"another test has the name {case.name!r}", "choose another")
             names.add(case.name)
-        return tuple(one for one in made if one)
+        return tuple(entry for entry in cases if entry)
 
     def _case(self, place: Place, data: Any) -> Case | None:
         if not isinstance(data, dict):
@@ -73,14 +73,14 @@ class _Reader:
         if not isinstance(data, dict):
             self.refuse(place, "mock is a mapping from a node's path to what it gives", "mock: {detect: {faces: []}}")
             return ()
-        return tuple(Mock(path, (*place, path), self._answers((*place, path), one)) for path, one in data.items())
+        return tuple(Mock(path, (*place, path), self._answers((*place, path), entry)) for path, entry in data.items())
 
     def _answers(self, place: Place, data: Any) -> Answer | Answers:
         if not isinstance(data, list):
             return self._answer(place, data)
         if not data:
             self.refuse(place, "an empty list answers nothing", "leave the mock out, or give an answer")
-        return Answers(place, tuple(self._answers((*place, at), one) for at, one in enumerate(data)))
+        return Answers(place, tuple(self._answers((*place, at), entry) for at, entry in enumerate(data)))
 
     def _answer(self, place: Place, data: Any) -> Answer:
         if not (isinstance(data, dict) and "fail" in data and set(data) <= set(_FAILING)):
@@ -122,7 +122,7 @@ class _Reader:
         return Expect(place, output, output_place, skipped, failure)
 
     def _skipped(self, place: Place, data: Any) -> tuple[str, ...]:
-        if not isinstance(data, list) or not all(isinstance(one, str) for one in data):
+        if not isinstance(data, list) or not all(isinstance(entry, str) for entry in data):
             self.refuse(place, "skipped is a list of nodes", "skipped: [blur]")
             return ()
         return tuple(data)

@@ -13,7 +13,7 @@ from streams.language.definition.model import PipelineSpec
 from streams.language.source.document import Place, split
 from streams.messages import Failure, Outcome, Status, Task
 from streams.testing.cases import places
-from streams.testing.cases.check import GIVEN, Ready
+from streams.testing.cases.check import INPUT_VARIABLE, Ready
 from streams.testing.cases.fill import filled
 from streams.testing.cases.model import Answer, Answers, Failing, Mock
 from streams.testing.cases.pictures import Pictures
@@ -54,13 +54,13 @@ class Mocked(Driver):
                 f"{task.path} calls {task.service}, which has no mock",
                 f"mock: {{{places.static(task.path)}: {{{', '.join(self._fields(task))}}}}}",
             )
-        answer = self._answer(max(meant, key=lambda one: places.positions(one.path)), task)
+        answer = self._answer(max(meant, key=lambda mock: places.positions(mock.path)), task)
         if isinstance(answer, Failing):
             return Outcome(Status.FAILED, failure=Failure(answer.reason, answer.fault))
         return Outcome(Status.VALUE, self._value(answer.place, task))
 
     def _fields(self, task: Task) -> list[str]:
-        return [f"{one['name']}: …" for one in self.topology.services[task.service].output["fields"][:3]]
+        return [f"{field['name']}: …" for field in self.topology.services[task.service].output["fields"][:3]]
 
     def _answer(self, mock: Mock, task: Task) -> Answer:
         answers: Answer | Answers = mock.answers
@@ -83,16 +83,16 @@ class Mocked(Driver):
 
     def _value(self, place: Place, task: Task) -> Any:
         assert self.ready is not None
-        values: Mapping[str, Any] = {GIVEN: task.input, **self.ready.input}
+        values: Mapping[str, Any] = {INPUT_VARIABLE: task.input, **self.ready.input}
         schema = self.topology.services[task.service].output
         try:
-            made = template.evaluate(self.ready.answers[place], values)
-            return conform(schema, filled(shape(schema), made, task.path, self.pictures))
+            answer = template.evaluate(self.ready.answers[place], values)
+            return conform(schema, filled(shape(schema), answer, task.path, self.pictures))
         except EvaluationError as error:
             raise self._no_answer(place, str(error), error.hint) from None
         except Nonconforming as error:
-            one = error.problems[0]
-            raise self._no_answer((*place, *split(one.where)), one.problem, one.hint) from None
+            problem = error.problems[0]
+            raise self._no_answer((*place, *split(problem.where)), problem.problem, problem.hint) from None
 
     def _no_answer(self, place: Place, problem: str, hint: str) -> NoAnswer:
         assert self.spec is not None

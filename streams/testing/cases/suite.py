@@ -56,15 +56,15 @@ class Outcome:
 def examine(
     spec: PipelineSpec, contracts: Mapping[str, Contract], library: Library = EMPTY, folder: Path | None = None
 ) -> Suite:
-    """The tests of a file, checked with the file itself; `folder` is where its `file:` pictures are."""
+    """Check the tests of a file with the file itself; `folder` is where its `file:` pictures are."""
     compiler, output = check(spec, contracts, library)
-    cases, found = read(spec)
+    cases, problems = read(spec)
     checker = Checker(spec, compiler, output, Pictures(folder))
-    ready = [made for made in map(checker.check, cases) if made]
-    made = None if compiler.problems else topology(spec, compiler, output)
-    everything = sorted({*compiler.problems, *found, *checker.problems})
-    coder = Coder(made) if made else None
-    return Suite(spec, checker.pictures, cases, tuple(ready), made, coder, tuple(everything))
+    ready = [case for case in map(checker.check, cases) if case]
+    compiled = None if compiler.problems else topology(spec, compiler, output)
+    everything = sorted({*compiler.problems, *problems, *checker.problems})
+    coder = Coder(compiled) if compiled else None
+    return Suite(spec, checker.pictures, cases, tuple(ready), compiled, coder, tuple(everything))
 
 
 def run(suite: Suite, ready: Ready, seed: int, storms: int = STORMS) -> Outcome:
@@ -73,9 +73,9 @@ def run(suite: Suite, ready: Ready, seed: int, storms: int = STORMS) -> Outcome:
     done = 0
     for weather, number in _weathers(0 if ready.case.fair else storms, seed):
         done += 1
-        found = _once(suite, ready, weather, number or 0)
-        if found:
-            return Outcome(ready.case, tuple(found), done, number, time.perf_counter() - begin)
+        problems = _once(suite, ready, weather, number or 0)
+        if problems:
+            return Outcome(ready.case, tuple(problems), done, number, time.perf_counter() - begin)
     return Outcome(ready.case, (), done, None, time.perf_counter() - begin)
 
 
@@ -86,12 +86,12 @@ def _weathers(storms: int, seed: int) -> Iterator[tuple[Weather, int | None]]:
 
 
 def _once(suite: Suite, ready: Ready, weather: Weather, seed: int) -> list[Problem]:
-    made, coder = suite.topology, suite.coder
-    assert made is not None
+    compiled, coder = suite.topology, suite.coder
+    assert compiled is not None
     assert coder is not None
-    services = dict.fromkeys(made.services, _never)
+    services = dict.fromkeys(compiled.services, _never)
     driver = Mocked(
-        made,
+        compiled,
         services,
         weather,
         seed,
@@ -105,8 +105,8 @@ def _once(suite: Suite, ready: Ready, weather: Weather, seed: int) -> list[Probl
         seen = driver.run(ready.input)
     except NoAnswer as error:
         return [error.problem]
-    return verdict(suite.spec, made, ready, seen, suite.pictures.names)
+    return verdict(suite.spec, compiled, ready, seen, suite.pictures.names)
 
 
-def _never(given: Mapping[str, object]) -> Mapping[str, object]:
-    raise AssertionError(f"mocks answer before a service is asked for {given}")
+def _never(call_input: Mapping[str, object]) -> Mapping[str, object]:
+    raise AssertionError(f"mocks answer before a service is asked for {call_input}")

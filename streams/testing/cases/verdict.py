@@ -19,7 +19,7 @@ from streams.testing.driver import Seen
 def verdict(
     spec: PipelineSpec, topology: Topology, ready: Ready, seen: Seen, names: Mapping[str, str]
 ) -> list[Problem]:
-    """What is not as expected; nothing when the test holds. `names` says what pictures are called."""
+    """List what is not as expected; nothing when the test holds. `names` says what pictures are called."""
     judge = _Judge(spec, topology, ready, seen, names)
     return [spec.source.problem(place, problem, hint) for place, problem, hint in judge.all()]
 
@@ -63,32 +63,32 @@ class _Judge:
 
     def _output(self, output: Mapping[str, Any]) -> Iterator[tuple[Place, str, str]]:
         known = self._values()
-        for name, made in self.ready.output.items():
+        for name, expression in self.ready.output.items():
             place = (*self.case.expect.output_place, name)
-            needed = template.needs(made)
+            needed = template.needs(expression)
             missing = frozenset(needed.read() - known.keys())
             if not needed.met(missing):
                 yield place, f"this reads {', '.join(sorted(missing))}, which gave no value in this run", ""
                 continue
             try:
-                expected = template.evaluate(made, known)
+                expected = template.evaluate(expression, known)
             except EvaluationError as error:
                 yield place, str(error), error.hint
                 continue
-            for one in differences(expected, output.get(name), self.names):
-                yield (*place, *one.place), f"expected {one.expected}, got {one.actual}", ""
+            for difference in differences(expected, output.get(name), self.names):
+                yield (*place, *difference.place), f"expected {difference.expected}, got {difference.actual}", ""
 
     def _values(self) -> dict[str, Any]:
-        """What the pipeline's own output could read: inputs, and the values of its nodes."""
-        given = {
+        """Return what the pipeline's own output could read: inputs, and the values of its nodes."""
+        outputs = {
             event.vertex: event.data["output"]
             for event in self.events
             if event.kind is EventKind.FINISHED and not event.at
         }
-        return {**self.ready.input, **given}
+        return {**self.ready.input, **outputs}
 
     def _skipped(self, expected: tuple[str, ...], whole: bool) -> Iterator[tuple[Place, str, str]]:
-        """Skips as they were; when a run fails, what was skipped for that reason only is nobody's business."""
+        """Compare the skips; `whole`: there must be no others. A failed run skips more for that reason, which no test lists."""
         actual = {event.path: str(event.data["reason"]) for event in self.events if event.kind is EventKind.SKIPPED}
         actual |= {
             event.path: "it failed"
@@ -96,11 +96,11 @@ class _Judge:
             if event.kind is EventKind.FAILED and event.data.get("on_error") == "skip"
         }
         place = (*self.case.expect.place, "skipped")
-        for at, one in enumerate(expected):
-            if not any(places.matches(one, path) for path in actual):
-                yield (*place, at), f"{one} was not skipped", f"skipped were: {', '.join(sorted(actual)) or 'none'}"
+        for at, pattern in enumerate(expected):
+            if not any(places.matches(pattern, path) for path in actual):
+                yield (*place, at), f"{pattern} was not skipped", f"skipped were: {', '.join(sorted(actual)) or 'none'}"
         for path, reason in sorted(actual.items()):
-            if whole and not any(places.matches(one, path) for one in expected):
+            if whole and not any(places.matches(pattern, path) for pattern in expected):
                 yield place, f"{path} was skipped too: {reason}", ""
 
 

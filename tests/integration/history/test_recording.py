@@ -159,7 +159,8 @@ def test_a_batch_of_what_is_new_needs_no_asking(settings: Settings) -> None:
             Event(run, EventKind.RUN_FINISHED, data={"output": {}}),
         ]
         batch = [
-            LoggedEvent(SentEvent(event, event.id, 1.7e9), Place("run.events", 0), at) for at, event in enumerate(events)
+            LoggedEvent(SentEvent(event, event.id, 1.7e9), Place("run.events", 0), at)
+            for at, event in enumerate(events)
         ]
         async with schema(settings) as name:
             connection: psycopg.AsyncConnection[Any] = await inside(settings, name)

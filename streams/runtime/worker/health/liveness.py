@@ -103,6 +103,6 @@ class Liveness:
     async def _any(self, behind: Mapping[Place, range]) -> bool:
         """Return whether any record waits: offsets at the end of a log may be transaction markers of other producers."""
         for place, offsets in behind.items():
-            if offsets and await self._offsets.found(place, offsets.start, offsets.stop):
+            if offsets and await self._offsets.has_records(place, offsets.start, offsets.stop):
                 return True
         return False

@@ -159,7 +159,7 @@ class AttemptRunner:
         return await self._value(task, output)
 
     async def _value(self, task: Task, output: dict[str, Any]) -> Outcome:
-        if not predictions.made(self._contract, output):
+        if not predictions.is_prediction(self._contract, output):
             return Outcome(Status.VALUE, output)
         kept = await keep(self._store, self._contract, task)
         return Outcome(Status.VALUE, output, about=predictions.about(self._contract, task, kept))

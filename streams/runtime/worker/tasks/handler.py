@@ -11,6 +11,7 @@ from streams.flow.advance import advance
 from streams.flow.riding_events import always_rides, ride
 from streams.flow.walk import dropped
 from streams.language.topology import ServiceWork, Topology
+from streams.lifecycle import DEADLINE_PASSED
 from streams.messages import Event, Fault, Outcome, Task
 from streams.runtime.delivery.redelivery import MAX_DELIVERIES, DeliveryCounter
 from streams.runtime.errors import Missing, ProducerStopped, Revoked

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.contracts import Contract
 from schemas.refs import Ref
-from streams.datasets.predictions import KEY, about, confidence, digest, made
+from streams.datasets.predictions import KEY, about, confidence, digest, is_prediction
 from streams.flow.advance import advance
 from streams.messages import Context, Event, EventKind, Outcome, Run, Status, Task
 from tests.unit.streams.compiling import pipeline
@@ -39,9 +39,9 @@ def test_the_same_content_is_the_same_input() -> None:
 
 def test_only_answers_of_models_are_predictions() -> None:
     """An answer that names its model is one; others, and answers that none gave, are not."""
-    assert made(READER, {"model": "m", "model_version": "1", "word": "w"})
-    assert not made(PLAIN, {"word": "w"})
-    assert not made(READER, {"model": "", "model_version": "", "word": "w"})
+    assert is_prediction(READER, {"model": "m", "model_version": "1", "word": "w"})
+    assert not is_prediction(PLAIN, {"word": "w"})
+    assert not is_prediction(READER, {"model": "", "model_version": "", "word": "w"})
 
 
 def test_each_execution_is_a_prediction_of_its_own() -> None:

@@ -55,7 +55,7 @@ class Cluster:
         """All positions are known."""
         return {}
 
-    async def found(self, *_: object) -> bool:
+    async def has_records(self, *_: object) -> bool:
         """They are there."""
         return True
 
