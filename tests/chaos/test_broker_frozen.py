@@ -10,6 +10,7 @@ import pytest
 from gateway.data.logged_event import run_of
 from infra.local.running import RunningStack
 from streams.wire.records import Place
+from streams.wire.topics import TOKENS
 from tests.chaos.installation import Installation, installation, run
 from tests.chaos.joins_and_loops import JOINS_AND_LOOPS, expected_output
 from tests.integration.support.waiting import until
@@ -72,14 +73,23 @@ async def freeze(stack: RunningStack) -> None:
 
 
 async def settled(made: Installation) -> None:
-    """Waits until the groups have committed what was done."""
-    probe, parts = made.harness.parts.offsets, made.harness.parts
-    places = await probe.partitions(parts.events)
+    """Wait until every group has committed what it has done: only that is not done again."""
+    offsets, parts = made.harness.parts.offsets, made.harness.parts
+    read = {
+        "recorder": (parts.events,),
+        "flow": (parts.topic(TOKENS), parts.names.requests("braid")),
+        "bump": (parts.names.tasks("bump", 1),),
+    }
 
     async def done() -> bool:
-        return not sum((await probe.lag(parts.group("recorder"), places)).values())
+        for group, topics in read.items():
+            for topic in topics:
+                lag = await offsets.lag(parts.group(group), await offsets.partitions(topic))
+                if sum(lag.values()):
+                    return False
+        return True
 
-    await until(done, 30, "the recorder")
+    await until(done, 60, "the groups")
 
 
 async def spoken(made: Installation) -> Counter[str]:

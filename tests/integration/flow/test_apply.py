@@ -25,6 +25,7 @@ from streams.runtime.kafka.admin import WrongTopic
 from streams.settings import Settings
 from streams.wire import topic_specs, topics
 from tests.integration.support.external_client import add_partitions
+from tests.integration.support.waiting import until
 
 CONTRACTS = load_contracts()
 
@@ -344,7 +345,11 @@ def test_requests_are_stamped_by_the_broker(settings: Settings) -> None:
             assert of(changes, What.TOPIC) == dict.fromkeys(topics_of_requests, How.CHANGED)
             assert {change.detail for change in changes} == {"message.timestamp.type CreateTime → LogAppendTime"}
             assert await apply(parts, [wanted(FIRST)]) == changes
-            assert await apply(parts, [wanted(FIRST)]) == []
+
+            async def in_step() -> bool:
+                return await apply(parts, [wanted(FIRST)]) == []
+
+            await until(in_step, 20, "the broker")  # a broker tells of a changed setting a moment after it took it
             for topic in topics_of_requests:
                 has = await parts.admin.configuration(topic)
                 assert (has["message.timestamp.type"], has["retention.ms"]) == ("LogAppendTime", "86400000")

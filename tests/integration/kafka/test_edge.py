@@ -208,7 +208,7 @@ def test_what_is_no_request_is_answered_with_its_reason(orders: ExternalClient) 
         assert reason in result["failure"]["reason"], result
     for value, reason in {
         event(): "no data",
-        LINE: "no object with a specversion",
+        LINE: "not an object with a specversion",
         event(data_base64="%"): "base64",
     }.items():
         result = orders.ask(value, [("content-type", b"application/cloudevents+json")])
