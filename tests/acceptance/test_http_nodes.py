@@ -75,7 +75,7 @@ def test_a_pipeline_asks_another_system(system: System, prices_pipeline: str, pr
         ("http://169.254.169.254/latest/meta-data/", "GET http://169.254.169.254 may not be called from here"),
         ("http://127.1/", "127.1 is not an address"),
         ("file:///etc/passwd", "this is not a URL that can be called"),
-        ("{shop}/inside", "GET http://169.254.169.254 may not be called from here"),
+        ("{price_server}/inside", "GET http://169.254.169.254 may not be called from here"),
     ],
 )
 def test_what_is_not_allowed_is_refused(system: System, price_server: HttpServer, url: str, reason: str) -> None:

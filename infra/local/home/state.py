@@ -39,6 +39,8 @@ ADDRESSES = frozenset(f"MILLRACE_{name.upper()}" for name in _WHERE)
 _POLL_SECONDS = 0.05
 _STOPPING_SECONDS = 30.0
 _LOOKING_SECONDS = 0.3
+"""A process that only checks whether a stack runs holds the lock for a moment too."""
+_SILENT_SECONDS = 5.0
 
 
 class State(StrEnum):
@@ -130,15 +132,20 @@ def locked(home: Path) -> Iterator[None]:
         begin = time.monotonic()
         while not _taken(lock, fcntl.LOCK_EX):
             owner_state = read(home)
-            # A process that only checks whether a stack runs holds the lock for a moment too.
-            patience = _STOPPING_SECONDS if owner_state is not None and owner_state.stopping else _LOOKING_SECONDS
-            if time.monotonic() - begin > patience:
+            if time.monotonic() - begin > _patience(owner_state):
                 raise AlreadyRunning(_where(home, owner_state))
             time.sleep(_POLL_SECONDS)
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _patience(owner_state: StackState | None) -> float:
+    """Return the seconds to wait for an owner of the home."""
+    if owner_state is None:  # it has removed its state and is about to exit, is about to start, or only looks
+        return _SILENT_SECONDS
+    return _STOPPING_SECONDS if owner_state.stopping else _LOOKING_SECONDS
 
 
 def _taken(lock: TextIO, kind: int) -> bool:

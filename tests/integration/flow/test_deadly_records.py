@@ -27,13 +27,16 @@ output: {n: "${kill.n}"}
 
 
 async def kept_alive(harness: RuntimeHarness, done: Callable[[], bool], *names: str) -> int:
-    """Starts the worker again whenever it dies, as a supervisor does, until `done`; how often it died."""
+    """Start the worker again whenever it dies, as a supervisor does, until `done`. Returns how often it died.
+
+    It may die before it is seen to serve: the record that ends it waits already.
+    """
     deaths = 0
-    worker = await harness.start(*names)
+    worker = harness.launch(*names)
     while not done():
         if worker.process.poll() is not None:
             deaths += 1
-            worker = await harness.start(*names)
+            worker = harness.launch(*names)
         await asyncio.sleep(0.1)
     return deaths
 
