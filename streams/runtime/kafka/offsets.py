@@ -7,6 +7,8 @@ coordinator that is still loading, does not mean that there is nothing.
 import asyncio
 import contextlib
 import functools
+import logging
+import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -23,8 +25,12 @@ from streams.wire.topics import READERS
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 _TIMEOUT = 10.0
 """Seconds for an answer."""
+_REPLACE_AFTER = 3.0
+"""Seconds without an answer after which the next failure replaces the client."""
 _TOGETHER = 4
 """Questions that wait for an answer at once, at most."""
 _LATEST, _EARLIEST = -1, -2
@@ -39,6 +45,8 @@ class Offsets:
     def __init__(self, brokers: Brokers) -> None:
         self._brokers = brokers
         self._consumer: Consumer | None = None
+        self._failing_since: float | None = None
+        """When the first question failed since the last answer (monotonic seconds); None after an answer."""
         self._threads = ThreadPoolExecutor(_TOGETHER, thread_name_prefix="offsets")
         """The client's questions block."""
 
@@ -145,11 +153,28 @@ class Offsets:
 
     async def _ask(self, question: Callable[[], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, question)
+            answer = await asyncio.get_running_loop().run_in_executor(self._threads, question)
         except KafkaException as error:
+            self._replace_if_failing()
             raise client.as_ours(error) from error
         except RuntimeError as error:  # the client or the threads are closed
             raise KafkaConnectionError(str(error)) from error
+        self._failing_since = None
+        return answer
+
+    def _replace_if_failing(self) -> None:
+        """Replace a client that has failed for a while.
+
+        After a broker stood still, librdkafka 2.16 sometimes answered "unknown partition" or "all broker connections are down"
+        for good, although the broker was back. The old client is closed when the last question to it ends.
+        """
+        now = time.monotonic()
+        if self._failing_since is None:
+            self._failing_since = now
+        elif now - self._failing_since > _REPLACE_AFTER and self._consumer is not None:
+            log.info("asking the cluster with a new client")
+            self._consumer = client.consumer(self._brokers, {"group.id": READERS})
+            self._failing_since = None
 
     @property
     def _client(self) -> Consumer:

@@ -1,6 +1,7 @@
 """Readers on a real broker: every codec, transactions, and unreadable records, which block nothing."""
 
 import asyncio
+import dataclasses
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -10,10 +11,12 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from aiokafka.record.util import calc_crc32c
 from confluent_kafka import Producer
 
 from infra.local.running import RunningStack
+from streams.runtime.kafka import client, offsets
 from streams.runtime.kafka.admin import Admin
 from streams.runtime.kafka.group_member import GroupMember, MemberOptions
 from streams.runtime.kafka.offsets import Offsets
@@ -257,5 +260,28 @@ def test_a_member_that_takes_nothing_stays_in_its_group(settings: Settings) -> N
             await member.stop(5)
             spots = {record.spot for record in topic.seen}
             assert spots == {(place, offset) for place in places for offset in range(100)}
+
+    asyncio.run(main())
+
+
+def test_a_client_that_stopped_answering_is_replaced(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a broker stood still, a client may fail for good: a new one is asked then, and an answer comes."""
+    monkeypatch.setattr(offsets, "_TIMEOUT", 1.0)
+    monkeypatch.setattr(offsets, "_REPLACE_AFTER", 0.5)
+
+    async def main() -> None:
+        async with new_topic(settings) as topic:
+            nowhere = dataclasses.replace(settings.brokers, servers="127.0.0.1:1")  # nothing listens on this port
+            topic.offsets._consumer = client.consumer(nowhere, {"group.id": "nobody"})
+            with pytest.raises(KafkaError):
+                await topic.offsets.ends([topic.place])
+
+            async def answered() -> bool:
+                try:
+                    return await topic.offsets.ends([topic.place]) == {topic.place: 0}
+                except KafkaError:
+                    return False
+
+            await until(answered)
 
     asyncio.run(main())
