@@ -52,7 +52,7 @@ class Offsets:
 
     async def start(self) -> None:
         """Connect."""
-        self._consumer = client.consumer(self._brokers, {"group.id": READERS})
+        self._consumer = self._new_client()
         await self._ask(functools.partial(self._consumer.list_topics, timeout=_TIMEOUT))
 
     async def stop(self) -> None:
@@ -173,8 +173,11 @@ class Offsets:
             self._failing_since = now
         elif now - self._failing_since > _REPLACE_AFTER and self._consumer is not None:
             log.info("asking the cluster with a new client")
-            self._consumer = client.consumer(self._brokers, {"group.id": READERS})
+            self._consumer = self._new_client()
             self._failing_since = None
+
+    def _new_client(self) -> Consumer:
+        return client.consumer(self._brokers, {"group.id": READERS})
 
     @property
     def _client(self) -> Consumer:
