@@ -10,6 +10,7 @@ from streams.messages import Action, Control, EventKind
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.delivery.redelivery import MAX_DELIVERIES
 from streams.settings import Settings
+from tests import attacks
 from tests.integration.support.deadly_flow import DEADLY
 from tests.integration.support.runtime_harness import RuntimeHarness, isolated
 from tests.integration.support.waiting import until
@@ -24,22 +25,10 @@ pipeline: says
 input: {text: string}
 output: {text: "${text + '!'}"}
 """
-PLUSES = " + ".join(["{0}"] * 16)
 SWELLING = f"""
 pipeline: swelling
 input: {{text: string}}
-nodes:
-  b1: {{value: "${{{PLUSES.format("text")}}}"}}
-  b2: {{value: "${{{PLUSES.format("b1")}}}"}}
-  grow:
-    repeat: {{n: 0}}
-    nodes: {{made: {{value: "${{b2 + string(n)}}"}}}}
-    next: {{n: "${{n + 1}}"}}
-    max: 10000
-    output: "${{n}}"
-    on_error: skip
-output: {{n: "${{first(grow, 0)}}"}}
-"""
+{attacks.SWELLING}"""
 MATCHING = """
 pipeline: matching
 input: {text: string}

@@ -13,23 +13,10 @@ from streams.language.expressions import value_limits
 from streams.language.expressions.expression import BadExpression, parse
 from streams.language.topology import Topology
 from streams.messages import Context, Ending, Event, EventKind, LoopOpened, StopSignal, Task
+from tests.attacks import PLUSES, SWELLING
 from tests.unit.streams.compiling import pipeline, problems, run
 from tests.unit.streams.flow.flowing import NOW, Flow
 
-PLUSES = " + ".join(["{0}"] * 16)
-SWELLING = f"""
-nodes:
-  b1: {{value: "${{{PLUSES.format("text")}}}"}}
-  b2: {{value: "${{{PLUSES.format("b1")}}}"}}
-  grow:
-    repeat: {{n: 0}}
-    nodes: {{made: {{value: "${{b2 + string(n)}}"}}}}
-    next: {{n: "${{n + 1}}"}}
-    max: 10000
-    output: "${{n}}"
-    on_error: skip
-output: {{r: "${{first(grow, 0)}}"}}
-"""
 NESTED = """
 nodes:
   outer:
