@@ -115,7 +115,7 @@ class Stack(RunningStack):
             say(f"ended {len(swept)} processes that an earlier stack left behind: {', '.join(sorted(set(swept)))}")
         state.remove(self.home)
         base = Settings.read({**os.environ, "MILLRACE_HOME": str(self.home)})
-        ports = Ports(self.home / "ports.json", self._preferred)
+        ports = self._open.enter_context(Ports(self.home / "ports.json", self._preferred))
         if "MILLRACE_HTTP_PORT" in os.environ:
             ports.ask("gateway", base.http_port)
         context = self._context = StackContext(self.home, install(), ports, base, self._training)

@@ -88,7 +88,8 @@ class System(GatewayClient):
     @contextlib.contextmanager
     def gateway(self, folder: Path) -> Iterator[GatewayClient]:
         """A second gateway on another port, for as long as this lasts."""
-        port = Ports(folder / "ports.json", {})["gateway"]
+        with Ports(folder / "ports.json", {}) as ports:
+            port = ports["gateway"]
         environ = dataclasses.replace(self.settings, http_port=port).environ()
         door = GatewayClient(f"http://127.0.0.1:{port}", self.key)
         with process([sys.executable, "-m", "gateway"], folder / "gateway.log", environ) as child:
@@ -99,9 +100,9 @@ class System(GatewayClient):
 @contextlib.contextmanager
 def started(home: Path) -> Iterator[System]:
     """A system of its own in this home, on free ports, with its gateway, flow and one worker."""
-    ports = Ports(home / "ports.json", {})
-    for name in PREFERRED:  # remembered in the home, and taken from there: nobody's usual ports are touched
-        ports[name]
+    with Ports(home / "ports.json", {}) as ports:
+        for name in PREFERRED:  # remembered in the home, and taken from there: nobody's usual ports are touched
+            ports[name]
     log = home / "up.log"
     command = [sys.executable, "-m", "infra.local", "up", "--home", str(home)]
     with process(command, log, outside(home)) as child:

@@ -86,18 +86,18 @@ class Peer:
 async def peer(name: str, turn: int, made: Backend) -> AsyncIterator[Contender]:
     """A peer's processes, up."""
     prefix = f"peer-{name}-{turn}"
-    ports = Ports(made.context.home / "peers.json", {})
-    url = f"http://{LOOPBACK}:{ports[f'{name}-front']}"
-    environ = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "PEER": name,
-        "PEER_PREFIX": prefix,
-        "PEER_REDIS": f"redis://{LOOPBACK}:{ports['redis']}",
-    }
-    if name != "celery":
-        _make_topics(made.settings.brokers, topics.every(prefix))
     with ExitStack() as running:
+        ports = running.enter_context(Ports(made.context.home / "peers.json", {}))
+        url = f"http://{LOOPBACK}:{ports[f'{name}-front']}"
+        environ = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PEER": name,
+            "PEER_PREFIX": prefix,
+            "PEER_REDIS": f"redis://{LOOPBACK}:{ports['redis']}",
+        }
+        if name != "celery":
+            _make_topics(made.settings.brokers, topics.every(prefix))
 
         def start(*commands: list[str], role: str) -> list[int]:
             log = running.enter_context((made.context.home / "logs" / f"{name}-{role}.log").open("ab"))

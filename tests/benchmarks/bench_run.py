@@ -44,7 +44,8 @@ ROUNDS = 4
 @asynccontextmanager
 async def gateway(harness: RuntimeHarness) -> AsyncIterator[aiohttp.ClientSession]:
     """A gateway process, and a session with it."""
-    port = Ports(harness.folder / "ports.json", {})["gateway"]
+    with Ports(harness.folder / "ports.json", {}) as ports:
+        port = ports["gateway"]
     settings = dataclasses.replace(harness.settings, http_port=port)
     process = await asyncio.create_subprocess_exec(
         sys.executable,

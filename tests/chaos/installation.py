@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import os
 import subprocess
 import sys
@@ -89,16 +90,29 @@ class Installation:
             return answer.status, await answer.json(content_type=None)
 
     async def submit(self, pipeline: str, given: dict[str, Any]) -> str:
-        """Asks for a run over HTTP and begins to follow it; told that nothing was begun, it asks again when it is told to."""
+        """Asks for a run over HTTP and begins to follow it.
+
+        Told that nothing was begun, it asks again when it is told to; told that the run may begin all the same, it waits
+        until it has begun, as that answer says.
+        """
         async with asyncio.timeout(_PATIENCE):
             while True:
                 async with self.http.post(f"/pipelines/{pipeline}/runs", json=given) as answer:
                     said = await answer.json()
                     if answer.status == 202:
                         return self.follow(said["id"])
-                    assert (answer.status, "id" in said) == (503, False), said
-                    again = float(answer.headers["retry-after"])
+                    assert answer.status == 503, said
+                    again = float(answer.headers.get("retry-after", 1))
+                if "id" in said:
+                    run = said["id"]
+                    await until(functools.partial(self._began, run), _PATIENCE, f"run {run}, which was to begin")
+                    return self.follow(run)
                 await asyncio.sleep(again)
+
+    async def _began(self, run: str) -> bool:
+        status, said = await self.get(f"/runs/{run}")
+        assert status in (200, 404, 503), said
+        return status == 200
 
     def follow(self, run: str) -> str:
         """Begins to follow a run."""
@@ -249,7 +263,8 @@ async def installation(
     instead = dataclasses.replace(own, **through)  # type: ignore[arg-type]  # each is an address
     try:
         async with RuntimeHarness(own, folder, follow=False, instead=instead) as harness:
-            port = Ports(folder / "ports.json", {})["gateway"]
+            with Ports(folder / "ports.json", {}) as ports:
+                port = ports["gateway"]
             key = read_key(own.home)
             async with aiohttp.ClientSession(
                 f"http://127.0.0.1:{port}",

@@ -3,9 +3,11 @@
 import json
 import random
 import socket
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
 from infra.local.errors import StartError
 from infra.local.home import private
@@ -39,13 +41,33 @@ def is_free(port: int) -> bool:
     return True
 
 
+def _reserve(port: int) -> socket.socket | None:
+    """Reserve a port among the stacks of this machine until the socket is closed; None when another stack has reserved it.
+
+    A part that is being restarted does not listen for a moment, and its port must not be given away meanwhile. The name is
+    that of an abstract Unix socket, which exists on Linux only: elsewhere nothing is reserved.
+    """
+    reservation = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    if sys.platform == "linux":
+        try:
+            reservation.bind(f"\0millrace-port-{port}")
+        except OSError:
+            reservation.close()
+            return None
+    return reservation
+
+
 class Ports:
-    """The port of each name: the last one used if it is free, else the preferred one, else any."""
+    """The port of each name: the last one used if it is free, else the preferred one, else any.
+
+    Other stacks leave a chosen port alone until `close`, or the end of a `with` block.
+    """
 
     def __init__(self, path: Path, preferred: Mapping[str, int]) -> None:
         self._path = path
         self._preferred = preferred
         self._taken: dict[str, int] = {}
+        self._reservations: dict[str, socket.socket] = {}
         self._lock = threading.Lock()
         self._last = _remembered(path)
 
@@ -55,6 +77,18 @@ class Ports:
             if name not in self._taken:
                 self._choose(name, [self._last.get(name, 0), self._preferred.get(name, 0)])
             return self._taken[name]
+
+    def close(self) -> None:
+        """Let other stacks use the ports."""
+        for reservation in self._reservations.values():
+            reservation.close()
+        self._reservations.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def ask(self, name: str, port: int) -> None:
         """Prefer a port over the one that was used last."""
@@ -74,7 +108,10 @@ class Ports:
         wanted = [port for port in wishes if port and port not in others]
         spread = (random.randrange(_FIRST, _LAST) for _ in range(_TRIES))
         for port in (*wanted, *spread):
-            if port not in others and is_free(port):
+            if port in others or not is_free(port):
+                continue
+            if (reservation := self._reservation(name, port)) is not None:
+                self._reservations[name] = reservation
                 if wanted and port not in wanted:
                     say(f"{name}: port {wanted[0]} is taken, using {port}")
                 self._taken[name] = port
@@ -83,6 +120,12 @@ class Ports:
         raise StartError(
             f"{name}: no free port on {LOOPBACK} between {_FIRST} and {_LAST}; end the programs that hold them"
         )
+
+    def _reservation(self, name: str, port: int) -> socket.socket | None:
+        """Reserve a port for a name instead of the one that it had."""
+        if name in self._reservations:
+            self._reservations.pop(name).close()
+        return _reserve(port)
 
 
 def _remembered(path: Path) -> dict[str, int]:

@@ -22,6 +22,9 @@ _GROUP: Mapping[str, Any] = {
     "partition.assignment.strategy": "range",
     "session.timeout.ms": 6000,
     "heartbeat.interval.ms": 1000,
+    # A commit on its way to a broker that stood still holds up joining again for as long as this. The client's default of 60 s
+    # is as long as a worker may stand still.
+    "socket.timeout.ms": 10_000,
 }
 _ASK = 5.0
 """Seconds that a question for committed offsets may take before it is asked again."""
