@@ -35,6 +35,29 @@ def emit(output: Output, value: Mapping[str, Any], text: str | Callable[[], str]
         print(text if isinstance(text, str) else text(), flush=True)
 
 
+def emit_list(
+    output: Output,
+    documents: Iterable[Mapping[str, Any]],
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    empty: str,
+) -> None:
+    """Print a list in the chosen form: its documents, one JSON object a line, or its rows as a table with the titles `head`.
+
+    An empty list prints nothing as JSON, and as text only the sentence `empty`, on stderr. Of documents and rows, only those
+    that are printed are read.
+    """
+    if output is Output.JSON:
+        for document in documents:
+            emit(output, document, "")
+        return
+    cells = list(rows)
+    if cells:
+        print(columns(cells, head), flush=True)
+    else:
+        say(f"millrace: {empty}")
+
+
 def columns(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
     """Align rows in columns; at a terminal, lines that do not fit are cut with `…`."""
     lines = [list(head), *map(list, rows)] if head else [list(row) for row in rows]

@@ -9,7 +9,7 @@ import typer
 
 from agents.loan.indicators import COLUMNS, BadIndicators, Indicators, Month, read, shipped
 from streams.cli.exits import Exit, Failed
-from streams.cli.output import Output, OutputOption, columns, emit, say
+from streams.cli.output import Output, OutputOption, emit, emit_list
 from streams.cli.settings import settings
 
 if TYPE_CHECKING:
@@ -49,14 +49,10 @@ def show(output: OutputOption = Output.TEXT) -> None:
     from agents.loan import indicators_table
 
     rows = _query(indicators_table.every)
-    if output is Output.JSON:
-        for row in rows:
-            emit(output, _document(row), "")
-    elif rows:
-        cells = [(str(row.month), *(f"{value:g}" for value in row.indicators.values().values())) for row in rows]
-        print(columns(cells, ("MONTH", *COLUMNS)))
-    else:
-        say("millrace: there are no indicators; `millrace indicators load` loads them")
+    documents = (_document(row) for row in rows)
+    cells = ((str(row.month), *(f"{value:g}" for value in row.indicators.values().values())) for row in rows)
+    empty = "there are no indicators; `millrace indicators load` loads them"
+    emit_list(output, documents, ("MONTH", *COLUMNS), cells, empty)
 
 
 def set_(

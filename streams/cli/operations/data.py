@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from streams.cli.exits import Exit, Failed
-from streams.cli.output import Output, OutputOption, columns, emit, problems, say
+from streams.cli.output import Output, OutputOption, emit, emit_list, problems, say
 from streams.cli.pipelines.offline import counted
 from streams.cli.settings import settings
 
@@ -101,14 +101,10 @@ def versions(names: Datasets = None, output: OutputOption = Output.TEXT) -> None
     from streams.runtime.storage.datasets import versions as listed
 
     manifests = _stored(lambda store: listed(store, names or []))
-    if output is Output.JSON:
-        for manifest in manifests:
-            emit(output, _document(manifest), "")
-    elif manifests:
-        rows = [(manifest.label, str(len(manifest.files)), manifest.version) for manifest in manifests]
-        print(columns(rows, ("DATASET", "FILES", "VERSION")))
-    else:
-        say("millrace: there are no dataset versions; `millrace data keep mnist` makes one")
+    documents = (_document(manifest) for manifest in manifests)
+    rows = ((manifest.label, str(len(manifest.files)), manifest.version) for manifest in manifests)
+    empty = "there are no dataset versions; `millrace data keep mnist` makes one"
+    emit_list(output, documents, ("DATASET", "FILES", "VERSION"), rows, empty)
 
 
 def _known(names: list[str]) -> "tuple[Entry, ...]":

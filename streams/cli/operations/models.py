@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from streams.cli.exits import Exit, Failed
-from streams.cli.output import Output, OutputOption, columns, emit, say
+from streams.cli.output import Output, OutputOption, emit, emit_list
 from streams.cli.settings import settings
 from streams.models.champion import ALIAS, MODEL
 
@@ -36,14 +36,8 @@ def listing(slot: SlotOption = None, output: OutputOption = Output.TEXT) -> None
     from streams.runtime.models.champions import versions
 
     registered = asked(lambda connection: versions(connection, slot)) or []
-    if output is Output.JSON:
-        for model in registered:
-            emit(output, model.document(), "")
-        return
-    if not registered:
-        say(f"millrace: no version of {slot or 'any model'} is registered; the shipped models serve")
-        return
-    rows = [
+    documents = (model.document() for model in registered)
+    rows = (
         (
             model.slot,
             str(model.number),
@@ -53,8 +47,9 @@ def listing(slot: SlotOption = None, output: OutputOption = Output.TEXT) -> None
             ALIAS * model.champion,
         )
         for model in registered
-    ]
-    print(columns(rows, ("SLOT", "NUMBER", "VERSION", "MODEL", "REGISTERED", "")))
+    )
+    empty = f"no version of {slot or 'any model'} is registered; the shipped models serve"
+    emit_list(output, documents, ("SLOT", "NUMBER", "VERSION", "MODEL", "REGISTERED", ""), rows, empty)
 
 
 def show(slot: Slot, version: VersionOption = None, output: OutputOption = Output.TEXT) -> None:

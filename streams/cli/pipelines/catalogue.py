@@ -1,13 +1,13 @@
 """`services` and `pipelines`: the gateway's catalogue."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
 
 from streams.cli.client import Gateway, part
 from streams.cli.exits import Exit, Failed
-from streams.cli.output import Output, OutputOption, columns, emit, say
+from streams.cli.output import Output, OutputOption, columns, emit, emit_list, say
 
 Name = Annotated[str | None, typer.Argument(help="Only this one, in full.")]
 Versions = Annotated[bool, typer.Option("--versions", help="Its versions, and the active runs of each.")]
@@ -24,27 +24,19 @@ def services(name: Name = None, output: OutputOption = Output.TEXT) -> None:
             emit(output, service, lambda: _whole(service))
             return
         services = gateway.call("GET", "/services").json()["services"]
-    if output is Output.JSON:
-        for service in services:
-            emit(output, service, "")
-    elif services:
-        rows = [
-            (
-                service["name"],
-                service["version"],
-                str(sum(worker.get("able", True) for worker in service["workers"])),
-                service["summary"],
-            )
-            for service in services
-        ]
-        print(columns(rows, ("SERVICE", "VERSION", "WORKERS", "SUMMARY")))
-        for service in services:
-            if service.get("problem"):
-                able = any(worker.get("able", True) for worker in service["workers"])
-                how = "works with less than it could" if able else "cannot be served now, its calls wait"
-                say(f"millrace: {service['name']} {how}; `millrace services {service['name']}` says why")
-    else:
-        say("millrace: no service has a live worker now")
+    rows = (
+        (
+            service["name"],
+            service["version"],
+            str(sum(worker.get("able", True) for worker in service["workers"])),
+            service["summary"],
+        )
+        for service in services
+    )
+    head = ("SERVICE", "VERSION", "WORKERS", "SUMMARY")
+    emit_list(output, services, head, rows, "no service has a live worker now")
+    if output is Output.TEXT:
+        _say_problems(services)
 
 
 def pipelines(
@@ -64,17 +56,20 @@ def pipelines(
             emit(output, pipeline, lambda: pipeline["definition"].rstrip())
             return
         pipelines = gateway.call("GET", "/pipelines").json()["pipelines"]
-    if output is Output.JSON:
-        for pipeline in pipelines:
-            emit(output, pipeline, "")
-    elif pipelines:
-        rows = [
-            (pipeline["name"], pipeline["digest"][:12], pipeline["owner"], _inputs(pipeline), pipeline["summary"])
-            for pipeline in pipelines
-        ]
-        print(columns(rows, ("PIPELINE", "DIGEST", "OWNER", "INPUT", "SUMMARY")))
-    else:
-        say("millrace: there are no pipelines; `millrace apply` publishes them")
+    rows = (
+        (pipeline["name"], pipeline["digest"][:12], pipeline["owner"], _inputs(pipeline), pipeline["summary"])
+        for pipeline in pipelines
+    )
+    empty = "there are no pipelines; `millrace apply` publishes them"
+    emit_list(output, pipelines, ("PIPELINE", "DIGEST", "OWNER", "INPUT", "SUMMARY"), rows, empty)
+
+
+def _say_problems(services: Iterable[Mapping[str, Any]]) -> None:
+    for service in services:
+        if service.get("problem"):
+            able = any(worker.get("able", True) for worker in service["workers"])
+            how = "works with less than it could" if able else "cannot be served now, its calls wait"
+            say(f"millrace: {service['name']} {how}; `millrace services {service['name']}` says why")
 
 
 def _inputs(pipeline: Mapping[str, Any]) -> str:

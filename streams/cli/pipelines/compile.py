@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams.cli.exits import Exit, Failed
-from streams.cli.output import Output, OutputOption, columns, emit
+from streams.cli.output import Output, OutputOption, columns, emit, emit_list
 from streams.cli.pipelines.offline import compiled, contracts, is_file, select
 from streams.cli.settings import settings
 
@@ -102,13 +102,17 @@ def _topics(topologies: "Mapping[str, Topology]", services: list[tuple[str, int]
     specs = topic_specs.every(
         names.Topics(here.topic_prefix), here.partitions, services={*used, *services}, pipelines=topologies
     )
-    if output is Output.JSON:
-        for spec in specs:
-            value = {"topic": spec.name, "partitions": spec.partitions, "replicas": here.replication}
-            emit(output, {**value, "config": dict(spec.config)}, "")
-        return
-    rows = [(spec.name, str(spec.partitions), _words(spec.config)) for spec in specs]
-    print(columns(rows, ("TOPIC", "PARTITIONS", "CONFIGURATION")))
+    documents = (
+        {
+            "topic": spec.name,
+            "partitions": spec.partitions,
+            "replicas": here.replication,
+            "config": dict(spec.config),
+        }
+        for spec in specs
+    )
+    rows = ((spec.name, str(spec.partitions), _words(spec.config)) for spec in specs)
+    emit_list(output, documents, ("TOPIC", "PARTITIONS", "CONFIGURATION"), rows, "no topic is needed")
 
 
 def _strimzi(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from streams.cli.client import Gateway, part
-from streams.cli.output import Output, OutputOption, columns, emit, say
+from streams.cli.output import Output, OutputOption, columns, emit, emit_list, say
 
 Name = Annotated[str, typer.Argument(help="A pipeline.")]
 Digest = Annotated[str, typer.Argument(help="The beginning of a version's digest.", metavar="[DIGEST]")]
@@ -37,11 +37,7 @@ def forget(name: Name, digest: Digest = "", output: OutputOption = Output.TEXT) 
 def show_versions(gateway: Gateway, name: str, output: Output) -> None:
     """List the versions of a pipeline, newest first."""
     versions = gateway.call("GET", f"/pipelines/{part(name)}/versions").json()["versions"]
-    if output is Output.JSON:
-        for version in versions:
-            emit(output, version, "")
-        return
-    rows = [
+    rows = (
         (
             version["digest"][:_SHOWN],
             _status(version),
@@ -49,8 +45,8 @@ def show_versions(gateway: Gateway, name: str, output: Output) -> None:
             version["changed_at"],
         )
         for version in versions
-    ]
-    print(columns(rows, ("DIGEST", "STATUS", "RUNS", "CHANGED")))
+    )
+    emit_list(output, versions, ("DIGEST", "STATUS", "RUNS", "CHANGED"), rows, f"{name} has no version")
 
 
 def show_shadow(gateway: Gateway, name: str, output: Output) -> None:

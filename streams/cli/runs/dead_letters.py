@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from streams.cli.exits import Exit, Failed
-from streams.cli.output import Output, OutputOption, columns, emit, say
+from streams.cli.output import Output, OutputOption, columns, emit, emit_list, say
 from streams.cli.settings import settings
 from streams.cli.timestamps import since as moment_of
 from streams.timestamps import moment
@@ -51,24 +51,20 @@ def listing(
         return await letters.newest(wanted, last)
 
     dead = _with(read)
-    if output is Output.JSON:
-        for letter in dead:
-            emit(output, _document(letter, whole=False), "")
-    elif dead:
-        rows = [
-            (
-                letter.id,
-                moment(letter.at),
-                letter.topic,
-                letter.run or "-",
-                "yes" if letter.resent else "",
-                _first_line(letter.reason),
-            )
-            for letter in dead
-        ]
-        print(columns(rows, ("ID", "AT", "TOPIC", "RUN", "RESENT", "REASON")))
-    else:
-        say("millrace: there are no dead letters" + (" of that kind" if wanted else ""))
+    documents = (_document(letter, whole=False) for letter in dead)
+    rows = (
+        (
+            letter.id,
+            moment(letter.at),
+            letter.topic,
+            letter.run or "-",
+            "yes" if letter.resent else "",
+            _first_line(letter.reason),
+        )
+        for letter in dead
+    )
+    empty = "there are no dead letters" + (" of that kind" if wanted else "")
+    emit_list(output, documents, ("ID", "AT", "TOPIC", "RUN", "RESENT", "REASON"), rows, empty)
 
 
 def show(identity: Identity, raw: Raw = False, output: OutputOption = Output.TEXT) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from streams.cli.client import Gateway
-from streams.cli.output import Output, OutputOption, columns, emit, say
+from streams.cli.output import Output, OutputOption, emit_list
 from streams.cli.timestamps import since as moment
 from streams.lifecycle import RunStatus
 
@@ -42,17 +42,10 @@ def listing(
     }
     with Gateway() as gateway:
         runs = list(_pages(gateway, wanted, last))
-    if output is Output.JSON:
-        for run in runs:
-            emit(output, run, "")
-    elif runs:
-        rows = [
-            (run["id"], run["pipeline"], run["status"], run["accepted_at"] or "-", _seconds(run), _why(run))
-            for run in runs
-        ]
-        print(columns(rows, ("RUN", "PIPELINE", "STATUS", "ACCEPTED", "SECONDS", "")))
-    else:
-        say("millrace: there are no such runs")
+    rows = (
+        (run["id"], run["pipeline"], run["status"], run["accepted_at"] or "-", _seconds(run), _why(run)) for run in runs
+    )
+    emit_list(output, runs, ("RUN", "PIPELINE", "STATUS", "ACCEPTED", "SECONDS", ""), rows, "there are no such runs")
 
 
 def _pages(gateway: Gateway, wanted: dict[str, str | None], left: int) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.client import Gateway, part
-from streams.cli.output import Output, OutputOption, columns, emit, say
+from streams.cli.output import Output, OutputOption, emit, emit_list
 
 
 class State(StrEnum):
@@ -28,25 +28,20 @@ def listing(last: Last = 20, state: InState = None, run: OfRun = None, output: O
     wanted = {"state": state.value if state else None, "run": run, "limit": last}
     with Gateway() as gateway:
         notices = gateway.call("GET", "/notices", params=wanted).json()["notices"]
-    if output is Output.JSON:
-        for notice in notices:
-            emit(output, notice, "")
-    elif notices:
-        rows = [
-            (
-                notice["id"],
-                notice["event"],
-                notice["pipeline"],
-                notice["to"],
-                notice["state"],
-                str(notice["tries"]),
-                notice["error"] or "",
-            )
-            for notice in notices
-        ]
-        print(columns(rows, ("ID", "EVENT", "PIPELINE", "TO", "STATE", "TRIES", "ERROR")))
-    else:
-        say("millrace: there are no such notices; MILLRACE_NOTIFY names the list of receivers")
+    rows = (
+        (
+            notice["id"],
+            notice["event"],
+            notice["pipeline"],
+            notice["to"],
+            notice["state"],
+            str(notice["tries"]),
+            notice["error"] or "",
+        )
+        for notice in notices
+    )
+    head = ("ID", "EVENT", "PIPELINE", "TO", "STATE", "TRIES", "ERROR")
+    emit_list(output, notices, head, rows, "there are no such notices; MILLRACE_NOTIFY names the list of receivers")
 
 
 def resend(identity: Identity, output: OutputOption = Output.TEXT) -> None:

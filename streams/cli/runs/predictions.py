@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from streams.cli.client import Gateway, part
-from streams.cli.output import Output, OutputOption, columns, emit, say
+from streams.cli.output import Output, OutputOption, columns, emit, emit_list
 
 Identity = Annotated[str, typer.Argument(help="The prediction's id, as `list` shows it.", metavar="ID")]
 Label = Annotated[str, typer.Argument(help="What it should have been: a number or a word.", metavar="LABEL")]
@@ -34,25 +34,20 @@ def listing(
     wanted = {"service": service, "model_version": version, "run": run, "below": below, "corrected": corrected}
     with Gateway() as gateway:
         predictions = gateway.call("GET", "/predictions", params={**wanted, "limit": last}).json()["predictions"]
-    if output is Output.JSON:
-        for prediction in predictions:
-            emit(output, prediction, "")
-    elif predictions:
-        rows = [
-            (
-                prediction["id"],
-                prediction["service"],
-                prediction["model_version"],
-                _said(prediction),
-                _sure(prediction),
-                prediction["at"],
-                prediction["run"],
-            )
-            for prediction in predictions
-        ]
-        print(columns(rows, ("ID", "SERVICE", "VERSION", "LABEL", "CONFIDENCE", "AT", "RUN")))
-    else:
-        say("millrace: there are no such predictions")
+    rows = (
+        (
+            prediction["id"],
+            prediction["service"],
+            prediction["model_version"],
+            _said(prediction),
+            _sure(prediction),
+            prediction["at"],
+            prediction["run"],
+        )
+        for prediction in predictions
+    )
+    head = ("ID", "SERVICE", "VERSION", "LABEL", "CONFIDENCE", "AT", "RUN")
+    emit_list(output, predictions, head, rows, "there are no such predictions")
 
 
 def show(identity: Identity, output: OutputOption = Output.TEXT) -> None:
@@ -70,25 +65,21 @@ def drift(service: Service = None, version: Version = None, output: OutputOption
     wanted = {"service": service, "model_version": version}
     with Gateway() as gateway:
         features = gateway.call("GET", "/predictions/drift", params=wanted).json()["drift"]
-    if output is Output.JSON:
-        for feature in features:
-            emit(output, feature, "")
-    elif features:
-        rows = [
-            (
-                feature["service"],
-                feature["model_version"],
-                feature["feature"],
-                f"{feature['psi']:.3f}",
-                "-" if feature["chance"] is None else f"{feature['chance']:.3f}",
-                str(feature["predictions"]),
-                feature["level"],
-            )
-            for feature in features
-        ]
-        print(columns(rows, ("SERVICE", "VERSION", "FEATURE", "PSI", "CHANCE", "PREDICTIONS", "LEVEL")))
-    else:
-        say("millrace: nothing was measured yet: no model whose card says what it learned from has met anything")
+    rows = (
+        (
+            feature["service"],
+            feature["model_version"],
+            feature["feature"],
+            f"{feature['psi']:.3f}",
+            "-" if feature["chance"] is None else f"{feature['chance']:.3f}",
+            str(feature["predictions"]),
+            feature["level"],
+        )
+        for feature in features
+    )
+    head = ("SERVICE", "VERSION", "FEATURE", "PSI", "CHANCE", "PREDICTIONS", "LEVEL")
+    empty = "nothing was measured yet: no model whose card says what it learned from has met anything"
+    emit_list(output, features, head, rows, empty)
 
 
 def correct(identity: Identity, label: Label, output: OutputOption = Output.TEXT) -> None:
