@@ -177,7 +177,7 @@ def test_several_images_go_to_a_folder(cli: Cli, photo: Path, tmp_path: Path) ->
     assert not (tmp_path / "one.png").exists()
 
 
-def test_what_does_not_fit_is_listed(cli: Cli, photo: Path) -> None:
+def test_wrong_inputs_are_listed(cli: Cli, photo: Path) -> None:
     """Every wrong input is named, with what to do, and no run is made."""
     said = cli("run", "face-blur", "-i", f"photo=@{ROOT / 'pyproject.toml'}", "-i", "strength=7")
     assert (said.status, said.out) == (1, "")
@@ -260,7 +260,7 @@ def test_ctrl_c_leaves_the_run_alone(cli: Cli, endless_run: str) -> None:
     assert cli("result", endless_run).status == 12
 
 
-def test_what_is_unknown(cli: Cli) -> None:
+def test_an_unknown_name_has_a_status_of_its_own(cli: Cli) -> None:
     """Runs, pipelines and letters that there are not have a status of their own."""
     for arguments in (["result", "no-such-run"], ["events", "no-such-run"], ["run", "no-such-pipeline"]):
         assert cli(*arguments).status == 14

@@ -230,7 +230,7 @@ def test_tests_in_json_and_chosen_by_name(file_with_tests: Path, home: Path) -> 
     assert (row["passed"], row["problems"][0]["where"]) == (False, "tests[1].expect.image")
 
 
-def test_what_is_shipped_is_tested_without_naming_it(file_with_tests: Path, home: Path) -> None:
+def test_shipped_pipelines_are_tested_without_naming_them(file_with_tests: Path, home: Path) -> None:
     """Without files, the tests of the shipped pipelines run, and those of the configured folder."""
     said = millrace("test", "--json", home=home)
     assert said.status == 0
@@ -475,7 +475,7 @@ def test_a_gateway_that_is_unavailable(arguments: list[str], stopped_home: Path)
     assert len(said.err.splitlines()) == 1
 
 
-def test_what_cannot_be_sent_is_reported(stopped_home: Path) -> None:
+def test_a_key_that_cannot_be_sent_is_reported(stopped_home: Path) -> None:
     """A key that HTTP has no header for is named: it is no fault of the program."""
     said = millrace("run", "face-blur", "--key", "clé", home=stopped_home)
     assert (said.status, said.out) == (2, "")

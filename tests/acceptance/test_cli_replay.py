@@ -62,7 +62,7 @@ def test_another_photo(home: Path, finished_run: str, tmp_path: Path) -> None:
     assert pictures.opened(image.read_bytes()).size == (40, 30)
 
 
-def test_what_is_wrong_is_listed(home: Path, finished_run: str) -> None:
+def test_mistakes_in_a_replay_are_listed(home: Path, finished_run: str) -> None:
     """Unknown nodes and wrong values are each named; an unknown run has a status of its own."""
     said = millrace("replay", finished_run, "--from", "blurr", "--set", "strength=much", home=home)
     assert (said.status, said.out) == (1, "")

@@ -78,7 +78,7 @@ def test_a_pipeline_asks_another_system(system: System, prices_pipeline: str, pr
         ("{price_server}/inside", "GET http://169.254.169.254 may not be called from here"),
     ],
 )
-def test_what_is_not_allowed_is_refused(system: System, price_server: HttpServer, url: str, reason: str) -> None:
+def test_a_call_that_is_not_allowed_is_refused(system: System, price_server: HttpServer, url: str, reason: str) -> None:
     """The run fails once, by the caller's fault, and its result says why."""
     asked = url.format(price_server=price_server.url().rstrip("/"))
     run = system.submit("http-call", kind="services", json={"url": asked})

@@ -78,7 +78,7 @@ def test_nothing_is_served_without_the_key(system: System) -> None:
         assert stranger.get("/health/live").status_code == 200
 
 
-def test_what_is_not_there_is_not_found(system: System) -> None:
+def test_missing_resources_are_404(system: System) -> None:
     """Unknown pipelines, services, runs and objects are 404, on every verb."""
     with system.http as http:
         near = problem(http.post("/pipelines/face-blurr/runs", **photo(pictures.small())), 404)

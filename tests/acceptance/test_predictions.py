@@ -117,7 +117,7 @@ def test_corrections_make_the_next_dataset_version(system: System) -> None:
 
 
 @pytest.mark.data
-def test_what_was_cut_from_a_test_picture_is_not_learned_from(system: System) -> None:
+def test_a_cell_cut_from_a_test_picture_is_not_learned_from(system: System) -> None:
     """A cell out of a test picture is left out, though the cell itself is in no data; one out of a training picture is added."""
     folder = os.environ.get("MILLRACE_DATA")
     if folder is None:

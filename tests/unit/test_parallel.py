@@ -127,7 +127,7 @@ def test_a_process_that_dies_fails_the_run(tmp_path: Path) -> None:
     assert "test_a.py::test_that_ends_its_process" in done.stdout
 
 
-def test_what_was_collected_and_not_run_fails(tmp_path: Path) -> None:
+def test_tests_that_were_not_run_fail(tmp_path: Path) -> None:
     """No process is started again, so what was left is reported as failed, one by one: green means that all was run."""
     (tmp_path / "test_a.py").write_text(CRASH)
     done = pytest_in_two(tmp_path, "--max-worker-restart", "0")

@@ -142,7 +142,7 @@ def test_a_changed_pipeline_is_the_active_one(settings: Settings) -> None:
     asyncio.run(play())
 
 
-def test_what_breaks_others_is_refused_whole(settings: Settings) -> None:
+def test_a_breaking_change_is_refused_whole(settings: Settings) -> None:
     """A change that present callers or readers do not fit is refused with every reason, and nothing is published."""
 
     async def play() -> None:

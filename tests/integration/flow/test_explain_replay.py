@@ -192,7 +192,7 @@ def test_a_run_is_repeated_from_a_node_on(gateways_with_worker: GatewayWorld) ->
     assert whole.json()["output"] == {"n": 202, "big": 2011, "slept": 0.0}
 
 
-def test_what_cannot_be_repeated(gateways_with_worker: GatewayWorld) -> None:
+def test_a_wrong_replay_is_refused(gateways_with_worker: GatewayWorld) -> None:
     """Unknown nodes, paths and runs, values of the wrong type and bodies that are none are refused, each with its place."""
     world = gateways_with_worker
     old = submit(world, fresh(world, CHAIN), n=1)

@@ -63,7 +63,7 @@ def test_a_chatty_call_is_heard_now_and_then_and_its_last_word_always(kind: str)
     assert len(reports) < 200
 
 
-def test_what_is_said_last_before_a_long_silence_is_heard_during_it(kind: str, tmp_path: Path) -> None:
+def test_the_last_progress_before_a_long_silence_is_seen_during_it(kind: str, tmp_path: Path) -> None:
     """A second word right after the first does not wait for a third, nor for the end of the call."""
     mark = tmp_path / "heard"
     body = pool_functions.pauses if kind == "pool" else pool_functions.pauses_waiting

@@ -122,7 +122,7 @@ def test_a_run_without_services_ends_in_flow(shared_runtime: SharedRuntime) -> N
     shared_runtime.run(main(shared_runtime.harness))
 
 
-def test_what_a_service_needs_is_loaded_once_before_its_calls(shared_runtime: SharedRuntime) -> None:
+def test_a_process_loads_each_service_once_before_its_calls(shared_runtime: SharedRuntime) -> None:
     """Each process loads what its services say, once, and every call finds it there."""
 
     async def main(harness: RuntimeHarness) -> None:

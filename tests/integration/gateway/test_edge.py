@@ -116,7 +116,7 @@ def test_headers_of_every_answer(gateways: GatewayWorld) -> None:
         ("TRACE", "/", 405),
     ],
 )
-def test_what_the_framework_refuses(gateways: GatewayWorld, method: str, path: str, status: int) -> None:
+def test_unknown_paths_and_methods_are_problems(gateways: GatewayWorld, method: str, path: str, status: int) -> None:
     """Unknown paths and methods are problems like all others, and a 405 says what is offered."""
     answer = gateways.first.http.request(method, path)
     assert answer.status_code == status

@@ -158,7 +158,7 @@ def broken(data: bytes, order: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("seed", _SEEDS)
-def test_what_is_broken_harms_nobody(gateways: GatewayWorld, neighbour: None, seed: int) -> None:
+def test_a_broken_request_harms_no_other(gateways: GatewayWorld, neighbour: None, seed: int) -> None:
     """It is refused, or taken for what it then is; it is no fault of the gateway, and the neighbour does not notice."""
     order = random.Random(1000 + seed)
     data = b"".join(rendered(order.choice(ASKS), gateways.first.key, order, last=True) for _ in range(3))

@@ -62,14 +62,14 @@ def test_the_serving_version_is_shown_and_changed(gateways_with_registry: Gatewa
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"version": 2}', b'{"version": "2", "more": 1}'])
-def test_what_is_no_version_is_refused(gateways_with_registry: GatewaysWithRegistry, body: bytes) -> None:
+def test_a_body_without_a_version_is_refused(gateways_with_registry: GatewaysWithRegistry, body: bytes) -> None:
     """With the form that the call takes."""
     answer = gateways_with_registry.world.first.http.put("/models/oracle/champion", content=body)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["hint"] == '{"version": "2"}'
 
 
-def test_what_does_not_exist_is_reported(gateways_with_registry: GatewaysWithRegistry) -> None:
+def test_an_unknown_version_or_service_is_reported(gateways_with_registry: GatewaysWithRegistry) -> None:
     """A version that nobody registered, and a service that nobody has."""
     answer = gateways_with_registry.world.first.http.put("/models/oracle/champion", json={"version": "77"})
     assert (answer.status_code, "no version 77 of oracle" in answer.json()["detail"]) == (404, True)

@@ -47,7 +47,7 @@ def test_an_image_that_is_known_is_not_sent_again(gateways: GatewayWorld) -> Non
 
 
 @pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "application/javascript", "application/x-unknown"])
-def test_what_a_browser_could_run_is_only_saved(gateways: GatewayWorld, kind: str) -> None:
+def test_objects_that_a_browser_could_run_are_only_saved(gateways: GatewayWorld, kind: str) -> None:
     """Whatever type an object was stored with, only known image types are shown in place."""
     answer = gateways.first.http.get(address(put(gateways, b"<script>alert(1)</script>", kind)))
     assert answer.headers["content-type"] == "application/octet-stream"
@@ -90,7 +90,7 @@ def test_a_large_object_comes_in_pieces(gateways: GatewayWorld) -> None:
     assert answer.content == data
 
 
-def test_what_callers_may_not_see(gateways: GatewayWorld) -> None:
+def test_objects_that_callers_may_not_see_are_404(gateways: GatewayWorld) -> None:
     """Other buckets, other prefixes, ways out of the prefixes and missing objects are all the same 404."""
     world = gateways
     bucket = world.parts.store.bucket

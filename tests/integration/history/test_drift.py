@@ -134,6 +134,6 @@ def test_inputs_are_measured_by_a_promoted_models_card(gateways: GatewayWorld) -
 
 
 @pytest.mark.parametrize("query", [{"service": "nobody"}, {"model_version": "000000000000"}])
-def test_what_was_not_measured_is_not_listed(gateways: GatewayWorld, query: dict[str, str]) -> None:
+def test_an_unknown_service_or_version_has_no_drift(gateways: GatewayWorld, query: dict[str, str]) -> None:
     """An unknown service or version has no drift; it is not an error."""
     assert drift(gateways, **query) == {}

@@ -132,7 +132,7 @@ async def written(
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_what_is_copied_is_what_was_asked_for(settings: Settings, seed: int) -> None:
+def test_copying_writes_the_same_rows_as_inserting(settings: Settings, seed: int) -> None:
     """Whatever comes twice, late or after the end, and wherever batches are cut."""
 
     async def main() -> None:

@@ -189,7 +189,7 @@ def test_the_clock_of_a_producer_does_not_count(orders: ExternalClient, gateways
         assert completed(orders.result(run)) == DONE
 
 
-def test_what_is_no_request_is_answered_with_its_reason(orders: ExternalClient) -> None:
+def test_a_record_that_is_no_request_is_answered_with_the_reason(orders: ExternalClient) -> None:
     """Each gets a result that says what is wrong with it."""
     reasons = {
         b"": "neither an object in JSON",

@@ -145,7 +145,7 @@ def test_offsets_of_transactions_are_passed(settings: Settings) -> None:
     asyncio.run(main())
 
 
-def test_what_is_done_is_not_done_again(settings: Settings) -> None:
+def test_the_next_member_continues_behind_the_last(settings: Settings) -> None:
     """A member that has left has committed all it did: the next one goes on behind it."""
 
     async def main() -> None:
@@ -292,7 +292,7 @@ def test_the_marker_of_a_transaction_is_no_work(settings: Settings) -> None:
     asyncio.run(main())
 
 
-def test_what_does_not_end_in_time_is_broken_off_at_a_stop(settings: Settings) -> None:
+def test_a_task_that_does_not_end_in_time_is_cancelled_at_a_stop(settings: Settings) -> None:
     """It ends before the member's parts are closed, so that it does not fail for that; the next member starts it again."""
 
     async def main() -> None:

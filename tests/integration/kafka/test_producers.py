@@ -53,7 +53,9 @@ def writer(gateways_with_worker: GatewayWorld) -> Iterator[Producer]:
     producer.flush(10)
 
 
-def test_what_is_aborted_never_runs(gateways_with_worker: GatewayWorld, echo: str, writer: Producer) -> None:
+def test_requests_of_an_aborted_transaction_never_run(
+    gateways_with_worker: GatewayWorld, echo: str, writer: Producer
+) -> None:
     """Requests of a transaction begin when it is committed; those of an aborted one never begin, and block no others."""
     foreign = ExternalClient(gateways_with_worker, echo)
 

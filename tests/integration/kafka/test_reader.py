@@ -109,7 +109,7 @@ def test_every_codec_is_read(settings: Settings) -> None:
     asyncio.run(main())
 
 
-def test_what_is_not_committed_is_not_read(settings: Settings) -> None:
+def test_records_of_a_transaction_are_read_after_its_commit(settings: Settings) -> None:
     """A record of a transaction is read after its commit, and never when it was aborted; what lies behind waits for neither for ever."""
 
     async def main() -> None:

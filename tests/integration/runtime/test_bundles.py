@@ -38,7 +38,7 @@ async def champions(made: ModelRegistry, *words: str) -> list[Champion]:
     return found
 
 
-def test_what_somebody_uses_stays_and_the_rest_goes(settings: Settings, tmp_path: Path) -> None:
+def test_versions_in_use_stay_and_the_rest_are_removed(settings: Settings, tmp_path: Path) -> None:
     """A version that this process or another one holds is left alone, until it is released or its holder is killed; what is fetched
     again after that is whole, and what was left of a download goes when it is old.
     """

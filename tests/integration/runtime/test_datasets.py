@@ -79,7 +79,7 @@ def test_a_version_is_kept_once(settings: Settings, letters: Letters) -> None:
     _with(settings, act)
 
 
-def test_what_was_changed_is_noticed(settings: Settings, letters: Letters) -> None:
+def test_a_changed_content_or_manifest_is_refused(settings: Settings, letters: Letters) -> None:
     """A content or a manifest that is not what its name says is refused by name."""
     name = letters.name
 

@@ -53,7 +53,7 @@ def test_an_object_is_kept_once_and_outlives_its_run(settings: Settings) -> None
     asyncio.run(main())
 
 
-def test_what_is_not_there_cannot_be_kept(settings: Settings) -> None:
+def test_a_missing_object_is_not_kept(settings: Settings) -> None:
     """Without an object, or with one that somebody removed, the answer stands and nothing is kept."""
 
     async def main() -> None:

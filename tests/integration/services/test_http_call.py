@@ -342,7 +342,7 @@ def test_redirects_are_followed_within_bounds(allow: Any) -> None:
         (303, "HEAD", "HEAD"),
     ],
 )
-def test_what_a_redirect_makes_of_a_method(allow: Any, status: int, method: str, then: str) -> None:
+def test_a_redirect_decides_the_next_method(allow: Any, status: int, method: str, then: str) -> None:
     """303, and 301 and 302 after a POST, ask with a GET and without the body; all others ask the same again."""
 
     def once(heard: ReceivedRequest, out: ResponseWriter) -> None:

@@ -48,7 +48,7 @@ def test_a_message_is_posted_and_signed(monkeypatch: pytest.MonkeyPatch, tmp_pat
         assert (body["type"], body["data"]) == ("notice", {"subject": "Done", "text": "All of it", "data": {"n": 1}})
 
 
-def test_what_a_receiver_answers_decides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_answer_of_a_receiver_decides_whether_to_try_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A redirect, a 404 and a 500 are tried again, and 410 is not; no message repeats the path of the address."""
     allow(monkeypatch, tmp_path)
     answers = iter([301, 404, 500, 410])
@@ -134,7 +134,9 @@ def test_a_server_that_cannot_be_trusted_gets_nothing(monkeypatch: pytest.Monkey
         assert post.messages == plain.messages == []
 
 
-def test_what_a_mail_server_answers_decides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_answer_of_a_mail_server_decides_whether_to_try_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """A mailbox that does not exist is given up, one that is busy is tried again, and a subject of two lines never gets there."""
     with smtp_server() as post:
         allow(

@@ -102,7 +102,7 @@ def test_the_checked_in_contracts_load() -> None:
         assert one.summary
 
 
-def test_what_is_kept_and_put_right_must_be_there() -> None:
+def test_a_kept_input_and_a_label_must_exist() -> None:
     """A label is a field of the output, what is kept an object of the input, and only of a service with a model."""
     says = {
         "type": "record",

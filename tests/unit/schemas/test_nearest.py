@@ -13,7 +13,7 @@ def test_the_closest_word_is_suggested() -> None:
     assert nearest("areas", ["area"], cutoff=0.99) is None
 
 
-def test_what_is_long_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_words_and_long_lists_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Comparing grows with the square of the letters and with the number of words: both are bounded."""
     compared: list[tuple[int, int]] = []
 

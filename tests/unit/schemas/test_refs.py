@@ -89,7 +89,7 @@ def test_schema_without_refs(pair: tuple[Any, Any]) -> None:
         {key: value for key, value in ref(1).to_dict().items() if key != "sha256"},
     ],
 )
-def test_what_is_no_ref(value: Any) -> None:
+def test_a_mapping_of_other_fields_is_no_ref(value: Any) -> None:
     """A mapping with other fields, or fields of other types, is no ref, and making one of it says so."""
     assert not is_ref(value)
     with pytest.raises(ValueError, match="reference"):

@@ -57,7 +57,7 @@ print(json.dumps({"said": "é → \\U0001f600 \\udcff"}, ensure_ascii=False))
     assert json.loads(done.stdout.decode(encoding)) == {"said": "é → 😀 \udcff"}
 
 
-def test_what_clients_would_take_from_a_shell_is_left_out() -> None:
+def test_variables_that_clients_would_read_are_left_out() -> None:
     """Our own settings and everything else stay; boto3 finds no files either."""
     environ = {"PGSSLMODE": "require", "AWS_PROFILE": "work", "MILLRACE_S3": "http://127.0.0.1:1", "PATH": "/bin"}
     assert leave_out(environ) == []

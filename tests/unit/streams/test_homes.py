@@ -18,7 +18,7 @@ def running(home: Path, **others: str) -> Path:
     return home
 
 
-def test_what_is_said_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_millrace_home_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """MILLRACE_HOME comes before anything that runs."""
     running(tmp_path / ".millrace")
     monkeypatch.chdir(tmp_path)

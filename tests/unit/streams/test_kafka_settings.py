@@ -59,7 +59,7 @@ def test_certificates(tmp_path: Path) -> None:
         ({"KAFKA_CA": "x"}, "KAFKA_CA"),
     ],
 )
-def test_what_does_not_go_together(said: dict[str, str], names: str) -> None:
+def test_contradicting_settings_are_refused(said: dict[str, str], names: str) -> None:
     """The message names the setting, before anything is connected."""
     environ = {"MILLRACE_HOME": "/nowhere", **{f"MILLRACE_{name}": value for name, value in said.items()}}
     with pytest.raises(SettingError, match=f"MILLRACE_.*{names}"):

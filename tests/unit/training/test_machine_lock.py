@@ -9,7 +9,7 @@ from training.machine_lock import turn
 from training.report import Report
 
 
-def test_who_comes_second_waits_and_hears_for_what(tmp_path: Path) -> None:
+def test_the_second_training_waits_and_says_for_what(tmp_path: Path) -> None:
     """The second training says what it waits for, and begins when the first has ended."""
     said, began = io.StringIO(), threading.Event()
 

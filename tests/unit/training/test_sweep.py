@@ -6,7 +6,7 @@ from pathlib import Path
 from training.sweep import KEPT, sweep
 
 
-def test_what_is_old_goes_and_what_is_new_stays(tmp_path: Path) -> None:
+def test_old_folders_are_removed_and_new_ones_stay(tmp_path: Path) -> None:
     """A folder goes with all that is in it when it has not changed for a week; one that is not there is no error."""
     (tmp_path / "one" / "bundle").mkdir(parents=True)
     now = time.time()

@@ -33,7 +33,7 @@ def test_a_name_decides_nothing(
 
 @pytest.mark.parametrize("points", [1024, 26])
 @pytest.mark.parametrize("name", [NAME, b"a camera"])
-def test_what_is_srgb_is_left_alone(name: bytes, points: int) -> None:
+def test_srgb_is_left_alone(name: bytes, points: int) -> None:
     """By any name, and also where its curve is held in few points: pixels are not changed, and a JPEG not encoded anew."""
     profile = matrix_profile(name, SRGB, srgb_curve(points))
     assert is_srgb(profile)

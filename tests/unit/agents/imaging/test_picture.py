@@ -304,7 +304,9 @@ SMALL = {format: file(corners((24, 16)), format.value) for format in Format}
     cut=st.floats(0, 1),
     flips=st.lists(st.tuples(st.floats(0, 1), st.integers(1, 255)), max_size=4),
 )
-def test_whatever_is_broken_is_refused(format: Format, cut: float, flips: list[tuple[float, int]]) -> None:
+def test_a_file_broken_in_any_way_is_a_picture_or_refused(
+    format: Format, cut: float, flips: list[tuple[float, int]]
+) -> None:
     """A file broken in any way is either still a picture or refused; it never fails in another way."""
     data = bytearray(SMALL[format])
     for place, flip in flips:

@@ -57,7 +57,7 @@ def test_years_follow_from_the_order() -> None:
         (CALLS.replace('"mar"', '"märz"'), "some.csv:5: 'märz' is not a month"),
     ],
 )
-def test_what_cannot_be_read_is_told_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+def test_an_unreadable_table_is_reported_with_the_place(tmp_path: Path, text: str, said: str) -> None:
     """The error names the file, where it can the line, and what is wrong."""
     with pytest.raises(BadIndicators) as caught:
         read(written(tmp_path, text))

@@ -25,7 +25,9 @@ MAY = Month(2010, 5)
         (None, None, None, 17, When(day=17)),
     ],
 )
-def test_what_is_asked_for(month: str | None, year: int | None, at: str | None, day: int | None, wanted: When) -> None:
+def test_inputs_name_a_month_a_moment_or_the_newest(
+    month: str | None, year: int | None, at: str | None, day: int | None, wanted: When
+) -> None:
     """A month and its year, a moment, the name of a month for its newest, or nothing for the newest of all."""
     assert asked(month, year, at, day) == wanted
 
@@ -44,7 +46,7 @@ def test_what_is_asked_for(month: str | None, year: int | None, at: str | None, 
         (None, None, "2010-04", 31, "day"),
     ],
 )
-def test_what_is_no_month_is_refused(
+def test_an_impossible_month_is_refused(
     month: str | None, year: int | None, at: str | None, day: int | None, where: str
 ) -> None:
     """Half a month, two months, and days that a month does not have are refused, with the input that is wrong."""

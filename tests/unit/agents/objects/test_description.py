@@ -29,7 +29,7 @@ def _said(folder: Path, **fields: Any) -> Path:
     return describe(folder, **{"file": "net.onnx", "labels": ["cup", "spoon"], "size": 32, **fields})
 
 
-def test_what_is_left_out(folder: Path) -> None:
+def test_fields_that_are_left_out_have_defaults(folder: Path) -> None:
     """A file, labels and a size are enough; the name is the file's, and the version of twelve digits says what is in it."""
     description = read(_said(folder))
     assert (description.name, description.labels, description.size) == ("net", ("cup", "spoon"), (32, 32))
@@ -78,7 +78,7 @@ def test_the_version_names_what_makes_the_answers(folder: Path) -> None:
         ({"pixels": {"fill": 300}}, "pixels.fill: 300 is not within 0 to 255"),
     ],
 )
-def test_what_cannot_be_used(folder: Path, fields: dict[str, Any], message: str) -> None:
+def test_mistakes_are_reported_with_their_file(folder: Path, fields: dict[str, Any], message: str) -> None:
     """Each mistake is said with the file that it is in."""
     with pytest.raises(BadDescription, match=message) as bad:
         read(_said(folder, **fields))
@@ -86,7 +86,7 @@ def test_what_cannot_be_used(folder: Path, fields: dict[str, Any], message: str)
 
 
 @pytest.mark.parametrize("pixels", ["mean: [.nan, 0, 0]", "std: [1, .nan, 1]", "divide: .inf"])
-def test_what_is_no_number_prepares_no_picture(folder: Path, pixels: str) -> None:
+def test_an_infinite_pixel_value_is_refused(folder: Path, pixels: str) -> None:
     """With it the network would get no picture, and find nothing, without a word."""
     path = folder / "detector.yaml"
     path.write_text(f"file: net.onnx\nlabels: [cup]\nsize: 32\npixels: {{{pixels}}}\n")

@@ -158,7 +158,7 @@ def test_the_networks_say_what_they_should(name: str, tmp_path: Path) -> None:
         np.testing.assert_allclose(value, wanted, atol=1e-6)
 
 
-def test_what_overlaps_is_the_operators(tmp_path: Path) -> None:
+def test_the_operator_decides_how_much_boxes_may_overlap(tmp_path: Path) -> None:
     """With an overlap of 1 everything stays; with a small one only the surest of each label does."""
     outputs = CASES["yolo"][1]
     assert len(_found(_detector(tmp_path, outputs, overlap=1.0))) == 3

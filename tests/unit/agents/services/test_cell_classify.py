@@ -96,7 +96,7 @@ def test_the_card_says_what_was_learned_from() -> None:
 
 
 @pytest.mark.parametrize("size", [(640, 480), (160, 120), (80, 80)])
-def test_what_was_not_cut_out(size: tuple[int, int]) -> None:
+def test_a_picture_of_another_origin_is_refused(size: tuple[int, int]) -> None:
     """A picture that cell-preprocess did not make is refused, with what to do."""
     with pytest.raises(InvalidInput, match="160 x 160") as refused:
         run("cell-classify", file(Image.new("RGB", size, "white")))

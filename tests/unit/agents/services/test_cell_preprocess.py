@@ -60,7 +60,7 @@ def test_the_cell_is_found(kind: CellType, seed: int) -> None:
         "noisy",
     ],
 )
-def test_whatever_the_stain_and_the_light(how: str) -> None:
+def test_stain_light_focus_and_noise_change_nothing(how: str) -> None:
     """A dim or coloured lamp, more or less stain, bad focus and noise change neither where the cell is nor what plasma looks like."""
     seen = drawn(CellType.NEUTROPHIL).astype(np.float32)
     light = np.array(EMPTY, np.float32)
@@ -91,7 +91,7 @@ def test_areas_are_of_the_picture_that_was_sent(size: tuple[int, int]) -> None:
     assert abs(middle[1] - size[1] / 2) < 0.03 * size[1]
 
 
-def test_what_is_made_is_always_alike() -> None:
+def test_every_picture_has_the_same_form() -> None:
     """The cell is in the middle of a PNG of one size, its longer side as long as always, also when its file was a JPEG."""
     invocation = run("cell-preprocess", file(Image.fromarray(drawn(CellType.LYMPHOCYTE)), "jpeg", quality=90))
     image = result(invocation)

@@ -107,7 +107,7 @@ def test_dirt_is_passed_over() -> None:
     ],
     ids=["white", "black", "empty paper", "two", "three in a photo", "one above the other", "a line", "a strip"],
 )
-def test_what_is_not_one_digit_is_refused(pixels: Grey, said: str) -> None:
+def test_a_picture_without_exactly_one_digit_is_refused(pixels: Grey, said: str) -> None:
     """Blank paper, several digits and slivers get an answer that says what is wrong and what to send."""
     with pytest.raises(InvalidInput, match=said) as refused:
         run("digit-recognition", file(Image.fromarray(pixels)))

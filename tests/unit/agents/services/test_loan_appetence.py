@@ -95,7 +95,7 @@ def test_a_model_for_other_features_is_not_served(tmp_path: Path) -> None:
         ({"balance": "much"}, "balance"),
     ],
 )
-def test_what_is_no_input_is_refused_by_name(record: dict[str, object], where: str) -> None:
+def test_a_wrong_input_is_refused_by_name(record: dict[str, object], where: str) -> None:
     """The length of the call is no input, whoever sends it is told; so are words and numbers that cannot be."""
     with pytest.raises(Nonconforming) as caught:
         conform(loan_appetence.contract.input, record)

@@ -36,7 +36,7 @@ def allowed(method: str, url: str, rules: AllowList = LIST) -> bool:
         ("GET", "http://127.0.0.1:81/"),
     ],
 )
-def test_what_a_line_names_is_allowed(method: str, url: str) -> None:
+def test_a_request_that_a_line_names_is_allowed(method: str, url: str) -> None:
     """Method, scheme, host and port must all be those of a line."""
     assert allowed(method, url)
 
@@ -57,7 +57,7 @@ def test_what_a_line_names_is_allowed(method: str, url: str) -> None:
         ("GET", "http://[::1]:81/"),
     ],
 )
-def test_what_no_line_names_is_refused(method: str, url: str) -> None:
+def test_a_request_that_no_line_names_is_refused(method: str, url: str) -> None:
     """Nothing near a line is allowed."""
     assert not allowed(method, url)
 

@@ -71,14 +71,14 @@ def test_a_picture_is_checked_as_an_upload_is() -> None:
         (b"[" * 400 + b"]" * 400, "application/json"),
     ],
 )
-def test_what_cannot_be_read_is_refused(data: bytes, content_type: str) -> None:
+def test_a_body_of_another_type_is_refused(data: bytes, content_type: str) -> None:
     """Other types, and what is not what it says."""
     with pytest.raises(InvalidInput):
         read(data, content_type=content_type)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate"])
-def test_what_is_packed_is_unpacked(coding: str) -> None:
+def test_a_compressed_body_is_decompressed(coding: str) -> None:
     """As it arrives, in pieces of any size."""
     value = {"text": "a" * 900}
     data = json.dumps(value).encode()
@@ -104,13 +104,13 @@ def test_size_is_bounded_packed_and_unpacked() -> None:
     ("data", "coding"),
     [(b"x", "br"), (b"x", "gzip, gzip"), (b"not packed", "gzip"), (gzip.compress(b"a" * 500, mtime=0)[:-12], "gzip")],
 )
-def test_what_cannot_be_unpacked_is_refused(data: bytes, coding: str) -> None:
+def test_a_body_that_cannot_be_decompressed_is_refused(data: bytes, coding: str) -> None:
     """Packings that are not read here, and what is damaged or cut off."""
     with pytest.raises(InvalidInput):
         read(data, content_type="text/plain", content_encoding=coding)
 
 
-def test_what_is_said_for_people() -> None:
+def test_a_message_shows_the_beginning_of_a_body_on_one_line() -> None:
     """A message shows the beginning of a body on one line, without control characters."""
     body = Body({"content-type": "text/html"}, MOST)
     assert body.said(b"<h1>No\x1b[31m</h1>\r\n  such\tthing \xff") == "<h1>No [31m</h1> such thing \ufffd"

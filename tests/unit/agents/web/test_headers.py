@@ -57,7 +57,7 @@ def test_a_refusal_shows_no_value() -> None:
     assert "confidential" not in str(caught.value)
 
 
-def test_what_is_shown_of_an_answer() -> None:
+def test_headers_of_one_name_are_joined_and_cookies_left_out() -> None:
     """Headers of one name are joined, and cookies are nobody's."""
     raw = [
         (b"X-A", b"1"),

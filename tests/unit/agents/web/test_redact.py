@@ -45,7 +45,7 @@ def test_base64_of_something_around_a_secret(secret: str, before: bytes, after: 
     assert MARK in left
 
 
-def test_what_basic_credentials_stand_for_is_a_secret_too() -> None:
+def test_decoded_basic_credentials_are_a_secret_too() -> None:
     """A secret that is user and password in base64 is found decoded."""
     redactor = Redactor([base64.b64encode(b"user:pass-word").decode()])
     assert redactor.text("you are user:pass-word") == f"you are {MARK}"

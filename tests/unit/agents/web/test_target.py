@@ -62,7 +62,7 @@ def test_a_url_is_taken_apart(url: str, host: str, port: int, target: str) -> No
         "https://" + "a." * 130 + "example/",
     ],
 )
-def test_what_is_no_url_is_refused(url: str) -> None:
+def test_a_text_that_is_no_url_is_refused(url: str) -> None:
     """Other schemes, users, odd characters and odd hosts are refused, and the place is named."""
     with pytest.raises(InvalidInput) as caught:
         parse(url)

@@ -29,7 +29,7 @@ def test_a_time_with_its_zone_is_understood(typed: str, means: str) -> None:
 
 
 @pytest.mark.parametrize("typed", ["0.5", "-1", "1764500000", "yesterday", "2026-11-29T17:40:00 x", ""])
-def test_what_is_no_time_is_refused(typed: str) -> None:
+def test_a_text_that_is_no_time_is_refused(typed: str) -> None:
     """A bare number least of all: nobody knows what it counts."""
     with pytest.raises(ValidationError):
         MOMENT.validate_python(typed)

@@ -58,7 +58,7 @@ def test_no_call_takes_a_parameter_that_it_does_not_know(app: GatewayApp, method
         ("GET", "/openapi.json?v=2", "it takes none"),
     ],
 )
-def test_what_was_meant_is_suggested(app: GatewayApp, method: str, path: str, hint: str) -> None:
+def test_the_nearest_address_is_suggested(app: GatewayApp, method: str, path: str, hint: str) -> None:
     """Where something is near; else what there is."""
     answer = ask(app, method, path)
     assert [one["hint"] for one in answer.json()["errors"]] == [hint]

@@ -124,7 +124,7 @@ def test_a_run_seen_from_its_beginning_is_whole() -> None:
     assert whole == {"old": False, "near": False, "new": True, "torn": False}
 
 
-def test_what_came_before_is_put_before() -> None:
+def test_restoring_merges_earlier_events_in_front() -> None:
     """Restoring a run merges both sides; what came twice counts where it came first; the end ends it."""
     made = index([record(100, "r", E.STARTED, "b"), record(101, "r", E.FINISHED, "c")], start=100)
     with made.hold("r", 0) as entry:
@@ -164,7 +164,7 @@ def test_memory_is_bounded_and_nobody_reads_torn_runs() -> None:
     assert made.reach("r1", 0) == 101
 
 
-def test_what_is_counted_is_what_is_held() -> None:
+def test_the_limit_counts_the_memory_that_is_held() -> None:
     """The limit is one of memory: objects weigh several times what is in them."""
     names = ("ce_specversion", "ce_source", "ce_time", "content-type", "traceparent", "millrace-envelope")
     tracemalloc.start()
@@ -195,7 +195,7 @@ def test_a_run_that_is_read_loses_bodies_but_not_events() -> None:
         assert made.size == entry.size
 
 
-def test_who_waits_is_woken() -> None:
+def test_a_waiting_reader_is_woken() -> None:
     """A reader is woken by the next event of its run, and told when none came in time."""
 
     async def scenario() -> None:

@@ -26,7 +26,7 @@ from gateway.http.body import MOST, JsonBudget, canonical, parse, parse_now
         (b"1" * 5000, "not JSON"),
     ],
 )
-def test_what_cannot_be_taken_is_a_400_that_says_why(text: bytes, says: str) -> None:
+def test_bad_json_is_a_400_that_says_why(text: bytes, says: str) -> None:
     """Every kind of bad JSON is the caller's fault, said in words."""
     with pytest.raises(Problem, match=says) as caught:
         parse_now(text, 8)

@@ -63,7 +63,7 @@ def test_gzip_is_unpacked(coding: str) -> None:
     assert (got, headers) == (TEXT, {})
 
 
-def test_what_is_not_packed_is_left_alone() -> None:
+def test_an_uncompressed_body_is_left_alone() -> None:
     """`identity` says nothing."""
     assert read(TEXT, "identity")[:2] == (TEXT, {"content-encoding": "identity", "content-length": "15"})
     assert read(TEXT)[0] == TEXT
@@ -91,7 +91,7 @@ def test_a_small_body_that_becomes_a_large_one_comes_in_pieces() -> None:
     "body",
     [TEXT, gzip.compress(TEXT, mtime=0)[:-3], gzip.compress(TEXT, mtime=0)[:5], gzip.compress(TEXT, mtime=0) + b"x"],
 )
-def test_what_is_no_gzip_is_refused(body: bytes) -> None:
+def test_a_body_that_is_no_gzip_is_refused(body: bytes) -> None:
     """400, with what is wrong."""
     with pytest.raises(Problem, match="not gzip") as caught:
         read(body, "gzip")

@@ -64,7 +64,7 @@ def test_a_form_that_breaks_off_is_refused_wherever_it_does(length: int) -> None
 
 @pytest.mark.parametrize("before", [b"\r\n", b"For people without MIME.\r\n", b"--xy\r\n--\r\n-" * 5000 + b"\r\n"])
 @pytest.mark.parametrize("after", [b"", b"\r\n", b"\r\nThe end.\r\n--x--\r\nIndeed."])
-def test_what_stands_before_and_after_the_parts_is_for_people(before: bytes, after: bytes) -> None:
+def test_a_preamble_and_an_epilogue_are_passed_over(before: bytes, after: bytes) -> None:
     """A preamble and an epilogue (RFC 2046), of any length and in any pieces."""
     assert read(before + WHOLE + after) == {"name": "Ada", "times": 5}
     for size in (1, 2, 3, 7):
@@ -119,7 +119,7 @@ def test_fields_that_were_not_filled_in_are_left_out() -> None:
     assert fill(field("photo", b"1", '; filename="a"'), *none) == {"photo": b"1"}
 
 
-def test_what_must_be_there_is_not_left_out() -> None:
+def test_an_empty_required_number_is_refused() -> None:
     """An empty number that has no default is no number; a file that is empty is one."""
     with pytest.raises(Problem) as caught:
         fill(field("must", b""))

@@ -165,7 +165,7 @@ def test_a_large_head_in_small_pieces_is_read(port: int) -> None:
 @pytest.mark.parametrize(
     "more", [b"0\r\n" + b"x: y\r\n" * 200_000, b"0\r\nx: " + b"y" * MIB, b"1;" + b"e" * MIB, b"nonsense\r\n"], ids=["trailers", "a trailer", "extension", "no chunk"]
 )  # fmt: skip
-def test_what_stands_around_a_body_has_an_end(port: int, more: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_trailers_and_chunk_extensions_have_an_end(port: int, more: bytes, caplog: pytest.LogCaptureFixture) -> None:
     """A chunked body cannot bring trailers and extensions without end, nor break its framing; that is no fault of ours."""
     with dial(port) as sock:
         sock.sendall(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
@@ -304,7 +304,7 @@ def test_an_upgrade_is_ignored(port: int, upgrade: str, chunked: bool) -> None:
     ],
     ids=["proxy", "two framings", "two lengths", "TLS", "a name with a space"],
 )
-def test_what_is_not_http_is_refused(port: int, data: bytes) -> None:
+def test_bytes_that_are_not_http_are_refused(port: int, data: bytes) -> None:
     """With a problem, and the end of the connection."""
     (problem,) = answers(ask(port, data))
     assert problem["status"] in (400, 405)

@@ -65,7 +65,7 @@ def test_nothing_is_begun_while_it_is_silent(monkeypatch: pytest.MonkeyPatch) ->
     asyncio.run(main())
 
 
-def test_who_was_beginning_when_it_fell_silent_is_told_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_caller_that_kafka_left_unanswered_learns_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was sent may still arrive, so the answer names the run; so does one that was given up for another reason."""
     monkeypatch.setattr(kafka_pulse, "PATIENCE", 0.01)
 

@@ -61,7 +61,7 @@ def test_a_link_with_the_key_leads_on_without_it(gateway: MemoryGateway) -> None
     ("method", "path", "status", "kind"),
     [("GET", "/nothing", 404, "not-found"), ("PATCH", "/runs", 405, "method"), ("GET", "/runs?x=1", 422, "invalid")],
 )
-def test_what_the_framework_refuses_is_a_problem_too(
+def test_refusals_of_the_framework_are_problems_too(
     gateway: MemoryGateway, method: str, path: str, status: int, kind: str
 ) -> None:
     """With a type, and with the headers that every answer has."""

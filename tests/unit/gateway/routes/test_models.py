@@ -48,7 +48,7 @@ def test_another_version_serves(gateway: MemoryGateway) -> None:
 @pytest.mark.parametrize(
     ("body", "status"), [({"version": "9"}, 404), ({"version": 2}, 422), ({"vresion": "2"}, 422), ([], 422)]
 )
-def test_what_is_no_version_is_refused(gateway: MemoryGateway, body: object, status: int) -> None:
+def test_a_wrong_version_is_refused(gateway: MemoryGateway, body: object, status: int) -> None:
     """404 for one that there is not, 422 for a body that names none."""
     assert gateway.http.put("/models/digit-recognition/champion", json=body).status_code == status
 

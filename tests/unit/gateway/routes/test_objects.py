@@ -49,7 +49,7 @@ def test_a_range_is_read(
 
 
 @pytest.mark.parametrize("key", ["runs/x/nothing", "catalog/pipelines/greet/00000001", "../secret", "deliveries/x"])
-def test_what_may_not_be_read_is_404(gateway: MemoryGateway, key: str) -> None:
+def test_an_object_that_may_not_be_read_is_404(gateway: MemoryGateway, key: str) -> None:
     """As what does not exist: a reader learns nothing of the rest of the bucket."""
     assert gateway.http.get(f"/objects/{gateway.objects.bucket}/{key}").status_code == 404
     assert gateway.http.get(f"/objects/other/{KEY}").status_code == 404

@@ -62,7 +62,7 @@ def test_the_forms_of_a_pipeline(gateway: MemoryGateway) -> None:
         ("x" * (1024 * 1024 + 1), YAML, 413, "too-large"),
     ],
 )
-def test_what_is_no_definition_is_refused(
+def test_a_wrong_definition_is_refused(
     gateway: MemoryGateway, definition: str | bytes, headers: dict[str, str], status: int, kind: str
 ) -> None:
     """With everything that is wrong with it."""
@@ -109,7 +109,7 @@ def test_a_trial_and_going_back(gateway: MemoryGateway) -> None:
     assert both.status_code == 422
 
 
-def test_what_a_shadow_showed(gateway: MemoryGateway) -> None:
+def test_a_shadow_is_compared_in_counts(gateway: MemoryGateway) -> None:
     """Counts of pairs that are the same and different; 404 without a shadow."""
     gateway.define(text("dim"))
     assert gateway.http.get("/pipelines/dim/shadow").status_code == 404

@@ -40,7 +40,7 @@ def test_a_prediction_is_corrected(gateway: MemoryGateway) -> None:
 
 
 @pytest.mark.parametrize("body", [{"label": 12}, {"label": "seven"}, {"lable": 7}, [7], {}])
-def test_what_is_no_correction_is_refused(gateway: MemoryGateway, body: object) -> None:
+def test_a_wrong_correction_is_refused(gateway: MemoryGateway, body: object) -> None:
     """A label that the service could not have given, and a body that names none."""
     identity = gateway.predictions.add()
     answer = gateway.http.post(f"/predictions/{identity}/corrections", json=body)

@@ -58,7 +58,7 @@ def test_a_run_is_accepted(gateway: MemoryGateway) -> None:
         ({"json": {"name": "Ada"}, "params": {"callback_url": "http://a.example/"}}, {}, 422, "invalid"),
     ],
 )
-def test_what_is_no_request_for_a_run_is_refused(
+def test_a_wrong_request_for_a_run_is_refused(
     gateway: MemoryGateway, body: dict[str, Any], headers: dict[str, str], status: int, kind: str
 ) -> None:
     """A problem document says what kind of problem it is; nothing is published."""

@@ -40,7 +40,7 @@ def hold(home: Path, ready: "multiprocessing.synchronize.Event", over: "multipro
         over.wait(30)
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_a_written_state_is_read_back(tmp_path: Path) -> None:
     """`stack.json` keeps everything, and is for its owner only."""
     state.write(tmp_path, SHOWN)
     assert state.read(tmp_path) == SHOWN
@@ -70,7 +70,7 @@ def test_a_home_that_cannot_be_one_is_named(tmp_path: Path) -> None:
         Stack(tmp_path / "home").start()
 
 
-def test_what_stands_aside_does_not_count(tmp_path: Path) -> None:
+def test_a_stack_is_ready_without_its_optional_parts(tmp_path: Path) -> None:
     """A stack is ready while a part that nobody waits for is not, and that one is shown as it is."""
     parts = {"a": PartState(State.READY), "later": PartState(State.STARTING, aside=True)}
     state.write(tmp_path, StackState(7, SETTINGS, parts))

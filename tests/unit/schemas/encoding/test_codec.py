@@ -164,7 +164,7 @@ def test_an_event_may_hold_avro() -> None:
         (json.dumps({**EVENT, "data": "no JSON"}).encode(), "neither"),
     ],
 )
-def test_what_is_no_event(data: bytes, words: str) -> None:
+def test_a_wrong_cloud_event_is_refused(data: bytes, words: str) -> None:
     """What says that it is one and is not, or holds nothing, is refused."""
     with pytest.raises(Undecodable, match=words):
         asyncio.run(Codec(MemoryRegistry()).accept(data, SCHEMA, "application/cloudevents+json"))

@@ -71,7 +71,7 @@ def test_documented_as_it_is(pair: tuple[Any, Any]) -> None:
         {**LEAST, "colour": "green"},
     ],
 )
-def test_what_is_refused_is_documented(value: dict[str, Any]) -> None:
+def test_the_documented_schema_refuses_the_same(value: dict[str, Any]) -> None:
     """A request that is refused would have been refused by the documented schema too."""
     with pytest.raises(Nonconforming):
         conform(SCHEMA, value)

@@ -49,7 +49,7 @@ def record(kind: Any = "long", **more: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_what_takes_less(old: Any, new: Any, said: list[str]) -> None:
+def test_narrower_bounds_take_less(old: Any, new: Any, said: list[str]) -> None:
     """A bound that is new or closer, a word that is gone, at any depth; each with its place."""
     assert bounds.tightened(new, old) == said
 
@@ -67,6 +67,6 @@ def test_what_takes_less(old: Any, new: Any, said: list[str]) -> None:
         (record("millrace.Ref"), record("millrace.Ref")),
     ],
 )
-def test_what_takes_no_less(old: Any, new: Any) -> None:
+def test_wider_bounds_take_no_less(old: Any, new: Any) -> None:
     """A bound that is gone or wider; of what is of another type, others tell."""
     assert bounds.tightened(new, old) == []

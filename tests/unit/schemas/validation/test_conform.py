@@ -213,7 +213,7 @@ def test_image_hook() -> None:
 
 
 @given(records())
-def test_what_conforms_is_left_as_it_is(pair: tuple[Any, Any]) -> None:
+def test_a_conforming_value_is_left_as_it_is(pair: tuple[Any, Any]) -> None:
     """A value of the schema conforms, and is the same after it."""
     schema, value = pair
     assert conform(schema, value) == value

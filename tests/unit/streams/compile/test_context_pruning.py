@@ -47,7 +47,7 @@ output: {r: "${a.v + b.v + c.v}", n: "${n}"}
     assert topology.vertices["c"].carried_keys == frozenset()
 
 
-def test_what_may_not_come_is_brought_by_every_edge() -> None:
+def test_every_edge_brings_values_that_another_may_not_bring() -> None:
     """A node that may go on with a part of its edges is brought all that it needs by each of them."""
     for option in ("wait: any", "deadline: 3s"):
         topology = pipeline(
@@ -102,7 +102,7 @@ output: {r: "${r}", n: "${n}"}
     assert edges(topology)["r.i → r.$out"] == {":n", "a", "r.i", "r:kept"}
 
 
-def test_what_on_error_reads_rides_with_the_work() -> None:
+def test_values_that_on_error_reads_travel_with_the_work() -> None:
     """A fallback is there when the node fails."""
     topology = pipeline(
         """

@@ -42,7 +42,7 @@ def test_order_is_the_file_s_where_it_can_be() -> None:
     assert graph_.order == ("c", "b", "a", "d")
 
 
-def test_what_is_implied() -> None:
+def test_the_end_of_a_node_implies_the_ends_of_others() -> None:
     """The nodes that have ended for certain when one has."""
     needs = {"a": frozenset(), "b": frozenset(), "c": frozenset("ab"), "d": frozenset("c")}
     assert graph(needs, frozenset()).implied("d") == frozenset("abcd")

@@ -87,7 +87,7 @@ def test_test_pictures_never_get_into_the_training() -> None:
     }
 
 
-def test_what_is_no_longer_there_is_left_out() -> None:
+def test_a_correction_without_its_input_is_left_out() -> None:
     """A correction without a kept input, or whose input was removed, gives no example, and says why."""
     made = extend(BASE, [correction("c", 7, kept=None), correction("d", 7)], prints(), HELD)
     assert made.manifest == BASE

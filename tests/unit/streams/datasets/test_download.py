@@ -79,7 +79,7 @@ def test_a_file_is_fetched_once(publisher: str, tmp_path: Path, path: str) -> No
     ("path", "said"),
     [("/other", "SHA-256"), ("/more", "more than the 8,000 bytes"), ("/half", "cannot be reached"), ("/none", "404")],
 )
-def test_what_is_not_right_is_not_kept(publisher: str, tmp_path: Path, path: str, said: str) -> None:
+def test_a_wrong_download_is_not_kept(publisher: str, tmp_path: Path, path: str, said: str) -> None:
     """Other content, too much, too little or none leaves nothing behind, and the error says which and from where."""
     with pytest.raises(DataError, match=said) as error:
         fetch(_entry(f"{publisher}{path}"), tmp_path)
@@ -125,7 +125,7 @@ def test_the_same_content_packed_otherwise(publisher: str, tmp_path: Path) -> No
             fetch(wanted, tmp_path)
 
 
-def test_what_is_published_in_another_form(tmp_path: Path) -> None:
+def test_a_file_made_from_another_says_how(tmp_path: Path) -> None:
     """A file that has to be made says from what and how."""
     with pytest.raises(DataError, match=r"not published in this form.*hdf5 with tf2onnx"):
         fetch(entry("models/gender_mini_XCEPTION.21-0.95.onnx"), tmp_path)

@@ -57,7 +57,7 @@ def test_only_the_test_side_of_labels_is_held() -> None:
     assert not prints(picture(1)) & held
 
 
-def test_what_is_tested_by_must_be_known() -> None:
+def test_a_dataset_without_known_test_files_is_not_added_to() -> None:
     """A dataset that does not say what it is tested by is not added to; one that does names the files to read."""
     files = [
         DatasetFile(f"m/{name}", "a" * 64, "", "") for name in ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte")

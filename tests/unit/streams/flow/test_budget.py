@@ -48,7 +48,7 @@ def test_a_walk_that_makes_much_ends() -> None:
     assert end.data["fault"] == "pipeline"
 
 
-def test_what_a_walk_sends_on_is_paid_for_too() -> None:
+def test_values_that_a_walk_sends_count_too() -> None:
     """A large value that goes to many nodes is written once for each."""
     tasks = "\n".join(f'  t{n}: {{service: calc, with: {{x: "${{size(big)}}"}}}}' for n in range(20))
     topology = pipeline(

@@ -173,7 +173,7 @@ output: {v: "${first(after, branch, 7)}"}
     assert (skipped["branch"]["if"], skipped["branch"]["values"]) == ("look.v == 0", {"look.v": 80})
 
 
-def test_what_a_condition_reads() -> None:
+def test_only_values_that_a_condition_reads_are_shown() -> None:
     """Only what it reads, by the path it reads it at; long texts are cut."""
     values = {"info": {"width": 3, "name": "x" * 500}, "faces": [{"a": 1}], "other": 9}
     assert seen(parse("info.width > 2 && 'info.name' != ''"), values) == {"info.width": 3}

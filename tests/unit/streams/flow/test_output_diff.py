@@ -32,7 +32,7 @@ def test_paths(active: Any, candidate: Any, paths: list[str]) -> None:
     assert [difference.path for difference in differences(active, candidate)] == paths
 
 
-def test_what_is_told_is_small() -> None:
+def test_a_difference_is_shown_in_short() -> None:
     """Values are told in short, and not without end."""
     (difference,) = differences({"a": "x" * 5000}, {"a": None})
     assert len(difference.active) == 120

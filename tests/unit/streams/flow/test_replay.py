@@ -74,7 +74,7 @@ def test_from_a_node_on() -> None:
     assert again(topology, first, {"n": 1}, start="b") == (first.output, ["b", "c"])
 
 
-def test_what_is_taken_over_is_told_so() -> None:
+def test_reused_nodes_are_marked_as_reused() -> None:
     """A client sees nodes that were not executed as finished, with their output, marked as reused."""
     topology = pipeline(CHAIN)
     replay = plan(topology, {"n": 1}, outputs(run(topology, n=1)), start="c")
@@ -133,7 +133,7 @@ def test_a_loop_whose_list_changes_is_whole_again() -> None:
         ({"changes": {"a!": 1}}, "no input and no output 'a!'"),
     ],
 )
-def test_what_cannot_be(how: dict[str, Any], said: str) -> None:
+def test_an_impossible_replay_is_refused(how: dict[str, Any], said: str) -> None:
     """Unknown nodes and paths, and values of the wrong type, are refused with where and what to do."""
     topology = pipeline(CHAIN)
     with pytest.raises(BadReplay) as refused:

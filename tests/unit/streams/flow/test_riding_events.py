@@ -22,7 +22,7 @@ CONTRACTS: Mapping[str, Contract] = {"add-one": add_one.contract}
 
 
 @pytest.mark.parametrize("only", [TOKEN, ITEM], ids=["token", "item"])
-def test_what_was_said_rides_in_the_only_message_for_flow(only: JoinToken | LoopItemDone) -> None:
+def test_events_travel_in_the_only_message_for_flow(only: JoinToken | LoopItemDone) -> None:
     """One record holds both, in the order in which it was said."""
     (ridden,) = ride([*SAID, only])
     assert isinstance(ridden, JoinToken | LoopItemDone)

@@ -48,7 +48,7 @@ def test_shares(text: str, share: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["0%", "100%", "1", "-5%", "ten", "", "%"])
-def test_what_is_no_share(text: str) -> None:
+def test_a_wrong_share_is_refused(text: str) -> None:
     """Nothing and everything are no trial, and words are refused with what is taken."""
     with pytest.raises(ValueError, match="percentage"):
         percent(text)

@@ -198,7 +198,7 @@ def test_a_cancel_may_come_before_its_run() -> None:
     assert flow.start(n=1) == []
 
 
-def test_what_belongs_to_no_run_is_late() -> None:
+def test_messages_of_an_unknown_run_do_nothing() -> None:
     """A token, a deadline or a join's deadline of a run that was never opened does nothing."""
     flow = Flow(ONE)
     assert flow.take(flow.token("$out", "a", a={"v": 1})) == []
@@ -241,7 +241,7 @@ def test_a_pipeline_without_nodes_ends_through_its_log_too() -> None:
     assert (kind, result.output) == (EventKind.RUN_FINISHED, {"r": 4})
 
 
-def test_what_is_dropped_does_not_hide_why() -> None:
+def test_a_dropped_task_does_not_hide_the_failure() -> None:
     """A worker lost half-way has its task dropped the second time: the failure that ended the run is reported all the same.
 
     The task of `b` was answered by the one of the inner `d`; repeated, it was dropped, and that reached the end first.

@@ -225,7 +225,7 @@ output: {r: "${e}"}
     assert events(sent) == [(EventKind.FINISHED, "e[0].c")]
 
 
-def test_what_fails_after_a_deadline_harms_nobody() -> None:
+def test_a_failure_after_a_joins_deadline_changes_nothing() -> None:
     """A loop whose item fails when nobody waits for it any more does not stop the run."""
     topology = pipeline(
         """
@@ -245,7 +245,7 @@ output: {r: "${d.v}"}
     assert Control("r", Action.ABORT) not in sent
 
 
-def test_what_only_the_missing_knew_is_known_all_the_same() -> None:
+def test_values_behind_a_missing_input_are_known_all_the_same() -> None:
     """After a deadline, what is read further on comes by its own way, not by the input that did not."""
     for reads in ("${c.v + j}", "${first(c.v, -1) + j}"):
         topology = pipeline(

@@ -71,7 +71,7 @@ def test_a_repeated_item_counts_once() -> None:
     assert sent[0].data == {"output": [10, 1, 2, 3, 4]}
 
 
-def test_what_comes_after_the_end_is_late() -> None:
+def test_messages_after_the_end_of_a_loop_do_nothing() -> None:
     """An item or an opening of a loop that has ended does nothing and leaves nothing."""
     flow, _ = opened()
     for index in range(5):
@@ -113,7 +113,7 @@ def test_a_fatal_failure_of_an_item_stops_the_run_s_tasks() -> None:
     assert flow.take(flow.failed_item("e", 1, NO)) == []
 
 
-def test_what_is_read_after_the_loop_rides_past_it() -> None:
+def test_values_read_after_the_loop_travel_past_it() -> None:
     """The token after the loop brings what was known before it."""
     topology = pipeline('nodes: {e: {each: {x: "${[n]}"}, output: "${x}"}}\noutput: {r: "${e}", n: "${n}"}')
     flow = Flow(topology)

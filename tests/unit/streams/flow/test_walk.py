@@ -45,7 +45,7 @@ output: {r: "${t.v}", b: "${first(b, 0)}"}
 
 
 @pytest.mark.parametrize("handled", ["fail", "skip", "{use: 0}"])
-def test_what_computes_without_end_fails(handled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_loops_in_loops_fail(handled: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loops in loops are bounded each, and together not at all: too many rounds in a row end the run, whatever handles failures."""
     inner = "{repeat: {s: 0}, next: {s: '${s + 1}'}, max: 10000, output: '${s}'"
     topology = pipeline(

@@ -80,7 +80,7 @@ def test_forms() -> None:
         ({"k": {"l": "${first(n)}"}}, ("p", "k", "l"), 2),
     ],
 )
-def test_what_cannot_be_read_has_its_place(value: Any, place: tuple[Any, ...], offset: int) -> None:
+def test_a_syntax_error_has_its_place_and_offset(value: Any, place: tuple[Any, ...], offset: int) -> None:
     """The place of the string and the offset in it."""
     with pytest.raises(BadTemplate) as caught:
         read(value, ("p",))

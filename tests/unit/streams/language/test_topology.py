@@ -87,7 +87,7 @@ def test_a_topology_survives_its_json() -> None:
     ],
     ids=["remarks", "indentation", "order of keys", "remark in output", "quotes", "units"],
 )
-def test_what_means_the_same_has_the_same_digest(other: str) -> None:
+def test_form_does_not_change_the_digest(other: str) -> None:
     """Remarks, spaces, quotes and the order of keys change nothing."""
     assert other != EVERYTHING
     assert everything(other).digest == everything().digest
@@ -106,7 +106,7 @@ def test_what_means_the_same_has_the_same_digest(other: str) -> None:
         ("x + 1", "x + 2"),
     ],
 )
-def test_what_means_something_else_has_another_digest(old: str, new: str) -> None:
+def test_meaning_changes_the_digest(old: str, new: str) -> None:
     """Whatever changes what a run does changes the digest, also inside an inlined pipeline."""
     if old in INNER:
         other = compile_pipeline(EVERYTHING, CONTRACTS, library(INNER.replace(old, new)))

@@ -173,7 +173,7 @@ def test_types_are_shown_as_authors_write_them(kind: Type, text: str) -> None:
         (record_of({}), Type(Kind.RECORD, fields=(Field("a", INT, 1, required=False),)), None),
     ],
 )
-def test_what_may_be_given_where(actual: Type, expected: Type, problem: str | None) -> None:
+def test_a_mismatch_names_both_types_and_the_place(actual: Type, expected: Type, problem: str | None) -> None:
     """What cannot be given says what is given, what is expected, and where inside."""
     assert mismatch(actual, expected) == problem
 

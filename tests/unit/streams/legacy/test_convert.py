@@ -296,7 +296,7 @@ def test_everything_without_a_counterpart_is_said_at_once() -> None:
     assert "/nodes/4/items: node d: there is no node 'e' before this one (there is entry, a, b, c)" in findings
 
 
-def test_what_lint_says_of_the_result_is_said_of_the_older_file() -> None:
+def test_problems_of_the_result_are_placed_in_the_older_file() -> None:
     """A value of another type, an input that a service has not: at the place in the JSON that it came from."""
     text = older(
         node(
@@ -326,7 +326,7 @@ def test_what_lint_says_of_the_result_is_said_of_the_older_file() -> None:
     ],
     ids=["nothing", "a list", "a service", "empty", "deep", "large"],
 )
-def test_what_is_no_older_pipeline(text: str, said: str) -> None:
+def test_another_document_is_refused(text: str, said: str) -> None:
     """It is refused with what it should be."""
     assert any(finding.startswith(said) for finding in missing(text))
 
@@ -381,7 +381,7 @@ def test_a_loop_that_picks() -> None:
     assert output(text, {"photo": ref("p")}, ("man",))["image"]["key"] == "p>blur[]@0.8"
 
 
-def test_what_reads_what_code_would_have_given_is_not_blamed() -> None:
+def test_readers_of_the_output_of_code_are_not_reported() -> None:
     """The code is reported, and nothing that only follows from it."""
     text = older(
         node("node", "zone", "crop", after="node.out['areas'] = [[int(node.x / 5)]]"),

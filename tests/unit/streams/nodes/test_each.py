@@ -32,7 +32,7 @@ def test_no_items_end_at_once() -> None:
     assert not seen.tasks
 
 
-def test_what_is_opened() -> None:
+def test_a_loop_opens_with_items_and_values() -> None:
     """`opened` carries the items, what the body reads, and what is read after the loop."""
     opened: list[LoopOpened] = []
 
@@ -47,7 +47,7 @@ def test_what_is_opened() -> None:
     assert dict(message.after.values) == {"a": 2}
 
 
-def test_what_is_no_list_fails_the_node() -> None:
+def test_a_value_that_is_no_list_fails_the_node() -> None:
     """A value of any type that turns out to be no list."""
     topology = pipeline('nodes: {e: {each: {x: "${v}"}, output: "${x}"}}\noutput: {r: "${e}"}', input="{v: any}")
     assert run(topology, v=[1]).output == {"r": [1]}

@@ -55,7 +55,7 @@ def test_on_error_turns_a_failure_where_it_happens() -> None:
         assert end.data["reason"] == "1 / n: divide by zero"
 
 
-def test_what_on_error_made_of_a_failure_is_told() -> None:
+def test_a_failure_is_reported_with_its_on_error() -> None:
     """`node.failed` says what became of the failure."""
     topology = pipeline('nodes: {a: {value: "${1 / n}", on_error: {use: 3}}}\noutput: {r: "${a}"}')
     (failed,) = (event for event in run(topology, n=0).events if event.kind is EventKind.FAILED)

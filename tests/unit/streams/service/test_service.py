@@ -237,7 +237,7 @@ def test_a_bad_output_is_the_services_fault(given: dict[str, Any]) -> None:
         _service(bad).invoke({}, {})
 
 
-def test_what_a_function_raises_passes() -> None:
+def test_exceptions_of_a_function_pass_unchanged() -> None:
     """An exception of the function is not disguised: the runtime decides what it means."""
 
     def broken(request: Nothing) -> Nothing:
@@ -310,7 +310,7 @@ def test_models_in_an_announcement() -> None:
     assert summarise(_service(plain).model_status()) == ModelSummary(None, None, None)
 
 
-def test_what_a_pool_child_runs() -> None:
+def test_a_pool_child_finds_a_service_by_module_and_name() -> None:
     """By module and name a service is found and called; a wrong name says which module lacks it."""
     data = b"one"
     made = call(
@@ -356,7 +356,7 @@ def test_batches_that_cannot_be(options: dict[str, Any]) -> None:
         service("change-all", version="1.0.0", **options)(change_case.function)
 
 
-def test_what_waits_takes_no_batches() -> None:
+def test_an_async_function_takes_no_batches() -> None:
     """A function that waits runs many times at once anyhow."""
 
     async def waits(request: Request) -> Response:

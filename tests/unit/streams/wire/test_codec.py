@@ -148,7 +148,7 @@ def test_a_task_comes_back() -> None:
     on_wire(main)
 
 
-def test_what_is_too_large_goes_through_s3() -> None:
+def test_large_messages_travel_through_s3() -> None:
     """An envelope, a value, a row past the limit travel as refs, and come back whole."""
 
     async def main(wire: Wire, shelf: Shelf) -> None:
@@ -233,7 +233,7 @@ def test_a_result_is_typed() -> None:
     on_wire(main)
 
 
-def test_what_is_no_message_is_said_to_be_none() -> None:
+def test_a_record_that_is_no_message_is_refused() -> None:
     """Garbage, a missing envelope and a spoilt reference are the record's fault, each with its place."""
 
     async def main(wire: Wire, _: Shelf) -> None:

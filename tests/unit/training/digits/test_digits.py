@@ -105,7 +105,7 @@ def test_the_temperature_calibrates() -> None:
     assert measure.confusion(right, labels).sum() == 5000
 
 
-def test_what_serves_carries_no_tensorflow() -> None:
+def test_serving_installs_no_tensorflow() -> None:
     """In the lock file, TensorFlow is reached from the group `train` and from nothing else."""
     packages = {
         package["name"]: package for package in tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]

@@ -37,13 +37,13 @@ def test_a_model_is_named_after_its_digits() -> None:
         ({"digits": "0,1", "pictures": "many"}, "must be 10 or more"),
     ],
 )
-def test_what_cannot_be_trained_is_said(options: dict[str, str], said: str) -> None:
+def test_an_order_that_makes_no_sense_is_refused(options: dict[str, str], said: str) -> None:
     """An order that makes no sense is refused with the option and its value."""
     with pytest.raises(BadOrder, match=said):
         choice(options)
 
 
-def test_what_a_model_does_not_know_is_part_of_its_claim() -> None:
+def test_the_card_names_digits_that_a_model_does_not_know() -> None:
     """The card of a model of few digits names those that it reads wrongly."""
     claims = choice({"digits": "0,1,2,3,4,5,6"}).claims
     assert (

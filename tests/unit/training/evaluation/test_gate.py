@@ -53,7 +53,7 @@ def test_more_classes_do_not_make_refusals_by_chance_more_frequent() -> None:
     ).passed
 
 
-def test_what_the_candidate_does_not_know_is_said() -> None:
+def test_unknown_classes_of_the_candidate_are_reported() -> None:
     """The comparison passes: what it claims it does as well."""
     verdict = paired({"0": Pairs(both=10)}, unclaimed=("8", "9"))
     assert verdict.passed

@@ -86,7 +86,7 @@ def test_looking_at_a_photo(tmp_path: Path) -> None:
     assert (tallied.counted.right, tallied.recall.right, tallied.precision.of) == (2, 1, 1)
 
 
-def test_what_counts_leave_open() -> None:
+def test_counts_bound_the_right_and_wrong_answers() -> None:
     """Of a photo of one gender every answer is known; of another, only that so many at least are right and wrong."""
     women = traits.Counted("women", men=0, women=3, answered_men=1, answered_women=2)
     both = traits.Counted("both", men=2, women=3, answered_men=2, answered_women=3)

@@ -99,7 +99,7 @@ def test_every_expression_has_a_type(text: str, kind: Type) -> None:
         ("e5 + 's'", "'+' cannot be applied to (int, string)", 3),
     ],
 )
-def test_what_is_wrong_is_said_in_the_author_s_words(text: str, message: str, offset: int) -> None:
+def test_a_mistake_is_reported_in_the_authors_words(text: str, message: str, offset: int) -> None:
     """The message speaks of the names that were written, and the offset counts what was written."""
     with pytest.raises(BadExpression) as caught:
         Checker().check(text, NAMES)

@@ -44,7 +44,7 @@ def test_a_chain_is_cut_at_its_calls(text: str, path: tuple[str, ...], calls: li
         "f(a).map(x, x)",
     ],
 )
-def test_what_is_no_chain(text: str) -> None:
+def test_other_expressions_are_left_to_cel(text: str) -> None:
     """Anything else is CEL's alone."""
     assert chunked_lists.chain(text) is None
 
@@ -70,7 +70,7 @@ def test_pieces_give_what_the_whole_gives(text: str, rows: list[dict[str, Any]],
         assert parse(text).evaluate(values) == expression._evaluate(parse(text).text, values, Room())
 
 
-def test_what_fails_fails_in_pieces_too() -> None:
+def test_errors_are_the_same_in_pieces() -> None:
     """An error of one item is the expression's, and a list that is too long says what to do."""
     with pytest.raises(EvaluationError, match=r"^a\.map\(x, 1 / x\): .*divide by zero"):
         parse("a.map(x, 1 / x)").evaluate({"a": [1] * 600 + [0]})

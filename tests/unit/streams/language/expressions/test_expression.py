@@ -53,7 +53,7 @@ def test_free_names(text: str, names: set[str]) -> None:
         ("[first(a, 0)].map(x, first(x, b))", "b", True),
     ],
 )
-def test_what_may_be_missing(text: str, missing: str, met: bool) -> None:
+def test_only_operands_of_first_may_be_missing(text: str, missing: str, met: bool) -> None:
     """Operands of `first()` are lax, all else is strict."""
     assert parse(text).needs.met(frozenset(missing)) is met
 

@@ -45,7 +45,7 @@ def test_only_calls_of_first_are_rewritten(text: str, expanded: str) -> None:
         ("first(x, first(y))", 9),
     ],
 )
-def test_what_is_no_choice_is_refused_where_it_stands(text: str, offset: int) -> None:
+def test_a_wrong_first_is_refused_with_its_place(text: str, offset: int) -> None:
     """`first` needs two operands or more, and to be closed."""
     with pytest.raises(BadFirst) as caught:
         expand(text)

@@ -39,7 +39,7 @@ def test_parts_of_a_value_count_together(value: Any) -> None:
     assert template.evaluate(template.read("${s}", ()), {"s": half}) == half
 
 
-def test_what_would_take_all_memory_fails_alone() -> None:
+def test_an_expression_that_needs_too_much_memory_fails_alone() -> None:
     """An expression that multiplies a text without end is ended by what it may take, and the next one works."""
     with pytest.raises(EvaluationError, match="characters that a value may have"):
         parse(HUGE).evaluate({"big": "a" * 4000})

@@ -112,7 +112,7 @@ def test_a_tag_is_refused(text: str, tag: str, place: str) -> None:
     assert f"YAML tags such as {tag} are not part of the language" in problem
 
 
-def test_what_looks_like_a_tag_in_a_text_is_none() -> None:
+def test_a_text_that_looks_like_a_tag_is_a_text() -> None:
     """Only a tag is one."""
     assert read("a: '!secret x'\nb: wow!\nc: \"!!str\"", "f").data == {"a": "!secret x", "b": "wow!", "c": "!!str"}
 
@@ -160,7 +160,7 @@ def test_a_key_is_a_word() -> None:
     assert refused("? [a, b]\n: 1\n") == ["f.yaml:1:3: a key must be a plain word"]
 
 
-def test_what_is_no_yaml_says_where() -> None:
+def test_a_syntax_error_has_its_line_and_column() -> None:
     """A syntax error has its line and column."""
     assert refused("a: [1, 2\nb: 3\n")[0].startswith("f.yaml:2:2: not YAML:")
     assert refused("a: b: c\n")[0].startswith("f.yaml:1:5: not YAML:")

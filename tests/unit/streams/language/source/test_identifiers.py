@@ -12,7 +12,7 @@ def test_names_are_identifiers(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "A", "1a", "_a", "a-b", "a b", "ä", "a.b", "$out", "x" * (MAX_NAME + 1)])
-def test_what_no_expression_could_say_is_no_name(name: str) -> None:
+def test_a_word_that_cel_cannot_read_is_no_name(name: str) -> None:
     """Whatever CEL could not read as one word is refused."""
     assert wrong_name(name) is not None
 

@@ -40,7 +40,7 @@ def test_a_clock_that_is_behind_holds_nothing_up() -> None:
     asyncio.run(main())
 
 
-def test_what_is_due_later_than_the_tier_waits_holds_nothing_up() -> None:
+def test_a_record_due_after_the_tiers_wait_does_not_block_others() -> None:
     """After the tier's second it goes to the end of the tier that fits what is left, with the same target."""
 
     async def main() -> None:

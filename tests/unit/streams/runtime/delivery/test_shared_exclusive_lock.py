@@ -5,7 +5,7 @@ import asyncio
 from streams.runtime.delivery.shared_exclusive_lock import SharedExclusiveLock
 
 
-def test_who_is_alone_is_alone() -> None:
+def test_the_exclusive_holder_is_alone() -> None:
     """Who wants to be alone waits for those inside; who comes meanwhile waits for it; then all go on."""
 
     async def main() -> list[str]:
@@ -42,7 +42,7 @@ def test_who_is_alone_is_alone() -> None:
     assert asyncio.run(main()) == ["first", "a begins", "a ends", "b begins", "b ends", "late"]
 
 
-def test_who_gives_up_holds_nobody_up() -> None:
+def test_a_cancelled_wait_blocks_no_other() -> None:
     """When who wanted to be alone is cancelled, the others go on."""
 
     async def main() -> None:

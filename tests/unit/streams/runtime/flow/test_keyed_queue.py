@@ -36,7 +36,7 @@ async def begun() -> None:
         await asyncio.sleep(0)
 
 
-def test_what_waits_is_done_together_in_order() -> None:
+def test_waiting_tasks_are_done_in_groups_in_order() -> None:
     """The first goes alone; what came meanwhile is done in groups of at most so many; other keys do not wait."""
 
     async def main() -> None:
@@ -96,7 +96,7 @@ def test_a_group_that_breaks_off_is_done_again_without_its_first() -> None:
     asyncio.run(main())
 
 
-def test_who_gives_up_while_it_waits_is_not_done() -> None:
+def test_a_task_cancelled_in_the_queue_leaves_it() -> None:
     """A task that is cancelled in the queue leaves it."""
 
     async def main() -> None:
@@ -115,7 +115,7 @@ def test_who_gives_up_while_it_waits_is_not_done() -> None:
     asyncio.run(main())
 
 
-def test_what_is_first_goes_before_all_that_wait_and_a_turn_may_end_early() -> None:
+def test_an_urgent_task_comes_first_and_a_turn_may_end_early() -> None:
     """A group is done as far as it was done; what is left of it waits for the next turn, behind whatever goes first."""
 
     async def main() -> None:

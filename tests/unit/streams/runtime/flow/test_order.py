@@ -119,7 +119,7 @@ class Picky(StepRunner):
         self.sent.append(tasks)
 
 
-def test_what_cannot_be_sent_is_its_messages_own_fault() -> None:
+def test_a_message_that_cannot_be_sent_fails_alone() -> None:
     """Messages that are taken together are sent together; where that is refused, one after another, and one alone fails."""
 
     async def main() -> None:

@@ -45,7 +45,7 @@ def test_numbers_of_other_libraries_are_numbers() -> None:
 
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, 2**70, "\ud800", {"a": {(1, 2): object()}}, np.zeros(3)])
-def test_what_is_no_data_is_a_failure(value: object) -> None:
+def test_an_output_that_is_no_data_is_a_failure(value: object) -> None:
     """The worker is told why."""
     answer = unpack(pack(Reply(ReplyKind.VALUE, value)))
     assert isinstance(answer, Reply)
@@ -67,7 +67,7 @@ def test_what_is_no_data_is_a_failure(value: object) -> None:
         b"\x91" * 100_000,
     ],
 )
-def test_what_no_child_says_is_refused(data: bytes) -> None:
+def test_a_malformed_reply_is_refused(data: bytes) -> None:
     """Of another form, cut short, or deeper than anything: an error, and nothing is made of it."""
     with pytest.raises(Garbled):
         unpack(data)

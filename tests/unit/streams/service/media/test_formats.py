@@ -49,7 +49,7 @@ def test_frames_are_counted(format: str, count: int) -> None:
         (b"\0\0\1\0\1\0", "ICO"),
     ],
 )
-def test_what_is_not_allowed_is_named(data: bytes, said: str) -> None:
+def test_other_formats_are_refused_by_name(data: bytes, said: str) -> None:
     """Other content is refused by the name people know it by, with what is allowed instead."""
     with pytest.raises(InvalidInput, match=said) as refused:
         sniff(data)

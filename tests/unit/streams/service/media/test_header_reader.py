@@ -70,7 +70,7 @@ def test_a_png_has_one_colour_profile() -> None:
         inspect(png(PROFILE * 3_500))
 
 
-def test_what_honest_writers_make_is_read() -> None:
+def test_pictures_of_many_segments_are_read() -> None:
     """A thousand segments, chunks or tags are no reason to refuse a picture."""
     assert inspect(jpeg(b"\xff\xe1\0\2" * 1_000)).width == 8
     assert inspect(png(chunk(b"tEXt", b"a\0b") * 1_000)).width == 8

@@ -18,7 +18,7 @@ from streams.testing.cases.pictures import Pictures
         (True, True),
     ],
 )
-def test_what_is_the_same(expected: Any, actual: Any) -> None:
+def test_equal_values_have_no_differences(expected: Any, actual: Any) -> None:
     """Numbers by their value, floats but for their last digits, the rest exactly."""
     assert list(differences(expected, actual, {})) == []
 

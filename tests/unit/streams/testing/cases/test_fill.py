@@ -30,7 +30,7 @@ OUTER = {
 }
 
 
-def test_whatever_is_left_out_conforms() -> None:
+def test_filled_records_conform() -> None:
     """At any depth, in lists too, the record is one of the contract; what is given stays."""
     made = conform(OUTER, filled(shape(OUTER), {"more": [{"text": "given"}, {}]}, "node", Pictures(None)))
     assert made["more"][0]["text"] == "given"

@@ -220,7 +220,7 @@ def test_a_picture_in_a_file_is_a_reference_by_its_content(tmp_path: Path) -> No
     assert run(made, ready, 0).passed
 
 
-def test_what_a_mock_leaves_out_is_filled_in() -> None:
+def test_fields_that_a_mock_leaves_out_are_filled_in() -> None:
     """Required fields get an empty value of their type within their bounds, optional ones null: the contract holds."""
     made = suite("  - {name: x, input: {photo: image:x}, mock: {a: {faces: [{}]}, many.b: {}}}\n", PIPELINE)
     assert run(made, made.ready[0], 0).problems == ()

@@ -13,7 +13,7 @@ def at(offset: int) -> Positions:
     return positions
 
 
-def test_what_was_read_is_not_read_again() -> None:
+def test_records_behind_the_position_are_dropped() -> None:
     """A client that went back to the log's start brings what was read before: it is dropped, and what is new is taken."""
     positions = at(5)
     assert [positions.take(PLACE, offset) for offset in (5, 6, 0, 1, 6, 7)] == [True, True, False, False, False, True]
@@ -50,7 +50,7 @@ def test_a_position_out_of_the_log_is_corrected() -> None:
     assert positions.now() == {PLACE: 3}
 
 
-def test_what_cannot_be_read_is_stepped_over() -> None:
+def test_an_unreadable_record_is_stepped_over() -> None:
     """One offset at a time, from where the log begins."""
     positions = at(5)
     assert [positions.skip(PLACE, 0), positions.skip(PLACE, 0)] == [5, 6]

@@ -78,16 +78,16 @@ def ended(takes: float, trouble: Trouble | None = None) -> bool:
     return asyncio.run(main())
 
 
-def test_who_reads_nothing_of_a_cluster_that_answers_at_once_is_stuck() -> None:
+def test_reading_nothing_from_a_quick_cluster_is_stuck() -> None:
     """Then it is not the cluster's doing."""
     assert ended(0.01)
 
 
-def test_who_reads_nothing_of_a_cluster_that_answers_slowly_goes_on() -> None:
+def test_reading_nothing_from_a_slow_cluster_is_live() -> None:
     """A new start would find the same cluster, and cost it more."""
     assert not ended(2 * SLOW)
 
 
-def test_who_says_why_it_cannot_read_goes_on() -> None:
+def test_a_worker_that_reports_why_it_cannot_read_is_live() -> None:
     """Health, explain and status show it; a new start would say the same."""
     assert not ended(0.01, Trouble("g", "it may not", 0.0, "t"))
