@@ -132,5 +132,5 @@ class GatewayApp:
         self._stack = BodyDrain(HeadRequests(SecurityHeaders(RequestTiming(inner, components.monitoring.metrics))))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Handle a request, as ASGI defines it."""
         await self._stack(scope, receive, send)

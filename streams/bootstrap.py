@@ -43,7 +43,7 @@ def begin() -> None:
 
 
 def start_plainly() -> None:
-    """Start this program again without the variables that change Python itself; nothing has been done yet."""
+    """Start this program again if variables that change Python itself are set, without them. Call it before anything else."""
     set_ = [name for name in _OF_PYTHON if name in os.environ]
     if set_:
         for name in set_:
@@ -52,7 +52,7 @@ def start_plainly() -> None:
 
 
 def leave_out(environ: MutableMapping[str, str]) -> list[str]:
-    """Remove what a shell sets for other work: only our settings say where the parts are, and who the user is there.
+    """Remove variables that a shell sets for other programs: only our settings say where the parts are, and who the user is there.
 
     Authorities that the operator names (SSL_CERT_FILE) stay, when there are any; returns the warnings to show.
     """
@@ -92,7 +92,7 @@ def spare_loopback(environ: MutableMapping[str, str]) -> None:
 
 
 def open_files() -> None:
-    """Open as many files and connections as the system lets this process, up to _FILES: shells hand on a limit of 1024."""
+    """Raise the limit of open files and connections as far as the system allows, up to _FILES: shells set it to 1024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:

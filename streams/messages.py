@@ -198,7 +198,7 @@ class Event:
 
     @property
     def id(self) -> str:
-        """Deterministic: the same happening has the same id however often it is sent.
+        """The event's id, made of what happened: an event that is sent again has the same id.
 
         A run ends once, and so does a node execution: readers keep the end that is published first. A task that is
         delivered again while its run is being aborted is dropped, though it was done before. Of what one attempt says of its

@@ -76,7 +76,7 @@ def find(seen: Stain, reach: int) -> Cell | None:
 
 
 def bounds(mask: Mask) -> Box:
-    """Where a mask that is not empty has pixels."""
+    """Return where a mask that is not empty has pixels."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 

@@ -61,7 +61,7 @@ class _Blob:
     pixels: int
 
     def apart(self, other: "_Blob") -> bool:
-        """Whether they are two digits: beside each other, one above the other, or far from each other.
+        """Return whether they are two digits: beside each other, one above the other, or far from each other.
 
         The parts of one digit whose line is broken do not count.
         """

@@ -28,7 +28,7 @@ class Area(Record, shared=True):
         return Area(x=left, y=top, width=right - left, height=bottom - top) if left < right and top < bottom else None
 
     def inside(self, size: tuple[int, int], where: str) -> "Area":
-        """Itself, when all of it lies in a picture of this size. Raises InvalidInput that names `where`."""
+        """Return the area itself when all of it lies in a picture of this size. Raises InvalidInput that names `where`."""
         if self.clipped(size) != self:
             raise self._outside("lies outside", size, where)
         return self

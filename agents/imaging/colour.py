@@ -48,7 +48,7 @@ def flat(image: Image.Image) -> Image.Image:
 
 @lru_cache(maxsize=16)
 def is_srgb(profile: bytes) -> bool:
-    """Whether colours mean the same by an ICC profile as in sRGB, so that nothing needs converting.
+    """Return whether colours mean the same by an ICC profile as in sRGB, so that nothing needs converting.
 
     It is judged by what it does to colours: profiles are often called sRGB that have another curve or other primaries.
     """

@@ -21,7 +21,7 @@ class ContentDecoding:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Handle a request, as ASGI defines it."""
         codings = _codings(scope) if scope["type"] == "http" else []
         if not codings:
             await self.app(scope, receive, send)

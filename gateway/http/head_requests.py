@@ -12,7 +12,7 @@ class HeadRequests:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI. The server itself omits the bodies, since its own scope still says HEAD."""
+        """Handle a request, as ASGI defines it. The server itself omits the bodies, since its own scope still says HEAD."""
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self.app(scope, receive, send)
             return

@@ -62,7 +62,7 @@ class EventStream(Response):
         self._stall = stall
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Handle a request, as ASGI defines it."""
         writer = asyncio.ensure_future(self._write(send))
         gone = asyncio.ensure_future(disconnected(receive))
         try:

@@ -18,7 +18,7 @@ _RETRY_LATER = {"Retry-After": "5"}
 
 
 class KafkaPulse:
-    """Call `check` every `EVERY` seconds. At most one question to Kafka is pending, and none is cut short."""
+    """Asks whether Kafka answers: call `check` every `EVERY` seconds. At most one question is pending, and none is cut short."""
 
     def __init__(self, ask: Callable[[], Awaitable[object]]) -> None:
         self._ask = ask

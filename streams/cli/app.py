@@ -110,4 +110,4 @@ def _add_unavailable(app: typer.Typer, command: Unavailable) -> None:
 
 
 def _nothing() -> None:
-    """Stands for a command that was not asked for."""
+    """Do nothing, in place of a command that was not asked for."""

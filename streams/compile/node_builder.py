@@ -313,7 +313,7 @@ class NodeBuilder:
         return Wait(wait), deadline
 
     def _absent_by_first(self, edges: Graph) -> dict[str, frozenset[str]]:
-        """For a node that waits for any: map each node that may deliver first to the names that are absent then."""
+        """Map each node that may deliver first to this one, which waits for any, to the names that are absent then."""
         read = references.node_reads(self.spec) & edges.known.keys()
         return {source: read - edges.implied(source) for source in edges.sources[self.spec.name]}
 

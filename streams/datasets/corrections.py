@@ -34,7 +34,7 @@ class Correction:
 
     @property
     def source(self) -> str:
-        """Return the source of the example, for the manifest."""
+        """The source of the example, for the manifest."""
         text = f"prediction {self.prediction} of {self.service}: {self.model} said {_text(self.said)}"
         return f"{text}, {self.author} {_text(self.label)} at {self.at}"
 
@@ -59,7 +59,7 @@ class Extended:
 
     @property
     def reasons(self) -> dict[str, int]:
-        """Count the corrections that were left out, by reason."""
+        """The number of corrections that were left out, by reason."""
         return dict(sorted(Counter(correction.reason for correction in self.left).items()))
 
 

@@ -98,7 +98,7 @@ class Drift:
 
     @property
     def level(self) -> Level:
-        """Interpret the index."""
+        """The interpretation of the index."""
         if self.psi < MOVED:
             return Level.STEADY if self.chance < MOVED else Level.TOO_FEW
         if self.psi < self.chance:

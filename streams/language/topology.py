@@ -211,7 +211,7 @@ class Topology(msgspec.Struct, frozen=True, dict=True):
 
     @functools.cached_property
     def laborious(self) -> bool:
-        """Whether walking it may take more than some milliseconds: it repeats, or an expression goes through things."""
+        """Whether a walk may take more than some milliseconds: it has a `repeat`, or an expression goes through a list or a text."""
         return _LABORIOUS.search(self.to_json()) is not None
 
     @functools.cached_property
@@ -220,7 +220,7 @@ class Topology(msgspec.Struct, frozen=True, dict=True):
         return hashlib.sha256(self.to_json()).hexdigest()
 
     def to_json(self) -> bytes:
-        """Canonical JSON."""
+        """Return the canonical JSON."""
         return _ENCODER.encode(self)
 
     @classmethod

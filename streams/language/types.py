@@ -41,7 +41,7 @@ class Type:
         return next((field for field in self.fields if field.name == name), None)
 
     def within(self, most: int) -> bool:
-        """Whether it has no more than so many parts, inside out; none is counted past that."""
+        """Return whether the type has at most `most` parts, those of its parts included; counts no further."""
         return _counted(self, most) >= 0
 
     def __str__(self) -> str:
@@ -90,12 +90,12 @@ _TO_AVRO: Mapping[Kind, Any] = {
 
 
 def list_of(item: Type) -> Type:
-    """`[item]`"""
+    """Return the type `[item]`."""
     return Type(Kind.LIST, item=item)
 
 
 def record_of(fields: Mapping[str, Type]) -> Type:
-    """`{name: type}`, every field required."""
+    """Return the type `{name: type}`, with every field required."""
     return Type(Kind.RECORD, fields=tuple(Field(name, kind) for name, kind in fields.items()))
 
 
@@ -209,12 +209,12 @@ def _record_schema(name: str, fields: tuple[Field, ...], doc: str, taken: set[st
 
 
 def camel(name: str) -> str:
-    """`blur-women` → `BlurWomen`, a name that Avro allows."""
+    """Return a name that Avro allows: `BlurWomen` for `blur-women`."""
     return "".join(part[:1].upper() + part[1:] for part in name.replace("-", "_").split("_"))
 
 
 def mismatch(actual: Type, expected: Type, where: str = "", exact: bool = False) -> str | None:
-    """Why `actual` cannot be given where `expected` is wanted; None when it can.
+    """Return why `actual` cannot be given where `expected` is wanted; None when it can.
 
     An int serves as a float unless `exact`: where nothing converts the value, an expression would meet an int after all. A
     record has the wanted fields and no others, and `any` is checked when the value is there.

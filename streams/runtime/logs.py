@@ -19,7 +19,7 @@ _MAX_MESSAGES = 1000
 
 
 class RepeatFilter(logging.Filter):
-    """Limit how often a library logs the same message; the first line of the next window says how many were dropped.
+    """Limits how often a library logs the same message; the first line of the next window says how many were dropped.
 
     Two messages are the same when their format strings are.
     """

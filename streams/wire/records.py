@@ -30,12 +30,12 @@ class Record:
 
     @property
     def spot(self) -> tuple[Place, int]:
-        """Where it stands: partition and offset."""
+        """The record's place in its topic: partition and offset."""
         return self.place, self.offset
 
     @property
     def where(self) -> str:
-        """For messages to people: `task.image-blur.v1/3@1042`."""
+        """The record's place in messages for people: `task.image-blur.v1/3@1042`."""
         return f"{self.place.topic}/{self.place.partition}@{self.offset}"
 
     def header(self, name: str) -> bytes | None:

@@ -60,5 +60,5 @@ def compiled(loaded: "Library", known: "Mapping[str, Contract]", names: list[str
 
 
 def counted(number: int) -> str:
-    """`1 problem`, `2 problems`."""
+    """Write a number of problems: `1 problem`, `2 problems`."""
     return f"{number} problem{'' if number == 1 else 's'}"

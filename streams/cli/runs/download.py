@@ -13,7 +13,7 @@ from streams.cli.runs.follow import is_object
 
 
 def save(gateway: Gateway, output: Any, to: str) -> Iterator[Path]:
-    """Write the object of an output to the file `to`, or every one into the folder `to/`; each path once it is there."""
+    """Write the object of an output to the file `to`, or every one into the folder `to/`; yield each path once it is written."""
     target = Path(to)
     references = list(objects(output))
     if not references:
@@ -42,7 +42,7 @@ def save(gateway: Gateway, output: Any, to: str) -> Iterator[Path]:
 
 
 def objects(value: Any, place: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every object in a value with a name made of where it stands: `thumbnails-0`."""
+    """Yield every object in a value, with a name made of its place: `thumbnails-0`."""
     if is_object(value):
         yield place or "output", value
     elif isinstance(value, Mapping):
@@ -54,5 +54,5 @@ def objects(value: Any, place: str = "") -> Iterator[tuple[str, Mapping[str, Any
 
 
 def ending(media_type: str) -> str:
-    """`.jpg` for image/jpeg; nothing for what is not known."""
+    """Return the ending of file names of a media type, such as `.jpg`; empty for an unknown type."""
     return {"image/jpeg": ".jpg", "image/webp": ".webp"}.get(media_type) or mimetypes.guess_extension(media_type) or ""

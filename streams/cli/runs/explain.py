@@ -42,7 +42,7 @@ def replay(
     key: Key = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Run it again as a new run that is linked to it; print the new run's id, or its events.
+    """Repeat a run as a new run that is linked to it; print the new run's id, or its events.
 
     With --from, nodes that do not come after that node are not executed again: their outputs are taken over.
     """

@@ -41,7 +41,7 @@ def duration(value: Any) -> float | None:
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """`did you mean 'area'?`, or what there is to choose from."""
+    """Return a hint: `did you mean 'area'?`, or the names to choose from."""
     choices = sorted(known)
     close = nearest(word, choices)
     if close:

@@ -66,7 +66,7 @@ def pieces(items: list[Any]) -> list[list[Any]]:
 
 
 def _closed(text: str, at: int) -> int | None:
-    """Behind the parenthesis that closes the one before `at`."""
+    """Return the position behind the parenthesis that closes the one before `at`."""
     depth = 1
     while at < len(text):
         string = _STRING.match(text, at)

@@ -44,12 +44,12 @@ class Bulk:
 
     @property
     def text(self) -> float:
-        """Characters, if it is a text, at most."""
+        """The most characters that it has, if it is a text."""
         return max(self.top - PART, 0)
 
     @property
     def only(self) -> Any:
-        """The value itself, where there is but one; else None."""
+        """The value itself, if there is only one; else None."""
         return self.among[0] if len(self.among) == 1 else None
 
 
@@ -57,7 +57,7 @@ _SMALL = Bulk()
 
 
 class Scene:
-    """One pricing: the values, the variables of loops, and what it has come to so far."""
+    """One pricing: the values, the variables of loops, and the price so far."""
 
     def __init__(self, values: Mapping[str, Any], sizes: Sizes) -> None:
         self.values, self.sizes, self.spent = values, sizes, 0.0
@@ -263,7 +263,7 @@ _FUNCTIONS: dict[str, Callable[..., tuple[Bulk, float]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """An expression; `parts` of it, where it is so plain that these and the sizes of what it reads say enough, else 0."""
+    """An expression to be priced. `parts` counts its parts if these and the sizes of its values suffice for a price, else 0."""
 
     root: Node
     parts: int

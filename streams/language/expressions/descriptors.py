@@ -46,7 +46,7 @@ class Descriptors:
         self._add("Image", _IMAGE_FIELDS)
 
     def cel_type(self, kind: Type) -> cel.Type:
-        """CEL's type for ours; what CEL cannot say is DYN, checked when the value is there."""
+        """Return CEL's type for ours: DYN for a type that CEL cannot express, whose values are checked when they are there."""
         if kind.optional and kind.kind in _SCALARS:
             return cel.Type(f"google.protobuf.{_SCALARS[kind.kind][1]}")
         if kind.kind in _SCALARS:
@@ -66,7 +66,7 @@ class Descriptors:
         return Type(Kind.IMAGE, fields=_IMAGE_FIELDS) if name == "Image" else self._types.get(f"{_PACKAGE}.{name}")
 
     def our_type(self, name: str) -> Type:
-        """Our type for the name of one of CEL's: `LIST<m.Face>`."""
+        """Return our type for the name of one of CEL's, such as `LIST<m.Face>`."""
         if name in _FROM_CEL:
             return _FROM_CEL[name]
         if name.startswith("LIST<"):

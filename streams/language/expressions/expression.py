@@ -50,7 +50,7 @@ class BadExpression(MillraceError, ValueError):
         super().__init__(message)
 
     def reword(self, say: Callable[[str], tuple[str, str] | None]) -> None:
-        """Say it, and what else is wrong, in other words; `say` returns message and hint, or None to keep them."""
+        """Change the messages of this error and of `others`; `say` returns message and hint, or None to keep them."""
         for problem in (self, *self.others):
             words = say(str(problem))
             if words:
@@ -64,11 +64,11 @@ class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
     choices: tuple[tuple["Condition", ...], ...] = ()
 
     def met(self, missing: frozenset[str]) -> bool:
-        """Whether it holds when the names in `missing` are not there."""
+        """Return whether the condition holds when the names in `missing` are not there."""
         return not (self.names & missing) and all(any(side.met(missing) for side in sides) for sides in self.choices)
 
     def read(self) -> frozenset[str]:
-        """Every name it speaks of."""
+        """Return every name in the condition."""
         return self.names.union(*(side.read() for sides in self.choices for side in sides))
 
     def __and__(self, other: "Condition") -> "Condition":
@@ -84,7 +84,7 @@ class Expression(msgspec.Struct, frozen=True, omit_defaults=True, tag="cel"):
 
     @property
     def names(self) -> frozenset[str]:
-        """Every name it may read."""
+        """Every name that the expression may read."""
         return self.needs.read()
 
     def evaluate(self, values: Mapping[str, Any], room: Room | None = None) -> Any:
@@ -176,7 +176,7 @@ def _unlocated(message: str) -> BadExpression:
 
 
 def _explain(message: str) -> tuple[str, str]:
-    """CEL's message in the words of the language, and what its author can do."""
+    """Return CEL's message in the words of the language, and what the expression's author can do."""
     if _TOO_NESTED.search(message):
         hint = "each + is a level, and each operand of first(): compute a part in a value node, or in a list"
         return f"the expression nests deeper than {MAX_NESTING} levels", hint
@@ -209,7 +209,7 @@ def _explain(message: str) -> tuple[str, str]:
 
 
 def _words(kinds: str) -> str:
-    """CEL's names of types in those of the language."""
+    """Replace CEL's names of types in a text by those of the language."""
     return kinds.replace("double", "float").replace("int64", "int").replace("null_type", "null").replace("m.", "")
 
 
@@ -256,7 +256,7 @@ def _priced(text: str) -> price.Priced:
 
 
 def _afford(text: str, values: Mapping[str, Any], room: Room) -> None:
-    """Pay for an expression before CEL sees it: what it makes would be there before anybody could count it."""
+    """Charge for an expression before CEL evaluates it: its result might already fill the memory. Raises EvaluationError."""
     cost, largest = _priced(text).of(values, room.budget.sizes)
     if cost > WORK:
         raise too_large(text) if largest > LARGEST else too_much(text)

@@ -35,7 +35,7 @@ class Sizes:
         self._known: dict[int, tuple[Any, int]] = {}  # with the value: what is still there keeps its id
 
     def of(self, value: Any) -> int:
-        """Its size. Raises RecursionError for a value without a bottom."""
+        """Return the size of a value. Raises RecursionError for one that is nested too deep."""
         kind = type(value)
         if kind is str or kind is bytes:
             return PART + len(value)
@@ -57,7 +57,7 @@ class Sizes:
 
 
 class Budget:
-    """What a walk may still take. It is spent to the end: the walk is over then."""
+    """What a walk may still take. Once all is spent, the walk is over."""
 
     __slots__ = ("left", "sizes")
 
@@ -67,15 +67,15 @@ class Budget:
 
     @property
     def spent(self) -> float:
-        """What was taken so far."""
+        """The amount that was taken so far."""
         return BUDGET - self.left
 
     def spend(self, units: float) -> None:
-        """Take so much, be it there or not."""
+        """Take this amount, even if less is left."""
         self.left -= units
 
     def take(self, units: float) -> None:
-        """Take so much. Raises EvaluationError when it is not there."""
+        """Take this amount. Raises EvaluationError if less is left."""
         self.left -= units
         if self.left < 0:
             raise EvaluationError(SPENT, _LESS)
@@ -91,7 +91,7 @@ class Room:
         self.budget = budget or Budget()
 
     def take(self, size: int) -> None:
-        """Take so much. Raises EvaluationError when it is not there."""
+        """Take this amount. Raises EvaluationError if less is left."""
         self.left -= size
         if self.left < 0:
             raise too_large()

@@ -82,12 +82,12 @@ class Source:
         return value if isinstance(value, str) else ""
 
     def follows(self, place: Place) -> bool:
-        """Whether a problem at this place only follows from a value that could not be read."""
+        """Return whether a problem at this place only follows from a value that could not be read."""
         return bool(self.spoiled) and any(place[:length] in self.spoiled for length in range(len(place) + 1))
 
 
 def dotted(place: Place) -> str:
-    """`nodes.blur.with.areas[0]`"""
+    """Write a place as text: `nodes.blur.with.areas[0]`."""
     text = ""
     for part in place:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
@@ -130,7 +130,7 @@ def read(text: str, file: str) -> Source:
 
 
 def _joined(text: str) -> str:
-    """JSON with every pair of escapes that stands for one character as that character."""
+    """Replace every pair of escapes in JSON that stands for one character by that character."""
     if not text.lstrip().startswith("{"):
         return text
     return _PAIR.sub(lambda pair: pair[1] + _character(pair[2], pair[3]), text)
@@ -159,7 +159,7 @@ def _tags(text: str, file: str) -> dict[tuple[int, int], str]:
 
 
 def _place(mark: yaml.Mark | None, text: str) -> tuple[int, int]:
-    """Line and column of a mark; the end of the text for one behind it, where an unclosed bracket is noticed."""
+    """Return line and column of a mark; the end of the text for one behind it, where an unclosed bracket is noticed."""
     if mark is None:
         return 0, 0
     lines = _BREAK.split(text.rstrip())
@@ -255,7 +255,7 @@ def _scalar(node: yaml.ScalarNode) -> Any:
 
 
 def strings(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
-    """Every string inside a value, with its place."""
+    """Yield every string inside a value, with its place."""
     if isinstance(value, str):
         yield place, value
     elif isinstance(value, dict):

@@ -20,7 +20,7 @@ RESERVED = CEL_TYPES | frozenset(_KEYWORDS.split()) | frozenset(_FUNCTIONS.split
 
 
 def wrong_name(name: str) -> tuple[str, str] | None:
-    """Why a node, an input or a variable cannot have this name, and what to do; None when it can."""
+    """Return why a node, an input or a variable cannot have this name, and what to do; None when it can."""
     if name in RESERVED:
         return f"{name!r} is a reserved name", "choose another"
     if not _NAME.fullmatch(name) or len(name) > MAX_NAME:

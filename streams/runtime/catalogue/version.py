@@ -44,7 +44,7 @@ class Version:
 
     @property
     def number(self) -> int:
-        """Counts the changes of this name, from 1; 0 for a version that was never active."""
+        """The number of this change among those of its name, from 1; 0 for a version that was never active."""
         return int(self.etag.partition("-")[0])
 
     @property

@@ -5,7 +5,7 @@ from enum import IntEnum, unique
 
 @unique
 class Lock(IntEnum):
-    """Any distinct numbers: processes that share one wait for each other."""
+    """A lock; any distinct numbers will do. Processes that take the same lock wait for each other."""
 
     HISTORY = 0x6D696C6C
     CALLBACKS = 0x6D696C6D

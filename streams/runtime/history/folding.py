@@ -188,7 +188,7 @@ EXECUTION_COLUMNS = (
 
 
 def event_line(logged: LoggedEvent) -> str:
-    """Convert an event."""
+    """Write an event as a line for COPY, without a line break."""
     event = logged.event
     position = copying.numbers(event.at) if event.at else "{}"
     return (
@@ -198,7 +198,7 @@ def event_line(logged: LoggedEvent) -> str:
 
 
 def run_line(row: Mapping[str, Any]) -> str:
-    """Convert a run that begins."""
+    """Write a run that begins as a line for COPY, without a line break."""
     return "\t".join(
         (
             text(row["run"]),
@@ -222,7 +222,7 @@ def run_line(row: Mapping[str, Any]) -> str:
 
 
 def execution_line(row: Mapping[str, Any]) -> str:
-    """Convert a node execution that begins."""
+    """Write a node execution that begins as a line for COPY, without a line break."""
     return "\t".join(
         (
             text(row["run"]),

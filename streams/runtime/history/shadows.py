@@ -51,7 +51,7 @@ class _Pair:
         return (*names, verdict, text, self.seconds, self.shadow_seconds)
 
     def _differences(self) -> list[Difference] | None:
-        """None when a run was cancelled: there is nothing to compare."""
+        """Compare how both runs ended; return None when one was cancelled: there is nothing to compare."""
         if "cancelled" in (self.status, self.shadow_status):
             return None
         if self.status != self.shadow_status:

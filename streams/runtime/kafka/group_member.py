@@ -89,7 +89,7 @@ class GroupMember:
 
     @property
     def positions(self) -> Mapping[Place, int]:
-        """The offset of each of them before which all is done; BEGINNING if nothing is and the log is read from its start."""
+        """The first offset of each partition that is not handled yet; BEGINNING if none is and the log is read from its start."""
         return self._positions
 
     @property
@@ -149,7 +149,7 @@ class GroupMember:
             self.failed.set()
 
     async def _join(self) -> bool:
-        """Wait for an assignment; whether it came in time."""
+        """Wait for an assignment; return whether it came in time."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_JOINING):
                 await self._joined.wait()

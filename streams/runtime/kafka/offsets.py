@@ -40,7 +40,7 @@ _PAUSE = 0.02
 
 
 class Offsets:
-    """One connection for such questions. Every method raises KafkaError when the cluster does not answer."""
+    """A connection for questions about offsets and records. Every method raises KafkaError when the cluster does not answer."""
 
     def __init__(self, brokers: Brokers) -> None:
         self._brokers = brokers
@@ -104,7 +104,7 @@ class Offsets:
         return {place: range(starts[place], max(starts[place], ends[place])) for place in places}
 
     async def lag(self, group: str, places: Iterable[Place]) -> dict[Place, int]:
-        """Count them: the group's lag in each partition."""
+        """Count the records of each partition that the group has not committed yet: its lag."""
         return {place: len(offsets) for place, offsets in (await self.behind(group, places)).items()}
 
     async def has_records(self, place: Place, start: int, stop: int) -> bool:
@@ -119,7 +119,7 @@ class Offsets:
         return [record async for record in self.records(place, start, stop)]
 
     async def records(self, place: Place, start: int = 0, stop: int | None = None) -> AsyncGenerator[Record, None]:
-        """Read them one after another with a consumer of their own; `stop` None: up to the log's present end."""
+        """Yield the records that `read` returns, with a consumer of their own; `stop` None: up to the log's present end."""
         firsts, ends = await asyncio.gather(self.beginnings([place]), self.ends([place]))
         start, stop = max(start, firsts[place]), ends[place] if stop is None else min(stop, ends[place])
         if start >= stop:

@@ -36,7 +36,7 @@ class HeldBundle:
             os.close(descriptor)
 
     def moved(self, folder: Path) -> "HeldBundle":
-        """Replace this one after its folder was renamed."""
+        """Return the bundle in its renamed folder; the hold passes to it."""
         descriptor, self._descriptor = self._descriptor, -1
         return HeldBundle(replace(self.bundle, folder=folder), descriptor)
 

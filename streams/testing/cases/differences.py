@@ -23,7 +23,7 @@ class Difference:
 
 
 def differences(expected: Any, actual: Any, names: Mapping[str, str], place: Place = ()) -> Iterator[Difference]:
-    """Every difference. `names` says what a picture is called, by its hash. Floats may differ in their last digits."""
+    """Yield every difference. `names` has the name of a picture, by its hash. Floats may differ in their last digits."""
     if is_ref(expected) and is_ref(actual):
         if expected["sha256"] != actual["sha256"] or expected["media_type"] != actual["media_type"]:
             yield Difference(place, shown(expected, names), shown(actual, names))

@@ -24,7 +24,7 @@ class BadPicture(MillraceError, ValueError):
 
 
 def is_picture(value: Any) -> bool:
-    """Whether a text stands for a picture, where one is expected."""
+    """Return whether a text stands for a picture, where one is expected."""
     return isinstance(value, str) and value.startswith((FILE, MADE_UP))
 
 

@@ -45,7 +45,7 @@ class Mocked(Driver):
         super().write(self.coder.row(row) if self.coder else row)
 
     def serve(self, task: Task) -> Outcome:
-        """One attempt, answered by the mock that says closest which execution it means."""
+        """Answer one attempt with the mock whose path names its execution most exactly."""
         assert self.ready is not None
         meant = [mock for mock in self.ready.case.mocks if places.matches(mock.path, task.path)]
         if not meant:

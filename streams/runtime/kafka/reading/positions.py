@@ -27,7 +27,7 @@ class Positions:
         return dict(self._next)
 
     def take(self, place: Place, offset: int) -> bool:
-        """Step past a record. False for one that was read before, or of a partition that is not assigned."""
+        """Step past a record; return False for one that was read before, or whose partition is not assigned."""
         expected = self._next.get(place)
         if expected is None or offset < expected:
             return False
