@@ -4,16 +4,12 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from streams.cli.exits import Exit, Failed
 from streams.cli.settings import settings
-
-if TYPE_CHECKING:
-    import httpx
-
-    from streams.settings import Settings
+from streams.settings import Settings
 
 CONNECT = 5.0
 """Seconds to wait for a connection."""
@@ -34,10 +30,40 @@ _EXITS: Mapping[str, Exit] = {
 """The exit status of each problem type; all others mean REFUSED."""
 
 
+class Answer(Protocol):
+    """What commands read of an answer; `httpx.Response`, which is imported only for a call."""
+
+    @property
+    def status_code(self) -> int:
+        """The status."""
+
+    @property
+    def reason_phrase(self) -> str:
+        """The words beside the status."""
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the status is one of errors, 400 or more."""
+
+    @property
+    def content(self) -> bytes:
+        """The whole body."""
+
+    @property
+    def text(self) -> str:
+        """The whole body, decoded."""
+
+    def json(self) -> Any:
+        """Return the value of a JSON body. Raises ValueError for any other."""
+
+    def iter_lines(self) -> Iterator[str]:
+        """Yield the lines of a body, without their ends, as they come."""
+
+
 class Gateway:
     """A client of an installation's gateway; use as a context manager. Calls raise Failed when the gateway refuses them."""
 
-    def __init__(self, where: "Settings | None" = None) -> None:
+    def __init__(self, where: Settings | None = None) -> None:
         import httpx
 
         self.settings = where or settings()
@@ -55,7 +81,7 @@ class Gateway:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def call(self, method: str, path: str, **options: Any) -> "httpx.Response":
+    def call(self, method: str, path: str, **options: Any) -> Answer:
         """Make one call; `params` that are None are left out. Raises Failed when the gateway is unavailable or refuses."""
         if "params" in options:
             options["params"] = {name: value for name, value in options["params"].items() if value is not None}
@@ -67,7 +93,7 @@ class Gateway:
         return self._accepted(answer)
 
     @contextmanager
-    def stream(self, path: str, headers: Mapping[str, str] | None = None) -> "Iterator[httpx.Response]":
+    def stream(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[Answer]:
         """Open an answer that is read as it comes. Raises Failed, and httpx.TransportError while it is read."""
         with self._http.stream("GET", path, headers=dict(headers or {})) as answer:
             if answer.is_error:
@@ -94,7 +120,7 @@ class Gateway:
             Exit.UNAVAILABLE, f"no gateway answers at {self.url} ({why}); start it with `make run` or `millrace up`"
         )
 
-    def _accepted(self, answer: "httpx.Response") -> "httpx.Response":
+    def _accepted(self, answer: Answer) -> Answer:
         if answer.status_code == 401:
             raise Failed(
                 Exit.REFUSED,
@@ -103,7 +129,7 @@ class Gateway:
         return accepted(answer)
 
 
-def key_of(where: "Settings") -> str:
+def key_of(where: Settings) -> str:
     """Read the API key of an installation. Raises Failed if there is none."""
     path = _path(where)
     try:
@@ -117,11 +143,11 @@ def key_of(where: "Settings") -> str:
         raise Failed(Exit.USAGE, f"the API key at {path} cannot be read: {error}") from error
 
 
-def _path(where: "Settings") -> Path:
+def _path(where: Settings) -> Path:
     return where.home / "api-key"
 
 
-def accepted(answer: "httpx.Response") -> "httpx.Response":
+def accepted(answer: Answer) -> Answer:
     """Return the answer unless it is an error. Raises Failed with all of the gateway's problems."""
     if not answer.is_error:
         return answer

@@ -80,3 +80,8 @@ def problems(problems: Iterable[Any]) -> None:
     """Print problems on stderr, one per line: file:line:column: where: problem (hint)."""
     for problem in problems:
         say(str(problem))
+
+
+def counted(number: int) -> str:
+    """Write a number of problems: `1 problem`, `2 problems`."""
+    return f"{number} problem{'' if number == 1 else 's'}"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from schemas.contracts import Contract
 from schemas.validation.bounds import tightened
@@ -41,6 +42,28 @@ class Effect:
     def breaking(self) -> bool:
         """Whether it compiles with the old contracts and not with the new ones."""
         return bool(self.problems)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that `lint --output json` prints."""
+        return {
+            "pipeline": self.pipeline,
+            "breaking": self.breaking,
+            "problems": [problem.to_json() for problem in self.problems],
+            "changes": [
+                {"service": change.service, "where": change.where, "was": change.was, "now": change.now}
+                for change in self.changes
+            ],
+            "narrowed": list(self.narrowed),
+        }
+
+    def __str__(self) -> str:
+        """Return a line for each problem and narrowed input, and for each change if they break the pipeline."""
+        lines = [
+            *(f"{self.pipeline} breaks: {problem}" for problem in self.problems),
+            *(f"{self.pipeline} may fail: {narrowing}" for narrowing in self.narrowed),
+            *(f"    {change}" for change in self.changes if self.breaking),
+        ]
+        return "\n".join(lines)
 
 
 def effects(

@@ -1,23 +1,13 @@
 """`data`: public data and model weights from where their authors publish them, and dataset versions in S3."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from streams.cli.exits import Exit, Failed
-from streams.cli.output import Output, OutputOption, emit, emit_list, problems, say
-from streams.cli.pipelines.offline import counted
+from streams.cli.output import Output, OutputOption, counted, emit, emit_list, problems, say
 from streams.cli.settings import settings
-
-if TYPE_CHECKING:
-    from streams.datasets.catalogue import Entry
-    from streams.datasets.corrections import Extended
-    from streams.datasets.manifest import Manifest
-    from streams.runtime.storage.store import Store
-
-T = TypeVar("T")
+from streams.datasets.catalogue import Entry
 
 Dataset = Annotated[str, typer.Argument(help="A folder of the data catalogue.", metavar="NAME")]
 Service = Annotated[str, typer.Argument(help="A service whose predictions people corrected.", metavar="SERVICE")]
@@ -34,7 +24,7 @@ def fetch(names: Names = None, output: OutputOption = Output.TEXT) -> None:
 
     folder = settings().data
     failures = []
-    for entry in _known(names or []):
+    for entry in _entries(names or []):
         try:
             fetched = download.fetch(entry, folder)
         except download.DataError as error:
@@ -53,13 +43,14 @@ def keep(name: Dataset, output: OutputOption = Output.TEXT) -> None:
 
     Files that are in S3 already are not sent again; `millrace data fetch` downloads those that are not in the data directory.
     """
+    from streams.cli.operations import datasets
     from streams.runtime.storage.datasets import keep as put
 
     folder = settings().data
-    entries = _known([name])
-    kept = _stored(lambda store: put(name, entries, folder, store))
+    entries = _entries([name])
+    kept = datasets.stored(lambda store: put(name, entries, folder, store))
     text = f"{kept.manifest.label}  {len(kept.manifest.files)} files, {kept.stored} of them new  {kept.manifest.key}"
-    emit(output, _document(kept.manifest) | {"new": kept.stored}, text)
+    emit(output, datasets.document(kept.manifest) | {"new": kept.stored}, text)
 
 
 def corrections(name: Service, output: OutputOption = Output.TEXT) -> None:
@@ -71,24 +62,27 @@ def corrections(name: Service, output: OutputOption = Output.TEXT) -> None:
     import psycopg
 
     from schemas.contracts import load_contracts
+    from streams.cli.operations import datasets
+    from streams.datasets.corrections import Extended
     from streams.runtime.storage.corrections import make
+    from streams.runtime.storage.store import Store
 
     contract = load_contracts().get(name)
     if contract is None:
         raise Failed(Exit.UNKNOWN, f"there is no service {name}")
     where = settings()
 
-    async def act(store: "Store") -> "Extended":
+    async def act(store: Store) -> Extended:
         link = psycopg.AsyncConnection.connect(where.postgres, autocommit=True, connect_timeout=5)
         async with await link as connection:
             return await make(store, connection, contract, where.data)
 
-    extension = _stored(act)
+    extension = datasets.stored(act)
     noun = "correction" if extension.added == 1 else "corrections"
     text = f"{extension.manifest.label}  {extension.base.label} and {extension.added} {noun}"
     emit(
         output,
-        _document(extension.manifest)
+        datasets.document(extension.manifest)
         | {"base": extension.base.label, "added": extension.added, "left_out": extension.reasons},
         text,
     )
@@ -98,52 +92,21 @@ def corrections(name: Service, output: OutputOption = Output.TEXT) -> None:
 
 def versions(names: Datasets = None, output: OutputOption = Output.TEXT) -> None:
     """List the dataset versions in S3."""
+    from streams.cli.operations import datasets
     from streams.runtime.storage.datasets import versions as listed
 
-    manifests = _stored(lambda store: listed(store, names or []))
-    documents = (_document(manifest) for manifest in manifests)
+    manifests = datasets.stored(lambda store: listed(store, names or []))
+    documents = (datasets.document(manifest) for manifest in manifests)
     rows = ((manifest.label, str(len(manifest.files)), manifest.version) for manifest in manifests)
     empty = "there are no dataset versions; `millrace data keep mnist` makes one"
     emit_list(output, documents, ("DATASET", "FILES", "VERSION"), rows, empty)
 
 
-def _known(names: list[str]) -> "tuple[Entry, ...]":
+def _entries(names: list[str]) -> tuple[Entry, ...]:
+    """Select entries of the data catalogue; no name selects all. Raises Failed for an unknown name."""
     from streams.datasets.download import DataError, select
 
     try:
         return select(names)
     except DataError as error:
         raise Failed(Exit.UNKNOWN, str(error)) from error
-
-
-def _document(manifest: "Manifest") -> dict[str, object]:
-    files = [{"name": file.name, "sha256": file.sha256, "key": file.key} for file in manifest.files]
-    return {"dataset": manifest.label, "name": manifest.name, "version": manifest.version, "files": files}
-
-
-def _stored(action: "Callable[[Store], Awaitable[T]]") -> T:
-    """Run an action on the object store. Raises Failed for its errors."""
-    import psycopg
-
-    from streams.datasets.download import DataError
-    from streams.datasets.manifest import BadManifest
-    from streams.runtime.errors import StoreUnavailable
-    from streams.runtime.storage.corrections import NothingToLearn
-    from streams.runtime.storage.store import Store
-
-    async def act() -> T:
-        store = Store(settings())
-        try:
-            await store.ensure_bucket()
-            return await action(store)
-        finally:
-            store.close()
-
-    try:
-        return asyncio.run(act())
-    except (DataError, BadManifest, NothingToLearn) as error:
-        raise Failed(Exit.REFUSED, str(error)) from error
-    except psycopg.OperationalError as error:
-        raise Failed(Exit.UNAVAILABLE, f"the run history (PostgreSQL) does not answer: {error}") from error
-    except StoreUnavailable as error:
-        raise Failed(Exit.UNAVAILABLE, f"the object store does not answer: {error}") from error

@@ -1,21 +1,12 @@
 """`models`: the versions of each service's model in the registry, and which of them serves."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from streams.cli.exits import Exit, Failed
 from streams.cli.output import Output, OutputOption, emit, emit_list
-from streams.cli.settings import settings
 from streams.models.champion import ALIAS, MODEL
-
-if TYPE_CHECKING:
-    from streams.runtime.models.champions import Connection, RegisteredVersion
-
-T = TypeVar("T")
 
 SHIPPED = "shipped"
 """Stands for the bundle that comes with the service, in place of a version."""
@@ -33,9 +24,10 @@ def listing(slot: SlotOption = None, output: OutputOption = Output.TEXT) -> None
 
     `millrace services SLOT` shows what serves at this moment. A slot without a champion is served by its shipped model.
     """
+    from streams.cli.operations import registry
     from streams.runtime.models.champions import versions
 
-    registered = asked(lambda connection: versions(connection, slot)) or []
+    registered = registry.asked(lambda connection: versions(connection, slot)) or []
     documents = (model.document() for model in registered)
     rows = (
         (
@@ -43,7 +35,7 @@ def listing(slot: SlotOption = None, output: OutputOption = Output.TEXT) -> None
             str(model.number),
             model.version or "-",
             model.tags.get(MODEL, ""),
-            _when(model),
+            registry.registered_at(model),
             ALIAS * model.champion,
         )
         for model in registered
@@ -54,11 +46,12 @@ def listing(slot: SlotOption = None, output: OutputOption = Output.TEXT) -> None
 
 def show(slot: Slot, version: VersionOption = None, output: OutputOption = Output.TEXT) -> None:
     """Show one registered version: its dataset, the verdict of the gate, and every other tag."""
+    from streams.cli.operations import registry
     from streams.runtime.models.champions import versions
 
     matching = [
         model
-        for model in asked(lambda connection: versions(connection, slot)) or []
+        for model in registry.asked(lambda connection: versions(connection, slot)) or []
         if (model.champion if version is None else version in (str(model.number), model.version))
     ]
     if not matching:
@@ -66,7 +59,7 @@ def show(slot: Slot, version: VersionOption = None, output: OutputOption = Outpu
         raise Failed(Exit.UNKNOWN, f"{slot} has no {what}")
     model = matching[-1]
     rows = [("slot", slot), ("number", str(model.number)), ("champion", "yes" if model.champion else "no"),
-            ("registered", _when(model)), *sorted(model.tags.items())]  # fmt: skip
+            ("registered", registry.registered_at(model)), *sorted(model.tags.items())]  # fmt: skip
     emit(output, model.document(), "\n".join(f"{name}: {value}" for name, value in rows))
 
 
@@ -76,40 +69,23 @@ def use(slot: Slot, version: Version, output: OutputOption = Output.TEXT) -> Non
     No request is dropped, and each answer names its version. A version that cannot be loaded changes nothing, and
     `millrace services SLOT` says why.
     """
-    from streams.runtime.models.champions import NoSuchVersion, demote, promote
+    from streams.cli.operations import registry
+    from streams.runtime.models.champions import Connection, NoSuchVersion, RegisteredVersion, demote, promote
 
     if version == SHIPPED:
-        moved = asked(lambda connection: demote(connection, slot))
+        moved = registry.asked(lambda connection: demote(connection, slot))
         text = f"{slot}: the shipped model serves" + (" from now on" if moved else ", as before")
         emit(output, {"slot": slot, "champion": None}, text)
         return
 
-    async def move(connection: "Connection") -> "RegisteredVersion":
+    async def move(connection: Connection) -> RegisteredVersion:
         try:
             return await promote(connection, slot, version)
         except NoSuchVersion as error:
             raise Failed(Exit.UNKNOWN, str(error)) from error
 
-    champion = asked(move)
+    champion = registry.asked(move)
     if champion is None:
         raise Failed(Exit.REFUSED, "there is no registry of models yet: nothing was trained here")
     text = f"{slot}: {champion.tags.get(MODEL, '')} {champion.version} (number {champion.number}) is the champion"
     emit(output, champion.document() | {"champion": True}, text)
-
-
-def asked(action: "Callable[[Connection], Awaitable[T]]") -> T | None:
-    """Run an action on the registry; None if there is no registry yet. Raises Failed if it is unavailable."""
-    from streams.runtime.models.champions import ModelRegistryUnavailable, connected
-
-    async def act() -> T | None:
-        async with connected(settings()) as connection:
-            return None if connection is None else await action(connection)
-
-    try:
-        return asyncio.run(act())
-    except ModelRegistryUnavailable as error:
-        raise Failed(Exit.UNAVAILABLE, str(error)) from error
-
-
-def _when(model: "RegisteredVersion") -> str:
-    return datetime.fromtimestamp(model.created, UTC).strftime("%Y-%m-%d %H:%M")

@@ -3,17 +3,13 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from streams.cli.client import Gateway, part
 from streams.cli.exits import Exit, Failed
-from streams.cli.operations.models import asked
 from streams.cli.output import Output, OutputOption, emit
-
-if TYPE_CHECKING:
-    from streams.runtime.models.champions import RegisteredVersion
 
 File = Annotated[
     Path,
@@ -31,23 +27,24 @@ def retrain(file: File, output: OutputOption = Output.TEXT) -> None:
 
     The last order is not repeated, whether its model passed the gate or not, and neither is one that is running.
     """
+    from streams.cli.operations import registry
     from streams.datasets.catalogue import catalogue
     from streams.models.version_order import order
     from streams.runtime.models.champions import versions
 
     wanted = _read(file)
-    registered = asked(versions) or []
+    registered = registry.asked(versions) or []
     data = [(entry.name, entry.sha256) for entry in catalogue()]
     with Gateway() as gateway:
         for service, values in wanted.items():
-            text, last = order(service, values), _last(registered, service)
+            text, last = order(service, values), registry.last_order(registered, service)
             if last is not None and last[1] == text:
                 row = {"service": service, "run": None, "slot": last[0].slot, "number": last[0].number}
                 emit(output, row, f"{service}: as ordered, version {last[0].number} of {last[0].slot}")
                 continue
             # The key depends on the state at the order: the same file orders once, and again after another order or after a
             # change of the data.
-            key = hashlib.sha256(f"{text} {_filled(last[0]) if last else 0} {data}".encode()).hexdigest()
+            key = hashlib.sha256(f"{text} {registry.completed_at(last[0]) if last else 0} {data}".encode()).hexdigest()
             headers = {"idempotency-key": f"retrain-{key[:32]}"}
             run = _ordered(gateway, f"/services/{part(service)}/runs", headers, values)
             emit(output, {"service": service, "run": run}, f"{service}: ordered, run {run}")
@@ -88,18 +85,3 @@ def _read(file: Path) -> dict[str, Mapping[str, Any]]:
         except Nonconforming as error:
             raise Failed(Exit.REFUSED, f"{file}: {service}: {error}") from error
     return orders
-
-
-def _last(registered: "list[RegisteredVersion]", service: str) -> "tuple[RegisteredVersion, str] | None":
-    """Return the version of this service's last order, and the order; None if there is none."""
-    from streams.models.version_order import ORDER, service_of
-
-    its = [(model, model.tags[ORDER]) for model in registered if service_of(model.tags.get(ORDER, "")) == service]
-    return max(its, key=lambda pair: _filled(pair[0]), default=None)
-
-
-def _filled(version: "RegisteredVersion") -> float:
-    """Return when the last order of a version was completed; the same content may be ordered again."""
-    from streams.models.version_order import ORDERED
-
-    return float(version.tags.get(ORDERED, version.created))

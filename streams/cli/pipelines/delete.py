@@ -1,17 +1,14 @@
 """`delete`: take a pipeline out of use, whether it came from a file or over HTTP."""
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from streams.cli.exits import Exit, Failed
 from streams.cli.output import Output, OutputOption, emit
 from streams.cli.settings import settings
-
-if TYPE_CHECKING:
-    from streams.runtime.catalogue.pipelines import Pipelines
-    from streams.settings import Settings
+from streams.settings import Settings
 
 Name = Annotated[str, typer.Argument(help="The pipeline.", metavar="NAME")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -23,7 +20,7 @@ def delete(name: Name, yes: Yes = False, output: OutputOption = Output.TEXT) -> 
     emit(output, {"pipeline": name, "deleted": True}, f"{name} is deleted")
 
 
-async def _delete(to: "Settings", name: str, *, yes: bool) -> None:
+async def _delete(to: Settings, name: str, *, yes: bool) -> None:
     from streams.runtime.catalogue.apply import connected
     from streams.runtime.catalogue.pipelines import Pipelines
     from streams.runtime.catalogue.version import Conflict
@@ -35,8 +32,14 @@ async def _delete(to: "Settings", name: str, *, yes: bool) -> None:
             catalogue = Pipelines(parts)
             await catalogue.start()
             try:
-                etag = await _confirmed(catalogue, name, yes=yes)
-                await CatalogueWriter(parts, catalogue).remove(name, etag)
+                version = catalogue.version(name)
+                if version is None:
+                    raise Failed(
+                        Exit.UNKNOWN, f"there is no pipeline {name}; `millrace pipelines` lists those there are"
+                    )
+                await _confirm(name, yes=yes)
+                # The version may change while a person thinks: only the one that was shown is removed.
+                await CatalogueWriter(parts, catalogue).remove(name, version.etag)
             finally:
                 await catalogue.stop()
     except (Conflict, KeyError):
@@ -45,11 +48,7 @@ async def _delete(to: "Settings", name: str, *, yes: bool) -> None:
         raise Failed(Exit.UNAVAILABLE, f"{error}; start the system with `make run`") from error
 
 
-async def _confirmed(catalogue: "Pipelines", name: str, *, yes: bool) -> str:
-    """Ask before deleting; return the etag of the version that was shown, because it may change meanwhile. Raises Failed."""
-    seen = catalogue.version(name)
-    if seen is None:
-        raise Failed(Exit.UNKNOWN, f"there is no pipeline {name}; `millrace pipelines` lists those there are")
+async def _confirm(name: str, *, yes: bool) -> None:
+    """Ask before deleting, unless `yes`. Raises Failed when the answer is no."""
     if not (yes or await asyncio.to_thread(typer.confirm, f"Take {name} out of use?", err=True)):
         raise Failed(Exit.REFUSED, "nothing was changed")
-    return seen.etag

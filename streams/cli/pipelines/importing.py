@@ -8,7 +8,6 @@ import typer
 
 from streams.cli.exits import Exit, Failed
 from streams.cli.output import JsonOption, Output, OutputOption, emit, say
-from streams.cli.pipelines.offline import contracts
 
 File = Annotated[Path, typer.Argument(help="The older pipeline, in JSON.", metavar="FILE", show_default=False)]
 Into = Annotated[
@@ -30,6 +29,7 @@ def import_(
     file: File, into: Into = None, service: Service = None, output: OutputOption = Output.TEXT, json: JsonOption = False
 ) -> None:
     """Convert a pipeline of the older JSON format to YAML that lint accepts, or list what has no counterpart; runs none of its code."""
+    from streams.cli.pipelines.offline import contracts
     from streams.compile import library
     from streams.legacy.convert import convert
     from streams.legacy.report import NoCounterpart

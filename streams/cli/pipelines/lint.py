@@ -1,17 +1,13 @@
 """`lint`: check pipeline files against the checked-in contracts, without any server."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from streams.cli.exits import Exit, Failed
-from streams.cli.output import JsonOption, Output, OutputOption, emit, problems, say
-from streams.cli.pipelines.offline import contracts, counted
+from streams.cli.output import JsonOption, Output, OutputOption, counted, emit, problems, say
 from streams.cli.settings import settings
-
-if TYPE_CHECKING:
-    from streams.compile.contract_impact import Effect
 
 Files = Annotated[
     list[Path] | None,
@@ -42,6 +38,7 @@ def lint(
         return
     if not paths:
         raise typer.BadParameter("name pipeline files, or folders of them")
+    from streams.cli.pipelines.offline import contracts
     from streams.compile import library
     from streams.testing.cases.suite import examine
 
@@ -77,7 +74,7 @@ def _against(paths: list[Path], revision: str, output: Output) -> None:
     names = [*loaded.named(library.Origin.FILE), *loaded.named(library.Origin.SHIPPED)]
     affected = effects(loaded, names, old, new)
     for effect in affected:
-        _tell(effect, output)
+        emit(output, effect.to_json(), str(effect))
     broken = [effect for effect in affected if effect.breaking]
     changed = sum(old[name] != new.get(name) for name in old)
     say(
@@ -86,23 +83,3 @@ def _against(paths: list[Path], revision: str, output: Output) -> None:
     )
     if broken:
         raise typer.Exit(Exit.REFUSED)
-
-
-def _tell(effect: "Effect", output: Output) -> None:
-    """Print one pipeline: an object in JSON; as text a line for each problem, change and narrowed input."""
-    value = {
-        "pipeline": effect.pipeline,
-        "breaking": effect.breaking,
-        "problems": [problem.to_json() for problem in effect.problems],
-        "changes": [
-            {"service": change.service, "where": change.where, "was": change.was, "now": change.now}
-            for change in effect.changes
-        ],
-        "narrowed": list(effect.narrowed),
-    }
-    lines = [
-        *(f"{effect.pipeline} breaks: {problem}" for problem in effect.problems),
-        *(f"{effect.pipeline} may fail: {narrowing}" for narrowing in effect.narrowed),
-        *(f"    {change}" for change in effect.changes if effect.breaking),
-    ]
-    emit(output, value, "\n".join(lines))

@@ -1,22 +1,21 @@
-"""Shared by commands that need no server: contracts, libraries of pipelines, and their problems."""
+"""Shared by commands that need no server: contracts, libraries of pipelines, and their problems.
+
+It takes a moment to import: commands do so when they run, so that their help comes at once.
+"""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from schemas.contracts import Contract, load_contracts
+from schemas.errors import BadContract
 from streams.cli.exits import Exit, Failed
-from streams.cli.output import problems
-
-if TYPE_CHECKING:
-    from schemas.contracts import Contract
-    from streams.compile.library import Compiled, Library
+from streams.cli.output import counted, problems
+from streams.compile import library
+from streams.language.definition.parse import suggest
 
 
-def contracts() -> "Mapping[str, Contract]":
+def contracts() -> Mapping[str, Contract]:
     """Load the checked-in contracts. Raises Failed if they are invalid."""
-    from schemas.contracts import load_contracts
-    from schemas.errors import BadContract
-
     try:
         return load_contracts()
     except BadContract as error:
@@ -28,14 +27,11 @@ def is_file(word: str) -> bool:
     return "/" in word or word.endswith((".yaml", ".yml", ".json")) or Path(word).is_dir()
 
 
-def select(words: Iterable[str], known: "Mapping[str, Contract]") -> "tuple[Library, list[str] | None]":
+def select(words: Iterable[str], known: Mapping[str, Contract]) -> tuple[library.Library, list[str] | None]:
     """Load the library with these files, and select the names of the words; None selects all.
 
     Raises Failed if a file has problems or a name is unknown.
     """
-    from streams.compile import library
-    from streams.language.definition.parse import suggest
-
     words = list(words)
     loaded = library.load(known, [Path(word) for word in words if is_file(word)])
     if loaded.problems:
@@ -48,17 +44,12 @@ def select(words: Iterable[str], known: "Mapping[str, Contract]") -> "tuple[Libr
     return loaded, sorted({*names, *loaded.named(library.Origin.FILE)}) if words else None
 
 
-def compiled(loaded: "Library", known: "Mapping[str, Contract]", names: list[str] | None = None) -> "Compiled":
+def compiled(
+    loaded: library.Library, known: Mapping[str, Contract], names: list[str] | None = None
+) -> library.Compiled:
     """Compile the topologies of these names, or of all. Raises Failed after printing every problem."""
-    from streams.compile.library import compile_all
-
-    result = compile_all(loaded, known, names)
+    result = library.compile_all(loaded, known, names)
     if result.problems:
         problems(result.problems)
         raise Failed(Exit.REFUSED, counted(len(result.problems)))
     return result
-
-
-def counted(number: int) -> str:
-    """Write a number of problems: `1 problem`, `2 problems`."""
-    return f"{number} problem{'' if number == 1 else 's'}"

@@ -1,12 +1,91 @@
-"""The plan of `apply` as text."""
+"""The plan of `apply`: shown, agreed to and carried out."""
 
+import asyncio
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from streams.runtime.catalogue.plan import How, Plan, Planned
+import typer
+
+from schemas.errors import RegistryUnavailable, SchemasError
+from streams.cli.exits import Exit, Failed
+from streams.cli.output import Output, counted, emit, problems
+from streams.flow.rollout import Trial, percent
+from streams.runtime.catalogue import apply as runtime
+from streams.runtime.catalogue.plan import Change, How, Plan, Planned, Wanted
+from streams.runtime.errors import RuntimeFault, Unavailable
+from streams.settings import Settings
 
 _SIGN = {How.NEW: "+", How.REMOVED: "-", How.UNCHANGED: "="}
 _SHOWN = 12
 """Number of characters of a digest that are shown."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of `apply`; `trial` None publishes what changes at once."""
+
+    dry: bool
+    yes: bool
+    prune: bool
+    breaking: bool
+    trial: Trial | None
+    wait: float
+    """Seconds to wait for a part that is unavailable."""
+    output: Output
+
+
+def trial(canary: str | None, *, shadow: bool) -> Trial | None:
+    """Return how `--canary` and `--shadow` try what changes; None without them. Raises Failed for both, and for a bad share."""
+    if canary is not None and shadow:
+        raise Failed(Exit.USAGE, "--canary and --shadow: one of the two")
+    try:
+        return Trial(share=percent(canary)) if canary is not None else Trial(shadow=True) if shadow else None
+    except ValueError as error:
+        raise Failed(Exit.USAGE, f"--canary: {error}") from error
+
+
+async def apply(to: Settings, wanted: list[Wanted], services: list[tuple[str, int]], options: Options) -> list[Change]:
+    """Show the plan, and carry it out once it is agreed to; return its changes. Raises Failed."""
+    asked = asyncio.Event()
+
+    def agreed(plan: Plan) -> bool:
+        asked.set()
+        return _agreed(plan, options)
+
+    try:
+        async with runtime.connected(to, "millrace-apply") as parts:
+            work = asyncio.create_task(
+                runtime.apply(
+                    parts,
+                    wanted,
+                    services,
+                    dry=options.dry,
+                    prune=options.prune,
+                    breaking=options.breaking,
+                    trial=options.trial,
+                    agreed=agreed,
+                )
+            )
+            await asyncio.wait({work}, timeout=options.wait)
+            if asked.is_set() and not work.done():  # a person may think for longer than a part may be unavailable
+                await asyncio.wait({work}, timeout=options.wait)
+            if not work.done():
+                missing = " and ".join(parts.outages.now()) or "a part"
+                work.cancel()
+                raise Failed(
+                    Exit.UNAVAILABLE,
+                    f"{missing} does not answer, for {options.wait:g} s now; start the system with `make run`",
+                )
+            return work.result()
+    except (Unavailable, RegistryUnavailable) as error:
+        raise Failed(Exit.UNAVAILABLE, f"{error}; start the system with `make run`") from error
+    except runtime.Breaking as error:
+        problems(error.problems)
+        count = counted(len(error.problems))
+        raise Failed(Exit.REFUSED, f"{count}; nothing was published; --breaking publishes all the same") from error
+    except (SchemasError, RuntimeFault) as error:
+        raise Failed(Exit.REFUSED, str(error)) from error
 
 
 def plan_text(plan: Plan) -> str:
@@ -53,3 +132,29 @@ def _concerned(planned: Planned, plan: Plan) -> Iterator[str]:
 
 def _workers(count: int | None) -> str:
     return "not announced yet" if count is None else "no live worker" if not count else f"{count} live"
+
+
+def _agreed(plan: Plan, options: Options) -> bool:
+    """Show the plan and return whether to carry it out."""
+    if options.output is Output.JSON:
+        for change in plan.changes:
+            emit(options.output, _row(change, plan), "")
+    elif text := plan_text(plan):
+        print(text, flush=True)
+    if options.dry or options.yes or not plan.acts or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    return typer.confirm("Apply this?", err=True)
+
+
+def _row(change: Change, plan: Plan) -> dict[str, object]:
+    row: dict[str, object] = {
+        "what": change.what,
+        "name": change.name,
+        "change": change.how,
+        "detail": change.detail,
+    }
+    about = next((act for act in plan.acts if change.what == "pipeline" and act.name == change.name), None)
+    if about is not None:
+        row["runs"] = dict(about.runs) if plan.runs_known else None
+        row["consumers"] = [{"group": service.group, "workers": service.workers} for service in about.services]
+    return row

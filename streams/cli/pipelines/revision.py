@@ -6,18 +6,17 @@ import tarfile
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from schemas.contracts import Contract, load_contracts
+from schemas.errors import BadContract
 from streams.cli.exits import Exit, Failed
-
-if TYPE_CHECKING:
-    from schemas.contracts import Contract
+from streams.cli.pipelines.offline import contracts as installed_contracts
 
 SERVICES = "schemas/avro/services"
 """Folder of the checked-in contracts, below the root of a repository."""
 
 
-def at(revision: str) -> "Mapping[str, Contract]":
+def at(revision: str) -> Mapping[str, Contract]:
     """Load the contracts of a folder (of contracts, or of a whole tree) or a git revision. Raises Failed if there are none."""
     folder = Path(revision)
     if folder.is_dir():
@@ -31,15 +30,13 @@ def at(revision: str) -> "Mapping[str, Contract]":
         return _load(Path(scratch) / SERVICES, revision)
 
 
-def here() -> "Mapping[str, Contract]":
+def here() -> Mapping[str, Contract]:
     """Load the contracts of the working tree, else those of the installation."""
-    from streams.cli.pipelines.offline import contracts
-
     try:
         root = Path(_git("rev-parse", "--show-toplevel", wrong="").decode().strip())
     except Failed:
-        return contracts()
-    return _load(root / SERVICES, str(root)) if (root / SERVICES).is_dir() else contracts()
+        return installed_contracts()
+    return _load(root / SERVICES, str(root)) if (root / SERVICES).is_dir() else installed_contracts()
 
 
 def _git(*arguments: str, wrong: str) -> bytes:
@@ -57,10 +54,7 @@ def _git(*arguments: str, wrong: str) -> bytes:
         ) from None
 
 
-def _load(folder: Path, what: str) -> "Mapping[str, Contract]":
-    from schemas.contracts import load_contracts
-    from schemas.errors import BadContract
-
+def _load(folder: Path, what: str) -> Mapping[str, Contract]:
     try:
         contracts = load_contracts(folder)
     except BadContract as error:

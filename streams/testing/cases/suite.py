@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from schemas.contracts import Contract
 from streams.compile.pipeline import EMPTY, Library, check, topology
@@ -40,6 +41,7 @@ class Suite:
 class Outcome:
     """How one test ended. `seed` is that of the weather in which it failed, None for fair weather."""
 
+    spec: PipelineSpec
     case: Case
     problems: tuple[Problem, ...]
     weathers: int
@@ -51,6 +53,29 @@ class Outcome:
     def passed(self) -> bool:
         """Whether it held in every weather."""
         return not self.problems
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that `test --output json` prints."""
+        line, column = self.spec.source.marks.get(self.case.place, (0, 0))
+        return {
+            "pipeline": self.spec.name,
+            "test": self.case.name,
+            "file": self.spec.source.file,
+            "line": line,
+            "column": column,
+            "passed": self.passed,
+            "problems": [problem.to_json() for problem in self.problems],
+            "weathers": self.weathers,
+            "seed": self.seed,
+            "milliseconds": round(self.seconds * 1000, 3),
+        }
+
+    def __str__(self) -> str:
+        """Return a line with the result, and below it a line for each problem."""
+        word = "ok  " if self.passed else "FAIL"
+        head = f"{word} {self.spec.name}: {self.case.name} ({self.seconds * 1000:.0f} ms)"
+        weather = [] if self.seed is None else [f"     in bad weather only: --storms 1 --seed {self.seed}"]
+        return "\n".join((head, *(f"     {problem}" for problem in self.problems), *weather))
 
 
 def examine(
@@ -75,8 +100,8 @@ def run(suite: Suite, ready: Ready, seed: int, storms: int = STORMS) -> Outcome:
         done += 1
         problems = _once(suite, ready, weather, number or 0)
         if problems:
-            return Outcome(ready.case, tuple(problems), done, number, time.perf_counter() - begin)
-    return Outcome(ready.case, (), done, None, time.perf_counter() - begin)
+            return Outcome(suite.spec, ready.case, tuple(problems), done, number, time.perf_counter() - begin)
+    return Outcome(suite.spec, ready.case, (), done, None, time.perf_counter() - begin)
 
 
 def _weathers(storms: int, seed: int) -> Iterator[tuple[Weather, int | None]]:

@@ -1,6 +1,6 @@
 """Which order a service filled last, by what the registry of models says."""
 
-from streams.cli.operations.retrain import _last
+from streams.cli.operations.registry import last_order
 from streams.models.version_order import ORDER, ORDERED, order
 from streams.runtime.models.champions import RegisteredVersion
 
@@ -16,7 +16,7 @@ def version(number: int, digits: list[int], filled: float | None = None) -> Regi
 def test_the_last_order_is_the_one_that_was_filled_last() -> None:
     """A model that was ordered again has the same content, and so the older version: it counts by when that was."""
     first, second = version(1, [0, 1]), version(2, [2, 3])
-    assert _last([first, second], "digit-train") == (second, second.tags[ORDER])
+    assert last_order([first, second], "digit-train") == (second, second.tags[ORDER])
     again = version(1, [0, 1], filled=300.0)
-    assert _last([again, second], "digit-train") == (again, again.tags[ORDER])
-    assert _last([again, second], "cell-train") is None
+    assert last_order([again, second], "digit-train") == (again, again.tags[ORDER])
+    assert last_order([again, second], "cell-train") is None
