@@ -65,20 +65,20 @@ def plan(names: Sequence[str]) -> WorkerPlan:
     )
 
 
-def _recorder(parts: Connections) -> Recorder:
+def _recorder(connections: Connections) -> Recorder:
     from agents.workers.drift import DriftWatch  # imported here, because only some agents need PostgreSQL's client
     from agents.workers.notifier import Notifier
     from agents.workers.recorder import Recorder as Real
     from agents.workers.sweeper import Sweeper
 
-    postgres = parts.settings.postgres
-    return Real(parts, Notifier(postgres), DriftWatch(postgres, parts.store), Sweeper(parts))
+    postgres = connections.settings.postgres
+    return Real(connections, Notifier(postgres), DriftWatch(postgres, connections.store), Sweeper(connections))
 
 
-def _models(parts: Connections) -> Background:
+def _models(connections: Connections) -> Background:
     from agents.workers.model_watcher import Watcher
 
-    return Watcher(parts)
+    return Watcher(connections)
 
 
 def serve(names: Sequence[str], *, quiet: bool = False) -> int:

@@ -28,11 +28,11 @@ _LOCK = 0x6D6F6465
 class Watcher:
     """Checks the aliases of MLflow's registry, and publishes changes."""
 
-    def __init__(self, parts: Connections, period: float = PERIOD) -> None:
-        self._parts = parts
+    def __init__(self, connections: Connections, period: float = PERIOD) -> None:
+        self._connections = connections
         self._period = period
         self._schema = load("ModelUpdate")
-        self._updates = ModelUpdates(parts)
+        self._updates = ModelUpdates(connections)
         self._task: asyncio.Task[None] | None = None
         self._complained: dict[str, str] = {}
 
@@ -57,10 +57,10 @@ class Watcher:
             await asyncio.sleep(self._period)
 
     async def _look(self) -> None:
-        async with connected(self._parts.settings) as connection:
+        async with connected(self._connections.settings) as connection:
             if connection is None:
                 await self._say({})
-            elif await _alone(connection, self._parts.settings.topic_prefix):
+            elif await _alone(connection, self._connections.settings.topic_prefix):
                 await self._watch(connection)
 
     async def _watch(self, connection: Connection) -> None:
@@ -80,7 +80,7 @@ class Watcher:
 
     async def _say(self, champions: dict[str, Champion | None]) -> None:
         """Publish what is new. A slot whose champion is None stays as it is; one that is missing returns to its shipped model."""
-        topic = self._parts.topic(topics.MODELS)
+        topic = self._connections.topic(topics.MODELS)
         news, messages = [], []
         for slot, champion in champions.items():
             if champion is not None and champion != self._updates.champions.get(slot):
@@ -90,7 +90,7 @@ class Watcher:
             news.append(Outgoing(topic, slot.encode(), None))
             messages.append(f"{slot} is to be served by its shipped model")
         if news:
-            await self._parts.producer.send_all(news)
+            await self._connections.producer.send_all(news)
             for message in messages:  # only now: until the broker has it, no worker will ever know
                 log.info("%s", message)
             await self._updates.reach(champions)
@@ -98,9 +98,9 @@ class Watcher:
     async def _encoded(self, topic: str, champion: Champion) -> bytes:
         record = champion.to_record(time.time())
         return await retry_until_available(
-            self._parts.outages,
+            self._connections.outages,
             "registry",
-            lambda: self._parts.codec.encode(value_subject(topic), self._schema, record),
+            lambda: self._connections.codec.encode(value_subject(topic), self._schema, record),
             RegistryUnavailable,
         )
 

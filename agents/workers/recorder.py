@@ -45,12 +45,12 @@ class Recorder:
 
     def __init__(
         self,
-        parts: Connections,
+        connections: Connections,
         notifier: Notifier | None = None,
         drift: DriftWatch | None = None,
         sweeper: Sweeper | None = None,
     ) -> None:
-        self._parts = parts
+        self._connections = connections
         self._notifier = notifier
         self._beside = [worker for worker in (notifier, drift, sweeper) if worker is not None]
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
@@ -93,10 +93,10 @@ class Recorder:
 
     async def _read(self, waiting: _Waiting) -> LoggedEvent | None:
         """Decode the event; None for a record that is not an event, of which its handler is notified."""
-        wire, record = self._parts.wire, waiting.record
+        wire, record = self._connections.wire, waiting.record
         try:
             event = await retry_until_available(
-                self._parts.outages, "registry", lambda: wire.read_event(record), RegistryUnavailable
+                self._connections.outages, "registry", lambda: wire.read_event(record), RegistryUnavailable
             )
         except Exception as error:  # noqa: BLE001  # whatever it is, it is this record's; the handler knows what to do
             _settle(waiting, error)
@@ -131,13 +131,13 @@ class Recorder:
                 raise
 
         await retry_until_available(
-            self._parts.outages, "postgres", attempt, psycopg.OperationalError, psycopg.InterfaceError
+            self._connections.outages, "postgres", attempt, psycopg.OperationalError, psycopg.InterfaceError
         )
 
     async def _connected(self) -> "psycopg.AsyncConnection[tuple[object, ...]]":
         if self._connection is None or self._connection.closed:
             connection = await psycopg.AsyncConnection.connect(
-                self._parts.settings.postgres, autocommit=True, connect_timeout=5
+                self._connections.settings.postgres, autocommit=True, connect_timeout=5
             )
             await tables.ensure(connection)
             await shadows.compare(connection)  # what a recorder that died between two transactions left

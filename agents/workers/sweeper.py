@@ -37,12 +37,12 @@ _SWEPT = "update runs set swept_at = now() where run = any(%s)"
 class Sweeper:
     """Removes objects forever. A run is marked as swept after its objects are gone: who dies in between does it again."""
 
-    def __init__(self, parts: Connections, period: float = PERIOD) -> None:
-        self._parts = parts
-        self._period = min(period, parts.settings.retain)
-        self._pipelines = Pipelines(parts)
+    def __init__(self, connections: Connections, period: float = PERIOD) -> None:
+        self._connections = connections
+        self._period = min(period, connections.settings.retain)
+        self._pipelines = Pipelines(connections)
         self._store = Store(
-            parts.settings
+            connections.settings
         )  # one that says when S3 is unavailable: nothing is waited for amid a transaction
         self._task: asyncio.Task[None] | None = None
 
@@ -60,7 +60,7 @@ class Sweeper:
         await self._pipelines.start()
         while True:
             try:
-                async with await tables.connected(self._parts.settings.postgres) as connection:
+                async with await tables.connected(self._connections.settings.postgres) as connection:
                     swept = await self.sweep(connection)
             except (psycopg.OperationalError, psycopg.InterfaceError, StoreUnavailable) as error:
                 log.warning("objects of ended runs stay for now: %s", error)
@@ -77,7 +77,7 @@ class Sweeper:
         policies: dict[float, list[str]] = {}
         for digest, seconds in special.items():
             policies.setdefault(seconds, []).append(digest)
-        count = await self._all(connection, self._parts.settings.retain, list(special), listed=False)
+        count = await self._all(connection, self._connections.settings.retain, list(special), listed=False)
         for seconds, digests in policies.items():
             count += await self._all(connection, seconds, digests, listed=True)
         return count

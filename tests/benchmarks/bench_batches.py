@@ -105,7 +105,7 @@ async def over_kafka(count: int) -> None:
             await asyncio.gather(harness.start("flow"), harness.start(MODULE))
             for name in ("singly", "batched"):
                 await harness.publish(LOOP.format(name=name))
-            refs = [await harness.parts.store.put("benchmark", data, "image/png") for data in pictures()]
+            refs = [await harness.connections.store.put("benchmark", data, "image/png") for data in pictures()]
             for turn in range(ROUNDS + 1):
                 for name in ("singly", "batched"):
                     given = [refs[n % len(refs)].to_dict() for n in range(count if turn else 50)]

@@ -72,7 +72,7 @@ async def bare(store: Store, photos: list[Ref], count: int) -> float:
 
 async def ours(harness: RuntimeHarness, photos: list[Ref], count: int) -> float:
     """Runs of the service's own pipeline."""
-    async with following(harness.settings.brokers, harness.parts.names.results(SERVICE)) as results:
+    async with following(harness.settings.brokers, harness.connections.names.results(SERVICE)) as results:
 
         async def work(number: int) -> None:
             given: dict[str, Any] = {"image": photos[number % len(photos)].to_dict()}
@@ -91,7 +91,7 @@ async def main(count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = dataclasses.replace(isolated(Settings.read()), workers=os.cpu_count() or 1)
         async with RuntimeHarness(settings, Path(folder), follow=False) as harness:
-            store = harness.parts.store
+            store = harness.connections.store
             photos = [await store.put("benchmark", photo(seed), "image/jpeg") for seed in range(8)]
             await harness.start(SERVICE, "flow")
             floor: list[float] = []

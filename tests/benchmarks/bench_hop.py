@@ -51,7 +51,7 @@ class Hops:
     async def make(self) -> None:
         """Makes both topics, which take the broker's time."""
         count = self.harness.settings.partitions
-        await self.harness.parts.admin.ensure(
+        await self.harness.connections.admin.ensure(
             [TopicSpec(name, count, BROKER_CLOCK) for name in (self.source, self.target)]
         )
 
@@ -66,7 +66,7 @@ class Hops:
             await consumer.position(place)
         times = []
         for record in records:
-            await self.harness.parts.producer.send(record)
+            await self.harness.connections.producer.send(record)
             run = (record.key or b"")[:36]
             stamps: dict[str, int] = {}
             while len(stamps) < 2:
@@ -85,7 +85,7 @@ async def tasks(harness: RuntimeHarness, count: int) -> list[Outgoing]:
     for number in range(count):
         run = Run(str(uuid.uuid4()), "steps", topology.digest, time.time() + 3600)
         task = Task(run, "a", (), "a", "step-one", 1, {"n": number}, Context())
-        made.append(await harness.parts.wire.task(task, topology))
+        made.append(await harness.connections.wire.task(task, topology))
     return made
 
 
@@ -93,8 +93,8 @@ async def main(count: int) -> None:
     """Measures both in turn, some times, so that a busy moment does not hit one of them only."""
     with tempfile.TemporaryDirectory() as folder:
         async with RuntimeHarness(isolated(Settings.read()), Path(folder)) as harness:
-            names = harness.parts.names
-            bare = Hops(harness, harness.parts.topic("bare.in"), harness.parts.topic("bare.out"))
+            names = harness.connections.names
+            bare = Hops(harness, harness.connections.topic("bare.in"), harness.connections.topic("bare.out"))
             own = Hops(harness, names.tasks("step-one", 1), names.tasks("step-two", 1))
             await bare.make()
             await own.make()
@@ -103,7 +103,9 @@ async def main(count: int) -> None:
             two = dataclasses.replace(one, name="step-two")
             await harness.publish(PIPELINE, {one.name: one, two.name: two})
             # Announced but not hosted: a worker of it would share the cores with what is measured.
-            await Announcer(harness.parts, lambda: [Announcement(two.name, "nobody", two, time.time(), 600)]).announce()
+            await Announcer(
+                harness.connections, lambda: [Announcement(two.name, "nobody", two, time.time(), 600)]
+            ).announce()
             command = [
                 "-m",
                 "tests.benchmarks.bare",

@@ -40,7 +40,7 @@ async def main() -> None:
                 worker = await harness.start(*names)
                 show("start", worker=name, seconds=time.perf_counter() - begun)
                 if not names:
-                    ref = await harness.parts.store.put("benchmark", photo(0), "image/jpeg")
+                    ref = await harness.connections.store.put("benchmark", photo(0), "image/jpeg")
                     for _ in range(20):
                         await harness.output(await harness.submit("image-greyscale", {"image": ref.to_dict()}))
                 process = psutil.Process(worker.process.pid)

@@ -117,14 +117,14 @@ class Parts:
 @asynccontextmanager
 async def parts(harness: RuntimeHarness) -> AsyncIterator[Parts]:
     """The parts, with a topic of their own."""
-    topic = harness.parts.topic("bare.hop")
-    await harness.parts.admin.ensure([TopicSpec(topic, 1)])
+    topic = harness.connections.topic("bare.hop")
+    await harness.connections.admin.ensure([TopicSpec(topic, 1)])
     producer = AIOKafkaProducer(**harness.settings.brokers.aiokafka(), acks="all", enable_idempotence=True)
     consumer = AIOKafkaConsumer(topic, **harness.settings.brokers.aiokafka(), auto_offset_reset="earliest")
     await producer.start()
     await consumer.start()
     try:
-        yield Parts(harness.parts.store, producer, consumer, topic)
+        yield Parts(harness.connections.store, producer, consumer, topic)
     finally:
         await consumer.stop()
         await producer.stop()

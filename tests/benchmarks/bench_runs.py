@@ -50,12 +50,12 @@ def seconds(worker: WorkerProcess) -> float:
 
 async def measure(harness: RuntimeHarness, name: str, count: int) -> float:
     """Seconds from the first request to the last result."""
-    async with following(harness.settings.brokers, harness.parts.names.results(name)) as results:
+    async with following(harness.settings.brokers, harness.connections.names.results(name)) as results:
         runs = [str(uuid.uuid4()) for _ in range(count)]
         records = [await harness.request(name, {"n": number}, run) for number, run in enumerate(runs)]
         missing = [results.expected(run) for run in runs]
         begun = time.perf_counter()
-        sending = asyncio.create_task(harness.parts.producer.send_all(records))
+        sending = asyncio.create_task(harness.connections.producer.send_all(records))
         async with asyncio.timeout(60 + count / 10):
             await asyncio.gather(*missing)
         took = time.perf_counter() - begun

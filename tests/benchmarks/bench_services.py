@@ -117,9 +117,9 @@ async def as_a_run(name: str) -> tuple[Times, dict[str, float]]:
         async with RuntimeHarness(isolated(Settings.read()), Path(folder), follow=False) as harness:
             _, worker = await asyncio.gather(harness.start("flow"), harness.start(name))
             for data, kind in objects.values():
-                await harness.parts.store.put("benchmark", data, kind)
+                await harness.connections.store.put("benchmark", data, kind)
             given = _stored(record, harness)
-            topic = harness.parts.names.results(name)
+            topic = harness.connections.names.results(name)
             async with following(harness.settings.brokers, topic) as results:
 
                 async def run() -> None:
@@ -144,8 +144,8 @@ def _stored(value: Any, harness: RuntimeHarness) -> Any:
     if isinstance(value, dict) and "sha256" in value:
         return {
             **value,
-            "bucket": harness.parts.store.bucket,
-            "key": harness.parts.store.key("benchmark", value["sha256"]),
+            "bucket": harness.connections.store.bucket,
+            "key": harness.connections.store.key("benchmark", value["sha256"]),
         }
     if isinstance(value, dict):
         return {key: _stored(one, harness) for key, one in value.items()}

@@ -160,7 +160,7 @@ class Installation:
         schema = result_schema(pipeline, self.harness.topology(pipeline).output)
         answers: dict[str, Any] = {}
         for record in await self.harness.results(pipeline):
-            value = await self.harness.parts.codec.decode(record.value or b"", schema)
+            value = await self.harness.connections.codec.decode(record.value or b"", schema)
             assert answers.setdefault(value["run"], value["output"]) == value["output"]
         assert {one: answers.get(one) for one in wanted} == wanted
         await self.recorded()

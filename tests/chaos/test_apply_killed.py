@@ -32,9 +32,9 @@ def write(folder: Path, add: int) -> None:
         (folder / f"killed-{number}.yaml").write_text(text)
 
 
-async def active(parts: Connections) -> dict[str, str]:
+async def active(connections: Connections) -> dict[str, str]:
     """The text of each pipeline of the folder that is active now."""
-    catalogue = Pipelines(parts)
+    catalogue = Pipelines(connections)
     await catalogue.start()
     await catalogue.stop()
     return {name: one.source for name, one in catalogue.active().items() if name.startswith("killed-")}
@@ -52,12 +52,12 @@ def test_an_apply_that_is_killed_is_completed_by_the_next(settings: Settings, tm
         assert ended.returncode == 0, ended.stderr.decode()
 
     async def main() -> None:
-        async with connected(mine) as parts:
+        async with connected(mine) as connections:
             try:
                 write(tmp_path, 0)
                 await asyncio.to_thread(apply)
                 for version, taken in ((1, 1), (2, COUNT // 2), (3, COUNT)):
-                    before = await active(parts)
+                    before = await active(connections)
                     write(tmp_path, version)
                     child = await asyncio.create_subprocess_exec(
                         *command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -65,21 +65,21 @@ def test_an_apply_that_is_killed_is_completed_by_the_next(settings: Settings, tm
                     place = f"catalog/{prefix}pipelines/"
 
                     async def numbers(place: str = place, version: int = version, taken: int = taken) -> bool:
-                        keys = await parts.store.list(place)
+                        keys = await connections.store.list(place)
                         return sum(key.endswith(f"{version + 1:08d}") and "killed-" in key for key in keys) >= taken
 
                     await until(numbers, 60, "the first changes have their numbers")
                     with contextlib.suppress(ProcessLookupError):  # it was faster
                         child.kill()
                     await child.wait()
-                    after = await active(parts)
+                    after = await active(connections)
                     assert after.keys() == before.keys()
                     assert all(after[name] in (before[name], (tmp_path / f"{name}.yaml").read_text()) for name in after)
                     await asyncio.to_thread(apply)
-                    now = await active(parts)
+                    now = await active(connections)
                     assert now == {name: (tmp_path / f"{name}.yaml").read_text() for name in now}
                     assert len(now) == COUNT
             finally:
-                await parts.admin.delete(await parts.admin.names(prefix))
+                await connections.admin.delete(await connections.admin.names(prefix))
 
     asyncio.run(main())

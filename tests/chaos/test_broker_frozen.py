@@ -74,17 +74,17 @@ async def freeze(stack: RunningStack) -> None:
 
 async def settled(made: Installation) -> None:
     """Wait until every group has committed what it has done: only that is not done again."""
-    offsets, parts = made.harness.parts.offsets, made.harness.parts
+    offsets, connections = made.harness.connections.offsets, made.harness.connections
     read = {
-        "recorder": (parts.events,),
-        "flow": (parts.topic(TOKENS), parts.names.requests("braid")),
-        "bump": (parts.names.tasks("bump", 1),),
+        "recorder": (connections.events,),
+        "flow": (connections.topic(TOKENS), connections.names.requests("braid")),
+        "bump": (connections.names.tasks("bump", 1),),
     }
 
     async def done() -> bool:
         for group, topics in read.items():
             for topic in topics:
-                lag = await offsets.lag(parts.group(group), await offsets.partitions(topic))
+                lag = await offsets.lag(connections.group(group), await offsets.partitions(topic))
                 if sum(lag.values()):
                     return False
         return True
@@ -94,9 +94,9 @@ async def settled(made: Installation) -> None:
 
 async def spoken(made: Installation) -> Counter[str]:
     """How many events each run has in the log, the repeated ones included."""
-    probe = made.harness.parts.offsets
+    probe = made.harness.connections.offsets
     counted = Counter[str]()
-    for place in sorted(await probe.partitions(made.harness.parts.events)):
+    for place in sorted(await probe.partitions(made.harness.connections.events)):
         end = (await probe.ends([place]))[place]
         counted.update(str(run_of(record)) for record in await probe.read(Place(*place), 0, end))
     return counted

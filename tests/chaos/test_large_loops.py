@@ -107,7 +107,7 @@ def test_everything_delivered_twice_happens_once(shared_installation: SharedInst
 
     async def main(made: Installation) -> None:
         await made.define(JOINS_AND_LOOPS)
-        names = made.harness.parts.names
+        names = made.harness.connections.names
         topics = [
             names.requests("braid"),
             names.tasks("bump", 1),
@@ -152,7 +152,7 @@ async def _copy(made: Installation, topics: list[str], copied: Counter[str]) -> 
             if ("test-copy", b"1") not in record.headers:
                 headers = (*record.headers, ("test-copy", b"1"))
                 again = Outgoing(record.topic, record.key, record.value, headers, record.partition)
-                await made.harness.parts.producer.send(again)
+                await made.harness.connections.producer.send(again)
                 copied[record.topic] += 1
     finally:
         await consumer.stop()
@@ -165,5 +165,5 @@ async def _settled(made: Installation, topics: list[str]) -> bool:
     lags: dict[str, Any] = {}
     for group in ("flow", "bump"):
         mine = [place for place in places if ("task." in place.topic) is (group == "bump")]
-        lags[group] = await harness.parts.offsets.lag(harness.settings.topic_prefix + group, mine)
+        lags[group] = await harness.connections.offsets.lag(harness.settings.topic_prefix + group, mine)
     return not any(sum(lag.values()) for lag in lags.values())

@@ -28,8 +28,8 @@ async def _delete(to: Settings, name: str, *, yes: bool) -> None:
     from streams.runtime.errors import Unavailable
 
     try:
-        async with connected(to, "millrace-cli") as parts:
-            catalogue = Pipelines(parts)
+        async with connected(to, "millrace-cli") as connections:
+            catalogue = Pipelines(connections)
             await catalogue.start()
             try:
                 version = catalogue.version(name)
@@ -39,7 +39,7 @@ async def _delete(to: Settings, name: str, *, yes: bool) -> None:
                     )
                 await _confirm(name, yes=yes)
                 # The version may change while a person thinks: only the one that was shown is removed.
-                await CatalogueWriter(parts, catalogue).remove(name, version.etag)
+                await CatalogueWriter(connections, catalogue).remove(name, version.etag)
             finally:
                 await catalogue.stop()
     except (Conflict, KeyError):

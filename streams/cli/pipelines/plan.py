@@ -54,10 +54,10 @@ async def apply(to: Settings, wanted: list[Wanted], services: list[tuple[str, in
         return _agreed(plan, options)
 
     try:
-        async with runtime.connected(to, "millrace-apply") as parts:
+        async with runtime.connected(to, "millrace-apply") as connections:
             work = asyncio.create_task(
                 runtime.apply(
-                    parts,
+                    connections,
                     wanted,
                     services,
                     dry=options.dry,
@@ -71,7 +71,7 @@ async def apply(to: Settings, wanted: list[Wanted], services: list[tuple[str, in
             if asked.is_set() and not work.done():  # a person may think for longer than a part may be unavailable
                 await asyncio.wait({work}, timeout=options.wait)
             if not work.done():
-                missing = " and ".join(parts.outages.now()) or "a part"
+                missing = " and ".join(connections.outages.now()) or "a part"
                 work.cancel()
                 raise Failed(
                     Exit.UNAVAILABLE,

@@ -38,8 +38,8 @@ def on(act: Callable[[DeadLetters], Awaitable[T]]) -> T:
 async def _connected(act: Callable[[DeadLetters], Awaitable[T]]) -> T:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        async with connected(settings(), "millrace-cli") as parts:
-            return await act(DeadLetters(parts))
+        async with connected(settings(), "millrace-cli") as connections:
+            return await act(DeadLetters(connections))
     except (Unavailable, RegistryUnavailable) as error:
         raise Failed(Exit.UNAVAILABLE, f"{error}; start the system with `make run`") from error
     except Missing as error:

@@ -89,14 +89,14 @@ class Announcer:
 
     def __init__(
         self,
-        parts: Connections,
+        connections: Connections,
         make: Callable[[], Iterable[Announceable]],
         period: float = PERIOD,
         topic: str = topics.SERVICES,
         record: str = "Announcement",
     ) -> None:
-        self._parts = parts
-        self._topic = parts.topic(topic)
+        self._connections = connections
+        self._topic = connections.topic(topic)
         self._make = make
         self._period = period
         self._schema = load(record)
@@ -114,11 +114,11 @@ class Announcer:
         records = []
         for item in self._make():
             value = await retry_until_available(
-                self._parts.outages, "registry", functools.partial(self._encoded, item), RegistryUnavailable
+                self._connections.outages, "registry", functools.partial(self._encoded, item), RegistryUnavailable
             )
             records.append(Outgoing(self._topic, item.key, value))
             self._announced.add(item.key)
-        await self._parts.producer.send_all(records)
+        await self._connections.producer.send_all(records)
 
     def soon(self) -> None:
         """Announce without waiting for the next period: something has changed."""
@@ -127,10 +127,10 @@ class Announcer:
     async def stop(self) -> None:
         """Withdraw every announcement by a tombstone."""
         await ended(self._task)
-        await self._parts.producer.send_all([Outgoing(self._topic, key, None) for key in sorted(self._announced)])
+        await self._connections.producer.send_all([Outgoing(self._topic, key, None) for key in sorted(self._announced)])
 
     async def _encoded(self, item: Announceable) -> bytes:
-        return await self._parts.codec.encode(value_subject(self._topic), self._schema, item.to_record())
+        return await self._connections.codec.encode(value_subject(self._topic), self._schema, item.to_record())
 
     async def _run(self) -> None:
         while True:

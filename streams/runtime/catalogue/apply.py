@@ -58,14 +58,14 @@ class Declined(RuntimeFault):
 async def connected(settings: Settings, source: str = "millrace") -> AsyncIterator[Connections]:
     """Connect to the parts that these settings name. Raises Unavailable when Kafka does not answer, then or later."""
     try:
-        async with Connections.of(settings, source) as parts:
-            yield parts
+        async with Connections.of(settings, source) as connections:
+            yield connections
     except (KafkaError, KafkaException) as error:
         raise Unavailable(f"Kafka at {settings.kafka} does not answer: {error}") from error
 
 
 async def apply(
-    parts: Connections,
+    connections: Connections,
     wanted: Iterable[Wanted],
     services: Iterable[tuple[str, int]] = (),
     *,
@@ -84,33 +84,33 @@ async def apply(
     """
     wanted = list(wanted)
     for pipeline in wanted:
-        limits.check(pipeline.topology, parts.settings)
-    catalogue = Pipelines(parts)
+        limits.check(pipeline.topology, connections.settings)
+    catalogue = Pipelines(connections)
     try:
-        plan = await draw(parts, catalogue, wanted, services, prune=prune, trial=trial)
+        plan = await draw(connections, catalogue, wanted, services, prune=prune, trial=trial)
         if not breaking:
-            await _check(parts, plan)
+            await _check(connections, plan)
         if not agreed(plan):
             raise Declined("nothing was changed")
         if not dry:
-            await _carry_out(parts, catalogue, plan, trial)
+            await _carry_out(connections, catalogue, plan, trial)
         return plan.changes
     finally:
         await catalogue.stop()
 
 
-async def _carry_out(parts: Connections, catalogue: Pipelines, plan: Plan, trial: Trial | None) -> None:
+async def _carry_out(connections: Connections, catalogue: Pipelines, plan: Plan, trial: Trial | None) -> None:
     await asyncio.gather(
-        parts.admin.ensure(plan.specs, parts.settings.replication),
-        parts.admin.configure(plan.stamped, topic_specs.STAMPED_BY_BROKER),
-        parts.store.ensure_bucket(),
+        connections.admin.ensure(plan.specs, connections.settings.replication),
+        connections.admin.configure(plan.stamped, topic_specs.STAMPED_BY_BROKER),
+        connections.store.ensure_bucket(),
     )
     changed = _topologies(plan.acts)
-    await subjects.register(parts.registry, {**plan.schemas, **subjects.subjects(parts.names, changed)})
+    await subjects.register(connections.registry, {**plan.schemas, **subjects.subjects(connections.names, changed)})
     if plan.first:
         await catalogue.start()
     if plan.acts:
-        writer = CatalogueWriter(parts, catalogue)
+        writer = CatalogueWriter(connections, catalogue)
         await writer.change_all([await _change(writer, planned, trial) for planned in plan.acts])
 
 
@@ -124,10 +124,12 @@ async def _change(writer: CatalogueWriter, planned: Planned, trial: Trial | None
     return versions.tried(active, planned.version.digest, trial)
 
 
-async def _check(parts: Connections, plan: Plan) -> None:
+async def _check(connections: Connections, plan: Plan) -> None:
     changed = _topologies(planned for planned in plan.acts if planned.how is not How.NEW)
     problems = [
-        reason for topology in changed for reason in await subjects.breaks(parts.registry, parts.names, topology)
+        reason
+        for topology in changed
+        for reason in await subjects.breaks(connections.registry, connections.names, topology)
     ]
     if problems:
         raise Breaking(problems)

@@ -12,12 +12,12 @@ from streams.runtime.retrying import retry_until_available
 from streams.wire import topic_specs
 
 
-async def ensure_topics(parts: Connections, topologies: Sequence[Topology]) -> None:
+async def ensure_topics(connections: Connections, topologies: Sequence[Topology]) -> None:
     """Create the missing topics of pipelines and of their services, and register the schemas of requests and results.
 
     Raises Incompatible when an older reader or writer could not understand a pipeline's new input or output.
     """
-    names, count = parts.names, parts.settings.partitions
+    names, count = connections.names, connections.settings.partitions
     # Foreign producers find the schemas in the registry. First of all: an incompatible one is refused here.
     for topology in topologies:
         schemas = {
@@ -25,9 +25,9 @@ async def ensure_topics(parts: Connections, topologies: Sequence[Topology]) -> N
             names.results(topology.name): result_schema(topology.name, topology.output),
         }
         for topic, schema in schemas.items():
-            register = functools.partial(parts.registry.register, value_subject(topic), schema)
-            await retry_until_available(parts.outages, "registry", register, RegistryUnavailable)
+            register = functools.partial(connections.registry.register, value_subject(topic), schema)
+            await retry_until_available(connections.outages, "registry", register, RegistryUnavailable)
     specs = [spec for topology in topologies for spec in topic_specs.pipeline(names, topology.name, count)]
     used = {(name, use.major) for topology in topologies for name, use in topology.services.items()}
     specs += [topic_specs.service(names, name, major, count) for name, major in sorted(used)]
-    await parts.admin.ensure(specs, parts.settings.replication)
+    await connections.admin.ensure(specs, connections.settings.replication)

@@ -23,15 +23,15 @@ class Pipelines:
     `changed` is called with a pipeline's name after each change of its active version.
     """
 
-    def __init__(self, parts: Connections, changed: Callable[[str], None] | None = None) -> None:
-        self._codec = parts.codec
-        self._outages = parts.outages
+    def __init__(self, connections: Connections, changed: Callable[[str], None] | None = None) -> None:
+        self._codec = connections.codec
+        self._outages = connections.outages
         self._schema = load("PipelineRecord")
         self._changed = changed
         self._latest: dict[str, Version] = {}
         self._by_digest: dict[str, Version] = {}
         self._topologies: dict[str, Topology] = {}
-        self._follower = parts.follow(topics.PIPELINES, self._take)
+        self._follower = connections.follow(topics.PIPELINES, self._take)
 
     async def start(self) -> None:
         """Read the catalogue to its present end, and follow it from there."""

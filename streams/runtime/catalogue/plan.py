@@ -124,7 +124,7 @@ class _Installation:
 
 
 async def draw(
-    parts: Connections,
+    connections: Connections,
     catalogue: Pipelines,
     wanted: Iterable[Wanted],
     services: Iterable[tuple[str, int]] = (),
@@ -140,17 +140,19 @@ async def draw(
     topologies = [pipeline.topology for pipeline in pipelines.values()]
     used = {(name, use.major) for topology in topologies for name, use in topology.services.items()}
     specs = topic_specs.every(
-        parts.names, parts.settings.partitions, services={*used, *services}, pipelines=sorted(pipelines)
+        connections.names, connections.settings.partitions, services={*used, *services}, pipelines=sorted(pipelines)
     )
-    existing = frozenset(await parts.admin.names(parts.names.prefix))
-    missing = asyncio.create_task(subjects.missing(parts.registry, subjects.subjects(parts.names, topologies)))
-    requests = sorted(name for name in existing if parts.names.is_requests(name))
-    unstamped = await parts.admin.unlike(requests, topic_specs.STAMPED_BY_BROKER)
-    first = parts.topic(topics.PIPELINES) not in existing
+    existing = frozenset(await connections.admin.names(connections.names.prefix))
+    missing = asyncio.create_task(
+        subjects.missing(connections.registry, subjects.subjects(connections.names, topologies))
+    )
+    requests = sorted(name for name in existing if connections.names.is_requests(name))
+    unstamped = await connections.admin.unlike(requests, topic_specs.STAMPED_BY_BROKER)
+    first = connections.topic(topics.PIPELINES) not in existing
     runs: dict[str, int] | None = {}
-    live = Services(parts)
+    live = Services(connections)
     if not first:
-        _, _, runs = await asyncio.gather(catalogue.start(), live.start(), versions.running(parts.settings))
+        _, _, runs = await asyncio.gather(catalogue.start(), live.start(), versions.running(connections.settings))
     try:
         installation = _Installation(existing, catalogue, None if first else live, runs or {})
         planned = [_planned(pipeline, catalogue, trial) for pipeline in pipelines.values()]
@@ -158,7 +160,7 @@ async def draw(
             planned += _removed(catalogue, pipelines)
         removed = [pipeline.name for pipeline in planned if pipeline.how is How.REMOVED]
         changes = [
-            *_topic_changes(parts, specs, existing, removed),
+            *_topic_changes(connections, specs, existing, removed),
             *(Change(What.TOPIC, name, How.CHANGED, _differences(now)) for name, now in unstamped.items()),
         ]
         return Plan(
@@ -176,12 +178,14 @@ async def draw(
 
 
 def _topic_changes(
-    parts: Connections, specs: Iterable[TopicSpec], existing: frozenset[str], removed: Iterable[str]
+    connections: Connections, specs: Iterable[TopicSpec], existing: frozenset[str], removed: Iterable[str]
 ) -> Iterable[Change]:
     for spec in specs:
         if spec.name not in existing:
             yield Change(What.TOPIC, spec.name, How.NEW, f"{spec.partitions} partitions")
-    unused = [topic for name in removed for topic in (parts.names.requests(name), parts.names.results(name))]
+    unused = [
+        topic for name in removed for topic in (connections.names.requests(name), connections.names.results(name))
+    ]
     for topic in unused:
         if topic in existing:
             yield Change(What.TOPIC, topic, How.UNUSED, "stays, for running runs and readers of results")

@@ -24,8 +24,8 @@ _AT_ONCE = 8
 class SchemaWarmup:
     """Looks up the ids of all schemas with which runs of the active pipelines are written."""
 
-    def __init__(self, parts: Connections, pipelines: Pipelines) -> None:
-        self._parts = parts
+    def __init__(self, connections: Connections, pipelines: Pipelines) -> None:
+        self._connections = connections
         self._pipelines = pipelines
         self._known = set[str]()
         """Digests of the topologies whose schemas were looked up."""
@@ -35,7 +35,7 @@ class SchemaWarmup:
     async def start(self) -> None:
         """Look up every schema that is in use now, then, in the background, those that come into use."""
         envelope = "millrace.Envelope", load("Envelope")
-        await self._ask([envelope, *subjects(self._parts.names, ()).items(), *self._fresh()])
+        await self._ask([envelope, *subjects(self._connections.names, ()).items(), *self._fresh()])
         self._task = asyncio.create_task(self._follow(), name="schemas of new pipelines")
 
     async def stop(self) -> None:
@@ -60,7 +60,7 @@ class SchemaWarmup:
                 topology = self._pipelines.topology(digest)
                 if digest not in self._known and topology is not None:
                     self._known.add(digest)
-                    fresh += _own(self._parts.names, topology)
+                    fresh += _own(self._connections.names, topology)
         return fresh
 
     async def _ask(self, wanted: Iterable[tuple[str, Any]]) -> None:
@@ -70,9 +70,9 @@ class SchemaWarmup:
             async with slots:
                 try:
                     await retry_until_available(
-                        self._parts.outages,
+                        self._connections.outages,
                         "registry",
-                        lambda: self._parts.registry.id_of(subject, schema),
+                        lambda: self._connections.registry.id_of(subject, schema),
                         RegistryUnavailable,
                     )
                 except SchemasError as error:  # the code that writes with it will fail and say so

@@ -25,15 +25,15 @@ class Services:
     `changed` is called with a service's name when a worker of it comes, goes or changes its contract.
     """
 
-    def __init__(self, parts: Connections, changed: Callable[[str], None] | None = None) -> None:
-        self._codec = parts.codec
-        self._outages = parts.outages
+    def __init__(self, connections: Connections, changed: Callable[[str], None] | None = None) -> None:
+        self._codec = connections.codec
+        self._outages = connections.outages
         self._schema = load("Announcement")
         self._changed = changed
         self._announcements: dict[bytes, Announcement] = {}
         self._contracts: dict[str, tuple[Any, Contract]] = {}
         """The last contract of each service, in JSON and parsed."""
-        self._follower = parts.follow(topics.SERVICES, self._take)
+        self._follower = connections.follow(topics.SERVICES, self._take)
 
     async def start(self) -> None:
         """Read the catalogue to its present end, and follow it from there."""

@@ -82,21 +82,21 @@ def tried(active: Version, digest: str, trial: Trial) -> Version:
 
 
 async def try_out(
-    parts: Connections, pipelines: Pipelines, wanted: Version, trial: Trial, expected: str | None = None
+    connections: Connections, pipelines: Pipelines, wanted: Version, trial: Trial, expected: str | None = None
 ) -> Version:
     """Try a version beside the active one of its name. Returns the latest version. Raises Conflict, NoVersion."""
     active = _active(pipelines, wanted.name, expected)
     if active.digest == wanted.digest:
         raise NoVersion(f"{wanted.name} is at {wanted.digest[:12]} already: there is nothing to try")
-    writer = CatalogueWriter(parts, pipelines)
-    await ensure_topics(parts, [Topology.from_json(wanted.topology)])
+    writer = CatalogueWriter(connections, pipelines)
+    await ensure_topics(connections, [Topology.from_json(wanted.topology)])
     await writer.stage(wanted)
     change = tried(active, wanted.digest, trial)
     return active if active.same(change) else await writer.change(change, active, expected)
 
 
 async def roll_back(
-    parts: Connections, pipelines: Pipelines, name: str, digest: str = "", expected: str | None = None
+    connections: Connections, pipelines: Pipelines, name: str, digest: str = "", expected: str | None = None
 ) -> Version:
     """End a trial; without one, make the version before active, or the one whose digest begins with `digest`.
 
@@ -112,7 +112,7 @@ async def roll_back(
     )
     if latest is not None and latest.same(change):
         return latest
-    return await CatalogueWriter(parts, pipelines).change(change, latest, expected)
+    return await CatalogueWriter(connections, pipelines).change(change, latest, expected)
 
 
 def _target(pipelines: Pipelines, name: str, digest: str, latest: Version | None) -> Version:
@@ -144,7 +144,7 @@ def _active(pipelines: Pipelines, name: str, expected: str | None) -> Version:
 
 
 async def forget(
-    parts: Connections, pipelines: Pipelines, name: str, open_runs: Mapping[str, int], digest: str = ""
+    connections: Connections, pipelines: Pipelines, name: str, open_runs: Mapping[str, int], digest: str = ""
 ) -> list[Version]:
     """Remove former versions that no run needs, or only the one whose digest begins with `digest`, for good.
 
@@ -160,7 +160,7 @@ async def forget(
     if digest and kept:
         raise StillUsed("; ".join(f"{name}@{digest[:12]} {why}" for digest, why in kept.items()))
     removed = [entry.version for entry in chosen if entry.version.digest not in kept]
-    await CatalogueWriter(parts, pipelines).forget(removed)
+    await CatalogueWriter(connections, pipelines).forget(removed)
     return removed
 
 
@@ -188,14 +188,14 @@ async def running(settings: Settings) -> dict[str, int] | None:
         return None
 
 
-async def open_runs(parts: Connections) -> dict[str, int]:
+async def open_runs(connections: Connections) -> dict[str, int]:
     """Count the open runs by digest from the log of flow's state. Raises StillUsed while flow has messages to take."""
-    topic = parts.topic(topics.TOKENS)
-    places = [Place(topic, number) for number in range(await parts.producer.partitions(topic))]
-    behind = sum((await parts.offsets.lag(parts.group("flow"), places)).values())
+    topic = connections.topic(topics.TOKENS)
+    places = [Place(topic, number) for number in range(await connections.producer.partitions(topic))]
+    behind = sum((await connections.offsets.lag(connections.group("flow"), places)).values())
     if behind:
         raise StillUsed(f"flow has {behind} messages to take first, and some may begin runs; try again")
-    log, counts = StateLog(parts), Counter[str]()
+    log, counts = StateLog(connections), Counter[str]()
     for place in places:
         rows, _ = await log.read(place.partition)
         counts.update(values[OPEN]["digest"] for values in rows.values() if OPEN in values and DONE not in values)

@@ -27,10 +27,10 @@ from streams.wire.records import Outgoing
 class CatalogueWriter:
     """Changes the catalogue; every change is visible in `pipelines`, which must be started, when the call returns."""
 
-    def __init__(self, parts: Connections, pipelines: Pipelines) -> None:
+    def __init__(self, connections: Connections, pipelines: Pipelines) -> None:
         self.pipelines = pipelines
-        self._parts = parts
-        self._topic = parts.topic(topics.PIPELINES)
+        self._connections = connections
+        self._topic = connections.topic(topics.PIPELINES)
         self._schema = load("PipelineRecord")
 
     async def publish(self, topology: Topology, source: str, owner: Owner, expected: str | None = None) -> Version:
@@ -45,7 +45,7 @@ class CatalogueWriter:
             raise Conflict(topology.name, active)
         if active and (active.digest, active.source, active.owner) == (topology.digest, source, owner):
             return active
-        await ensure_topics(self._parts, [topology])
+        await ensure_topics(self._connections, [topology])
         return await self.change(new_version(topology, source, owner), latest, expected)
 
     async def remove(self, name: str, expected: str | None = None) -> None:
@@ -89,7 +89,7 @@ class CatalogueWriter:
     async def forget(self, versions: Iterable[Version]) -> None:
         """Remove versions that no run needs, for good. The latest version of a name stays."""
         removable = [version for version in versions if self.pipelines.latest(version.name) != version]
-        await self._parts.producer.send_all([Outgoing(self._topic, version.key, None) for version in removable])
+        await self._connections.producer.send_all([Outgoing(self._topic, version.key, None) for version in removable])
         await self.pipelines.until(lambda: not any(self.pipelines.has(version.digest) for version in removable))
 
     async def _number(self, latest: Version | None, wanted: Version, *, again: bool) -> Version:
@@ -101,10 +101,10 @@ class CatalogueWriter:
             return latest
         number = latest.number + 1 if latest else 1
         version = dataclasses.replace(wanted, etag=f"{number}-{wanted.digest[:16]}")
-        key = f"catalog/{self._parts.names.prefix}pipelines/{version.name}/{number:08d}"
-        if await self._parts.store.create(key, msgspec.json.encode(version)):
+        key = f"catalog/{self._connections.names.prefix}pipelines/{version.name}/{number:08d}"
+        if await self._connections.store.create(key, msgspec.json.encode(version)):
             return version
-        other = msgspec.json.decode(await self._parts.store.read(key), type=Version)
+        other = msgspec.json.decode(await self._connections.store.read(key), type=Version)
         await self._send([other])  # its writer may have died before it published it
         if other.same(version):
             return other
@@ -117,13 +117,13 @@ class CatalogueWriter:
 
     async def _send(self, versions: list[Version]) -> None:
         records = [Outgoing(self._topic, version.key, await self._encoded(version)) for version in versions]
-        await self._parts.producer.send_all(records)
+        await self._connections.producer.send_all(records)
         await self.pipelines.until(lambda: all(self._visible(version) for version in versions))
 
     async def _encoded(self, version: Version) -> bytes:
         subject, record = value_subject(self._topic), version.to_record()
-        encode = functools.partial(self._parts.codec.encode, subject, self._schema, record)
-        return await retry_until_available(self._parts.outages, "registry", encode, RegistryUnavailable)
+        encode = functools.partial(self._connections.codec.encode, subject, self._schema, record)
+        return await retry_until_available(self._connections.outages, "registry", encode, RegistryUnavailable)
 
     def _visible(self, version: Version) -> bool:
         known = self.pipelines.has(version.digest)

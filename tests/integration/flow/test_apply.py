@@ -55,16 +55,16 @@ def of(changes: list[Change], what: What) -> dict[str, How]:
 async def installation(settings: Settings) -> AsyncIterator[Connections]:
     """An installation of its own on the session's stack; its topics are removed in the end."""
     prefix = f"apply-{uuid.uuid4().hex[:8]}-"
-    async with connected(dataclasses.replace(settings, topic_prefix=prefix, partitions=2)) as parts:
+    async with connected(dataclasses.replace(settings, topic_prefix=prefix, partitions=2)) as connections:
         try:
-            yield parts
+            yield connections
         finally:
-            await parts.admin.delete(await parts.admin.names(prefix))
+            await connections.admin.delete(await connections.admin.names(prefix))
 
 
-async def standing(parts: Connections) -> Pipelines:
+async def standing(connections: Connections) -> Pipelines:
     """The catalogue as it stands now."""
-    catalogue = Pipelines(parts)
+    catalogue = Pipelines(connections)
     await catalogue.start()
     await catalogue.stop()
     return catalogue
@@ -74,16 +74,16 @@ def test_everything_is_made_once(settings: Settings) -> None:
     """The first time, topics, schemas and the pipeline are new; the second time nothing changes."""
 
     async def play() -> None:
-        async with installation(settings) as parts:
-            planned = await apply(parts, [wanted(FIRST)], [("image-blur", 1)], dry=True)
-            assert await parts.admin.names(parts.names.prefix) == []
-            done = await apply(parts, [wanted(FIRST)], [("image-blur", 1)])
+        async with installation(settings) as connections:
+            planned = await apply(connections, [wanted(FIRST)], [("image-blur", 1)], dry=True)
+            assert await connections.admin.names(connections.names.prefix) == []
+            done = await apply(connections, [wanted(FIRST)], [("image-blur", 1)])
             assert {(change.what, change.name, change.how) for change in planned} == {
                 (change.what, change.name, change.how) for change in done
             }
             assert of(done, What.PIPELINE) == {"applied": How.NEW}
-            assert await apply(parts, [wanted(FIRST)], [("image-blur", 1)]) == []
-            assert await apply(parts, [wanted(FIRST)], [("image-blur", 1)], dry=True) == []
+            assert await apply(connections, [wanted(FIRST)], [("image-blur", 1)]) == []
+            assert await apply(connections, [wanted(FIRST)], [("image-blur", 1)], dry=True) == []
 
     asyncio.run(play())
 
@@ -92,15 +92,15 @@ def test_topics_are_as_the_table_says(settings: Settings) -> None:
     """Every topic of the table is there, with its partitions and its configuration, and no other."""
 
     async def play() -> None:
-        async with installation(settings) as parts:
-            await apply(parts, [wanted(FIRST)], [("image-blur", 1)])
+        async with installation(settings) as connections:
+            await apply(connections, [wanted(FIRST)], [("image-blur", 1)])
             specs = topic_specs.every(
-                parts.names, 2, services=[("image-blur", 1), ("image-greyscale", 1)], pipelines=["applied"]
+                connections.names, 2, services=[("image-blur", 1), ("image-greyscale", 1)], pipelines=["applied"]
             )
-            assert await parts.admin.names(parts.names.prefix) == sorted(spec.name for spec in specs)
+            assert await connections.admin.names(connections.names.prefix) == sorted(spec.name for spec in specs)
             for spec in specs:
-                assert await parts.producer.partitions(spec.name) == spec.partitions
-                has = await parts.admin.configuration(spec.name)
+                assert await connections.producer.partitions(spec.name) == spec.partitions
+                has = await connections.admin.configuration(spec.name)
                 assert {key: has[key] for key in spec.config} == dict(spec.config)
 
     asyncio.run(play())
@@ -110,14 +110,14 @@ def test_schemas_are_in_the_registry(settings: Settings) -> None:
     """What the public topics, the tasks and the shared topics carry can be read from the registry beforehand."""
 
     async def play() -> None:
-        async with installation(settings) as parts:
-            await apply(parts, [wanted(FIRST)])
+        async with installation(settings) as connections:
+            await apply(connections, [wanted(FIRST)])
             async with SchemaRegistry(settings.registry) as registry:
                 for topic in (
-                    parts.names.requests("applied"),
-                    parts.names.results("applied"),
-                    parts.names.tasks("image-greyscale", 1),
-                    parts.events,
+                    connections.names.requests("applied"),
+                    connections.names.results("applied"),
+                    connections.names.tasks("image-greyscale", 1),
+                    connections.events,
                 ):
                     assert await registry.latest(value_subject(topic)) is not None, topic
 
@@ -128,11 +128,11 @@ def test_a_changed_pipeline_is_the_active_one(settings: Settings) -> None:
     """A change that others can live with is published, and its old version stays known for runs under way."""
 
     async def play() -> None:
-        async with installation(settings) as parts:
-            await apply(parts, [wanted(FIRST)])
-            changes = await apply(parts, [wanted(WIDER)])
+        async with installation(settings) as connections:
+            await apply(connections, [wanted(FIRST)])
+            changes = await apply(connections, [wanted(WIDER)])
             assert of(changes, What.PIPELINE) == {"applied": How.CHANGED}
-            catalogue = await standing(parts)
+            catalogue = await standing(connections)
             version = catalogue.version("applied")
             assert version is not None
             assert version.digest == wanted(WIDER).topology.digest
@@ -146,15 +146,15 @@ def test_a_breaking_change_is_refused_whole(settings: Settings) -> None:
     """A change that present callers or readers do not fit is refused with every reason, and nothing is published."""
 
     async def play() -> None:
-        async with installation(settings) as parts:
-            await apply(parts, [wanted(FIRST)])
+        async with installation(settings) as connections:
+            await apply(connections, [wanted(FIRST)])
             other = FIRST.replace("pipeline: applied", "pipeline: another")
             with pytest.raises(Breaking) as refused:
-                await apply(parts, [wanted(other), wanted(NARROWER)])
+                await apply(connections, [wanted(other), wanted(NARROWER)])
             assert len(refused.value.problems) == 2
             assert "width" in refused.value.problems[0]
-            assert list((await standing(parts)).active()) == ["applied"]
-            changes = await apply(parts, [wanted(NARROWER)], breaking=True)
+            assert list((await standing(connections)).active()) == ["applied"]
+            changes = await apply(connections, [wanted(NARROWER)], breaking=True)
             assert of(changes, What.PIPELINE) == {"applied": How.CHANGED}
 
     asyncio.run(play())
@@ -164,18 +164,18 @@ def test_files_take_over_and_prune_only_their_own(settings: Settings) -> None:
     """A pipeline put over HTTP is taken over by a file of its name; pruning leaves those of others alone."""
 
     async def play() -> None:
-        async with installation(settings) as parts:
-            await apply(parts, [wanted(FIRST)])
+        async with installation(settings) as connections:
+            await apply(connections, [wanted(FIRST)])
             theirs = FIRST.replace("pipeline: applied", "pipeline: theirs")
             also = FIRST.replace("pipeline: applied", "pipeline: also-theirs")
-            catalogue = Pipelines(parts)
+            catalogue = Pipelines(connections)
             await catalogue.start()
             for text in (theirs, also):
-                await CatalogueWriter(parts, catalogue).publish(wanted(text).topology, text, Owner.HTTP)
+                await CatalogueWriter(connections, catalogue).publish(wanted(text).topology, text, Owner.HTTP)
             await catalogue.stop()
-            changes = await apply(parts, [wanted(theirs)], prune=True)
+            changes = await apply(connections, [wanted(theirs)], prune=True)
             assert of(changes, What.PIPELINE) == {"theirs": How.TAKEN, "applied": How.REMOVED}
-            owners = {name: version.owner for name, version in (await standing(parts)).active().items()}
+            owners = {name: version.owner for name, version in (await standing(connections)).active().items()}
             assert owners == {"also-theirs": Owner.HTTP, "theirs": Owner.GIT}
 
     asyncio.run(play())
@@ -185,9 +185,9 @@ def test_two_at_once_agree(settings: Settings) -> None:
     """Two that apply the same at the same time both succeed, and each pipeline has one version."""
 
     async def play() -> None:
-        async with installation(settings) as parts, connected(parts.settings) as others:
-            await asyncio.gather(apply(parts, [wanted(FIRST)]), apply(others, [wanted(FIRST)]))
-            version = (await standing(parts)).version("applied")
+        async with installation(settings) as connections, connected(connections.settings) as others:
+            await asyncio.gather(apply(connections, [wanted(FIRST)]), apply(others, [wanted(FIRST)]))
+            version = (await standing(connections)).version("applied")
             assert version is not None
             assert version.number == 1
 
@@ -209,27 +209,29 @@ def test_a_writer_that_dies_in_the_middle_is_finished_by_the_next(settings: Sett
     """Numbers that were taken by a writer that died are no obstacle: the next apply leaves every pipeline as it should be."""
 
     async def play() -> None:
-        async with installation(settings) as parts:
+        async with installation(settings) as connections:
             texts = [FIRST.replace("pipeline: applied", f"pipeline: part-{number}") for number in range(3)]
-            await apply(parts, [wanted(text) for text in texts])
+            await apply(connections, [wanted(text) for text in texts])
             changed = [
                 wanted(text.replace("{photo: image}", "{photo: image, n: {type: int, default: 1}}")) for text in texts
             ]
-            catalogue = Pipelines(parts)
+            catalogue = Pipelines(connections)
             await catalogue.start()
             for pipeline in changed[:2]:  # what is done before a change is shown to anybody, as a crash leaves it
                 version = new_version(pipeline.topology, pipeline.source, Owner.GIT)
-                await CatalogueWriter(parts, catalogue)._number(catalogue.version(version.name), version, again=True)
+                await CatalogueWriter(connections, catalogue)._number(
+                    catalogue.version(version.name), version, again=True
+                )
             await catalogue.stop()
-            active = (await standing(parts)).active()
+            active = (await standing(connections)).active()
             assert {version.number for version in active.values()} == {1}
-            assert len(of(await apply(parts, changed), What.PIPELINE)) == 3
-            after = (await standing(parts)).active()
+            assert len(of(await apply(connections, changed), What.PIPELINE)) == 3
+            after = (await standing(connections)).active()
             assert {name: version.digest for name, version in after.items()} == {
                 pipeline.topology.name: pipeline.topology.digest for pipeline in changed
             }
             assert {version.number for version in after.values()} == {2}
-            assert await apply(parts, changed) == []
+            assert await apply(connections, changed) == []
 
     asyncio.run(play())
 
@@ -243,14 +245,14 @@ def test_the_plan_names_what_a_change_affects(settings: Settings) -> None:
         return False
 
     async def play() -> None:
-        async with installation(settings) as parts:
+        async with installation(settings) as connections:
             kept = FIRST.replace("pipeline: applied", "pipeline: kept")
             gone = FIRST.replace("pipeline: applied", "pipeline: gone")
-            await apply(parts, [wanted(FIRST), wanted(kept), wanted(gone)])
+            await apply(connections, [wanted(FIRST), wanted(kept), wanted(gone)])
             new = FIRST.replace("pipeline: applied", "pipeline: fresh").replace("image-greyscale", "image-blur")
             new = new.replace('with: {image: "${photo}"}', 'with: {image: "${photo}", areas: []}')
             with pytest.raises(Declined):
-                await apply(parts, [wanted(WIDER), wanted(kept), wanted(new)], prune=True, agreed=no)
+                await apply(connections, [wanted(WIDER), wanted(kept), wanted(new)], prune=True, agreed=no)
             (plan,) = seen
             assert {pipeline.name: pipeline.how for pipeline in plan.pipelines} == {
                 "applied": How.CHANGED,
@@ -261,11 +263,11 @@ def test_the_plan_names_what_a_change_affects(settings: Settings) -> None:
             text = plan_text(plan)
             assert "+ fresh: new" in text
             assert "consumers: flow, image-blur (no live worker)" in text
-            assert f"+ {parts.names.tasks('image-blur', 1)} (2 partitions)" in text
-            assert f". {parts.names.requests('gone')} no longer used" in text
+            assert f"+ {connections.names.tasks('image-blur', 1)} (2 partitions)" in text
+            assert f". {connections.names.requests('gone')} no longer used" in text
             assert "= 1 unchanged" in text
-            assert set((await standing(parts)).active()) == {"applied", "gone", "kept"}
-            assert parts.names.requests("fresh") not in await parts.admin.names(parts.names.prefix)
+            assert set((await standing(connections)).active()) == {"applied", "gone", "kept"}
+            assert connections.names.requests("fresh") not in await connections.admin.names(connections.names.prefix)
 
     asyncio.run(play())
 
@@ -274,19 +276,19 @@ def test_a_change_is_tried_first(settings: Settings) -> None:
     """With a trial, what changes stands beside what is active; saying it again changes nothing, and without it it is made active."""
 
     async def play() -> None:
-        async with installation(settings) as parts:
-            await apply(parts, [wanted(FIRST)])
-            changes = await apply(parts, [wanted(WIDER)], trial=Trial(0.1))
+        async with installation(settings) as connections:
+            await apply(connections, [wanted(FIRST)])
+            changes = await apply(connections, [wanted(WIDER)], trial=Trial(0.1))
             assert of(changes, What.PIPELINE) == {"applied": How.CANARY}
-            version = (await standing(parts)).version("applied")
+            version = (await standing(connections)).version("applied")
             assert version is not None
             assert (version.digest, version.candidate) == (wanted(FIRST).topology.digest, wanted(WIDER).topology.digest)
-            assert await apply(parts, [wanted(WIDER)], trial=Trial(0.1)) == []
-            assert of(await apply(parts, [wanted(WIDER)], trial=Trial(shadow=True)), What.PIPELINE) == {
+            assert await apply(connections, [wanted(WIDER)], trial=Trial(0.1)) == []
+            assert of(await apply(connections, [wanted(WIDER)], trial=Trial(shadow=True)), What.PIPELINE) == {
                 "applied": How.SHADOW
             }
-            assert of(await apply(parts, [wanted(WIDER)]), What.PIPELINE) == {"applied": How.CHANGED}
-            version = (await standing(parts)).version("applied")
+            assert of(await apply(connections, [wanted(WIDER)]), What.PIPELINE) == {"applied": How.CHANGED}
+            version = (await standing(connections)).version("applied")
             assert version is not None
             assert (version.digest, version.candidate) == (wanted(WIDER).topology.digest, None)
 
@@ -297,19 +299,19 @@ def test_schemas_that_were_deleted_are_registered_again(settings: Settings) -> N
     """The plan asks the registry, not what was applied before: a subject that is gone is made again."""
 
     async def play() -> None:
-        async with installation(settings) as parts:
-            await apply(parts, [wanted(FIRST)])
-            await apply(parts, [wanted(WIDER)])
-            gone = value_subject(parts.names.results("applied"))
-            asked = value_subject(parts.names.requests("applied"))
+        async with installation(settings) as connections:
+            await apply(connections, [wanted(FIRST)])
+            await apply(connections, [wanted(WIDER)])
+            gone = value_subject(connections.names.results("applied"))
+            asked = value_subject(connections.names.requests("applied"))
             async with httpx.AsyncClient() as http:
                 for subject in (gone, asked):
                     (await http.delete(f"{settings.registry}/subjects/{subject}")).raise_for_status()
-            assert of(await apply(parts, [wanted(WIDER)]), What.SCHEMA) == {gone: How.NEW, asked: How.NEW}
+            assert of(await apply(connections, [wanted(WIDER)]), What.SCHEMA) == {gone: How.NEW, asked: How.NEW}
             async with SchemaRegistry(settings.registry) as registry:
                 assert await registry.has(asked, wanted(WIDER).topology.input)
                 assert await registry.latest(gone) is not None
-            assert await apply(parts, [wanted(WIDER)]) == []
+            assert await apply(connections, [wanted(WIDER)]) == []
 
     asyncio.run(play())
 
@@ -318,14 +320,14 @@ def test_partitions_that_were_added_stay(settings: Settings) -> None:
     """More partitions where keys need not meet are somebody's wish; where they must, the topic is refused by name."""
 
     async def play() -> None:
-        async with installation(settings) as parts:
-            await apply(parts, [wanted(FIRST)])
-            add_partitions(settings, parts.names.requests("applied"), 5)
-            add_partitions(settings, parts.names.tasks("image-greyscale", 1), 3)
-            assert of(await apply(parts, [wanted(WIDER)]), What.PIPELINE) == {"applied": How.CHANGED}
-            add_partitions(settings, parts.topic(topics.TOKENS), 3)
+        async with installation(settings) as connections:
+            await apply(connections, [wanted(FIRST)])
+            add_partitions(settings, connections.names.requests("applied"), 5)
+            add_partitions(settings, connections.names.tasks("image-greyscale", 1), 3)
+            assert of(await apply(connections, [wanted(WIDER)]), What.PIPELINE) == {"applied": How.CHANGED}
+            add_partitions(settings, connections.topic(topics.TOKENS), 3)
             with pytest.raises(WrongTopic, match=r"flow\.tokens has 3 partitions, and 2 are needed"):
-                await apply(parts, [wanted(WIDER)])
+                await apply(connections, [wanted(WIDER)])
 
     asyncio.run(play())
 
@@ -334,24 +336,24 @@ def test_requests_are_stamped_by_the_broker(settings: Settings) -> None:
     """This includes topics from before and those of pipelines that are not applied; their other settings stay."""
 
     async def play() -> None:
-        async with installation(settings) as parts:
+        async with installation(settings) as connections:
             other = FIRST.replace("pipeline: applied", "pipeline: another")
-            await apply(parts, [wanted(FIRST), wanted(other)])
-            topics_of_requests = [parts.names.requests(name) for name in ("another", "applied")]
-            await parts.admin.configure(
+            await apply(connections, [wanted(FIRST), wanted(other)])
+            topics_of_requests = [connections.names.requests(name) for name in ("another", "applied")]
+            await connections.admin.configure(
                 topics_of_requests, {"message.timestamp.type": "CreateTime", "retention.ms": "86400000"}
             )
-            changes = await apply(parts, [wanted(FIRST)], dry=True)
+            changes = await apply(connections, [wanted(FIRST)], dry=True)
             assert of(changes, What.TOPIC) == dict.fromkeys(topics_of_requests, How.CHANGED)
             assert {change.detail for change in changes} == {"message.timestamp.type CreateTime → LogAppendTime"}
-            assert await apply(parts, [wanted(FIRST)]) == changes
+            assert await apply(connections, [wanted(FIRST)]) == changes
 
             async def in_step() -> bool:
-                return await apply(parts, [wanted(FIRST)]) == []
+                return await apply(connections, [wanted(FIRST)]) == []
 
             await until(in_step, 20, "the broker")  # a broker tells of a changed setting a moment after it took it
             for topic in topics_of_requests:
-                has = await parts.admin.configuration(topic)
+                has = await connections.admin.configuration(topic)
                 assert (has["message.timestamp.type"], has["retention.ms"]) == ("LogAppendTime", "86400000")
 
     asyncio.run(play())

@@ -106,7 +106,9 @@ def test_a_flood_of_items_blocks_nobody_and_stops_when_it_is_cancelled(settings:
             await until(lambda: len(harness.events_of(flood, EventKind.FINISHED)) > 500, 60, "the flood")
             await neighbours(harness)
             assert harness.end(flood) is None, "it was over before its neighbours"
-            await harness.parts.producer.send(await harness.parts.wire.control(Control(flood, Action.CANCEL)))
+            await harness.connections.producer.send(
+                await harness.connections.wire.control(Control(flood, Action.CANCEL))
+            )
             assert (await harness.ended(flood, 60)).event.kind is EventKind.RUN_CANCELLED
             finished = len(harness.events_of(flood, EventKind.FINISHED))
             late = await harness.submit("late", {"xs": xs})
@@ -142,7 +144,7 @@ def test_a_message_that_ends_flow_fails_its_run(settings: Settings, tmp_path: Pa
             assert end.kind is EventKind.RUN_FAILED
             assert "died each time" in end.data["reason"]
             assert [await harness.output(run) for run in good] == [{"text": f"hello {n}!"} for n in range(20)]
-            (letter,) = [letter async for letter in DeadLetters(harness.parts).read() if letter.run == bad]
+            (letter,) = [letter async for letter in DeadLetters(harness.connections).read() if letter.run == bad]
             assert re.fullmatch(r"flow died \d times while it took this", letter.reason)
 
     asyncio.run(asyncio.wait_for(main(), 200))

@@ -50,11 +50,11 @@ def test_letters_are_sent_again_by_filter(gateways_with_worker: GatewayWorld) ->
     """A filter selects; letters that were sent again are skipped; without a filter, `all` must be given."""
     world, name = gateways_with_worker, f"d-{uuid.uuid4().hex[:8]}"
     put(world, POISON.replace("NAME", name))
-    topic = world.parts.names.requests(name)
+    topic = world.connections.names.requests(name)
 
     async def send() -> None:
         for number in range(3):
-            await world.parts.producer.send(Outgoing(topic, None, f"garbage {number}".encode(), ()))
+            await world.connections.producer.send(Outgoing(topic, None, f"garbage {number}".encode(), ()))
 
     world.loop(send())
     garbage = wait(lambda: len(now := letters(world, topic=topic)) == 3 and now, "all three are there")
@@ -78,7 +78,7 @@ def test_letters_are_sent_again_by_filter(gateways_with_worker: GatewayWorld) ->
 def test_the_newest_are_read_from_the_end(gateways_with_worker: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many there are, only as many are read as the answer needs; filtered ones count, gaps do not."""
     world, name = gateways_with_worker, f"d-{uuid.uuid4().hex[:8]}"
-    all_ = DeadLetters(world.parts)
+    all_ = DeadLetters(world.connections)
     monkeypatch.setattr("streams.runtime.connections.dead_letters._STEP", 4)
     decoded = 0
     decode = DeadLetters._decode

@@ -82,8 +82,10 @@ def test_a_record_that_ends_its_worker_is_isolated(settings: Settings, tmp_path:
             assert end.event.kind is EventKind.RUN_FAILED
             assert "its worker died" in end.event.data["reason"]
             assert [(await harness.output(run))["n"] for run in good] == list(range(1, 9))
-            (letter,) = [letter async for letter in DeadLetters(harness.parts).read() if letter.run == bad]
+            (letter,) = [letter async for letter in DeadLetters(harness.connections).read() if letter.run == bad]
             assert (letter.consumer, letter.path) == ("assassin", "kill")
-            assert await harness.parts.store.list(f"deliveries/{harness.parts.group('assassin')}/task") == []
+            assert (
+                await harness.connections.store.list(f"deliveries/{harness.connections.group('assassin')}/task") == []
+            )
 
     asyncio.run(main())

@@ -231,8 +231,8 @@ output: {image: "${again.image}"}
         assert (replay["reused"], new["status"]) == (["grey"], "finished")
         (grey,) = [node for node in new["nodes"] if node["path"] == "grey"]
         assert grey["output"]["image"]["ref"]["key"].startswith(f"runs/{replay['id']}/")
-        keys = world.loop(world.parts.store.list(f"runs/{old}/"))
-        world.loop(world.parts.store.delete(keys))
+        keys = world.loop(world.connections.store.list(f"runs/{old}/"))
+        world.loop(world.connections.store.delete(keys))
         assert world.first.http.get(grey["output"]["image"]["href"]).status_code == 200
         gone = world.first.http.post(f"/runs/{old}/replay", json={"from": "again"})
         assert (gone.status_code, gone.json()["type"]) == (410, "urn:millrace:gone"), gone.text

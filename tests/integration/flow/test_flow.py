@@ -75,13 +75,13 @@ def test_a_run_whose_pipeline_is_removed_before_it_begins(settings: Settings, tm
                 EventKind.ACCEPTED,
                 EventKind.RUN_FAILED,
             ]
-            (letter,) = [letter async for letter in DeadLetters(runtime.parts).read()]
+            (letter,) = [letter async for letter in DeadLetters(runtime.connections).read()]
             assert letter.run == run
             schema = result_schema("double", topology.output)
 
             async def answer() -> Any:
                 results = await runtime.results("double")
-                return results and await runtime.parts.codec.decode(results[0].value or b"", schema)
+                return results and await runtime.connections.codec.decode(results[0].value or b"", schema)
 
             result = await until(answer, 10, "the result")
             assert (result["run"], result["status"]) == (run, "failed")

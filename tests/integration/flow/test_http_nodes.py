@@ -111,7 +111,7 @@ def test_a_secret_shows_nowhere(shared_runtime: SharedRuntime) -> None:
         assert started.event.data["input"]["secrets"] == {
             "authorization": {"name": "shop-token", "before": "Bearer ", "after": ""}
         }
-        topics = await harness.parts.admin.names(harness.settings.topic_prefix)
+        topics = await harness.connections.admin.names(harness.settings.topic_prefix)
         records = [(topic, record) for topic in topics for record in await harness.read(topic)]
         kinds = {topic.removeprefix(harness.settings.topic_prefix) for topic, _ in records}
         assert {"run.events", "task.http-call.v1", "dead.letters", "pipeline.ask.results", "retry.1s"} <= kinds
@@ -120,8 +120,8 @@ def test_a_secret_shows_nowhere(shared_runtime: SharedRuntime) -> None:
             assert SECRET.encode() not in held, f"{topic} {record.where}"
         assert any(b"redacted" in (record.value or b"") for _, record in records)
         for run in (good, bad):
-            for key in await harness.parts.store.list(f"runs/{run}"):
-                assert SECRET.encode() not in await harness.parts.store.read(key)
+            for key in await harness.connections.store.list(f"runs/{run}"):
+                assert SECRET.encode() not in await harness.connections.store.read(key)
         for worker in harness.workers:
             assert SECRET not in worker.log.read_text()
 
@@ -207,7 +207,7 @@ def test_waiting_calls_block_nobody(shared_runtime: SharedRuntime) -> None:
         await acquired(waiting, 12)
         assert (await harness.output(await harness.submit("sum", {"n": 1})))["total"] == 2
         for run in runs[:6]:
-            await harness.parts.producer.send(await harness.parts.wire.control(Control(run, Action.CANCEL)))
+            await harness.connections.producer.send(await harness.connections.wire.control(Control(run, Action.CANCEL)))
         await acquired(hung_up, 6)
         for run in runs[:6]:
             assert (await harness.ended(run)).event.kind is EventKind.RUN_CANCELLED
@@ -229,7 +229,7 @@ def test_a_picture_that_is_fetched_goes_on_as_one(shared_runtime: SharedRuntime)
         run = await harness.submit("picture", {"url": there.url()})
         image: dict[str, Any] = (await harness.output(run))["image"]
         assert image["key"].startswith(f"runs/{run}/")
-        grey = Image.open(io.BytesIO(await harness.parts.store.read(image["key"])))
+        grey = Image.open(io.BytesIO(await harness.connections.store.read(image["key"])))
         assert grey.size == (30, 20)
 
     with server(lambda _, out: out.send(200, data.getvalue(), "image/png")) as there:

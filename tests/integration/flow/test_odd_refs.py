@@ -60,7 +60,7 @@ async def picture(runtime_harness: RuntimeHarness, run: str) -> Ref:
     """A picture among the objects of a run."""
     out = io.BytesIO()
     Image.new("RGB", (8, 8), (200, 100, 0)).save(out, "PNG")
-    return await runtime_harness.parts.store.put(run, out.getvalue(), "image/png")
+    return await runtime_harness.connections.store.put(run, out.getvalue(), "image/png")
 
 
 def test_odd_keys_fail_their_own_runs(settings: Settings, tmp_path: Path) -> None:
@@ -74,13 +74,13 @@ def test_odd_keys_fail_their_own_runs(settings: Settings, tmp_path: Path) -> Non
             await runtime.publish(GREY)
             computed = {key: await runtime.submit("computed", {"key": key}) for key in ODD}
             missing = await runtime.submit("computed", {"key": f"runs/{uuid.uuid4()}/{SHA}"})
-            topic = runtime.parts.names.requests("grey")
+            topic = runtime.connections.names.requests("grey")
             sent = {}
             for key in ODD:
                 run = str(uuid.uuid4())
                 ref = {"bucket": settings.s3_bucket, "key": key, "size": 5, "sha256": SHA, "media_type": "image/png"}
                 value = json.dumps({"image": ref}).encode()
-                await runtime.parts.producer.send(
+                await runtime.connections.producer.send(
                     Outgoing(topic, run.encode(), value, (("millrace-run", run.encode()),))
                 )
                 sent[key] = run
@@ -107,7 +107,7 @@ def test_a_task_that_cannot_be_read_fails_its_run(settings: Settings, tmp_path: 
         async with runtime_harness(settings, tmp_path, 1) as runtime:
             await runtime.start("flow")
             await runtime.publish(GREY, load_contracts())
-            topic = runtime.parts.names.tasks("image-greyscale", 1)
+            topic = runtime.connections.names.tasks("image-greyscale", 1)
             runs = []
             for _ in range(2):
                 run = str(uuid.uuid4())
@@ -117,13 +117,13 @@ def test_a_task_that_cannot_be_read_fails_its_run(settings: Settings, tmp_path: 
             await asyncio.to_thread(remove_records, settings, Place(topic, 0), spilled.offset + 1)
             gone = json.dumps(Ref(settings.s3_bucket, f"runs/{runs[1]}/{SHA}", 5, SHA, "application/avro").to_dict())
             headers = (*spilled.headers, ("millrace-spilled", gone.encode()))
-            await runtime.parts.producer.send(Outgoing(topic, garbled.key, b"garbage", garbled.headers))
-            await runtime.parts.producer.send(Outgoing(topic, spilled.key, b"", headers))
+            await runtime.connections.producer.send(Outgoing(topic, garbled.key, b"garbage", garbled.headers))
+            await runtime.connections.producer.send(Outgoing(topic, spilled.key, b"", headers))
             worker = await runtime.start("image-greyscale")
             for run in runs:
                 last = (await runtime.ended(run)).event
                 assert (last.kind, last.data["fault"]) == (EventKind.RUN_FAILED, "service")
-            letters = [letter async for letter in DeadLetters(runtime.parts).read()]
+            letters = [letter async for letter in DeadLetters(runtime.connections).read()]
             assert {letter.run for letter in letters} == set(runs)
             run = str(uuid.uuid4())
             good = await runtime.submit("grey", {"image": (await picture(runtime, run)).to_dict()}, run)
@@ -135,7 +135,7 @@ def test_a_task_that_cannot_be_read_fails_its_run(settings: Settings, tmp_path: 
 
 async def _answers(runtime: RuntimeHarness, runs: set[str]) -> dict[str, Any]:
     """The results of these runs, once all are there."""
-    results = [await runtime.parts.codec.decode(record.value or b"") for record in await runtime.results("grey")]
+    results = [await runtime.connections.codec.decode(record.value or b"") for record in await runtime.results("grey")]
     answers = {result["run"]: result for result in results if result["run"] in runs}
     return answers if answers.keys() == runs else {}
 

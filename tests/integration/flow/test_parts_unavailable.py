@@ -57,7 +57,7 @@ def test_a_run_that_is_cancelled_does_not_wait_on(shared_runtime: SharedRuntime,
         harness = shared_runtime.harness
         run = await harness.submit("once", {"n": 7, "mark": str(tmp_path / "never")})
         await until(lambda: "postgres" in waiting_for(shared_runtime), 30, "a worker that waits")
-        await harness.parts.producer.send(await harness.parts.wire.control(Control(run, Action.CANCEL)))
+        await harness.connections.producer.send(await harness.connections.wire.control(Control(run, Action.CANCEL)))
         assert (await harness.ended(run)).event.kind is EventKind.RUN_CANCELLED
         await until(lambda: "postgres" not in waiting_for(shared_runtime), 30, "a worker that does not wait")
 

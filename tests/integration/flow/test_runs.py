@@ -92,7 +92,7 @@ timeout: 1s
 
 async def letters_of(harness: RuntimeHarness, run: str) -> list[DeadLetter]:
     """The dead letters of a run."""
-    return [letter async for letter in DeadLetters(harness.parts).read() if letter.run == run]
+    return [letter async for letter in DeadLetters(harness.connections).read() if letter.run == run]
 
 
 async def answers(harness: RuntimeHarness, pipeline: str) -> dict[str, dict[str, object]]:
@@ -102,7 +102,7 @@ async def answers(harness: RuntimeHarness, pipeline: str) -> dict[str, dict[str,
     results = {}
     for record in await harness.results(pipeline):
         assert record.value is not None
-        value = await harness.parts.codec.decode(record.value, schema)
+        value = await harness.connections.codec.decode(record.value, schema)
         results[value["run"]] = value
     return results
 
@@ -175,8 +175,8 @@ def test_a_service_is_a_pipeline_of_its_own_name(shared_runtime: SharedRuntime) 
 
     async def main(harness: RuntimeHarness) -> None:
         await until(lambda: harness.pipelines.version("add-one"))
-        topic = harness.parts.names.requests("add-one")
-        await harness.parts.producer.send(Outgoing(topic, None, b'{"n": 1}'))
+        topic = harness.connections.names.requests("add-one")
+        await harness.connections.producer.send(Outgoing(topic, None, b'{"n": 1}'))
         answer = await until(lambda: _any(harness, "add-one"))
         assert (answer["status"], answer["output"]) == ("finished", {"n": 2})
 
@@ -194,8 +194,8 @@ def test_an_accepted_run_that_is_refused_after_all_fails(shared_runtime: SharedR
         await harness.publish(PLAIN)
         run = str(uuid.uuid4())
         named = (("millrace-run", run.encode()),)
-        await harness.parts.producer.send(
-            Outgoing(harness.parts.names.requests("plain"), run.encode(), b'{"n": "many"}', named)
+        await harness.connections.producer.send(
+            Outgoing(harness.connections.names.requests("plain"), run.encode(), b'{"n": "many"}', named)
         )
         last = await harness.ended(run)
         assert last.event.kind is EventKind.RUN_FAILED
@@ -216,12 +216,12 @@ def test_garbage_is_answered_and_blocks_nothing(shared_runtime: SharedRuntime) -
 
     async def main(harness: RuntimeHarness) -> None:
         await harness.publish(PLAIN)
-        topic = harness.parts.names.requests("plain")
+        topic = harness.connections.names.requests("plain")
         for value in (b"\x01\x02", b'{"n": "many"}', b"{", b'{"n": 1}'):
-            await harness.parts.producer.send(Outgoing(topic, b"same", value, partition=0))
-        (offset,) = (await harness.parts.offsets.ends([Place(topic, 0)])).values()
+            await harness.connections.producer.send(Outgoing(topic, b"same", value, partition=0))
+        (offset,) = (await harness.connections.offsets.ends([Place(topic, 0)])).values()
         wanted = {f"{topic}/0@{offset - n}" for n in (4, 3, 2)}
-        letters = DeadLetters(harness.parts)
+        letters = DeadLetters(harness.connections)
 
         async def refused() -> dict[str, DeadLetter] | None:
             refusals = {f"{letter.topic}/{letter.partition}@{letter.offset}": letter async for letter in letters.read()}
@@ -267,13 +267,13 @@ def test_a_duplicate_request_is_the_same_run(shared_runtime: SharedRuntime) -> N
         before = [sent.event for sent in harness.client_events(run)]
         again = [
             record
-            for topic in (harness.parts.names.tasks("add-one", 1), harness.parts.topic("flow.tokens"))
+            for topic in (harness.connections.names.tasks("add-one", 1), harness.connections.topic("flow.tokens"))
             for record in await harness.read(topic)
             if (record.key or b"").startswith(run.encode())
         ]
         assert len(again) >= 4
         for record in again:
-            await harness.parts.producer.send(_copy(record))
+            await harness.connections.producer.send(_copy(record))
         marker = await harness.submit(
             "sum", {"n": 2}
         )  # whatever follows the copies in the same topics is handled after them
@@ -294,10 +294,10 @@ async def _drained(harness: RuntimeHarness) -> bool:
     """Whether every record of tasks and tokens has been acknowledged."""
     prefix, count = harness.settings.topic_prefix, harness.settings.partitions
     for group, topic in (
-        ("add-one", harness.parts.names.tasks("add-one", 1)),
-        ("flow", harness.parts.topic("flow.tokens")),
+        ("add-one", harness.connections.names.tasks("add-one", 1)),
+        ("flow", harness.connections.topic("flow.tokens")),
     ):
-        lag = await harness.parts.offsets.lag(prefix + group, [Place(topic, number) for number in range(count)])
+        lag = await harness.connections.offsets.lag(prefix + group, [Place(topic, number) for number in range(count)])
         if sum(lag.values()):
             return False
     return True
@@ -348,7 +348,7 @@ def test_a_dead_letter_can_be_sent_again(shared_runtime: SharedRuntime) -> None:
         run = await harness.submit("poisoned", {"text": "fail"})
         await harness.ended(run)
         (letter,) = await letters_of(harness, run)
-        letters = DeadLetters(harness.parts)
+        letters = DeadLetters(harness.connections)
         assert await letters.show(letter.id) == letter
         await letters.resend(letter.id)
         sent = [record for record in await harness.read(letter.topic) if record.header(RESENT) == letter.id.encode()]
@@ -363,12 +363,12 @@ def test_an_invalid_task_is_a_dead_letter(shared_runtime: SharedRuntime) -> None
     """Garbage on a service's own topic is put aside, and the service goes on."""
 
     async def main(harness: RuntimeHarness) -> None:
-        topic = harness.parts.names.tasks("add-one", 1)
-        sent = await harness.parts.producer.send(Outgoing(topic, b"x", b"garbage", partition=0))
+        topic = harness.connections.names.tasks("add-one", 1)
+        sent = await harness.connections.producer.send(Outgoing(topic, b"x", b"garbage", partition=0))
         place = f"{topic}/0@{sent.offset}"
 
         async def put_aside() -> DeadLetter | None:
-            letters = [letter async for letter in DeadLetters(harness.parts).read()]
+            letters = [letter async for letter in DeadLetters(harness.connections).read()]
             return next(
                 (letter for letter in letters if f"{letter.topic}/{letter.partition}@{letter.offset}" == place), None
             )
@@ -393,7 +393,7 @@ def test_a_failure_is_tried_again_after_its_delay(shared_runtime: SharedRuntime,
         assert events[EventKind.FINISHED].event.attempt == 2
         tier = [
             record
-            for record in await harness.read(harness.parts.names.retry("1s"))
+            for record in await harness.read(harness.connections.names.retry("1s"))
             if record.key == f"{run}/try".encode()
         ]
         assert len(tier) == 1
@@ -408,7 +408,7 @@ def test_a_redelivery_never_throws_the_dice_again(shared_runtime: SharedRuntime)
         await harness.publish(DICE)
         run = await harness.submit("throw", {"n": 0})
         first = (await harness.output(run))["n"]
-        await harness.parts.producer.send(_copy(await _task_of(harness, run, "dice")))
+        await harness.connections.producer.send(_copy(await _task_of(harness, run, "dice")))
         await until(lambda: len(_numbers(harness, run, "die")) == 2)
         assert _numbers(harness, run, "die") == [first, first]
 
@@ -424,7 +424,7 @@ def test_the_first_reading_is_what_all_see(shared_runtime: SharedRuntime, tmp_pa
         await harness.publish(READ)
         run = await harness.submit("read", {"n": 0, "mark": str(tmp_path / "go on")})
         await until(lambda: _numbers(harness, run, "degrees"))
-        await harness.parts.producer.send(_copy(await _task_of(harness, run, "thermometer")))
+        await harness.connections.producer.send(_copy(await _task_of(harness, run, "thermometer")))
         await until(lambda: len(_numbers(harness, run, "degrees")) == 2)
         first, second = _numbers(harness, run, "degrees")
         assert first != second
@@ -432,14 +432,14 @@ def test_the_first_reading_is_what_all_see(shared_runtime: SharedRuntime, tmp_pa
         assert await harness.output(run) == {"n": first, "held": 0}
         seen = [sent.event.data for sent in harness.client_events(run) if sent.event.kind is EventKind.FINISHED]
         assert [data["output"] for data in seen] == [{"n": first}, {"n": 0}]
-        assert not await harness.parts.store.list(f"runs/{run}/outcomes/")
+        assert not await harness.connections.store.list(f"runs/{run}/outcomes/")
 
     shared_runtime.run(main(shared_runtime.harness))
 
 
 async def _task_of(harness: RuntimeHarness, run: str, service: str) -> Record:
     """The one task of a run for a service."""
-    records = await harness.read(harness.parts.names.tasks(service, 1))
+    records = await harness.read(harness.connections.names.tasks(service, 1))
     (task,) = [record for record in records if (record.key or b"").startswith(run.encode())]
     return task
 
@@ -457,7 +457,7 @@ def test_cancelling_stops_the_work(shared_runtime: SharedRuntime) -> None:
         await harness.publish(NAP)
         run = await harness.submit("nap", {"seconds": 25.0})
         await until(lambda: any(sent.event.kind is EventKind.STARTED for sent in harness.events[run]))
-        await harness.parts.producer.send(await harness.parts.wire.control(Control(run, Action.CANCEL)))
+        await harness.connections.producer.send(await harness.connections.wire.control(Control(run, Action.CANCEL)))
         assert (await harness.ended(run)).event.kind is EventKind.RUN_CANCELLED
         after = await harness.submit("nap", {"seconds": 0.0})
         assert await harness.output(after, 15) == {"seconds": 0.0}
@@ -486,7 +486,7 @@ def test_a_large_value_travels_through_s3(shared_runtime: SharedRuntime) -> None
         text = "long " * 200_000
         run = await harness.submit("poisoned", {"text": text})
         assert await harness.output(run) == {"text": text}
-        records = [record for record in await harness.read(harness.parts.events) if record.key == run.encode()]
+        records = [record for record in await harness.read(harness.connections.events) if record.key == run.encode()]
         assert max(len(record.value or b"") for record in records) < 1000
         answer = await until(lambda: _found(harness, "poisoned", run))
         assert answer["output"] == {"text": text}
@@ -505,10 +505,10 @@ def test_the_state_of_ended_runs_is_one_marker(shared_runtime: SharedRuntime) ->
 
         async def standing() -> list[str] | None:
             rows: dict[bytes, bytes | None] = {}
-            for record in await harness.read(harness.parts.topic("flow.state")):
+            for record in await harness.read(harness.connections.topic("flow.state")):
                 rows[record.key or b""] = record.value
             mine = [value for key, value in rows.items() if key.startswith(run.encode()) and value is not None]
-            names = [(await harness.parts.codec.decode(value, schema))["row"] for value in mine]
+            names = [(await harness.connections.codec.decode(value, schema))["row"] for value in mine]
             return names if names == ["done"] else None
 
         assert await until(standing) == ["done"]
@@ -520,12 +520,12 @@ def test_an_invalid_order_is_a_dead_letter(shared_runtime: SharedRuntime) -> Non
     """Garbage on run.control stops neither flow nor a worker."""
 
     async def main(harness: RuntimeHarness) -> None:
-        sent = Outgoing(harness.parts.topic("run.control"), b"x", b"garbage")
-        await harness.parts.producer.send(sent)
-        await harness.parts.producer.send(dataclasses.replace(sent, value=json.dumps({"run": "x"}).encode()))
+        sent = Outgoing(harness.connections.topic("run.control"), b"x", b"garbage")
+        await harness.connections.producer.send(sent)
+        await harness.connections.producer.send(dataclasses.replace(sent, value=json.dumps({"run": "x"}).encode()))
 
         async def both() -> bool:
-            topics = [letter.topic async for letter in DeadLetters(harness.parts).read()]
+            topics = [letter.topic async for letter in DeadLetters(harness.connections).read()]
             return topics.count(sent.topic) == 2
 
         await until(both)
@@ -548,7 +548,7 @@ def test_a_silent_worker_expires(shared_runtime: SharedRuntime) -> None:
         def say() -> list[Announcement]:
             return [Announcement("ghost", "w", contract, time.time(), 0.2)]
 
-        announcer = Announcer(harness.parts, say, 0.2)
+        announcer = Announcer(harness.connections, say, 0.2)
         await announcer.start()
         first = (await until(lambda: harness.services.workers("ghost")))[0]
         assert first.contract == contract
@@ -560,7 +560,7 @@ def test_a_silent_worker_expires(shared_runtime: SharedRuntime) -> None:
         announcer._task.cancel()  # as kill -9 ends it: without a withdrawal
         await until(lambda: harness.services.absent("ghost", 1), 5, "expiry")
         assert harness.services.workers("ghost") == []
-        await Announcer(harness.parts, lambda: [Announcement("ghost", "next", contract, time.time())]).announce()
+        await Announcer(harness.connections, lambda: [Announcement("ghost", "next", contract, time.time())]).announce()
         await until(lambda: not harness.services.absent("ghost", 1), 5, "another worker")
         assert [key for key in harness.services._announcements if key.startswith(b"ghost/")] == [b"ghost/next"]
 

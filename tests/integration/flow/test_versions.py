@@ -80,9 +80,9 @@ def test_the_plan_counts_the_runs_under_way(gateways_with_worker: GatewayWorld) 
     changed = Wanted(compile_pipeline(text, world.first.app.components.catalogues.services.contracts()), text)
 
     async def drawn() -> Plan:
-        catalogue = Pipelines(world.parts)
+        catalogue = Pipelines(world.connections)
         try:
-            return await draw(world.parts, catalogue, [changed])
+            return await draw(world.connections, catalogue, [changed])
         finally:
             await catalogue.stop()
 
@@ -214,15 +214,15 @@ def test_a_cancelled_run_takes_its_shadow_with_it(gateways_with_worker: GatewayW
 
 def results(world: GatewayWorld, name: str) -> list[str]:
     """The runs of which a result was published."""
-    topic = world.parts.names.results(name)
+    topic = world.connections.names.results(name)
 
     async def read() -> list[str]:
         keys = []
         for number in range(world.settings.partitions):
-            end = (await world.parts.offsets.ends([Place(topic, number)]))[Place(topic, number)]
+            end = (await world.connections.offsets.ends([Place(topic, number)]))[Place(topic, number)]
             keys += [
                 record.key.decode()
-                for record in await world.parts.offsets.read(Place(topic, number), 0, end)
+                for record in await world.connections.offsets.read(Place(topic, number), 0, end)
                 if record.key
             ]
         return keys
@@ -239,8 +239,8 @@ def test_a_request_from_kafka_takes_the_version_that_its_run_says(gateways_with_
     async def send() -> None:
         from streams.wire.records import Outgoing
 
-        await world.parts.producer.send(
-            Outgoing(world.parts.names.requests(name), None, json.dumps({"n": 1}).encode(), ())
+        await world.connections.producer.send(
+            Outgoing(world.connections.names.requests(name), None, json.dumps({"n": 1}).encode(), ())
         )
 
     for _ in range(4):

@@ -30,13 +30,13 @@ def data_url(data: bytes, kind: str = "image/png") -> str:
 
 def given(world: GatewayWorld, run: str, pipeline: str = "pass-photo") -> dict[str, Any]:
     """The record that flow gets for a run."""
-    topic = world.parts.names.requests(pipeline)
+    topic = world.connections.names.requests(pipeline)
     places = [Place(topic, number) for number in range(world.settings.partitions)]
-    ends = world.loop(world.parts.offsets.ends(places))
+    ends = world.loop(world.connections.offsets.ends(places))
     for place in places:
-        for one in world.loop(world.parts.offsets.read(place, 0, ends[place])):
+        for one in world.loop(world.connections.offsets.read(place, 0, ends[place])):
             if one.header(RUN) == run.encode():
-                made: dict[str, Any] = world.loop(world.parts.codec.decode(one.value or b""))
+                made: dict[str, Any] = world.loop(world.connections.codec.decode(one.value or b""))
                 return made
     raise AssertionError("there is no request")
 
@@ -55,7 +55,7 @@ def accepted(world: GatewayWorld, **more: Any) -> dict[str, Any]:
 
 def stored(world: GatewayWorld, ref: dict[str, Any]) -> bytes:
     """The bytes that a ref leads to, which must be what it says."""
-    data = world.loop(world.parts.store.read(ref["key"]))
+    data = world.loop(world.connections.store.read(ref["key"]))
     assert (ref["size"], ref["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
     assert ref["key"].startswith("runs/")
     assert ref["key"].endswith("/" + ref["sha256"])
@@ -107,7 +107,7 @@ def test_refs_that_a_caller_may_not_send(gateways: GatewayWorld) -> None:
     """A ref is taken only when it is exactly that of an object of ours that callers may read."""
     world = gateways
     good = accepted(world, json={"photo": data_url(SMALL)})["photo"]
-    world.loop(world.parts.store.write("secrets/key", SMALL, "image/png"))
+    world.loop(world.connections.store.write("secrets/key", SMALL, "image/png"))
     wrong = [
         ({**good, "bucket": "other"}, "may read"),
         ({**good, "key": "secrets/key"}, "may read"),
@@ -130,10 +130,10 @@ def test_objects_of_data_sets_may_be_sent(gateways: GatewayWorld) -> None:
     """An object under datasets/ may be sent when its bytes are what the ref says."""
     world = gateways
     key = f"datasets/test-{secrets.token_hex(4)}/cell.png"
-    world.loop(world.parts.store.write(key, OTHER, "image/png"))
+    world.loop(world.connections.store.write(key, OTHER, "image/png"))
     digest = hashlib.sha256(OTHER).hexdigest()
     ref = {
-        "bucket": world.parts.store.bucket,
+        "bucket": world.connections.store.bucket,
         "key": key,
         "size": len(OTHER),
         "sha256": digest,
@@ -206,7 +206,7 @@ def test_nothing_is_stored_of_a_refused_request(gateways: GatewayWorld) -> None:
     unique = png(5, 5, 77)
     digest = hashlib.sha256(unique).hexdigest()
     assert post(world, json={"photo": data_url(unique), "mode": "m"}).status_code == 422
-    assert not [key for key in world.loop(world.parts.store.list("runs/")) if key.endswith(digest)]
+    assert not [key for key in world.loop(world.connections.store.list("runs/")) if key.endswith(digest)]
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ PHOTO = png(40, 30, 9)
 def put(world: GatewayWorld, data: bytes, media_type: str, key: str = "") -> Ref:
     """An object of some run, or under a key."""
     if key:
-        world.loop(world.parts.store.write(key, data, media_type))
-        return Ref(world.parts.store.bucket, key, len(data), "", media_type)
-    return world.loop(world.parts.store.put(f"test-{secrets.token_hex(4)}", data, media_type))
+        world.loop(world.connections.store.write(key, data, media_type))
+        return Ref(world.connections.store.bucket, key, len(data), "", media_type)
+    return world.loop(world.connections.store.put(f"test-{secrets.token_hex(4)}", data, media_type))
 
 
 def address(ref: Ref) -> str:
@@ -93,7 +93,7 @@ def test_a_large_object_comes_in_pieces(gateways: GatewayWorld) -> None:
 def test_objects_that_callers_may_not_see_are_404(gateways: GatewayWorld) -> None:
     """Other buckets, other prefixes, ways out of the prefixes and missing objects are all the same 404."""
     world = gateways
-    bucket = world.parts.store.bucket
+    bucket = world.connections.store.bucket
     put(world, b"secret", "text/plain", "secrets/key")
     put(world, b"secret", "text/plain", "catalog/x")
     for path in (

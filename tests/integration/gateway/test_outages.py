@@ -87,7 +87,7 @@ def test_a_stream_outlives_the_broker(breakable: RunningStack, world: GatewayWor
 async def publish_events(world: GatewayWorld, *what: Event) -> None:
     """Publish events one after another."""
     for event in what:
-        await world.parts.producer.send(await world.parts.wire.event(event))
+        await world.connections.producer.send(await world.connections.wire.event(event))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_part_that_dies_is_reported_unavailable(
     breakable: RunningStack, world: GatewayWorld, part: str, path: str
 ) -> None:
     """While PostgreSQL or S3 is away the calls that need it are 503 or wait; others go on; then all goes on."""
-    path = path.format(bucket=world.parts.store.bucket)
+    path = path.format(bucket=world.connections.store.bucket)
     breaking = threading.Thread(target=breakable.restart, args=(part,), kwargs={"kill": True})
     breaking.start()
     while breaking.is_alive():

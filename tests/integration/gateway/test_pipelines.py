@@ -300,7 +300,9 @@ def test_waiting_does_not_need_the_wall_clock(gateways: GatewayWorld) -> None:
     """The expiry of a service is told by the announcement's own time, not by when it was read."""
     world = gateways
     past = replace(ECHO, name="echo-past")
-    world.loop(Announcer(world.parts, lambda: [Announcement("echo-past", "w", past, time.time() - 1000)]).announce())
+    world.loop(
+        Announcer(world.connections, lambda: [Announcement("echo-past", "w", past, time.time() - 1000)]).announce()
+    )
     world.announce(replace(ECHO, name="echo-after"))
     seen(world.first, "/services/echo-after")
     assert world.first.http.get("/services/echo-past").status_code == 404

@@ -52,12 +52,12 @@ def test_the_request_is_one_typed_record_keyed_by_the_run(gateways: GatewayWorld
     """What flow gets is one Avro record of the pipeline's input, with the run's id as key and in our header."""
     world = gateways
     run = world.submit(json={"name": "Grace", "times": 3})
-    place = Place(world.parts.names.requests("greet"), partition_of(run.id, world.settings.partitions))
-    end = world.loop(world.parts.offsets.ends([place]))[place]
-    found = [one for one in world.loop(world.parts.offsets.read(place, 0, end)) if one.key == run.id.encode()]
+    place = Place(world.connections.names.requests("greet"), partition_of(run.id, world.settings.partitions))
+    end = world.loop(world.connections.offsets.ends([place]))[place]
+    found = [one for one in world.loop(world.connections.offsets.read(place, 0, end)) if one.key == run.id.encode()]
     assert len(found) == 1
     assert found[0].header(RUN) == run.id.encode()
-    assert world.loop(world.parts.codec.decode(found[0].value or b"")) == {"name": "Grace", "times": 3}
+    assert world.loop(world.connections.codec.decode(found[0].value or b"")) == {"name": "Grace", "times": 3}
 
 
 def test_a_service_is_run_like_a_pipeline_of_its_name(gateways: GatewayWorld) -> None:
@@ -148,10 +148,10 @@ def test_cancelling(gateways: GatewayWorld) -> None:
     world = gateways
     run = world.submit()
     assert world.second.http.delete(f"/runs/{run.id}").status_code == 202
-    place = Place(world.parts.topic("run.control"), partition_of(run.id, world.settings.partitions))
-    end = world.loop(world.parts.offsets.ends([place]))[place]
-    found = [one for one in world.loop(world.parts.offsets.read(place, 0, end)) if one.key == run.id.encode()]
-    assert [world.loop(world.parts.wire.read_control(one)).action for one in found] == [Action.CANCEL]
+    place = Place(world.connections.topic("run.control"), partition_of(run.id, world.settings.partitions))
+    end = world.loop(world.connections.offsets.ends([place]))[place]
+    found = [one for one in world.loop(world.connections.offsets.read(place, 0, end)) if one.key == run.id.encode()]
+    assert [world.loop(world.connections.wire.read_control(one)).action for one in found] == [Action.CANCEL]
     world.tell(Event(run, K.RUN_CANCELLED, data={"reason": "cancelled"}))
     again = world.first.http.delete(f"/runs/{run.id}")
     assert (again.status_code, again.json()["run_status"]) == (409, "cancelled")
@@ -250,9 +250,9 @@ def test_an_acceptance_whose_gateway_died_is_completed(gateways: GatewayWorld) -
     run = world.run(keyed_run(world.first.app.components.access.authenticator.owner, key))
     world.tell(Event(run, K.ACCEPTED, data={"pipeline": "greet"}))
     assert post(world.second, key, {"name": "Ada"}).status_code == 409
-    place = Place(world.parts.names.requests("greet"), partition_of(run.id, world.settings.partitions))
-    end = world.loop(world.parts.offsets.ends([place]))[place]
-    assert [one.key for one in world.loop(world.parts.offsets.read(place, 0, end))].count(run.id.encode()) == 1
+    place = Place(world.connections.names.requests("greet"), partition_of(run.id, world.settings.partitions))
+    end = world.loop(world.connections.offsets.ends([place]))[place]
+    assert [one.key for one in world.loop(world.connections.offsets.read(place, 0, end))].count(run.id.encode()) == 1
 
 
 def test_a_key_outlives_its_gateway(gateways: GatewayWorld, tmp_path: Path) -> None:
@@ -317,6 +317,6 @@ def test_a_run_that_flow_has_not_taken_says_so(gateways: GatewayWorld) -> None:
     world = gateways
     run = world.submit()
     (only,) = world.second.http.get(f"/runs/{run.id}/explain").json()["waits"]
-    assert (only["why"], only["topic"], only["lag"] >= 1) == ("begin", world.parts.names.requests("greet"), True)
+    assert (only["why"], only["topic"], only["lag"] >= 1) == ("begin", world.connections.names.requests("greet"), True)
     assert "flow" in only["text"]
     assert world.first.http.get(f"/runs/{uuid.uuid4()}/explain").status_code == 404

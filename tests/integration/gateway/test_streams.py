@@ -333,7 +333,7 @@ def test_garbage_in_the_log_harms_nobody(gateways: GatewayWorld) -> None:
     """Records in run.events that are no events are passed over, also those that only look like one."""
     world = gateways
     run = world.submit()
-    topic, key = world.parts.events, run.id.encode()
+    topic, key = world.connections.events, run.id.encode()
     fake = (("ce_type", b"node.finished"), ("ce_id", str(uuid.uuid4()).encode()))
     for record in (
         Outgoing(topic, None, b"garbage"),
@@ -342,7 +342,7 @@ def test_garbage_in_the_log_harms_nobody(gateways: GatewayWorld) -> None:
         Outgoing(topic, key, b"garbage", fake),
         Outgoing(topic, key, b"\x00\x00\x00\x00\x01garbage", (fake[0], ("ce_id", str(uuid.uuid4()).encode()))),
     ):
-        world.loop(world.parts.producer.send(record))
+        world.loop(world.connections.producer.send(record))
     world.finish(run)
     assert places(read(world.second, run)) == ["run.accepted", "run.finished"]
     assert world.first.http.get(f"/runs/{run.id}").json()["status"] == "finished"

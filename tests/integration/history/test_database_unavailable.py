@@ -29,13 +29,13 @@ def test_pictures_are_served_without_a_database(breakable: RunningStack, tmp_pat
             await harness.start("image-greyscale")
             await harness.publish(GREY)
             await harness.start("flow", "retry", "recorder")
-            warmth = SchemaWarmup(harness.parts, harness.pipelines)  # this test reads events, as a gateway does
+            warmth = SchemaWarmup(harness.connections, harness.pipelines)  # this test reads events, as a gateway does
             await warmth.start()
-            photo = await harness.parts.store.put("a-run", png(8, 8), "image/png")
+            photo = await harness.connections.store.put("a-run", png(8, 8), "image/png")
             run = str(uuid.uuid4())
             asked = await harness.request("grey-twice", {"photo": photo.to_dict()}, run)
             with frozen(breakable, "postgres"):
-                await harness.parts.producer.send(asked)
+                await harness.connections.producer.send(asked)
                 output = await harness.output(run, 30)
                 assert output["photo"]["media_type"] == "image/png"
                 assert len(await harness.results("grey-twice")) == 1

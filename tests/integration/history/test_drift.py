@@ -120,7 +120,7 @@ def test_inputs_are_measured_by_a_promoted_models_card(gateways: GatewayWorld) -
             card["reference"] = {"of": 1000, "features": features}
         versions.append(card["version"])
         gateways.loop(
-            gateways.parts.store.write(f"{prefix_of(service, card['version'])}/{CARD}", json.dumps(card).encode())
+            gateways.connections.store.write(f"{prefix_of(service, card['version'])}/{CARD}", json.dumps(card).encode())
         )
     events = []
     for number in range(400):

@@ -75,7 +75,7 @@ def test_the_end_of_a_run_is_delivered_and_a_failing_receiver_changes_nothing(
                 *story(shadow, EventKind.RUN_FAILED, **failed),
             ]
             for event in events * 2:
-                await runtime.parts.producer.send(await runtime.parts.wire.event(event))
+                await runtime.connections.producer.send(await runtime.connections.wire.event(event))
 
             async def delivered() -> bool:
                 return len(await rows(connection, "select 1 from notices where outcome = 'delivered'")) == 2
@@ -108,7 +108,7 @@ def test_notices_of_a_dead_recorder_are_sent_by_the_next(settings: Settings, tmp
             said = environ(tmp_path, [{"webhook": away.url(), "secret": "ops-hook"}])
             async with recording(settings, tmp_path, **said) as (runtime, _, connection):
                 for event in story(silent, EventKind.RUN_FAILED, reason="x"):
-                    await runtime.parts.producer.send(await runtime.parts.wire.event(event))
+                    await runtime.connections.producer.send(await runtime.connections.wire.event(event))
                 await until(lambda: away.requests, 30, "the first try")
                 runtime.workers[0].kill()
                 (notice,) = await rows(connection, "select * from notices")
@@ -136,7 +136,7 @@ def test_a_receiver_that_hangs_keeps_nobody_else_waiting(settings: Settings, tmp
         async with recording(settings, tmp_path, **said) as (runtime, _, connection):
             for _ in range(count):
                 for event in story(new(), EventKind.RUN_FAILED, reason="x"):
-                    await runtime.parts.producer.send(await runtime.parts.wire.event(event))
+                    await runtime.connections.producer.send(await runtime.connections.wire.event(event))
 
             async def others_delivered() -> bool:
                 delivered = await rows(connection, "select target from notices where outcome = 'delivered'")

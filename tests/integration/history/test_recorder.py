@@ -82,7 +82,7 @@ def test_history_is_what_happened(settings: Settings, tmp_path: Path) -> None:
 
             async def send(events: list[Event]) -> None:
                 for event in events:
-                    await runtime.parts.producer.send(await runtime.parts.wire.event(event))
+                    await runtime.connections.producer.send(await runtime.connections.wire.event(event))
 
             await send(story(first))
             await send(
@@ -122,7 +122,7 @@ def test_history_is_what_happened(settings: Settings, tmp_path: Path) -> None:
                 done = {
                     row["partition"]: row["next_sequence"] for row in await rows(connection, "select * from progress")
                 }
-                ends = await runtime.ends(runtime.parts.events)
+                ends = await runtime.ends(runtime.connections.events)
                 return all(done.get(number, 0) == end for number, end in ends.items() if end)
 
             await until(up_to_date, 10, "progress")

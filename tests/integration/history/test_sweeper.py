@@ -38,7 +38,7 @@ class Cellar(RuntimeHarness):
         """A run with two objects that ended so many seconds ago, or not yet."""
         run = str(uuid.uuid4())
         for data in (b"in", b"out"):
-            await self.parts.store.put(run, data, "text/plain")
+            await self.connections.store.put(run, data, "text/plain")
         async with await tables.connected(self.settings.postgres) as link:
             await link.execute(
                 "insert into runs (run, pipeline, digest, status, partition, accepted_at, updated_at, ended_at)"
@@ -49,7 +49,7 @@ class Cellar(RuntimeHarness):
 
     async def objects(self, run: str) -> int:
         """How many objects a run has."""
-        return len(await self.parts.store.list(f"runs/{run}/"))
+        return len(await self.connections.store.list(f"runs/{run}/"))
 
     def swept(self) -> set[str]:
         """The runs that count as swept."""
@@ -71,9 +71,9 @@ async def cellar(settings: Settings, folder: Path) -> AsyncIterator[Cellar]:
 
 
 @contextlib.asynccontextmanager
-async def sweeping(parts: Connections, count: int = 1, **options: Any) -> AsyncIterator[None]:
+async def sweeping(connections: Connections, count: int = 1, **options: Any) -> AsyncIterator[None]:
     """Sweepers at work."""
-    sweepers = [Sweeper(parts, **options) for _ in range(count)]
+    sweepers = [Sweeper(connections, **options) for _ in range(count)]
     for sweeper in sweepers:
         sweeper.start()
     try:
@@ -92,12 +92,12 @@ def test_objects_go_when_their_time_is_over(settings: Settings, tmp_path: Path) 
             over, not_yet = await runtime.run_of(brief, 2 * HOUR), await runtime.run_of(brief, 0.5 * HOUR)
             going = await runtime.run_of(brief, None)
             kept = f"datasets/objects/{uuid.uuid4().hex}"
-            await runtime.parts.store.write(kept, b"in")
-            async with sweeping(runtime.parts):
+            await runtime.connections.store.write(kept, b"in")
+            async with sweeping(runtime.connections):
                 await until(lambda: runtime.swept() == {old, over}, 30, "the end of both")
             assert [await runtime.objects(run) for run in (old, over)] == [0, 0]
             assert [await runtime.objects(run) for run in (new, not_yet, going)] == [2, 2, 2]
-            assert await runtime.parts.store.has(kept)
+            assert await runtime.connections.store.has(kept)
 
     asyncio.run(main())
 
@@ -108,7 +108,7 @@ def test_several_sweep_at_once(settings: Settings, tmp_path: Path) -> None:
     async def main() -> None:
         async with cellar(settings, tmp_path) as runtime:
             runs = await asyncio.gather(*(runtime.run_of("d" * 64, 8 * DAY) for _ in range(70)))
-            async with sweeping(runtime.parts, 3):
+            async with sweeping(runtime.connections, 3):
                 await until(lambda: runtime.swept() == set(runs), 30, "the end of all")
             assert sum([await runtime.objects(run) for run in runs]) == 0
 
@@ -124,11 +124,11 @@ def test_an_unavailable_store_is_asked_again(
         async with cellar(settings, tmp_path) as runtime:
             run = await runtime.run_of("d" * 64, 8 * DAY)
             nowhere = dataclasses.replace(runtime.settings, s3=f"http://127.0.0.1:{unused_port}")
-            async with Connections.of(nowhere, "test") as parts, sweeping(parts, period=0.1):
+            async with Connections.of(nowhere, "test") as connections, sweeping(connections, period=0.1):
                 warning = "objects of ended runs stay for now"
                 await until(lambda: warning in caplog.text, 60, warning)
             assert runtime.swept() == set()
-            async with sweeping(runtime.parts):
+            async with sweeping(runtime.connections):
                 await until(lambda: runtime.swept() == {run}, 30, "the end")
 
     asyncio.run(main())
@@ -142,7 +142,7 @@ def test_the_recorder_sweeps(settings: Settings, tmp_path: Path) -> None:
             await runtime.publish(USUAL, {})
             await runtime.start("flow", "recorder", MILLRACE_RETAIN="1")
             run = str(uuid.uuid4())
-            await runtime.parts.store.put(run, b"sent", "text/plain")
+            await runtime.connections.store.put(run, b"sent", "text/plain")
             await runtime.submit("usual", {"n": 7}, run)
             assert await runtime.output(run) == {"n": 7}
             await until(lambda: runtime.swept() == {run}, 30, "the end of its objects")

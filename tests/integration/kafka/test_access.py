@@ -112,15 +112,15 @@ async def talk(settings: Settings, topic: str) -> list[bytes | None]:
     async def hear(record: Any) -> None:
         received.append(record.value)
 
-    async with Connections.of(settings) as parts:
-        assert topic in await parts.admin.names()
-        await parts.producer.send(Outgoing(topic, b"key", b"value"))
+    async with Connections.of(settings) as connections:
+        assert topic in await connections.admin.names()
+        await connections.producer.send(Outgoing(topic, b"key", b"value"))
         place = Place(topic, 0)
-        end = (await parts.offsets.ends([place]))[place]
+        end = (await connections.offsets.ends([place]))[place]
         tail = TopicFollower(settings.brokers, topic, hear)
         await tail.start()
         await tail.stop()
-        assert [record.value for record in await parts.offsets.read(place, 0, end)] == received
+        assert [record.value for record in await connections.offsets.read(place, 0, end)] == received
     return received
 
 

@@ -183,7 +183,7 @@ def test_the_clock_of_a_producer_does_not_count(orders: ExternalClient, gateways
         sent = orders.send(LINE, [("millrace-run", run.encode())], key=run.encode(), timestamp=moment)
         place = Place(sent.topic, sent.partition)
         (record,) = gateways_with_worker.loop(
-            gateways_with_worker.parts.offsets.read(place, sent.offset, sent.offset + 1)
+            gateways_with_worker.connections.offsets.read(place, sent.offset, sent.offset + 1)
         )
         assert before - 60 < record.timestamp < time.time() + 60
         assert completed(orders.result(run)) == DONE
@@ -218,7 +218,7 @@ def test_a_record_that_is_no_request_is_answered_with_the_reason(orders: Externa
 @pytest.mark.parametrize("text", [b'{"order": "a", "order": "b"}', b'{"order": "a\\u0000"}', b'{"order": "\\ud800"}'])
 def test_both_edges_refuse_the_same(orders: ExternalClient, gateways_with_worker: GatewayWorld, text: bytes) -> None:
     """What HTTP does not take, Kafka does not take either, and both say it in the same words."""
-    name = gateways_with_worker.parts.names.pipeline_of(orders.topic)
+    name = gateways_with_worker.connections.names.pipeline_of(orders.topic)
     answer = gateways_with_worker.first.http.post(
         f"/pipelines/{name}/runs", content=text, headers={"content-type": "application/json"}
     )
@@ -252,7 +252,7 @@ def test_partitions_that_are_added_are_read(gateways_with_worker: GatewayWorld) 
     name = f"grown-{uuid.uuid4().hex[:8]}"
     put(gateways_with_worker, ORDERS.replace("NAME", name))
     count = gateways_with_worker.settings.partitions + 2
-    add_partitions(gateways_with_worker.settings, gateways_with_worker.parts.names.requests(name), count)
+    add_partitions(gateways_with_worker.settings, gateways_with_worker.connections.names.requests(name), count)
     grown = ExternalClient(gateways_with_worker, name)
     runs = [str(uuid.uuid4()) for _ in range(count)]
     for partition, run in enumerate(runs):

@@ -119,7 +119,9 @@ def known(world: GatewayWorld, name: str) -> list[bytes]:
     value = {"text": "täxt", "numbers": [1, 2**40], "any": {"a": [None, 1.5, "x"]}}
     line = json.dumps(value).encode()
     event = json.dumps({"specversion": "1.0", "id": "1", "source": "/", "type": "t", "data": value}).encode()
-    avro = world.loop(world.parts.codec.encode(f"{world.parts.names.requests(name)}-value", topology.input, value))
+    avro = world.loop(
+        world.connections.codec.encode(f"{world.connections.names.requests(name)}-value", topology.input, value)
+    )
     return [line, b"\xef\xbb\xbf" + line, event, avro]
 
 
@@ -162,12 +164,15 @@ def begun(world: GatewayWorld) -> Iterator[tuple[Sent, str]]:
     """The record of each run that was accepted, as its event says, and the run."""
 
     async def read() -> dict[tuple[str, str], None]:
-        parts = world.parts
+        connections = world.connections
         runs: dict[tuple[str, str], None] = {}
-        places = [Place(parts.events, number) for number in range(await parts.producer.partitions(parts.events))]
-        for place, end in (await parts.offsets.ends(places)).items():
-            for record in await parts.offsets.read(place, 0, end):
-                sent = await parts.wire.read_event(record)
+        places = [
+            Place(connections.events, number)
+            for number in range(await connections.producer.partitions(connections.events))
+        ]
+        for place, end in (await connections.offsets.ends(places)).items():
+            for record in await connections.offsets.read(place, 0, end):
+                sent = await connections.wire.read_event(record)
                 if sent.event.kind is EventKind.ACCEPTED and "@" in str(sent.event.data.get("source")):
                     runs[str(sent.event.data["source"]), sent.event.run.id] = None
         return runs
@@ -182,7 +187,7 @@ def letters(world: GatewayWorld) -> Iterator[tuple[Sent, str]]:
     """The place of each dead letter, and why it is one."""
 
     async def read() -> list[Any]:
-        return [letter async for letter in DeadLetters(world.parts).read()]
+        return [letter async for letter in DeadLetters(world.connections).read()]
 
     for letter in world.loop(read()):
         yield Sent(letter.topic, letter.partition, letter.offset), f"letter: {letter.reason}"

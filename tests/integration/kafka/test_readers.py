@@ -22,7 +22,7 @@ def test_ready_and_explain_say_what_a_worker_cannot_read(gateways: GatewayWorld)
     """Once it has lasted for some seconds; when it is over, or its worker has left, nothing is said any more."""
     world = gateways
     present = [LASTS, PASSES]
-    announcer = Announcer(world.parts, says(present), 30.0, WORKERS, "WorkerState")
+    announcer = Announcer(world.connections, says(present), 30.0, WORKERS, "WorkerState")
     world.loop(announcer.start())
     run = world.submit()
     wait(lambda: "readers" in missing(world), lambda: missing(world))

@@ -78,9 +78,9 @@ async def told_of(harness: RuntimeHarness, problem: str) -> Announcement:
 
 async def ever_announced(harness: RuntimeHarness) -> set[tuple[str, str]]:
     """The model and version of every announcement that was ever made of the oracle."""
-    records = await harness.read(harness.parts.topic(topics.SERVICES))
+    records = await harness.read(harness.connections.topic(topics.SERVICES))
     received = [one.value for one in records if one.value and (one.key or b"").startswith(b"oracle/")]
-    said = [await harness.parts.codec.decode(value, load("Announcement")) for value in received]
+    said = [await harness.connections.codec.decode(value, load("Announcement")) for value in received]
     return {(one["model"], one["model_version"]) for one in said}
 
 

@@ -19,7 +19,7 @@ CALLS = 40
 
 def at_work(harness: RuntimeHarness) -> dict[str, int]:
     """How many partitions of the oracle's tasks each worker has."""
-    group = harness.parts.group("oracle")
+    group = harness.connections.group("oracle")
     files = harness.settings.home.glob("workers/*.json")
     healths = [json.loads(file.read_text()) for file in files]
     return {one["worker"]: one["groups"][group]["partitions"] for one in healths if group in one["groups"]}

@@ -36,8 +36,8 @@ class ExternalClient:
     def __init__(self, world: GatewayWorld, pipeline: str, **producing: Any) -> None:
         """`producing`: more settings of librdkafka."""
         self._world = world
-        self.topic = world.parts.names.requests(pipeline)
-        self._results = world.parts.names.results(pipeline)
+        self.topic = world.connections.names.requests(pipeline)
+        self._results = world.connections.names.results(pipeline)
         self._producer = Producer({**world.settings.brokers.confluent(), **producing})
         self.registry = SchemaRegistryClient({"url": world.settings.registry})
 
@@ -96,12 +96,12 @@ class ExternalClient:
 
     def result(self, run: str) -> dict[str, Any]:
         """The typed result of a run, once it is there."""
-        parts = self._world.parts
+        connections = self._world.connections
 
         async def look() -> dict[str, Any] | None:
             for record in await self._records():
                 if record.key == run.encode():
-                    found: dict[str, Any] = await parts.codec.decode(record.value or b"")
+                    found: dict[str, Any] = await connections.codec.decode(record.value or b"")
                     return found
             return None
 
@@ -112,7 +112,7 @@ class ExternalClient:
         """The dead letter that a record became."""
 
         async def look() -> DeadLetter | None:
-            async for one in DeadLetters(self._world.parts).read():
+            async for one in DeadLetters(self._world.connections).read():
                 if (one.topic, one.partition, one.offset) == (sent.topic, sent.partition, sent.offset):
                     return one
             return None
@@ -132,10 +132,14 @@ class ExternalClient:
         return value_subject(self.topic)
 
     async def _records(self) -> list[Record]:
-        parts = self._world.parts
-        places = [Place(self._results, number) for number in range(await parts.producer.partitions(self._results))]
-        ends = await parts.offsets.ends(places)
-        return [record for place, end in ends.items() if end for record in await parts.offsets.read(place, 0, end)]
+        connections = self._world.connections
+        places = [
+            Place(self._results, number) for number in range(await connections.producer.partitions(self._results))
+        ]
+        ends = await connections.offsets.ends(places)
+        return [
+            record for place, end in ends.items() if end for record in await connections.offsets.read(place, 0, end)
+        ]
 
 
 def of_subject(subject: str) -> dict[str, Any]:

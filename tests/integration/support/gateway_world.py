@@ -137,7 +137,7 @@ class GatewayWorld:
 
     settings: Settings
     loop: Loop
-    parts: Connections
+    connections: Connections
     first: Gateway
     second: Gateway
 
@@ -162,7 +162,7 @@ class GatewayWorld:
         async def send() -> int:
             last = -1
             for event in events:
-                last = (await self.parts.producer.send(await self.parts.wire.event(event))).offset
+                last = (await self.connections.producer.send(await self.connections.wire.event(event))).offset
             return last
 
         return self.loop(send())
@@ -203,7 +203,7 @@ class GatewayWorld:
     def announce(self, *contracts: Contract, worker: str = "w1", period: float = 30.0, **more: Any) -> Announcer:
         """A worker says that it serves these."""
         announcer = Announcer(
-            self.parts,
+            self.connections,
             lambda: [Announcement(one.name, worker, one, time.time(), period, **more) for one in contracts],
         )
         self.loop(announcer.announce())
@@ -230,21 +230,21 @@ def gateway_world(settings: Settings, home: Any) -> Iterator[GatewayWorld]:
     address, schema = database(settings.postgres)
     mine = replace(settings, topic_prefix=f"gw{secrets.token_hex(4)}-", postgres=address, home=home, partitions=3)
     loop = Loop()
-    parts = Connections.of(mine, "test")
-    loop(parts.admin.ensure(topic_specs.core(parts.names, mine.partitions)))
-    loop(parts.store.ensure_bucket())
-    loop(parts.__aenter__())
+    connections = Connections.of(mine, "test")
+    loop(connections.admin.ensure(topic_specs.core(connections.names, mine.partitions)))
+    loop(connections.store.ensure_bucket())
+    loop(connections.__aenter__())
     gateways = [Gateway(mine) for _ in range(2)]
     try:
         for gateway in gateways:
             gateway.ready()
-        yield GatewayWorld(mine, loop, parts, *gateways)
+        yield GatewayWorld(mine, loop, connections, *gateways)
     finally:
         for gateway in gateways:
             gateway.stop()
-        names = loop(parts.admin.names(mine.topic_prefix))
-        loop(parts.admin.delete(names))
-        loop(parts.close())
+        names = loop(connections.admin.names(mine.topic_prefix))
+        loop(connections.admin.delete(names))
+        loop(connections.close())
         loop.close()
         drop(settings.postgres, schema)
 

@@ -89,20 +89,20 @@ class RuntimeHarness:
     """What its processes are given in place of `settings`: other ways to the same parts."""
     module: str = "agents"
     """What its processes run."""
-    parts: Connections = field(init=False)
+    connections: Connections = field(init=False)
     pipelines: Pipelines = field(init=False)
     services: Services = field(init=False)
     events: dict[str, list[SentEvent]] = field(default_factory=lambda: defaultdict(list))
     workers: list[WorkerProcess] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
-        self.parts = Connections.of(self.settings, "test")
-        await self.parts.__aenter__()
-        await self.parts.store.ensure_bucket()
-        await self.parts.admin.ensure(topic_specs.core(self.parts.names, self.settings.partitions))
-        self.pipelines, self.services = Pipelines(self.parts), Services(self.parts)
-        self.writer = CatalogueWriter(self.parts, self.pipelines)
-        self._tail = TopicFollower(self.settings.brokers, self.parts.events, self._take)
+        self.connections = Connections.of(self.settings, "test")
+        await self.connections.__aenter__()
+        await self.connections.store.ensure_bucket()
+        await self.connections.admin.ensure(topic_specs.core(self.connections.names, self.settings.partitions))
+        self.pipelines, self.services = Pipelines(self.connections), Services(self.connections)
+        self.writer = CatalogueWriter(self.connections, self.pipelines)
+        self._tail = TopicFollower(self.settings.brokers, self.connections.events, self._take)
         await asyncio.gather(self.pipelines.start(), self.services.start())
         if self.follow:
             await self._tail.start()
@@ -112,8 +112,8 @@ class RuntimeHarness:
         for worker in self.workers:
             worker.kill()
         await asyncio.gather(self._tail.stop(), self.pipelines.stop(), self.services.stop())
-        await self.parts.admin.delete(await self.parts.admin.names(self.settings.topic_prefix))
-        await self.parts.close()
+        await self.connections.admin.delete(await self.connections.admin.names(self.settings.topic_prefix))
+        await self.connections.close()
 
     async def start(self, *names: str, **environ: str) -> WorkerProcess:
         """Starts a worker with these names and waits until it serves."""
@@ -148,14 +148,14 @@ class RuntimeHarness:
     async def submit(self, pipeline: str, given: Mapping[str, Any], run: str | None = None) -> str:
         """Asks for a run as the gateway does; its id."""
         run = run or str(uuid.uuid4())
-        await self.parts.producer.send(await self.request(pipeline, given, run))
+        await self.connections.producer.send(await self.request(pipeline, given, run))
         return run
 
     async def request(self, pipeline: str, given: Mapping[str, Any], run: str) -> Outgoing:
         """The record that asks for a run."""
         topology = self.topology(pipeline)
-        topic = self.parts.names.requests(pipeline)
-        value = await self.parts.codec.encode(value_subject(topic), topology.input, given)
+        topic = self.connections.names.requests(pipeline)
+        value = await self.connections.codec.encode(value_subject(topic), topology.input, given)
         return Outgoing(topic, run.encode(), value, (("millrace-run", run.encode()),))
 
     def topology(self, pipeline: str) -> Topology:
@@ -200,24 +200,24 @@ class RuntimeHarness:
 
     async def results(self, pipeline: str) -> list[Record]:
         """Every record on a pipeline's results topic."""
-        return await self.read(self.parts.names.results(pipeline))
+        return await self.read(self.connections.names.results(pipeline))
 
     async def read(self, topic: str) -> list[Record]:
         """Every record of a topic."""
         ends = await self.ends(topic)
         found = await asyncio.gather(
-            *(self.parts.offsets.read(Place(topic, number), 0, end) for number, end in ends.items() if end)
+            *(self.connections.offsets.read(Place(topic, number), 0, end) for number, end in ends.items() if end)
         )
         return [record for records in found for record in records]
 
     async def ends(self, topic: str) -> dict[int, int]:
         """The offset that the next record of each partition will have."""
-        count = await self.parts.producer.partitions(topic)
-        ends = await self.parts.offsets.ends([Place(topic, number) for number in range(count)])
+        count = await self.connections.producer.partitions(topic)
+        ends = await self.connections.offsets.ends([Place(topic, number) for number in range(count)])
         return {place.partition: end for place, end in ends.items()}
 
     async def _take(self, record: Record) -> None:
-        received = await self.parts.wire.read_event(record)
+        received = await self.connections.wire.read_event(record)
         self.events[received.event.run.id].append(received)
 
 

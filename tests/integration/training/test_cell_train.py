@@ -50,7 +50,7 @@ def test_a_cell_model_is_ordered(trainer: Trainer, tmp_path: Path) -> None:
             assert champion["millrace.version"] == (output["version"] if output["promoted"] else read(FOLDER).version)
             assert champion["millrace.dataset"] == read(FOLDER).dataset
             assert "test examples" in output["verdict"]
-            picture = await harness.parts.store.get(Ref.from_dict(output["confusion"]))
+            picture = await harness.connections.store.get(Ref.from_dict(output["confusion"]))
             assert picture.startswith(b"\x89PNG")
 
     asyncio.run(main())

@@ -73,7 +73,7 @@ def test_a_training_outlives_its_worker(trainer: Trainer, tmp_path: Path) -> Non
             end = await harness.ended(run, 300)
             assert epochs(harness, run) == [1, 2]
             for name in ("confusion", "course"):
-                assert (await harness.parts.store.get(Ref.from_dict(end.event.data["output"][name]))).startswith(
+                assert (await harness.connections.store.get(Ref.from_dict(end.event.data["output"][name]))).startswith(
                     b"\x89PNG"
                 )
             return end
@@ -104,7 +104,9 @@ def test_a_second_training_waits_and_both_can_be_cancelled(trainer: Trainer, tmp
             )
             await until(lambda: epochs(harness, one), 240, "an epoch of the first")
             for run in (other, one):
-                await harness.parts.producer.send(await harness.parts.wire.control(Control(run, Action.CANCEL)))
+                await harness.connections.producer.send(
+                    await harness.connections.wire.control(Control(run, Action.CANCEL))
+                )
             for run in (other, one):
                 assert (await harness.ended(run)).event.kind is EventKind.RUN_CANCELLED
             await until(lambda: not trainings(harness), 20, "the end of both trainings")

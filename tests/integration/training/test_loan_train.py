@@ -49,7 +49,7 @@ def test_a_training_is_due_when_the_data_is_another(trainer: Trainer, tmp_path: 
                 )
             due = await harness.submit("loan-train", {"trees": 12})
             await until(lambda: harness.events_of(due, EventKind.PROGRESS), 60, "a training that is due")
-            await harness.parts.producer.send(await harness.parts.wire.control(Control(due, Action.CANCEL)))
+            await harness.connections.producer.send(await harness.connections.wire.control(Control(due, Action.CANCEL)))
             assert (await harness.ended(due)).event.kind is EventKind.RUN_CANCELLED
             return idle, made
 

@@ -21,8 +21,8 @@ class Slow(Recorder):
     def __init__(self) -> None:
         self.written: list[int] = []
         wire = SimpleNamespace(read_event=self._event)
-        parts = SimpleNamespace(wire=wire, outages=Outages(), settings=Settings(), store=None)
-        super().__init__(cast(Connections, parts))
+        connections = SimpleNamespace(wire=wire, outages=Outages(), settings=Settings(), store=None)
+        super().__init__(cast(Connections, connections))
 
     async def _event(self, record: Record) -> Any:
         for _ in range(int(record.value or b"0")):
