@@ -71,6 +71,8 @@ class Run:
     deadline: float
     shadow_of: str = ""
     """The run whose request this one repeats on a version on trial; its result is not sent to anyone."""
+    straight: bool = False
+    """Whether it is begun where it was asked for, and ended by its last agent; flow learns of it from the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ class Task:
     executions: int = (
         0  # nodes, rounds and items that led here and that flow has not counted; so in all messages for it
     )
+    said: "tuple[Event, ...]" = ()
+    """Events that are not published yet: the worker that does the task publishes them before its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +171,27 @@ class StopSignal:
 
 
 @dataclass(frozen=True, slots=True)
+class RunBegan:
+    """A straight run begins: its first event was read from the log. Flow tells itself so; nobody sends it."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run ends: a last event of it was read from the log, where the first one counts. Nobody sends it."""
+
+    event: "Event"
+
+
+@dataclass(frozen=True, slots=True)
+class RunLasts:
+    """A straight run is open for so long that flow should write it down, to acknowledge its first event. Nobody sends it."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """A request, checked against the pipeline's input: opens the run (first write wins). `refused` ends it where it begins."""
 
@@ -181,6 +206,10 @@ class Start:
 
 
 FlowMessage = Start | JoinToken | LoopOpened | LoopItemDone | StopSignal
+"""What others send to flow: the records of `flow.tokens`."""
+
+LogMessage = RunBegan | RunEnded | RunLasts
+"""What flow makes itself of records of the log; it is never sent."""
 
 
 @dataclass(frozen=True, slots=True)

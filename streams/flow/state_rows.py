@@ -34,7 +34,10 @@ class Row:
 
 def open_row(run: Run) -> Row:
     """Return the row of an open run, with its pinned digest."""
-    return Row(run.id, OPEN, asdict(run))
+    value = asdict(run)
+    if not run.straight:
+        del value["straight"]  # a worker of an older version, beside this one, knows no such field
+    return Row(run.id, OPEN, value)
 
 
 def reused_row(run: str, vertex: str, at: At, value: Value) -> Row:

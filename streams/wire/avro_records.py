@@ -39,12 +39,15 @@ def run(value: Run) -> dict[str, Any]:
         "digest": value.digest,
         "deadline": value.deadline,
         "shadow_of": value.shadow_of,
+        "straight": value.straight,
     }
 
 
 def read_run(value: Fields) -> Run:
     """Return the run of a millrace.Run."""
-    return Run(value["id"], value["pipeline"], value["digest"], value["deadline"], value["shadow_of"])
+    return Run(
+        value["id"], value["pipeline"], value["digest"], value["deadline"], value["shadow_of"], value["straight"]
+    )
 
 
 def context(value: Context) -> dict[str, Any]:
@@ -67,8 +70,8 @@ def read_failure(value: Fields | None) -> Failure | None:
     return None if value is None else Failure(value["reason"], Fault(value["fault"]), value["path"], value["hint"])
 
 
-def envelope(value: Task) -> dict[str, Any]:
-    """Return the millrace.Envelope of a task: all but its input, which is the record's value."""
+def envelope(value: Task, now: float) -> dict[str, Any]:
+    """Return the millrace.Envelope of a task that is sent at `now` (epoch seconds): all but its input, the record's value."""
     return {
         "run": run(value.run),
         "vertex": value.vertex,
@@ -78,6 +81,7 @@ def envelope(value: Task) -> dict[str, Any]:
         "timeout": value.timeout,
         "context": context(value.context),
         "executions": value.executions,
+        "said": [event(earlier, now) for earlier in value.said],
     }
 
 
@@ -95,6 +99,7 @@ def task(about: Fields, input: Fields, service: str, major: int) -> Task:
         attempt=about["attempt"],
         timeout=about["timeout"],
         executions=about["executions"],
+        said=tuple(map(read_event, about["said"])),
     )
 
 

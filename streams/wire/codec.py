@@ -111,7 +111,8 @@ class Wire:
         topic = self._names.tasks(task.service, task.major)
         schema = topology.services[task.service].input
         value = await self._codec.encode(value_subject(topic), schema, task.input)
-        envelope = await self._codec.encode("millrace.Envelope", self._envelope, avro_records.envelope(task))
+        about = avro_records.envelope(task, self._clock())
+        envelope = await self._codec.encode("millrace.Envelope", self._envelope, about)
         headers = [*self._headers(task.run.id, "millrace.task", task_id(task))]
         if len(envelope) > LIMIT:
             ref = await self._blobs.put(task.run.id, envelope, "application/avro")

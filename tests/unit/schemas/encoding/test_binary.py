@@ -19,7 +19,7 @@ from tests.unit.schemas.strategies import records
 from tests.unit.schemas.test_value_text import alike
 
 FLOW = library.load("FlowMessage")
-RUN = {"id": "r1", "pipeline": "face-blur", "digest": "d", "deadline": 1e9, "shadow_of": ""}
+RUN = {"id": "r1", "pipeline": "face-blur", "digest": "d", "deadline": 1e9, "shadow_of": "", "straight": False}
 TOKEN = {
     "run": RUN,
     "join": "out",

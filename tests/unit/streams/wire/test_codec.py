@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -186,6 +187,36 @@ def test_messages_of_the_first_release_are_read(message: FlowMessage) -> None:
     data = binary.write(writer, {"message": (name, record)})
     value = binary.read(data, writer, load("FlowMessage"), tagged=True)
     assert avro_records.read_flow(value["message"]) == message
+
+
+SAID = (
+    Event(RUN, EventKind.ACCEPTED, data={"input": {"n": 5}}, time=1_600_000_000.5),
+    Event(RUN, EventKind.FINISHED, "a", (1, 0), "a", 1, {"output": {"n": 6}}),
+)
+
+
+def test_a_task_brings_what_is_not_published_yet() -> None:
+    """Each event with its time: when it happened, or when the task was sent."""
+
+    async def main(wire: Wire, _: Shelf) -> None:
+        sent = replace(task(said=SAID), run=replace(RUN, straight=True))
+        again = await wire.read_task(received(await wire.task(sent, TOPOLOGY)), add_one.contract.input)
+        assert again == sent
+        assert [event.time for event in again.said] == [1_600_000_000.5, 1_700_000_000.25]
+
+    on_wire(main)
+
+
+def test_a_task_of_the_first_release_is_read() -> None:
+    """It brings no events, and its run is not straight."""
+    released = history.released(history.releases()[0])
+    writer = released["Envelope.avsc"]
+    names = {field["name"] for field in writer["fields"]}
+    record = {name: value for name, value in avro_records.envelope(task(), 5.0).items() if name in names}
+    kept = {field["name"] for field in released["Run.avsc"]["fields"]}
+    record["run"] = {name: value for name, value in record["run"].items() if name in kept}
+    about = binary.read(binary.write(writer, record), writer, load("Envelope"))
+    assert avro_records.task(about, {"n": 5}, "add-one", 1) == task()
 
 
 def test_an_event_comes_back_with_its_time() -> None:
