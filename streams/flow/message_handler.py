@@ -1,6 +1,6 @@
 """What one message changes in an open run: its joins, its loops and its end. Pure: it returns what to send and what to store."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -89,6 +89,25 @@ def join_timer(vertex: Vertex, state: RunState, place: Place) -> Timer | None:
     if vertex.deadline is None:
         return None
     return Timer(state.since[place] + vertex.deadline, StopSignal(state.run.id, Ending.DEADLINE, *place))
+
+
+def ended(run: Run, kind: EventKind, failure: Failure | None = None, output: Any = None) -> Event:
+    """Return the last event of a run; `failure` is None for one that finished with `output`."""
+    data: dict[str, Any] = {"output": output}
+    if failure is not None:
+        data = {"reason": failure.reason, "fault": failure.fault.value, "hint": failure.hint}
+        if failure.path:
+            data["at"] = failure.path
+    return Event(run, kind, data=data)
+
+
+def close(state: RunState, kind: EventKind, removed: Iterable[str] = ()) -> list[Row]:
+    """Make a state that of a run that is over, and return the rows that replace all others: `removed` and those it has."""
+    run, rows = state.run.id, state.rows.union(removed) - {DONE_ROW}
+    state.opened, state.done, state.rows, state.stopping, state.executions = True, kind, {DONE_ROW}, None, 0
+    state.joins, state.loops, state.since, state.closed, state.ended, state.reused = {}, {}, {}, set(), set(), {}
+    # The marker comes first: after a crash between two rows the run must still be known.
+    return [Row(run, DONE_ROW, {"kind": kind.value, "opened": True}), *(Row(run, row, None) for row in sorted(rows))]
 
 
 class MessageHandler:
@@ -334,21 +353,12 @@ class MessageHandler:
 
     def end(self, kind: EventKind, failure: Failure | None = None, output: Any = None) -> None:
         """End the run: emit its last event and its result, and replace its rows by one."""
-        state = self.state
-        data: dict[str, Any] = {"output": output}
-        if failure is not None:
-            data = {"reason": failure.reason, "fault": failure.fault.value, "hint": failure.hint}
-            if failure.path:
-                data["at"] = failure.path
-        self.step.messages.append(Event(state.run, kind, data=data))
-        if not state.run.shadow_of:
-            self.step.messages.append(Result(state.run, kind, output, failure))
-        done = Row(state.run.id, DONE_ROW, {"kind": kind.value, "opened": True})
-        # The marker comes first: after a crash between two rows the run must still be known.
+        run = self.state.run
+        self.step.messages.append(ended(run, kind, failure, output))
+        if not run.shadow_of:
+            self.step.messages.append(Result(run, kind, output, failure))
         removed = {row.row for row in self.step.after if row.value is None}  # rows of places closed by this message
-        self.step.after = [done, *(Row(state.run.id, row, None) for row in sorted((state.rows | removed) - {DONE_ROW}))]
-        state.done, state.rows, state.stopping, state.executions = kind, {DONE_ROW}, None, 0
-        state.joins, state.loops, state.since, state.closed, state.ended, state.reused = {}, {}, {}, set(), set(), {}
+        self.step.after = close(self.state, kind, removed)
 
     # Effects ---------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from streams.language.topology import EachWork, OutWork, Topology
-from streams.messages import Event, JoinToken, LoopItemDone, Message
+from streams.messages import Event, JoinToken, LoopItemDone, Message, Task
 
 
 def ride(messages: Sequence[Message]) -> list[Message]:
@@ -19,8 +19,24 @@ def ride(messages: Sequence[Message]) -> list[Message]:
     return [replace(only, said=tuple(message for message in messages if isinstance(message, Event)))]
 
 
+def riding(task: Task, messages: Sequence[Message], *, rides: bool) -> list[Message]:
+    """Return what follows from a task, with what was said before it in front: `ride`, and what holds of straight runs.
+
+    Where the next step of a straight run follows and `rides` is true, all events ride in it. `rides` is false when they must
+    be published first: they are too large, too old, or nobody is there to do the task soon.
+    """
+    events = [*task.said, *(message for message in messages if isinstance(message, Event))]
+    others = [message for message in messages if not isinstance(message, Event)]
+    if rides and task.run.straight and len(others) == 1 and isinstance(following := others[0], Task):
+        return [replace(following, said=tuple(events))]
+    return ride([*events, *others])
+
+
 def always_rides(topology: Topology, vertex: str) -> bool:
-    """Return whether the end of a node always leads to one message for flow, so that its events always ride in it."""
+    """Return whether the end of a node always leads to one message for flow, so that its events always ride in it.
+
+    In a straight run the end of such a node always leads to the run's end, or to a retry: one record of the log has both.
+    """
     targets = topology.vertices[vertex].targets
     if len(targets) != 1:
         return False

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from schemas.encoding.codec import Nonconforming, conform
 from schemas.inspection import show
 from streams.errors import EvaluationError, MillraceError
-from streams.flow.dispatch import start
 from streams.language import template
 from streams.language.expressions.condition_values import seen
 from streams.language.expressions.expression import Expression
 from streams.language.expressions.value_limits import SPENT, STEP, Budget, Room, Sizes
 from streams.language.template import Template
-from streams.language.topology import EachWork, OutWork, RepeatWork, Topology, Vertex
+from streams.language.topology import OUT, EachWork, OutWork, RepeatWork, Topology, Vertex
 from streams.messages import (
     At,
     Context,
@@ -31,6 +30,7 @@ from streams.messages import (
     Task,
     Value,
 )
+from streams.nodes.dispatch import start
 from streams.nodes.repeat import end_round
 from streams.nodes.walking import Visit
 
@@ -229,7 +229,7 @@ class Walk:
     def _deliver(
         self, target: str, at: At, edge: str, context: Context, failure: Failure | None, status: Status
     ) -> None:
-        if self.topology.vertices[target].joins:
+        if self.topology.vertices[target].joins and not (self.run.straight and target == OUT):
             self.emit(JoinToken(self.run, target, at, edge, status, context, failure))
         else:
             self._pending.append(_Arrival(target, at, context, failure))
@@ -238,7 +238,8 @@ class Walk:
         visit = Visit(self.topology.vertices[arrival.vertex], arrival.at, arrival.context)
         self._executions += self._counts(visit.vertex)
         if self._over is not None and arrival.failure is None:
-            arrival = replace(arrival, failure=replace(self._over, path=self.path(visit)))
+            path = "" if arrival.vertex == OUT else self.path(visit)  # a straight run reaches its own end
+            arrival = replace(arrival, failure=replace(self._over, path=path))
         if isinstance(visit.vertex.work, OutWork):
             self._end_block(visit, visit.vertex.work, arrival.failure)
         elif arrival.failure:

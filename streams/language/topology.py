@@ -215,6 +215,11 @@ class Topology(msgspec.Struct, frozen=True, dict=True):
         return _LABORIOUS.search(self.to_json()) is not None
 
     @functools.cached_property
+    def straight(self) -> bool:
+        """Whether it is one chain of nodes: nothing meets and nothing fans out, so that its last agent can end the run."""
+        return all(_is_link(vertex) for vertex in self.vertices.values())
+
+    @functools.cached_property
     def digest(self) -> str:
         """SHA-256 (64 hex digits) of the canonical JSON: the same pipeline always has the same one."""
         return hashlib.sha256(self.to_json()).hexdigest()
@@ -243,6 +248,13 @@ _LABORIOUS = re.compile(
 )
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _DECODER = msgspec.json.Decoder(Topology)
+
+
+def _is_link(vertex: Vertex) -> bool:
+    """Return whether at most one path leads to a vertex, and at most one away from it."""
+    if vertex.id == OUT and vertex.partial:
+        return False
+    return len(vertex.sources) <= 1 and len(vertex.targets) <= 1 and not isinstance(vertex.work, EachWork)
 
 
 def vertex_id(block: str, name: str) -> str:

@@ -14,6 +14,7 @@ from streams.messages import (
     Failure,
     FlowMessage,
     JoinToken,
+    LogMessage,
     LoopItemDone,
     LoopOpened,
     Message,
@@ -41,7 +42,7 @@ class Flow:
         """The run."""
         return Run("r", self.topology.name, self.topology.digest, NOW + self.topology.timeout)
 
-    def take(self, message: FlowMessage) -> list[Message]:
+    def take(self, message: FlowMessage | LogMessage) -> list[Message]:
         """What one message leads to, its rows written."""
         following = step(self.topology, self.state, message, self.now)
         self.state = following.state

@@ -3,12 +3,13 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from streams.compile import compile_pipeline
-from streams.language.topology import Topology, vertex_id
+from streams.language.topology import OUT, Topology, Wait, vertex_id
 from tests.unit.streams.compiling import CONTRACTS, library, pipeline
 
 GOLDEN = Path(__file__).parent / "golden" / "topology.json"
@@ -155,6 +156,88 @@ output: {r: 1}
     assert made.path("a.b.then.c.d", (4, 1)) == "a[4].b.then.c[1].d"
     assert made.vertices["a.b.then.c.d"].loops == ("a", "a.b.then.c")
     assert made.vertices["a.b.then.c.d"].name == "d"
+
+
+STRAIGHT = {
+    "nothing": 'output: {r: "${n}"}',
+    "one service": 'nodes: {a: {service: calc, with: {x: "${n}"}}}\noutput: {r: "${a.v}"}',
+    "one after another": """
+nodes:
+  a: {service: calc, with: {x: "${n}"}, on_error: skip}
+  b: {value: "${first(a.v, 1) + n}", when: n > 0}
+  c: {service: calc, with: {x: "${first(a.v, 1)}", y: "${first(b, 2)}"}}
+output: {r: "${c.v + n}"}
+""",
+    "if": """
+nodes:
+  a:
+    if: n > 1
+    then: {nodes: {b: {service: calc, with: {x: "${n}"}}}, output: "${b.v}"}
+    else: {nodes: {c: {service: calc, with: {x: 1}}}, output: "${c.v}"}
+output: {r: "${a}"}
+""",
+    "repeat": """
+nodes:
+  a: {repeat: {s: "${n}"}, nodes: {b: {service: calc, with: {x: "${s}"}}}, next: {s: "${b.v}"}, max: 3, output: "${b.v}"}
+output: {r: "${a}"}
+""",
+    "sub-pipeline": 'nodes: {a: {pipeline: inner, with: {x: "${n}"}}}\noutput: {r: "${a.r}"}',
+}
+BRANCHED = {
+    "a join": """
+nodes:
+  a: {service: calc, with: {x: "${n}"}}
+  b: {value: "${n}"}
+  c: {value: "${a.v + b}"}
+output: {r: "${c}"}
+""",
+    "a join at the end": """
+nodes:
+  a: {service: calc, with: {x: "${n}"}}
+  b: {value: "${n}"}
+output: {r: "${a.v + b}"}
+""",
+    "read by two": """
+nodes:
+  a: {service: calc, with: {x: "${n}"}}
+  b: {value: "${a.v}"}
+  c: {value: "${a.v}"}
+output: {r: "${b}"}
+""",
+    "each": 'nodes: {a: {each: {x: "${[n]}"}, output: "${x}"}}\noutput: {r: "${a}"}',
+    "a join inside": """
+nodes:
+  a:
+    if: n > 1
+    then: {nodes: {b: {value: "${n}"}, c: {service: calc, with: {x: 1}}}, output: "${b + c.v}"}
+output: {r: "${first(a, 0)}"}
+""",
+}
+
+
+@pytest.mark.parametrize("body", STRAIGHT.values(), ids=STRAIGHT)
+def test_a_chain_of_nodes_is_straight(body: str) -> None:
+    """Whatever its nodes are: nothing meets, nothing fans out. Nothing of that is in the JSON."""
+    topology = pipeline(body, INNER)
+    before = topology.to_json()
+    assert topology.straight
+    assert topology.to_json() == before
+    assert b"straight" not in before
+    assert Topology.from_json(before).straight
+
+
+@pytest.mark.parametrize("body", BRANCHED.values(), ids=BRANCHED)
+def test_what_meets_or_fans_out_is_not_straight(body: str) -> None:
+    """One path in and one path out, everywhere."""
+    assert not pipeline(body).straight
+
+
+@pytest.mark.parametrize("changes", [{"wait": Wait.ANY}, {"deadline": 1.0}], ids=["any", "deadline"])
+def test_an_end_that_may_come_early_is_not_straight(changes: dict[str, Any]) -> None:
+    """Flow has to wait for it."""
+    topology = pipeline(STRAIGHT["one service"])
+    out = msgspec.structs.replace(topology.vertices[OUT], **changes)
+    assert not msgspec.structs.replace(topology, vertices={**topology.vertices, OUT: out}).straight
 
 
 def test_ids() -> None:
