@@ -3,19 +3,22 @@
 It runs a compiled pipeline with Python functions in the place of services. Nothing of it waits: time is a number.
 """
 
+import itertools
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from streams.flow.advance import advance
 from streams.flow.message_handler import Timer
-from streams.flow.riding_events import ride
-from streams.flow.run import step, timers
+from streams.flow.riding_events import riding
+from streams.flow.run import over, step, timers
 from streams.flow.run_state import RunState
-from streams.flow.state_rows import Row, left_behind, rebuild
+from streams.flow.state_rows import OPEN, Row, left_behind, rebuild
+from streams.flow.straight import begin
 from streams.flow.walk import dropped
 from streams.language.topology import Topology
+from streams.lifecycle import DEADLINE_PASSED
 from streams.messages import (
     Action,
     Control,
@@ -26,6 +29,7 @@ from streams.messages import (
     Fault,
     FlowMessage,
     JoinToken,
+    LogMessage,
     LoopItemDone,
     LoopOpened,
     Message,
@@ -33,6 +37,9 @@ from streams.messages import (
     Result,
     Retry,
     Run,
+    RunBegan,
+    RunEnded,
+    RunLasts,
     Start,
     Status,
     StopSignal,
@@ -123,6 +130,8 @@ class Driver:
     through: Callable[[Message | FlowMessage], Any] = lambda message: message
     """What every message passes on its way; the real codec, to prove that nothing is lost in it."""
     now: float = 0.0
+    straight: bool = False
+    """Begin the run where it is asked for, and let its last agent end it, if the topology is straight."""
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -136,6 +145,10 @@ class Driver:
         self._flow: list[FlowMessage] = []
         self._first: FlowMessage | None = None  # what a crashed flow takes again before anything else
         self._timers: list[Timer] = []
+        self._starts: list[Start] = []
+        """Requests for a straight run that nobody has begun yet."""
+        self._read = 0
+        """How many events of the log flow has read; it reads those of a straight run in their order."""
         self.aborted = False
         """Whether workers were asked to drop the run's tasks."""
 
@@ -153,8 +166,13 @@ class Driver:
 
     def begin(self, input: Mapping[str, Any]) -> None:
         """Send the request."""
-        run = Run(RUN, self.topology.name, self.topology.digest, self.now + self.topology.timeout)
-        self.send(Start(run, input, "memory"))
+        deadline = self.now + self.topology.timeout
+        run = Run(RUN, self.topology.name, self.topology.digest, deadline, straight=self._runs_straight)
+        start = Start(run, input, "memory")
+        if run.straight:
+            self._starts.append(start)
+        else:
+            self.send(start)
 
     def cancel(self) -> None:
         """Ask for the end of the run."""
@@ -163,21 +181,101 @@ class Driver:
     def deliver(self) -> bool:
         """Deliver one thing; when only time can help, let it pass to the next timer. False when nothing is left."""
         ready = self._ready()
+        ways = self._ways(ready)
         if self._first is not None:
             message, self._first = self._first, None
             self.take(message)
-        elif self._timers and self._running and self._passes(bool(ready or self._flow)):
+        elif self._timers and self._running and self._passes(bool(ways)):
             timer = min(self._timers, key=lambda timer: timer.at)
             self._timers.remove(timer)
             self.now = max(self.now, timer.at)
             self.send(timer.stop)
-        elif ready and (not self._flow or self.random.random() < 0.5):
-            self._work(self._draw(self.tasks, ready))
-        elif self._flow:
-            self.take(self._draw(self._flow, range(len(self._flow))))
+        elif ways:
+            ways[int(self.random.random() * len(ways)) if len(ways) > 1 else 0]()
         else:
-            return False
+            return self._publish_unheard()
         return True
+
+    def _ways(self, ready: Sequence[int]) -> list[Callable[[], None]]:
+        """Return what may happen next, besides that time passes."""
+        ways: list[Callable[[], None]] = []
+        if ready:
+            ways.append(lambda: self._work(self._draw(self.tasks, ready)))
+        if self._flow:
+            ways.append(lambda: self.take(self._draw(self._flow, range(len(self._flow)))))
+        if self._starts:
+            ways.append(self._begin_straight)
+        if self._news() is not None:
+            ways.append(self._read_log)
+        return ways
+
+    # Straight runs ---------------------------------------------------------------------------------------------
+
+    @property
+    def _runs_straight(self) -> bool:
+        return self.straight and self.topology.straight
+
+    def _begin_straight(self) -> None:
+        """Begin the run where it is asked for, in one record. It may be asked for twice: then it may have more time."""
+        start = self._draw(self._starts, range(len(self._starts)))
+        run = replace(start.run, deadline=self.now + self.topology.timeout)
+        if self._survives(1) == 0:
+            self._starts.append(start)
+            return
+        for message in begin(self.topology, replace(start, run=run)):
+            self.send(message)
+
+    def _news(self) -> LogMessage | None:
+        """Return what flow reads next in the log; None when there is nothing for it."""
+        for event in self.seen.events[self._read :]:
+            if event.run.straight and event.kind is EventKind.ACCEPTED:
+                return RunBegan(event.run)
+            if event.run.straight and event.kind.terminal:
+                return RunEnded(event)
+            self._read += 1
+        return None
+
+    def _read_log(self) -> None:
+        """Let flow read on, or another worker take its place, or flow write the run down because it lasts."""
+        chance = self.random.random()
+        if chance < self.weather.repeat:
+            self.take_over()
+            return
+        if chance < 2 * self.weather.repeat:
+            self._carry_out(RunLasts(RUN))
+        message, place = self._news(), self._read
+        if message is not None and self._carry_out(message):
+            self._read = place + 1
+
+    def take_over(self) -> None:
+        """Put another worker in the place of flow: it knows what the rows say, and reads again what is not acknowledged."""
+        for row in left_behind(RUN, self.rows):
+            self.write(row)
+        self.state = self.rebuilt()
+        self._timers = timers(self.topology, self.state) if self.state else []
+        began = (place for place, event in enumerate(self.seen.events) if event.kind is EventKind.ACCEPTED)
+        if not over(self.state) and OPEN not in self.rows:
+            self._read = min(self._read, next(began, self._read))
+        if self.random.random() < self.weather.repeat:
+            self._read = self.random.randint(0, self._read)
+
+    def _publish_unheard(self) -> bool:
+        """Publish what nobody has heard of tasks that nobody takes, as a gateway does that follows the run. False without any."""
+        heard = {event.id for event in self.seen.events}
+        unheard = [event for task in self.tasks for event in task.said if event.id not in heard]
+        for event in unheard:
+            self.send(event)
+        return bool(unheard)
+
+    def _publish_early(self, task: Task) -> Task:
+        """Publish what was said before a task that takes long, or that must wait; return the task without it."""
+        for event in task.said:
+            self.send(event)
+        if self.random.random() < 0.5:
+            self.send(started(task))
+        return replace(task, said=())
+
+    # ------------------------------------------------------------------------------------------------------------
 
     @property
     def _running(self) -> bool:
@@ -204,15 +302,18 @@ class Driver:
 
     def _work(self, task: Task) -> None:
         deaf = self.random.random() < self.weather.deaf and task.service in self.services
+        doing = self._publish_early(task) if task.said and self.random.random() < self.weather.repeat else task
         if self._drops(task) and not deaf:
-            sends = advance(self.topology, task, dropped("the run is ending"))
+            reason = "the run is ending" if self.aborted else DEADLINE_PASSED
+            sends = advance(self.topology, doing, dropped(reason))
         else:
-            sends = [started(task), *advance(self.topology, task, self.serve(task))]
-        sends = ride(sends)
-        survived = self._survives(len(sends))
-        for message in sends[:survived]:
+            sends = [started(doing), *advance(self.topology, doing, self.serve(doing))]
+        rides = not self.weather.shuffle or self.random.random() < 0.5
+        records = _records(task.run, riding(doing, sends, rides=rides))
+        survived = self._survives(len(records))
+        for message in itertools.chain.from_iterable(records[:survived]):
             self.send(message)
-        if survived < len(sends):
+        if survived < len(records):
             self.tasks.append(task)
 
     def serve(self, task: Task) -> Outcome:
@@ -224,6 +325,15 @@ class Driver:
 
     def take(self, message: FlowMessage) -> None:
         """Let flow take one message, and lose it half-way when the weather is bad."""
+        if self._carry_out(message):
+            return
+        if self._runs_straight:
+            self._flow.insert(0, message)  # it may read the log before it takes this again
+        else:
+            self._first = message
+
+    def _carry_out(self, message: FlowMessage | LogMessage) -> bool:
+        """Carry out the step of one message; return False when flow was lost half-way."""
         next_step = step(self.topology, self.state, message, self.now)
         effects: list[Message | Row] = [*next_step.before, *next_step.messages, *next_step.after]
         survived = self._survives(len(effects))
@@ -233,14 +343,11 @@ class Driver:
             else:
                 self.send(effect)
         if survived < len(effects):
-            self._first = message
-            for row in left_behind(RUN, self.rows):
-                self.write(row)
-            self.state = self.rebuilt()
-            self._timers = timers(self.topology, self.state) if self.state else []
-            return
+            self.take_over()
+            return False
         self.state = next_step.state
         self._timers.extend(next_step.timers)
+        return True
 
     def rebuilt(self) -> RunState | None:
         """Read the state of the run from the log; None when the log has no row of it."""
@@ -280,3 +387,12 @@ class Driver:
                 self.aborted = True
             case _:
                 raise AssertionError(f"nobody sends {message}")
+
+
+def _records(run: Run, messages: Sequence[Message]) -> list[list[Message]]:
+    """Return what is sent at once: each message alone, but the events of a straight run's hop together."""
+    if not run.straight:
+        return [[message] for message in messages]
+    events: list[Message] = [message for message in messages if isinstance(message, Event)]
+    others: list[list[Message]] = [[message] for message in messages if not isinstance(message, Event)]
+    return [events, *others] if events else others

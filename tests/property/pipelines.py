@@ -46,6 +46,8 @@ class Shape:
     failing: bool = True
     nodes: int = 10
     depth: int = 3
+    chain: bool = False
+    """Nothing meets and nothing fans out: each node of a block reads the one before it, and there is no `each`."""
 
 
 @dataclass(frozen=True)
@@ -181,11 +183,22 @@ class Maker:
             self.budget -= 1
             name = self.name("n")
             node, known = self.node(name, scope, implied, depth)
+            if self.shape.chain and scope[-1].node and scope[-1].node not in _NAME.findall(json.dumps(node)):
+                node, known = self.after(scope[-1], node, known)
             nodes[name] = node
             reads = set(_NAME.findall(json.dumps(node))) & implied.keys()
             implied[name] = frozenset(reads).union(*(implied[read] for read in reads))
             scope = [*scope, replace(known, node=name)]
         return nodes, scope
+
+    def after(self, before: Known, node: dict[str, Any], known: Known) -> tuple[dict[str, Any], Known]:
+        """A node that waits for the one before it."""
+        read = (before.numbers or before.lists)[0]
+        if before.skippable:
+            read = f"first({read}, {0 if before.numbers else '[]'})"
+        waits = f"{read if before.numbers else f'size({read})'} > -1000"
+        when = f"({node['when']}) && {waits}" if "when" in node else waits
+        return {**node, "when": when}, replace(known, skippable=True)
 
     def body(self, scope: list[Known], depth: int) -> dict[str, Any]:
         """A block whose output is a number."""
@@ -201,7 +214,7 @@ class Maker:
             return self.join(name, scope, *pair, implied)
         kinds = [self.value, self.service]
         if depth < self.shape.depth:
-            kinds += [self.branch, self.each, self.repeat]
+            kinds += [self.branch, self.repeat] if self.shape.chain else [self.branch, self.each, self.repeat]
             kinds += [self.pipeline] if self.library else []
         node, known = self.pick(kinds)(name, scope, depth)
         return self.options(node, known, scope)

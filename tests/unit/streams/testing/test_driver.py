@@ -85,6 +85,45 @@ def test_a_service_may_fail_in_every_way() -> None:
     assert all(task.attempt == 1 for task in seen.tasks)
 
 
+CHAIN = pipeline('nodes: {a: {service: calc, with: {x: "${n}"}}}\noutput: {r: "${a.v}"}')
+
+
+def test_a_straight_run_is_begun_and_ended_without_flow() -> None:
+    """One task, no token; flow gives the result that the log says, and keeps a marker."""
+    driver = Driver(CHAIN, SERVICES, straight=True)
+    seen = driver.run({"n": 2})
+    assert seen.output == {"r": 2}
+    assert [event.kind for event in seen.events] == [
+        EventKind.ACCEPTED,
+        EventKind.STARTED,
+        EventKind.FINISHED,
+        EventKind.RUN_FINISHED,
+    ]
+    assert (len(seen.tasks), seen.tokens, len(seen.results)) == (1, [], 1)
+    assert driver.rows.keys() == {"done"}
+
+
+def test_other_pipelines_run_over_flow_all_the_same() -> None:
+    """Straight is what may be; where paths meet, flow has to be asked."""
+    driver = Driver(MADE, SERVICES, straight=True)
+    assert driver.run({"n": 2}).output == {"r": 4}
+    assert len(driver.seen.tokens) == 2
+
+
+def test_flow_may_be_lost_at_any_moment_of_a_straight_run() -> None:
+    """Its place is taken by a worker that reads the log again."""
+    for when in range(8):
+        driver = Driver(CHAIN, SERVICES, straight=True)
+        driver.begin({"n": 2})
+        for _ in range(when):
+            driver.deliver()
+        driver.take_over()
+        while driver.deliver():
+            pass
+        assert driver.seen.output == {"r": 2}
+        assert len(driver.seen.results) == 1
+
+
 def test_hurried_time_meets_deadlines() -> None:
     """When all is slow, the run's deadline passes before its end."""
     ends = [Driver(MADE, SERVICES, Weather(hurry=0.5), seed).run({"n": 1}).end for seed in range(20)]
