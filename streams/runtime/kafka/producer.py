@@ -1,8 +1,9 @@
 """The Kafka producer of a process: idempotent, every delivery awaited, a failed publish retried as a publish."""
 
 import asyncio
+import functools
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
@@ -13,6 +14,7 @@ from aiokafka.errors import (
     RecordListTooLargeError,
     RecordTooLargeError,
 )
+from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
 from streams.kafka_settings import Brokers
@@ -25,10 +27,15 @@ log = logging.getLogger(__name__)
 
 MAX_RECORD = 8 * 1024 * 1024
 """Bytes of the largest record; what encodes past 256 KiB normally travels as a reference."""
+MAX_BATCH = 900 * 1024
+"""Bytes of the largest batch that is sent as one: brokers refuse more than 1 MiB unless they are configured otherwise."""
 _REQUEST_TIMEOUT = 120_000
 """Milliseconds."""
 _PERMANENT = (MessageSizeTooLargeError, RecordTooLargeError, RecordListTooLargeError, InvalidTopicError)
 """Errors of a record that Kafka will never take."""
+
+_Queue = Callable[[AIOKafkaProducer], Awaitable["asyncio.Future[RecordMetadata]"]]
+"""Queues something with a client, and returns its delivery. Called again with another client when that fails."""
 
 
 class Producer:
@@ -65,7 +72,16 @@ class Producer:
 
         Raises Undeliverable when Kafka will never take it, ProducerStopped when the producer was stopped first.
         """
-        return await self._delivered(await self._queue(record))
+        return await self._delivered(await self._queue(record.topic, functools.partial(_send, record)))
+
+    async def send_batch(self, topic: str, partition: int, records: Sequence[Outgoing]) -> RecordMetadata:
+        """Send records of one partition as one batch, of which the log has all or nothing.
+
+        Returns the place of the first, once every replica has them. Raises as `send` does; Undeliverable for more than MAX_BATCH bytes.
+        """
+        return await self._delivered(
+            await self._queue(topic, functools.partial(_send_batch, topic, partition, records))
+        )
 
     async def send_all(self, records: Iterable[Outgoing]) -> None:
         """Send records at once and wait for all; those of one partition keep their order unless a delivery failed.
@@ -73,7 +89,7 @@ class Producer:
         Raises as `send` does, once all others are delivered.
         """
         # Without a task for each: queueing only appends to a buffer, and the deliveries are futures already.
-        pending = [await self._queue(record) for record in records]
+        pending = [await self._queue(record.topic, functools.partial(_send, record)) for record in records]
         failure: BaseException | None = None
         for delivery in pending:
             try:
@@ -87,17 +103,18 @@ class Producer:
         """Look up the partition count of a topic. Raises KafkaError when the topic does not exist."""
         return len(await self._usable().partitions_for(topic))
 
-    async def _retry(self, client: AIOKafkaProducer, record: Outgoing) -> RecordMetadata:
+    async def _retry(self, pending: "_Pending") -> RecordMetadata:
+        client = pending.client
         with self._outages.waiting("kafka"):
             for delay in delays():
                 await self._pause(delay)
                 client = await self._renewed(client)
                 try:
-                    return await (await _send(client, record))
+                    return await (await pending.queue(client))
                 except _PERMANENT as error:
-                    raise Undeliverable(f"{record.topic}: {error}") from error
+                    raise Undeliverable(f"{pending.topic}: {error}") from error
                 except KafkaError as error:
-                    log.warning("publishing to %s failed again (%s)", record.topic, error)
+                    log.warning("publishing to %s failed again (%s)", pending.topic, error)
         raise AssertionError("delays() never ends")
 
     async def _pause(self, delay: float) -> None:
@@ -147,13 +164,13 @@ class Producer:
             raise ProducerStopped("the producer is not running")
         return self._client
 
-    async def _queue(self, record: Outgoing) -> "_Pending":
-        """Queue a record with the client; an error that this raises is kept for the code that awaits the delivery."""
+    async def _queue(self, topic: str, queue: _Queue) -> "_Pending":
+        """Queue something with the client; an error that this raises is kept for the code that awaits the delivery."""
         client = self._usable()
         try:
-            return _Pending(record, client, await _send(client, record))
+            return _Pending(topic, queue, client, await queue(client))
         except KafkaError as error:
-            return _Pending(record, client, error)
+            return _Pending(topic, queue, client, error)
 
     async def _delivered(self, pending: "_Pending") -> RecordMetadata:
         try:
@@ -161,25 +178,38 @@ class Producer:
                 raise pending.delivery
             return await pending.delivery
         except _PERMANENT as error:
-            raise Undeliverable(f"{pending.record.topic}: {error}") from error
+            raise Undeliverable(f"{pending.topic}: {error}") from error
         except KafkaError as error:
             if self._stopping.is_set():
-                raise ProducerStopped(pending.record.topic) from error
-            log.warning("publishing to %s failed (%r): trying until it is taken", pending.record.topic, error)
-        return await self._retry(pending.client, pending.record)
+                raise ProducerStopped(pending.topic) from error
+            log.warning("publishing to %s failed (%r): trying until it is taken", pending.topic, error)
+        return await self._retry(pending)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    record: Outgoing
+    topic: str
+    queue: _Queue
     client: AIOKafkaProducer
     delivery: "asyncio.Future[RecordMetadata] | KafkaError"
 
 
-async def _send(client: AIOKafkaProducer, record: Outgoing) -> "asyncio.Future[RecordMetadata]":
+async def _send(record: Outgoing, client: AIOKafkaProducer) -> "asyncio.Future[RecordMetadata]":
     delivery: asyncio.Future[RecordMetadata] = await client.send(
         record.topic, value=record.value, key=record.key, partition=record.partition, headers=list(record.headers)
     )
+    return delivery
+
+
+async def _send_batch(
+    topic: str, partition: int, records: Sequence[Outgoing], client: AIOKafkaProducer
+) -> "asyncio.Future[RecordMetadata]":
+    batch = BatchBuilder(MAX_BATCH, 0)
+    for record in records:
+        if batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers)) is None:
+            raise RecordTooLargeError(f"the batch has more than {MAX_BATCH:,} bytes")
+    batch.close()
+    delivery: asyncio.Future[RecordMetadata] = await client.send_batch(batch, topic, partition=partition)
     return delivery
 
 
