@@ -343,6 +343,12 @@ def test_requests_are_stamped_by_the_broker(settings: Settings) -> None:
             await connections.admin.configure(
                 topics_of_requests, {"message.timestamp.type": "CreateTime", "retention.ms": "86400000"}
             )
+
+            async def shown() -> bool:
+                has = [await connections.admin.configuration(topic) for topic in topics_of_requests]
+                return all(each["message.timestamp.type"] == "CreateTime" for each in has)
+
+            await until(shown, 20, "the broker")  # it tells of a changed setting a moment after it took it
             changes = await apply(connections, [wanted(FIRST)], dry=True)
             assert of(changes, What.TOPIC) == dict.fromkeys(topics_of_requests, How.CHANGED)
             assert {change.detail for change in changes} == {"message.timestamp.type CreateTime → LogAppendTime"}
