@@ -44,6 +44,7 @@ from gateway.submission.inputs import InputReader
 from gateway.submission.intake import RunIntake
 from gateway.submission.replay import Replayer
 from gateway.submission.sender import Sender
+from gateway.submission.straight_starts import StraightStarts
 from gateway.submission.submit import Submissions
 from gateway.submission.uploads import UploadSlots
 from streams.messages import EventKind
@@ -255,6 +256,7 @@ def build_submission(
     connections, limits, owner = backends.connections, access.limits, access.authenticator.owner
     objects, events = backends.stores.objects, following.events
     sender = Sender(connections.producer, connections.wire, connections.codec, connections.names)
+    straight = StraightStarts(connections, catalogues.pipelines, catalogues.services)
     uploads = UploadSlots(limits)
     allowed, key = limits.callbacks.split(","), access.authenticator.key
     callbacks = Callbacks(backends.stores.callbacks, events, monitoring.metrics, key, allowed, limits.callback_tries)
@@ -264,7 +266,7 @@ def build_submission(
         catalogues.catalogue,
         InputReader(limits, objects, uploads),
         callbacks,
-        Submissions(objects, sender, events, following.tail),
+        Submissions(objects, sender, straight, events, following.tail),
         answers,
         monitoring.pulse,
     )

@@ -74,6 +74,8 @@ class Settings:
     """Nodes, rounds and items of one run that a pipeline may allow at most (`limit:`)."""
     pipeline_names: int = 250
     """Names of pipelines, with those of removed ones whose topics are still there; each has two topics."""
+    straight_runs: bool = True
+    """Whether a run of one chain of services begins where it is asked for and ends at its last service, without flow between them."""
     announce: float = 30.0
     """Seconds between the announcements of a worker's services; it counts as gone after three of them."""
 
@@ -119,9 +121,11 @@ class Settings:
 
     def environ(self) -> dict[str, str]:
         """Return the same settings as environment variables, for a child process."""
-        return {f"MILLRACE_{field.name.upper()}": str(getattr(self, field.name)) for field in fields(self)}
+        return {f"MILLRACE_{field.name.upper()}": _text(getattr(self, field.name)) for field in fields(self)}
 
 
+_SWITCH = {"on": True, "off": False, "True": True, "False": False}
+"""Values of a setting that is on or off; the last two are in the state file of a local stack."""
 _BOUNDS = {
     "http_port": (1, 65_535),
     "partitions": (1, 10_000),
@@ -201,7 +205,16 @@ def _parse(key: str, value: str, kind: object) -> object:
         return number
     if kind in (float, "float"):
         return _seconds(key, value)
+    if kind in (bool, "bool"):
+        if value not in _SWITCH:
+            raise SettingError(f"{key}: expected on or off, got {value!r}")
+        return _SWITCH[value]
     return value
+
+
+def _text(value: object) -> str:
+    """Format a setting as it is read from the environment."""
+    return next(name for name, on in _SWITCH.items() if on is value) if isinstance(value, bool) else str(value)
 
 
 def _seconds(key: str, value: str) -> float:

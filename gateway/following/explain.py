@@ -92,6 +92,10 @@ class Explainer:
         if topology is None:
             return [{"why": "version", "path": "", "text": "its version is not in the catalogue (yet)"}]
         state = await self._state(view, topology) if kafka else None
+        # A straight run is not opened by flow: it has begun when it is accepted.
+        straight = self._connections.settings.straight_runs and topology.straight and not view.origin
+        if straight and state is not None and not state.opened:
+            state = None
         if state is not None and not state.opened and not view.nodes:
             waiting = [Waiting(Why.BEGIN, "", "")]
         else:

@@ -19,12 +19,15 @@ from gateway.following.run_buffer import RunBuffer
 from gateway.following.run_events import RunEvents
 from gateway.submission.inputs import Input
 from gateway.submission.sender import Sender
+from gateway.submission.straight_starts import StraightStarts, as_straight
 from streams.language.topology import Topology
-from streams.messages import EventKind, Run
+from streams.messages import EventKind, Run, Start
 
 NAMESPACE = uuid.UUID("0b0dd2a4-3d5c-5f53-9f5b-0b8a7c1d6e42")
 _ACCEPT_TIME = 0.1
-"""Seconds in which flow normally publishes that it has accepted a run."""
+"""Seconds in which flow, or the worker of a straight run, normally publishes that the run was accepted."""
+_SOURCE = "http"
+"""What the accepted event says of where the run comes from."""
 _SHOWN = 64 * 1024
 """Characters of JSON up to which the accepted event shows the input."""
 
@@ -59,8 +62,11 @@ class RunOrder:
 class Submissions:
     """Starts runs."""
 
-    def __init__(self, objects: Objects, sender: Sender, run_events: RunEvents, tail: EventTail) -> None:
+    def __init__(
+        self, objects: Objects, sender: Sender, straight: StraightStarts, run_events: RunEvents, tail: EventTail
+    ) -> None:
         self._objects = objects
+        self._straight = straight
         self._sender = sender
         self._run_events = run_events
         self._tail = tail
@@ -79,9 +85,13 @@ class Submissions:
         await self._objects.store(order.input.objects)
         run = Run(order.run, order.topology.name, order.topology.digest, time.time() + order.topology.timeout)
         if not order.keyed:
-            # The request first: whatever happens then, flow publishes the rest, the acceptance too.
-            await self._request(order, run)
-            if not order.followed:
+            # The request first: whatever happens then, flow or the first worker publishes the rest, the acceptance too.
+            if order.input.size <= _SHOWN and await self._straight.takes(order.topology):
+                run = as_straight(run)
+                await self._begin(order, run)
+            else:
+                await self._request(order, run)
+            if not order.followed and not run.straight:
                 await self._sender.accepted(run, _accepted_data(order))
             elif not await self._run_events.arrives(order.run, _ACCEPT_TIME):
                 await self._accepted(run, order)
@@ -104,6 +114,12 @@ class Submissions:
         if order.first is not None:
             await order.first()
         await self._sender.request(run, order.topology.input, order.input.record, large=order.input.size > _SHOWN)
+
+    async def _begin(self, order: RunOrder, run: Run) -> None:
+        if order.first is not None:
+            await order.first()
+        origin = {"fingerprint": order.fingerprint}
+        await self._straight.begin(order.topology, Start(run, order.input.record, _SOURCE, origin=origin))
 
     async def _repeat(self, order: RunOrder) -> bool:
         """Answer a key that is in use; False when its run has ended. Raises Problem: 409, 422."""
@@ -141,7 +157,7 @@ def _accepted_data(order: RunOrder) -> Mapping[str, Any]:
     data: dict[str, Any] = {
         "pipeline": order.topology.name,
         "digest": order.topology.digest,
-        "source": "http",
+        "source": _SOURCE,
         "fingerprint": order.fingerprint,
     }
     if order.input.size <= _SHOWN:

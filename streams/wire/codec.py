@@ -49,6 +49,9 @@ LIMIT = 256 * 1024
 UNLESS = "millrace-unless"
 """Header naming the event that supersedes this one: progress is dropped once its node has ended."""
 
+STRAIGHT = "millrace-straight"
+"""Header of the first and the last event of a run that flow did not begin: flow reads these, and no other events."""
+
 _AVRO = b"application/avro"
 
 
@@ -140,6 +143,8 @@ class Wire:
         headers = self._headers(event.run.id, event.kind.value, event.id, now)
         if event.kind is EventKind.PROGRESS:
             headers.append((UNLESS, event.end.encode()))
+        if event.run.straight and (event.kind is EventKind.ACCEPTED or event.kind.terminal):
+            headers.append((STRAIGHT, b"1"))
         return await self._outgoing(topic, event.run.id, value, headers, event.run.id)
 
     async def control(self, control: Control) -> Outgoing:

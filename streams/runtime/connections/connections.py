@@ -7,6 +7,7 @@ from typing import Self
 from schemas.encoding.codec import Codec
 from schemas.registry.client import SchemaRegistry
 from streams.runtime.kafka.admin import Admin
+from streams.runtime.kafka.log_appender import LogAppender
 from streams.runtime.kafka.offsets import Offsets
 from streams.runtime.kafka.producer import Producer
 from streams.runtime.kafka.topic_follower import TopicFollower
@@ -30,6 +31,8 @@ class Connections:
     codec: Codec
     store: Store
     producer: Producer
+    event_log: LogAppender
+    """Appends the events of a straight run's hop together."""
     offsets: Offsets
     admin: Admin
     wire: Wire
@@ -40,6 +43,7 @@ class Connections:
         names, outages = Topics(settings.topic_prefix), Outages()
         registry = SchemaRegistry(settings.registry)
         codec, store = Codec(registry), Store(settings, outages)
+        producer = Producer(settings.brokers, outages)
         return cls(
             settings=settings,
             names=names,
@@ -47,7 +51,8 @@ class Connections:
             registry=registry,
             codec=codec,
             store=store,
-            producer=Producer(settings.brokers, outages),
+            producer=producer,
+            event_log=LogAppender(producer, names.named(topics.EVENTS)),
             offsets=Offsets(settings.brokers),
             admin=Admin(settings.brokers),
             wire=Wire(codec, names, store, source),
@@ -67,10 +72,21 @@ class Connections:
 
     async def close(self) -> None:
         """Deliver what is queued, then close everything."""
+        await self.event_log.stop()
         await self.producer.stop()
         await self.offsets.stop()
         await self.registry.close()
         self.store.close()
+
+    async def begins_straight(self) -> bool:
+        """Return whether straight runs begin where they are asked for. Raises KafkaError.
+
+        Flow keeps what it knows of a run under the number of the run's partition, so the log of events must have as many
+        partitions as flow's own topics; where it never had, every run begins in flow.
+        """
+        if not self.settings.straight_runs:
+            return False
+        return await self.producer.partitions(self.events) == await self.producer.partitions(self.topic(topics.TOKENS))
 
     def topic(self, name: str) -> str:
         """Return the full name of a topic of `streams.wire.topics`."""

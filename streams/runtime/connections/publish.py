@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -55,11 +55,13 @@ class Publisher:
             if isinstance(message, Event):
                 events.append(message)
                 continue
-            others.append(message)
             if isinstance(message, Task) and (reason := self._absent(message.service, message.major)):
-                events.append(waiting(message, reason))
+                # What rides in the task is published now: nobody will take it soon.
+                events += [*message.said, waiting(message, reason)]
+                message = replace(message, said=())
+            others.append(message)
         # Acknowledged before anything else is sent, so that nothing that follows an event overtakes it.
-        await self._connections.producer.send_all([*first, *await self.encoded(events)])
+        await self._send_events(events, first)
         await self._connections.producer.send_all(
             [await self._encoded(message, topology) for message in others if not isinstance(message, Result)]
         )
@@ -69,7 +71,19 @@ class Publisher:
 
     async def publish_events(self, events: Iterable[Event]) -> None:
         """Send events, in order; return when the broker has them. Raises ProducerStopped."""
-        await self._connections.producer.send_all(await self.encoded(events))
+        await self._send_events(list(events))
+
+    async def _send_events(self, events: Sequence[Event], first: Iterable[Outgoing] = ()) -> None:
+        """Send events of one run, with other records beside them; the events of a straight run are written together or not at all.
+
+        Nobody decides later which of its events count, as flow does for other runs.
+        """
+        records = await self.encoded(events)
+        if events and events[0].run.straight:
+            await self._connections.producer.send_all(first)
+            await self._connections.event_log.append(events[0].run.id, records)
+        else:
+            await self._connections.producer.send_all([*first, *records])
 
     async def encoded(self, events: Iterable[Event]) -> list[Outgoing]:
         """Encode events as records, with the present time."""

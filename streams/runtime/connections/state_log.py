@@ -1,5 +1,6 @@
 """`flow.state`: the rows of open runs, read a whole partition at a time and written with awaited delivery."""
 
+import asyncio
 import functools
 import logging
 from collections import defaultdict
@@ -17,6 +18,9 @@ from streams.wire.records import Outgoing, Place, Record
 
 log = logging.getLogger(__name__)
 
+_GATHERING = 0.25
+"""Seconds for which rows that nobody waits for gather."""
+
 Rows = dict[str, dict[str, Mapping[str, Any]]]
 """Run → row → value."""
 
@@ -27,10 +31,32 @@ class StateLog:
     def __init__(self, parts: Connections) -> None:
         self._parts = parts
         self._topic = parts.topic(topics.STATE)
+        self._gathered: list[tuple[list[Row], int]] = []
+        self._writing: asyncio.Task[None] | None = None
+        """Writes what has gathered; None while nothing has."""
 
     async def write(self, rows: Iterable[Row], partition: int) -> None:
         """Write rows of runs of this partition, in order, and return when the broker has them."""
         await self._parts.producer.send_all(await self.records(rows, partition))
+
+    async def write_together(self, rows: Iterable[Row], partition: int) -> None:
+        """Write rows together with those of other runs, a moment later, and return when the broker has them.
+
+        For rows of ended runs: no message of the run waits for them, only the acknowledgement of its last.
+        """
+        rows = list(rows)
+        if not rows:
+            return
+        self._gathered.append((rows, partition))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_gathered(), name="rows of ended runs")
+        await asyncio.shield(self._writing)
+
+    async def _write_gathered(self) -> None:
+        await asyncio.sleep(_GATHERING)
+        gathered, self._gathered, self._writing = self._gathered, [], None
+        records = [record for rows, partition in gathered for record in await self.records(rows, partition)]
+        await self._parts.producer.send_all(records)
 
     async def records(self, rows: Iterable[Row], partition: int) -> list[Outgoing]:
         """Encode rows as records."""

@@ -7,7 +7,7 @@ from streams.flow.message_handler import Step
 from streams.flow.run import step
 from streams.flow.run_state import RunState
 from streams.language.topology import Topology
-from streams.messages import FlowMessage, JoinToken
+from streams.messages import FlowMessage, JoinToken, LogMessage
 
 
 def merge_steps(steps: Iterable[Step]) -> Step:
@@ -26,7 +26,9 @@ def merge_steps(steps: Iterable[Step]) -> Step:
     return merged
 
 
-def whole_step(topology: Topology | None, state: RunState | None, message: FlowMessage, now: float) -> Step:
+def whole_step(
+    topology: Topology | None, state: RunState | None, message: FlowMessage | LogMessage, now: float
+) -> Step:
     """Compute a step together with those of the tokens that it sends to joins of the same run, which need not pass the log.
 
     Rows of an inner step come before those of the outer one: a crash between the two must not leave a join closed whose

@@ -6,7 +6,8 @@ from dataclasses import replace
 from schemas.errors import Undecodable
 from streams.background import ended
 from streams.flow.message_handler import DEADLY
-from streams.messages import Action, Ending, FlowMessage, Start, StopSignal
+from streams.flow.straight import begin
+from streams.messages import Action, Ending, FlowMessage, Start, StopSignal, Task
 from streams.runtime.catalogue.pipelines import Pipelines
 from streams.runtime.connections.connections import Connections
 from streams.runtime.connections.dead_letters import DeadLetters
@@ -14,9 +15,11 @@ from streams.runtime.connections.publish import Publisher
 from streams.runtime.connections.state_log import StateLog
 from streams.runtime.delivery.redelivery import MAX_DELIVERIES, DeliveryCounter
 from streams.runtime.flow.keyed_queue import KeyedQueue
+from streams.runtime.flow.offloading import walked
 from streams.runtime.flow.partition_state import PartitionState
 from streams.runtime.flow.partitions import Partitions
 from streams.runtime.flow.requests import Requests
+from streams.runtime.flow.run_log import RunLog
 from streams.runtime.flow.step_runner import MessageReader, StepRunner
 from streams.runtime.flow.timers import Timers
 from streams.runtime.kafka.group_member import GroupMember
@@ -50,6 +53,9 @@ class FlowHandler:
         steps = StepRunner(self._partitions, pipelines, publisher, self._rows, self.requests.shadow_of)
         self._queue: KeyedQueue[tuple[int, str], MessageReader] = KeyedQueue(steps.take)
         self._tasks: list[asyncio.Task[None]] = []
+        self._straight = False
+        """Whether straight runs that Kafka's producers ask for are only begun here."""
+        self._run_log = RunLog(parts, publisher, self._take)
         self._tokens = parts.topic(topics.TOKENS)
         self._control = parts.topic(topics.CONTROL)
         self._partition_count = 0
@@ -57,6 +63,7 @@ class FlowHandler:
     async def start(self) -> None:
         """Start the timers of runs, and forgetting ended ones."""
         self._partition_count = await self._parts.producer.partitions(self._tokens)
+        self._straight = await self._parts.begins_straight()
         self._tasks = [
             asyncio.create_task(self._timers.run(), name="timers of flow"),
             asyncio.create_task(self._prune(), name="pruning of flow"),
@@ -69,24 +76,43 @@ class FlowHandler:
         self._partitions.discard()
 
     def topics(self) -> frozenset[str]:
-        """Flow's own topics, and the request topic of every pipeline."""
+        """Flow's own topics, the log of events, and the request topic of every pipeline."""
         names = self._parts.names
-        return frozenset([self._tokens, self._control, *(names.requests(name) for name in self._pipelines.names())])
+        return frozenset(
+            [
+                self._tokens,
+                self._control,
+                self._run_log.topic,
+                *(names.requests(name) for name in self._pipelines.names()),
+            ]
+        )
 
     def assigned(self) -> None:
         """Begin a generation of the membership."""
         owned = [place.partition for place in self.member.assigned if place.topic == self._tokens]
+        self._run_log.release(owned)
         self._partitions.assign({partition: self.member.acks.working(partition) for partition in owned})
+
+    def skips(self, record: Record) -> bool:
+        """Return whether a record needs no work: most events are of no interest to flow."""
+        return record.place.topic == self._run_log.topic and self._run_log.skips(record)
 
     async def handle(self, record: Record) -> None:
         """Do the work of one record. Raises Undecodable, and ProducerStopped when the worker stops."""
+        logged = record.place.topic == self._run_log.topic
+        if logged:
+            self._run_log.add(record)
         # Before the delivery is counted: a worker that dies while it reads its state did not die of this record.
         await self._partitions.rebuilt(record.place.partition)
+        if logged:
+            await self._run_log.ready(record)
         async with self.watch.counting(record) as times:
             if times > MAX_DELIVERIES:
                 await self._give_up(record, times)
             else:
                 await self._handle(record)
+        if logged:
+            await self._run_log.outlast(record)
 
     async def _handle(self, record: Record) -> None:
         topic = record.place.topic
@@ -97,6 +123,8 @@ class FlowHandler:
             control = await self._publisher.patiently(lambda: self._parts.wire.read_control(record))
             if control.action is Action.CANCEL:
                 await self._cancel(StopSignal(control.run, Ending.CANCEL))
+        elif topic == self._run_log.topic:
+            await self._run_log.take(record)
         else:
             await self._request(record)
 
@@ -104,10 +132,28 @@ class FlowHandler:
         start = await self.requests.start(record)
         if start is None:
             return
+        if self._begins_straight(start):
+            await self._begin_straight(start)
+            return
         await self._begin(start, record)
         shadow = await self.requests.shadow(start)
         if shadow is not None:
             await self._publisher.to_flow(shadow)
+
+    def _begins_straight(self, start: Start) -> bool:
+        """Return whether a run begins without being opened here: its last worker ends it."""
+        topology = self._pipelines.topology(start.run.digest)
+        suits = topology is not None and topology.straight
+        return self._straight and suits and start.refused is None and self.requests.shadow_of(start.run) is None
+
+    async def _begin_straight(self, start: Start) -> None:
+        topology = await self._pipelines.wait_topology(start.run.digest)
+        straight = replace(start, run=replace(start.run, straight=True))
+        messages = await walked(topology, begin, topology, straight)
+        # Its first event is published before the task: nobody stands by who publishes it if the task has to wait.
+        said = [event for message in messages if isinstance(message, Task) for event in message.said]
+        bare = [replace(message, said=()) if isinstance(message, Task) else message for message in messages]
+        await self._publisher.publish([*said, *bare], topology)
 
     async def _give_up(self, record: Record, times: int) -> None:
         """Fail the run of a record that ended its worker again and again, so that other runs go on.
@@ -117,7 +163,7 @@ class FlowHandler:
         """
         await self._letters.write(record, "flow", f"flow died {times} times while it took this", run=_key(record))
         topic = record.place.topic
-        if topic == self._control:
+        if topic in (self._control, self._run_log.topic):
             return
         readable = times == MAX_DELIVERIES + 1
         if topic != self._tokens:

@@ -10,7 +10,7 @@ from streams.flow.run import over
 from streams.flow.run_state import RunState
 from streams.flow.state_rows import STOP
 from streams.language.topology import Topology
-from streams.messages import Ending, FlowMessage, Run, Start, StopSignal
+from streams.messages import Ending, FlowMessage, LogMessage, Run, RunBegan, RunEnded, Start, StopSignal
 from streams.runtime.catalogue.pipelines import Pipelines
 from streams.runtime.connections.publish import Publisher
 from streams.runtime.connections.state_log import StateLog
@@ -22,7 +22,7 @@ from streams.runtime.flow.partitions import Partitions
 
 log = logging.getLogger(__name__)
 
-MessageReader = Callable[[], Awaitable[FlowMessage]]
+MessageReader = Callable[[], Awaitable[FlowMessage | LogMessage]]
 """Reads a message when its turn has come."""
 ShadowOf = Callable[[Run], str | None]
 """The id of the shadow run that repeats a run, or None."""
@@ -100,11 +100,11 @@ class StepRunner:
         else:
             partition.keep(run, step)
 
-    async def _topology(self, state: RunState | None, message: FlowMessage) -> Topology | None:
+    async def _topology(self, state: RunState | None, message: FlowMessage | LogMessage) -> Topology | None:
         """Get the topology that a run is pinned to; None when the message needs none."""
         digest = state.run.digest if state and state.opened and not state.done else ""
-        if isinstance(message, Start) and not digest:
-            digest = message.run.digest
+        if not digest:
+            digest = _digest(message)
         return await self._pipelines.wait_topology(digest) if digest else None
 
     async def _cancel_shadow(self, run: Run) -> None:
@@ -123,7 +123,8 @@ class StepRunner:
                 before = []
             records = await self._rows.records(before, partition)
             await self._publisher.publish(step.messages, topology, records)
-        await self._rows.write(step.after, partition)
+        over = step.state is not None and step.state.done is not None
+        await (self._rows.write_together if over else self._rows.write)(step.after, partition)
 
     async def _carry_out_alone(self, step: Step, topology: Topology | None, partition: int) -> Exception | None:
         try:
@@ -135,7 +136,17 @@ class StepRunner:
         return None
 
 
+def _digest(message: FlowMessage | LogMessage) -> str:
+    """Return the digest that a message brings for a run that is not open here; empty when it brings none."""
+    if isinstance(message, Start | RunBegan):
+        return message.run.digest
+    return message.event.run.digest if isinstance(message, RunEnded) else ""
+
+
 def _overdue(state: RunState | None) -> StopSignal | None:
-    """End a run whose deadline has passed, before any message that waits; None for other runs."""
-    late = state is not None and state.opened and state.run.deadline <= time.time()
+    """End a run whose deadline has passed, before any message that waits; None for other runs.
+
+    What ended a straight run is decided in the log of events: no message of it may be lost.
+    """
+    late = state is not None and state.opened and not state.run.straight and state.run.deadline <= time.time()
     return StopSignal(state.run.id, Ending.DEADLINE) if state is not None and late else None

@@ -90,7 +90,7 @@ from jsonb_to_recordset(%s::jsonb)
                output jsonb, confidence double precision, at timestamptz)
 on conflict do nothing
 """
-_ENDED = "select run, ended_sequence from runs where run = any(%s) and ended_sequence is not null"
+_KNOWN = "select run, ended_sequence from runs where run = any(%s)"
 _OVER = """
 select events.run, events.id from unnest(%s::text[], %s::uuid[]) as asked (run, id) join events using (run, id)
 """
@@ -177,14 +177,17 @@ async def _write(
 
 
 async def _not_over(connection: psycopg.AsyncConnection[Any], lasting: list[LoggedEvent]) -> list[LoggedEvent]:
-    """Drop events of runs that ended before, and progress of executions that did."""
-    begun = {logged.event.run.id for logged in lasting if logged.event.kind is EventKind.ACCEPTED}
-    older = {logged.event.run.id for logged in lasting} - begun
+    """Drop events of runs that ended before, progress of executions that did, and second beginnings of straight runs.
+
+    A straight run may begin twice in the log: its gateway and its first worker publish that it was accepted.
+    """
+    accepted = [logged.event for logged in lasting if logged.event.kind is EventKind.ACCEPTED]
+    older = {logged.event.run.id for logged in lasting} - {event.run.id for event in accepted if not event.run.straight}
     progress = [logged for logged in lasting if logged.event.kind is EventKind.PROGRESS]
     if not older and not progress:
         return lasting
-    cursor = await connection.execute(_ENDED, [list(older)], prepare=True)
-    ends: dict[str, int] = dict(await cursor.fetchall())
+    cursor = await connection.execute(_KNOWN, [list(older)], prepare=True)
+    known: dict[str, int | None] = dict(await cursor.fetchall())
     over = set[tuple[str, str]]()
     if progress:
         events = [logged.event for logged in progress]
@@ -193,9 +196,15 @@ async def _not_over(connection: psycopg.AsyncConnection[Any], lasting: list[Logg
     return [
         logged
         for logged in lasting
-        if logged.offset <= ends.get(logged.event.run.id, logged.offset)
+        if not _past(logged, known.get(logged.event.run.id))
+        and not (logged.event.kind is EventKind.ACCEPTED and logged.event.run.id in known)
         and not (logged.event.kind is EventKind.PROGRESS and (logged.event.run.id, logged.event.end) in over)
     ]
+
+
+def _past(logged: LoggedEvent, end: int | None) -> bool:
+    """Return whether an event comes after the end of its run; None: it has not ended."""
+    return end is not None and logged.offset > end
 
 
 async def _change(connection: psycopg.AsyncConnection[Any], changes: Changes) -> None:

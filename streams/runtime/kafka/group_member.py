@@ -12,7 +12,7 @@ from streams.runtime.kafka.faust_agent import FaustAgent
 from streams.runtime.kafka.ordered_acks import OrderedAcks
 from streams.runtime.kafka.reading.batch import Batch
 from streams.runtime.kafka.reading.group_reader import GroupReader
-from streams.wire.records import Handler, Place
+from streams.wire.records import Handler, Place, Record
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,8 @@ class MemberOptions:
     """Seconds that a rebalance waits for running work."""
     on_generation: Callable[[], None] | None = None
     """Is called when the partitions of a new generation are known, before the first of its records."""
+    skips: Callable[[Record], bool] = lambda _: False
+    """Returns whether a record needs no work; it is acknowledged in its turn."""
     allowed: Callable[[], float] = lambda: 0.0
     """Returns the seconds that the work in hand may take by limits of its own."""
 
@@ -56,7 +58,7 @@ class GroupMember:
         self.failure: str | None = None
         """Why this member cannot go on, so that the worker must be restarted; None while it can."""
         self.failed = asyncio.Event()
-        self.acks = OrderedAcks(handle, settled=self._settle, room=options.room)
+        self.acks = OrderedAcks(handle, settled=self._settle, room=options.room, skips=options.skips)
         self._patience = options.patience
         self._on_generation = options.on_generation
         self._epoch = 0

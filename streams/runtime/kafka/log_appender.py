@@ -60,7 +60,7 @@ class LogAppender:
         await group.written
 
     async def stop(self) -> None:
-        """Stop writing; whoever waits for it is cancelled."""
+        """Stop writing; calls that wait for it are cancelled."""
         for task in list(self._tasks):
             await ended(task)
 
@@ -89,7 +89,7 @@ class LogAppender:
                 return
             log.warning("%s: a group of %d records is sent one by one", error, len(groups[0].records))
             await self._write_apart(groups[0])
-        except Exception as error:  # noqa: BLE001  # whatever it is, whoever waits is to know
+        except Exception as error:  # noqa: BLE001  # whatever it is, the owners of the groups are to know
             for group in groups:
                 _settle(group, error)
         else:

@@ -34,11 +34,21 @@ _Queue = deque[_Entry]
 class OrderedAcks:
     """Handles the records of one group member, with a queue for each partition of the present generation.
 
-    `room`: records in work at once, at most; `depth`: records of one partition that wait for an older one, at most.
+    `room`: records in work at once, at most; `depth`: records of one partition that wait for an older one, at most;
+    `skips`: returns whether a record needs no work.
     """
 
-    def __init__(self, handle: Handler, *, settled: Settled, room: int = 64, depth: int = 2000) -> None:
+    def __init__(
+        self,
+        handle: Handler,
+        *,
+        settled: Settled,
+        room: int = 64,
+        depth: int = 2000,
+        skips: Callable[[Record], bool] = lambda _: False,
+    ) -> None:
         self._handle = handle
+        self._skips = skips
         self._on_settled = settled
         self._depth = depth
         self._room = asyncio.Semaphore(room)
@@ -73,17 +83,23 @@ class OrderedAcks:
         """
         if generation != self._generation:
             return
-        await self._room.acquire()
+        skipped = self._skips(record)
+        if not skipped:
+            await self._room.acquire()
         queue = self._queues.setdefault(record.place, _Queue()) if generation == self._generation else _Queue()
         while len(queue) >= self._depth and generation == self._generation:
             self._moved.clear()
             await self._moved.wait()
         if generation != self._generation:
-            self._room.release()
+            if not skipped:
+                self._room.release()
             return
-        entry = _Entry(record)
+        entry = _Entry(record, done=skipped)
         queue.append(entry)
-        self._start(queue, entry, generation)
+        if skipped:
+            self._advance(queue)
+        else:
+            self._start(queue, entry, generation)
 
     async def drain(self, patience: float) -> bool:
         """Wait at most `patience` seconds until no work is running. Returns whether that is so."""
@@ -122,8 +138,11 @@ class OrderedAcks:
             return
         self._room.release()
         entry.done = True
-        if generation != self._generation:
-            return
+        if generation == self._generation:
+            self._advance(queue)
+
+    def _advance(self, queue: _Queue) -> None:
+        """Settle the records of a partition up to the first that is not done."""
         last = None
         while queue and queue[0].done:
             last = queue.popleft().record

@@ -1,6 +1,7 @@
 """Runs that would hold an installation, or take its memory, beside runs that go on: on the real parts."""
 
 import asyncio
+import dataclasses
 import re
 from pathlib import Path
 
@@ -125,7 +126,9 @@ def test_a_message_that_ends_flow_fails_its_run(settings: Settings, tmp_path: Pa
     """After a bounded number of deaths it is over: its run fails and says why, it is a dead letter, and every other run is served."""
 
     async def main() -> None:
-        async with RuntimeHarness(isolated(settings, partitions=2), tmp_path) as harness:
+        # Its run is to be opened by flow, so that flow takes a message of it.
+        own = dataclasses.replace(isolated(settings, partitions=2), straight_runs=False)
+        async with RuntimeHarness(own, tmp_path) as harness:
             deaths = tmp_path / "deaths"
             first = await harness.start("flow")
             await harness.publish(SAYS)

@@ -46,7 +46,18 @@ def test_every_setting_is_documented() -> None:
     text = PAGE.read_text(encoding="utf-8")
     missing = []
     for one in dataclasses.fields(Settings):
-        default = f"`{one.default}`" if one.default != "" else "none"
+        value = ("off", "on")[one.default] if isinstance(one.default, bool) else one.default
+        default = f"`{value}`" if value != "" else "none"
         if f"| `MILLRACE_{one.name.upper()}` | {default} |" not in text:
             missing.append(one.name)
     assert missing == []
+
+
+@pytest.mark.parametrize(("text", "value"), [("on", True), ("off", False)])
+def test_a_switch_is_on_or_off(text: str, value: bool) -> None:
+    """It is passed on to other processes as it is read."""
+    settings = Settings.read({"MILLRACE_STRAIGHT_RUNS": text})
+    assert settings.straight_runs is value
+    assert settings.environ()["MILLRACE_STRAIGHT_RUNS"] == text
+    with pytest.raises(SettingError, match="MILLRACE_STRAIGHT_RUNS: expected on or off, got 'maybe'"):
+        Settings.read({"MILLRACE_STRAIGHT_RUNS": "maybe"})

@@ -49,7 +49,9 @@ class FlowHost:
             deliveries.claim()
             flow.assigned()
 
-        flow.member = self._members.add("flow", sorted(topics), flow.handle, room=_ROOM, on_generation=assigned)
+        flow.member = self._members.add(
+            "flow", sorted(topics), flow.handle, room=_ROOM, on_generation=assigned, skips=flow.skips
+        )
         await flow.requests.know(topics)
         await flow.start()
         await self._unserved.start()

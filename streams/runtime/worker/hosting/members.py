@@ -8,7 +8,7 @@ from streams.runtime.connections.connections import Connections
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.delivery.guard import guarded
 from streams.runtime.kafka.group_member import REBALANCE_PATIENCE, GroupMember, MemberOptions
-from streams.wire.records import Handler
+from streams.wire.records import Handler, Record
 
 
 class Members:
@@ -32,6 +32,7 @@ class Members:
         room: int,
         patience: float = REBALANCE_PATIENCE,
         on_generation: Callable[[], None] | None = None,
+        skips: Callable[[Record], bool] = lambda _: False,
         allowed: Callable[[], float] = lambda: 0.0,
     ) -> GroupMember:
         """Create a member of the group `name` whose handler is guarded (see `GroupMember` for the other parameters)."""
@@ -40,7 +41,7 @@ class Members:
             topics,
             guarded(handle, self._letters, name),
             self._connections.settings.brokers,
-            MemberOptions(room, patience, on_generation, allowed),
+            MemberOptions(room, patience, on_generation, skips, allowed),
         )
         self.all.append(member)
         self._unstarted.append(member)

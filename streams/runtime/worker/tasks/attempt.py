@@ -26,7 +26,7 @@ from streams.runtime.worker.tasks.progress_publisher import ProgressPublisher
 from streams.service.child_calls import call, wait
 from streams.service.invocation import Invocation
 
-_QUICK = 0.005
+_QUICK = 0.02
 """Seconds within which a call ends whose start and end are published together: two trips to the broker would cost more."""
 
 
@@ -76,7 +76,7 @@ class AttemptRunner:
         A cancellation of the run ends it early. `keeps`: whether the output is stored, so that a redelivery gives it again.
         """
         progress = ProgressPublisher(task, self._publisher)
-        unsent = [replace_fields(started(task), time=time.time())]
+        unsent = [*task.said, replace_fields(started(task), time=time.time())]
         work = asyncio.create_task(self._work(task, progress, keeps=keeps))
         limit = self._limit(task)
         self._limits.append(limit)

@@ -116,4 +116,6 @@ class UnservedTasks:
             except SchemasError:
                 continue  # the worker that serves it later makes it a dead letter
             if task.run.deadline > time.time() and task.run.id not in self._cancellations:
+                for event in task.said:  # nobody has published what rides in it
+                    yield event
                 yield waiting(task, reason)

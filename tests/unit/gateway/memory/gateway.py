@@ -19,8 +19,10 @@ from schemas.encoding.codec import Codec
 from streams.lifecycle import EventKind
 from streams.messages import Event, Run
 from streams.runtime.catalogue.announcements import Announcement, Announcer
+from streams.runtime.kafka.log_appender import LogAppender
 from streams.runtime.pool.executors import CallResult
 from streams.runtime.retrying import Outages
+from streams.wire import topics
 from streams.wire.codec import Wire
 from streams.wire.records import Outgoing, Record
 from streams.wire.topics import Topics
@@ -148,11 +150,12 @@ def wait_for(condition: Callable[[], Any], seconds: float = 5.0) -> None:
 
 
 @contextmanager
-def memory_gateway(home: Path, limits: Limits | None = None) -> Iterator[MemoryGateway]:
-    """Run a gateway in memory."""
-    settings = memory_settings(home=home)
+def memory_gateway(home: Path, limits: Limits | None = None, *, straight: bool = False) -> Iterator[MemoryGateway]:
+    """Run a gateway in memory. Tests play flow; with `straight`, the gateway begins runs where it can."""
+    settings = memory_settings(home=home, straight_runs=straight)
     log, registry, names = MemoryLog(), MemorySchemaRegistry(), Topics(settings.topic_prefix)
     objects, codec = MemoryObjects(settings), Codec(registry)
+    producer = MemoryProducer(settings.brokers, log)
     connections = MemoryConnections(
         settings=settings,
         names=names,
@@ -160,7 +163,8 @@ def memory_gateway(home: Path, limits: Limits | None = None) -> Iterator[MemoryG
         registry=registry,
         codec=codec,
         store=objects,
-        producer=MemoryProducer(settings.brokers, log),
+        producer=producer,
+        event_log=LogAppender(producer, names.named(topics.EVENTS)),
         offsets=MemoryOffsets(settings.brokers, log),
         admin=MemoryAdmin(settings.brokers),
         wire=Wire(codec, names, objects, "gateway"),

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiokafka.structs import RecordMetadata, TopicPartition
@@ -94,6 +94,11 @@ class MemoryProducer(Producer):
         """Append records."""
         for record in records:
             await self.send(record)
+
+    async def send_batch(self, topic: str, partition: int, records: Sequence[Outgoing]) -> RecordMetadata:
+        """Append records of one partition."""
+        places = [await self.send(replace(record, topic=topic, partition=partition)) for record in records]
+        return places[0]
 
     async def partitions(self, topic: str) -> int:
         """Return the partition count of every topic."""

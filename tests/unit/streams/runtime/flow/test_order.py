@@ -30,7 +30,7 @@ class Slow(FlowHandler):
     def __init__(self) -> None:
         self.taken: list[int] = []
         wire = SimpleNamespace(read_flow=self._read)
-        parts = SimpleNamespace(topic=lambda name: name, wire=wire)
+        parts = SimpleNamespace(topic=lambda name: name, wire=wire, events="run.events")
         publisher = SimpleNamespace(patiently=lambda action: action(), to_flow=None)
         super().__init__(cast(Connections, parts), cast(Any, None), cast(Any, publisher), cast(Any, None))
         self._queue = KeyedQueue(self._note)

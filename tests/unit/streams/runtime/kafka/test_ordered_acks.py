@@ -19,12 +19,12 @@ def record(offset: int, partition: int = 0) -> Record:
 class Bench:
     """OrderedAcks with work that ends when the test says so."""
 
-    def __init__(self, **limits: int) -> None:
+    def __init__(self, skips: Callable[[Record], bool] = lambda _: False, **limits: int) -> None:
         self.begun: list[int] = []
         self.settled: list[tuple[int, int]] = []
         """Partition, and the offset up to which it is done with."""
         self.ends: dict[int, asyncio.Future[None]] = {}
-        self.acks = OrderedAcks(self._work, settled=self._settle, **(limits or {"room": 10}))
+        self.acks = OrderedAcks(self._work, settled=self._settle, skips=skips, **(limits or {"room": 10}))
 
     def _settle(self, place: Place, offset: int) -> None:
         self.settled.append((place.partition, offset))
@@ -187,3 +187,27 @@ async def test_draining_waits_for_work() -> None:
     await settle()
     await bench.end(0)
     assert await draining
+
+
+@on_loop
+async def test_skipped_records_take_no_room_and_are_settled_in_their_turn() -> None:
+    """They settle at once behind what is settled, and wait behind what is in work."""
+    bench = Bench(skips=lambda record: record.offset % 2 == 1, room=1)
+    bench.open()
+    await bench.put(1, 2)
+    assert (bench.begun, bench.settled) == ([2], [(0, 2)])
+    await bench.put(3, 5)
+    assert bench.settled == [(0, 2)]
+    await bench.end(2)
+    assert bench.settled == [(0, 2), (0, 6)]
+    assert bench.acks.in_flight == 0
+
+
+@on_loop
+async def test_a_skipped_record_of_a_generation_that_is_over_settles_nothing() -> None:
+    """Its next owner gets it again."""
+    bench = Bench(skips=lambda _: True)
+    bench.open()
+    bench.acks.close()
+    await bench.put(1)
+    assert bench.settled == []
