@@ -5,7 +5,8 @@ result records. The diagrams in the documentation are drawn from them. Two rules
 
 - A status without transitions is final. An event that has no transition from a status changes nothing: delivery is at least
   once, so events may repeat or arrive late.
-- Only flow emits the event that ends a run, exactly once, and it is the last event of the run.
+- Only flow emits the event that ends a run, exactly once, and it is the last event of the run. Of a straight run
+  (`streams.flow.straight`) flow and the last agent may both emit one: the first in the log is the last event of the run.
 """
 
 from collections.abc import Mapping

@@ -63,7 +63,7 @@ class Rights:
             names.named(topics.TOKENS): {"Read", "Write"},
             names.named(topics.STATE): {"Read", "Write"},
             names.named(topics.CONTROL): {"Read", "Write"},
-            names.named(topics.EVENTS): {"Write"},
+            names.named(topics.EVENTS): {"Read", "Write"},  # it follows runs that begin and end without it
             names.named(topics.DEAD_LETTERS): {"Write"},
         }
         open_ends = []

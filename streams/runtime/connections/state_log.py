@@ -28,16 +28,16 @@ Rows = dict[str, dict[str, Mapping[str, Any]]]
 class StateLog:
     """Reads and writes rows. Rows are merged as sets: a late or repeated one is harmless."""
 
-    def __init__(self, parts: Connections) -> None:
-        self._parts = parts
-        self._topic = parts.topic(topics.STATE)
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._topic = connections.topic(topics.STATE)
         self._gathered: list[tuple[list[Row], int]] = []
         self._writing: asyncio.Task[None] | None = None
         """Writes what has gathered; None while nothing has."""
 
     async def write(self, rows: Iterable[Row], partition: int) -> None:
         """Write rows of runs of this partition, in order, and return when the broker has them."""
-        await self._parts.producer.send_all(await self.records(rows, partition))
+        await self._connections.producer.send_all(await self.records(rows, partition))
 
     async def write_together(self, rows: Iterable[Row], partition: int) -> None:
         """Write rows together with those of other runs, a moment later, and return when the broker has them.
@@ -56,11 +56,11 @@ class StateLog:
         await asyncio.sleep(_GATHERING)
         gathered, self._gathered, self._writing = self._gathered, [], None
         records = [record for rows, partition in gathered for record in await self.records(rows, partition)]
-        await self._parts.producer.send_all(records)
+        await self._connections.producer.send_all(records)
 
     async def records(self, rows: Iterable[Row], partition: int) -> list[Outgoing]:
         """Encode rows as records."""
-        return [await self._parts.wire.row(WireRow(row.run, row.row, row.value), partition) for row in rows]
+        return [await self._connections.wire.row(WireRow(row.run, row.row, row.value), partition) for row in rows]
 
     async def read(self, partition: int) -> tuple[Rows, dict[str, float]]:
         """Read the present rows of a partition, and when each ended run was marked as ended (epoch seconds)."""
@@ -87,14 +87,14 @@ class StateLog:
         key = f"{run}|".encode()
         async for record in self._records(partition, since):
             if (record.key or b"").startswith(key):
-                _set(rows, await self._parts.wire.read_row(record))
+                _set(rows, await self._connections.wire.read_row(record))
         return rows
 
     async def _row(self, record: Record) -> WireRow | None:
         """Read a row; None for one that is unreadable, which is skipped."""
-        read = functools.partial(self._parts.wire.read_row, record)
+        read = functools.partial(self._connections.wire.read_row, record)
         try:
-            return await retry_until_available(self._parts.outages, "registry", read, RegistryUnavailable)
+            return await retry_until_available(self._connections.outages, "registry", read, RegistryUnavailable)
         except (Undecodable, Missing) as error:
             log.error("skipping an unreadable row of flow's state at %s: %s", record.where, error)
             return None
@@ -102,7 +102,7 @@ class StateLog:
     async def _records(self, partition: int, since: float | None = None) -> AsyncIterator[Record]:
         """Yield the records of a partition from its start, or from `since` (epoch seconds), to its present end."""
         place = Place(self._topic, partition)
-        offsets = self._parts.offsets
+        offsets = self._connections.offsets
         start = 0 if since is None else (await offsets.since([place], since))[place]
         if start is not None:
             async for record in offsets.records(place, start):

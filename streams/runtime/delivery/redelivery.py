@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from streams.runtime.connections.connections import Connections
 from streams.runtime.delivery.shared_exclusive_lock import SharedExclusiveLock
 from streams.runtime.errors import Missing
+from streams.runtime.kafka.ordered_acks import DEPTH
 from streams.runtime.retrying import retry_until_available
 from streams.wire.records import Place, Record
 
@@ -25,8 +26,6 @@ log = logging.getLogger(__name__)
 
 MAX_DELIVERIES = 3
 """Marked deliveries of a record after which it is given up; the very first delivery is not marked."""
-DEPTH = 2000
-"""Records past a group's offset that may have been in progress when a worker died: `OrderedAcks` holds no more of a partition."""
 _RELEASE_TIMEOUT = 2.0
 """Seconds that a shutdown waits for the store."""
 
@@ -42,15 +41,18 @@ class DeliveryCounter:
         lock: SharedExclusiveLock,
         assigned: Callable[[], frozenset[Place]],
         patience: float | None = None,
+        depth: int = DEPTH,
     ) -> None:
         """Take `assigned`, which returns the partitions that the group's member has now.
 
         `patience`: seconds after which records are processed although the store has not said who had their partitions;
-        None means that they wait for it.
+        None means that they wait for it. `depth`: records past the group's offset that may have been in progress when a worker
+        died, the same as its member's.
         """
         self._connections, self._group, self._lock, self._assigned = connections, group, lock, assigned
         self._claim = f"deliveries/{group}/claims/{worker}"
         self._patience = patience
+        self._depth = depth
         self._suspects: dict[Place, range] = {}
         self._ready: asyncio.Task[None] | None = None
         self._tidying = set[asyncio.Task[None]]()
@@ -141,7 +143,7 @@ class DeliveryCounter:
             await self._connections.offsets.starts(self._group, places),
             await self._connections.offsets.ends(places),
         )
-        return {place: range(starts[place], min(ends[place], starts[place] + DEPTH)) for place in places}
+        return {place: range(starts[place], min(ends[place], starts[place] + self._depth)) for place in places}
 
 
 def _claim(places: Iterable[Place]) -> bytes:

@@ -41,13 +41,15 @@ class FlowHandler:
     member: GroupMember
     watch: DeliveryCounter
 
-    def __init__(self, parts: Connections, pipelines: Pipelines, publisher: Publisher, letters: DeadLetters) -> None:
-        self._parts = parts
+    def __init__(
+        self, connections: Connections, pipelines: Pipelines, publisher: Publisher, letters: DeadLetters
+    ) -> None:
+        self._connections = connections
         self._pipelines = pipelines
         self._publisher = publisher
         self._letters = letters
-        self.requests = Requests(parts, pipelines, publisher, letters)
-        self._rows = StateLog(parts)
+        self.requests = Requests(connections, pipelines, publisher, letters)
+        self._rows = StateLog(connections)
         self._timers = Timers(publisher.to_flow)
         self._partitions = Partitions(self._open_state, lambda: self.member.generation)
         steps = StepRunner(self._partitions, pipelines, publisher, self._rows, self.requests.shadow_of)
@@ -55,15 +57,15 @@ class FlowHandler:
         self._tasks: list[asyncio.Task[None]] = []
         self._straight = False
         """Whether straight runs that Kafka's producers ask for are only begun here."""
-        self._run_log = RunLog(parts, publisher, self._take)
-        self._tokens = parts.topic(topics.TOKENS)
-        self._control = parts.topic(topics.CONTROL)
+        self._run_log = RunLog(connections, publisher, self._take)
+        self._tokens = connections.topic(topics.TOKENS)
+        self._control = connections.topic(topics.CONTROL)
         self._partition_count = 0
 
     async def start(self) -> None:
         """Start the timers of runs, and forgetting ended ones."""
-        self._partition_count = await self._parts.producer.partitions(self._tokens)
-        self._straight = await self._parts.begins_straight()
+        self._partition_count = await self._connections.producer.partitions(self._tokens)
+        self._straight = await self._connections.begins_straight()
         self._tasks = [
             asyncio.create_task(self._timers.run(), name="timers of flow"),
             asyncio.create_task(self._prune(), name="pruning of flow"),
@@ -77,7 +79,7 @@ class FlowHandler:
 
     def topics(self) -> frozenset[str]:
         """Flow's own topics, the log of events, and the request topic of every pipeline."""
-        names = self._parts.names
+        names = self._connections.names
         return frozenset(
             [
                 self._tokens,
@@ -120,7 +122,7 @@ class FlowHandler:
             # Read in its turn: a message that has to wait for the registry must not be overtaken by a later one.
             await self._take(record.place.partition, _key(record), lambda: self._message(record))
         elif topic == self._control:
-            control = await self._publisher.patiently(lambda: self._parts.wire.read_control(record))
+            control = await self._publisher.patiently(lambda: self._connections.wire.read_control(record))
             if control.action is Action.CANCEL:
                 await self._cancel(StopSignal(control.run, Ending.CANCEL))
         elif topic == self._run_log.topic:
@@ -176,7 +178,7 @@ class FlowHandler:
         await self._take(record.place.partition, _key(record), _ready(message))
 
     async def _message(self, record: Record) -> FlowMessage:
-        message = await self._publisher.patiently(lambda: self._parts.wire.read_flow(record))
+        message = await self._publisher.patiently(lambda: self._connections.wire.read_flow(record))
         if _run(message) != _key(record):
             raise Undecodable(f"{record.where}: its key is not the run that it is about")
         return message
@@ -208,7 +210,7 @@ class FlowHandler:
             await self._partitions.prune()
 
     def _open_state(self, partition: int) -> PartitionState:
-        return PartitionState(partition, self._rows, self._pipelines, self._timers, self._parts.outages)
+        return PartitionState(partition, self._rows, self._pipelines, self._timers, self._connections.outages)
 
 
 def _key(record: Record) -> str:

@@ -28,8 +28,10 @@ from streams.wire.records import Outgoing, Record
 class Requests:
     """Reads requests, and answers those that are refused."""
 
-    def __init__(self, parts: Connections, pipelines: Pipelines, publisher: Publisher, letters: DeadLetters) -> None:
-        self._parts = parts
+    def __init__(
+        self, connections: Connections, pipelines: Pipelines, publisher: Publisher, letters: DeadLetters
+    ) -> None:
+        self._connections = connections
         self._pipelines = pipelines
         self._publisher = publisher
         self._letters = letters
@@ -37,7 +39,7 @@ class Requests:
 
     async def know(self, topics: Iterable[str]) -> None:
         """Look up the ids of topics, from which the run ids of foreign requests derive."""
-        self._topic_ids.update(await self._parts.admin.ids(sorted(set(topics) - self._topic_ids.keys())))
+        self._topic_ids.update(await self._connections.admin.ids(sorted(set(topics) - self._topic_ids.keys())))
 
     async def start(self, record: Record) -> Start | None:
         """Read a request; return None when it was refused and answered.
@@ -45,7 +47,7 @@ class Requests:
         A run that a gateway has accepted has an id already, and may be in progress from an earlier delivery: its refusal is
         returned as a Start, so that the order of flow's log decides.
         """
-        name = self._parts.names.pipeline_of(record.place.topic)
+        name = self._connections.names.pipeline_of(record.place.topic)
         known = _gateway_run(record)
         run = known or await self._derived_run(record)
         version = self._pipelines.latest(name)
@@ -112,8 +114,8 @@ class Requests:
         if record.value is None:
             raise Undecodable("the record has no value")
         media_type = content_type(record.headers)
-        bucket = self._parts.store.bucket
-        values: dict[str, object] = await self._parts.codec.accept(record.value, topology.input, media_type)
+        bucket = self._connections.store.bucket
+        values: dict[str, object] = await self._connections.codec.accept(record.value, topology.input, media_type)
         problems = [
             Problem(path, f"objects are taken from the bucket {bucket} only, not from {ref.bucket:.80}")
             if ref.bucket != bucket
@@ -136,7 +138,7 @@ class Requests:
 
     async def _answer(self, topology: Topology, run: str, failure: Failure, problems: list[Problem]) -> None:
         """Send an error result under the run id that the request would have had."""
-        topic = self._parts.names.results(topology.name)
+        topic = self._connections.names.results(topology.name)
         answer = {
             "run": run,
             "pipeline": topology.name,
@@ -147,7 +149,9 @@ class Requests:
             "problems": [problem.to_json() for problem in problems],
         }
         schema = result_schema(topology.name, topology.output)
-        value = await self._publisher.patiently(lambda: self._parts.codec.encode(value_subject(topic), schema, answer))
+        value = await self._publisher.patiently(
+            lambda: self._connections.codec.encode(value_subject(topic), schema, answer)
+        )
         headers = (
             ("ce_specversion", b"1.0"),
             ("ce_id", run.encode()),
@@ -156,7 +160,7 @@ class Requests:
             ("content-type", b"application/avro"),
             ("traceparent", traceparent(run, run).encode()),
         )
-        await self._parts.producer.send(Outgoing(topic, run.encode(), value, headers))
+        await self._connections.producer.send(Outgoing(topic, run.encode(), value, headers))
 
 
 def _gateway_run(record: Record) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from streams.kafka_settings import Brokers
 from streams.reader_trouble import Trouble
 from streams.runtime.kafka.faust_agent import FaustAgent
-from streams.runtime.kafka.ordered_acks import OrderedAcks
+from streams.runtime.kafka.ordered_acks import DEPTH, OrderedAcks
 from streams.runtime.kafka.reading.batch import Batch
 from streams.runtime.kafka.reading.group_reader import GroupReader
 from streams.wire.records import Handler, Place, Record
@@ -32,6 +32,8 @@ class MemberOptions:
 
     room: int = 64
     """Records in work at once, at most."""
+    depth: int = DEPTH
+    """Records of a partition that wait for an older one, at most."""
     patience: float = REBALANCE_PATIENCE
     """Seconds that a rebalance waits for running work."""
     on_generation: Callable[[], None] | None = None
@@ -58,7 +60,9 @@ class GroupMember:
         self.failure: str | None = None
         """Why this member cannot go on, so that the worker must be restarted; None while it can."""
         self.failed = asyncio.Event()
-        self.acks = OrderedAcks(handle, settled=self._settle, room=options.room, skips=options.skips)
+        self.acks = OrderedAcks(
+            handle, settled=self._settle, room=options.room, depth=options.depth, skips=options.skips
+        )
         self._patience = options.patience
         self._on_generation = options.on_generation
         self._epoch = 0

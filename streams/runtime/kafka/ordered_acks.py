@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 Settled = Callable[[Place, int], None]
 """Is called with a partition and the offset, exclusive, up to which it is settled."""
+DEPTH = 2000
+"""Records of a partition that may wait for an older one, where nothing else is said."""
 _BREAKING = 5.0
 """Seconds that cancelled work gets to end."""
 _AGAIN = 0.5
@@ -23,8 +25,15 @@ _AGAIN = 0.5
 
 @dataclass(slots=True)
 class _Entry:
-    record: Record
-    done: bool = False
+    place: Place
+    offset: int
+    record: Record | None
+    """None once it is done: it may wait long for an older one, and its value need not stay in memory."""
+
+    @property
+    def done(self) -> bool:
+        """Whether its work has ended."""
+        return self.record is None
 
 
 _Queue = deque[_Entry]
@@ -44,7 +53,7 @@ class OrderedAcks:
         *,
         settled: Settled,
         room: int = 64,
-        depth: int = 2000,
+        depth: int = DEPTH,
         skips: Callable[[Record], bool] = lambda _: False,
     ) -> None:
         self._handle = handle
@@ -94,12 +103,12 @@ class OrderedAcks:
             if not skipped:
                 self._room.release()
             return
-        entry = _Entry(record, done=skipped)
+        entry = _Entry(*record.spot, None if skipped else record)
         queue.append(entry)
         if skipped:
             self._advance(queue)
         else:
-            self._start(queue, entry, generation)
+            self._start(queue, entry, record, generation)
 
     async def drain(self, patience: float) -> bool:
         """Wait at most `patience` seconds until no work is running. Returns whether that is so."""
@@ -120,11 +129,11 @@ class OrderedAcks:
         """List the running work on this partition of any topic."""
         return [task for (place, _), task in self._working.items() if place.partition == partition]
 
-    def _start(self, queue: _Queue, entry: _Entry, generation: object) -> None:
-        spot = entry.record.spot
+    def _start(self, queue: _Queue, entry: _Entry, record: Record, generation: object) -> None:
+        spot = record.spot
         task = self._working.get(spot)  # of a former generation, and redelivered
         if task is None:
-            task = asyncio.ensure_future(self._work(entry.record))
+            task = asyncio.ensure_future(self._work(record))
             self._working[spot] = task
             task.add_done_callback(lambda _: self._working.pop(spot, None))
         task.add_done_callback(lambda done: self._finish(queue, entry, generation, done))
@@ -137,7 +146,7 @@ class OrderedAcks:
             self._retry(queue, entry, generation, task)
             return
         self._room.release()
-        entry.done = True
+        entry.record = None
         if generation == self._generation:
             self._advance(queue)
 
@@ -145,7 +154,7 @@ class OrderedAcks:
         """Settle the records of a partition up to the first that is not done."""
         last = None
         while queue and queue[0].done:
-            last = queue.popleft().record
+            last = queue.popleft()
             self.settled += 1
         if last is not None:
             self._on_settled(last.place, last.offset + 1)
@@ -156,13 +165,13 @@ class OrderedAcks:
         if generation != self._generation:
             self._room.release()
             return
-        if not task.cancelled():
+        if not task.cancelled() and entry.record is not None:
             log.warning("%s was not handled and is tried again: %r", entry.record.where, task.exception())
         loop = asyncio.get_running_loop()
         loop.call_later(_AGAIN, self._try_again, queue, entry, generation)
 
     def _try_again(self, queue: _Queue, entry: _Entry, generation: object) -> None:
-        if generation == self._generation:
-            self._start(queue, entry, generation)
+        if generation == self._generation and entry.record is not None:
+            self._start(queue, entry, entry.record, generation)
         else:
             self._room.release()

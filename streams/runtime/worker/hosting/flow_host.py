@@ -16,6 +16,8 @@ _STORE_PATIENCE = 5.0
 """Seconds that flow waits for the store to say who had its partitions: most runs need nothing else of the store."""
 _ROOM = 2048
 """Messages that flow holds: those that wait for their run's turn must leave room for those of other runs."""
+_DEPTH = 10_000
+"""Records of a partition that flow holds: it leaves the first event of an open run unsettled for a second, and all behind it."""
 
 
 class FlowHost:
@@ -43,6 +45,7 @@ class FlowHost:
             SharedExclusiveLock(),
             lambda: flow.member.partitions,
             _STORE_PATIENCE,
+            _DEPTH,
         )
 
         def assigned() -> None:
@@ -50,7 +53,7 @@ class FlowHost:
             flow.assigned()
 
         flow.member = self._members.add(
-            "flow", sorted(topics), flow.handle, room=_ROOM, on_generation=assigned, skips=flow.skips
+            "flow", sorted(topics), flow.handle, room=_ROOM, depth=_DEPTH, on_generation=assigned, skips=flow.skips
         )
         await flow.requests.know(topics)
         await flow.start()

@@ -8,6 +8,7 @@ from streams.runtime.connections.connections import Connections
 from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.delivery.guard import guarded
 from streams.runtime.kafka.group_member import REBALANCE_PATIENCE, GroupMember, MemberOptions
+from streams.runtime.kafka.ordered_acks import DEPTH
 from streams.wire.records import Handler, Record
 
 
@@ -30,6 +31,7 @@ class Members:
         handle: Handler,
         *,
         room: int,
+        depth: int = DEPTH,
         patience: float = REBALANCE_PATIENCE,
         on_generation: Callable[[], None] | None = None,
         skips: Callable[[Record], bool] = lambda _: False,
@@ -41,7 +43,7 @@ class Members:
             topics,
             guarded(handle, self._letters, name),
             self._connections.settings.brokers,
-            MemberOptions(room, patience, on_generation, skips, allowed),
+            MemberOptions(room, depth, patience, on_generation, skips, allowed),
         )
         self.all.append(member)
         self._unstarted.append(member)
