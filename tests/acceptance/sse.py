@@ -45,7 +45,7 @@ def check_order(received: list[StreamEvent]) -> None:
     assert names[-1] in ENDS, names
     assert sum(name in ENDS for name in names) == 1
     ids = [one.id for one in received]
-    assert ids == sorted(set(ids))
+    assert ids == sorted(set(ids)), [(one.id, one.name, one.place) for one in received]
     assert len({one.data["run"] for one in received}) == 1
     begun: set[str] = set()
     finished: set[str] = set()

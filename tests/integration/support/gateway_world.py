@@ -228,7 +228,15 @@ def drop(url: str, name: str) -> None:
 def gateway_world(settings: Settings, home: Any) -> Iterator[GatewayWorld]:
     """Two gateways on topics and a database of their own."""
     address, schema = database(settings.postgres)
-    mine = replace(settings, topic_prefix=f"gw{secrets.token_hex(4)}-", postgres=address, home=home, partitions=3)
+    # Tests play flow, so no run may begin or end without it.
+    mine = replace(
+        settings,
+        topic_prefix=f"gw{secrets.token_hex(4)}-",
+        postgres=address,
+        home=home,
+        partitions=3,
+        straight_runs=False,
+    )
     loop = Loop()
     connections = Connections.of(mine, "test")
     loop(connections.admin.ensure(topic_specs.core(connections.names, mine.partitions)))
