@@ -1,8 +1,9 @@
 """Publishes the messages of the pure core: events first, then the others once those are acknowledged. Waits out outages."""
 
+import asyncio
 import functools
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -71,19 +72,21 @@ class Publisher:
 
     async def publish_events(self, events: Iterable[Event]) -> None:
         """Send events, in order; return when the broker has them. Raises ProducerStopped."""
-        await self._send_events(list(events))
+        await self._send_events(events)
 
-    async def _send_events(self, events: Sequence[Event], first: Iterable[Outgoing] = ()) -> None:
-        """Send events of one run, with other records beside them; the events of a straight run are written together or not at all.
+    async def _send_events(self, events: Iterable[Event], first: Iterable[Outgoing] = ()) -> None:
+        """Send events, with other records beside them; those of a straight run are written together or not at all.
 
-        Nobody decides later which of its events count, as flow does for other runs.
+        Nobody decides later which of them count, as flow does for other runs.
         """
-        records = await self.encoded(events)
-        if events and events[0].run.straight:
-            await self._connections.producer.send_all(first)
-            await self._connections.event_log.append(events[0].run.id, records)
-        else:
-            await self._connections.producer.send_all([*first, *records])
+        runs: dict[str, list[Event]] = {}
+        others: list[Event] = []
+        for event in events:
+            (runs.setdefault(event.run.id, []) if event.run.straight else others).append(event)
+        await self._connections.producer.send_all([*first, *await self.encoded(others)])
+        log = self._connections.event_log
+        groups = [(run, await self.encoded(said)) for run, said in runs.items()]
+        await asyncio.gather(*(log.append(run, records) for run, records in groups))
 
     async def encoded(self, events: Iterable[Event]) -> list[Outgoing]:
         """Encode events as records, with the present time."""

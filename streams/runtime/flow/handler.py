@@ -14,6 +14,7 @@ from streams.runtime.connections.dead_letters import DeadLetters
 from streams.runtime.connections.publish import Publisher
 from streams.runtime.connections.state_log import StateLog
 from streams.runtime.delivery.redelivery import MAX_DELIVERIES, DeliveryCounter
+from streams.runtime.errors import ProducerStopped, Revoked
 from streams.runtime.flow.keyed_queue import KeyedQueue
 from streams.runtime.flow.offloading import walked
 from streams.runtime.flow.partition_state import PartitionState
@@ -101,20 +102,34 @@ class FlowHandler:
 
     async def handle(self, record: Record) -> None:
         """Do the work of one record. Raises Undecodable, and ProducerStopped when the worker stops."""
-        logged = record.place.topic == self._run_log.topic
-        if logged:
-            self._run_log.add(record)
+        if record.place.topic == self._run_log.topic:
+            await self._follow(record)
+            return
         # Before the delivery is counted: a worker that dies while it reads its state did not die of this record.
         await self._partitions.rebuilt(record.place.partition)
-        if logged:
-            await self._run_log.ready(record)
         async with self.watch.counting(record) as times:
             if times > MAX_DELIVERIES:
                 await self._give_up(record, times)
             else:
                 await self._handle(record)
-        if logged:
+
+    async def _follow(self, record: Record) -> None:
+        """Take the first or the last event of a run that begins and ends without flow."""
+        self._run_log.add(record)
+        try:
+            await self._partitions.rebuilt(record.place.partition)
+            # Also before the delivery is counted, for which a record may have to wait: their order must stay.
+            await self._run_log.turn(record)
+            async with self.watch.counting(record) as times:
+                if times > MAX_DELIVERIES:
+                    raise Undecodable(f"flow died {times} times while it took this")
+                await self._run_log.take(record)
             await self._run_log.outlast(record)
+        except (ProducerStopped, Revoked, asyncio.CancelledError):
+            raise
+        except Exception:
+            self._run_log.give_up(record)
+            raise
 
     async def _handle(self, record: Record) -> None:
         topic = record.place.topic
@@ -125,8 +140,6 @@ class FlowHandler:
             control = await self._publisher.patiently(lambda: self._connections.wire.read_control(record))
             if control.action is Action.CANCEL:
                 await self._cancel(StopSignal(control.run, Ending.CANCEL))
-        elif topic == self._run_log.topic:
-            await self._run_log.take(record)
         else:
             await self._request(record)
 
@@ -165,7 +178,7 @@ class FlowHandler:
         """
         await self._letters.write(record, "flow", f"flow died {times} times while it took this", run=_key(record))
         topic = record.place.topic
-        if topic in (self._control, self._run_log.topic):
+        if topic == self._control:
             return
         readable = times == MAX_DELIVERIES + 1
         if topic != self._tokens:

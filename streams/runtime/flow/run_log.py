@@ -34,22 +34,17 @@ class RunLog:
 
     def add(self, record: Record) -> None:
         """Note that a record has come."""
-        if _begins(record):
-            self._open.add(_run(record), record.place.partition)
+        self._open.add(_run(record), record.place.partition, record.offset, begins=_begins(record))
 
-    async def ready(self, record: Record) -> None:
-        """Wait until an end may be taken: behind the beginning of its run. Raises Revoked."""
-        if not _begins(record):
-            await self._open.has_begun(_run(record))
+    async def turn(self, record: Record) -> None:
+        """Wait until a record may be taken: behind the earlier ones of its run. Raises Revoked."""
+        await self._open.turn(_run(record), record.offset)
 
     async def take(self, record: Record) -> None:
         """Take the message of a record. Raises Undecodable for one that is not an event."""
         run = _run(record)
         await self._take(record.place.partition, run, lambda: self._read(record))
-        if _begins(record):
-            self._open.begin(run)
-        else:
-            self._open.end(run)
+        self._open.take(run, record.offset, ends=not _begins(record))
 
     async def outlast(self, record: Record) -> None:
         """Return when a record may be acknowledged: that of a beginning when the run has ended or is written down.
@@ -59,9 +54,14 @@ class RunLog:
         if not _begins(record):
             return
         run = _run(record)
-        if not await self._open.has_ended(run):
+        if not await self._open.ended(run):
             await self._take(record.place.partition, run, lambda: _lasts(run))
-        self._open.drop(run)
+        self._open.drop(run, record.offset)
+
+    def give_up(self, record: Record) -> None:
+        """Let others of its run pass a record that is not taken."""
+        self._open.take(_run(record), record.offset, ends=False)
+        self._open.drop(_run(record), record.offset)
 
     async def _read(self, record: Record) -> LogMessage:
         event = (await self._publisher.patiently(lambda: self._wire.read_event(record))).event

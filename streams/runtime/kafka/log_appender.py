@@ -48,6 +48,7 @@ class LogAppender:
         """
         if not records:
             return
+        assert all(record.key == key.encode() for record in records), "a group has one key, and so one partition"
         partition = partition_of(key, await self._producer.partitions(self.topic))
         group = _Group(records, sum(map(_size, records)), asyncio.get_running_loop().create_future())
         if (waiting := self._waiting.get(partition)) is not None:
