@@ -44,7 +44,8 @@ class ShellClient:
 
     def runs(self, script: str) -> str:
         """What commands print. Fails with what they say when they fail."""
-        paths = [str(Path(sys.executable).parent), str(java.home() / "bin"), os.environ["PATH"]]
+        # A Java of the system first, if there is one: it knows the certificates of the system.
+        paths = [str(Path(sys.executable).parent), os.environ["PATH"], str(java.home() / "bin")]
         others = {name: value for name, value in os.environ.items() if not name.startswith(("MILLRACE_", "CLASSPATH"))}
         environ = {**others, "PATH": os.pathsep.join(paths), **self.access}
         said = subprocess.run(
