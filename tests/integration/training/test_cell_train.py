@@ -16,7 +16,7 @@ from training.registry.objects import Objects
 
 __all__ = ["trainer"]
 
-pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(850)]
 
 
 def test_a_cell_model_is_ordered(trainer: Trainer, tmp_path: Path) -> None:

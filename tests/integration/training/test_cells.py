@@ -13,7 +13,7 @@ from training.registry.bundle import write
 
 __all__ = ["trainer"]
 
-pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(850)]
 
 
 def test_a_worse_model_is_refused(trainer: Trainer, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.integration.support.waiting import until
 
 __all__ = ["trainer"]
 
-pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(850)]
 
 LONG = {"digits": [0, 1], "epochs": 50, "pictures": 3000}
 

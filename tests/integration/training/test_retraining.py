@@ -22,7 +22,7 @@ from tests.integration.support.trainer import Trainer, picture, trainer
 
 __all__ = ["trainer"]
 
-pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(850)]
 
 HOSTED = ("flow", "recorder", "models", "digit-recognition", "digit-train")
 

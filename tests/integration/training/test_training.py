@@ -18,7 +18,7 @@ from training.registry.objects import Objects
 
 __all__ = ["trainer"]
 
-pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(850)]
 
 ORDER = ("digits", "--register", "--digits", "1,0", "--pictures", "1500", "--epochs", "2", "--fewer", "--call", "first")
 
