@@ -26,8 +26,7 @@ class StraightStarts:
 
         Where a version is tried in the shadow, flow repeats each run.
         """
-        version = self._pipelines.version(topology.name)
-        shadowed = version is not None and version.rollout.shadow is not None
+        shadowed = self._pipelines.shadow(topology.name) is not None
         return topology.straight and not shadowed and await self._connections.begins_straight()
 
     async def begin(self, topology: Topology, start: Start) -> None:

@@ -50,6 +50,11 @@ class Pipelines:
         latest = self._latest.get(name)
         return latest if latest and latest.active else None
 
+    def shadow(self, name: str) -> str | None:
+        """Return the digest of the version that repeats every run of a pipeline unseen; None without one."""
+        version = self.version(name)
+        return version.rollout.shadow if version else None
+
     def latest(self, name: str) -> Version | None:
         """Return the last version that was published under a name, also of a removed pipeline; None for an unknown name."""
         return self._latest.get(name)

@@ -87,8 +87,7 @@ class Requests:
 
     async def shadow(self, start: Start) -> Start | None:
         """Build the Start of this run's shadow; None when no version of its pipeline runs in the shadow, or its input does not fit."""
-        version = self._pipelines.version(start.run.pipeline)
-        digest = version.rollout.shadow if version else None
+        digest = self._pipelines.shadow(start.run.pipeline)
         if digest is None or start.refused is not None:
             return None
         topology = await self._pipelines.wait_topology(digest)
@@ -106,8 +105,7 @@ class Requests:
 
     def shadow_of(self, run: Run) -> str | None:
         """Compute the id of a run's shadow; None when no version of its pipeline runs in the shadow now, or the run is a shadow itself."""
-        version = self._pipelines.version(run.pipeline)
-        digest = version.rollout.shadow if version and not run.shadow_of else None
+        digest = None if run.shadow_of else self._pipelines.shadow(run.pipeline)
         return shadow_run(run.id, digest) if digest else None
 
     async def _input(self, record: Record, topology: Topology) -> dict[str, object]:

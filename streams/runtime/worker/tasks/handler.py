@@ -12,7 +12,7 @@ from streams.flow.riding_events import always_rides, ride
 from streams.flow.walk import dropped
 from streams.language.topology import ServiceWork, Topology
 from streams.lifecycle import DEADLINE_PASSED
-from streams.messages import Event, Fault, Message, Outcome, Task
+from streams.messages import Event, Fault, Outcome, Task
 from streams.runtime.delivery.redelivery import MAX_DELIVERIES, DeliveryCounter
 from streams.runtime.errors import Missing, ProducerStopped, Revoked
 from streams.runtime.flow.offloading import walked
@@ -92,7 +92,8 @@ class TaskHandler:
         """End an attempt for a reason that is the fault of neither the service's function nor the caller."""
         outcome = failed(reason, Fault.SERVICE)
         await self._write_dead_letter(record, task, topology, outcome, stack)
-        await self._publisher.publish(await self._following(topology, task, outcome, task.said), topology)
+        messages = await walked(topology, advance, topology, task, outcome)
+        await self._publisher.publish([*task.said, *messages], topology)
 
     async def _do(self, record: Record, task: Task, topology: Topology) -> None:
         stack = ""
@@ -107,16 +108,9 @@ class TaskHandler:
                     outcome, task = _deadly(deliveries), _as_last_attempt(topology, task)
                 else:
                     outcome, stack, unsent = await self._attempts.run(task, keeps=self._keeps(topology, task))
-        messages = ride(await self._following(topology, task, outcome, unsent))
+        messages = ride([*unsent, *await walked(topology, advance, topology, task, outcome)])
         await self._write_dead_letter(record, task, topology, outcome, stack)
         await self._publisher.publish(messages, topology)
-
-    async def _following(
-        self, topology: Topology, task: Task, outcome: Outcome, unsent: Sequence[Event]
-    ) -> list[Message]:
-        """Return what follows from the outcome of an attempt, behind the events that are not published yet."""
-        bare = replace_fields(task, said=())  # what rode in the task is published now, and not again with a retry
-        return [*unsent, *await walked(topology, advance, topology, bare, outcome)]
 
     async def _write_dead_letter(
         self, record: Record, task: Task, topology: Topology, outcome: Outcome, stack: str
